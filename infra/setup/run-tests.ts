@@ -1,0 +1,132 @@
+// What `npm test`, `npm run test:quick` and `npm run test:long` run: the stages of a suite one after another, a line for
+// each with its time, the whole output of one that fails, and a closing count. It decides nothing about
+// what a stage runs (test-stages.ts) or what its result means (test-report.ts).
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { locateNatsServer } from './nats-server.mjs';
+import {
+  closingLine,
+  outcomeOfCheck,
+  outcomeOfVitest,
+  type StageResult,
+  stageLines,
+} from './test-report.ts';
+import { type Stage, SUITES, selectStages, stageNames } from './test-stages.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const TERMINATION_GRACE_MS = 10_000;
+
+type Finished = { readonly exitCode: number; readonly output: string };
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function runStage(stage: Stage, reportDir: string): Promise<StageResult> {
+  if (stage.needsCompatibilityServer) await locateNatsServer({ tier: 'compatibility', log: print });
+  const reportPath = join(reportDir, 'report.json');
+  rmSync(reportPath, { force: true });
+  const startedAtMs = performance.now();
+  const { exitCode, output } = await runCommand(stage, reportPath);
+  const elapsedMs = performance.now() - startedAtMs;
+  const outcome =
+    stage.kind === 'check'
+      ? outcomeOfCheck(exitCode)
+      : outcomeOfVitest(readIfPresent(reportPath), exitCode);
+  const result = { name: stage.name, elapsedMs, ...outcome };
+  if (result.failed > 0) print(`\n--- ${stage.command.join(' ')}\n${output}\n---`);
+  for (const line of stageLines(result)) print(line);
+  return result;
+}
+
+/** Runs the command of a stage in a process group of its own, so that ending it ends what it started too. */
+function runCommand(stage: Stage, reportPath: string): Promise<Finished> {
+  const [command = '', ...args] = stage.command;
+  const reporters =
+    stage.kind === 'vitest'
+      ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`]
+      : [];
+  const child = spawn(join(root, 'node_modules', '.bin', command), [...args, ...reporters], {
+    cwd: root,
+    env: { ...process.env, ...stage.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const chunks: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => chunks.push(text));
+  }
+  return new Promise((resolve) => {
+    const endGroup = () => terminateGroup(child);
+    const onLimit = () => {
+      chunks.push(`\nended after ${stage.limitMs / 60_000} minutes, the limit of this stage\n`);
+      endGroup();
+    };
+    const limit = setTimeout(onLimit, stage.limitMs);
+    const finish = (exitCode: number) => {
+      clearTimeout(limit);
+      process.off('exit', endGroup);
+      resolve({ exitCode, output: chunks.join('') });
+    };
+    process.on('exit', endGroup);
+    child.on('error', (error) => {
+      chunks.push(`${error.message}\n`);
+      finish(127);
+    });
+    child.on('close', (code) => finish(code ?? 1));
+  });
+}
+
+function terminateGroup(child: ChildProcess): void {
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null) return;
+  signalGroup(pid, 'SIGTERM');
+  setTimeout(() => signalGroup(pid, 'SIGKILL'), TERMINATION_GRACE_MS).unref();
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group has ended by itself in between, which is what was wanted.
+  }
+}
+
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function chooseStages(): readonly Stage[] {
+  const { values } = parseArgs({
+    options: { suite: { type: 'string', default: 'all' }, stage: { type: 'string' } },
+  });
+  const chosen = selectStages(values.suite, values.stage);
+  if (chosen !== undefined) return chosen;
+  print(`there is no stage "${values.stage ?? ''}" or suite "${values.suite}"`);
+  print(`stages: ${stageNames().join(', ')}; suites: ${Object.keys(SUITES).join(', ')}`);
+  process.exit(2);
+}
+
+async function main(): Promise<void> {
+  const chosen = chooseStages();
+  const reportDir = mkdtempSync(join(tmpdir(), 'parley-tests-'));
+  process.on('exit', () => rmSync(reportDir, { recursive: true, force: true }));
+  process.on('SIGINT', () => process.exit(130));
+  process.on('SIGTERM', () => process.exit(143));
+  const results: StageResult[] = [];
+  for (const stage of chosen) results.push(await runStage(stage, reportDir));
+  print('');
+  print(closingLine(results));
+  process.exitCode = results.some((result) => result.failed > 0) ? 1 : 0;
+}
+
+await main();

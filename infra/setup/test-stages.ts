@@ -1,0 +1,163 @@
+// The table of what the test commands run: each stage's command, and which stages make up which command. The order is
+// that of cost: what fails in seconds comes first. Running them is run-tests.ts; no stage knows of another.
+
+/** How many tests a stage holds is read from a vitest report; a check counts as one. */
+export type StageKind = 'check' | 'vitest';
+
+export type Stage = {
+  readonly name: string;
+  readonly kind: StageKind;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** A stage that takes longer is ended and counts as failed: a hang must not look like work. */
+  readonly limitMs: number;
+  /** Fetched before the clock of the stage starts, because its tests cannot run without it. */
+  readonly needsCompatibilityServer?: boolean;
+};
+
+const MINUTE_MS = 60_000;
+
+/** Turbo neither reports usage nor looks for updates: a test run talks to nobody. */
+const TURBO_ENV = {
+  TURBO_TELEMETRY_DISABLED: '1',
+  DO_NOT_TRACK: '1',
+  TURBO_NO_UPDATE_NOTIFIER: '1',
+};
+
+/** Pure code: no server, no process, no clock. These folders alone make up the quick tests. */
+const PURE_FOLDERS = ['protocol', 'resources', 'lifecycle', 'allocation', 'cluster'].map(
+  (name) => `libs/${name}/`,
+);
+
+/** Everything here talks to a real nats-server, a real systemd or real child processes. */
+const REAL_FOLDERS = [
+  'test/integration/',
+  'libs/isolation/',
+  'libs/nats-server/',
+  'libs/actor/src/nats/',
+];
+
+const LONG_FILES = '**/*.long.test.ts';
+const REAL_FILES = '**/*.integration.test.ts';
+
+function vitest(filters: readonly string[], options: readonly string[] = []): readonly string[] {
+  return ['vitest', 'run', ...filters, ...options];
+}
+
+function excluding(patterns: readonly string[]): readonly string[] {
+  return patterns.flatMap((pattern) => ['--exclude', pattern]);
+}
+
+const stages = {
+  lint: {
+    name: 'lint',
+    kind: 'check',
+    command: ['biome', 'check', '--error-on-warnings', '.'],
+    limitMs: MINUTE_MS,
+  },
+  typecheck: {
+    name: 'typecheck',
+    kind: 'check',
+    command: ['turbo', 'run', 'typecheck', '--output-logs=errors-only', '--no-color'],
+    env: TURBO_ENV,
+    limitMs: 3 * MINUTE_MS,
+  },
+  boundaries: {
+    name: 'boundaries',
+    kind: 'check',
+    command: ['turbo', 'boundaries', '--no-color'],
+    env: TURBO_ENV,
+    limitMs: MINUTE_MS,
+  },
+  unused: {
+    name: 'unused code and dependencies',
+    kind: 'check',
+    command: ['knip', '--no-progress'],
+    limitMs: 2 * MINUTE_MS,
+  },
+  quick: {
+    name: 'unit and property (pure cores)',
+    kind: 'vitest',
+    command: vitest(PURE_FOLDERS, ['--testTimeout=20000', ...excluding([LONG_FILES])]),
+    limitMs: 2 * MINUTE_MS,
+  },
+  unit: {
+    name: 'unit and property',
+    kind: 'vitest',
+    command: vitest(
+      ['libs/', 'services/', 'infra/'],
+      [
+        '--testTimeout=30000',
+        ...excluding([...REAL_FOLDERS.map((folder) => `${folder}**`), REAL_FILES, LONG_FILES]),
+      ],
+    ),
+    limitMs: 4 * MINUTE_MS,
+  },
+  simulation: {
+    name: 'simulation',
+    kind: 'vitest',
+    command: vitest(
+      ['test/simulation/'],
+      ['--testTimeout=240000', '--hookTimeout=60000', ...excluding([LONG_FILES])],
+    ),
+    limitMs: 6 * MINUTE_MS,
+  },
+  integration: {
+    name: 'integration',
+    kind: 'vitest',
+    // One file at a time: each starts servers and whole clusters, and two cores are little.
+    command: vitest(
+      [...REAL_FOLDERS, '.integration.test.ts'],
+      [
+        '--testTimeout=120000',
+        '--hookTimeout=120000',
+        '--no-file-parallelism',
+        ...excluding([LONG_FILES]),
+      ],
+    ),
+    limitMs: 10 * MINUTE_MS,
+    needsCompatibilityServer: true,
+  },
+  long: {
+    name: 'long variants',
+    kind: 'vitest',
+    command: vitest(
+      ['.long.test.ts'],
+      ['--testTimeout=1800000', '--hookTimeout=120000', '--no-file-parallelism'],
+    ),
+    limitMs: 60 * MINUTE_MS,
+    needsCompatibilityServer: true,
+  },
+} as const satisfies Record<string, Stage>;
+
+/** What each test command runs, in this order. */
+export const SUITES: Readonly<Record<string, readonly Stage[]>> = {
+  all: [
+    stages.lint,
+    stages.typecheck,
+    stages.boundaries,
+    stages.unused,
+    stages.unit,
+    stages.simulation,
+    stages.integration,
+  ],
+  quick: [stages.quick],
+  long: [stages.long],
+};
+
+/**
+ * @returns the stages of the suite, or the one of that name; undefined when there is no such suite or stage
+ */
+export function selectStages(
+  suite: string,
+  stageName: string | undefined,
+): readonly Stage[] | undefined {
+  if (stageName === undefined) return SUITES[suite];
+  const named: Readonly<Record<string, Stage>> = stages;
+  const found = named[stageName];
+  return found === undefined ? undefined : [found];
+}
+
+export function stageNames(): readonly string[] {
+  return Object.keys(stages);
+}
