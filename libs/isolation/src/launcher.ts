@@ -1,0 +1,118 @@
+// The port by which an agent runs tasks, and what its implementations share: checking a request and writing the
+// environment of a task. How a process is started is in systemd-run-launcher.ts and process-launcher.ts.
+
+import path from 'node:path';
+import { SYSTEM_PATH } from './run-command.ts';
+import { isUnitName } from './unit-name.ts';
+
+export type TaskLimits = {
+  /** Thousandths of a CPU: both the weight under contention and the ceiling. */
+  readonly cpuMillis: number;
+  readonly memoryMib: number;
+  readonly pidsMax?: number;
+};
+
+export type LaunchRequest = {
+  /** Unique on this host; see `unitNameFor`. */
+  readonly unit: string;
+  /** The agent's own directory for this run, outside the sandbox; its last component is the unit. */
+  readonly runDirectory: string;
+  readonly sandboxDirectory: string;
+  /** Argument vector; no shell is put before it. */
+  readonly command: readonly string[];
+  /** All that the task gets besides PATH, HOME (the sandbox) and LANG, which it may replace. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly limits: TaskLimits;
+  readonly stdoutPath: string;
+  readonly stderrPath: string;
+  /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
+  readonly user?: string;
+};
+
+export type LaunchFailure = {
+  /** `invalidRequest` stays wrong when repeated; the others may pass. After any of them the task will not start. */
+  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed';
+  readonly message: string;
+};
+
+export type LaunchOutcome =
+  | { readonly ok: true; readonly alreadyStarted: boolean }
+  | { readonly ok: false; readonly failure: LaunchFailure };
+
+export type StopSignal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+
+export type UnitInspection = {
+  readonly alive: boolean;
+  /** systemd's word for how a unit ended (`success`, `oom-kill` ...), while it still knows. */
+  readonly result: string | undefined;
+};
+
+export interface TaskLauncher {
+  /** Resolves once the task has been started, or cannot be. Repeating a request never starts the task twice. */
+  launch(request: LaunchRequest): Promise<LaunchOutcome>;
+  /** Sends the signal to every process of the unit. Answers false when there is no such unit (any more). */
+  stop(unit: string, signal: StopSignal): Promise<boolean>;
+  /** The units that have a process. Rejects when that cannot be known. */
+  list(): Promise<ReadonlySet<string>>;
+  inspect(unit: string): Promise<UnitInspection>;
+}
+
+const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Why a request cannot be launched, or undefined when it can. */
+export function requestFault(request: LaunchRequest): string | undefined {
+  const { unit, runDirectory, sandboxDirectory, command, environment, limits } = request;
+  const [program = ''] = command;
+  const paths = [runDirectory, sandboxDirectory, request.stdoutPath, request.stderrPath];
+  if (!isUnitName(unit)) return `unit name ${JSON.stringify(unit)} is not of [A-Za-z0-9_.-]{1,200}`;
+  if (!paths.every((each) => path.isAbsolute(each))) return 'every path must be absolute';
+  if (path.basename(runDirectory) !== unit) return 'the run directory must be named after the unit';
+  if (program === '') return 'the command is empty';
+  // `env` would take these for an option or an assignment.
+  if (program.startsWith('-') || program.includes('=')) return `no program is named ${program}`;
+  if (command.some((word) => word.includes('\0'))) return 'the command contains a null character';
+  if (!isPositive(limits.cpuMillis)) return 'cpuMillis must be a positive integer';
+  if (!isPositive(limits.memoryMib)) return 'memoryMib must be a positive integer';
+  if (limits.pidsMax !== undefined && !isPositive(limits.pidsMax)) {
+    return 'pidsMax must be a positive integer';
+  }
+  return environmentFault(environment);
+}
+
+/**
+ * The fragment that shim.sh sources just before the task: it puts `env -i` with the task's variables, and the
+ * change of user, before the command. So neither systemd-run nor the shim ever runs under variables that the
+ * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
+ */
+export function environmentFragment(request: LaunchRequest): string {
+  const variables = {
+    PATH: SYSTEM_PATH,
+    HOME: request.sandboxDirectory,
+    LANG: 'C.UTF-8',
+    ...request.environment,
+  };
+  const words = Object.entries(variables).map(([name, value]) => quoted(`${name}=${value}`));
+  return `set -- ${[...userPrefix(request.user), '/usr/bin/env', '-i', ...words].join(' ')} "$@"\n`;
+}
+
+function userPrefix(user: string | undefined): string[] {
+  if (user === undefined) return [];
+  const name = quoted(user);
+  return ['setpriv', `--reuid=${name}`, `--regid="$(id -g ${name})"`, '--init-groups', '--'];
+}
+
+function environmentFault(environment: Readonly<Record<string, string>>): string | undefined {
+  for (const [name, value] of Object.entries(environment)) {
+    if (!ENVIRONMENT_NAME.test(name)) return `${JSON.stringify(name)} is no environment name`;
+    if (value.includes('\0')) return `the value of ${name} contains a null character`;
+  }
+  return undefined;
+}
+
+function isPositive(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,56 @@
+// Runs tasks as plain processes, each in a session of its own, without limits: only for a host that has nothing
+// better and an operator who said so (`--isolation process`). A process that starts a session of its own escapes
+// it; whoever uses this launcher must say that its tasks are not confined.
+
+import path from 'node:path';
+import { errorCode } from './file-failure.ts';
+import type { StopSignal, TaskLauncher, UnitInspection } from './launcher.ts';
+import { isProcessAlive } from './process-identity.ts';
+import { listRuns, readShimProcess, type ShimProcess } from './run-directory.ts';
+import { startShim } from './start-shim.ts';
+
+export type ProcessLauncherOptions = {
+  /** Holds a directory a run, named after its unit: the only record of what was started. */
+  readonly runRoot: string;
+};
+
+export function createProcessLauncher(options: ProcessLauncherOptions): TaskLauncher {
+  const { runRoot } = options;
+
+  async function findLive(unit: string): Promise<ShimProcess | undefined> {
+    const shim = await readShimProcess(path.join(runRoot, unit));
+    return shim !== undefined && (await isProcessAlive(shim)) ? shim : undefined;
+  }
+
+  return {
+    launch: (request) => startShim({ request, mode: 'process', prefix: [], prefixEnvironment: {} }),
+
+    async stop(unit: string, signal: StopSignal): Promise<boolean> {
+      const shim = await findLive(unit);
+      return shim !== undefined && signalGroup(shim.pid, signal);
+    },
+
+    async list(): Promise<ReadonlySet<string>> {
+      const live = new Set<string>();
+      for (const unit of await listRuns(runRoot)) {
+        if ((await findLive(unit)) !== undefined) live.add(unit);
+      }
+      return live;
+    },
+
+    async inspect(unit: string): Promise<UnitInspection> {
+      return { alive: (await findLive(unit)) !== undefined, result: undefined };
+    },
+  };
+}
+
+// The shim leads the group, since it was started in a session of its own.
+function signalGroup(leader: number, signal: StopSignal): boolean {
+  try {
+    process.kill(-leader, signal);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') return false;
+    throw error;
+  }
+}

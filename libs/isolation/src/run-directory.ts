@@ -1,0 +1,144 @@
+// The files of one run of one task in the agent's own directory, outside the sandbox: which there are, what the
+// launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
+
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { errorCode } from './file-failure.ts';
+
+/** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
+export const ENDED_DIRECTORY = '.ended';
+
+// One block: more than shim.sh ever writes, so overwriting needs no further space.
+const RESERVED_BYTES = 4096;
+
+export type ShimProcess = {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: with the pid it names one process of this boot. */
+  readonly startTicks: string;
+  /** The cgroup directory that limits memory, as the task's namespaces see it; empty without a scope. */
+  readonly memoryGroup: string;
+  /** The cgroup directory that counts CPU time; empty without a scope. */
+  readonly cpuGroup: string;
+};
+
+export type ExitRecord = {
+  /** As a shell gives it: 128 + n for a task that ended by signal n. */
+  readonly status: number;
+  readonly oomKills: number;
+  readonly peakBytes: number | undefined;
+  readonly limitBytes: number | undefined;
+  readonly cpuNs: bigint | undefined;
+};
+
+export function endedDirectoryOf(runRoot: string): string {
+  return path.join(runRoot, ENDED_DIRECTORY);
+}
+
+/** Creates the root of the run directories and its directory of end markers. Rejects with the file error. */
+export async function createRunRoot(runRoot: string): Promise<void> {
+  await mkdir(endedDirectoryOf(runRoot), { recursive: true, mode: 0o700 });
+}
+
+/**
+ * Creates the run directory and everything that a launch needs on the disk; files of an earlier launch of the
+ * same run stay as they are. Rejects with the file error (ENOSPC when the disk is full).
+ */
+export async function prepareRunDirectory(directory: string, environment: string): Promise<void> {
+  await createRunRoot(path.dirname(directory));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeNew(path.join(directory, 'environment'), environment);
+  await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
+  await writeNew(path.join(directory, 'exit'), ' '.repeat(RESERVED_BYTES));
+}
+
+/** Takes the right to start away from every shim that comes later. Answers false when one has it already. */
+export async function fenceRun(directory: string): Promise<boolean> {
+  return writeNew(path.join(directory, 'started'), '');
+}
+
+export async function hasStarted(directory: string): Promise<boolean> {
+  return (await readFileIfThere(path.join(directory, 'started'))) !== undefined;
+}
+
+export async function readShimProcess(directory: string): Promise<ShimProcess | undefined> {
+  const fields = await readFields(path.join(directory, 'process'));
+  if (fields === undefined) return undefined;
+  return {
+    pid: Number(fields.get('pid')),
+    startTicks: fields.get('stat')?.split(' ')[19] ?? '',
+    memoryGroup: fields.get('memoryGroup') ?? '',
+    cpuGroup: fields.get('cpuGroup') ?? '',
+  };
+}
+
+export async function readExitRecord(directory: string): Promise<ExitRecord | undefined> {
+  const fields = await readFields(path.join(directory, 'exit'));
+  if (fields === undefined) return undefined;
+  const cpuNs = fields.get('cpuNs') ?? '';
+  return {
+    status: Number(fields.get('status')),
+    oomKills: Number(fields.get('oomKills')),
+    peakBytes: quantity(fields.get('peakBytes')),
+    limitBytes: quantity(fields.get('limitBytes')),
+    cpuNs: /^\d+$/.test(cpuNs) ? BigInt(cpuNs) : undefined,
+  };
+}
+
+/** The units that have a run directory below `runRoot`. */
+export async function listRuns(runRoot: string): Promise<string[]> {
+  const entries = await readdir(runRoot, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && entry.name !== ENDED_DIRECTORY)
+    .map((entry) => entry.name);
+}
+
+export async function removeRun(runRoot: string, unit: string): Promise<void> {
+  await rm(path.join(runRoot, unit), { recursive: true, force: true });
+  await rm(path.join(endedDirectoryOf(runRoot), unit), { force: true });
+}
+
+/** `key=value` lines up to the line `end`; undefined while that line is missing. */
+async function readFields(file: string): Promise<Map<string, string> | undefined> {
+  const text = await readFileIfThere(file);
+  if (text === undefined) return undefined;
+  const fields = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    if (line === 'end') return fields;
+    const equals = line.indexOf('=');
+    if (equals > 0) fields.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  return undefined;
+}
+
+// v1 writes "no limit" as a huge number and v2 as `max`: both are no limit here.
+function quantity(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+async function readFileIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function writeNew(file: string, text: string): Promise<boolean> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  try {
+    const handle = await open(file, flags, 0o600);
+    try {
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,147 @@
+// Starts shim.sh, by whatever command leads to it, and waits until it says that the task was started. Shared by
+// both launchers; what that command is, and what a unit is, they know.
+
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { type FileFailure, fileFailure } from './file-failure.ts';
+import {
+  environmentFragment,
+  type LaunchFailure,
+  type LaunchOutcome,
+  type LaunchRequest,
+  requestFault,
+} from './launcher.ts';
+import { SYSTEM_PATH } from './run-command.ts';
+import { fenceRun, hasStarted, prepareRunDirectory } from './run-directory.ts';
+
+export type ShimStart = {
+  readonly request: LaunchRequest;
+  readonly mode: 'scope' | 'process';
+  /** The command that becomes the shim; empty when the shim is started as it is. */
+  readonly prefix: readonly string[];
+  /** For the prefix command only: the task never sees it. */
+  readonly prefixEnvironment: Readonly<Record<string, string>>;
+};
+
+type ShimWord = 'started' | 'alreadyStarted' | 'silent' | 'timedOut';
+
+const SHIM_PATH = fileURLToPath(new URL('./shim.sh', import.meta.url));
+const START_TIMEOUT_MS = 60_000;
+const REASON_BYTES = 2_000;
+
+/**
+ * The task runs in a session of its own, so the terminal's Ctrl-C does not reach it, and outlives this process.
+ * Whatever the answer, it is final: after a failure the run is fenced, no late shim can start the task.
+ */
+export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
+  const { request } = start;
+  const fault = requestFault(request);
+  if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
+  try {
+    if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
+    await prepareRunDirectory(request.runDirectory, environmentFragment(request));
+    const word = await spawnShim(start);
+    switch (word) {
+      case 'started':
+        return { ok: true, alreadyStarted: false };
+      case 'alreadyStarted':
+        return { ok: true, alreadyStarted: true };
+      default:
+        return await giveUp(request, word);
+    }
+  } catch (error) {
+    return refused(launchFailureOf(fileFailure(error)));
+  }
+}
+
+/** The last resort when nothing was heard: whoever creates `started` first, the shim or we, has decided. */
+async function giveUp(request: LaunchRequest, word: 'silent' | 'timedOut'): Promise<LaunchOutcome> {
+  if (!(await fenceRun(request.runDirectory))) return { ok: true, alreadyStarted: true };
+  const said = await readTail(request.stderrPath);
+  const what =
+    word === 'timedOut'
+      ? `the task was not started within ${START_TIMEOUT_MS} ms`
+      : 'the launch command ended without starting the task';
+  return refused({ code: 'launchFailed', message: said === '' ? what : `${what}: ${said}` });
+}
+
+async function spawnShim(start: ShimStart): Promise<ShimWord> {
+  const { request, mode, prefix, prefixEnvironment } = start;
+  const shim = ['/bin/sh', SHIM_PATH, mode, request.runDirectory, request.sandboxDirectory, '--'];
+  const [program = '', ...rest] = [...prefix, ...shim, ...request.command];
+  const stdout = await openOutput(request.stdoutPath);
+  try {
+    const stderr = await openOutput(request.stderrPath);
+    try {
+      const child = spawn(program, rest, {
+        cwd: '/',
+        detached: true,
+        env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...prefixEnvironment },
+        stdio: ['ignore', stdout.fd, stderr.fd, 'pipe'],
+      });
+      child.unref();
+      return await wordOf(child);
+    } finally {
+      await stderr.close();
+    }
+  } finally {
+    await stdout.close();
+  }
+}
+
+function wordOf(child: ReturnType<typeof spawn>): Promise<ShimWord> {
+  const channel = child.stdio[3];
+  return new Promise((resolve, reject) => {
+    let heard = '';
+    const timer = setTimeout(() => finish('timedOut'), START_TIMEOUT_MS);
+    const finish = (word: ShimWord): void => {
+      clearTimeout(timer);
+      if (channel instanceof Readable) channel.destroy();
+      resolve(word);
+    };
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    if (!(channel instanceof Readable)) return;
+    channel.setEncoding('utf8');
+    channel.on('data', (text: string) => {
+      heard += text;
+      if (heard.startsWith('started\n')) finish('started');
+      else if (heard.startsWith('alreadyStarted\n')) finish('alreadyStarted');
+    });
+    channel.on('error', () => finish('silent'));
+    channel.on('end', () => finish('silent'));
+  });
+}
+
+// The sandbox belongs to the task's user: a link put there must not lead the agent to another file.
+function openOutput(file: string): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+  return open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);
+}
+
+async function readTail(file: string): Promise<string> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size } = await handle.stat();
+    const buffer = Buffer.alloc(REASON_BYTES);
+    const position = Math.max(0, size - REASON_BYTES);
+    const { bytesRead } = await handle.read(buffer, 0, REASON_BYTES, position);
+    return buffer.toString('utf8', 0, bytesRead).trim();
+  } finally {
+    await handle.close();
+  }
+}
+
+function launchFailureOf(failure: FileFailure): LaunchFailure {
+  const code = failure.code === 'diskFull' ? 'diskFull' : 'launchFailed';
+  return { code, message: failure.message };
+}
+
+function refused(failure: LaunchFailure): LaunchOutcome {
+  return { ok: false, failure };
+}
