@@ -56,6 +56,8 @@ const OUTER_SCRIPT = fileURLToPath(new URL('./private-systemd-outer.sh', import.
 const INNER_SCRIPT = fileURLToPath(new URL('./private-systemd-inner.sh', import.meta.url));
 const READY_ATTEMPTS = 1_200;
 const READY_PAUSE_MS = 25;
+const REAP_ATTEMPTS = 200;
+const REAP_PAUSE_MS = 10;
 const LOG_TAIL_CHARACTERS = 2_000;
 
 /**
@@ -117,8 +119,9 @@ export async function stopPrivateSystemd(stateDirectory: string): Promise<void> 
   const directory = await realpath(stateDirectory);
   const identity = await readIdentity(directory);
   if (identity !== undefined && (await isProcessAlive(identity))) {
-    // With its first process the whole pid namespace dies.
+    // With its first process the whole pid namespace dies; its parent `unshare` reaps it and ends by itself.
     process.kill(identity.pid, 'SIGKILL');
+    await waitUntilReaped(identity);
   }
   const groupName = groupNameOf(directory, record.name);
   for (const group of record.groups) {
@@ -127,6 +130,15 @@ export async function stopPrivateSystemd(stateDirectory: string): Promise<void> 
   }
   for (const file of [PID_FILE, `${PID_FILE}.new`, LOG_FILE, RECORD_FILE]) {
     await rm(path.join(directory, file), { force: true });
+  }
+}
+
+// A parent that was killed leaves the reaping to the host's PID 1, which may take its time: hence the bound.
+async function waitUntilReaped(identity: ProcessIdentity): Promise<void> {
+  for (let attempt = 0; attempt < REAP_ATTEMPTS; attempt += 1) {
+    const found = await identifyProcess(identity.pid);
+    if (found?.startTicks !== identity.startTicks) return;
+    await delay(REAP_PAUSE_MS);
   }
 }
 

@@ -7,11 +7,12 @@ import { errorCode } from './file-failure.ts';
 import type { StopSignal, TaskLauncher, UnitInspection } from './launcher.ts';
 import { isProcessAlive } from './process-identity.ts';
 import { listRuns, readShimProcess, type ShimProcess } from './run-directory.ts';
-import { startShim } from './start-shim.ts';
+import { type ShimExitHandler, startShim } from './start-shim.ts';
 
 export type ProcessLauncherOptions = {
   /** Holds a directory a run, named after its unit: the only record of what was started. */
   readonly runRoot: string;
+  readonly onShimExit?: ShimExitHandler;
 };
 
 export function createProcessLauncher(options: ProcessLauncherOptions): TaskLauncher {
@@ -23,7 +24,14 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
   }
 
   return {
-    launch: (request) => startShim({ request, mode: 'process', prefix: [], prefixEnvironment: {} }),
+    launch: (request) =>
+      startShim({
+        request,
+        mode: 'process',
+        prefix: [],
+        prefixEnvironment: {},
+        onShimExit: options.onShimExit,
+      }),
 
     async stop(unit: string, signal: StopSignal): Promise<boolean> {
       const shim = await findLive(unit);

@@ -24,7 +24,14 @@ export type ShimStart = {
   readonly prefix: readonly string[];
   /** For the prefix command only: the task never sees it. */
   readonly prefixEnvironment: Readonly<Record<string, string>>;
+  readonly onShimExit: ShimExitHandler | undefined;
 };
+
+/**
+ * Told when a process that this launcher started has ended, however: a hint for `ExitWatch.check`. Only the
+ * process that launched a task gets it, so after a restart the watch alone must do.
+ */
+export type ShimExitHandler = (unit: string) => void;
 
 type ShimWord = 'started' | 'alreadyStarted' | 'silent' | 'timedOut';
 
@@ -83,6 +90,7 @@ async function spawnShim(start: ShimStart): Promise<ShimWord> {
         stdio: ['ignore', stdout.fd, stderr.fd, 'pipe'],
       });
       child.unref();
+      child.on('exit', () => start.onShimExit?.(request.unit));
       return await wordOf(child);
     } finally {
       await stderr.close();

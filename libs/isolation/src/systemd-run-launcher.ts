@@ -3,8 +3,9 @@
 
 import type { LaunchRequest, StopSignal, TaskLauncher, UnitInspection } from './launcher.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
-import { startShim } from './start-shim.ts';
+import { type ShimExitHandler, startShim } from './start-shim.ts';
 import { sliceOf, TASKS_SLICE } from './unit-name.ts';
+import { userManagerEnvironment } from './user-manager.ts';
 
 export type SystemdRunOptions = {
   readonly manager: 'system' | 'user';
@@ -14,6 +15,7 @@ export type SystemdRunOptions = {
   readonly enterCommand?: readonly string[];
   /** Name of the slice, without suffix, under which the child slices are made. */
   readonly slice?: string;
+  readonly onShimExit?: ShimExitHandler;
 };
 
 // More requests at a time only wait inside systemd (measured: the best rate is reached at eight).
@@ -24,7 +26,7 @@ const OOM_POLICY_VERSION = 252;
 export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLauncher {
   const { manager, enterCommand = [], slice = TASKS_SLICE } = options;
   const managerFlags = manager === 'user' ? ['--user'] : [];
-  const environment = managerEnvironment(manager);
+  const environment = manager === 'user' ? userManagerEnvironment(process.getuid?.() ?? 0) : {};
   const inTurn = createTurns(MAX_IN_FLIGHT);
   const systemctl = (...words: string[]): Promise<CommandResult> =>
     runCommand(
@@ -41,6 +43,7 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
           mode: 'scope',
           prefix: [...enterCommand, 'systemd-run', ...managerFlags, ...scope, '--'],
           prefixEnvironment: environment,
+          onShimExit: options.onShimExit,
         });
       }),
 
@@ -133,14 +136,4 @@ function parseUnits(text: string): Map<string, string>[] {
 
 function isLive(activeState: string | undefined): boolean {
   return activeState !== undefined && activeState !== 'inactive' && activeState !== 'failed';
-}
-
-// The user's manager is found through its bus, at the path that logind gives it.
-function managerEnvironment(manager: 'system' | 'user'): Record<string, string> {
-  if (manager === 'system') return {};
-  const runtimeDirectory = `/run/user/${process.getuid?.() ?? 0}`;
-  return {
-    XDG_RUNTIME_DIR: runtimeDirectory,
-    DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDirectory}/bus`,
-  };
 }

@@ -4,6 +4,7 @@
 import { existsSync, watch } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRunRoot, endedDirectoryOf } from './run-directory.ts';
 
 export type WatchExitsOptions = {
@@ -23,7 +24,17 @@ export type WatchExitsOptions = {
   readonly onError: (error: unknown) => void;
 };
 
-export type ExitWatch = { close(): void };
+export type ExitWatch = {
+  /**
+   * Looks at one unit now, for a second at most: for a caller that saw its process end or killed it, since a
+   * killed shim leaves no marker. Reports the unit like a sweep does.
+   */
+  check(unit: string): Promise<void>;
+  close(): void;
+};
+
+const CHECK_LOOKS = 20;
+const CHECK_PAUSE_MS = 50;
 
 /** Rejects when the directory of markers cannot be made or watched. */
 export async function watchExits(options: WatchExitsOptions): Promise<ExitWatch> {
@@ -63,18 +74,31 @@ export async function watchExits(options: WatchExitsOptions): Promise<ExitWatch>
     }
   }
 
-  const watcher = watch(directory, (event, unit) => {
-    // Removing a marker shows as `rename` too; reporting twice is allowed, but asking the disk is cheaper.
-    if (event === 'rename' && unit !== null) void reportIfMarked(unit);
-  });
-  async function reportIfMarked(unit: string): Promise<void> {
-    if (existsSync(path.join(directory, unit))) await report(unit);
+  async function check(unit: string): Promise<void> {
+    try {
+      for (let look = 0; look < CHECK_LOOKS; look += 1) {
+        if (handling.has(unit) || ![...expected()].includes(unit)) return;
+        if (existsSync(path.join(directory, unit)) || !(await listLive()).has(unit)) {
+          return await report(unit);
+        }
+        await delay(CHECK_PAUSE_MS);
+      }
+    } catch (error) {
+      onError(error);
+    }
   }
+
+  const watcher = watch(directory, (event, unit) => {
+    // Removing a marker shows as `rename` too.
+    if (event !== 'rename' || unit === null) return;
+    if (existsSync(path.join(directory, unit))) void report(unit);
+  });
   watcher.on('error', onError);
   const timer = setInterval(() => void sweep(), options.sweepIntervalMs);
   void sweep();
 
   return {
+    check,
     close(): void {
       clearInterval(timer);
       watcher.close();
