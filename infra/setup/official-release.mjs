@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupFailure } from './setup-failure.mjs';
-import { findCommand, lastWords, runBriefly } from './system-commands.mjs';
+import { findCommand, lastWords, runBriefly, runWatched } from './system-commands.mjs';
 
 const RELEASES = 'https://github.com/nats-io/nats-server/releases/download';
 const DOWNLOAD_LIMIT_MS = 600_000;
@@ -89,7 +89,7 @@ export async function fetchRelease({ release, platform, workDir, env, log, relea
 async function download(address, target, env) {
   const curl = findCommand('curl', env);
   const failed = curl
-    ? downloadWithCurl(curl, address, target)
+    ? await downloadWithCurl(curl, address, target)
     : await downloadWithFetch(address, target);
   if (failed === undefined) return;
   throw new SetupFailure({
@@ -103,12 +103,17 @@ async function download(address, target, env) {
  * @param {string} curl
  * @param {string} address
  * @param {string} target
- * @returns {string | undefined} why it failed
+ * @returns {Promise<string | undefined>} why it failed
  */
-function downloadWithCurl(curl, address, target) {
-  const args = ['-fsSL', '--retry', '2', '--connect-timeout', '20', '-o', target, address];
-  const result = runBriefly(curl, args, { timeoutMs: DOWNLOAD_LIMIT_MS });
-  return result.ok ? undefined : lastWords(result.stderr);
+async function downloadWithCurl(curl, address, target) {
+  const limitSeconds = String(DOWNLOAD_LIMIT_MS / 1000);
+  const limits = ['--retry', '2', '--connect-timeout', '20', '--max-time', limitSeconds];
+  /** @type {string[]} */
+  const said = [];
+  const code = await runWatched(curl, ['-fsSL', ...limits, '-o', target, address], {
+    onLine: (line) => void said.push(line),
+  });
+  return code === 0 ? undefined : lastWords(said.join('\n'));
 }
 
 /**
