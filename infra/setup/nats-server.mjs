@@ -176,7 +176,7 @@ async function fetchServer(search) {
   }
   throw new SetupFailure({
     what: `no nats-server of ${wanted(search.tier)} could be found or fetched`,
-    why: reasons.join('; '),
+    why: ['nothing that was tried worked', ...reasons].join('\n          - '),
     remedy: `install nats-server ${PRODUCTION_FLOOR} or newer and set PARLEY_NATS_SERVER to its path`,
   });
 }
