@@ -111,7 +111,8 @@ function chooseStages(): readonly Stage[] {
   });
   const chosen = selectStages(values.suite, values.stage);
   if (chosen !== undefined) return chosen;
-  print(`there is no stage "${values.stage ?? ''}" or suite "${values.suite}"`);
+  const asked = values.stage === undefined ? `suite "${values.suite}"` : `stage "${values.stage}"`;
+  print(`there is no ${asked}`);
   print(`stages: ${stageNames().join(', ')}; suites: ${Object.keys(SUITES).join(', ')}`);
   process.exit(2);
 }
