@@ -26,6 +26,7 @@ import {
   COMPATIBILITY_FLOOR,
   compareVersions,
   PRODUCTION_FLOOR,
+  REFERENCE_VERSION,
   readVersion,
   servesTier,
   standingOf,
@@ -177,7 +178,9 @@ async function fetchServer(search) {
   throw new SetupFailure({
     what: `no nats-server of ${wanted(search.tier)} could be found or fetched`,
     why: ['nothing that was tried worked', ...reasons].join('\n          - '),
-    remedy: `install nats-server ${PRODUCTION_FLOOR} or newer and set PARLEY_NATS_SERVER to its path`,
+    remedy:
+      `install nats-server ${REFERENCE_VERSION} (${PRODUCTION_FLOOR} at the least) and set ` +
+      'PARLEY_NATS_SERVER to its path',
   });
 }
 

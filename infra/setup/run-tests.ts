@@ -52,7 +52,7 @@ function runCommand(stage: Stage, reportPath: string): Promise<Finished> {
       : [];
   const child = spawn(join(root, 'node_modules', '.bin', command), [...args, ...reporters], {
     cwd: root,
-    env: { ...process.env, ...stage.env },
+    env: { ...process.env, ...stage.env, ...colorEnv() },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -80,6 +80,11 @@ function runCommand(stage: Stage, reportPath: string): Promise<Finished> {
     });
     child.on('close', (code) => finish(code ?? 1));
   });
+}
+
+/** The output of a stage goes through a pipe; what it may look like depends on where this process writes. */
+function colorEnv(): Readonly<Record<string, string>> {
+  return process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1', FORCE_COLOR: '0' };
 }
 
 function terminateGroup(child: ChildProcess): void {

@@ -58,21 +58,21 @@ const stages = {
   typecheck: {
     name: 'typecheck',
     kind: 'check',
-    command: ['turbo', 'run', 'typecheck', '--output-logs=errors-only', '--no-color'],
+    command: ['turbo', 'run', 'typecheck', '--output-logs=errors-only', '--continue'],
     env: TURBO_ENV,
     limitMs: 3 * MINUTE_MS,
   },
   boundaries: {
     name: 'boundaries',
     kind: 'check',
-    command: ['turbo', 'boundaries', '--no-color'],
+    command: ['turbo', 'boundaries'],
     env: TURBO_ENV,
     limitMs: MINUTE_MS,
   },
   unused: {
     name: 'unused code and dependencies',
     kind: 'check',
-    command: ['knip', '--no-progress'],
+    command: ['knip', '--no-progress', '--no-config-hints'],
     limitMs: 2 * MINUTE_MS,
   },
   quick: {
