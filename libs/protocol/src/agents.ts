@@ -1,0 +1,74 @@
+// Owns the messages between agents and the leader, and the reads that operators make of agents.
+import * as z from 'zod';
+import { FrameworkRef, TaskRef } from './ids.ts';
+import { Attributes } from './offers.ts';
+import { Resources } from './resources.ts';
+import { TaskDescription, TaskState } from './tasks.ts';
+
+/** A task that the agent has on its disk: not yet terminal, or terminal with updates not yet journalled. */
+export const AgentTask = z.object({
+  task: TaskRef,
+  state: TaskState,
+  /** Sequence of the last status update that the agent has made for it; 0 when none. */
+  lastSequence: z.int().min(0),
+});
+export type AgentTask = z.infer<typeof AgentTask>;
+
+export const RegisterRequest = z.object({
+  hostname: z.string().min(1).max(255),
+  total: Resources,
+  attributes: Attributes,
+  tasks: z.array(AgentTask).max(100_000),
+});
+export type RegisterRequest = z.infer<typeof RegisterRequest>;
+
+export const RegisterResult = z.object({
+  heartbeatIntervalMs: z.int().min(1),
+  /** Tasks that the agent named and the leader does not know: to be killed. */
+  unknownTasks: z.array(TaskRef),
+});
+export type RegisterResult = z.infer<typeof RegisterResult>;
+
+export const AgentHeartbeat = z.object({ runningTasks: z.int().min(0) });
+export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>;
+
+/** Measured, not allocated. Milli-CPUs over the last interval; memory now, in MiB. */
+export const UsageReport = z.object({
+  wallTimeMs: z.int(),
+  cpuMillis: z.int().min(0),
+  memoryMib: z.int().min(0),
+});
+export type UsageReport = z.infer<typeof UsageReport>;
+
+/** Orders are repeated until answered; a task that the agent knows counts as launched already. */
+export const RunOrder = z.object({ framework: FrameworkRef, description: TaskDescription });
+export type RunOrder = z.infer<typeof RunOrder>;
+
+export const KillReason = z.enum(['framework', 'operator', 'frameworkRemoved', 'unknownToMaster']);
+export type KillReason = z.infer<typeof KillReason>;
+export const KillOrder = z.object({
+  task: TaskRef,
+  graceMs: z.int().min(0).optional(),
+  reason: KillReason,
+});
+export type KillOrder = z.infer<typeof KillOrder>;
+
+export const LogsRequest = z.object({
+  task: TaskRef,
+  stream: z.enum(['stdout', 'stderr']),
+  /** Byte offset; negative counts from the end. */
+  offset: z.int(),
+  maxBytes: z
+    .int()
+    .min(1)
+    .max(512 * 1024),
+});
+export type LogsRequest = z.infer<typeof LogsRequest>;
+export const LogsResult = z.object({
+  data: z.instanceof(Uint8Array),
+  offset: z.int().min(0),
+  size: z.int().min(0),
+  /** No more will come: the task has ended. */
+  ended: z.boolean(),
+});
+export type LogsResult = z.infer<typeof LogsResult>;

@@ -1,0 +1,18 @@
+// Owns what the leader tells everybody.
+import * as z from 'zod';
+import { ActorId, PrincipalName } from './ids.ts';
+
+/** Sent when a term begins and every few seconds: the epoch itself stands in the envelope. */
+export const LeaderPresence = z.object({ masterId: ActorId });
+export type LeaderPresence = z.infer<typeof LeaderPresence>;
+
+/**
+ * For every principal's update stream: updates up to this stream sequence are journalled, so agents may
+ * forget theirs. `createdMs` tells a recreated stream apart.
+ */
+export const Watermarks = z.object({
+  streams: z.array(
+    z.object({ principal: PrincipalName, createdMs: z.int().min(0), sequence: z.int().min(0) }),
+  ),
+});
+export type Watermarks = z.infer<typeof Watermarks>;

@@ -1,0 +1,68 @@
+// Owns the table of error codes. A code exists only if a caller reacts to it.
+import * as z from 'zod';
+
+/** `retryable`: the same request may succeed later without a change by the caller. */
+export const ERROR_CODES = {
+  malformed: { retryable: false, meaning: 'The message does not parse against its schema.' },
+  unknownVerb: { retryable: false, meaning: 'The subject names no known verb.' },
+  unsupportedVersion: { retryable: false, meaning: 'The protocol version is not spoken here.' },
+  notPermitted: {
+    retryable: false,
+    meaning: 'The principal may not do this (for example: use this role).',
+  },
+  requestExpired: {
+    retryable: false,
+    meaning: 'The request id is below the lowest one that the caller said is unanswered.',
+  },
+  notSubscribed: { retryable: false, meaning: 'The framework must subscribe first.' },
+  sessionReplaced: {
+    retryable: false,
+    meaning: 'A newer session of this framework exists; this one must stop.',
+  },
+  frameworkRemoved: {
+    retryable: false,
+    meaning: 'The framework was torn down; its id is not used again.',
+  },
+  invalidOffers: {
+    retryable: false,
+    meaning:
+      "An offer is not outstanding, or not this framework's, or the offers are of several agents.",
+  },
+  invalidTask: {
+    retryable: false,
+    meaning: 'A task description is not valid (message names the field).',
+  },
+  insufficientResources: {
+    retryable: false,
+    meaning: 'The tasks ask for more than the offers hold.',
+  },
+  unknownTask: { retryable: false, meaning: 'No such task.' },
+  unknownAgent: { retryable: false, meaning: 'No such agent, or it has to register first.' },
+  tooLarge: { retryable: false, meaning: 'The message is larger than the bus carries.' },
+  staleEpoch: { retryable: false, meaning: 'The sender is a leader of an earlier term.' },
+  diskFull: { retryable: true, meaning: 'No space is left where the receiver keeps its state.' },
+  overloaded: { retryable: true, meaning: 'Too many requests are waiting; try again later.' },
+  unavailable: { retryable: true, meaning: 'Nobody answers now (no leader, or the bus is away).' },
+  internalError: {
+    retryable: false,
+    meaning: 'A defect: the request was left out; the log says more.',
+  },
+} as const satisfies Record<string, { retryable: boolean; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+export const ErrorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
+
+/** `message` says what, why and what to do. */
+export const Failure = z.object({ code: ErrorCode, message: z.string() });
+export type Failure = z.infer<typeof Failure>;
+
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+export const succeed = <T>(value: T): Outcome<T> => ({ ok: true, value });
+export const fail = (code: ErrorCode, message: string): { ok: false; failure: Failure } => ({
+  ok: false,
+  failure: { code, message },
+});
+export const isRetryable = (code: ErrorCode): boolean => ERROR_CODES[code].retryable;

@@ -1,0 +1,85 @@
+import { expect, it } from 'vitest';
+import { decode, encode } from './codec.ts';
+import { AgentId, ClusterName, FrameworkId, PrincipalName } from './ids.ts';
+import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from './message.ts';
+import { parametersOf, wildcardOf } from './subject-entry.ts';
+import { SUBJECTS } from './subjects.ts';
+
+const cluster = ClusterName.parse('c1');
+const principal = PrincipalName.parse('alice');
+const frameworkId = FrameworkId.parse('f1');
+const subscribe = () =>
+  encodeMessage(
+    SUBJECTS.subscribe,
+    cluster,
+    { principal, frameworkId },
+    { name: 'x', role: '*' as never },
+  );
+
+it('a message comes out as it went in, with the defaults of its schema', () => {
+  const { subject, bytes } = subscribe();
+  expect(subject).toBe('parley.c1.master.call.framework.alice.f1.subscribe');
+  const received = decodeMessage(SUBJECTS.subscribe, cluster, subject, bytes);
+  expect(received).toMatchObject({
+    ok: true,
+    value: { parameters: { principal }, body: { name: 'x', demand: [] } },
+  });
+});
+
+it('a message that arrives on a subject it was not meant for is refused', () => {
+  const { bytes } = subscribe();
+  const other = 'parley.c1.master.call.framework.bob.f1.subscribe';
+  expect(decodeMessage(SUBJECTS.subscribe, cluster, other, bytes)).toMatchObject({
+    ok: false,
+    failure: { code: 'malformed' },
+  });
+});
+
+it('an acknowledgement of JetStream that is steered onto a command subject is refused', () => {
+  const agentId = AgentId.parse('a2');
+  const subject = wildcardOf(SUBJECTS.kill, cluster, { agentId });
+  const pubAck = new TextEncoder().encode('{"stream":"X","seq":1}');
+  expect(decodeMessage(SUBJECTS.kill, cluster, subject, pubAck).ok).toBe(false);
+});
+
+it('another protocol version is refused as such', () => {
+  const { subject, bytes } = subscribe();
+  const envelope = decode(bytes) as Record<string, unknown>;
+  const changed = encode({ ...envelope, version: 99 });
+  expect(decodeMessage(SUBJECTS.subscribe, cluster, subject, changed)).toMatchObject({
+    ok: false,
+    failure: { code: 'unsupportedVersion' },
+  });
+});
+
+it('a body that breaks its schema is refused with the field named', () => {
+  const { subject, bytes } = subscribe();
+  const envelope = decode(bytes) as Record<string, unknown>;
+  const changed = encode({ ...envelope, body: { name: '', role: '*' } });
+  const received = decodeMessage(SUBJECTS.subscribe, cluster, subject, changed);
+  expect(received).toMatchObject({
+    ok: false,
+    failure: { message: expect.stringContaining('name') },
+  });
+});
+
+it('an id with a character that is special to NATS is no parameter', () => {
+  expect(parametersOf(SUBJECTS.run, cluster, 'parley.c1.agent.*.run')).toBeUndefined();
+  expect(parametersOf(SUBJECTS.run, cluster, 'parley.c1.agent.master.run')).toBeUndefined();
+});
+
+it('an answer is parsed against the reply schema of its entry', () => {
+  const good = encodeAnswer({
+    ok: true,
+    value: { session: 3, lastNumber: 0, heartbeatIntervalMs: 5000 },
+  });
+  expect(decodeAnswer(SUBJECTS.subscribe, good)).toMatchObject({ ok: true });
+  const bad = encodeAnswer({ ok: true, value: { session: 'three' } });
+  expect(decodeAnswer(SUBJECTS.subscribe, bad)).toMatchObject({ ok: false });
+});
+
+it('every kind in the table is used once and every pattern once', () => {
+  const entries = Object.values(SUBJECTS);
+  expect(new Set(entries.map((e) => e.kind)).size).toBe(entries.length);
+  expect(new Set(entries.map((e) => e.pattern)).size).toBe(entries.length);
+});

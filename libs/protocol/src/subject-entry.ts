@@ -1,0 +1,111 @@
+// Owns what an entry of the subject table is and how subjects are built, matched and taken apart.
+import type * as z from 'zod';
+import {
+  ActorId,
+  AgentId,
+  type ClusterName,
+  FrameworkId,
+  OfferId,
+  PrincipalName,
+  TaskId,
+  Token,
+} from './ids.ts';
+
+/** Kinds of actors that hold a credential. A `principal` runs frameworks. */
+export const ACTOR_KINDS = ['master', 'allocator', 'agent', 'principal', 'operator'] as const;
+export type ActorKind = (typeof ACTOR_KINDS)[number];
+
+const PARAMETERS = {
+  principal: PrincipalName,
+  frameworkId: FrameworkId,
+  agentId: AgentId,
+  offerId: OfferId,
+  taskId: TaskId,
+  operator: PrincipalName,
+  actorKind: Token,
+  actorId: ActorId,
+  /** An agent's id, or `master`. */
+  source: Token,
+} as const;
+export type ParameterName = keyof typeof PARAMETERS;
+type Parameter<Name extends ParameterName> = z.infer<(typeof PARAMETERS)[Name]>;
+
+type NamesIn<Pattern extends string> = Pattern extends `${string}{${infer Name}}${infer Rest}`
+  ? (Name extends ParameterName ? Name : never) | NamesIn<Rest>
+  : never;
+export type ParametersOf<Pattern extends string> = {
+  readonly [Name in NamesIn<Pattern>]: Parameter<Name>;
+};
+
+/** `request`: answered; `publish`: at most once, unanswered; `stream`: kept by JetStream, acknowledged. */
+export type Delivery = 'request' | 'publish' | 'stream';
+
+export type SubjectEntry<
+  Pattern extends string = string,
+  Body extends z.ZodType = z.ZodType,
+  Reply extends z.ZodType = z.ZodType,
+> = {
+  readonly kind: string;
+  /** After the prefix `parley.<cluster>.`; parameters in braces are one token each. */
+  readonly pattern: Pattern;
+  readonly delivery: Delivery;
+  readonly from: readonly ActorKind[];
+  readonly to: readonly ActorKind[];
+  readonly body: Body;
+  readonly reply?: Reply;
+  readonly summary: string;
+};
+
+export type BodyOf<Entry extends SubjectEntry> = z.infer<Entry['body']>;
+export type ReplyOf<Entry extends SubjectEntry> = z.infer<NonNullable<Entry['reply']>>;
+export type ParametersOfEntry<Entry extends SubjectEntry> = ParametersOf<Entry['pattern']>;
+
+export const subjectPrefix = (cluster: ClusterName): string => `parley.${cluster}`;
+
+const PLACEHOLDER = /\{([A-Za-z]+)\}/g;
+
+/** The exact subject of one message. */
+export function subjectOf<Entry extends SubjectEntry>(
+  entry: Entry,
+  cluster: ClusterName,
+  parameters: ParametersOfEntry<Entry>,
+): string {
+  return wildcardOf(entry, cluster, parameters as Partial<Record<ParameterName, string>>);
+}
+
+/** The subject with `*` for each parameter that is not given: for subscriptions and permissions. */
+export function wildcardOf(
+  entry: Pick<SubjectEntry, 'pattern'>,
+  cluster: ClusterName,
+  parameters: Partial<Record<ParameterName, string>> = {},
+): string {
+  const values: Record<string, string | undefined> = parameters;
+  const rest = entry.pattern.replace(PLACEHOLDER, (_, name: string) => values[name] ?? '*');
+  return `${subjectPrefix(cluster)}.${rest}`;
+}
+
+/** The parameters of a received subject; undefined when it is not one of this entry's or an id is not valid. */
+export function parametersOf<Entry extends SubjectEntry>(
+  entry: Entry,
+  cluster: ClusterName,
+  subject: string,
+): ParametersOfEntry<Entry> | undefined {
+  const prefix = `${subjectPrefix(cluster)}.`;
+  if (!subject.startsWith(prefix)) return undefined;
+  const tokens = subject.slice(prefix.length).split('.');
+  const pattern = entry.pattern.split('.');
+  if (tokens.length !== pattern.length) return undefined;
+  const found: Record<string, string> = {};
+  for (const [index, part] of pattern.entries()) {
+    const token = tokens[index] ?? '';
+    const name = part.startsWith('{') ? part.slice(1, -1) : undefined;
+    if (name === undefined) {
+      if (token !== part) return undefined;
+    } else if (isParameter(name) && PARAMETERS[name].safeParse(token).success) {
+      found[name] = token;
+    } else return undefined;
+  }
+  return found as ParametersOfEntry<Entry>;
+}
+
+const isParameter = (name: string): name is ParameterName => name in PARAMETERS;
