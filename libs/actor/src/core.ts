@@ -1,0 +1,53 @@
+// Owns the actor contract: what a deterministic core is, and the journal entries it is stepped by.
+// A core reads no clock, draws no random number and does no I/O; a shell carries its effects out.
+import { Epoch } from '@parley/protocol/epoch';
+import * as z from 'zod';
+
+/** One append. Every input in it was gathered while the append before it was in flight. */
+export const JournalEntry = z.object({
+  /** The rules under which every replica steps this entry. */
+  rulesVersion: z.int().min(1),
+  epoch: Epoch,
+  /** Tells the writer's own entry from another's after an append whose outcome is unknown. */
+  nonce: z.string(),
+  /** Core time: milliseconds, never decreases, stands still while nobody leads. */
+  coreTimeMs: z.int().min(0),
+  /** For people; never compared. */
+  wallTimeMs: z.int(),
+  inputs: z.array(z.unknown()),
+});
+export type JournalEntry = z.infer<typeof JournalEntry>;
+
+/** What a core may know beside its state while it steps one input. */
+export type StepContext = {
+  /** Journal sequence of the entry. */
+  readonly sequence: number;
+  readonly epoch: Epoch;
+  readonly coreTimeMs: number;
+  readonly wallTimeMs: number;
+};
+
+/** A piece of a snapshot: plain data. */
+export type SnapshotItem = readonly [table: string, key: string, record: unknown];
+
+/** Reads a state as it was when the reader was made, while the state goes on changing. */
+export interface SnapshotReader {
+  /** At most `limit` more items; an empty array at the end. */
+  next(limit: number): SnapshotItem[];
+}
+
+/** State is changed in place, by `step` and `finish` only; they are total for valid inputs and a throw is a defect. */
+export interface Core<State, Input, Effect> {
+  readonly rulesVersion: number;
+  readonly inputSchema: z.ZodType<Input>;
+  create(): State;
+  /** Effects of one input, in order. */
+  step(state: State, context: StepContext, input: Input): Effect[];
+  /** Effects of the entry as a whole, after its last input (expiries first happen in `begin`). */
+  begin(state: State, context: StepContext): Effect[];
+  finish(state: State, context: StepContext): Effect[];
+  /** Hexadecimal; equal states have equal hashes whatever way they were reached. */
+  hash(state: State): string;
+  snapshot(state: State): SnapshotReader;
+  restore(items: Iterable<SnapshotItem>): State;
+}

@@ -1,0 +1,97 @@
+// Owns the inputs of the master's core: everything that can change its state, as journalled.
+import { KillOrder, RegisterRequest, RunOrder } from '@parley/protocol/agents';
+import { Proposal } from '@parley/protocol/allocation';
+import { RequestId } from '@parley/protocol/envelope';
+import { Epoch } from '@parley/protocol/epoch';
+import { Failure } from '@parley/protocol/errors';
+import { DemandRequest, SubscribeRequest } from '@parley/protocol/frameworks';
+import { ActorId, AgentId, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import { AcceptRequest, DeclineRequest } from '@parley/protocol/offers';
+import { OperatorKillRequest } from '@parley/protocol/operators';
+import { Empty, KillTaskRequest, StatusUpdate } from '@parley/protocol/tasks';
+import * as z from 'zod';
+
+/** Everything that `step` reads as a setting is state; the leader journals its settings when they differ. */
+export const ClusterSettings = z.object({
+  agentHeartbeatIntervalMs: z.int().min(100).default(5000),
+  agentSilenceMs: z.int().min(1000).default(75_000),
+  frameworkHeartbeatIntervalMs: z.int().min(100).default(5000),
+  frameworkSilenceMs: z.int().min(1000).default(20_000),
+  endedTasksPerFramework: z.int().min(0).default(1000),
+  endedTasksMs: z.int().min(0).default(600_000),
+  answersPerCaller: z.int().min(1).default(1024),
+  tombstonesMs: z
+    .int()
+    .min(0)
+    .default(30 * 24 * 3600_000),
+  maxTombstones: z.int().min(1).default(100_000),
+});
+export type ClusterSettings = z.infer<typeof ClusterSettings>;
+
+/** Who made a request: from the subject, never from the payload. */
+export const Caller = z.discriminatedUnion('kind', [
+  FrameworkRef.extend({ kind: z.literal('framework') }),
+  z.object({ kind: z.literal('agent'), agentId: AgentId }),
+  z.object({ kind: z.literal('operator'), operator: PrincipalName }),
+]);
+export type Caller = z.infer<typeof Caller>;
+
+export const Call = z.discriminatedUnion('verb', [
+  z.object({ verb: z.literal('subscribe'), body: SubscribeRequest }),
+  z.object({ verb: z.literal('resync'), body: Empty }),
+  z.object({ verb: z.literal('demand'), body: DemandRequest }),
+  z.object({ verb: z.literal('accept'), body: AcceptRequest }),
+  z.object({ verb: z.literal('decline'), body: DeclineRequest }),
+  z.object({ verb: z.literal('killTask'), body: KillTaskRequest }),
+  z.object({ verb: z.literal('teardown'), body: Empty }),
+  z.object({ verb: z.literal('register'), body: RegisterRequest }),
+  z.object({ verb: z.literal('operatorKill'), body: OperatorKillRequest }),
+]);
+export type Call = z.infer<typeof Call>;
+
+export const Input = z.discriminatedUnion('kind', [
+  /** First input of a term: the leader's settings ride along; silence timers start anew in the shell. */
+  z.object({
+    kind: z.literal('termStarted'),
+    epoch: Epoch,
+    masterId: ActorId,
+    settings: ClusterSettings,
+  }),
+  z.object({
+    kind: z.literal('call'),
+    caller: Caller,
+    request: RequestId,
+    frameworkSession: z.int().optional(),
+    call: Call,
+  }),
+  /** An agent's answer to a run or kill order. */
+  z.object({
+    kind: z.literal('orderAnswered'),
+    agentId: AgentId,
+    orderId: z.string(),
+    failure: Failure.optional(),
+  }),
+  /** Verdicts about silence, with the session or registration that they are about. */
+  z.object({ kind: z.literal('frameworkSilent'), framework: FrameworkRef, session: z.int() }),
+  z.object({ kind: z.literal('agentSilent'), agentId: AgentId, registration: z.int() }),
+  /** Status updates read from a principal's stream, in stream order. */
+  z.object({
+    kind: z.literal('updates'),
+    principal: PrincipalName,
+    streamCreatedMs: z.int(),
+    updates: z.array(z.object({ streamSequence: z.int(), update: StatusUpdate })),
+    /** Position after this read: not below the last update's sequence (unparsable ones are passed over). */
+    readUpTo: z.int(),
+  }),
+  z.object({ kind: z.literal('proposals'), epoch: Epoch, proposals: z.array(Proposal) }),
+  /** Nothing but the passing of core time: a deadline is due. */
+  z.object({ kind: z.literal('tick') }),
+]);
+export type Input = z.infer<typeof Input>;
+
+/** An order to an agent: state until the agent has answered it. */
+export const Order = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('run'), orderId: z.string(), agentId: AgentId, body: RunOrder }),
+  z.object({ kind: z.literal('kill'), orderId: z.string(), agentId: AgentId, body: KillOrder }),
+]);
+export type Order = z.infer<typeof Order>;

@@ -1,0 +1,143 @@
+// What the isolation tests share: launchers of both kinds on this host, with a private systemd where PID 1 is
+// something else, and tasks in a directory of their own. It tests nothing itself.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type EndedOutcome, readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import { probeHost } from '@parley/isolation/host-probe';
+import { detectIsolation } from '@parley/isolation/host-support';
+import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolation/launcher';
+import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
+import { createProcessLauncher } from '@parley/isolation/process-launcher';
+import { createRunRoot } from '@parley/isolation/run-directory';
+import { createSandbox, runRootOf } from '@parley/isolation/sandbox';
+import { stopScope } from '@parley/isolation/stop-scope';
+import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
+import { expect } from 'vitest';
+
+export const WAIT_MS = 30_000;
+
+export type LauncherSettings = {
+  readonly kind: 'scope' | 'process';
+  readonly manager: 'system' | 'user';
+  readonly systemdVersion: number;
+  readonly enterCommand: readonly string[];
+  readonly runRoot: string;
+};
+
+export type Bench = {
+  readonly settings: LauncherSettings;
+  readonly launcher: TaskLauncher;
+  readonly workDirectory: string;
+  readonly runRoot: string;
+  /** Leads to the files as a task sees them. */
+  readonly rootPath: string;
+  close(): Promise<void>;
+};
+
+export function createLauncher(settings: LauncherSettings): TaskLauncher {
+  return settings.kind === 'scope'
+    ? createSystemdRunLauncher(settings)
+    : createProcessLauncher(settings);
+}
+
+/** Rejects on a host that cannot make scopes, with the reason. */
+export async function openBench(kind: 'scope' | 'process'): Promise<Bench> {
+  const workDirectory = await mkdtemp(path.join(tmpdir(), 'parley-isolation-'));
+  const runRoot = runRootOf(workDirectory);
+  await createRunRoot(runRoot);
+  const host = await openHost(kind, path.join(workDirectory, 'systemd'));
+  const settings = { kind, runRoot, ...host };
+  const launcher = createLauncher(settings);
+  return {
+    settings,
+    launcher,
+    workDirectory,
+    runRoot,
+    rootPath: host.systemd?.rootPath ?? '/',
+    async close(): Promise<void> {
+      for (const unit of await launcher.list()) await stopScope(launcher, unit, { graceMs: 0 });
+      await host.systemd?.stop();
+      await rm(workDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'enterCommand'> & {
+  readonly systemd: PrivateSystemd | undefined;
+};
+
+async function openHost(kind: 'scope' | 'process', stateDirectory: string): Promise<Host> {
+  const plain = {
+    manager: 'system',
+    systemdVersion: 0,
+    enterCommand: [],
+    systemd: undefined,
+  } as const;
+  if (kind === 'process') return plain;
+  const support = detectIsolation(await probeHost());
+  switch (support.kind) {
+    case 'system-systemd':
+      return { ...plain, systemdVersion: support.systemdVersion };
+    case 'user-systemd':
+      return { ...plain, manager: 'user', systemdVersion: support.systemdVersion };
+    case 'private-systemd': {
+      const systemd = await startPrivateSystemd({ stateDirectory, name: 'test' });
+      const { systemdVersion } = support;
+      return { manager: 'system', systemdVersion, enterCommand: systemd.enterCommand, systemd };
+    }
+    case 'unsupported':
+      throw new Error(`${support.reason}: ${support.remedy}`);
+  }
+}
+
+let taskCount = 0;
+
+/** A request for a task of its own, with its sandbox made. */
+export async function aTask(
+  bench: Bench,
+  command: readonly string[],
+  changes: Partial<LaunchRequest> = {},
+): Promise<LaunchRequest> {
+  taskCount += 1;
+  const made = await createSandbox(bench.workDirectory, {
+    agentId: `agent-${process.pid}`,
+    principal: 'team',
+    frameworkId: bench.settings.kind,
+    taskId: `task-${taskCount}`,
+  });
+  if (!made.ok) throw new Error(made.failure.message);
+  return {
+    ...made.directories,
+    command,
+    environment: {},
+    limits: { cpuMillis: 1_000, memoryMib: 64, pidsMax: 100 },
+    ...changes,
+  };
+}
+
+export function outcomeOfTask(bench: Bench, task: LaunchRequest): Promise<TaskOutcome> {
+  return readOutcome(task.runDirectory, async (unit) => (await bench.launcher.inspect(unit)).alive);
+}
+
+export async function launched(bench: Bench, task: LaunchRequest): Promise<LaunchOutcome> {
+  const outcome = await bench.launcher.launch(task);
+  if (!outcome.ok) throw new Error(outcome.failure.message);
+  return outcome;
+}
+
+/** Waits until the task has ended, and says how, without what it used. */
+export async function endOf(
+  bench: Bench,
+  task: LaunchRequest,
+): Promise<Omit<EndedOutcome, 'usage'> | TaskOutcome> {
+  const states = ['exited', 'signaled', 'memoryLimit', 'unknown'];
+  await expect
+    .poll(async () => (await outcomeOfTask(bench, task)).state, { timeout: WAIT_MS })
+    .toSatisfy((state: string) => states.includes(state));
+  const outcome = await outcomeOfTask(bench, task);
+  if (!('usage' in outcome)) return outcome;
+  const { usage, ...end } = outcome;
+  return end;
+}

@@ -1,0 +1,207 @@
+// What every launcher promises, tried with real scopes and with plain processes: ends are told apart, a run starts
+// once, tasks outlive whoever launched them, and see nothing of its environment.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { LaunchRequest } from '@parley/isolation/launcher';
+import { readLog } from '@parley/isolation/sandbox';
+import { stopScope } from '@parley/isolation/stop-scope';
+import { watchExits } from '@parley/isolation/watch-exits';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  aTask,
+  type Bench,
+  endOf,
+  launched,
+  openBench,
+  outcomeOfTask,
+  WAIT_MS,
+} from './isolation-fixture.ts';
+
+const LAUNCH_PROCESS = fileURLToPath(new URL('./isolation-launch-process.ts', import.meta.url));
+
+describe.each(['scope', 'process'] as const)('a task run as a %s', (kind) => {
+  let bench: Bench;
+  beforeAll(async () => {
+    bench = await openBench(kind);
+  }, WAIT_MS);
+  afterAll(() => bench.close(), WAIT_MS);
+
+  const sh = (script: string, changes?: Partial<LaunchRequest>): Promise<LaunchRequest> =>
+    aTask(bench, ['/bin/sh', '-c', script], changes);
+
+  async function textOf(task: LaunchRequest, stream: 'stdout' | 'stderr'): Promise<string> {
+    const { sandboxDirectory } = task;
+    const read = await readLog({ sandboxDirectory, stream, offset: 0, maxBytes: 100_000 });
+    if (!read.ok) throw new Error(read.failure.message);
+    return read.data.toString();
+  }
+
+  it.each([
+    ['exit 0', { state: 'exited', code: 0 }],
+    ['exit 7', { state: 'exited', code: 7 }],
+    ['kill -TERM $$', { state: 'signaled', signal: 'SIGTERM' }],
+    ['kill -KILL $$', { state: 'signaled', signal: 'SIGKILL' }],
+    ['kill -SEGV $$', { state: 'signaled', signal: 'SIGSEGV' }],
+  ])('that does `%s` is reported so', async (script, outcome) => {
+    const task = await sh(script);
+    expect(await launched(bench, task)).toEqual({ ok: true, alreadyStarted: false });
+    expect(await endOf(bench, task)).toEqual(outcome);
+  });
+
+  it('whose program does not exist ends with 127 and says so in its stderr', async () => {
+    const task = await aTask(bench, ['no-such-program']);
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 127 });
+    expect(await textOf(task, 'stderr')).toContain('no-such-program');
+  });
+
+  it('named like a part of the shell is a program like any other', async () => {
+    const task = await aTask(bench, ['exit', '5']);
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 127 });
+  });
+
+  it('gets its arguments as they are, its own environment only, and its sandbox to work in', async () => {
+    const awkward = ['a b', '$HOME', "it's", '*', '', '--', 'ü\n'];
+    const script = 'pwd; cat; printf "<%s>" "$@"; env';
+    const task = await aTask(bench, ['/bin/sh', '-c', script, 'sh', ...awkward], {
+      environment: { GREETING: 'hello "you"' },
+    });
+    process.env['PARLEY_TEST_SECRET'] = 'do not leak';
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+    const said = await textOf(task, 'stdout');
+    const [where, ...rest] = said.split('\n');
+    expect(where).toBe(task.sandboxDirectory);
+    expect(rest.join('\n')).toContain(awkward.map((word) => `<${word}>`).join(''));
+    const names = said.slice(said.lastIndexOf('>') + 1).matchAll(/^([A-Za-z_]+)=/gm);
+    const known = ['GREETING', 'HOME', 'LANG', 'PATH', 'PWD'];
+    expect([...names].map((match) => match[1]).sort()).toEqual(known);
+    expect(await textOf(task, 'stderr')).toBe('');
+  });
+
+  it('has no signal ignored and no file open but its standard streams', async () => {
+    const task = await aTask(bench, ['/bin/grep', '^SigIgn', '/proc/self/status']);
+    await launched(bench, task);
+    await endOf(bench, task);
+    expect(await textOf(task, 'stdout')).toMatch(/^SigIgn:\t0+\n$/);
+  });
+
+  it('is started once, however often and at once it is asked for', async () => {
+    const task = await sh('echo run; sleep 0.2');
+    const answers = await Promise.all([1, 2, 3].map(() => bench.launcher.launch(task)));
+    await endOf(bench, task);
+    expect(await bench.launcher.launch(task)).toEqual({ ok: true, alreadyStarted: true });
+    expect(await textOf(task, 'stdout')).toMatch(/^run$/m);
+    expect((await textOf(task, 'stdout')).match(/run/g)).toHaveLength(1);
+    expect(answers.every((each) => each.ok)).toBe(true);
+    expect(answers.filter((each) => each.ok && !each.alreadyStarted)).toHaveLength(1);
+  });
+
+  it(
+    'goes on when its launcher dies by SIGKILL, and how it ended can be read then',
+    async () => {
+      const task = await sh('until [ -e go ]; do sleep 0.05; done; exit 9');
+      const argument = JSON.stringify({ settings: bench.settings, request: task });
+      const parent = spawn(process.execPath, [LAUNCH_PROCESS, argument], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [line] = await once(createInterface(parent.stdout), 'line');
+      expect(JSON.parse(line)).toEqual({ ok: true, alreadyStarted: false });
+      parent.kill('SIGKILL');
+      await once(parent, 'exit');
+      expect(await outcomeOfTask(bench, task)).toEqual({ state: 'running' });
+      expect(await bench.launcher.list()).toContain(task.unit);
+      const again = await bench.launcher.launch(task);
+      expect(again).toEqual({ ok: true, alreadyStarted: true });
+      const go = await aTask(bench, ['touch', path.join(task.sandboxDirectory, 'go')]);
+      await launched(bench, go);
+      expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 9 });
+    },
+    WAIT_MS,
+  );
+
+  it(
+    'that handles SIGTERM decides itself how it ends',
+    async () => {
+      const task = await sh('trap "exit 4" TERM; echo ready; while :; do sleep 0.05; done');
+      await launched(bench, task);
+      await expect.poll(() => textOf(task, 'stdout'), { timeout: WAIT_MS }).toBe('ready\n');
+      expect(await stopScope(bench.launcher, task.unit, { graceMs: WAIT_MS })).toEqual({
+        killed: false,
+      });
+      expect(await outcomeOfTask(bench, task)).toMatchObject({ state: 'exited', code: 4 });
+    },
+    WAIT_MS,
+  );
+
+  it(
+    'that ignores SIGTERM dies by SIGKILL, and nobody knows its status',
+    async () => {
+      const task = await sh('trap "" TERM; echo ready; while :; do sleep 0.05; done');
+      await launched(bench, task);
+      await expect.poll(() => textOf(task, 'stdout'), { timeout: WAIT_MS }).toBe('ready\n');
+      expect(await stopScope(bench.launcher, task.unit, { graceMs: 200 })).toEqual({
+        killed: true,
+      });
+      expect(await outcomeOfTask(bench, task)).toEqual({ state: 'unknown' });
+      expect(await bench.launcher.list()).not.toContain(task.unit);
+      expect(await bench.launcher.stop(task.unit, 'SIGTERM')).toBe(false);
+    },
+    WAIT_MS,
+  );
+
+  it(
+    'is reported to the watch when it ends, also without a marker, and is not forgotten before',
+    async () => {
+      const ended: string[] = [];
+      const errors: unknown[] = [];
+      const expected = new Set<string>();
+      const before = await sh('exit 0');
+      await launched(bench, before);
+      await endOf(bench, before);
+      const watch = await watchExits({
+        runRoot: bench.runRoot,
+        expected: () => expected,
+        listLive: () => bench.launcher.list(),
+        sweepIntervalMs: 60_000,
+        onEnded: (unit) => {
+          expected.delete(unit);
+          ended.push(unit);
+        },
+        onError: (error) => errors.push(error),
+      });
+      // The first look finds the marker of the task that ended while nobody watched.
+      await expect.poll(() => ended, { timeout: WAIT_MS }).toContain(before.unit);
+      const short = await sh('exit 0');
+      const killed = await sh('sleep 100');
+      for (const task of [short, killed]) {
+        await launched(bench, task);
+        expected.add(task.unit);
+      }
+      // The sweep is a minute away: this end is seen by its marker.
+      await expect.poll(() => ended, { timeout: WAIT_MS }).toContain(short.unit);
+      expect(ended).not.toContain(killed.unit);
+      await bench.launcher.stop(killed.unit, 'SIGKILL');
+      await watch.check(killed.unit);
+      await expect.poll(() => ended, { timeout: WAIT_MS }).toContain(killed.unit);
+      watch.close();
+      expect(errors).toEqual([]);
+    },
+    WAIT_MS,
+  );
+
+  it('that cannot be launched says why, and a later shim cannot start it', async () => {
+    const task = await sh('echo ran', { sandboxDirectory: 'not-absolute' });
+    expect(await bench.launcher.launch(task)).toMatchObject({
+      ok: false,
+      failure: { code: 'invalidRequest' },
+    });
+    await expect(readFile(path.join(task.runDirectory, 'started'))).rejects.toThrow(/ENOENT/);
+  });
+});
