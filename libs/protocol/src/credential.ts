@@ -1,0 +1,36 @@
+// Owns the credential file: who its holder is, where the servers are and the keys that prove it; and whose inbox is whose.
+// Making keys and writing the files is in @parley/nats-server; connecting with one is in @parley/actor.
+import * as z from 'zod';
+import { ClusterName, Token } from './ids.ts';
+import { ACTOR_KINDS } from './subject-entry.ts';
+
+/** A `provisioner` makes streams, buckets and principals; it takes no part in the cluster's messages. */
+export const HOLDER_KINDS = [...ACTOR_KINDS, 'provisioner'] as const;
+export type HolderKind = (typeof HOLDER_KINDS)[number];
+
+/** Who holds a credential. `id` is an agent's id, a principal's name, or the name of a service or operator. */
+export const Holder = z
+  .object({ kind: z.enum(HOLDER_KINDS), id: Token })
+  .refine(
+    ({ kind, id }) => kind !== 'agent' || id !== 'master',
+    '"master" is no agent id: the leader writes its own status updates under it',
+  );
+export type Holder = z.infer<typeof Holder>;
+
+/** The seed of a NATS user key: base32 of prefix, 32 random bytes and a checksum. NATS docs, "NKeys". */
+const UserSeed = z
+  .string()
+  .regex(/^SU[A-Z2-7]{56}$/, 'must be the seed of a NATS user key (SU...)');
+
+/** What a credential file holds. `work` is there for who moves data of tasks: agents, principals, the provisioner. */
+export const Credential = z.object({
+  version: z.literal(1),
+  cluster: ClusterName,
+  servers: z.array(z.string().min(1)).min(1),
+  actor: Holder,
+  seeds: z.object({ control: UserSeed, work: UserSeed.optional() }),
+});
+export type Credential = z.infer<typeof Credential>;
+
+/** Answers to this holder arrive below this subject, and nobody else may subscribe there. */
+export const inboxPrefix = (holder: Holder): string => `_INBOX.${holder.kind}.${holder.id}`;
