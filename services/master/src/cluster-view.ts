@@ -1,0 +1,30 @@
+// Owns what the master's actor reads of the books between two commits. It never changes them.
+import type { ClusterSettings } from '@parley/cluster/inputs';
+import type { Fact } from '@parley/protocol/allocation';
+import type { AgentId, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+
+export type SubscribedFramework = {
+  readonly ref: FrameworkRef;
+  readonly session: number;
+  readonly lastNumber: number;
+};
+export type RegisteredAgent = { readonly agentId: AgentId; readonly registration: number };
+export type StreamPosition = {
+  readonly principal: PrincipalName;
+  readonly createdMs: number;
+  readonly sequence: number;
+};
+
+export interface ClusterView {
+  settings(): ClusterSettings;
+  /** Frameworks whose session is alive. */
+  subscribedFrameworks(): Iterable<SubscribedFramework>;
+  /** Agents that are not unreachable. */
+  registeredAgents(): Iterable<RegisteredAgent>;
+  /** How far each principal's update stream is journalled; one for every principal with a framework. */
+  streamPositions(): Iterable<StreamPosition>;
+  /** All facts, and the sequence of the last facts message, which the next one names as its `previous`. */
+  facts(): { readonly sequence: number; readonly facts: readonly Fact[] };
+  /** Core time of the next deadline, if any, and core time now. */
+  nextDeadlineMs(): number | undefined;
+}

@@ -1,0 +1,339 @@
+// Owns the leading master between bus and books: messages become inputs, effects become messages, orders
+// and updates are repeated until done, silence is noticed. Sans-IO: time comes in, outputs come out.
+import type { Effect } from '@parley/cluster/effects';
+import type { Input } from '@parley/cluster/inputs';
+import type { Epoch } from '@parley/protocol/epoch';
+import type { Failure } from '@parley/protocol/errors';
+import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
+import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import type { PrincipalRecord } from '@parley/protocol/operators';
+import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { unreachable } from '@parley/protocol/unreachable';
+import { Broadcasts } from './broadcasts.ts';
+import {
+  callerInbox,
+  callerKey,
+  type IncomingCall,
+  readCall,
+  requestKey,
+  subjectInbox,
+} from './calls.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { factsMessages } from './facts-messages.ts';
+import { OrderDesk } from './order-desk.ts';
+import { PrincipalRoles } from './principal-roles.ts';
+import { SilenceJudge } from './silence-judge.ts';
+import { readUnanswered } from './unanswered.ts';
+import { UpdateDesk } from './update-desk.ts';
+
+export type MasterOutput =
+  | { readonly kind: 'publish'; readonly subject: string; readonly bytes: Uint8Array }
+  /** Send and hand the answer, or its absence, to `orderReplied`. */
+  | {
+      readonly kind: 'order';
+      readonly orderId: string;
+      readonly subject: string;
+      readonly bytes: Uint8Array;
+    }
+  /** Write to the principal's stream and tell `updateWritten`. */
+  | {
+      readonly kind: 'writeUpdate';
+      readonly key: string;
+      readonly subject: string;
+      readonly bytes: Uint8Array;
+    }
+  /** Read this principal's stream from the position on and hand it to `updatesRead`. */
+  | {
+      readonly kind: 'readStream';
+      readonly principal: PrincipalName;
+      readonly createdMs: number;
+      readonly sequence: number;
+    }
+  /** Read the principals bucket and hand it to `principalsRead`. */
+  | { readonly kind: 'readPrincipals' }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: Record<string, unknown>;
+    };
+
+export type MasterActorOptions = {
+  readonly cluster: ClusterName;
+  readonly masterId: ActorId;
+  readonly epoch: Epoch;
+  readonly view: ClusterView;
+  /** Queues an input for the journal; false when the queue is full. */
+  readonly submit: (input: Input) => boolean;
+};
+
+export class MasterActor {
+  readonly #options: MasterActorOptions;
+  readonly #roles = new PrincipalRoles();
+  readonly #silence: SilenceJudge;
+  readonly #orders: OrderDesk;
+  readonly #updates: UpdateDesk;
+  readonly #broadcasts: Broadcasts;
+  /** Reply subjects of requests that are queued or in the append in flight. */
+  readonly #replies = new Map<string, string>();
+  readonly #readStreams = new Set<PrincipalName>();
+  readonly #malformedSubjects = new Set<string>();
+  #malformedCount = 0;
+  #outputs: MasterOutput[] = [];
+
+  constructor(options: MasterActorOptions) {
+    this.#options = options;
+    this.#orders = new OrderDesk(options.cluster, options.epoch);
+    this.#updates = new UpdateDesk(options.cluster, options.epoch);
+    this.#broadcasts = new Broadcasts(options);
+    this.#silence = new SilenceJudge(options.view, options.submit);
+  }
+
+  /** Messages that did not parse since the term began. */
+  get malformedCount(): number {
+    return this.#malformedCount;
+  }
+
+  /** What to carry out, in order; emptied by this call. */
+  takeOutputs(): MasterOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+
+  /** Any message on `master.call.>`, `offers.>` or `master.proposals`. */
+  received(subject: string, bytes: Uint8Array, reply: string | undefined, nowMs: number): void {
+    if (this.#unanswered(subject, bytes, nowMs)) return;
+    const call = readCall(this.#options.cluster, subject, bytes);
+    if (call === undefined) {
+      this.#refuseUnread(subject, reply, {
+        code: 'unknownVerb',
+        message: `${subject} names no call of this protocol version; infra/docs/subjects.md lists them`,
+      });
+    } else if (call.ok) this.#accept(call.value, reply, nowMs);
+    else this.#refuseUnread(subject, reply, call.failure);
+  }
+
+  /** Effects of committed inputs, in the order in which the core gave them. */
+  carryOut(effects: readonly Effect[], nowMs: number): void {
+    for (const effect of effects) this.#carryOutOne(effect, nowMs);
+    this.#followNewStreams();
+  }
+
+  /** `bytes` undefined: nobody answered. */
+  orderReplied(orderId: string, bytes: Uint8Array | undefined, nowMs: number): void {
+    const input = this.#orders.replied(orderId, bytes, nowMs);
+    if (input === undefined) return;
+    if (input.kind === 'log') this.#outputs.push(input);
+    else if (this.#options.submit(input)) this.#orders.done(orderId);
+    else this.#orders.failed(orderId, nowMs);
+  }
+
+  updateWritten(key: string, written: boolean, nowMs: number): void {
+    if (written) this.#updates.done(key);
+    else this.#updates.failed(key, nowMs);
+  }
+
+  /** False when the queue is full: hand the same batch in again. */
+  updatesRead(batch: Extract<Input, { kind: 'updates' }>, nowMs: number): boolean {
+    for (const { update } of batch.updates) {
+      if (update.source === 'agent') this.#silence.agentHeard(update.agentId, nowMs);
+    }
+    return this.#options.submit(batch);
+  }
+
+  principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {
+    this.#roles.replace(records, nowMs);
+  }
+
+  /** Everything that is due. Call it every 100 ms or so, and after `carryOut`. */
+  tick(nowMs: number): void {
+    this.#outputs.push(...this.#orders.takeDue(nowMs), ...this.#updates.takeDue(nowMs));
+    if (!this.#broadcasts.isDue(nowMs)) return;
+    this.#outputs.push(...this.#broadcasts.take(nowMs));
+    this.#silence.judge(nowMs);
+  }
+
+  /** Heartbeats, usage, proposals, the allocator's wish for a snapshot: nobody waits for an answer. */
+  #unanswered(subject: string, bytes: Uint8Array, nowMs: number): boolean {
+    const message = readUnanswered(this.#options.cluster, subject, bytes);
+    if (message === undefined) return false;
+    if (!message.ok) this.#countMalformed(subject, message.failure.message);
+    else if (message.value.kind === 'frameworkAlive')
+      this.#silence.frameworkHeard(message.value.framework, message.value.session, nowMs);
+    else if (message.value.kind === 'agentAlive')
+      this.#silence.agentHeard(message.value.agentId, nowMs);
+    else if (message.value.kind === 'factsWanted') this.#sendFactsSnapshot();
+    else this.#options.submit(message.value);
+    return true;
+  }
+
+  #accept(call: IncomingCall, reply: string | undefined, nowMs: number): void {
+    if (!reply?.startsWith(`${callerInbox(call.caller)}.`)) {
+      this.#countMalformed(
+        callerKey(call.caller),
+        "a reply subject outside the caller's own inbox",
+      );
+      return;
+    }
+    const denied = this.#deny(call, nowMs);
+    if (denied !== undefined) {
+      this.#answer(reply, { ok: false, failure: denied });
+      return;
+    }
+    this.#heardFrom(call, nowMs);
+    const key = requestKey(call.caller, call.request);
+    const waiting = this.#replies.has(key);
+    this.#replies.set(key, reply);
+    if (waiting || this.#options.submit(call)) return;
+    this.#replies.delete(key);
+    this.#answer(reply, {
+      ok: false,
+      failure: {
+        code: 'overloaded',
+        message: 'too many requests wait for the journal; try again in a second',
+      },
+    });
+  }
+
+  #deny(call: IncomingCall, nowMs: number): Failure | undefined {
+    if (call.call.verb !== 'subscribe' || call.caller.kind !== 'framework') return undefined;
+    const decision = this.#roles.decide(call.caller.principal, call.call.body.role, nowMs);
+    if (decision.allowed) return undefined;
+    if (decision.refresh) this.#outputs.push({ kind: 'readPrincipals' });
+    return decision.failure;
+  }
+
+  #heardFrom(call: IncomingCall, nowMs: number): void {
+    if (call.caller.kind === 'agent') this.#silence.agentHeard(call.caller.agentId, nowMs);
+    else if (call.caller.kind === 'framework' && call.frameworkSession !== undefined) {
+      this.#silence.frameworkHeard(call.caller, call.frameworkSession, nowMs);
+    }
+  }
+
+  #refuseUnread(subject: string, reply: string | undefined, failure: Failure): void {
+    this.#countMalformed(subject, failure.message);
+    const inbox = subjectInbox(this.#options.cluster, subject);
+    if (reply !== undefined && inbox !== undefined && reply.startsWith(`${inbox}.`)) {
+      this.#answer(reply, { ok: false, failure });
+    }
+  }
+
+  #countMalformed(subject: string, reason: string): void {
+    this.#malformedCount += 1;
+    if (this.#malformedSubjects.has(subject) || this.#malformedSubjects.size >= MAX_LOGGED_SUBJECTS)
+      return;
+    this.#malformedSubjects.add(subject);
+    this.#log('warn', 'message refused', { subject, reason });
+  }
+
+  #answer(reply: string, answer: Answer): void {
+    const { epoch } = this.#options;
+    const bytes = encodeAnswer(answer, epoch);
+    const fits = bytes.length <= MAX_MESSAGE_BYTES;
+    const failure: Failure = {
+      code: 'tooLarge',
+      message: `the answer of ${bytes.length} bytes is larger than the bus carries`,
+    };
+    const sent = fits ? bytes : encodeAnswer({ ok: false, failure }, epoch);
+    this.#outputs.push({ kind: 'publish', subject: reply, bytes: sent });
+  }
+
+  #carryOutOne(effect: Effect, nowMs: number): void {
+    const { cluster, epoch } = this.#options;
+    switch (effect.kind) {
+      case 'answer':
+        this.#answerWaiting(effect);
+        break;
+      case 'offers':
+        this.#publish(
+          encodeMessage(SUBJECTS.offers, cluster, effect.framework, effect.message, { epoch }),
+        );
+        break;
+      case 'rescind':
+        this.#publish(
+          encodeMessage(SUBJECTS.rescind, cluster, effect.framework, effect.message, { epoch }),
+        );
+        break;
+      case 'order':
+        this.#orders.add(effect.order, nowMs);
+        break;
+      case 'writeUpdate':
+        this.#updates.add(effect.update, nowMs);
+        break;
+      case 'facts':
+        this.#publishFacts(effect);
+        break;
+      case 'event':
+        this.#logEvent(effect);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #answerWaiting({ caller, request, answer }: Extract<Effect, { kind: 'answer' }>): void {
+    const key = requestKey(caller, request);
+    const reply = this.#replies.get(key);
+    this.#replies.delete(key);
+    if (reply !== undefined) this.#answer(reply, answer);
+  }
+
+  #publish(message: { subject: string; bytes: Uint8Array }): void {
+    this.#outputs.push({ kind: 'publish', ...message });
+  }
+
+  #publishFacts(effect: Extract<Effect, { kind: 'facts' }>): void {
+    const { cluster, epoch } = this.#options;
+    const { sequence, previous, facts } = effect;
+    const message = encodeMessage(
+      SUBJECTS.facts,
+      cluster,
+      {},
+      { sequence, previous, facts: [...facts] },
+      { epoch },
+    );
+    // Too much for one message: a snapshot comes in parts and says the same.
+    if (message.bytes.length > MAX_MESSAGE_BYTES) this.#sendFactsSnapshot();
+    else this.#publish(message);
+  }
+
+  #sendFactsSnapshot(): void {
+    const { cluster, epoch, view } = this.#options;
+    for (const body of factsMessages(view.facts())) {
+      this.#publish(encodeMessage(SUBJECTS.facts, cluster, {}, body, { epoch }));
+    }
+  }
+
+  #logEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
+    if (event.type === 'protocolViolation') this.#log('warn', 'protocol violation', { ...event });
+    else if (event.type === 'agentUnreachable' || event.type === 'frameworkDisconnected')
+      this.#log('warn', event.type, { ...event });
+    else if (!FREQUENT_EVENTS.has(event.type)) this.#log('info', event.type, { ...event });
+  }
+
+  #followNewStreams(): void {
+    for (const { principal, createdMs, sequence } of this.#options.view.streamPositions()) {
+      if (this.#readStreams.has(principal)) continue;
+      this.#readStreams.add(principal);
+      this.#outputs.push({ kind: 'readStream', principal, createdMs, sequence });
+    }
+  }
+
+  #log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void {
+    this.#outputs.push({ kind: 'log', level, message, fields });
+  }
+}
+
+/** Distinct subjects whose malformed messages are logged; the rest is only counted. */
+const MAX_LOGGED_SUBJECTS = 1000;
+/** Many a second in a busy cluster: the journal has them, the log does not. */
+const FREQUENT_EVENTS: ReadonlySet<string> = new Set([
+  'offerMade',
+  'offerAccepted',
+  'offerDeclined',
+  'offerRescinded',
+  'taskStateChanged',
+  'proposalRefused',
+]);

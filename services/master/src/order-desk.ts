@@ -1,0 +1,99 @@
+// Owns orders to agents on their way: each is sent until the agent has answered it.
+import type { Input, Order } from '@parley/cluster/inputs';
+import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
+import type { ClusterName } from '@parley/protocol/ids';
+import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { MasterOutput } from './master-actor.ts';
+import { RetryQueue } from './retry-queue.ts';
+
+/** Orders being tried at once: beyond that agents would only queue them. */
+const MAX_IN_FLIGHT = 256;
+const RETRY = { firstMs: 250, maxMs: 5000 };
+
+export class OrderDesk {
+  readonly #cluster: ClusterName;
+  readonly #epoch: Epoch;
+  readonly #queue = new RetryQueue<Order>(RETRY);
+  readonly #trying = new Map<string, Order>();
+
+  constructor(cluster: ClusterName, epoch: Epoch) {
+    this.#cluster = cluster;
+    this.#epoch = epoch;
+  }
+
+  add(order: Order, nowMs: number): void {
+    this.#queue.add(order.orderId, order, nowMs);
+  }
+
+  done(orderId: string): void {
+    this.#trying.delete(orderId);
+    this.#queue.done(orderId);
+  }
+
+  failed(orderId: string, nowMs: number): void {
+    this.#trying.delete(orderId);
+    this.#queue.failed(orderId, nowMs);
+  }
+
+  takeDue(nowMs: number): MasterOutput[] {
+    const room = MAX_IN_FLIGHT - this.#trying.size;
+    return this.#queue.takeDue(nowMs, room).map(({ key, item }) => {
+      this.#trying.set(key, item);
+      return { kind: 'order', orderId: key, ...this.#encode(item) };
+    });
+  }
+
+  /** The input that the answer makes; a log line when a later term answered; undefined when it is tried again. */
+  replied(
+    orderId: string,
+    bytes: Uint8Array | undefined,
+    nowMs: number,
+  ): Input | Extract<MasterOutput, { kind: 'log' }> | undefined {
+    const order = this.#trying.get(orderId);
+    if (order === undefined) return undefined;
+    const answer =
+      bytes === undefined
+        ? undefined
+        : decodeAnswer(order.kind === 'run' ? SUBJECTS.run : SUBJECTS.kill, bytes);
+    if (!answer?.ok) {
+      this.failed(orderId, nowMs);
+      return undefined;
+    }
+    const { agentId } = order;
+    const received = answer.value.answer;
+    if (received.ok) return { kind: 'orderAnswered', agentId, orderId };
+    const { failure } = received;
+    if (
+      failure.code === 'overloaded' ||
+      failure.code === 'unavailable' ||
+      failure.code === 'staleEpoch'
+    ) {
+      this.failed(orderId, nowMs);
+      const told = answer.value.epoch;
+      const later =
+        failure.code === 'staleEpoch' ||
+        (told !== undefined && compareEpochs(told, this.#epoch) > 0);
+      return later ? laterTerm(agentId, failure.message) : undefined;
+    }
+    return { kind: 'orderAnswered', agentId, orderId, failure };
+  }
+
+  #encode(order: Order): { subject: string; bytes: Uint8Array } {
+    const header = { epoch: this.#epoch };
+    const parameters = { agentId: order.agentId };
+    return order.kind === 'run'
+      ? encodeMessage(SUBJECTS.run, this.#cluster, parameters, order.body, header)
+      : encodeMessage(SUBJECTS.kill, this.#cluster, parameters, order.body, header);
+  }
+}
+
+function laterTerm(agentId: string, reason: string): Extract<MasterOutput, { kind: 'log' }> {
+  return {
+    kind: 'log',
+    level: 'error',
+    message:
+      'an agent follows a leader of a later term: if no other leader runs, the lease bucket was restored or recreated',
+    fields: { agentId, reason },
+  };
+}

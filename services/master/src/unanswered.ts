@@ -1,0 +1,50 @@
+// Owns reading the messages to the master that nobody waits for an answer to.
+import type { Input } from '@parley/cluster/inputs';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { AgentId, ClusterName, FrameworkRef } from '@parley/protocol/ids';
+import { decodeMessage } from '@parley/protocol/message';
+import { parametersOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+
+export type Unanswered =
+  | { readonly kind: 'frameworkAlive'; readonly framework: FrameworkRef; readonly session: number }
+  | { readonly kind: 'agentAlive'; readonly agentId: AgentId }
+  | { readonly kind: 'factsWanted' }
+  | Extract<Input, { kind: 'proposals' }>;
+
+/** `undefined`: the subject is none of these. */
+export function readUnanswered(
+  cluster: ClusterName,
+  subject: string,
+  bytes: Uint8Array,
+): Outcome<Unanswered> | undefined {
+  if (parametersOf(SUBJECTS.agentHeartbeat, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.agentHeartbeat, cluster, subject, bytes);
+    return message.ok
+      ? succeed({ kind: 'agentAlive', agentId: message.value.parameters.agentId })
+      : message;
+  }
+  if (parametersOf(SUBJECTS.usage, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.usage, cluster, subject, bytes);
+    return message.ok
+      ? succeed({ kind: 'agentAlive', agentId: message.value.parameters.agentId })
+      : message;
+  }
+  if (parametersOf(SUBJECTS.frameworkHeartbeat, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.frameworkHeartbeat, cluster, subject, bytes);
+    if (!message.ok) return message;
+    const { parameters: framework, body } = message.value;
+    return succeed({ kind: 'frameworkAlive', framework, session: body.session });
+  }
+  if (parametersOf(SUBJECTS.factsSnapshot, cluster, subject))
+    return succeed({ kind: 'factsWanted' });
+  if (parametersOf(SUBJECTS.proposals, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.proposals, cluster, subject, bytes);
+    if (!message.ok) return message;
+    const { epoch, body } = message.value;
+    if (epoch === undefined)
+      return fail('malformed', 'proposals carry the epoch of their allocator');
+    return succeed({ kind: 'proposals', epoch, proposals: body.proposals });
+  }
+  return undefined;
+}
