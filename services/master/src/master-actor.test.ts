@@ -1,5 +1,6 @@
 import { ClusterSettings, type Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
+import { fail, succeed } from '@parley/protocol/errors';
 import {
   ActorId,
   AgentId,
@@ -41,9 +42,9 @@ function aMaster(options: { view?: Partial<ClusterView>; queueFull?: boolean } =
     epoch,
     view: aView(options.view),
     submit: (input) => {
-      if (options.queueFull) return false;
+      if (options.queueFull) return fail('overloaded', 'many requests wait for the journal');
       inputs.push(input);
-      return true;
+      return succeed(undefined);
     },
   });
   actor.principalsRead(new Map([['alice', { roles: ['*'] }]]), 0);

@@ -3,7 +3,7 @@
 import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
-import type { Failure } from '@parley/protocol/errors';
+import type { Failure, Outcome } from '@parley/protocol/errors';
 import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
@@ -64,8 +64,8 @@ export type MasterActorOptions = {
   readonly masterId: ActorId;
   readonly epoch: Epoch;
   readonly view: ClusterView;
-  /** Queues an input for the journal; false when the queue is full. */
-  readonly submit: (input: Input) => boolean;
+  /** Queues an input for the journal. Fails with `overloaded`, `tooLarge` or `unavailable`. */
+  readonly submit: (input: Input) => Outcome<undefined>;
 };
 
 export class MasterActor {
@@ -126,7 +126,7 @@ export class MasterActor {
     const input = this.#orders.replied(orderId, bytes, nowMs);
     if (input === undefined) return;
     if (input.kind === 'log') this.#outputs.push(input);
-    else if (this.#options.submit(input)) this.#orders.done(orderId);
+    else if (this.#options.submit(input).ok) this.#orders.done(orderId);
     else this.#orders.failed(orderId, nowMs);
   }
 
@@ -140,7 +140,7 @@ export class MasterActor {
     for (const { update } of batch.updates) {
       if (update.source === 'agent') this.#silence.agentHeard(update.agentId, nowMs);
     }
-    return this.#options.submit(batch);
+    return this.#options.submit(batch).ok;
   }
 
   principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {
@@ -186,15 +186,11 @@ export class MasterActor {
     const key = requestKey(call.caller, call.request);
     const waiting = this.#replies.has(key);
     this.#replies.set(key, reply);
-    if (waiting || this.#options.submit(call)) return;
+    if (waiting) return;
+    const queued = this.#options.submit(call);
+    if (queued.ok) return;
     this.#replies.delete(key);
-    this.#answer(reply, {
-      ok: false,
-      failure: {
-        code: 'overloaded',
-        message: 'too many requests wait for the journal; try again in a second',
-      },
-    });
+    this.#answer(reply, queued);
   }
 
   #deny(call: IncomingCall, nowMs: number): Failure | undefined {

@@ -1,16 +1,17 @@
 // Owns proposing the verdicts "this framework's session is silent" and "this agent is silent".
 import type { Input } from '@parley/cluster/inputs';
+import type { Outcome } from '@parley/protocol/errors';
 import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { ClusterView, RegisteredAgent, SubscribedFramework } from './cluster-view.ts';
 import { SilenceWatch } from './silence-watch.ts';
 
 export class SilenceJudge {
   readonly #view: ClusterView;
-  readonly #submit: (input: Input) => boolean;
+  readonly #submit: (input: Input) => Outcome<undefined>;
   readonly #frameworks = new SilenceWatch();
   readonly #agents = new SilenceWatch();
 
-  constructor(view: ClusterView, submit: (input: Input) => boolean) {
+  constructor(view: ClusterView, submit: (input: Input) => Outcome<undefined>) {
     this.#view = view;
     this.#submit = submit;
   }
@@ -35,7 +36,7 @@ export class SilenceJudge {
       nowMs,
     )) {
       const verdict: Input = { kind: 'frameworkSilent', framework: one.ref, session: one.session };
-      if (!this.#submit(verdict)) this.#frameworks.retract(key);
+      if (!this.#submit(verdict).ok) this.#frameworks.retract(key);
     }
     const agents = new Map<string, RegisteredAgent>();
     for (const one of this.#view.registeredAgents()) agents.set(one.agentId, one);
@@ -45,7 +46,7 @@ export class SilenceJudge {
         agentId: one.agentId,
         registration: one.registration,
       };
-      if (!this.#submit(verdict)) this.#agents.retract(key);
+      if (!this.#submit(verdict).ok) this.#agents.retract(key);
     }
   }
 }
