@@ -61,10 +61,13 @@ const aSubscribe = (counter = 1) =>
   );
 
 function answersIn(outputs: MasterOutput[], reply: string) {
-  return outputs
-    .filter((output) => output.kind === 'publish' && output.subject === reply)
-    .map((output) => output.kind === 'publish' && decodeAnswer(SUBJECTS.subscribe, output.bytes))
-    .map((answer) => answer?.ok && answer.value.answer);
+  const answers = [];
+  for (const output of outputs) {
+    if (output.kind !== 'publish' || output.subject !== reply) continue;
+    const received = decodeAnswer(SUBJECTS.subscribe, output.bytes);
+    if (received.ok) answers.push(received.value.answer);
+  }
+  return answers;
 }
 
 it('a subject that names no call is answered with unknownVerb', () => {
