@@ -1,0 +1,35 @@
+// Owns showing resources to people, in forms that parse.ts reads back to the same amounts.
+import { MILLI, type Resources } from '@parley/protocol/resources';
+import { normalise } from './resources.ts';
+
+const MIB_PER_GIB = 1024;
+const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
+
+/** Thousandths as a decimal number without trailing zeros: 100 is "0.1". */
+export function formatAmount(amount: number): string {
+  const whole = Math.trunc(amount / MILLI);
+  const decimals = String(amount % MILLI)
+    .padStart(3, '0')
+    .replace(/0+$/, '');
+  return decimals === '' ? String(whole) : `${whole}.${decimals}`;
+}
+
+/** Thousandths of a MiB in MiB, or in GiB where that needs at most three decimals: "32 MiB", "1.5 GiB". */
+export function formatMemory(amount: number): string {
+  const isExactInGib = amount % MIB_PER_GIB === 0 && amount >= MIB_PER_GIB * MILLI;
+  return isExactInGib ? `${formatAmount(amount / MIB_PER_GIB)} GiB` : `${formatAmount(amount)} MiB`;
+}
+
+/** "cpus 0.1, mem 32 MiB, ports 31000-31999"; "nothing" when empty. */
+export function formatResources(resources: Resources): string {
+  const { scalars, ports, sets } = normalise(resources);
+  const parts = Object.entries(scalars).map(
+    ([name, amount]) => `${name} ${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)}`,
+  );
+  if (ports.length > 0) {
+    const ranges = ports.map(([begin, end]) => (begin === end ? `${begin}` : `${begin}-${end}`));
+    parts.push(`ports ${ranges.join(',')}`);
+  }
+  for (const [name, items] of Object.entries(sets)) parts.push(`${name} {${items.join(', ')}}`);
+  return parts.length === 0 ? 'nothing' : parts.join(', ');
+}
