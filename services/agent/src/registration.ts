@@ -1,0 +1,130 @@
+// Owns the agent's standing with the leader: the highest epoch heard of, when to register (again), the one open
+// register request, and heartbeats. What the agent has and runs is told to it.
+import {
+  DEFAULT_RETRY,
+  OutstandingRequests,
+  type RetryPolicy,
+} from '@parley/actor/outstanding-requests';
+import type { RegisterRequest } from '@parley/protocol/agents';
+import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
+import { isRetryable } from '@parley/protocol/errors';
+import type { RegisterAnswer, SupervisorEffect } from './supervisor-messages.ts';
+
+export type RegistrationOptions = {
+  /** Random, new for each process. */
+  readonly session: string;
+  /** How long after hearing of a new term to register, so that a cluster's agents do not all come at once. */
+  readonly jitterMs: number;
+  readonly retry?: RetryPolicy;
+};
+
+/** Having heard nothing from a leader for this long, it may have taken us for lost: register again. */
+const LEADER_SILENCE_MS = 30_000;
+/** Repairs what no message would tell: that a leader has taken us for lost while we heard it well. */
+const REFRESH_MS = 300_000;
+const AFTER_REFUSAL_MS = 5000;
+
+export class Registration {
+  readonly #jitterMs: number;
+  readonly #requests: OutstandingRequests<RegisterRequest>;
+  #epoch: Epoch = NO_EPOCH;
+  #isConnected = false;
+  #open: number | undefined;
+  #plannedMs: number | undefined;
+  #heardMs = 0;
+  #heartbeat: { readonly intervalMs: number; dueMs: number } | undefined;
+
+  constructor(options: RegistrationOptions) {
+    this.#jitterMs = options.jitterMs;
+    this.#requests = new OutstandingRequests(options.session, options.retry ?? DEFAULT_RETRY);
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
+  /** A register request is under way: what is accepted meanwhile does not stand in it. */
+  get isUnderWay(): boolean {
+    return this.#open !== undefined;
+  }
+
+  get isRegistered(): boolean {
+    return this.#heartbeat !== undefined && this.#open === undefined && this.#isConnected;
+  }
+
+  /** Takes note of a message of a master. False when its epoch is lower than one heard before: drop it. */
+  heard(epoch: Epoch, nowMs: number): boolean {
+    const order = compareEpochs(epoch, this.#epoch);
+    if (order < 0) return false;
+    const silentMs = nowMs - this.#heardMs;
+    this.#heardMs = nowMs;
+    if (order > 0) {
+      const isFirst = compareEpochs(this.#epoch, NO_EPOCH) === 0;
+      this.#epoch = epoch;
+      // The request under way at the start serves any leader.
+      if (!isFirst) this.#plan(nowMs + this.#jitterMs);
+      else if (this.#open !== undefined) this.#requests.retryAll(nowMs);
+    } else if (silentMs > LEADER_SILENCE_MS) this.#plan(nowMs + this.#jitterMs);
+    return true;
+  }
+
+  connected(nowMs: number): void {
+    this.#isConnected = true;
+    this.#heardMs = nowMs;
+    this.#plan(nowMs);
+  }
+
+  disconnected(): void {
+    this.#isConnected = false;
+  }
+
+  /** True when it was the answer to the open request and the leader has registered us. */
+  answered(counter: number, answer: RegisterAnswer, nowMs: number): boolean {
+    if (counter !== this.#open) return false;
+    if (!answer.ok && isRetryable(answer.failure.code)) return false;
+    this.#requests.answered(counter);
+    this.#open = undefined;
+    if (!answer.ok) {
+      this.#plan(nowMs + AFTER_REFUSAL_MS);
+      return false;
+    }
+    const intervalMs = answer.value.heartbeatIntervalMs;
+    this.#heartbeat = { intervalMs, dueMs: nowMs + intervalMs };
+    this.#plan(nowMs + REFRESH_MS);
+    return true;
+  }
+
+  /** What is due now; `describe` is asked for only when a new request is made. */
+  takeDue(
+    nowMs: number,
+    describe: () => { readonly body: RegisterRequest; readonly runningTasks: number },
+  ): SupervisorEffect[] {
+    if (!this.#isConnected) return [];
+    const effects: SupervisorEffect[] = [];
+    if (this.#plannedMs !== undefined && this.#plannedMs <= nowMs) {
+      if (this.#open !== undefined) this.#requests.answered(this.#open);
+      this.#open = this.#requests.open(describe().body, nowMs);
+      this.#plannedMs = undefined;
+    }
+    for (const { counter, request, payload } of this.#requests.takeDue(nowMs)) {
+      effects.push({ kind: 'register', counter, request, body: payload });
+    }
+    const heartbeat = this.#heartbeat;
+    if (heartbeat !== undefined && heartbeat.dueMs <= nowMs) {
+      heartbeat.dueMs = nowMs + heartbeat.intervalMs;
+      effects.push({ kind: 'heartbeat', body: { runningTasks: describe().runningTasks } });
+    }
+    return effects;
+  }
+
+  nextDueMs(): number | undefined {
+    if (!this.#isConnected) return undefined;
+    const dues = [this.#plannedMs, this.#requests.nextDueMs(), this.#heartbeat?.dueMs];
+    const known = dues.filter((due) => due !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  #plan(atMs: number): void {
+    if (this.#plannedMs === undefined || this.#plannedMs > atMs) this.#plannedMs = atMs;
+  }
+}

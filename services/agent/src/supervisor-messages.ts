@@ -1,0 +1,143 @@
+// Owns the vocabulary between the supervisor and whoever drives it (effects.ts, the simulator): inputs with the
+// time they came at, and effects as plain data, to be carried out in order.
+import type { AgentHeartbeat, KillOrder, RegisterRequest, RunOrder } from '@parley/protocol/agents';
+import type { Watermarks } from '@parley/protocol/broadcasts';
+import type { RequestId } from '@parley/protocol/envelope';
+import type { Epoch } from '@parley/protocol/epoch';
+import type { Failure } from '@parley/protocol/errors';
+import type { TaskKey, TaskRef } from '@parley/protocol/ids';
+import type { Answer } from '@parley/protocol/message';
+import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
+import type { ObservedOutcome } from './task-outcome.ts';
+import type { TaskRecord } from './task-record.ts';
+
+export type Instant = {
+  /** Monotonic milliseconds. */
+  readonly nowMs: number;
+  /** Milliseconds since 1970: goes into status updates, is never compared. */
+  readonly wallTimeMs: number;
+};
+
+/** Names a request that waits for an answer; made by the driver. */
+export type ReplyHandle = number;
+
+/** `diskFull` passes on as it is; whatever else went wrong is told by the message. */
+export type StepFailure = {
+  readonly code: 'diskFull' | 'failed';
+  readonly message: string;
+};
+
+export type RecoveredTask = {
+  readonly record: TaskRecord;
+  /** What the host says about the task's processes now. */
+  readonly outcome: ObservedOutcome;
+};
+
+export type SupervisorInput =
+  /** The first input after a start: everything that was on the disk. */
+  | { readonly kind: 'recovered'; readonly tasks: readonly RecoveredTask[] }
+  | {
+      readonly kind: 'run';
+      readonly epoch: Epoch;
+      readonly order: RunOrder;
+      readonly reply: ReplyHandle;
+    }
+  | {
+      readonly kind: 'kill';
+      readonly epoch: Epoch;
+      readonly order: KillOrder;
+      readonly reply: ReplyHandle;
+    }
+  /** The record with this revision, or a later one, is on the disk. */
+  | { readonly kind: 'recorded'; readonly task: TaskKey; readonly revision: number }
+  | {
+      readonly kind: 'recordFailed';
+      readonly task: TaskKey;
+      readonly revision: number;
+      readonly failure: Failure;
+    }
+  | { readonly kind: 'inputsCopied'; readonly task: TaskKey }
+  | { readonly kind: 'inputsFailed'; readonly task: TaskKey; readonly failure: StepFailure }
+  | { readonly kind: 'launched'; readonly task: TaskKey }
+  /** Final: the task will not start any more. */
+  | { readonly kind: 'launchFailed'; readonly task: TaskKey; readonly failure: StepFailure }
+  /** May be told more than once. */
+  | { readonly kind: 'ended'; readonly task: TaskKey; readonly outcome: ObservedOutcome }
+  | { readonly kind: 'outputsCopied'; readonly task: TaskKey }
+  | { readonly kind: 'outputsFailed'; readonly task: TaskKey; readonly failure: StepFailure }
+  /** JetStream has acknowledged the update. */
+  | {
+      readonly kind: 'updateAcked';
+      readonly task: TaskKey;
+      readonly sequence: number;
+      readonly streamSequence: number;
+    }
+  | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
+  | { readonly kind: 'presence'; readonly epoch: Epoch }
+  | {
+      readonly kind: 'registerAnswered';
+      readonly counter: number;
+      readonly epoch: Epoch | undefined;
+      readonly answer: RegisterAnswer;
+    }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'disconnected' }
+  | { readonly kind: 'tick' };
+
+export type RegisterAnswer =
+  | {
+      readonly ok: true;
+      readonly value: {
+        readonly heartbeatIntervalMs: number;
+        readonly unknownTasks: readonly TaskRef[];
+      };
+    }
+  | { readonly ok: false; readonly failure: Failure };
+
+export type SupervisorEffect =
+  /** Answered with `recorded` or `recordFailed`; writes of one task stay in order. */
+  | {
+      readonly kind: 'persist';
+      readonly task: TaskKey;
+      readonly revision: number;
+      readonly record: TaskRecord;
+    }
+  /** The record may go from the disk, after the writes asked for before. */
+  | { readonly kind: 'forget'; readonly task: TaskKey; readonly ref: TaskRef }
+  | { readonly kind: 'answer'; readonly reply: ReplyHandle; readonly answer: Answer }
+  /** Makes the sandbox and copies the inputs into it. */
+  | {
+      readonly kind: 'copyInputs';
+      readonly task: TaskKey;
+      readonly ref: TaskRef;
+      readonly inputs: readonly Transfer[];
+    }
+  | {
+      readonly kind: 'launch';
+      readonly task: TaskKey;
+      readonly ref: TaskRef;
+      readonly description: TaskDescription;
+    }
+  /** To every process of the task; one that has ended already is no error. */
+  | {
+      readonly kind: 'stop';
+      readonly task: TaskKey;
+      readonly ref: TaskRef;
+      readonly signal: 'SIGTERM' | 'SIGKILL';
+    }
+  | {
+      readonly kind: 'copyOutputs';
+      readonly task: TaskKey;
+      readonly ref: TaskRef;
+      readonly outputs: readonly Transfer[];
+    }
+  | { readonly kind: 'publishUpdate'; readonly task: TaskKey; readonly update: StatusUpdate }
+  | {
+      readonly kind: 'register';
+      readonly counter: number;
+      readonly request: RequestId;
+      readonly body: RegisterRequest;
+    }
+  | { readonly kind: 'heartbeat'; readonly body: AgentHeartbeat }
+  /** For the log: something that ought not to happen. */
+  | { readonly kind: 'report'; readonly about: string; readonly what: string };
