@@ -1,0 +1,105 @@
+// Owns which calls of a session are open and which wait: the leader keeps the answers of 1,024 counters
+// from the caller's lowest unanswered one on, so no call may run further ahead than that.
+import { OutstandingRequests } from '@parley/actor/outstanding-requests';
+import type { AgentId } from '@parley/protocol/ids';
+import type { SchedulerRequest, SessionEffect } from './session-vocabulary.ts';
+
+/** Half of what the leader keeps for a caller (answersPerCaller). */
+const MAX_AHEAD = 512;
+/** Calls that may wait for a place or for a session. */
+export const MAX_WAITING = 100_000;
+
+export type PendingCall = {
+  readonly call: SchedulerRequest;
+  /** Of an accept: the user's handle and the agent of the offers. */
+  readonly accept?: { readonly acceptId: number; readonly agentId: AgentId };
+  /** The session number under which it was first sent. */
+  firstSession?: number;
+};
+
+export class CallWindow {
+  readonly #requests: OutstandingRequests<PendingCall>;
+  /** Counters that are not answered, ascending. */
+  readonly #open = new Map<number, PendingCall>();
+  readonly #waiting: PendingCall[] = [];
+  #highest = 0;
+
+  constructor(callerSession: string) {
+    this.#requests = new OutstandingRequests(callerSession, { firstMs: 1000, maxMs: 5000 });
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** Puts a call in line; false when the line is full. */
+  enqueue(pending: PendingCall): boolean {
+    if (this.#waiting.length >= MAX_WAITING) return false;
+    this.#waiting.push(pending);
+    return true;
+  }
+
+  /** Opens a call at once: subscribe, which goes before all that wait. */
+  open(pending: PendingCall, nowMs: number): void {
+    this.#highest = this.#requests.open(pending, nowMs);
+    this.#open.set(this.#highest, pending);
+  }
+
+  /** Opens waiting calls as far as the window allows. */
+  advance(nowMs: number): void {
+    let taken = 0;
+    while (taken < this.#waiting.length && this.#hasPlace()) {
+      const pending = this.#waiting[taken];
+      if (pending) this.open(pending, nowMs);
+      taken += 1;
+    }
+    this.#waiting.splice(0, taken);
+  }
+
+  /** What to send now. Without a session only subscribe goes out; the rest is due again later. */
+  takeDue(nowMs: number, session: number | undefined): SessionEffect[] {
+    return this.#requests.takeDue(nowMs).flatMap(({ counter, request, payload }) => {
+      const { call } = payload;
+      if (call.name === 'subscribe') return { kind: 'request', counter, call, header: { request } };
+      if (session === undefined) return [];
+      payload.firstSession ??= session;
+      const header = { request, frameworkSession: session };
+      return { kind: 'request', counter, call, header };
+    });
+  }
+
+  /** The call that this answers; undefined for an answer that came before. */
+  peek(counter: number): PendingCall | undefined {
+    return this.#open.get(counter);
+  }
+
+  close(counter: number): void {
+    this.#requests.answered(counter);
+    this.#open.delete(counter);
+  }
+
+  retryAll(nowMs: number): void {
+    this.#requests.retryAll(nowMs);
+  }
+
+  nextDueMs(): number | undefined {
+    return this.#requests.nextDueMs();
+  }
+
+  /** Everything that will not be answered any more. */
+  drain(): PendingCall[] {
+    const rest = [...this.#open.values(), ...this.#waiting];
+    for (const counter of [...this.#open.keys()]) this.close(counter);
+    this.#waiting.length = 0;
+    return rest;
+  }
+
+  #hasPlace(): boolean {
+    const lowest = this.#open.keys().next().value;
+    return lowest === undefined || this.#highest - lowest < MAX_AHEAD;
+  }
+}
