@@ -1,0 +1,29 @@
+// Owns the port of the bus as actors see it: bytes on subjects. What the bytes mean is in @parley/protocol;
+// the NATS adapter is nats/nats-connection.ts, the simulator has its own.
+import type { Outcome } from '@parley/protocol/errors';
+
+export type BusMessage = {
+  readonly subject: string;
+  readonly bytes: Uint8Array;
+  readonly reply?: string;
+  /**
+   * Answers into the caller's own inbox. Fails with `notPermitted` when there is no reply subject or it is not in
+   * the inbox of who may send on this subject (an answer steered at somebody else), `tooLarge`, `unavailable`.
+   */
+  respond(bytes: Uint8Array): Outcome<undefined>;
+};
+
+export interface BusSubscription {
+  close(): void;
+}
+
+export interface Bus {
+  /** False between the loss of the connection and the next one: what is published then would be lost. */
+  readonly connected: boolean;
+  /** At most once. Fails with `tooLarge`, or `unavailable` while disconnected. */
+  publish(subject: string, bytes: Uint8Array): Outcome<undefined>;
+  /** Fails with `tooLarge`, `notPermitted` or `unavailable` (no answer in `timeoutMs`, nobody there, disconnected). */
+  request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Outcome<Uint8Array>>;
+  /** The handler must not wait for anything: it blocks what arrives after it. */
+  subscribe(pattern: string, handler: (message: BusMessage) => void): BusSubscription;
+}

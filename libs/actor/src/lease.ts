@@ -1,0 +1,207 @@
+// Owns who tries to lead: a lease in one key, taken and renewed by compare-and-set, watched with the own monotonic
+// clock only. It does no I/O: it says which read or write is next and is told the answer. What the lease cannot
+// promise (that nobody else acts) the journal does.
+// States: waiting -> taking -> leading -> lost; waiting and leading end in stopped.
+import { assert } from '@parley/protocol/unreachable';
+
+export type LeaseTiming = {
+  /** A candidate takes over a lease that it has seen unchanged for this long. */
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  /** After this long without a successful renewal the holder stops acting. Below `leaseMs`: it stops before others start. */
+  readonly selfFenceMs: number;
+  /** Between two looks of a candidate, and between two tries of a write. */
+  readonly retryMs: number;
+};
+export const LEASE_TIMING: LeaseTiming = {
+  leaseMs: 20_000,
+  renewMs: 3000,
+  selfFenceMs: 15_000,
+  retryMs: 1000,
+};
+
+export type LeaseRecord = {
+  readonly holder: string;
+  /** New for every write: tells the own write from another's after an answer was lost. */
+  readonly nonce: string;
+  /** Revision of the write that began the term; 0 in that write itself. */
+  readonly term: number;
+  readonly released: boolean;
+};
+
+/** What stands in the key. Revision 0: nothing. */
+export type LeaseEntry = { readonly revision: number; readonly record: LeaseRecord | undefined };
+
+export type LeaseAction =
+  | { readonly kind: 'read' }
+  | { readonly kind: 'write'; readonly expectedRevision: number; readonly record: LeaseRecord };
+
+export type LeaseReadAnswer =
+  | { readonly kind: 'found'; readonly entry: LeaseEntry }
+  | { readonly kind: 'unknown' };
+export type LeaseWriteAnswer =
+  | { readonly kind: 'stored'; readonly revision: number }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'unknown' };
+
+export type LeaseStatus = 'waiting' | 'taking' | 'leading' | 'lost' | 'stopped';
+
+type Write = {
+  readonly action: Extract<LeaseAction, { kind: 'write' }>;
+  /** Before the first try was sent: an answer that is lost may belong to that one. */
+  readonly firstSentMs: number;
+};
+
+export class LeaseMachine {
+  readonly #holder: string;
+  readonly #makeNonce: () => string;
+  readonly #timing: LeaseTiming;
+  #status: LeaseStatus = 'waiting';
+  #busy = false;
+  #nextMs = 0;
+  #seen: { entry: LeaseEntry; sinceMs: number } | undefined;
+  #write: Write | undefined;
+  /** A write was refused: the next read tells whether an earlier try of it was the reason. */
+  #mustRead = true;
+  #term = 0;
+  #ownRevision = 0;
+  #renewedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(holder: string, makeNonce: () => string, timing: LeaseTiming = LEASE_TIMING) {
+    assert(timing.renewMs < timing.selfFenceMs, 'a lease is renewed before it fences itself');
+    assert(timing.selfFenceMs < timing.leaseMs, 'a holder stops before others may start');
+    this.#holder = holder;
+    this.#makeNonce = makeNonce;
+    this.#timing = timing;
+  }
+
+  get status(): LeaseStatus {
+    return this.#status;
+  }
+
+  /** Revision of the write that began the own term; 0 before. */
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Who holds the lease, as far as known. */
+  get holder(): string | undefined {
+    const record = this.#seen?.entry.record;
+    return record === undefined || record.released ? undefined : record.holder;
+  }
+
+  /** Whether the holder may still act; to be asked before each batch, not only by a timer. */
+  mayAct(nowMs: number): boolean {
+    if (this.#status !== 'leading') return false;
+    return nowMs - this.#renewedMs <= this.#timing.selfFenceMs;
+  }
+
+  /** When `next` has something to do; undefined while an answer is awaited or all is over. */
+  nextWakeMs(): number | undefined {
+    if (this.#busy || this.#status === 'lost' || this.#status === 'stopped') return undefined;
+    if (this.#status !== 'leading') return this.#nextMs;
+    return Math.min(this.#nextMs, this.#renewedMs + this.#timing.selfFenceMs);
+  }
+
+  /** What to do now; one action at a time, each answered by `readAnswered` or `writeAnswered`. Milliseconds, monotonic. */
+  next(nowMs: number): LeaseAction | undefined {
+    this.fence(nowMs);
+    if (this.#busy || this.#status === 'lost' || this.#status === 'stopped') return undefined;
+    if (nowMs < this.#nextMs) return undefined;
+    this.#busy = true;
+    if (this.#mustRead) return { kind: 'read' };
+    this.#write ??= this.#newWrite(nowMs);
+    return this.#write.action;
+  }
+
+  /** Ends a term whose renewals failed for too long. True when the term is over. */
+  fence(nowMs: number): boolean {
+    if (this.#status === 'leading' && !this.mayAct(nowMs)) this.#status = 'lost';
+    return this.#status === 'lost';
+  }
+
+  readAnswered(nowMs: number, answer: LeaseReadAnswer): void {
+    this.#busy = false;
+    this.#nextMs = nowMs + this.#timing.retryMs;
+    if (answer.kind === 'unknown' || this.#isOver()) return;
+    const { entry } = answer;
+    const own = this.#write;
+    if (own !== undefined && entry.record?.nonce === own.action.record.nonce) {
+      this.#adopt(nowMs, entry.revision);
+      return;
+    }
+    this.#write = undefined;
+    if (this.#status === 'leading') {
+      this.#status = 'lost';
+      return;
+    }
+    this.#status = 'waiting';
+    this.#observe(nowMs, entry);
+  }
+
+  writeAnswered(nowMs: number, answer: LeaseWriteAnswer): void {
+    this.#busy = false;
+    if (this.#isOver()) return;
+    if (answer.kind === 'stored') this.#adopt(nowMs, answer.revision);
+    else if (answer.kind === 'refused') {
+      this.#mustRead = true;
+      this.#nextMs = nowMs;
+    } else this.#nextMs = nowMs + this.#timing.retryMs;
+  }
+
+  /**
+   * Ends the machine. The value is the write that lets others take over at once, when there is something to
+   * release; its answer need not be waited for.
+   */
+  release(): Extract<LeaseAction, { kind: 'write' }> | undefined {
+    const leading = this.#status === 'leading';
+    this.#status = 'stopped';
+    // With a renewal under way its revision may or may not stand: the refused release then only costs time.
+    if (!leading) return undefined;
+    return { kind: 'write', expectedRevision: this.#ownRevision, record: this.#record(true) };
+  }
+
+  #isOver(): boolean {
+    return this.#status === 'lost' || this.#status === 'stopped';
+  }
+
+  #newWrite(nowMs: number): Write {
+    const leading = this.#status === 'leading';
+    if (!leading) this.#status = 'taking';
+    const expectedRevision = leading ? this.#ownRevision : (this.#seen?.entry.revision ?? 0);
+    const action = { kind: 'write', expectedRevision, record: this.#record(false) } as const;
+    return { action, firstSentMs: nowMs };
+  }
+
+  #record(released: boolean): LeaseRecord {
+    return { holder: this.#holder, nonce: this.#makeNonce(), term: this.#term, released };
+  }
+
+  /** The own write stands at `revision`. */
+  #adopt(nowMs: number, revision: number): void {
+    const write = this.#write;
+    assert(write !== undefined, 'only an own write is adopted');
+    this.#write = undefined;
+    this.#mustRead = false;
+    this.#ownRevision = revision;
+    this.#renewedMs = write.firstSentMs;
+    this.#seen = { entry: { revision, record: write.action.record }, sinceMs: nowMs };
+    if (this.#term === 0) this.#term = revision;
+    this.#status = 'leading';
+    this.#nextMs = write.firstSentMs + this.#timing.renewMs;
+    this.fence(nowMs);
+  }
+
+  #observe(nowMs: number, entry: LeaseEntry): void {
+    if (this.#seen?.entry.revision !== entry.revision) this.#seen = { entry, sinceMs: nowMs };
+    const { record } = entry;
+    const free =
+      record === undefined ||
+      record.released ||
+      // The own name: this process's predecessor, or a second one under the same id, which the journal fences.
+      record.holder === this.#holder ||
+      nowMs - this.#seen.sinceMs > this.#timing.leaseMs;
+    this.#mustRead = !free;
+    if (free) this.#nextMs = nowMs;
+  }
+}

@@ -1,0 +1,181 @@
+// Owns a replica: a core's state at a journal sequence, moved on entry by entry. Leader, standby, follower and
+// simulator step through this one class, so that all of them reach the same state. It does no I/O.
+import type { Epoch } from '@parley/protocol/epoch';
+import { NO_EPOCH } from '@parley/protocol/epoch';
+import { assert } from '@parley/protocol/unreachable';
+import type { Core, JournalEntry, StepContext } from './core.ts';
+import { decodeEntry } from './journal-entry.ts';
+
+/**
+ * An input that made a step throw: every replica leaves it out. Index -1 is the entry's `begin`, the number of
+ * inputs its `finish`.
+ */
+export type SkippedInput = { readonly sequence: number; readonly index: number };
+
+export type Skipped = SkippedInput & {
+  /** As journalled; undefined for `begin` and `finish`. */
+  readonly input: unknown;
+  readonly why: string;
+};
+
+export type ApplyResult<Effect> =
+  | {
+      readonly kind: 'applied';
+      readonly effects: Effect[];
+      readonly skipped: readonly Skipped[];
+      readonly context: StepContext;
+    }
+  /** A step threw: the state is undefined now. Rebuild from a snapshot, `skip` this, and apply again. */
+  | { readonly kind: 'broken'; readonly skip: SkippedInput; readonly error: unknown }
+  /** This release cannot step the entry; the state is as before. */
+  | { readonly kind: 'unknownRules'; readonly message: string };
+
+export type ReplicaStart<State> = {
+  readonly state: State;
+  readonly sequence: number;
+  readonly coreTimeMs: number;
+  readonly epoch: Epoch;
+  readonly skips: readonly SkippedInput[];
+};
+
+export class Replica<State, Input, Effect> {
+  readonly core: Core<State, Input, Effect>;
+  readonly state: State;
+  readonly #skips = new Map<string, SkippedInput>();
+  #sequence: number;
+  #coreTimeMs: number;
+  #epoch: Epoch;
+  #broken = false;
+
+  constructor(core: Core<State, Input, Effect>, start?: ReplicaStart<State>) {
+    this.core = core;
+    this.state = start?.state ?? core.create();
+    this.#sequence = start?.sequence ?? 0;
+    this.#coreTimeMs = start?.coreTimeMs ?? 0;
+    this.#epoch = start?.epoch ?? NO_EPOCH;
+    for (const skip of start?.skips ?? []) this.skip(skip);
+  }
+
+  /** Sequence of the last applied entry; 0 before the first. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Core time of the last applied entry, milliseconds. */
+  get coreTimeMs(): number {
+    return this.#coreTimeMs;
+  }
+
+  /** Epoch of the last applied entry. */
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
+  /** What was left out so far; part of every snapshot. */
+  get skips(): readonly SkippedInput[] {
+    return [...this.#skips.values()];
+  }
+
+  skip(input: SkippedInput): void {
+    this.#skips.set(skipKey(input.sequence, input.index), input);
+  }
+
+  /** Hexadecimal hash of the state. */
+  hash(): string {
+    return this.core.hash(this.state);
+  }
+
+  /**
+   * Steps one entry; it must be the next one.
+   * Rethrows RangeErrors: they are what a full stack or heap looks like, which says nothing about the input,
+   * so the process must end instead of leaving the input out.
+   */
+  apply(sequence: number, bytes: Uint8Array): ApplyResult<Effect> {
+    assert(!this.#broken, 'a broken replica must be rebuilt');
+    assert(sequence === this.#sequence + 1, `entry ${sequence} after ${this.#sequence}`);
+    const entry = decodeEntry(bytes);
+    if (!entry.ok) return this.#passOver(sequence, entry.failure.message);
+    const { rulesVersion, coreTimeMs, wallTimeMs, epoch } = entry.value;
+    if (rulesVersion !== this.core.rulesVersion) {
+      return { kind: 'unknownRules', message: unknownRules(sequence, rulesVersion, this.core) };
+    }
+    // A clock that went back in one entry must not take the state back with it.
+    const context = {
+      sequence,
+      epoch,
+      coreTimeMs: Math.max(coreTimeMs, this.#coreTimeMs),
+      wallTimeMs,
+    };
+    const result = this.#stepAll(context, entry.value);
+    if (result.kind === 'applied') {
+      this.#sequence = sequence;
+      this.#coreTimeMs = context.coreTimeMs;
+      this.#epoch = epoch;
+    }
+    return result;
+  }
+
+  #stepAll(context: StepContext, entry: JournalEntry): ApplyResult<Effect> {
+    const effects: Effect[] = [];
+    const skipped: Skipped[] = [];
+    const last = entry.inputs.length;
+    for (let index = -1; index <= last; index += 1) {
+      const input = entry.inputs[index];
+      if (this.#skips.has(skipKey(context.sequence, index))) {
+        skipped.push({ sequence: context.sequence, index, input, why: 'a step of it threw' });
+        continue;
+      }
+      try {
+        const stepped = this.#stepOne(context, entry, index);
+        if (stepped.ok) for (const effect of stepped.effects) effects.push(effect);
+        else skipped.push({ sequence: context.sequence, index, input, why: stepped.why });
+      } catch (error) {
+        if (error instanceof RangeError) throw error;
+        this.#broken = true;
+        return { kind: 'broken', skip: { sequence: context.sequence, index }, error };
+      }
+    }
+    return { kind: 'applied', effects, skipped, context };
+  }
+
+  #stepOne(
+    context: StepContext,
+    entry: JournalEntry,
+    index: number,
+  ): { ok: true; effects: Effect[] } | { ok: false; why: string } {
+    if (index === -1) return { ok: true, effects: this.core.begin(this.state, context) };
+    if (index === entry.inputs.length) {
+      return { ok: true, effects: this.core.finish(this.state, context) };
+    }
+    const input = this.core.inputSchema.safeParse(entry.inputs[index]);
+    // The state was not touched, so leaving it out needs no rebuilding.
+    if (!input.success) return { ok: false, why: `not an input: ${input.error.message}` };
+    return { ok: true, effects: this.core.step(this.state, context, input.data) };
+  }
+
+  /** An entry that is none: only a defective writer makes one. The state is as if it were empty. */
+  #passOver(sequence: number, why: string): ApplyResult<Effect> {
+    this.#sequence = sequence;
+    const context = { sequence, epoch: this.#epoch, coreTimeMs: this.#coreTimeMs, wallTimeMs: 0 };
+    const skipped = [{ sequence, index: -1, input: undefined, why }];
+    return { kind: 'applied', effects: [], skipped, context };
+  }
+}
+
+const skipKey = (sequence: number, index: number): string => `${sequence}/${index}`;
+
+function unknownRules(
+  sequence: number,
+  rulesVersion: number,
+  core: { readonly rulesVersion: number },
+): string {
+  const newer = rulesVersion > core.rulesVersion;
+  return (
+    `journal entry ${sequence} was written under rules version ${rulesVersion}; this release steps version ` +
+    `${core.rulesVersion}. ${
+      newer
+        ? `Start a release that knows version ${rulesVersion}.`
+        : `Start the release that wrote it once more and stop it cleanly (it then writes a snapshot), then start this one.`
+    }`
+  );
+}
