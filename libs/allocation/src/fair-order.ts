@@ -1,0 +1,143 @@
+// Owns fairness in two levels: roles by DRF, then the frameworks of a role by DRF. It knows who uses how
+// much and who takes offers, not what is free nor who refuses what (allocator.ts, filters.ts).
+import type { FrameworkKey, RoleName } from '@parley/protocol/ids';
+import { assert } from '@parley/protocol/unreachable';
+import {
+  accumulate,
+  type ClusterTotals,
+  isZero,
+  NO_AMOUNTS,
+  type Vector,
+} from './cluster-totals.ts';
+import { DrfSorter } from './drf-sorter.ts';
+
+/** A framework in one role: what takes part in sharing. */
+export type Client = { readonly framework: FrameworkKey; readonly role: RoleName };
+
+type Role = { readonly frameworks: DrfSorter<FrameworkKey>; members: number };
+
+export class FairOrder {
+  readonly #totals: ClusterTotals;
+  readonly #roleSorter: DrfSorter<RoleName>;
+  readonly #roles = new Map<RoleName, Role>();
+  /** Roles in which a framework takes offers or uses something; nearly always one. */
+  readonly #rolesOf = new Map<FrameworkKey, Set<RoleName>>();
+
+  constructor(totals: ClusterTotals) {
+    this.#totals = totals;
+    this.#roleSorter = new DrfSorter(totals);
+  }
+
+  /** Whether anybody takes offers. */
+  get hasActive(): boolean {
+    return this.#roleSorter.activeCount > 0;
+  }
+
+  /** The framework takes offers in this role, and in no other. */
+  activate({ framework, role }: Client): void {
+    for (const other of this.#rolesOf.get(framework) ?? []) {
+      if (other !== role) this.#setActive({ framework, role: other }, false);
+    }
+    this.#ensure({ framework, role });
+    this.#setActive({ framework, role }, true);
+  }
+
+  /** No more offers. What the framework uses counts until it is zero. */
+  deactivate(framework: FrameworkKey): void {
+    for (const role of [...(this.#rolesOf.get(framework) ?? [])]) {
+      this.#setActive({ framework, role }, false);
+      this.#forgetUnused({ framework, role });
+    }
+  }
+
+  /** A decision: counts as one allocation of the framework and of its role. */
+  allocate(client: Client, amounts: Vector): void {
+    this.#ensure(client).frameworks.allocate(client.framework, amounts);
+    this.#roleSorter.allocate(client.role, amounts);
+  }
+
+  /** Takes `from` back and adds `to`: no decision, but news about usage. */
+  replace(client: Client, from: Vector, to: Vector): void {
+    const { frameworks } = this.#ensure(client);
+    frameworks.adjust(client.framework, from, -1);
+    frameworks.adjust(client.framework, to, 1);
+    this.#roleSorter.adjust(client.role, from, -1);
+    this.#roleSorter.adjust(client.role, to, 1);
+    this.#forgetUnused(client);
+  }
+
+  /** Whoever is to be offered to next comes first. Nothing may change until the caller stops iterating. */
+  *inOrder(): Generator<Client, void, void> {
+    for (const role of this.#roleSorter.inOrder()) {
+      const frameworks = this.#roles.get(role)?.frameworks;
+      assert(frameworks !== undefined, `role ${role} in the order has frameworks`);
+      for (const framework of frameworks.inOrder()) yield { framework, role };
+    }
+  }
+
+  usedBy({ framework, role }: Client): Vector {
+    const frameworks = this.#roles.get(role)?.frameworks;
+    return frameworks?.has(framework) ? frameworks.usedBy(framework) : NO_AMOUNTS;
+  }
+
+  #ensure({ framework, role }: Client): Role {
+    let entry = this.#roles.get(role);
+    if (entry === undefined) {
+      entry = { frameworks: new DrfSorter(this.#totals), members: 0 };
+      this.#roles.set(role, entry);
+      this.#roleSorter.add(role);
+    }
+    if (!entry.frameworks.has(framework)) {
+      entry.frameworks.add(framework);
+      entry.members += 1;
+      const roles = this.#rolesOf.get(framework) ?? new Set();
+      this.#rolesOf.set(framework, roles.add(role));
+    }
+    return entry;
+  }
+
+  #setActive({ framework, role }: Client, isActive: boolean): void {
+    const entry = this.#roles.get(role);
+    if (entry === undefined) return;
+    entry.frameworks.setActive(framework, isActive);
+    this.#roleSorter.setActive(role, entry.frameworks.activeCount > 0);
+  }
+
+  /** Keeps what is known bounded by what is subscribed or in use. */
+  #forgetUnused({ framework, role }: Client): void {
+    const entry = this.#roles.get(role);
+    if (entry === undefined || entry.frameworks.isActive(framework)) return;
+    if (!isZero(entry.frameworks.usedBy(framework))) return;
+    entry.frameworks.remove(framework);
+    entry.members -= 1;
+    if (entry.members === 0) {
+      this.#roles.delete(role);
+      this.#roleSorter.remove(role);
+    }
+    const roles = this.#rolesOf.get(framework);
+    roles?.delete(role);
+    if (roles?.size === 0) this.#rolesOf.delete(framework);
+  }
+
+  /** For tests and the simulator: throws when a role does not use what its frameworks use together. */
+  checkInvariants(): void {
+    for (const [role, { frameworks, members }] of this.#roles) {
+      const together: number[] = [];
+      let count = 0;
+      for (const [framework, roles] of this.#rolesOf) {
+        if (!roles.has(role)) continue;
+        count += 1;
+        accumulate(together, frameworks.usedBy(framework), 1);
+      }
+      assert(count === members, `role ${role} counts its frameworks`);
+      accumulate(together, this.#roleSorter.usedBy(role), -1);
+      assert(isZero(together), `role ${role} uses what its frameworks use`);
+      assert(
+        this.#roleSorter.isActive(role) === frameworks.activeCount > 0,
+        `role ${role} is in the order when one of its frameworks is`,
+      );
+      frameworks.checkInvariants();
+    }
+    this.#roleSorter.checkInvariants();
+  }
+}
