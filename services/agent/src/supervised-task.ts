@@ -3,6 +3,7 @@
 //
 //   accepting -> preparing -> ready -> launching -> running -> collecting -> ended
 //   (any phase before `launching` ends at once when killed; `running` is told to stop first)
+import { nextTaskState } from '@parley/lifecycle/transitions';
 import type { KillOrder } from '@parley/protocol/agents';
 import { type AgentId, type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import {
@@ -188,7 +189,7 @@ export class SupervisedTask {
         this.#end(endedByKill({ state: 'exited', code: 0 }, order.reason), now, out);
         return;
       case 'running':
-        if (isNews) this.#record(out);
+        if (isNews && this.#isTold) this.#record(out);
         this.#stop(graceMs, now, out);
         return;
       default:
@@ -206,7 +207,8 @@ export class SupervisedTask {
       this.#phase = 'ended';
       return;
     }
-    const hasRun = record.state === 'running' || outcome.state !== 'notStarted';
+    const { state } = record;
+    const hasRun = state === 'running' || state === 'killing' || outcome.state !== 'notStarted';
     if (!hasRun) {
       if (this.#kill === undefined) this.#prepare(now, out);
       else this.#end(killedBeforeStart, now, out);
@@ -261,10 +263,13 @@ export class SupervisedTask {
   #run(now: Instant, out: Out): void {
     this.#phase = 'running';
     this.#startingDueMs = undefined;
-    if (this.#state !== 'running') this.#update({ state: 'running' }, now, out);
+    if (this.#state === 'staging' || this.#state === 'starting') {
+      this.#update({ state: 'running' }, now, out);
+    }
   }
 
   #stop(graceMs: number, now: Instant, out: Out): void {
+    if (this.#state === 'running') this.#update({ state: 'killing' }, now, out);
     const dueMs = now.nowMs + graceMs;
     this.#killDueMs = Math.min(this.#killDueMs ?? dueMs, dueMs);
     if (this.#killDueMs <= now.nowMs) {
@@ -284,8 +289,14 @@ export class SupervisedTask {
   }
 
   #update(status: Status, now: Instant, out: Out): void {
+    const next = nextTaskState(this.#state, `agent.${status.state}`);
+    if (next === undefined) {
+      const what = `its lifecycle does not lead from ${this.#state} to ${status.state}`;
+      out.push({ kind: 'report', about: this.key, what });
+      return;
+    }
+    this.#state = next;
     this.#lastSequence += 1;
-    this.#state = status.state;
     const { message } = status;
     const update: StatusUpdate = {
       task: this.ref,

@@ -1,0 +1,121 @@
+// Tests of how a supervisor stands with its leader, and of how it goes on after its process died.
+import { NO_EPOCH } from '@parley/protocol/epoch';
+import { fail } from '@parley/protocol/errors';
+import { describe, expect, test } from 'vitest';
+import { aKill, aRun, EPOCH, KEY, LATER, REF, ScriptedSupervisor } from './scripted-supervisor.ts';
+
+describe('registration', () => {
+  test('the request is repeated with one id until it is answered, then heartbeats follow', () => {
+    const bench = new ScriptedSupervisor().send({ kind: 'connected' }).after(500);
+    const requests = bench.take('register');
+    expect(requests.map(({ request }) => request.counter)).toEqual([1, 1]);
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const answer = { ok: true, value } as const;
+    bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
+    expect(bench.after(4999).take('heartbeat')).toEqual([]);
+    expect(bench.after(1).take('heartbeat')).toHaveLength(1);
+    expect(bench.take('register')).toEqual([]);
+  });
+
+  test('a higher epoch makes it register again with a new id and the tasks that it has', () => {
+    const bench = new ScriptedSupervisor()
+      .registered()
+      .running()
+      .send({ kind: 'presence', epoch: LATER });
+    const [again] = bench.after(0).take('register');
+    expect(again?.request.counter).toBe(2);
+    expect(again?.body.tasks).toEqual([{ task: REF, state: 'running', lastSequence: 1 }]);
+  });
+
+  test('a leader that was silent for long is registered with again', () => {
+    const bench = new ScriptedSupervisor()
+      .registered()
+      .after(29_000)
+      .send({ kind: 'presence', epoch: EPOCH });
+    expect(bench.after(1).take('register')).toEqual([]);
+    bench.after(31_000).send({ kind: 'presence', epoch: EPOCH });
+    expect(bench.after(0).take('register')).toHaveLength(1);
+  });
+
+  test('tasks that the leader does not know are killed', () => {
+    const bench = new ScriptedSupervisor().running().send({ kind: 'connected' });
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [REF] };
+    const answer = { ok: true, value } as const;
+    bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
+    expect(bench.take('stop').map(({ signal }) => signal)).toEqual(['SIGTERM']);
+  });
+
+  test('an order that is accepted while a register request is open is answered after it', () => {
+    const bench = new ScriptedSupervisor().send({ kind: 'connected' }).send(aRun());
+    expect(bench.take('register')[0]?.body.tasks).toEqual([]);
+    expect(bench.answers()).toEqual([]);
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const answer = { ok: true, value } as const;
+    bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
+    expect(bench.answers()).toEqual([true]);
+  });
+
+  test('a refusal is reported and answered with a new request', () => {
+    const bench = new ScriptedSupervisor().send({ kind: 'connected' });
+    bench.take('register');
+    const answer = fail('requestExpired', 'too old');
+    bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
+    expect(bench.take('report')).toHaveLength(1);
+    expect(
+      bench
+        .after(5000)
+        .take('register')
+        .map(({ counter }) => counter),
+    ).toEqual([2]);
+  });
+
+  test('before any leader was heard the epoch is none', () => {
+    expect(new ScriptedSupervisor().supervisor.epoch).toEqual(NO_EPOCH);
+  });
+});
+
+describe('recovery', () => {
+  const record = (bench: ScriptedSupervisor) => bench.take('persist').at(-1)?.record;
+
+  test('a task that runs on is told nothing new and its end is seen', () => {
+    const before = new ScriptedSupervisor().running();
+    const saved = record(before);
+    if (saved === undefined) throw new Error('nothing was recorded');
+    const bench = new ScriptedSupervisor().registered();
+    bench.send({ kind: 'recovered', tasks: [{ record: saved, outcome: { state: 'running' } }] });
+    expect(bench.take('launch')).toEqual([]);
+    bench.send({ kind: 'ended', task: KEY, outcome: { state: 'exited', code: 4 } });
+    expect(bench.publishAll()).toEqual(['running', 'failed']);
+  });
+
+  test('a task that was accepted and did not start is started', () => {
+    const before = new ScriptedSupervisor().send(aRun());
+    const saved = record(before);
+    if (saved === undefined) throw new Error('nothing was recorded');
+    const bench = new ScriptedSupervisor().registered();
+    bench.send({ kind: 'recovered', tasks: [{ record: saved, outcome: { state: 'notStarted' } }] });
+    expect(bench.take('copyInputs')).toHaveLength(1);
+  });
+
+  test('a task that was told to run and left no trace is failed, never started again', () => {
+    const saved = record(new ScriptedSupervisor().running());
+    if (saved === undefined) throw new Error('nothing was recorded');
+    const bench = new ScriptedSupervisor().registered();
+    bench.send({ kind: 'recovered', tasks: [{ record: saved, outcome: { state: 'notStarted' } }] });
+    expect(bench.take('copyInputs')).toEqual([]);
+    expect(bench.publishAll()).toEqual(['running', 'failed']);
+  });
+
+  test('a kill that was under way goes on', () => {
+    const saved = record(new ScriptedSupervisor().running().send(aKill(2, 1000)));
+    if (saved === undefined) throw new Error('nothing was recorded');
+    const bench = new ScriptedSupervisor().registered();
+    bench.send({ kind: 'recovered', tasks: [{ record: saved, outcome: { state: 'running' } }] });
+    expect(
+      bench
+        .after(1000)
+        .take('stop')
+        .map(({ signal }) => signal),
+    ).toEqual(['SIGTERM', 'SIGKILL']);
+  });
+});
