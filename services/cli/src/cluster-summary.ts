@@ -1,0 +1,80 @@
+// Owns the picture of a cluster that commands show: agents, frameworks, tasks by state, what is allocated. Plain
+// data, in thousandths of a unit as on the bus; making it from a followed state is in summarise.ts.
+import type { TaskState } from '@parley/protocol/tasks';
+import type { Amounts } from './metrics/utilisation.ts';
+
+export type AgentSummary = {
+  readonly agentId: string;
+  readonly hostname: string;
+  readonly state: string;
+  readonly total: Amounts;
+  readonly allocated: Amounts;
+  readonly offered: Amounts;
+  readonly tasks: number;
+};
+
+export type FrameworkSummary = {
+  readonly principal: string;
+  readonly frameworkId: string;
+  readonly name: string;
+  readonly role: string;
+  readonly state: string;
+  readonly tasks: Readonly<Partial<Record<TaskState, number>>>;
+  readonly allocated: Amounts;
+  readonly dominantShare: { readonly share: number; readonly resource: string | undefined };
+  /** Tasks that the framework said it could still use resources for. */
+  readonly demandedTasks: number;
+};
+
+export type ClusterSummary = {
+  readonly cluster: string;
+  readonly leader: { readonly masterId: string; readonly epoch: string } | undefined;
+  readonly journalSequence: number;
+  readonly agents: readonly AgentSummary[];
+  readonly frameworks: readonly FrameworkSummary[];
+  readonly outstandingOffers: number;
+  readonly total: Amounts;
+  readonly allocated: Amounts;
+};
+
+/** In order of life; what is shown and in which order. */
+const SHOWN_STATES: readonly TaskState[] = [
+  'staging',
+  'starting',
+  'running',
+  'killing',
+  'unreachable',
+  'finished',
+  'failed',
+  'killed',
+  'error',
+  'dropped',
+  'gone',
+];
+
+export function describeTasks(tasks: FrameworkSummary['tasks']): string {
+  const shown = SHOWN_STATES.filter((state) => (tasks[state] ?? 0) > 0);
+  if (shown.length === 0) return 'no tasks';
+  return shown.map((state) => `${state} ${tasks[state]}`).join(' ');
+}
+
+/** CPUs with two decimals. */
+export const formatCpus = (millis: number): string => (millis / 1000).toFixed(2);
+
+/** Thousandths of a MiB, as MiB or GiB. */
+export function formatMemory(milliMib: number): string {
+  const mib = milliMib / 1000;
+  return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(2)} GiB`;
+}
+
+export const formatPercent = (fraction: number): string => `${(fraction * 100).toFixed(0)} %`;
+
+/** One framework in one line: tasks by state, what is allocated to it, its dominant share. */
+export function frameworkLine(framework: FrameworkSummary, total: Amounts): string {
+  const { allocated, dominantShare } = framework;
+  const cpus = `${formatCpus(allocated['cpus'] ?? 0)}/${formatCpus(total['cpus'] ?? 0)} CPUs`;
+  const memory = `${formatMemory(allocated['mem'] ?? 0)}/${formatMemory(total['mem'] ?? 0)}`;
+  const resource = dominantShare.resource === undefined ? '' : ` (${dominantShare.resource})`;
+  const share = `share ${formatPercent(dominantShare.share)}${resource}`;
+  return `${framework.name.padEnd(10)} ${share.padEnd(18)} ${cpus}  ${memory}  ${describeTasks(framework.tasks)}`;
+}

@@ -1,0 +1,73 @@
+// Owns how a command ends: exit codes, and the failure that says what, why and what to do.
+// Printing it and leaving is main.ts's.
+import type { ErrorCode, Failure } from '@parley/protocol/errors';
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  unreachable: 5,
+  timedOut: 6,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export type FailureWords = {
+  readonly what: string;
+  readonly why?: string;
+  readonly remedy?: string;
+};
+
+/** An operating failure of a command, in words for whoever typed it. */
+export class CommandFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, words: FailureWords, cause?: unknown) {
+    super(describeFailure(words), { cause });
+    this.name = 'CommandFailure';
+    this.exitCode = exitCode;
+  }
+}
+
+export function describeFailure({ what, why, remedy }: FailureWords): string {
+  const lines = [what];
+  if (why !== undefined) lines.push(`  why:        ${why}`);
+  if (remedy !== undefined) lines.push(`  what to do: ${remedy}`);
+  return lines.join('\n');
+}
+
+const NOT_FOUND: ReadonlySet<ErrorCode> = new Set(['unknownTask', 'unknownAgent']);
+
+/** A failure that an actor of the cluster answered with. */
+export function failureFromCluster(what: string, failure: Failure): CommandFailure {
+  const why = `${failure.message} (${failure.code})`;
+  if (NOT_FOUND.has(failure.code)) return new CommandFailure(EXIT.notFound, { what, why });
+  if (failure.code === 'unavailable') {
+    const remedy = 'see "parley status" and "parley logs master"; then try again';
+    return new CommandFailure(EXIT.unreachable, { what, why, remedy });
+  }
+  return new CommandFailure(EXIT.failed, { what, why });
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Node's code of a failed system call (`ENOENT`, `ENOSPC` ...). */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Says for a failed write whether the disk is full, and what to do about it. */
+export function writeFailure(what: string, directory: string, error: unknown): CommandFailure {
+  const isFull = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT';
+  const words = {
+    what,
+    why: isFull ? `no space is left in ${directory}` : reasonOf(error),
+    remedy: isFull
+      ? `free some space there, or set PARLEY_DIRECTORY to a directory on another disk`
+      : `check that ${directory} can be written by this user`,
+  };
+  return new CommandFailure(EXIT.failed, words, error);
+}

@@ -1,0 +1,26 @@
+// Owns the clocks, randomness and capacity of this host, for everything else to take as arguments.
+import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import type { HostCapacity } from './local-cluster/host-shares.ts';
+
+/** Milliseconds since 1970, for people. */
+export const wallClockMs = (): number => Date.now();
+/** Milliseconds that never go back, for durations. */
+export const monotonicMs = (): number => performance.now();
+/** 12 characters of `0-9a-f`: for ids that nobody chooses. */
+export const randomToken = (): string => randomBytes(6).toString('hex');
+
+const MIB = 1024 * 1024;
+
+/** What this process may use: a limit of its own control group counts as the host's memory. */
+export async function readHostCapacity(directory: string): Promise<HostCapacity> {
+  const disk = await statfs(directory);
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return {
+    cpus: availableParallelism(),
+    memoryMib: Math.floor(memory / MIB),
+    freeDiskMib: Math.floor((disk.bavail * disk.bsize) / MIB),
+  };
+}

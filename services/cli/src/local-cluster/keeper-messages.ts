@@ -1,0 +1,26 @@
+// Owns what the keeper of a local cluster and the command that started it say to each other, over the channel of
+// a child process. The keeper outlives the command only when it is told to.
+import { ClusterName } from '@parley/protocol/ids';
+import * as z from 'zod';
+import { ISOLATION_CHOICES } from './isolation-choice.ts';
+
+export const KeeperOrder = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('start'),
+    /** Without it the first free of `local`, `local-2` ... */
+    name: ClusterName.optional(),
+    isolation: z.enum(ISOLATION_CHOICES),
+  }),
+  /** Go on when the command has left. */
+  z.object({ kind: z.literal('detach') }),
+]);
+export type KeeperOrder = z.infer<typeof KeeperOrder>;
+
+export const KeeperNews = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('notice'), text: z.string() }),
+  z.object({ kind: z.literal('up'), cluster: ClusterName }),
+  z.object({ kind: z.literal('detached') }),
+  /** It takes everything down and leaves. */
+  z.object({ kind: z.literal('failed'), exitCode: z.int(), message: z.string() }),
+]);
+export type KeeperNews = z.infer<typeof KeeperNews>;

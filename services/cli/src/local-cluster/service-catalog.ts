@@ -1,0 +1,71 @@
+// Owns where the services and frameworks of this clone are and how they are started: as child processes of their
+// entry files, the same way as in a deployment. No code of theirs is imported.
+import path from 'node:path';
+import type { AgentShare } from './host-shares.ts';
+import type { Isolation } from './isolation-choice.ts';
+
+export const SERVICES = ['master', 'allocator', 'agent'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+export type EntryName = ServiceName | 'framework-batch' | 'framework-mapreduce';
+
+export const entryFile = (clone: string, name: EntryName): string =>
+  path.join(clone, 'services', name, 'src', 'main.ts');
+
+/** The Node that runs this process, with the service's entry file. */
+export const entryArgv = (clone: string, name: EntryName): string[] => [
+  process.execPath,
+  entryFile(clone, name),
+];
+
+export type BusPlace = {
+  readonly url: string;
+  readonly cluster: string;
+  readonly credentialFile: string;
+};
+
+export const busArguments = ({ url, cluster, credentialFile }: BusPlace): string[] => [
+  '--nats',
+  url,
+  '--creds',
+  credentialFile,
+  '--cluster',
+  cluster,
+];
+
+export type AgentPlace = {
+  readonly share: AgentShare;
+  readonly workDirectory: string;
+  readonly isolation: Isolation;
+  /** State directory of the private systemd. */
+  readonly systemdDirectory: string;
+};
+
+export function agentArguments({
+  share,
+  workDirectory,
+  isolation,
+  systemdDirectory,
+}: AgentPlace): string[] {
+  const [begin, end] = share.ports;
+  return [
+    ...['--id', share.id],
+    ...['--work-dir', workDirectory],
+    ...['--cpus', String(share.cpuMillis / 1000)],
+    ...['--mem', `${share.memoryMib}MiB`],
+    ...['--disk', `${share.diskMib}MiB`],
+    ...['--ports', `${begin}-${end}`],
+    ...isolationArguments(isolation, systemdDirectory),
+  ];
+}
+
+function isolationArguments(isolation: Isolation, systemdDirectory: string): string[] {
+  switch (isolation.kind) {
+    case 'process':
+      return ['--isolation', 'process'];
+    case 'private-systemd':
+      return ['--private-systemd', systemdDirectory];
+    case 'system-systemd':
+    case 'user-systemd':
+      return [];
+  }
+}
