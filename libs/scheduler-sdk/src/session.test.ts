@@ -1,0 +1,295 @@
+// Owns what a session promises, rule by rule, against a small leader without any network in between.
+import { AgentId, FrameworkId, PrincipalName, RoleName, TaskId } from '@parley/protocol/ids';
+import type { Offer } from '@parley/protocol/offers';
+import { TaskDescription } from '@parley/protocol/tasks';
+import { describe, expect, it } from 'vitest';
+import { FakeLeader } from './fake-leader.ts';
+import { SchedulerSession } from './session.ts';
+import type { SchedulerEvent, SessionEffect } from './session-vocabulary.ts';
+
+const framework = {
+  principal: PrincipalName.parse('team'),
+  frameworkId: FrameworkId.parse('fw'),
+};
+
+const aSession = (): SchedulerSession =>
+  new SchedulerSession({
+    framework,
+    name: 'test',
+    role: RoleName.parse('batch'),
+    demand: [],
+    failoverTimeoutMs: 1000,
+    callerSession: 'caller',
+  });
+
+const aTask = (id: string): TaskDescription =>
+  TaskDescription.parse({ taskId: id, resources: {}, command: { argv: ['true'] } });
+
+const eventsOf = (effects: readonly SessionEffect[]): SchedulerEvent[] =>
+  effects.flatMap((effect) => (effect.kind === 'deliver' ? [effect.event] : []));
+const requestsOf = (effects: readonly SessionEffect[]) =>
+  effects.flatMap((effect) => (effect.kind === 'request' ? [effect] : []));
+const offersOf = (effects: readonly SessionEffect[]): Offer[] =>
+  eventsOf(effects).flatMap((event) => (event.kind === 'offers' ? event.offers : []));
+
+/** Carries requests to the leader and its messages back, until nothing moves. */
+function settle(
+  session: SchedulerSession,
+  leader: FakeLeader,
+  effects: readonly SessionEffect[],
+  nowMs = 0,
+): SessionEffect[] {
+  const all: SessionEffect[] = [];
+  let wave = [...effects];
+  while (wave.length > 0 || leader.outbox.length > 0) {
+    all.push(...wave);
+    const next: SessionEffect[] = [];
+    for (const { counter, call, header } of requestsOf(wave)) {
+      next.push(...session.answered(counter, leader.request(call, header), nowMs));
+    }
+    for (const message of leader.outbox.splice(0)) next.push(...session.message(message, nowMs));
+    wave = next;
+  }
+  return all;
+}
+
+function subscribed(): { session: SchedulerSession; leader: FakeLeader } {
+  const session = aSession();
+  const leader = new FakeLeader(framework);
+  settle(session, leader, session.start(0));
+  return { session, leader };
+}
+
+function offered(count: number) {
+  const { session, leader } = subscribed();
+  leader.offer(count);
+  return { session, leader, offers: offersOf(settle(session, leader, [])) };
+}
+
+describe('subscribing', () => {
+  it('opens the consumer of the session that the leader gave and sends a heartbeat', () => {
+    const session = aSession();
+    const leader = new FakeLeader(framework);
+    const effects = settle(session, leader, session.start(0));
+    expect(effects).toContainEqual({ kind: 'openConsumer', session: 1 });
+    expect(effects.some((effect) => effect.kind === 'publish')).toBe(true);
+    expect(session.phase).toBe('subscribed');
+  });
+
+  it('repeats the call with the same id until it is answered', () => {
+    const session = aSession();
+    const [first] = requestsOf(session.start(0));
+    const [again] = requestsOf(session.tick(session.nextWakeMs() ?? 0));
+    expect(again).toEqual(first);
+  });
+
+  it('stops when the leader refuses, and says why', () => {
+    const session = aSession();
+    const [request] = requestsOf(session.start(0));
+    const failure = { code: 'notPermitted', message: 'not your role' } as const;
+    const effects = session.answered(request?.counter ?? 0, { answer: { ok: false, failure } }, 1);
+    expect(eventsOf(effects)).toEqual([{ kind: 'stopped', reason: { kind: 'refused', failure } }]);
+    expect(session.nextWakeMs()).toBeUndefined();
+  });
+
+  it('keeps a call open when the answer is that the leader is overloaded', () => {
+    const session = aSession();
+    const [request] = requestsOf(session.start(0));
+    const failure = { code: 'overloaded', message: 'later' } as const;
+    session.answered(request?.counter ?? 0, { answer: { ok: false, failure } }, 1);
+    expect(session.phase).toBe('subscribing');
+    expect(requestsOf(session.tick(60_000))).toHaveLength(1);
+  });
+});
+
+describe('offers', () => {
+  it('declines what the handler neither used nor declined', () => {
+    const { session, leader, offers } = offered(3);
+    const [used] = offers;
+    if (used === undefined) throw new Error('no offer');
+    settle(session, leader, session.accept({ offers: [used], launches: [] }, 1).effects);
+    settle(session, leader, session.offersHandled(offers, 2));
+    expect(leader.outstanding.size).toBe(0);
+    expect(session.figures).toMatchObject({ outstanding: 0, answering: 0, openCalls: 0 });
+  });
+
+  it('asks for a resync when a number is missing, and delivers each offer once', () => {
+    const { session, leader } = subscribed();
+    leader.offer(1);
+    leader.outbox.length = 0;
+    leader.offer(1);
+    const effects = settle(session, leader, []);
+    expect(requestsOf(effects).map(({ call }) => call.name)).toEqual(['resync']);
+    expect(offersOf(effects).map(({ offerId }) => offerId)).toEqual(['o1', 'o2']);
+  });
+
+  it('asks for a resync when the heartbeat of the leader shows a later number', () => {
+    const { session, leader } = subscribed();
+    leader.offer(2);
+    leader.outbox.length = 0;
+    leader.heartbeat();
+    expect(offersOf(settle(session, leader, []))).toHaveLength(2);
+  });
+
+  it('ignores a message that comes twice', () => {
+    const { session, leader } = subscribed();
+    leader.offer(1);
+    const [message] = leader.outbox;
+    settle(session, leader, []);
+    if (message === undefined) throw new Error('no message');
+    expect(session.message(message, 1)).toEqual([]);
+  });
+
+  it('tells the user of rescinded offers, and nothing of those that were used', () => {
+    const { session, leader, offers } = offered(2);
+    const [used, kept] = offers;
+    if (used === undefined || kept === undefined) throw new Error('no offers');
+    session.accept({ offers: [used], launches: [] }, 1);
+    leader.rescind([used.offerId, kept.offerId]);
+    const events = eventsOf(settle(session, leader, [], 2));
+    expect(events).toEqual([{ kind: 'rescinded', offerIds: [kept.offerId] }]);
+  });
+
+  it('does not offer again what a new leader publishes again', () => {
+    const { session, leader, offers } = offered(2);
+    const [used] = offers;
+    if (used === undefined) throw new Error('no offer');
+    session.accept({ offers: [used], launches: [aTask('t1')] }, 1);
+    leader.takeOver();
+    expect(offersOf(settle(session, leader, [], 2))).toEqual([]);
+  });
+});
+
+describe('accept', () => {
+  it('has one outcome, also when the answer comes twice', () => {
+    const { session, leader, offers } = offered(1);
+    const { effects, acceptId } = session.accept({ offers, launches: [aTask('t1')] }, 1);
+    const [request] = requestsOf(effects);
+    if (request === undefined) throw new Error('nothing sent');
+    const answer = leader.request(request.call, request.header);
+    const events = [1, 2].flatMap((nowMs) =>
+      eventsOf(session.answered(request.counter, answer, nowMs)),
+    );
+    expect(events).toMatchObject([{ kind: 'accepted', acceptId, outcome: { ok: true } }]);
+    expect(leader.launches.get('t1')).toBe(1);
+  });
+
+  it('drops its tasks at once when the offer was used already', () => {
+    const { session, offers } = offered(1);
+    session.accept({ offers, launches: [aTask('t1')] }, 1);
+    const events = eventsOf(session.accept({ offers, launches: [aTask('t2')] }, 2).effects);
+    expect(events).toMatchObject([
+      { kind: 'accepted', outcome: { ok: false, failure: { code: 'invalidOffers' } } },
+      { kind: 'update', update: { state: 'dropped', task: { taskId: 't2' } } },
+    ]);
+  });
+
+  it('is sent again to a new leader', () => {
+    const { session, leader, offers } = offered(1);
+    const [sent] = requestsOf(session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
+    leader.takeOver();
+    const [presence] = leader.outbox;
+    if (presence === undefined) throw new Error('no presence');
+    expect(requestsOf(session.message(presence, 2))).toEqual([sent]);
+  });
+});
+
+describe('sessions', () => {
+  it('subscribes again when the leader does not know it, and says that offers are void', () => {
+    const { session, leader, offers } = offered(1);
+    leader.disconnect();
+    const effects = settle(session, leader, session.tick(60_000), 60_000);
+    expect(eventsOf(effects)).toContainEqual({
+      kind: 'rescinded',
+      offerIds: offers.map(({ offerId }) => offerId),
+    });
+    expect(effects).toContainEqual({ kind: 'closeConsumer', remove: false });
+    expect(effects).toContainEqual({ kind: 'openConsumer', session: 2 });
+  });
+
+  it('repeats a kill that was asked for under the lost session', () => {
+    const { session, leader } = subscribed();
+    leader.disconnect();
+    const effects = settle(session, leader, session.kill(TaskId.parse('t1'), 1), 1);
+    expect(requestsOf(effects).map(({ call }) => call.name)).toEqual([
+      'killTask',
+      'subscribe',
+      'killTask',
+    ]);
+  });
+
+  it('stops when a newer session of the framework exists', () => {
+    const { session, leader } = subscribed();
+    const other = aSession();
+    const [request] = requestsOf(other.start(0));
+    if (request === undefined) throw new Error('nothing sent');
+    leader.request(request.call, { request: { ...request.header.request, session: 'other' } });
+    const effects = settle(session, leader, session.kill(TaskId.parse('t1'), 1), 1);
+    expect(eventsOf(effects)).toMatchObject([
+      { kind: 'stopped', reason: { kind: 'refused', failure: { code: 'sessionReplaced' } } },
+    ]);
+    expect(effects).toContainEqual({ kind: 'closeConsumer', remove: false });
+  });
+
+  it('drops messages of an earlier term', () => {
+    const { session, leader } = subscribed();
+    leader.offer(1);
+    const [late] = leader.outbox.splice(0);
+    leader.takeOver();
+    settle(session, leader, []);
+    if (late === undefined) throw new Error('no message');
+    expect(session.message(late, 1)).toEqual([]);
+  });
+
+  it('removes its consumer after a teardown', () => {
+    const { session, leader } = subscribed();
+    const effects = settle(session, leader, session.teardown(1), 1);
+    expect(effects).toContainEqual({ kind: 'closeConsumer', remove: true });
+    expect(session.phase).toBe('stopped');
+  });
+
+  it('states the last of several demands, one call at a time', () => {
+    const { session, leader } = subscribed();
+    const demand = (count: number) => [{ count, resources: { scalars: {}, ports: [], sets: {} } }];
+    const first = session.setDemand(demand(1), 1);
+    expect(requestsOf(session.setDemand(demand(2), 1))).toEqual([]);
+    expect(requestsOf(session.setDemand(demand(3), 1))).toEqual([]);
+    const bodies = requestsOf(settle(session, leader, first, 1)).map(({ call }) => call.body);
+    expect(bodies).toEqual([{ demand: demand(1) }, { demand: demand(3) }]);
+  });
+});
+
+describe('updates', () => {
+  it('are acknowledged only after the handler, and delivered once', () => {
+    const { session, leader } = subscribed();
+    leader.update(TaskId.parse('t1'), 'agent', 1, 'running');
+    const [update] = leader.stream;
+    if (update === undefined) throw new Error('no update');
+    expect(eventsOf(session.updateRead(1, update, 1))).toHaveLength(1);
+    expect(session.updateRead(1, update, 2)).toEqual([]);
+    expect(session.updateRead(2, update, 2)).toEqual([{ kind: 'acknowledge', streamSequence: 2 }]);
+    expect(session.updateHandled(1, 3)).toEqual([{ kind: 'acknowledge', streamSequence: 1 }]);
+    expect(session.updateRead(1, update, 4)).toEqual([{ kind: 'acknowledge', streamSequence: 1 }]);
+  });
+
+  it('after the first terminal one of a task are dropped', () => {
+    const { session, leader } = subscribed();
+    leader.update(TaskId.parse('t1'), 'master', 1, 'gone');
+    leader.update(TaskId.parse('t1'), 'agent', 1, 'running');
+    const events = leader.stream.map((update, index) =>
+      eventsOf(session.updateRead(index + 1, update, 1)),
+    );
+    expect(events.map((each) => each.length)).toEqual([1, 0]);
+  });
+
+  it('from an agent that the task was not launched on are left out and reported', () => {
+    const { session, leader, offers } = offered(1);
+    settle(session, leader, session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
+    const [update] = leader.stream;
+    const [offer] = offers;
+    if (update === undefined || offer === undefined) throw new Error('no update');
+    const other = { ...update, agentId: AgentId.parse(`${offer.agentId}-2`) };
+    expect(eventsOf(session.updateRead(1, other, 1))).toMatchObject([{ kind: 'foreignUpdate' }]);
+    expect(eventsOf(session.updateRead(2, update, 1))).toMatchObject([{ kind: 'update' }]);
+  });
+});
