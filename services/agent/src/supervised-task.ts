@@ -23,7 +23,7 @@ import {
   type Status,
 } from './task-outcome.ts';
 import { TASK_RECORD_VERSION, type TaskRecord } from './task-record.ts';
-import { UpdateOutbox } from './update-outbox.ts';
+import { type RecordProgress, UpdateOutbox } from './update-outbox.ts';
 
 export type Phase =
   | 'accepting'
@@ -89,6 +89,10 @@ export class SupervisedTask {
     return this.#phase === 'ended' && this.outbox.isEmpty;
   }
 
+  get #progress(): RecordProgress {
+    return { recorded: this.#recorded, settled: this.#settled };
+  }
+
   accept(out: Out): void {
     this.#record(out);
   }
@@ -106,7 +110,7 @@ export class SupervisedTask {
     if (this.#phase === 'accepting') this.#prepare(now, out);
   }
 
-  /** The record is out of date on the disk; updates go out nevertheless, and it is written again later. */
+  /** The record on the disk is out of date: only the task's end goes out nevertheless. It is written again later. */
   recordFailed(revision: number, now: Instant): void {
     this.#settled = Math.max(this.#settled, revision);
     this.#recordDueMs = now.nowMs + RECORD_AGAIN_MS;
@@ -236,7 +240,7 @@ export class SupervisedTask {
 
   /** The next update that may be sent, given the creation time of the principal's stream as far as known. */
   publish(now: Instant, streamCreatedMs: number | undefined, out: Out): void {
-    const update = this.outbox.takeDue(now.nowMs, this.#settled, streamCreatedMs);
+    const update = this.outbox.takeDue(now.nowMs, this.#progress, streamCreatedMs);
     if (update !== undefined) out.push({ kind: 'publishUpdate', task: this.key, update });
   }
 
@@ -245,7 +249,7 @@ export class SupervisedTask {
       this.#startingDueMs ?? Number.POSITIVE_INFINITY,
       this.#killDueMs ?? Number.POSITIVE_INFINITY,
       this.#recordDueMs ?? Number.POSITIVE_INFINITY,
-      (isConnected ? this.outbox.nextDueMs(this.#settled) : undefined) ?? Number.POSITIVE_INFINITY,
+      (isConnected ? this.outbox.nextDueMs(this.#progress) : undefined) ?? Number.POSITIVE_INFINITY,
     );
   }
 

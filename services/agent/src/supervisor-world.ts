@@ -78,7 +78,12 @@ export class SupervisorWorld {
     assert(!started, `${task} is not launched after it has started`);
   }
 
+  /** A leader gives no more orders for a task whose end it has journalled. */
   order(kind: 'run' | 'kill', index: number): void {
+    const journalled = this.stream.slice(0, this.#journalled);
+    if (journalled.some(({ task, state }) => taskKey(task) === keyOf(index) && isTerminal(state))) {
+      return;
+    }
     this.#replyCount += 1;
     const reply = this.#replyCount;
     const task = refOf(index);

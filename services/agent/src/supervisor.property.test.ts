@@ -100,13 +100,13 @@ test('a task is never launched twice, and every accepted one ends in exactly one
         }
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
 });
 
 test('the same holds on a disk that is full now and then', () => {
   fc.assert(
     fc.property(story, (events) => expectOneEndEach(play(true, events))),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
 });

@@ -1,6 +1,6 @@
 // Owns the status updates of one task until the leader has journalled them: sent one at a time, in order, again and
 // again until JetStream acknowledges, kept until a watermark covers them (design 3).
-import type { StatusUpdate } from '@parley/protocol/tasks';
+import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 
 export const FIRST_RETRY_MS = 2000;
 export const MAX_RETRY_MS = 30_000;
@@ -13,12 +13,20 @@ type Ack = {
 
 type Entry = {
   readonly update: StatusUpdate;
-  /** The record with this revision holds the update: it is not sent before that was written or has failed. */
+  /** The record with this revision holds the update. */
   readonly revision: number;
   sent: { readonly streamCreatedMs: number | undefined } | undefined;
   dueMs: number;
   waitMs: number;
   ack: Ack | undefined;
+};
+
+/** How far the writing of a task's record has come. */
+export type RecordProgress = {
+  /** This revision is on the disk. */
+  readonly recorded: number;
+  /** The writing of this revision has come to an end, with success or without. */
+  readonly settled: number;
 };
 
 export class UpdateOutbox {
@@ -41,12 +49,13 @@ export class UpdateOutbox {
   /** The update to send now, if any: the first one that is not acknowledged, when it is due. */
   takeDue(
     nowMs: number,
-    settledRevision: number,
+    progress: RecordProgress,
     streamCreatedMs: number | undefined,
   ): StatusUpdate | undefined {
-    const entry = this.#firstOpen();
-    if (entry === undefined || entry.revision > settledRevision || entry.dueMs > nowMs) {
-      return undefined;
+    const entry = this.#sendable(progress);
+    if (entry === undefined || entry.dueMs > nowMs) return undefined;
+    if (entry !== this.#firstOpen()) {
+      this.#entries = this.#entries.filter((other) => other === entry || other.ack !== undefined);
     }
     entry.sent = { streamCreatedMs };
     entry.dueMs = nowMs + entry.waitMs;
@@ -89,9 +98,21 @@ export class UpdateOutbox {
   }
 
   /** When to call `takeDue` again; undefined while nothing waits or it waits for the disk. */
-  nextDueMs(settledRevision: number): number | undefined {
-    const entry = this.#firstOpen();
-    return entry === undefined || entry.revision > settledRevision ? undefined : entry.dueMs;
+  nextDueMs(progress: RecordProgress): number | undefined {
+    return this.#sendable(progress)?.dueMs;
+  }
+
+  /**
+   * An update that is not on the disk must not be sent: after a death of this process another one could get its
+   * number. The exception is the last one, the end of the task, when the disk takes nothing: it goes out alone,
+   * since readers drop whatever follows an end.
+   */
+  #sendable({ recorded, settled }: RecordProgress): Entry | undefined {
+    const first = this.#firstOpen();
+    if (first === undefined || first.revision <= recorded) return first;
+    const last = this.#entries.at(-1);
+    const isEnd = last !== undefined && isTerminal(last.update.state);
+    return isEnd && last.revision <= settled && last.ack === undefined ? last : undefined;
   }
 
   #firstOpen(): Entry | undefined {
