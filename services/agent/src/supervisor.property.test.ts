@@ -2,7 +2,7 @@
 // lost answers, a full disk, repeated orders.
 import { nextTaskState } from '@parley/lifecycle/transitions';
 import { TaskState } from '@parley/protocol/tasks';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isTerminalName, keyOf, SupervisorWorld, TASKS } from './supervisor-world.ts';
 import type { ObservedOutcome } from './task-outcome.ts';

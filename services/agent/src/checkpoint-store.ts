@@ -1,0 +1,138 @@
+// Owns the files in which an agent keeps its tasks: one a task, written whole or not at all. What they mean is in
+// task-record.ts. A file that cannot be read is set aside and reported: it must never keep an agent from starting.
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileFailure } from '@parley/isolation/file-failure';
+import { decode, encode } from '@parley/protocol/codec';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+import { describeIssues } from '@parley/protocol/message';
+import { TaskRecord } from './task-record.ts';
+
+export type Damage = { readonly file: string; readonly movedTo: string; readonly why: string };
+export type Recovered = { readonly records: TaskRecord[]; readonly damaged: Damage[] };
+
+const SUFFIX = '.task';
+const PARTIAL_SUFFIX = '.partial';
+
+export class CheckpointStore {
+  readonly #directory: string;
+  readonly #damagedDirectory: string;
+  /** The last operation asked for on each task's file; the next one waits for it. */
+  readonly #last = new Map<TaskKey, Promise<unknown>>();
+
+  /** `workDirectory`: of the agent; the files are in `tasks` below it. */
+  constructor(workDirectory: string) {
+    this.#directory = path.join(workDirectory, 'tasks');
+    this.#damagedDirectory = path.join(workDirectory, 'damaged-tasks');
+  }
+
+  /** Every record that can be read. Rejects when the directory itself cannot be made or listed. */
+  async readAll(): Promise<Recovered> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const records: TaskRecord[] = [];
+    const damaged: Damage[] = [];
+    for (const name of await readdir(this.#directory)) {
+      const file = path.join(this.#directory, name);
+      if (name.endsWith(PARTIAL_SUFFIX)) {
+        // A write that the process did not live to finish: what was there before still counts.
+        await rm(file, { force: true });
+        continue;
+      }
+      const read = await readRecord(file, name);
+      if (read.ok) records.push(read.value);
+      else damaged.push(await this.#setAside(name, read.failure.message));
+    }
+    return { records, damaged };
+  }
+
+  /**
+   * Replaces the task's record; on the disk, and not only with the system, when it resolves. Fails with `diskFull`,
+   * or `internalError` for any other trouble with the file; what was there before is then still there.
+   */
+  write(record: TaskRecord): Promise<Outcome<undefined>> {
+    return this.#inTurn(taskKey(record.task), async () => {
+      const file = this.#fileOf(record.task);
+      const partial = `${file}${PARTIAL_SUFFIX}`;
+      try {
+        await writeDurably(partial, encode(record));
+        await rename(partial, file);
+        await syncDirectory(this.#directory);
+        return succeed(undefined);
+      } catch (error) {
+        await rm(partial, { force: true }).catch(() => undefined);
+        const { code, message } = fileFailure(error);
+        const what = `the task's record could not be written: ${message}`;
+        return fail(code === 'diskFull' ? 'diskFull' : 'internalError', what);
+      }
+    });
+  }
+
+  /** Removes the task's record; one that is not there is removed already. */
+  remove(task: TaskRef): Promise<Outcome<undefined>> {
+    return this.#inTurn(taskKey(task), async () => {
+      try {
+        await rm(this.#fileOf(task), { force: true });
+        return succeed(undefined);
+      } catch (error) {
+        return fail('internalError', fileFailure(error).message);
+      }
+    });
+  }
+
+  #inTurn<Result>(task: TaskKey, operation: () => Promise<Result>): Promise<Result> {
+    const result = (this.#last.get(task) ?? Promise.resolve()).then(operation);
+    this.#last.set(task, result);
+    void result.finally(() => {
+      if (this.#last.get(task) === result) this.#last.delete(task);
+    });
+    return result;
+  }
+
+  // The dot is in no id, so no two tasks share a name.
+  #fileOf({ principal, frameworkId, taskId }: TaskRef): string {
+    return path.join(this.#directory, `${principal}.${frameworkId}.${taskId}${SUFFIX}`);
+  }
+
+  async #setAside(name: string, why: string): Promise<Damage> {
+    await mkdir(this.#damagedDirectory, { recursive: true, mode: 0o700 });
+    const file = path.join(this.#directory, name);
+    const movedTo = path.join(this.#damagedDirectory, name);
+    await rename(file, movedTo);
+    return { file, movedTo, why };
+  }
+}
+
+async function readRecord(file: string, name: string): Promise<Outcome<TaskRecord>> {
+  let value: unknown;
+  try {
+    value = decode(await readFile(file));
+  } catch (error) {
+    return fail('malformed', error instanceof Error ? error.message : String(error));
+  }
+  const parsed = TaskRecord.safeParse(value);
+  if (!parsed.success) return fail('malformed', describeIssues('task record', parsed.error));
+  const { principal, frameworkId, taskId } = parsed.data.task;
+  return name === `${principal}.${frameworkId}.${taskId}${SUFFIX}`
+    ? succeed(parsed.data)
+    : fail('malformed', `it is the record of ${taskKey(parsed.data.task)}`);
+}
+
+async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'w', 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
