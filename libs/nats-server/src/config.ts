@@ -1,10 +1,21 @@
 // Owns the text of the embedded nats-server's configuration: pure, values in, text out.
-// Which rights a user has is decided in @parley/protocol/permissions; keys are made in credentials.ts.
-import type { Permissions } from '@parley/protocol/permissions';
+// Accounts, what passes between them and users' rights are decided in @parley/protocol; keys are made in credentials.ts.
+import {
+  BOOKS_ACCOUNT,
+  CONTROL_ACCOUNT,
+  type ImportingAccount,
+  type Passage,
+  passagesOf,
+  principalAccount,
+  WORK_ACCOUNT,
+} from '@parley/protocol/accounts';
+import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
+import type { Permissions, User } from '@parley/protocol/permissions';
 
-export type ServerUser = { readonly publicKey: string; readonly permissions: Permissions };
+export type ServerUser = User & { readonly publicKey: string };
 
 export type ServerConfig = {
+  readonly cluster: ClusterName;
   readonly serverName: string;
   readonly port: number;
   readonly storeDirectory: string;
@@ -12,18 +23,20 @@ export type ServerConfig = {
   readonly pidFile: string;
   /** What all streams together may reserve and use. */
   readonly maxFileBytes: number;
-  readonly control: readonly ServerUser[];
-  readonly work: readonly ServerUser[];
+  readonly principals: readonly PrincipalName[];
+  readonly users: readonly ServerUser[];
 };
 
 /** As large as the server takes by default; every message of ours stays below it. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
-/** Object stores and journal are on disk; consumers that live in memory need a little. */
+/** Everything kept is on disk; consumers that live in memory need a little. */
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
+/** A principal's account holds its update stream and its object bucket, and nothing that it could add. */
+const PRINCIPAL_LIMITS = '{ max_streams: 2 }';
 
-/** Two accounts that share nothing: `control` for the actors' messages, `work` for the data of tasks. Loopback only. */
+/** Loopback only, no monitoring port; every write is synced before it is acknowledged. */
 export function renderConfig(config: ServerConfig): string {
-  return `# Written by parley at every start and reload; changes made here are lost.
+  return `# Written at every start and reload; changes made here are lost.
 server_name: ${quote(config.serverName)}
 listen: ${quote(`127.0.0.1:${config.port}`)}
 pid_file: ${quote(config.pidFile)}
@@ -45,35 +58,64 @@ jetstream {
 system_account: system
 accounts {
   system {}
-${renderAccount('control', config.control)}
-${renderAccount('work', config.work)}
+${renderShared(CONTROL_ACCOUNT, false, config)}
+${renderShared(BOOKS_ACCOUNT, true, config)}
+${renderShared(WORK_ACCOUNT, false, config)}
+${config.principals.map((principal) => renderPrincipal(principal, config)).join('\n')}
 }
 `;
 }
 
-function renderAccount(name: string, users: readonly ServerUser[]): string {
+function renderShared(name: ImportingAccount, hasJetStream: boolean, config: ServerConfig): string {
+  const imports = config.principals.flatMap((principal) =>
+    passagesOf(config.cluster, principal)
+      .filter(({ importer }) => importer === name)
+      .map((passage) => renderImport(principalAccount(principal), passage)),
+  );
   return `  ${name} {
-    jetstream: enabled
-    users: [
-${users.map(renderUser).join('\n')}
-    ]
+${hasJetStream ? '    jetstream: enabled\n' : ''}    imports: ${list(imports)}
+    users: ${renderUsers(name, config.users)}
   }`;
 }
 
-function renderUser({ publicKey, permissions }: ServerUser): string {
-  const publish = renderAllowed(permissions.publish);
-  const subscribe = renderAllowed(permissions.subscribe);
-  return `      { nkey: ${publicKey}, permissions: {
-        publish: ${publish}
-        subscribe: ${subscribe}
-      } }`;
+function renderPrincipal(principal: PrincipalName, { cluster, users }: ServerConfig): string {
+  const name = principalAccount(principal);
+  return `  ${quote(name)} {
+    jetstream: ${PRINCIPAL_LIMITS}
+    exports: ${list(passagesOf(cluster, principal).map(renderExport))}
+    users: ${renderUsers(name, users)}
+  }`;
 }
 
-/** An empty list of allowed subjects would allow everything. */
-function renderAllowed(subjects: readonly string[]): string {
-  if (subjects.length === 0) return '{ deny: [">"] }';
-  return `{ allow: [${subjects.map((subject) => `\n          ${quote(subject)}`).join('')}\n        ] }`;
+function renderImport(account: string, { kind, subject, as }: Passage): string {
+  const source = `{ account: ${quote(account)}, subject: ${quote(subject)} }`;
+  return kind === 'service' ? `{ service: ${source}, to: ${quote(as)} }` : `{ stream: ${source} }`;
 }
+
+function renderExport({ kind, subject, importer }: Passage): string {
+  const responses = kind === 'service' ? ', response_type: stream' : '';
+  return `{ ${kind}: ${quote(subject)}, accounts: [${importer}]${responses} }`;
+}
+
+const renderUsers = (account: string, users: readonly ServerUser[]): string =>
+  list(
+    users
+      .filter((user) => user.account === account)
+      .map(
+        ({ publicKey, permissions }) =>
+          `{ nkey: ${publicKey}, permissions: ${renderPermissions(permissions)} }`,
+      ),
+  );
+
+const renderPermissions = ({ publish, subscribe }: Permissions): string =>
+  `{ publish: ${renderAllowed(publish)}, subscribe: ${renderAllowed(subscribe)} }`;
+
+/** An empty list of allowed subjects would allow everything. */
+const renderAllowed = (subjects: readonly string[]): string =>
+  subjects.length === 0 ? '{ deny: [">"] }' : `{ allow: [${subjects.map(quote).join(', ')}] }`;
+
+const list = (items: readonly string[]): string =>
+  items.length === 0 ? '[]' : `[\n${items.map((item) => `      ${item}`).join('\n')}\n    ]`;
 
 /** The server's configuration has the escapes of JSON but for \\u; no name or path of ours may hold a control character. */
 function quote(text: string): string {

@@ -12,15 +12,12 @@ import {
 import { join } from 'node:path';
 import { createUser, fromSeed } from '@nats-io/nkeys';
 import { Credential, type Holder } from '@parley/protocol/credential';
-import type { ClusterName } from '@parley/protocol/ids';
-import { hasWorkUser } from '@parley/protocol/permissions';
+import { type ClusterName, PrincipalName } from '@parley/protocol/ids';
+import type { HolderUsers, User } from '@parley/protocol/permissions';
 import { SetupFailure } from '@parley/setup/setup-failure';
+import type { ServerUser } from './config.ts';
 
-export type KeptCredential = {
-  readonly holder: Holder;
-  readonly controlKey: string;
-  readonly workKey: string | undefined;
-};
+type Seeds = Credential['seeds'];
 
 export type CredentialPlace = {
   readonly directory: string;
@@ -32,40 +29,67 @@ export const credentialPath = (directory: string, { kind, id }: Holder): string 
   join(directory, `${kind}-${id}.json`);
 
 /**
- * The holder's credential file, mode 0600 in a directory of mode 0700. Keys that are there are kept; the servers'
- * addresses are brought up to date.
+ * Makes the holder's credential file, mode 0600 in a directory of mode 0700. Keys that are there are kept; missing ones
+ * and the servers' addresses are brought up to date.
+ * @returns the holder's users with their public keys
  * @throws SetupFailure when the file is there and is no credential of this holder
  */
-export function ensureCredential(place: CredentialPlace, holder: Holder): KeptCredential {
+export function ensureCredential(
+  place: CredentialPlace,
+  holder: Holder,
+  users: HolderUsers,
+): readonly ServerUser[] {
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   chmodSync(place.directory, 0o700);
   const path = credentialPath(place.directory, holder);
   const kept = existsSync(path) ? readCredential(path, holder, place.cluster) : undefined;
-  const credential = kept ?? newCredential(place, holder);
-  if (kept === undefined || kept.servers.join() !== place.servers.join()) {
-    writePrivately(path, { ...credential, servers: [...place.servers] });
-  } else chmodSync(path, 0o600);
-  const { control, work } = credential.seeds;
-  return {
-    holder,
-    controlKey: publicKeyOf(control),
-    workKey: work === undefined ? undefined : publicKeyOf(work),
+  const seeds = seedsFor(users, kept?.seeds);
+  const { cluster, servers } = place;
+  const credential: Credential = {
+    version: 1,
+    cluster,
+    servers: [...servers],
+    actor: holder,
+    seeds,
   };
+  if (JSON.stringify(kept) === JSON.stringify(credential)) chmodSync(path, 0o600);
+  else writePrivately(path, credential);
+  return keyedUsers(users, seeds);
 }
 
 export function removeCredential(directory: string, holder: Holder): void {
   rmSync(credentialPath(directory, holder), { force: true });
 }
 
-function newCredential({ cluster, servers }: CredentialPlace, holder: Holder): Credential {
-  const control = newSeed();
-  const seeds = hasWorkUser(holder.kind) ? { control, work: newSeed() } : { control };
-  return { version: 1, cluster, servers: [...servers], actor: holder, seeds };
+function seedsFor(users: HolderUsers, kept: Seeds | undefined): Seeds {
+  const principals = Object.keys(users.principals ?? {}).map((name) => [
+    name,
+    kept?.principals?.[PrincipalName.parse(name)] ?? newSeed(),
+  ]);
+  return {
+    control: kept?.control ?? newSeed(),
+    ...(users.books && { books: kept?.books ?? newSeed() }),
+    ...(users.work && { work: kept?.work ?? newSeed() }),
+    ...(users.principals && { principals: Object.fromEntries(principals) }),
+  };
+}
+
+function keyedUsers(users: HolderUsers, seeds: Seeds): readonly ServerUser[] {
+  const pairs: [User | undefined, string | undefined][] = [
+    [users.control, seeds.control],
+    [users.books, seeds.books],
+    [users.work, seeds.work],
+  ];
+  for (const [name, seed] of Object.entries(seeds.principals ?? {})) {
+    pairs.push([users.principals?.[PrincipalName.parse(name)], seed]);
+  }
+  return pairs.flatMap(([user, seed]) =>
+    user === undefined || seed === undefined ? [] : [{ ...user, publicKey: publicKeyOf(seed) }],
+  );
 }
 
 function readCredential(path: string, holder: Holder, cluster: ClusterName): Credential {
-  const found = parseJson(path);
-  const parsed = Credential.safeParse(found);
+  const parsed = Credential.safeParse(parseJson(path));
   const ours =
     parsed.success &&
     parsed.data.cluster === cluster &&
@@ -91,6 +115,7 @@ function parseJson(path: string): unknown {
 /** The rename makes the new content appear whole or not at all. */
 function writePrivately(path: string, credential: Credential): void {
   const partial = `${path}.${process.pid}`;
+  rmSync(partial, { force: true });
   writeFileSync(partial, `${JSON.stringify(credential, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   renameSync(partial, path);
 }

@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterName } from '@parley/protocol/ids';
-import { controlPermissions, workPermissions } from '@parley/protocol/permissions';
+import { usersOf } from '@parley/protocol/permissions';
 import { SetupFailure } from '@parley/setup/setup-failure';
-import { renderConfig, type ServerUser } from './config.ts';
+import { renderConfig } from './config.ts';
 import { ensureCredential } from './credentials.ts';
 import { holdersOf, type Members } from './members.ts';
 
@@ -62,44 +62,30 @@ export const serverUrl = (port: number): string => `nats://127.0.0.1:${port}`;
 /** Makes the credentials that are missing and writes the configuration for exactly these members. */
 export function writeConfig(target: ConfigTarget, members: Members): void {
   const { directory, serverName, port } = target;
+  const principals = members.principals.map(({ name }) => name);
+  const place = {
+    directory: credentialsDirectory(directory),
+    cluster: members.cluster,
+    servers: [serverUrl(port)],
+  };
+  const users = holdersOf(members).flatMap((holder) =>
+    ensureCredential(place, holder, usersOf(holder, members.cluster, principals)),
+  );
   const text = renderConfig({
+    cluster: members.cluster,
     serverName,
     port,
     storeDirectory: join(directory, 'nats'),
     logFile: logPath(directory),
     pidFile: join(directory, 'nats-server.pid'),
     maxFileBytes: RESERVABLE_BYTES,
-    ...usersOf(members, credentialsDirectory(directory), port),
+    principals,
+    users,
   });
   const partial = `${configPath(directory)}.${process.pid}`;
   writeFileSync(partial, text);
   renameSync(partial, configPath(directory));
 }
-
-function usersOf(
-  members: Members,
-  directory: string,
-  port: number,
-): { control: ServerUser[]; work: ServerUser[] } {
-  const place = { directory, cluster: members.cluster, servers: [serverUrl(port)] };
-  const scope = scopeOf(members);
-  const control: ServerUser[] = [];
-  const work: ServerUser[] = [];
-  for (const holder of holdersOf(members)) {
-    const { controlKey, workKey } = ensureCredential(place, holder);
-    control.push({ publicKey: controlKey, permissions: controlPermissions(holder, scope) });
-    const permissions = workPermissions(holder, scope);
-    if (workKey !== undefined && permissions !== undefined) {
-      work.push({ publicKey: workKey, permissions });
-    }
-  }
-  return { control, work };
-}
-
-const scopeOf = ({ cluster, principals }: Members) => ({
-  cluster,
-  principals: principals.map(({ name }) => name),
-});
 
 export const noMembers = (cluster: ClusterName): Members => ({
   version: 1,

@@ -1,7 +1,7 @@
 // Owns the credential file: who its holder is, where the servers are and the keys that prove it; and whose inbox is whose.
 // Making keys and writing the files is in @parley/nats-server; connecting with one is in @parley/actor.
 import * as z from 'zod';
-import { ClusterName, Token } from './ids.ts';
+import { ClusterName, PrincipalName, Token } from './ids.ts';
 import { ACTOR_KINDS } from './subject-entry.ts';
 
 /** A `provisioner` makes streams, buckets and principals; it takes no part in the cluster's messages. */
@@ -22,13 +22,22 @@ const UserSeed = z
   .string()
   .regex(/^SU[A-Z2-7]{56}$/, 'must be the seed of a NATS user key (SU...)');
 
-/** What a credential file holds. `work` is there for who moves data of tasks: agents, principals, the provisioner. */
+/**
+ * What a credential file holds: a key for each account in which the holder has a user (accounts.ts).
+ * `work` is the account `work` for an agent and its own account for a principal.
+ */
 export const Credential = z.object({
   version: z.literal(1),
   cluster: ClusterName,
   servers: z.array(z.string().min(1)).min(1),
   actor: Holder,
-  seeds: z.object({ control: UserSeed, work: UserSeed.optional() }),
+  seeds: z.object({
+    control: UserSeed,
+    books: UserSeed.optional(),
+    work: UserSeed.optional(),
+    /** The provisioner's keys to the principals' accounts, by principal. */
+    principals: z.record(PrincipalName, UserSeed).optional(),
+  }),
 });
 export type Credential = z.infer<typeof Credential>;
 

@@ -1,7 +1,16 @@
 // Owns what each holder of a credential may publish and subscribe to, derived from the subject table and the stream shapes.
 // Pure. Writing them into a server's configuration is in @parley/nats-server. The reasons stand in infra/docs/decisions/permissions.md.
-import { type Holder, type HolderKind, inboxPrefix } from './credential.ts';
-import type { ClusterName, PrincipalName } from './ids.ts';
+import {
+  BOOKS_ACCOUNT,
+  CONTROL_ACCOUNT,
+  consumerCalls,
+  objectCalls,
+  PRINCIPALS_API,
+  principalAccount,
+  WORK_ACCOUNT,
+} from './accounts.ts';
+import { type Holder, inboxPrefix } from './credential.ts';
+import { type ClusterName, PrincipalName } from './ids.ts';
 import {
   journalRepublishSubject,
   journalStreamName,
@@ -28,51 +37,77 @@ export type Permissions = {
   readonly subscribe: readonly string[];
 };
 
-export type PermissionScope = {
-  readonly cluster: ClusterName;
-  /** Every principal of the cluster: NATS wildcards match whole tokens, so streams are listed one by one. */
-  readonly principals: readonly PrincipalName[];
+export type User = { readonly account: string; readonly permissions: Permissions };
+
+/** The holder's users by the field of the credential's seeds that holds the key of each. */
+export type HolderUsers = {
+  readonly control: User;
+  readonly books?: User;
+  readonly work?: User;
+  readonly principals?: Readonly<Record<PrincipalName, User>>;
 };
 
 const ENTRIES: readonly SubjectEntry[] = Object.values(SUBJECTS);
 
-/** What the holder may do in the `control` account, where the actors meet. */
-export function controlPermissions(holder: Holder, scope: PermissionScope): Permissions {
-  const publish = [...jetStreamPublishes(holder, scope)];
-  const subscribe = [`${inboxPrefix(holder)}.>`];
-  if (holder.kind !== 'provisioner') {
-    publish.push(...sent(holder, holder.kind, scope), ...answered(holder.kind));
-    subscribe.push(...received(holder, holder.kind, scope));
-  }
-  if (holder.kind === 'master' || holder.kind === 'operator') {
-    subscribe.push(journalRepublishSubject(scope.cluster));
-  }
-  return { publish: sortedOnce(publish), subscribe: sortedOnce(subscribe) };
-}
-
-/** What the holder may do in the `work` account, where data of tasks is kept; undefined for who has no user there. */
-export function workPermissions(holder: Holder, scope: PermissionScope): Permissions | undefined {
-  const subscribe = [`${inboxPrefix(holder)}.>`];
+/** The users of one holder of a credential and what each may do. `principals` are all of the cluster's. */
+export function usersOf(
+  holder: Holder,
+  cluster: ClusterName,
+  principals: readonly PrincipalName[],
+): HolderUsers {
+  const control = user(CONTROL_ACCOUNT, holder, messagesOf(holder, cluster));
+  const books = (publish: readonly string[], subscribe: readonly string[] = []) =>
+    user(BOOKS_ACCOUNT, holder, { publish, subscribe });
   switch (holder.kind) {
-    case 'provisioner':
-      return { publish: ['$JS.API.>'], subscribe };
-    case 'agent':
-      return { publish: bucketPublishes(scope.cluster, scope.principals), subscribe };
-    case 'principal': {
-      const own = scope.principals.filter((principal) => principal === holder.id);
-      return { publish: bucketPublishes(scope.cluster, own), subscribe };
-    }
     case 'master':
+      return {
+        control,
+        books: books(masterBooks(cluster), [journalRepublishSubject(cluster)]),
+      };
     case 'allocator':
+      return { control, books: books(leaseCalls(cluster, 'allocator')) };
     case 'operator':
-      return undefined;
+      return { control, books: books(bookReads(cluster), [journalRepublishSubject(cluster)]) };
+    case 'agent':
+      return { control, work: user(WORK_ACCOUNT, holder, { publish: IMPORTED_OBJECT_CALLS }) };
+    case 'principal': {
+      const principal = PrincipalName.parse(holder.id);
+      const own = { publish: ownCalls(cluster, principal) };
+      return { control, work: user(principalAccount(principal), holder, own) };
+    }
+    case 'provisioner': {
+      const everything = { publish: ['$JS.API.>'] };
+      const registry = `$KV.${principalsBucketName(cluster)}.>`;
+      return {
+        control,
+        books: books([...everything.publish, registry]),
+        principals: Object.fromEntries(
+          principals.map((name) => [name, user(principalAccount(name), holder, everything)]),
+        ),
+      };
+    }
     default:
       return unreachable(holder.kind);
   }
 }
 
-export const hasWorkUser = (kind: HolderKind): boolean =>
-  kind === 'agent' || kind === 'principal' || kind === 'provisioner';
+/** With the holder's own inbox, which nobody else may read. */
+function user(account: string, holder: Holder, allowed: Partial<Permissions>): User {
+  const { publish = [], subscribe = [] } = allowed;
+  const withInbox = [...subscribe, `${inboxPrefix(holder)}.>`];
+  return {
+    account,
+    permissions: { publish: sortedOnce(publish), subscribe: sortedOnce(withInbox) },
+  };
+}
+
+function messagesOf(holder: Holder, cluster: ClusterName): Permissions {
+  if (holder.kind === 'provisioner') return { publish: [], subscribe: [] };
+  return {
+    publish: [...sent(holder, holder.kind, cluster), ...answered(holder.kind)],
+    subscribe: received(holder, holder.kind, cluster),
+  };
+}
 
 /** The tokens of a subject that name the holder itself, as a sender or as the addressee. */
 function identityOf({ kind, id }: Holder): Partial<Record<ParameterName, string>> {
@@ -93,13 +128,13 @@ function identityOf({ kind, id }: Holder): Partial<Record<ParameterName, string>
   }
 }
 
-function sent(holder: Holder, kind: ActorKind, { cluster }: PermissionScope): string[] {
+function sent(holder: Holder, kind: ActorKind, cluster: ClusterName): string[] {
   return ENTRIES.filter((entry) => entry.from.includes(kind)).map((entry) =>
     wildcardOf(entry, cluster, identityOf(holder)),
   );
 }
 
-function received(holder: Holder, kind: ActorKind, { cluster }: PermissionScope): string[] {
+function received(holder: Holder, kind: ActorKind, cluster: ClusterName): string[] {
   // What a stream keeps is read through consumers, which deliver into the reader's inbox.
   const addressed = { ...identityOf(holder), actorKind: kind, actorId: holder.id };
   return ENTRIES.filter((entry) => entry.to.includes(kind) && entry.delivery !== 'stream').map(
@@ -114,81 +149,55 @@ function answered(kind: ActorKind): string[] {
     .map((caller) => `_INBOX.${caller}.>`);
 }
 
-/** The subjects of JetStream that the holder needs beside its messages. */
-function jetStreamPublishes(holder: Holder, { cluster, principals }: PermissionScope): string[] {
-  const journal = journalStreamName(cluster);
-  const snapshots = snapshotStreamName(cluster);
-  const leases = `KV_${leaseBucketName(cluster)}`;
-  const registry = `KV_${principalsBucketName(cluster)}`;
-  switch (holder.kind) {
-    case 'master':
-      return [
-        journalSubject(cluster),
-        ...snapshotShape(cluster).subjects,
-        `$KV.${leaseBucketName(cluster)}.master`,
-        ...[journal, snapshots, leases, registry].flatMap(readsOf),
-        `$JS.API.STREAM.PURGE.${journal}`,
-        `$JS.API.STREAM.PURGE.${snapshots}`,
-        ...principals.flatMap((principal) => consumesOf(updatesStreamName(cluster, principal))),
-      ];
-    case 'allocator':
-      return [`$KV.${leaseBucketName(cluster)}.allocator`, ...readsOf(leases)];
-    case 'agent':
-      return [];
-    case 'principal':
-      return ownUpdates(holder, { cluster, principals });
-    case 'operator':
-      return [journal, snapshots, leases, registry].flatMap(readsOf);
-    case 'provisioner':
-      return ['$JS.API.>', `$KV.${principalsBucketName(cluster)}.>`];
-    default:
-      return unreachable(holder.kind);
-  }
-}
-
-function ownUpdates(holder: Holder, { cluster, principals }: PermissionScope): string[] {
-  return principals
-    .filter((principal) => principal === holder.id)
-    .map((principal) => updatesStreamName(cluster, principal))
-    .flatMap((stream) => [
-      ...consumesOf(stream),
-      // Both forms of acknowledgement: with account hash and domain since server 2.14 where it is switched on.
-      `$JS.ACK.${stream}.>`,
-      `$JS.ACK.*.*.${stream}.>`,
-    ]);
-}
-
 /** Single messages through the stream's leader. */
 const readsOf = (stream: string): string[] => [
   `$JS.API.STREAM.INFO.${stream}`,
   `$JS.API.STREAM.MSG.GET.${stream}`,
 ];
 
-/** Pull consumers that the holder makes itself. */
-const consumesOf = (stream: string): string[] => [
-  `$JS.API.STREAM.INFO.${stream}`,
-  `$JS.API.CONSUMER.CREATE.${stream}.>`,
-  `$JS.API.CONSUMER.INFO.${stream}.*`,
-  `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
-  `$JS.API.CONSUMER.DELETE.${stream}.*`,
-];
+/** Reading and renewing the lease of one kind of actor. */
+function leaseCalls(cluster: ClusterName, key: 'master' | 'allocator'): string[] {
+  const bucket = leaseBucketName(cluster);
+  return [`$KV.${bucket}.${key}`, ...readsOf(`KV_${bucket}`)];
+}
 
-/** What the object store of the client library calls to put, get, list and delete objects. */
-function bucketPublishes(cluster: ClusterName, principals: readonly PrincipalName[]): string[] {
-  const subjects = principals.flatMap((principal) => {
-    const bucket = workBucketName(cluster, principal);
-    const stream = `OBJ_${bucket}`;
-    return [
-      `$O.${bucket}.C.*`,
-      `$O.${bucket}.M.*`,
-      ...readsOf(stream),
-      ...consumesOf(stream),
-      `$JS.API.STREAM.PURGE.${stream}`,
-      `$JS.FC.${stream}.>`,
-    ];
-  });
-  // Limits and use of the account: the client library asks for them when a bucket is opened.
-  return sortedOnce(['$JS.API.INFO', ...subjects]);
+function bookReads(cluster: ClusterName): string[] {
+  return [
+    journalStreamName(cluster),
+    snapshotStreamName(cluster),
+    `KV_${leaseBucketName(cluster)}`,
+    `KV_${principalsBucketName(cluster)}`,
+  ].flatMap(readsOf);
+}
+
+function masterBooks(cluster: ClusterName): string[] {
+  return [
+    ...bookReads(cluster),
+    ...leaseCalls(cluster, 'master'),
+    journalSubject(cluster),
+    ...snapshotShape(cluster).subjects,
+    `$JS.API.STREAM.PURGE.${journalStreamName(cluster)}`,
+    `$JS.API.STREAM.PURGE.${snapshotStreamName(cluster)}`,
+    // The update streams of the principals: what accounts.ts lets through is all there is below the prefix.
+    `${PRINCIPALS_API}.>`,
+  ];
+}
+
+/** As wide as `*` allows: the account holds only what accounts.ts lets through, the buckets of this cluster's principals. */
+const IMPORTED_OBJECT_CALLS = [`${PRINCIPALS_API}.>`, '$JS.FC.>', '$O.*.C.*', '$O.*.M.*'];
+
+/** A principal's own stream and bucket, in its own account. */
+function ownCalls(cluster: ClusterName, principal: PrincipalName): string[] {
+  const updates = updatesStreamName(cluster, principal);
+  const bucket = workBucketName(cluster, principal);
+  return [
+    ...consumerCalls(updates),
+    // Both forms of acknowledgement: with account and domain since server 2.14 where it is switched on.
+    `$JS.ACK.${updates}.>`,
+    `$JS.ACK.*.*.${updates}.>`,
+    ...objectCalls(bucket),
+    ...consumerCalls(`OBJ_${bucket}`),
+  ];
 }
 
 const sortedOnce = (subjects: readonly string[]): string[] => [...new Set(subjects)].sort();
