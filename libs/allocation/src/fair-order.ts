@@ -14,7 +14,12 @@ import { DrfSorter } from './drf-sorter.ts';
 /** A framework in one role: what takes part in sharing. */
 export type Client = { readonly framework: FrameworkKey; readonly role: RoleName };
 
-type Role = { readonly frameworks: DrfSorter<FrameworkKey>; members: number };
+type Role = {
+  readonly frameworks: DrfSorter<FrameworkKey>;
+  /** What the master says that each holds; decisions that it has not confirmed are on top of it in the sorter. */
+  readonly confirmed: Map<FrameworkKey, Vector>;
+  members: number;
+};
 
 export class FairOrder {
   readonly #totals: ClusterTotals;
@@ -56,14 +61,18 @@ export class FairOrder {
     this.#roleSorter.allocate(client.role, amounts);
   }
 
-  /** Takes `from` back and adds `to`: no decision, but news about usage. */
-  replace(client: Client, from: Vector, to: Vector): void {
-    const { frameworks } = this.#ensure(client);
-    frameworks.adjust(client.framework, from, -1);
-    frameworks.adjust(client.framework, to, 1);
-    this.#roleSorter.adjust(client.role, from, -1);
-    this.#roleSorter.adjust(client.role, to, 1);
-    this.#forgetUnused(client);
+  /** Takes an allocation back: the master has decided, or never will. */
+  release(client: Client, amounts: Vector): void {
+    this.#change(client, amounts, NO_AMOUNTS);
+  }
+
+  /** What the framework holds (offered plus allocated), without decisions that are not confirmed. */
+  setUsage(client: Client, amounts: Vector): void {
+    const { confirmed } = this.#ensure(client);
+    const before = confirmed.get(client.framework) ?? NO_AMOUNTS;
+    if (isZero(amounts)) confirmed.delete(client.framework);
+    else confirmed.set(client.framework, amounts);
+    this.#change(client, before, amounts);
   }
 
   /** Whoever is to be offered to next comes first. Nothing may change until the caller stops iterating. */
@@ -83,7 +92,7 @@ export class FairOrder {
   #ensure({ framework, role }: Client): Role {
     let entry = this.#roles.get(role);
     if (entry === undefined) {
-      entry = { frameworks: new DrfSorter(this.#totals), members: 0 };
+      entry = { frameworks: new DrfSorter(this.#totals), confirmed: new Map(), members: 0 };
       this.#roles.set(role, entry);
       this.#roleSorter.add(role);
     }
@@ -94,6 +103,15 @@ export class FairOrder {
       this.#rolesOf.set(framework, roles.add(role));
     }
     return entry;
+  }
+
+  #change(client: Client, from: Vector, to: Vector): void {
+    const { frameworks } = this.#ensure(client);
+    frameworks.adjust(client.framework, from, -1);
+    frameworks.adjust(client.framework, to, 1);
+    this.#roleSorter.adjust(client.role, from, -1);
+    this.#roleSorter.adjust(client.role, to, 1);
+    this.#forgetUnused(client);
   }
 
   #setActive({ framework, role }: Client, isActive: boolean): void {
