@@ -1,0 +1,32 @@
+// Tests of what an agent offers by default.
+import { expect, test } from 'vitest';
+import { hostResources } from './host-resources.ts';
+
+const GIB = 1024 ** 3;
+
+test('a large host offers all but 1 GiB of memory and 5 GiB of disk', () => {
+  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB };
+  expect(hostResources(size, {})).toEqual({
+    scalars: { cpus: 8000, mem: 15 * 1024 * 1000, disk: 95 * 1024 * 1000 },
+    ports: [[31_000, 32_000]],
+    sets: {},
+  });
+});
+
+test('a small host offers half of its memory and disk', () => {
+  const size = { cpus: 1, memoryBytes: 1.5 * GIB, diskBytes: 8 * GIB };
+  expect(hostResources(size, {}).scalars).toEqual({
+    cpus: 1000,
+    mem: 768 * 1000,
+    disk: 4 * 1024 * 1000,
+  });
+});
+
+test('what is stated counts instead, zero too', () => {
+  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB };
+  expect(hostResources(size, { cpus: 500, mem: 64_000, disk: 0, ports: [] })).toEqual({
+    scalars: { cpus: 500, mem: 64_000 },
+    ports: [],
+    sets: {},
+  });
+});

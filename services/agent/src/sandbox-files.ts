@@ -1,0 +1,77 @@
+// Opens files inside a task's sandbox so that no link leads out of it, whatever the task has put there: every
+// component is opened below the one before it, and none may be a link. Linux only (/proc/self/fd is openat(2) here).
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { errorCode } from '@parley/isolation/file-failure';
+
+const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+
+/** What is wrong with a path in a sandbox, said for the framework's eyes; other file errors come as they are. */
+export class SandboxPathError extends Error {}
+
+/** A regular file to read. `relative`: parsed by `SandboxPath`, so without `..`. */
+export async function openToRead(sandbox: string, relative: string): Promise<FileHandle> {
+  const handle = await openInside(sandbox, relative, {
+    makesDirectories: false,
+    flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+  });
+  const status = await handle.stat();
+  if (status.isFile()) return handle;
+  await handle.close();
+  throw new SandboxPathError(`${relative} is no regular file`);
+}
+
+/** A file to write, emptied; the directories on the way are made. */
+export function openToWrite(sandbox: string, relative: string): Promise<FileHandle> {
+  return openInside(sandbox, relative, {
+    makesDirectories: true,
+    flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK,
+  });
+}
+
+type How = { readonly makesDirectories: boolean; readonly flags: number };
+
+async function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
+  const parts = relative.split('/');
+  const name = parts.pop() ?? '';
+  let directory = await open(sandbox, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    for (const part of parts) {
+      const next = `${pathOf(directory)}/${part}`;
+      if (how.makesDirectories) await makeDirectory(next);
+      const opened = await open(next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      await directory.close();
+      directory = opened;
+    }
+    return await open(`${pathOf(directory)}/${name}`, how.flags, 0o644);
+  } catch (error) {
+    throw explained(error, relative);
+  } finally {
+    await directory.close();
+  }
+}
+
+function pathOf(directory: FileHandle): string {
+  return `/proc/self/fd/${directory.fd}`;
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, 0o755);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+function explained(error: unknown, relative: string): unknown {
+  switch (errorCode(error)) {
+    case 'ENOENT':
+      return new SandboxPathError(`there is no file ${relative} in the sandbox`);
+    case 'ELOOP':
+    case 'ENOTDIR':
+      // A link where a directory must be answers ENOTDIR.
+      return new SandboxPathError(`${relative} leads over a link or a file, which is not followed`);
+    default:
+      return error;
+  }
+}
