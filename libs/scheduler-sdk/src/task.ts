@@ -1,0 +1,62 @@
+// Owns describing tasks and amounts the way people write them: cpus 0.1, mem '32MiB', a shell line as command.
+// Placing and launching is elsewhere; what does not parse here is a defect of the caller and throws.
+import type { Outcome } from '@parley/protocol/errors';
+import { describeIssues } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
+import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
+import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
+import { normalise } from '@parley/resources/resources';
+
+export type ResourceSpec = {
+  /** CPUs: 0.1 or '0.1'. */
+  readonly cpus?: number | string;
+  /** With a unit ('32MiB', '1.5GiB'); a bare number is MiB. */
+  readonly mem?: number | string;
+  readonly disk?: number | string;
+  readonly gpus?: number | string;
+  /** '31000-31009' or '8080'. */
+  readonly ports?: string;
+};
+
+export type TaskSpec = ResourceSpec &
+  Pick<TaskDescriptionInput, 'inputs' | 'outputs' | 'killGraceMs' | 'name'> & {
+    /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
+    readonly id: string;
+    /** An array is run as it is; a string by `sh -c`. */
+    readonly command: string | readonly string[];
+    readonly environment?: Readonly<Record<string, string>>;
+  };
+
+/** Throws with a message that names what does not parse. */
+export function resources(spec: ResourceSpec): Resources {
+  const { cpus, mem, disk, gpus, ports } = spec;
+  const scalars: Record<string, number> = {};
+  if (cpus !== undefined) scalars['cpus'] = expectValue('cpus', parseAmount(String(cpus)));
+  if (mem !== undefined) scalars['mem'] = expectValue('mem', parseMemory(String(mem)));
+  if (disk !== undefined) scalars['disk'] = expectValue('disk', parseMemory(String(disk)));
+  if (gpus !== undefined) scalars['gpus'] = expectValue('gpus', parseAmount(String(gpus)));
+  const ranges = ports === undefined ? [] : expectValue('ports', parsePorts(ports));
+  return normalise({ scalars, ports: ranges });
+}
+
+/** Throws with a message that names the field that is not valid. */
+export function task(spec: TaskSpec): TaskDescription {
+  const { id, name, command, environment, inputs, outputs, killGraceMs } = spec;
+  const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
+  const parsed = TaskDescription.safeParse({
+    taskId: id,
+    name,
+    resources: resources(spec),
+    command: { argv, environment },
+    inputs,
+    outputs,
+    killGraceMs,
+  });
+  if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));
+  return parsed.data;
+}
+
+function expectValue<T>(field: string, outcome: Outcome<T>): T {
+  if (!outcome.ok) throw new TypeError(`${field}: ${outcome.failure.message}`);
+  return outcome.value;
+}
