@@ -73,7 +73,8 @@ export type ClusterEvent =
         | RescindReason
         | 'sessionReplaced'
         | 'frameworkDisconnected'
-        | 'frameworkRemoved';
+        | 'frameworkRemoved'
+        | 'invalidAccept';
     }
   | {
       readonly type: 'proposalRefused';

@@ -1,0 +1,167 @@
+// Owns agents: registration, what an agent that comes back runs, and the verdict that one is silent.
+// Tasks of an agent that is away keep their resources until somebody says what became of them.
+import { nextAgentState } from '@parley/lifecycle/transitions';
+import type { AgentTask, RegisterRequest, RegisterResult } from '@parley/protocol/agents';
+import { fail, succeed } from '@parley/protocol/errors';
+import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { Answer } from '@parley/protocol/message';
+import { isTerminal, type TaskState } from '@parley/protocol/tasks';
+import { equals, normalise } from '@parley/resources/resources';
+import type { ClusterState } from './cluster-state.ts';
+import type { Input } from './inputs.ts';
+import { effectiveState, orderUpdate } from './leader-updates.ts';
+import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
+import { offersOf, rescindOffersOfAgent } from './offer-book.ts';
+import { confirmLaunch, resendOrders } from './orders.ts';
+import type { AgentRecord, TaskRecord } from './records.ts';
+import { report, reportViolation, type Turn } from './turn.ts';
+
+/** Fails with `overloaded`, or with `malformed` when the amounts leave what can be counted exactly. */
+export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterRequest): Answer {
+  const { state } = turn;
+  const before = state.agents.get(agentId);
+  const total = normalise(request.total);
+  if (before === undefined && state.agents.size >= MAX_AGENTS) {
+    return fail('overloaded', `there are ${MAX_AGENTS} agents`);
+  }
+  const excess = uncountable(state, before, total.scalars);
+  if (excess !== undefined) {
+    return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
+  }
+  const next = nextAgentState(before?.state ?? 'unknown', 'register');
+  if (next === undefined) return fail('malformed', `agent ${agentId} cannot register now`);
+  const { hostname, attributes } = request;
+  const record: AgentRecord = {
+    agentId,
+    state: next,
+    registration: (before?.registration ?? 0) + 1,
+    hostname,
+    total,
+    attributes,
+    isOvercommitted: false,
+  };
+  state.agents.put(agentId, record);
+  state.books.agentChanged(before, record);
+  if (before !== undefined && !isSameOffer(before, record))
+    rescindAll(turn, agentId, 'agentChanged');
+  if (!state.books.fits(record)) state.agents.put(agentId, { ...record, isOvercommitted: true });
+  state.marks.announce({ kind: 'agent', agentId });
+  const returned = before?.state === 'unreachable';
+  report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
+  const unknownTasks = reconcile(turn, agentId, request.tasks);
+  resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
+  const result: RegisterResult = { heartbeatIntervalMs: heartbeatIntervalMs(state), unknownTasks };
+  return succeed(result);
+}
+
+/** The verdict on a registration; about an older one it says nothing. */
+export function agentFellSilent(
+  turn: Turn,
+  { agentId, registration }: Extract<Input, { kind: 'agentSilent' }>,
+): void {
+  const { state } = turn;
+  const before = state.agents.get(agentId);
+  if (before === undefined || before.registration !== registration) return;
+  const next = nextAgentState(before.state, 'silent');
+  if (next === undefined) return;
+  const record = { ...before, state: next };
+  state.agents.put(agentId, record);
+  state.books.agentChanged(before, record);
+  rescindAll(turn, agentId, 'agentUnreachable');
+  state.marks.announce({ kind: 'agent', agentId });
+  report(turn, { type: 'agentUnreachable', agentId });
+  for (const task of tasksOn(state, agentId)) {
+    orderUpdate(turn, task, {
+      state: 'unreachable',
+      reason: 'agentUnreachable',
+      message: `nothing was heard of agent ${agentId} for too long`,
+    });
+  }
+}
+
+/** So long that all agents together stay below the limit, within its bounds. */
+export function heartbeatIntervalMs(state: ClusterState): number {
+  const shortestMs = state.record.settings.agentHeartbeatIntervalMs;
+  const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / HEARTBEATS_PER_SECOND);
+  const longestMs = Math.max(shortestMs, MAX_AGENT_HEARTBEAT_INTERVAL_MS);
+  return Math.min(Math.max(shortestMs, wantedMs), longestMs);
+}
+
+/** Compares what the agent names with the books. Returns what it must kill. */
+function reconcile(turn: Turn, agentId: AgentId, named: readonly AgentTask[]): TaskRef[] {
+  const unknown: TaskRef[] = [];
+  const seen = new Set<string>();
+  for (const { task, state } of named) {
+    seen.add(taskKey(task));
+    const known = turn.state.tasks.get(taskKey(task));
+    if (known?.agentId === agentId) returnTask(turn, known, state);
+    else if (!isTerminal(state)) unknown.push(task);
+    if (known !== undefined && known.agentId !== agentId) {
+      reportViolation(turn, agentId, `names task ${taskKey(task)} of agent ${known.agentId}`);
+    }
+  }
+  for (const task of tasksOn(turn.state, agentId)) {
+    if (seen.has(taskKey(task.task)) || task.runOrder !== undefined) continue;
+    orderUpdate(turn, task, {
+      state: 'gone',
+      reason: 'agentForgot',
+      message: `agent ${agentId} came back without the task`,
+    });
+  }
+  return unknown;
+}
+
+function returnTask(turn: Turn, task: TaskRecord, named: TaskState): void {
+  const confirmed = confirmLaunch(turn, task);
+  if (effectiveState(confirmed) !== 'unreachable' || isTerminal(named)) return;
+  orderUpdate(turn, confirmed, {
+    state: returnedState(named),
+    reason: 'agentReturned',
+    message: `agent ${task.agentId} is back and runs the task`,
+  });
+}
+
+/** What the task is counted as again; one that the agent has not begun to prepare counts as starting. */
+function returnedState(named: TaskState): TaskState {
+  if (named === 'killing' || named === 'running') return named;
+  return 'starting';
+}
+
+function tasksOn(state: ClusterState, agentId: AgentId): TaskRecord[] {
+  const keys = [...(state.books.agents.get(agentId)?.tasks ?? [])];
+  return keys.map((key) => state.tasks.get(key)).filter((task) => task !== undefined);
+}
+
+function rescindAll(
+  turn: Turn,
+  agentId: AgentId,
+  reason: 'agentChanged' | 'agentUnreachable',
+): void {
+  const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
+  rescindOffersOfAgent(turn, offersOf(turn.state, offers), reason);
+}
+
+/** What offers of it say would still be true. */
+function isSameOffer(before: AgentRecord, after: AgentRecord): boolean {
+  const names = Object.keys(before.attributes);
+  return (
+    before.hostname === after.hostname &&
+    equals(before.total, after.total) &&
+    names.length === Object.keys(after.attributes).length &&
+    names.every((name) => before.attributes[name] === after.attributes[name])
+  );
+}
+
+/** The name of a scalar whose sum over all agents would leave the safe integers. */
+function uncountable(
+  state: ClusterState,
+  before: AgentRecord | undefined,
+  scalars: Readonly<Record<string, number>>,
+): string | undefined {
+  return Object.keys(scalars).find((name) => {
+    const old =
+      before && Object.hasOwn(before.total.scalars, name) ? before.total.scalars[name] : 0;
+    const sum = state.books.known.get(name) - (old ?? 0) + (scalars[name] ?? 0);
+    return !Number.isSafeInteger(sum);
+  });
+}

@@ -1,0 +1,126 @@
+// Owns the calls of frameworks, agents and operators: admitted once, carried out, answered and remembered.
+import { fail, succeed } from '@parley/protocol/errors';
+import { type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { Answer } from '@parley/protocol/message';
+import { unreachable } from '@parley/protocol/unreachable';
+import { acceptOffers, declineOffers } from './accept.ts';
+import { registerAgent } from './agents.ts';
+import type { Effect } from './effects.ts';
+import { callingFramework, removeFramework, resync, stateDemand, subscribe } from './frameworks.ts';
+import type { Call, Caller, Input } from './inputs.ts';
+import { orderKill } from './orders.ts';
+import type { FrameworkRecord, KillWish } from './records.ts';
+import { admitRequest, rememberAnswer } from './requests.ts';
+import type { Turn } from './turn.ts';
+
+type CallInput = Extract<Input, { kind: 'call' }>;
+type Verb = Call['verb'];
+
+const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register']);
+const OPERATOR_VERBS: ReadonlySet<Verb> = new Set(['operatorKill']);
+
+/** The answer stands before whatever the call caused. */
+export function stepCall(turn: Turn, input: CallInput): void {
+  const { caller, request } = input;
+  const position = turn.effects.length;
+  const answer = answerTo(turn, input);
+  const effect: Effect = { kind: 'answer', caller, request, answer };
+  turn.effects.splice(position, 0, effect);
+}
+
+function answerTo(turn: Turn, input: CallInput): Answer {
+  const { caller, request } = input;
+  const admission = admitRequest(turn, caller, request);
+  if (admission.kind === 'repeated') return admission.answer;
+  if (admission.kind === 'expired') {
+    const message = `request ${request.counter} is below the lowest one that is unanswered`;
+    return fail('requestExpired', message);
+  }
+  const answer = carryOut(turn, input);
+  // A resync is a read that may be long: a repeated one is answered with what is true then.
+  if (input.call.verb !== 'resync') rememberAnswer(turn, { caller, request, answer });
+  return answer;
+}
+
+function carryOut(turn: Turn, { caller, frameworkSession, call }: CallInput): Answer {
+  if (kindOf(call.verb) !== caller.kind) {
+    return fail('notPermitted', `${call.verb} is no call of ${caller.kind}s`);
+  }
+  switch (caller.kind) {
+    case 'agent':
+      return call.verb === 'register'
+        ? registerAgent(turn, caller.agentId, call.body)
+        : neverHere();
+    case 'operator':
+      return call.verb === 'operatorKill'
+        ? killTask(turn, call.body.task, killWish('operator', call.body.graceMs))
+        : neverHere();
+    case 'framework':
+      return frameworkCall(turn, caller, { frameworkSession, call });
+    default:
+      return unreachable(caller);
+  }
+}
+
+function frameworkCall(
+  turn: Turn,
+  { principal, frameworkId }: Extract<Caller, { kind: 'framework' }>,
+  { frameworkSession, call }: { frameworkSession: number | undefined; call: Call },
+): Answer {
+  const framework = { principal, frameworkId };
+  if (call.verb === 'subscribe') return subscribe(turn, framework, call.body);
+  const calling = callingFramework(turn.state, framework, frameworkSession);
+  return calling.ok ? subscribedCall(turn, calling.value, call) : calling;
+}
+
+function subscribedCall(turn: Turn, record: FrameworkRecord, call: Call): Answer {
+  switch (call.verb) {
+    case 'resync':
+      return resync(turn, record);
+    case 'demand':
+      return stateDemand(turn, record, call.body);
+    case 'accept':
+      return acceptOffers(turn, record, call.body);
+    case 'decline':
+      return declineOffers(turn, record, call.body);
+    case 'killTask': {
+      const task = { ...record.framework, taskId: call.body.taskId };
+      return killTask(turn, task, killWish('framework', call.body.graceMs));
+    }
+    case 'teardown':
+      removeFramework(turn, record, 'teardown');
+      return succeed({});
+    case 'subscribe':
+    case 'register':
+    case 'operatorKill':
+      return neverHere();
+    default:
+      return unreachable(call);
+  }
+}
+
+/** A task that has ended, or was rejected, needs no kill. Fails with `unknownTask`. */
+function killTask(turn: Turn, task: TaskRef, wish: KillWish): Answer {
+  const { state } = turn;
+  const key = taskKey(task);
+  const live = state.tasks.get(key);
+  if (live !== undefined) orderKill(turn, live, wish);
+  else if (!state.ended.has(key) && !state.unwrittenByTask.has(key)) {
+    return fail('unknownTask', `there is no task ${key}, or it ended long ago`);
+  }
+  return succeed({});
+}
+
+const killWish = (reason: KillWish['reason'], graceMs: number | undefined): KillWish => ({
+  reason,
+  ...(graceMs !== undefined && { graceMs }),
+});
+
+function kindOf(verb: Verb): Caller['kind'] {
+  if (AGENT_VERBS.has(verb)) return 'agent';
+  return OPERATOR_VERBS.has(verb) ? 'operator' : 'framework';
+}
+
+function neverHere(): never {
+  throw new Error('a verb was given to the wrong kind of caller');
+}

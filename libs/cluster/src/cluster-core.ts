@@ -1,0 +1,112 @@
+// Owns the master's core: what each input does to the state, and the order in which an entry is stepped.
+// Pure and synchronous: the leader steps it after the commit, hot standbys, followers and replay likewise.
+import { unreachable } from '@parley/protocol/unreachable';
+import { agentFellSilent } from './agents.ts';
+import { stepCall } from './calls.ts';
+import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { carryOutDue, setAllDeadlines } from './due.ts';
+import type { Effect } from './effects.ts';
+import { finishFacts } from './facts.ts';
+import { frameworkFellSilent } from './frameworks.ts';
+import { Input } from './inputs.ts';
+import { announceOffers, outstandingOffers } from './offer-book.ts';
+import { resendOrders, stepOrderAnswered } from './orders.ts';
+import { stepProposals } from './proposals.ts';
+import { createState, restoreState, snapshotState } from './snapshot.ts';
+import { stepUpdates } from './task-updates.ts';
+import { report, type StepContext, type Turn } from './turn.ts';
+import { integrate } from './utilisation.ts';
+
+/** A `Core` of @parley/actor. State is changed in place by `begin`, `step` and `finish` only. */
+export const clusterCore = {
+  rulesVersion: 1,
+  inputSchema: Input,
+  create: createState,
+  begin,
+  step,
+  finish,
+  hash: hashState,
+  snapshot: snapshotState,
+  restore: restoreState,
+} as const;
+
+/** Core time moves on; what is due by then happens first. */
+function begin(state: ClusterState, context: StepContext): Effect[] {
+  const coreTimeMs = Math.max(state.record.coreTimeMs, context.coreTimeMs);
+  state.change({ coreTimeMs, usageIntegral: integrate(state, coreTimeMs) });
+  const turn = turnOf(state, context);
+  carryOutDue(turn);
+  return turn.effects;
+}
+
+function step(state: ClusterState, context: StepContext, input: Input): Effect[] {
+  const turn = turnOf(state, context);
+  switch (input.kind) {
+    case 'termStarted':
+      startTerm(turn, input);
+      break;
+    case 'call':
+      stepCall(turn, input);
+      break;
+    case 'orderAnswered':
+      stepOrderAnswered(turn, input);
+      break;
+    case 'frameworkSilent':
+      frameworkFellSilent(turn, input);
+      break;
+    case 'agentSilent':
+      agentFellSilent(turn, input);
+      break;
+    case 'updates':
+      stepUpdates(turn, input);
+      break;
+    case 'proposals':
+      stepProposals(turn, input);
+      break;
+    case 'tick':
+      break;
+    default:
+      return unreachable(input);
+  }
+  return turn.effects;
+}
+
+function finish(state: ClusterState, context: StepContext): Effect[] {
+  const turn = turnOf(state, context);
+  finishFacts(turn);
+  return turn.effects;
+}
+
+/** Offers survive; what the leader before may not have got through is said again. */
+function startTerm(
+  turn: Turn,
+  { epoch, masterId, settings }: Extract<Input, { kind: 'termStarted' }>,
+): void {
+  const { state } = turn;
+  const isChanged = canonical(settings) !== canonical(state.record.settings);
+  state.change({ epoch, masterId, settings });
+  if (isChanged) setAllDeadlines(state);
+  report(turn, { type: 'termStarted', epoch, masterId });
+  for (const key of [...state.frameworks.keys()]) {
+    const framework = state.frameworks.get(key);
+    if (framework?.state !== 'subscribed') continue;
+    announceOffers(turn, framework, outstandingOffers(state, framework));
+  }
+  resendOrders(turn, state.orders.keys());
+  for (const { update } of state.unwritten.rows())
+    turn.effects.push({ kind: 'writeUpdate', update });
+}
+
+/** Table by table; the order of records is not in it. */
+function hashState(state: ClusterState): string {
+  const sum = new DigestSum();
+  for (const table of state.tables) sum.add(digestOf('table', table.name, table.hash()));
+  return sum.hexadecimal();
+}
+
+function turnOf(state: ClusterState, context: StepContext): Turn {
+  const { coreTimeMs } = state.record;
+  const isCurrent = context.coreTimeMs === coreTimeMs;
+  return { state, context: isCurrent ? context : { ...context, coreTimeMs }, effects: [] };
+}

@@ -1,0 +1,76 @@
+// Owns the whole state of the master: its tables and what is derived from them.
+// Tables are changed only by the files that own their concept, always together with the books.
+import { Books } from './books.ts';
+import { Deadlines } from './deadlines.ts';
+import { EntityTable } from './entity-table.ts';
+import { FactMarks } from './fact-marks.ts';
+import { Fifo } from './fifo.ts';
+import type {
+  AgentRecord,
+  AnswerRecord,
+  ClusterRecord,
+  EndedTaskRecord,
+  FrameworkRecord,
+  OfferRecord,
+  OrderRecord,
+  SessionRecord,
+  StreamRecord,
+  TaskRecord,
+  TombstoneRecord,
+  UnwrittenRecord,
+} from './records.ts';
+import { RequestIndex } from './request-index.ts';
+
+export const CLUSTER = 'cluster';
+
+export class ClusterState {
+  readonly cluster = new EntityTable<ClusterRecord>('cluster');
+  readonly agents = new EntityTable<AgentRecord>('agents');
+  readonly frameworks = new EntityTable<FrameworkRecord>('frameworks');
+  readonly offers = new EntityTable<OfferRecord>('offers');
+  readonly tasks = new EntityTable<TaskRecord>('tasks');
+  readonly ended = new EntityTable<EndedTaskRecord>('ended');
+  readonly orders = new EntityTable<OrderRecord>('orders');
+  readonly unwritten = new EntityTable<UnwrittenRecord>('unwritten');
+  readonly sessions = new EntityTable<SessionRecord>('sessions');
+  readonly answers = new EntityTable<AnswerRecord>('answers');
+  readonly tombstones = new EntityTable<TombstoneRecord>('tombstones');
+  readonly streams = new EntityTable<StreamRecord>('streams');
+
+  /** Derived from the tables; see there. */
+  readonly books = new Books();
+  readonly requests = new RequestIndex();
+  readonly deadlines = new Deadlines();
+  readonly unwrittenByTask = new Map<string, Set<string>>();
+  readonly tombstoneQueue = new Fifo<string>();
+
+  /** What the entry that is being stepped has changed; empty between entries. */
+  readonly marks = new FactMarks();
+
+  get record(): ClusterRecord {
+    const record = this.cluster.get(CLUSTER);
+    if (record === undefined) throw new Error('a state without its cluster record');
+    return record;
+  }
+
+  change(patch: Partial<ClusterRecord>): void {
+    this.cluster.put(CLUSTER, { ...this.record, ...patch });
+  }
+
+  get tables(): readonly EntityTable<object>[] {
+    return [
+      this.cluster,
+      this.agents,
+      this.frameworks,
+      this.offers,
+      this.tasks,
+      this.ended,
+      this.orders,
+      this.unwritten,
+      this.sessions,
+      this.answers,
+      this.tombstones,
+      this.streams,
+    ];
+  }
+}

@@ -1,0 +1,72 @@
+// Owns what the passing of core time does, before the inputs of an entry are stepped.
+import { assert } from '@parley/protocol/unreachable';
+import type { ClusterState } from './cluster-state.ts';
+import { DEADLINE_KINDS, type DeadlineKind, deadlineKey } from './deadlines.ts';
+import { dropTombstone, removeFramework, tombstoneDeadline } from './frameworks.ts';
+import { forgetSession, sessionDeadline } from './requests.ts';
+import { endedDeadline, forgetEnded } from './task-book.ts';
+import type { Turn } from './turn.ts';
+
+type Due = {
+  /** In core time; undefined when there is none any more. */
+  readonly deadlineOf: (state: ClusterState, key: string) => number | undefined;
+  readonly carryOut: (turn: Turn, key: string) => void;
+  readonly keys: (state: ClusterState) => Iterable<readonly [string, unknown]>;
+};
+
+const DUE: Readonly<Record<DeadlineKind, Due>> = {
+  framework: {
+    deadlineOf: (state, key) => state.frameworks.get(key)?.failoverAtMs,
+    carryOut: (turn, key) => {
+      const record = turn.state.frameworks.get(key);
+      if (record !== undefined) removeFramework(turn, record, 'failoverTimeout');
+    },
+    keys: (state) => state.frameworks.entries(),
+  },
+  ended: {
+    deadlineOf: endedDeadline,
+    carryOut: ({ state }, key) => forgetEnded(state, key),
+    keys: (state) => state.ended.entries(),
+  },
+  session: {
+    deadlineOf: sessionDeadline,
+    carryOut: ({ state }, key) => forgetSession(state, key),
+    keys: (state) => state.sessions.entries(),
+  },
+  tombstone: {
+    deadlineOf: tombstoneDeadline,
+    carryOut: ({ state }, key) => dropTombstone(state, key),
+    keys: (state) => state.tombstones.entries(),
+  },
+};
+
+/** Removes and forgets what is due at the state's core time, in the order of the deadlines. */
+export function carryOutDue(turn: Turn): void {
+  const { state } = turn;
+  const due = state.deadlines.takeDue(state.record.coreTimeMs, (key) => {
+    const [kind, rest] = partsOf(key);
+    return DUE[kind].deadlineOf(state, rest);
+  });
+  for (const key of due) {
+    const [kind, rest] = partsOf(key);
+    DUE[kind].carryOut(turn, rest);
+  }
+}
+
+/** After a restore, and when a setting moved deadlines: those of all records anew. */
+export function setAllDeadlines(state: ClusterState): void {
+  state.deadlines.clear();
+  for (const kind of DEADLINE_KINDS) {
+    for (const [key] of DUE[kind].keys(state)) {
+      const atMs = DUE[kind].deadlineOf(state, key);
+      if (atMs !== undefined) state.deadlines.set(deadlineKey(kind, key), atMs);
+    }
+  }
+}
+
+function partsOf(key: string): [DeadlineKind, string] {
+  const at = key.indexOf(':');
+  const kind = DEADLINE_KINDS.find((one) => one === key.slice(0, at));
+  assert(kind !== undefined, `a deadline has a kind: ${key}`);
+  return [kind, key.slice(at + 1)];
+}

@@ -1,0 +1,19 @@
+// Owns the bounds of the state that are no settings: what would otherwise grow with what strangers ask for.
+
+/** Registered, unreachable: all that are known. */
+export const MAX_AGENTS = 100_000;
+/** Subscribed, disconnected, or removed with tasks that have not ended. */
+export const MAX_FRAMEWORKS = 20_000;
+/** The leader's own updates that wait for being written; beyond it accepts are refused as `overloaded`. */
+export const MAX_UNWRITTEN = 100_000;
+/** Request sessions of one caller; the one that was used least recently goes first. */
+export const MAX_SESSIONS_PER_CALLER = 64;
+/** A request session that was idle for so long (core time) is forgotten with its answers. */
+export const REQUEST_SESSION_IDLE_MS = 3_600_000;
+/** Estimated bytes of offers in one message; far below what the bus carries, as an offer may be badly estimated. */
+export const OFFERS_MESSAGE_BYTES = 256 * 1024;
+/** All agents together send at most so many heartbeats a second, as far as the longest interval allows. */
+export const HEARTBEATS_PER_SECOND = 2000;
+export const MAX_AGENT_HEARTBEAT_INTERVAL_MS = 25_000;
+/** Longest message in a status update. */
+export const MAX_UPDATE_MESSAGE_LENGTH = 4096;

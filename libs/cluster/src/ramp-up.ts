@@ -1,0 +1,56 @@
+// Owns the ramp-up metric: from its subscription until a framework first holds what is its own, the smaller of
+// its fair share and its demand. Measured for people; allocation does not read it.
+import { frameworkKey } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
+import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
+import type { ClusterState } from './cluster-state.ts';
+import type { FrameworkRecord } from './records.ts';
+import { report, type Turn } from './turn.ts';
+
+type Scalars = Resources['scalars'];
+
+/**
+ * Called when what a framework holds, or what it wants, has changed. It counts as ramped up within one task:
+ * one more of its smallest ones would exceed what is its own. Equal shares for all subscribed frameworks.
+ */
+export function checkRampUp(turn: Turn, key: string): void {
+  const { state, context } = turn;
+  const record = state.frameworks.get(key);
+  if (record === undefined || record.rampUpMs !== undefined) return;
+  const book = state.books.frameworks.get(key);
+  if (book === undefined || book.tasks.size === 0) return;
+  const total = state.books.total.toScalars();
+  const held = shareOf(book.allocated.toScalars(), total);
+  let smallest = Number.POSITIVE_INFINITY;
+  for (const { scalars } of book.shapes.values()) {
+    smallest = Math.min(smallest, shareOf(scalars, total));
+  }
+  if (held + smallest <= ownShare(state, record, total)) return;
+  const rampUpMs = context.coreTimeMs - record.subscribedAtMs;
+  state.frameworks.put(key, { ...record, rampUpMs });
+  report(turn, { type: 'frameworkRampedUp', framework: record.framework, rampUpMs });
+}
+
+/** Between 0 and 1: of what the framework's live tasks hold, in the registered agents' total. For display. */
+export function allocatedShare(state: ClusterState, record: FrameworkRecord): number {
+  const book = state.books.frameworks.get(frameworkKey(record.framework));
+  if (book === undefined) return 0;
+  return shareOf(book.allocated.toScalars(), state.books.total.toScalars());
+}
+
+function ownShare(state: ClusterState, { demand }: FrameworkRecord, total: Scalars): number {
+  const fair = 1 / Math.max(1, state.books.subscribedFrameworks);
+  if (demand.length === 0) return fair;
+  const wanted: Scalars = {};
+  for (const { count, resources } of demand) {
+    for (const [name, amount] of Object.entries(resources.scalars)) {
+      const before = Object.hasOwn(wanted, name) ? (wanted[name] ?? 0) : 0;
+      wanted[name] = Math.min(Number.MAX_SAFE_INTEGER, before + count * amount);
+    }
+  }
+  return Math.min(fair, shareOf(wanted, total));
+}
+
+function shareOf(scalars: Scalars, total: Scalars): number {
+  return shareAsNumber(dominantShare(scalars, total));
+}

@@ -1,0 +1,111 @@
+// Owns the answers to requests: a repeated id gets the first answer again, so that nothing is done twice.
+// Ids are (caller, session, counter); answers below the caller's lowest unanswered counter are dropped.
+import type { RequestId } from '@parley/protocol/envelope';
+import { isRetryable } from '@parley/protocol/errors';
+import { frameworkKey } from '@parley/protocol/ids';
+import type { Answer } from '@parley/protocol/message';
+import { unreachable } from '@parley/protocol/unreachable';
+import type { ClusterState } from './cluster-state.ts';
+import { deadlineKey } from './deadlines.ts';
+import type { Caller } from './inputs.ts';
+import { MAX_SESSIONS_PER_CALLER, REQUEST_SESSION_IDLE_MS } from './limits.ts';
+import type { Turn } from './turn.ts';
+
+export type Admission =
+  | { readonly kind: 'first' }
+  | { readonly kind: 'repeated'; readonly answer: Answer }
+  | { readonly kind: 'expired' };
+
+/** Whether a request is to be carried out now. A repeated or expired one changes nothing. */
+export function admitRequest(turn: Turn, caller: Caller, request: RequestId): Admission {
+  const { state } = turn;
+  const key = sessionKey(caller, request);
+  const session = state.sessions.get(key);
+  if (request.counter < Math.max(session?.lowest ?? 1, request.lowest)) return { kind: 'expired' };
+  const known = state.answers.get(answerKey(key, request.counter));
+  if (known !== undefined) return { kind: 'repeated', answer: known.answer };
+  touchSession(turn, key, caller, Math.max(session?.lowest ?? 1, request.lowest));
+  return { kind: 'first' };
+}
+
+/** Failures that may pass are not kept: the same id is carried out when it comes again. */
+export function rememberAnswer(
+  turn: Turn,
+  { caller, request, answer }: { caller: Caller; request: RequestId; answer: Answer },
+): void {
+  if (!answer.ok && isRetryable(answer.failure.code)) return;
+  const { state } = turn;
+  const session = sessionKey(caller, request);
+  const record = { session, counter: request.counter, answer };
+  state.answers.put(answerKey(session, request.counter), record);
+  state.requests.answered(record);
+  const counters = state.requests.countersOf(session);
+  if (counters.size <= state.record.settings.answersPerCaller) return;
+  const oldest = Math.min(...counters);
+  const open = state.sessions.get(session);
+  if (open !== undefined) state.sessions.put(session, { ...open, lowest: oldest + 1 });
+  dropAnswersBelow(state, session, oldest + 1);
+}
+
+export function sessionDeadline(state: ClusterState, key: string): number | undefined {
+  const session = state.sessions.get(key);
+  return session && session.lastUsedMs + REQUEST_SESSION_IDLE_MS;
+}
+
+export function forgetSession(state: ClusterState, key: string): void {
+  const session = state.sessions.get(key);
+  if (session === undefined) return;
+  dropAnswersBelow(state, key, Number.POSITIVE_INFINITY);
+  state.sessions.delete(key);
+  state.requests.sessionClosed(key, session);
+}
+
+function touchSession(turn: Turn, key: string, caller: Caller, lowest: number): void {
+  const { state, context } = turn;
+  const before = state.sessions.get(key);
+  const session = { caller: callerKey(caller), lowest, lastUsedMs: context.coreTimeMs };
+  state.sessions.put(key, session);
+  if (before === undefined) {
+    state.requests.sessionOpened(key, session);
+    state.deadlines.set(deadlineKey('session', key), context.coreTimeMs + REQUEST_SESSION_IDLE_MS);
+    forgetLeastRecent(state, session.caller);
+  } else if (before.lowest < lowest) {
+    dropAnswersBelow(state, key, lowest);
+  }
+}
+
+function forgetLeastRecent(state: ClusterState, caller: string): void {
+  const sessions = state.requests.sessionsOf.get(caller);
+  if (sessions === undefined || sessions.size <= MAX_SESSIONS_PER_CALLER) return;
+  let [oldest = '', oldestMs = Number.POSITIVE_INFINITY] = [];
+  for (const key of sessions) {
+    const lastUsedMs = state.sessions.get(key)?.lastUsedMs ?? 0;
+    if (lastUsedMs < oldestMs) [oldest, oldestMs] = [key, lastUsedMs];
+  }
+  forgetSession(state, oldest);
+}
+
+function dropAnswersBelow(state: ClusterState, session: string, lowest: number): void {
+  const below = [...state.requests.countersOf(session)].filter((counter) => counter < lowest);
+  for (const counter of below) {
+    state.answers.delete(answerKey(session, counter));
+    state.requests.answerDropped(session, counter);
+  }
+}
+
+function callerKey(caller: Caller): string {
+  switch (caller.kind) {
+    case 'framework':
+      return `framework:${frameworkKey(caller)}`;
+    case 'agent':
+      return `agent:${caller.agentId}`;
+    case 'operator':
+      return `operator:${caller.operator}`;
+    default:
+      return unreachable(caller);
+  }
+}
+
+const sessionKey = (caller: Caller, request: RequestId) =>
+  `${callerKey(caller)}|${request.session}`;
+const answerKey = (session: string, counter: number) => `${session}|${counter}`;

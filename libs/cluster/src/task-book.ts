@@ -1,0 +1,131 @@
+// Owns tasks from launch to end, always together with the books, and the ended ones that are kept for a while.
+// What makes a task change its state is in task-updates.ts.
+import { frameworkKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { StatusUpdate } from '@parley/protocol/tasks';
+import type { ClusterState } from './cluster-state.ts';
+import { deadlineKey } from './deadlines.ts';
+import { dropAllUnwritten } from './leader-updates.ts';
+import { dropOrdersOf } from './orders.ts';
+import type { EndedTaskRecord, TaskRecord } from './records.ts';
+import { report, type Turn } from './turn.ts';
+
+export function launchTask(
+  turn: Turn,
+  launch: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'role' | 'resources'>,
+): TaskRecord {
+  const { state, context } = turn;
+  const record: TaskRecord = {
+    ...launch,
+    state: 'staging',
+    launchedAtMs: context.coreTimeMs,
+    changedWallTimeMs: context.wallTimeMs,
+    agentSequence: 0,
+    masterSequence: 0,
+    orderedSequence: 0,
+  };
+  state.tasks.put(taskKey(record.task), record);
+  state.books.taskLaunched(record, isRegistered(state, record));
+  markHolder(state, record);
+  const { task, name, agentId, resources } = record;
+  report(turn, {
+    type: 'taskStateChanged',
+    task,
+    name,
+    agentId,
+    from: undefined,
+    to: 'staging',
+    resources,
+  });
+  return record;
+}
+
+/** Frees what the task held and keeps what people may ask about it. */
+export function endTask(turn: Turn, task: TaskRecord, update: StatusUpdate): void {
+  const { state } = turn;
+  const key = taskKey(task.task);
+  dropOrdersOf(state, task);
+  dropAllUnwritten(state, key);
+  state.tasks.delete(key);
+  state.books.taskEnded(task, isRegistered(state, task));
+  clearOvercommitment(state, task);
+  markHolder(state, task);
+  keepEnded(turn, { ...task, update });
+}
+
+/** Whether the id was used before, as far as is still known. */
+export function isKnownTask(state: ClusterState, task: TaskRef): boolean {
+  const key = taskKey(task);
+  return state.tasks.has(key) || state.ended.has(key) || state.unwrittenByTask.has(key);
+}
+
+/** The newest ones of each framework stay, for a limited time. */
+export function keepEnded(
+  turn: Turn,
+  {
+    update,
+    ...task
+  }: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'resources'> & {
+    readonly update: StatusUpdate;
+  },
+): void {
+  const { state, context } = turn;
+  const { settings } = state.record;
+  if (settings.endedTasksPerFramework === 0) return;
+  const record: EndedTaskRecord = {
+    task: task.task,
+    name: task.name,
+    agentId: task.agentId,
+    resources: task.resources,
+    state: update.state,
+    ...(update.reason !== undefined && { reason: update.reason }),
+    ...(update.message !== undefined && { message: update.message }),
+    ...(update.exitCode !== undefined && { exitCode: update.exitCode }),
+    ...(update.signal !== undefined && { signal: update.signal }),
+    endedAtMs: context.coreTimeMs,
+    changedWallTimeMs: update.wallTimeMs,
+  };
+  const key = taskKey(task.task);
+  state.ended.put(key, record);
+  state.books.endedTaskKept(record);
+  state.deadlines.set(deadlineKey('ended', key), context.coreTimeMs + settings.endedTasksMs);
+  const book = state.books.framework(frameworkKey(task.task));
+  while (book.endedCount > settings.endedTasksPerFramework) {
+    forgetEnded(state, book.ended.peek() ?? key);
+  }
+}
+
+export function endedDeadline(state: ClusterState, key: string): number | undefined {
+  const ended = state.ended.get(key);
+  return ended && ended.endedAtMs + state.record.settings.endedTasksMs;
+}
+
+export function forgetEnded(state: ClusterState, key: string): void {
+  const ended = state.ended.get(key);
+  if (ended === undefined) return;
+  const framework = frameworkKey(ended.task);
+  const book = state.books.framework(framework);
+  state.ended.delete(key);
+  book.endedCount -= 1;
+  for (let head = book.ended.peek(); head !== undefined; head = book.ended.peek()) {
+    if (state.ended.has(head)) break;
+    book.ended.shift();
+  }
+  state.books.dropFrameworkIfEmpty(framework);
+}
+
+function isRegistered(state: ClusterState, task: TaskRecord): boolean {
+  return state.agents.get(task.agentId)?.state === 'registered';
+}
+
+function clearOvercommitment(state: ClusterState, task: TaskRecord): void {
+  const agent = state.agents.get(task.agentId);
+  if (agent?.isOvercommitted && state.books.fits(agent)) {
+    state.agents.put(agent.agentId, { ...agent, isOvercommitted: false });
+  }
+}
+
+function markHolder(state: ClusterState, { agentId, task }: TaskRecord): void {
+  const { principal, frameworkId } = task;
+  state.marks.agentFree(agentId);
+  state.marks.usage({ principal, frameworkId });
+}
