@@ -1,5 +1,7 @@
 // Owns the leader's writing rule: gather inputs, one append in flight, step only what is committed, stop for good when
 // another leader has written. It does no I/O: leader-shell.ts or the simulator carries requests and answers.
+import type { LeadershipEvent } from '@parley/lifecycle/leadership-machine';
+import { type LeadershipState, nextLeadershipState } from '@parley/lifecycle/transitions';
 import { encode } from '@parley/protocol/codec';
 import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -53,8 +55,8 @@ export class JournaledLeader<State, Input, Effect> {
   #queue: Uint8Array[] = [];
   #inFlight: { request: AppendRequest; inputs: Uint8Array[] } | undefined;
   #termStart: { nowMs: number; coreTimeMs: number } | undefined;
-  #hasCommitted = false;
-  #stopped = false;
+  /** A leader is made by a candidate that has won the lease. */
+  #leadership: LeadershipState = 'opening';
 
   constructor(options: LeaderOptions<State, Input, Effect>) {
     this.epoch = options.epoch;
@@ -83,12 +85,12 @@ export class JournaledLeader<State, Input, Effect> {
 
   /** True for good once another leader has written. */
   get stopped(): boolean {
-    return this.#stopped;
+    return this.#leadership === 'stopped';
   }
 
   /** Whether an entry of this term is in the journal. */
   get hasCommitted(): boolean {
-    return this.#hasCommitted;
+    return this.#leadership === 'leading';
   }
 
   /** Core time now, milliseconds: stands still until the first append of the term. */
@@ -101,7 +103,7 @@ export class JournaledLeader<State, Input, Effect> {
 
   /** Queues an input. Fails with `overloaded`, `tooLarge` or `unavailable` (stopped): nothing was journalled then. */
   submit(input: Input): Outcome<undefined> {
-    if (this.#stopped) return fail('unavailable', 'this master leads no more');
+    if (this.stopped) return fail('unavailable', 'this master leads no more');
     if (this.#queue.length >= this.#limits.maxQueuedInputs) {
       return fail('overloaded', `${this.#queue.length} requests wait for the journal`);
     }
@@ -119,7 +121,7 @@ export class JournaledLeader<State, Input, Effect> {
    * `nowMs`: monotonic. `wallTimeMs`: since 1970, for people.
    */
   nextAppend(now: { nowMs: number; wallTimeMs: number }): AppendRequest | undefined {
-    if (this.#stopped || this.#inFlight !== undefined || this.#queue.length === 0) return undefined;
+    if (this.stopped || this.#inFlight !== undefined || this.#queue.length === 0) return undefined;
     this.#termStart ??= { nowMs: now.nowMs, coreTimeMs: this.#replica.coreTimeMs };
     const inputs = this.#gather();
     const nonce = this.#makeNonce();
@@ -138,11 +140,11 @@ export class JournaledLeader<State, Input, Effect> {
 
   /** The append in flight was acknowledged: steps it. Effects may be carried out now, in order. */
   committed(sequence: number): CommitResult<Effect> {
-    assert(!this.#stopped, 'a stopped leader steps nothing');
+    assert(!this.stopped, 'a stopped leader steps nothing');
     const flight = this.#inFlight;
     assert(flight !== undefined, 'an acknowledgement needs an append in flight');
     assert(sequence === flight.request.expectedSequence + 1, `committed at ${sequence}`);
-    this.#hasCommitted = true;
+    if (this.#leadership === 'opening') this.#move('termCommitted');
     const result = this.#replica.apply(sequence, flight.request.bytes);
     assert(result.kind !== 'unknownRules', 'a leader knows its own rules');
     if (result.kind === 'applied') this.#inFlight = undefined;
@@ -159,18 +161,20 @@ export class JournaledLeader<State, Input, Effect> {
 
   /** Another's entry stands where the one in flight should be: nothing is appended or stepped by this leader again. */
   refused(): void {
-    this.#stopped = true;
+    this.#move('stop');
     this.#queue = [];
     this.#inFlight = undefined;
   }
 
   /**
-   * For a candidate whose first append was refused: after `replica` has been moved on to the journal's end, the
+   * For a candidate whose first append was refused: after `replica` (its own, or another) has been moved on to the journal's end, the
    * same inputs go into a new entry. The refused one can not appear later: its place is taken.
    * False when another has begun a later term; then the leader has stopped.
    */
-  rebase(): boolean {
-    assert(!this.#hasCommitted, 'a refusal within a term is final');
+  rebase(replica: Replica<State, Input, Effect> = this.#replica): boolean {
+    this.#replica = replica;
+    this.#move('appendRefused');
+    assert(this.#leadership === 'opening', 'a refusal within a term is final');
     if (compareEpochs(this.#replica.epoch, this.epoch) > 0) {
       this.refused();
       return false;
@@ -179,6 +183,12 @@ export class JournaledLeader<State, Input, Effect> {
     this.#inFlight = undefined;
     this.#termStart = undefined;
     return true;
+  }
+
+  #move(event: LeadershipEvent): void {
+    const next = nextLeadershipState(this.#leadership, event);
+    assert(next !== undefined, `${event} while ${this.#leadership}`);
+    this.#leadership = next;
   }
 
   #gather(): Uint8Array[] {

@@ -4,7 +4,7 @@ import type { Outcome } from '@parley/protocol/errors';
 
 /** Everything fails with `unavailable` (may be tried again); writes also with `diskFull`. */
 export interface SnapshotStore {
-  /** Journal sequences of the snapshots that have a manifest, newest first. */
+  /** Journal sequences of which anything is kept, newest first: whole snapshots and what is left of others. */
   list(): Promise<Outcome<number[]>>;
   writePart(sequence: number, part: number, bytes: Uint8Array): Promise<Outcome<undefined>>;
   writeManifest(sequence: number, bytes: Uint8Array): Promise<Outcome<undefined>>;
@@ -20,7 +20,9 @@ export class MemorySnapshotStore implements SnapshotStore {
   readonly #manifests = new Map<number, Uint8Array>();
 
   async list(): Promise<Outcome<number[]>> {
-    return { ok: true, value: [...this.#manifests.keys()].sort((a, b) => b - a) };
+    const sequences = new Set(this.#manifests.keys());
+    for (const key of this.#parts.keys()) sequences.add(Number.parseInt(key, 10));
+    return { ok: true, value: [...sequences].sort((a, b) => b - a) };
   }
 
   async writePart(sequence: number, part: number, bytes: Uint8Array): Promise<Outcome<undefined>> {

@@ -187,3 +187,12 @@ export async function loadNewestSnapshot<State, Input, Effect>(
   }
   return succeed(undefined);
 }
+
+/** Whether manifest and parts are whole, without making a state of them. */
+export async function isGoodSnapshot(
+  store: SnapshotStore,
+  sequence: number,
+): Promise<Outcome<boolean>> {
+  const read = await readParts(store, sequence);
+  return read.ok ? succeed(read.value !== undefined) : read;
+}

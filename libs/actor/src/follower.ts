@@ -1,0 +1,229 @@
+// Owns following a journal: the newest snapshot, the entries after it, then what arrives live; what the live tail
+// misses is found by comparing with the journal every second. Emits effects in order, each once, numbered
+// (journal sequence, index). Needs read access only.
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
+import type { StepContext } from './core.ts';
+import type { JournalTail } from './journal.ts';
+import { loadReplica, READ_BATCH, type ReplicaSource } from './load-replica.ts';
+import type { Replica, SkippedInput } from './replica.ts';
+
+export type FollowerLimits = {
+  /** Between two comparisons with the journal's end. */
+  readonly compareMs: number;
+  /** Live entries held while an earlier one is read; beyond, all are read. */
+  readonly maxHeld: number;
+  readonly retryMs: number;
+};
+export const FOLLOWER_LIMITS: FollowerLimits = { compareMs: 1000, maxHeld: 1024, retryMs: 250 };
+
+export type FollowedEffect<Effect> = {
+  readonly sequence: number;
+  /** Position among the effects of the entry, from 0. */
+  readonly index: number;
+  readonly effect: Effect;
+  readonly context: StepContext;
+};
+
+export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, Effect> & {
+  readonly tail: JournalTail;
+  /** Must not throw. */
+  readonly onEffect: (followed: FollowedEffect<Effect>) => void;
+  /** The state was made anew from a snapshot: what happened in between is not told. */
+  readonly onReset: () => void;
+  /** Told once when trouble begins; `recovered` when it is over. */
+  readonly onTrouble: (failure: Failure) => void;
+  readonly onRecovered: () => void;
+  readonly limits?: Partial<FollowerLimits>;
+};
+
+export class Follower<State, Input, Effect> {
+  readonly #options: FollowerOptions<State, Input, Effect>;
+  readonly #limits: FollowerLimits;
+  readonly #held = new Map<number, Uint8Array>();
+  #replica: Replica<State, Input, Effect>;
+  #createdMs: number;
+  #knownLast = 0;
+  #tail: { close(): void } | undefined;
+  #advancing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #troubled = false;
+
+  private constructor(
+    options: FollowerOptions<State, Input, Effect>,
+    replica: Replica<State, Input, Effect>,
+    createdMs: number,
+  ) {
+    this.#options = options;
+    this.#limits = { ...FOLLOWER_LIMITS, ...options.limits };
+    this.#replica = replica;
+    this.#createdMs = createdMs;
+  }
+
+  /** Loads the state and follows from there. Fails with `unavailable`, or `internalError` whose message says what to do. */
+  static async open<State, Input, Effect>(
+    options: FollowerOptions<State, Input, Effect>,
+  ): Promise<Outcome<Follower<State, Input, Effect>>> {
+    const info = await options.journal.info();
+    if (!info.ok) return info;
+    const replica = await loadReplica(options);
+    if (!replica.ok) return replica;
+    const follower = new Follower(options, replica.value, info.value.createdMs);
+    follower.#begin();
+    return { ok: true, value: follower };
+  }
+
+  /** Only to be read, and only between two effects. */
+  get state(): State {
+    return this.#replica.state;
+  }
+
+  get replica(): Replica<State, Input, Effect> {
+    return this.#replica;
+  }
+
+  /** Ends following. The replica stays as it is: a standby leads with it. */
+  async close(): Promise<void> {
+    this.#endFollowing();
+    await this.#advancing;
+  }
+
+  #endFollowing(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#tail?.close();
+  }
+
+  /** Reads to the journal's end now. */
+  async compare(): Promise<void> {
+    const info = await this.#options.journal.info();
+    if (this.#closed) return;
+    if (!info.ok) return this.#trouble(info.failure);
+    this.#recovered();
+    const { createdMs, lastSequence } = info.value;
+    // Made anew, or restored from an old copy: what was stepped is no longer what is kept.
+    if (createdMs !== this.#createdMs || lastSequence < this.#replica.sequence) {
+      this.#knownLast = 0;
+      this.#held.clear();
+      await this.#advancing;
+      if (!(await this.#reload())) return;
+      this.#createdMs = createdMs;
+    }
+    this.#knownLast = Math.max(this.#knownLast, lastSequence);
+    await this.#advance();
+  }
+
+  #begin(): void {
+    this.#tail = this.#options.tail.subscribe((entry) => {
+      this.#knownLast = Math.max(this.#knownLast, entry.sequence);
+      if (entry.sequence > this.#replica.sequence && this.#held.size < this.#limits.maxHeld) {
+        this.#held.set(entry.sequence, entry.bytes);
+      }
+      void this.#advance();
+    });
+    this.#scheduleCompare(0);
+  }
+
+  #scheduleCompare(afterMs: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      void this.compare().finally(() => this.#scheduleCompare(this.#limits.compareMs));
+    }, afterMs);
+    this.#timer.unref();
+  }
+
+  /** One at a time; whoever comes meanwhile waits for the same end. */
+  #advance(): Promise<void> {
+    this.#advancing ??= this.#advanceToEnd().finally(() => {
+      this.#advancing = undefined;
+    });
+    return this.#advancing;
+  }
+
+  async #advanceToEnd(): Promise<void> {
+    while (!this.#closed && this.#replica.sequence < this.#knownLast) {
+      const next = this.#replica.sequence + 1;
+      const held = this.#held.get(next);
+      if (held !== undefined) {
+        this.#held.delete(next);
+        await this.#apply(next, held);
+        continue;
+      }
+      if (!(await this.#readOn(next))) return;
+    }
+  }
+
+  /** False when there was nothing to read: the next comparison tries again. */
+  async #readOn(next: number): Promise<boolean> {
+    const entries = await this.#options.journal.read(next, READ_BATCH);
+    if (this.#closed) return false;
+    if (!entries.ok) {
+      this.#trouble(entries.failure);
+      return false;
+    }
+    const first = entries.value[0];
+    if (first === undefined) return false;
+    if (first.sequence !== next) return this.#reload();
+    for (const { sequence, bytes } of entries.value) {
+      this.#held.delete(sequence);
+      if (this.#closed || sequence !== this.#replica.sequence + 1) return true;
+      await this.#apply(sequence, bytes);
+    }
+    return true;
+  }
+
+  async #apply(sequence: number, bytes: Uint8Array): Promise<void> {
+    const result = this.#replica.apply(sequence, bytes);
+    if (result.kind === 'applied') {
+      for (const [index, effect] of result.effects.entries()) {
+        this.#options.onEffect({ sequence, index, effect, context: result.context });
+      }
+      return;
+    }
+    if (result.kind === 'unknownRules') {
+      this.#trouble(fail('internalError', result.message).failure);
+      this.#endFollowing();
+      return;
+    }
+    // The same input is left out by every replica; this entry's effects are told when it is applied again.
+    if (await this.#rebuild(sequence - 1, [...this.#replica.skips, result.skip])) {
+      await this.#apply(sequence, bytes);
+    }
+  }
+
+  /** Until it works: a spoiled replica is of no use. */
+  async #rebuild(upTo: number, skips: readonly SkippedInput[]): Promise<boolean> {
+    while (!this.#closed) {
+      const replica = await loadReplica(this.#options, { upTo, skips });
+      if (replica.ok) {
+        this.#replica = replica.value;
+        return true;
+      }
+      this.#trouble(replica.failure);
+      await wait(this.#limits.retryMs);
+    }
+    return false;
+  }
+
+  async #reload(): Promise<boolean> {
+    const replica = await loadReplica(this.#options);
+    if (!replica.ok) {
+      this.#trouble(replica.failure);
+      return false;
+    }
+    this.#replica = replica.value;
+    this.#options.onReset();
+    return true;
+  }
+
+  #trouble(failure: Failure): void {
+    if (!this.#troubled) this.#options.onTrouble(failure);
+    this.#troubled = true;
+  }
+
+  #recovered(): void {
+    if (this.#troubled) this.#options.onRecovered();
+    this.#troubled = false;
+  }
+}

@@ -1,0 +1,51 @@
+// Owns the options of a NATS connection: reconnect for ever and fast, notice a dead server within seconds, own inbox.
+import { inboxPrefix } from '@parley/protocol/credential';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { connect, errors, type NatsConnection } from 'nats';
+import type { Identity } from './credential-file.ts';
+
+/** The client's defaults give up after 10 tries and notice a dead server after minutes. */
+const RECONNECT_WAIT_MS = 100;
+const PING_INTERVAL_MS = 5000;
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** Fails with `notPermitted` (the server does not know the credential) or `unavailable` (nobody there: try again). */
+export async function openConnection(
+  identity: Identity,
+  account: 'control' | 'work' = 'control',
+): Promise<Outcome<NatsConnection>> {
+  const { kind, id } = identity.actor;
+  const authenticator = identity[account];
+  if (authenticator === undefined) {
+    return fail(
+      'notPermitted',
+      `the credential of ${kind} ${id} is not for the ${account} account`,
+    );
+  }
+  const servers = [...identity.servers];
+  try {
+    const connection = await connect({
+      servers,
+      authenticator,
+      name: `${kind} ${id}`,
+      inboxPrefix: inboxPrefix(identity.actor),
+      timeout: CONNECT_TIMEOUT_MS,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_WAIT_MS,
+      reconnectJitter: RECONNECT_WAIT_MS,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: 2,
+      noAsyncTraces: true,
+    });
+    return succeed(connection);
+  } catch (error) {
+    if (error instanceof errors.AuthorizationError) {
+      return fail(
+        'notPermitted',
+        `${servers.join(', ')} does not accept the credential of ${kind} ${id}`,
+      );
+    }
+    const why = error instanceof Error ? error.message : String(error);
+    return fail('unavailable', `no NATS server answers at ${servers.join(', ')}: ${why}`);
+  }
+}
