@@ -375,6 +375,16 @@ describe('keeping in step with the master', () => {
     ).toStrictEqual([{ kind: 'requestSnapshot' }]);
   });
 
+  test('after a time without the bus it asks, and proposes nothing until the snapshot is there', () => {
+    master.addAgent('agent-1', resourcesOf(4, 4000));
+    master.subscribe('a', 'services');
+    hear();
+    expect(allocator.reconnected(nowMs)).toStrictEqual([{ kind: 'requestSnapshot' }]);
+    expect(proposalsWithin(100)).toStrictEqual([]);
+    for (const part of master.snapshot()) hear(part);
+    expect(proposalsWithin(COALESCE_MS)).toHaveLength(1);
+  });
+
   test('long silence makes it ask whether something was lost', () => {
     nowMs = SILENCE_MS - 1;
     expect(allocator.tick(nowMs)).toStrictEqual([]);

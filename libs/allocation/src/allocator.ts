@@ -103,6 +103,18 @@ export class Allocator {
     return [];
   }
 
+  /** The bus was away: facts may have been lost, and there may be none to come that would show it. */
+  reconnected(nowMs: number): AllocatorEffect[] {
+    if (this.#intake === undefined) return [];
+    this.#intake.loseStep(nowMs);
+    return [{ kind: 'requestSnapshot' }];
+  }
+
+  /** Whether everything that the master has said is known; otherwise nothing is proposed. */
+  get isInStep(): boolean {
+    return this.#intake?.isInStep === true;
+  }
+
   /** Does what is due. To be called no later than `nextWakeMs`. */
   tick(nowMs: number): AllocatorEffect[] {
     const effects: AllocatorEffect[] = [];

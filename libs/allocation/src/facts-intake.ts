@@ -41,6 +41,12 @@ export class FactsIntake {
     return true;
   }
 
+  /** Something may have been lost without a gap that shows: nothing is known until the next snapshot. */
+  loseStep(nowMs: number): void {
+    this.#progress = { kind: 'waiting' };
+    this.#heardMs = nowMs;
+  }
+
   receive(message: FactsMessage, epoch: Epoch, nowMs: number): FactsVerdict {
     const order = compareEpochs(epoch, this.#epoch);
     if (order < 0) return 'ignore';
@@ -56,13 +62,13 @@ export class FactsIntake {
   #receiveNews({ sequence, previous }: FactsMessage, isNewTerm: boolean): FactsVerdict {
     if (this.#progress.kind !== 'inStep') return 'ignore';
     const known = this.#progress.sequence;
-    if (previous > known) return this.#loseStep();
+    if (previous > known) return this.#askAnew();
     if (sequence > known) {
       this.#progress = { kind: 'inStep', sequence };
       return 'apply';
     }
     // A new leader that is behind what is known writes another journal: numbers begin anew.
-    return isNewTerm && sequence < known ? this.#loseStep() : 'ignore';
+    return isNewTerm && sequence < known ? this.#askAnew() : 'ignore';
   }
 
   #receivePart(
@@ -75,7 +81,7 @@ export class FactsIntake {
     const isNext =
       progress.kind === 'loading' && progress.sequence === sequence && progress.nextPart === part;
     if (part !== 1 && !isNext) {
-      return progress.kind === 'waiting' ? 'ignore' : this.#loseStep();
+      return progress.kind === 'waiting' ? 'ignore' : this.#askAnew();
     }
     this.#progress =
       part === parts
@@ -84,7 +90,7 @@ export class FactsIntake {
     return part === 1 ? 'replace' : 'apply';
   }
 
-  #loseStep(): FactsVerdict {
+  #askAnew(): FactsVerdict {
     this.#progress = { kind: 'waiting' };
     return 'ask';
   }

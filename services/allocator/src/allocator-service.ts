@@ -1,0 +1,151 @@
+// Owns the way between the bus and the allocator: facts in, proposals out, the timer, terms that begin and end.
+// What is decided is in @parley/allocation; who may lead is in the lease. While no term is held it only listens.
+import type { Bus, BusMessage } from '@parley/actor/bus';
+import type { Clock } from '@parley/actor/clock';
+import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
+import type { Epoch } from '@parley/protocol/epoch';
+import type { ActorId, ClusterName } from '@parley/protocol/ids';
+import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { changeLevel, type Logger } from '@parley/telemetry/logger';
+
+/** Different reasons why messages are dropped that are told apart in the log. */
+const MAX_REASONS = 100;
+
+export type AllocatorServiceOptions = {
+  readonly bus: Bus;
+  readonly cluster: ClusterName;
+  readonly id: ActorId;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly seed: number;
+  /** Whether the term still holds; asked before every batch of proposals. */
+  readonly mayAct: () => boolean;
+};
+
+export class AllocatorService {
+  readonly #options: AllocatorServiceOptions;
+  readonly #reasons = new Set<string>();
+  #term: { readonly allocator: Allocator; readonly epoch: Epoch } | undefined;
+  #wasInStep = false;
+  #dropped = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: AllocatorServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Listens; proposes nothing before a term begins. */
+  start(): void {
+    const { bus, cluster, id } = this.#options;
+    bus.subscribe(wildcardOf(SUBJECTS.facts, cluster), (message) => this.#hear(message));
+    const own = { actorKind: 'allocator', actorId: id };
+    bus.subscribe(wildcardOf(SUBJECTS.logLevel, cluster, own), (message) =>
+      this.#setLevel(message),
+    );
+  }
+
+  termBegan(epoch: Epoch): void {
+    const { clock, logger, seed } = this.#options;
+    const allocator = new Allocator({ seed });
+    this.#term = { allocator, epoch };
+    this.#wasInStep = false;
+    logger.info({ epoch }, 'term began');
+    this.#carryOut(allocator.started(epoch, clock.nowMs()));
+  }
+
+  termEnded(): void {
+    this.#options.logger.info({ epoch: this.#term?.epoch }, 'term ended');
+    this.#term = undefined;
+    clearTimeout(this.#timer);
+  }
+
+  /** The connection came back: what was published meanwhile never arrived. */
+  reconnected(): void {
+    if (this.#term === undefined) return;
+    this.#carryOut(this.#term.allocator.reconnected(this.#options.clock.nowMs()));
+  }
+
+  #hear({ subject, bytes }: BusMessage): void {
+    if (this.#term === undefined) return;
+    const { cluster, clock } = this.#options;
+    const message = decodeMessage(SUBJECTS.facts, cluster, subject, bytes);
+    if (!message.ok) {
+      this.#drop(subject, message.failure.message);
+      return;
+    }
+    const { body, epoch } = message.value;
+    if (epoch === undefined) this.#drop(subject, 'facts without an epoch');
+    else this.#carryOut(this.#term.allocator.facts(body, clock.nowMs(), epoch));
+  }
+
+  #wake(): void {
+    if (this.#term === undefined) return;
+    this.#carryOut(this.#term.allocator.tick(this.#options.clock.nowMs()));
+  }
+
+  #carryOut(effects: readonly AllocatorEffect[]): void {
+    const { mayAct, bus, logger } = this.#options;
+    if (this.#term === undefined) return;
+    const { epoch } = this.#term;
+    for (const effect of mayAct() ? effects : []) {
+      const { subject, bytes } = this.#encode(effect, epoch);
+      const sent = bus.publish(subject, bytes);
+      // Both kinds come again by themselves: requests every second, proposals after their timeout.
+      if (!sent.ok) logger.warn({ kind: effect.kind, failure: sent.failure }, 'not sent');
+      else if (effect.kind === 'propose') {
+        logger.debug({ proposals: effect.proposals.length }, 'proposed');
+      }
+    }
+    this.#noteStep();
+    this.#schedule();
+  }
+
+  #encode(effect: AllocatorEffect, epoch: Epoch): { subject: string; bytes: Uint8Array } {
+    const { cluster } = this.#options;
+    return effect.kind === 'propose'
+      ? encodeMessage(SUBJECTS.proposals, cluster, {}, { proposals: effect.proposals }, { epoch })
+      : encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, { epoch });
+  }
+
+  #noteStep(): void {
+    const isInStep = this.#term?.allocator.isInStep === true;
+    if (isInStep === this.#wasInStep) return;
+    this.#wasInStep = isInStep;
+    const { logger } = this.#options;
+    if (isInStep) logger.info('knows what the master knows: proposes');
+    else logger.info('facts were lost: waits for a snapshot');
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const wakeMs = this.#term?.allocator.nextWakeMs();
+    if (wakeMs === undefined) return;
+    // Whole milliseconds: a timer that fires a fraction early would have to be set again.
+    const waitMs = Math.max(0, Math.ceil(wakeMs - this.#options.clock.nowMs()));
+    this.#timer = setTimeout(() => this.#wake(), waitMs);
+  }
+
+  #setLevel(message: BusMessage): void {
+    const { cluster, logger } = this.#options;
+    const request = decodeMessage(SUBJECTS.logLevel, cluster, message.subject, message.bytes);
+    if (!request.ok) {
+      this.#drop(message.subject, request.failure.message);
+      message.respond(encodeAnswer(request));
+      return;
+    }
+    const { level } = request.value.body;
+    const previous = changeLevel(logger, level);
+    logger.info({ previous, level }, 'log level changed');
+    message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
+  }
+
+  /** Counted always, logged once a reason. */
+  #drop(subject: string, reason: string): void {
+    this.#dropped += 1;
+    if (this.#reasons.has(reason) || this.#reasons.size >= MAX_REASONS) return;
+    this.#reasons.add(reason);
+    this.#options.logger.warn({ subject, reason, dropped: this.#dropped }, 'message dropped');
+  }
+}
