@@ -14,14 +14,19 @@ export type CopyOutcome =
   | { readonly ok: false; readonly failure: StepFailure };
 
 export type ObjectCopiesOptions = {
-  /** The object stores of the `work` account; undefined when this agent has no user there. */
-  readonly objects: Objm | undefined;
+  /**
+   * The object stores of the `work` account, once there is a connection: a bus that is away fails no task.
+   * Undefined when this agent has no user there.
+   */
+  readonly openObjects: (() => Promise<Objm>) | undefined;
   readonly cluster: ClusterName;
-  /** Resolves after that many milliseconds. */
-  readonly pause: (durationMs: number) => Promise<void>;
+  /** Resolves after that many milliseconds, or when the signal comes. */
+  readonly pause: (durationMs: number, signal?: AbortSignal) => Promise<void>;
   /** Bytes; an object that is larger is refused. */
   readonly maxObjectBytes?: number;
 };
+
+type Bucket = { readonly name: string; readonly store: ObjectStore };
 
 export type CopyRequest = {
   readonly principal: PrincipalName;
@@ -42,7 +47,6 @@ class CopyRefused extends Error {}
 export class ObjectCopies {
   readonly #options: ObjectCopiesOptions;
   readonly #maxObjectBytes: number;
-  readonly #stores = new Map<PrincipalName, Promise<ObjectStore>>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
@@ -53,21 +57,21 @@ export class ObjectCopies {
 
   /** Objects into the sandbox. Never rejects. */
   copyIn(request: CopyRequest): Promise<CopyOutcome> {
-    return this.#copyAll(request, (store, { object, path }) =>
-      this.#fetch(store, object, () => openToWrite(request.sandboxDirectory, path)),
+    return this.#copyAll(request, (bucket, { object, path }) =>
+      this.#fetch(bucket, object, () => openToWrite(request.sandboxDirectory, path)),
     );
   }
 
   /** Files of the sandbox into objects; an object of the same name is replaced. Never rejects. */
   copyOut(request: CopyRequest): Promise<CopyOutcome> {
-    return this.#copyAll(request, (store, { object, path }) =>
-      this.#store(store, object, () => openToRead(request.sandboxDirectory, path)),
+    return this.#copyAll(request, (bucket, { object, path }) =>
+      this.#store(bucket, object, () => openToRead(request.sandboxDirectory, path)),
     );
   }
 
   async #copyAll(
     { principal, transfers }: CopyRequest,
-    copy: (store: ObjectStore, transfer: Transfer) => Promise<void>,
+    copy: (bucket: Bucket, transfer: Transfer) => Promise<void>,
   ): Promise<CopyOutcome> {
     if (transfers.length === 0) return { ok: true };
     await this.#enter();
@@ -86,7 +90,7 @@ export class ObjectCopies {
   async #copyOne(
     principal: PrincipalName,
     transfer: Transfer,
-    copy: (store: ObjectStore, transfer: Transfer) => Promise<void>,
+    copy: (bucket: Bucket, transfer: Transfer) => Promise<void>,
   ): Promise<StepFailure | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -98,56 +102,61 @@ export class ObjectCopies {
         if (code === 'diskFull') return { code, message: what };
         const isFinal = error instanceof CopyRefused || error instanceof SandboxPathError;
         if (isFinal || attempt === ATTEMPTS) return { code: 'failed', message: what };
-        this.#stores.delete(principal);
         await this.#options.pause(FIRST_PAUSE_MS * 2 ** attempt);
       }
     }
   }
 
-  #open(principal: PrincipalName): Promise<ObjectStore> {
-    const { objects, cluster } = this.#options;
-    if (objects === undefined) {
+  async #open(principal: PrincipalName): Promise<Bucket> {
+    const { openObjects, cluster } = this.#options;
+    if (openObjects === undefined) {
       throw new CopyRefused('this agent has no credential for the account that holds objects');
     }
-    const known = this.#stores.get(principal);
-    if (known !== undefined) return known;
+    const objects = await openObjects();
     // Looking whether the bucket exists would cost a request and tell nothing that the copy does not.
-    const opened = objects.open(workBucketName(cluster, principal), false);
-    this.#stores.set(principal, opened);
-    return opened;
+    const name = workBucketName(cluster, principal);
+    return { name, store: await objects.open(name, false) };
   }
 
   async #fetch(
-    store: ObjectStore,
+    { name: bucket, store }: Bucket,
     object: string,
     openFile: () => Promise<FileHandle>,
   ): Promise<void> {
-    const info = await store.info(object);
-    if (info === null || info.deleted) throw new CopyRefused('there is no such object');
-    this.#checkSize(info.size);
-    const result = await store.get(object);
+    const result = await this.#inTime(store.get(object));
     if (result === null) throw new CopyRefused('there is no such object');
-    const file = await openFile();
+    // A failure shows when the data is read.
+    result.error.catch(() => undefined);
     const reader = result.data.getReader();
+    try {
+      // An object can be a link to another bucket, which its owner may not read: this agent could.
+      if (result.info.bucket !== bucket || result.info.name !== object) {
+        throw new CopyRefused('it is a link, which is not followed');
+      }
+      this.#checkSize(result.info.size);
+      await this.#writeTo(await openFile(), reader);
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  }
+
+  async #writeTo(file: FileHandle, reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
     try {
       let received = 0;
       for (;;) {
         const { done, value } = await this.#inTime(reader.read());
-        if (done) break;
+        if (done) return;
         received += value.length;
         this.#checkSize(received);
         await file.writeFile(value);
       }
-      const error = await this.#inTime(result.error);
-      if (error !== null) throw error;
     } finally {
-      await reader.cancel().catch(() => undefined);
       await file.close();
     }
   }
 
   async #store(
-    store: ObjectStore,
+    { store }: Bucket,
     object: string,
     openFile: () => Promise<FileHandle>,
   ): Promise<void> {
@@ -176,11 +185,17 @@ export class ObjectCopies {
   }
 
   async #inTime<Value>(value: Promise<Value>): Promise<Value> {
-    const stalled = Symbol('stalled');
-    const timer = this.#options.pause(STALL_MS).then((): typeof stalled => stalled);
-    const first = await Promise.race([value, timer]);
-    if (first === stalled) throw new Error(`nothing came for ${STALL_MS} ms`);
-    return first;
+    const settled = new AbortController();
+    const stall = this.#options.pause(STALL_MS, settled.signal).then(() => {
+      throw new Error(`nothing came for ${STALL_MS} ms`);
+    });
+    // Once the value is there nobody waits for this any more.
+    stall.catch(() => undefined);
+    try {
+      return await Promise.race([value, stall]);
+    } finally {
+      settled.abort();
+    }
   }
 
   async #enter(): Promise<void> {

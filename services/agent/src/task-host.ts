@@ -1,0 +1,142 @@
+// Owns the processes and directories of tasks on this host, as the supervisor's effects ask for them. What is to be
+// done it does not decide; how a scope is made is in @parley/isolation.
+import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
+import { readShimProcess } from '@parley/isolation/run-directory';
+import {
+  createSandbox,
+  locateTask,
+  readLog,
+  type TaskDirectories,
+} from '@parley/isolation/sandbox';
+import type { TaskIdentity } from '@parley/isolation/unit-name';
+import { type CgroupPaths, readGroupUsage } from '@parley/isolation/usage';
+import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import { MILLI } from '@parley/protocol/resources';
+import type { TaskDescription } from '@parley/protocol/tasks';
+import type { StepFailure } from './supervisor-messages.ts';
+import type { UsageReading } from './usage-meter.ts';
+
+export type TaskHostOptions = {
+  readonly agentId: AgentId;
+  readonly workDirectory: string;
+  readonly launcher: TaskLauncher;
+  /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
+  readonly rootPath: string;
+};
+
+/** The least that the kernel enforces sensibly; a task that asks for less gets this. */
+const LEAST_CPU_MILLIS = 10;
+const LEAST_MEMORY_MIB = 4;
+/** Processes and threads a task. */
+const PIDS_MAX = 2048;
+
+export class TaskHost {
+  readonly #options: TaskHostOptions;
+  readonly #groups = new Map<string, CgroupPaths>();
+
+  constructor(options: TaskHostOptions) {
+    this.#options = options;
+  }
+
+  identityOf(ref: TaskRef): TaskIdentity {
+    return { agentId: this.#options.agentId, ...ref };
+  }
+
+  directoriesOf(ref: TaskRef): TaskDirectories {
+    const located = locateTask(this.#options.workDirectory, this.identityOf(ref));
+    // Ids were parsed when they came from the bus or the disk: another failure is a defect.
+    if (!located.ok) throw new Error(located.failure.message);
+    return located.directories;
+  }
+
+  /** Makes the sandbox; undefined when it is there. */
+  async prepare(ref: TaskRef): Promise<StepFailure | undefined> {
+    const made = await createSandbox(this.#options.workDirectory, this.identityOf(ref));
+    if (made.ok) return undefined;
+    const { code, message } = made.failure;
+    return { code: code === 'diskFull' ? code : 'failed', message };
+  }
+
+  launch(ref: TaskRef, description: TaskDescription): Promise<LaunchOutcome> {
+    const { agentId, launcher } = this.#options;
+    const directories = this.directoriesOf(ref);
+    const { command, resources } = description;
+    const { cpus = 0, mem = 0 } = resources.scalars;
+    return launcher.launch({
+      ...directories,
+      command: command.argv,
+      environment: {
+        ...command.environment,
+        PARLEY_TASK_ID: ref.taskId,
+        PARLEY_FRAMEWORK_ID: ref.frameworkId,
+        PARLEY_PRINCIPAL: ref.principal,
+        PARLEY_AGENT_ID: agentId,
+        PARLEY_SANDBOX: directories.sandboxDirectory,
+      },
+      limits: {
+        cpuMillis: Math.max(LEAST_CPU_MILLIS, cpus),
+        memoryMib: Math.max(LEAST_MEMORY_MIB, Math.ceil(mem / MILLI)),
+        pidsMax: PIDS_MAX,
+      },
+    });
+  }
+
+  stop(ref: TaskRef, signal: StopSignal): Promise<boolean> {
+    return this.#options.launcher.stop(this.directoriesOf(ref).unit, signal);
+  }
+
+  /** Rejects when it cannot be known. */
+  outcomeOf(ref: TaskRef): Promise<TaskOutcome> {
+    const { launcher } = this.#options;
+    return readOutcome(
+      this.directoriesOf(ref).runDirectory,
+      async (unit) => (await launcher.inspect(unit)).alive,
+    );
+  }
+
+  /** What these tasks use now; those that cannot be measured are left out. */
+  async measure(refs: readonly TaskRef[]): Promise<UsageReading[]> {
+    const readings = await Promise.all(refs.map((ref) => this.#measureOne(ref)));
+    return readings.filter((reading) => reading !== undefined);
+  }
+
+  forget(ref: TaskRef): void {
+    this.#groups.delete(this.directoriesOf(ref).unit);
+  }
+
+  /** Part of a task's output; `hasEnded` says whether more can come. A negative offset counts from the end. */
+  async readLog(request: LogsRequest, hasEnded: boolean): Promise<Outcome<LogsResult>> {
+    const { sandboxDirectory } = this.directoriesOf(request.task);
+    const { stream, maxBytes } = request;
+    const place = { sandboxDirectory, stream };
+    const start = await readLog({ ...place, offset: 0, maxBytes: 0 });
+    if (!start.ok) {
+      return start.failure.code === 'notFound'
+        ? fail('unknownTask', `no ${stream} of task ${request.task.taskId} is kept here`)
+        : fail('internalError', start.failure.message);
+    }
+    const wanted = request.offset < 0 ? start.size + request.offset : request.offset;
+    const offset = Math.min(Math.max(0, wanted), start.size);
+    const part = await readLog({ ...place, offset, maxBytes });
+    if (!part.ok) return fail('internalError', part.failure.message);
+    const isAtEnd = offset + part.data.length >= part.size;
+    return succeed({
+      data: Uint8Array.from(part.data),
+      offset,
+      size: part.size,
+      ended: hasEnded && isAtEnd,
+    });
+  }
+
+  async #measureOne(ref: TaskRef): Promise<UsageReading | undefined> {
+    const { unit, runDirectory } = this.directoriesOf(ref);
+    const groups = this.#groups.get(unit) ?? (await readShimProcess(runDirectory));
+    if (groups === undefined) return undefined;
+    this.#groups.set(unit, groups);
+    const usage = await readGroupUsage(groups, this.#options.rootPath);
+    return usage && { unit, cpuNs: usage.cpuNs, memoryBytes: usage.memoryBytes };
+  }
+}
