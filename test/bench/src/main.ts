@@ -1,0 +1,34 @@
+// Owns the command `npm run bench [-- NAME] [--json]`: which benchmarks there are, which run, where output goes.
+// With --json the results are one object on standard output; what is going on is told on standard error.
+import { parseArgs } from 'node:util';
+import { allocationBenchmark } from './allocation-benchmark.ts';
+import type { Benchmark, Result } from './measurement.ts';
+import { asTable, describeMachine, type Report } from './report.ts';
+
+const BENCHMARKS: readonly Benchmark[] = [allocationBenchmark];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    options: { json: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  const [name, ...others] = positionals;
+  const chosen = BENCHMARKS.filter((one) => name === undefined || one.name === name);
+  if (chosen.length === 0 || others.length > 0) {
+    const lines = BENCHMARKS.map((one) => `  ${one.name.padEnd(12)}${one.summary}`);
+    process.stderr.write(`usage: npm run bench [-- NAME] [--json]\n${lines.join('\n')}\n`);
+    return 2;
+  }
+  const results: Result[] = [];
+  for (const benchmark of chosen) {
+    results.push(
+      ...(await benchmark.run((line) => process.stderr.write(`${benchmark.name}: ${line}\n`))),
+    );
+  }
+  const report: Report = { benchmark: name ?? 'all', machine: describeMachine(), results };
+  process.stdout.write(`${values.json ? JSON.stringify(report) : asTable(report)}\n`);
+  return 0;
+}

@@ -1,0 +1,30 @@
+// Owns what a benchmark reports and small statistics. How results are printed is in report.ts.
+
+export type Result = {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** What it should reach here; null when there is no such figure. */
+  readonly aim: number | null;
+  /** What another system reached, and which; null when nobody measured it. */
+  readonly reference: { readonly value: number; readonly of: string } | null;
+};
+
+export type Benchmark = {
+  readonly name: string;
+  readonly summary: string;
+  /** `say` tells the person who waits what is going on. */
+  readonly run: (say: (line: string) => void) => Promise<Result[]>;
+};
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** Three significant digits are all that a benchmark on a shared machine is worth. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
