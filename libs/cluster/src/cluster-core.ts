@@ -1,5 +1,6 @@
 // Owns the master's core: what each input does to the state, and the order in which an entry is stepped.
 // Pure and synchronous: the leader steps it after the commit, hot standbys, followers and replay likewise.
+import type { Fact } from '@parley/protocol/allocation';
 import { unreachable } from '@parley/protocol/unreachable';
 import { agentFellSilent } from './agents.ts';
 import { stepCall } from './calls.ts';
@@ -7,11 +8,11 @@ import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { carryOutDue, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
-import { finishFacts } from './facts.ts';
+import { allFacts, finishFacts } from './facts.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
-import { resendOrders, stepOrderAnswered } from './orders.ts';
+import { stepOrderAnswered } from './orders.ts';
 import { stepProposals } from './proposals.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
@@ -30,6 +31,27 @@ export const clusterCore = {
   snapshot: snapshotState,
   restore: restoreState,
 } as const;
+
+/**
+ * What a new leader carries out beside the effects of its first entry: what the one before it may not have
+ * got through.
+ */
+export function takeoverEffects(state: ClusterState): Effect[] {
+  const effects: Effect[] = [];
+  for (const { order } of state.orders.rows()) effects.push({ kind: 'order', order });
+  for (const { update } of state.unwritten.rows()) effects.push({ kind: 'writeUpdate', update });
+  return effects;
+}
+
+/** Everything that the allocator needs when it begins or has missed something, as of the last entry. */
+export function factsSnapshot(state: ClusterState): Fact[] {
+  return allFacts(state);
+}
+
+/** Core time at which an entry is due though nothing else happens; it may turn out that nothing was. */
+export function nextDeadlineMs(state: ClusterState): number | undefined {
+  return state.deadlines.nextMs;
+}
 
 /** Core time moves on; what is due by then happens first. */
 function begin(state: ClusterState, context: StepContext): Effect[] {
@@ -78,7 +100,7 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
   return turn.effects;
 }
 
-/** Offers survive; what the leader before may not have got through is said again. */
+/** Offers survive and are told again, under new numbers. */
 function startTerm(
   turn: Turn,
   { epoch, masterId, settings }: Extract<Input, { kind: 'termStarted' }>,
@@ -93,9 +115,6 @@ function startTerm(
     if (framework?.state !== 'subscribed') continue;
     announceOffers(turn, framework, outstandingOffers(state, framework));
   }
-  resendOrders(turn, state.orders.keys());
-  for (const { update } of state.unwritten.rows())
-    turn.effects.push({ kind: 'writeUpdate', update });
 }
 
 /** Table by table; the order of records is not in it. */

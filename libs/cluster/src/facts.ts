@@ -1,7 +1,6 @@
 // Owns the facts for the allocator: those of one entry, and all of them for one that asks anew.
 // They are absolute: one that is applied twice does no harm.
 import type { Fact } from '@parley/protocol/allocation';
-import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ClusterState } from './cluster-state.ts';
@@ -22,11 +21,8 @@ export function finishFacts(turn: Turn): void {
   state.change({ factsSequence: sequence });
 }
 
-/**
- * Everything that the allocator needs, as of the last entry. `allocatorEpoch`: of the one that asks; it learns
- * how far its own proposals are decided, not those of a term before.
- */
-export function factsSnapshot(state: ClusterState, allocatorEpoch: Epoch): Fact[] {
+/** All that is true as of the last entry. What was decided of proposals under way is not in it. */
+export function allFacts(state: ClusterState): Fact[] {
   const facts: Fact[] = [];
   for (const agent of state.agents.rows()) {
     if (agent.state === 'registered') facts.push(agentFact(state, agent.agentId));
@@ -35,10 +31,6 @@ export function factsSnapshot(state: ClusterState, allocatorEpoch: Epoch): Fact[
     if (record.state === 'subscribed') facts.push(frameworkFact(state, record.framework));
     const usage = usageFact(state, record);
     if (Object.keys(usage.scalars).length > 0) facts.push(usage);
-  }
-  const { allocatorEpoch: known, allocatorDecided } = state.record;
-  if (compareEpochs(known, allocatorEpoch) === 0) {
-    facts.push({ kind: 'decided', proposalNumber: allocatorDecided });
   }
   return facts;
 }

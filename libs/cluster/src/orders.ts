@@ -58,7 +58,11 @@ export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
   else killAnswered(turn, task, input);
 }
 
-/** The agent knows the task: it said so, or sent an update of it. */
+/**
+ * The agent said that it knows the task: by answering the order, or by naming it when it registered. A status
+ * update confirms nothing: the agent's registration on its way may be older than the task, and would look as
+ * if the agent had forgotten it. (An agent answers no order while it waits to be registered.)
+ */
 export function confirmLaunch(turn: Turn, task: TaskRecord): TaskRecord {
   if (task.runOrder === undefined) return task;
   dropOrder(turn.state, task.runOrder);

@@ -1,6 +1,5 @@
 // Owns the ramp-up metric: from its subscription until a framework first holds what is its own, the smaller of
 // its fair share and its demand. Measured for people; allocation does not read it.
-import { frameworkKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
 import type { ClusterState } from './cluster-state.ts';
@@ -29,13 +28,6 @@ export function checkRampUp(turn: Turn, key: string): void {
   const rampUpMs = context.coreTimeMs - record.subscribedAtMs;
   state.frameworks.put(key, { ...record, rampUpMs });
   report(turn, { type: 'frameworkRampedUp', framework: record.framework, rampUpMs });
-}
-
-/** Between 0 and 1: of what the framework's live tasks hold, in the registered agents' total. For display. */
-export function allocatedShare(state: ClusterState, record: FrameworkRecord): number {
-  const book = state.books.frameworks.get(frameworkKey(record.framework));
-  if (book === undefined) return 0;
-  return shareOf(book.allocated.toScalars(), state.books.total.toScalars());
 }
 
 function ownShare(state: ClusterState, { demand }: FrameworkRecord, total: Scalars): number {

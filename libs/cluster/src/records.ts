@@ -22,8 +22,8 @@ import type { ClusterSettings, Order } from './inputs.ts';
 /** The one record of its table. */
 export type ClusterRecord = {
   readonly epoch: Epoch;
-  /** Null before the first term. */
-  readonly masterId: ActorId | null;
+  /** None before the first term. */
+  readonly masterId?: ActorId;
   readonly settings: ClusterSettings;
   readonly coreTimeMs: number;
   /** Last numbers given; offers and orders never share one. */

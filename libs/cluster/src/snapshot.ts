@@ -13,7 +13,6 @@ export function createState(): ClusterState {
   const state = new ClusterState();
   state.cluster.put(CLUSTER, {
     epoch: NO_EPOCH,
-    masterId: null,
     settings: ClusterSettings.parse({}),
     coreTimeMs: 0,
     offerCounter: 0,

@@ -8,7 +8,6 @@ import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/
 import { forgetIfOver } from './frameworks.ts';
 import type { Input } from './inputs.ts';
 import { dropUnwritten, unwrittenKey } from './leader-updates.ts';
-import { confirmLaunch } from './orders.ts';
 import type { TaskRecord } from './records.ts';
 import { endTask, keepEnded } from './task-book.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
@@ -45,11 +44,10 @@ function applyUpdate(turn: Turn, update: StatusUpdate): void {
   }
   const seen = withSequence(task, update);
   turn.state.tasks.put(key, seen);
-  const known = update.source === 'agent' ? confirmLaunch(turn, seen) : seen;
   const event: TaskEvent = `${update.source}.${update.state}`;
-  const next = nextTaskState(known.state, event);
-  if (next === undefined) reportViolation(turn, key, `${event} while ${known.state}`);
-  else if (next !== known.state) changeState(turn, known, next, update);
+  const next = nextTaskState(seen.state, event);
+  if (next === undefined) reportViolation(turn, key, `${event} while ${seen.state}`);
+  else if (next !== seen.state) changeState(turn, seen, next, update);
 }
 
 function changeState(turn: Turn, task: TaskRecord, next: TaskState, update: StatusUpdate): void {

@@ -1,0 +1,198 @@
+// Owns what must hold of a state after every entry. For tests and the simulator: it looks at everything.
+import { type AgentId, frameworkKey, taskKey } from '@parley/protocol/ids';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { isTerminal } from '@parley/protocol/tasks';
+import { add, contains, equals, trySubtract } from '@parley/resources/resources';
+import { Books } from './books.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { AgentRecord } from './records.ts';
+
+/** What is broken, in words; empty when all holds. */
+export function checkInvariants(state: ClusterState): string[] {
+  return [
+    ...conservation(state),
+    ...references(state),
+    ...ordersHaveTasks(state),
+    ...lifecycles(state),
+    ...deadlines(state),
+    ...bookSums(state),
+    ...indexes(state),
+    ...bounds(state),
+  ];
+}
+
+/** offered + allocated + free = total, and nothing of an agent is held twice. */
+function conservation(state: ClusterState): string[] {
+  const held = new Map<AgentId, Resources[]>();
+  for (const { agentId, resources } of [...state.offers.rows(), ...state.tasks.rows()]) {
+    const list = held.get(agentId);
+    if (list === undefined) held.set(agentId, [resources]);
+    else list.push(resources);
+  }
+  const broken: string[] = [];
+  for (const agent of state.agents.rows()) {
+    broken.push(...conservationOf(state, agent, held.get(agent.agentId) ?? []));
+  }
+  return broken;
+}
+
+function conservationOf(
+  state: ClusterState,
+  agent: AgentRecord,
+  held: readonly Resources[],
+): string[] {
+  const free = state.books.free(agent);
+  if (agent.isOvercommitted) {
+    return equals(free, NO_RESOURCES) ? [] : [`${agent.agentId} has too little and offers`];
+  }
+  let rest: Resources | undefined = agent.total;
+  for (const resources of held) rest = rest && trySubtract(rest, resources);
+  if (rest === undefined) return [`${agent.agentId} holds more than it has, or something twice`];
+  return equals(rest, free)
+    ? []
+    : [`${agent.agentId}: offered + allocated + free is not its total`];
+}
+
+/** Offers and tasks are of agents and frameworks that are there. */
+function references(state: ClusterState): string[] {
+  const broken: string[] = [];
+  for (const offer of state.offers.rows()) {
+    const framework = state.frameworks.get(frameworkKey(offer.framework));
+    if (framework?.state !== 'subscribed') broken.push(`${offer.offerId}: nobody to take it`);
+    if (state.agents.get(offer.agentId)?.state !== 'registered') {
+      broken.push(`${offer.offerId}: its agent is away`);
+    }
+  }
+  for (const { task, agentId } of state.tasks.rows()) {
+    if (!state.agents.has(agentId)) broken.push(`${taskKey(task)}: its agent is not known`);
+    if (!state.frameworks.has(frameworkKey(task))) broken.push(`${taskKey(task)}: no framework`);
+  }
+  return broken;
+}
+
+function ordersHaveTasks(state: ClusterState): string[] {
+  const broken: string[] = [];
+  for (const { order } of state.orders.rows()) {
+    const ref =
+      order.kind === 'run'
+        ? { ...order.body.framework, taskId: order.body.description.taskId }
+        : order.body.task;
+    const task = state.tasks.get(taskKey(ref));
+    const expected = order.kind === 'run' ? task?.runOrder : task?.killOrder;
+    if (expected !== order.orderId) broken.push(`order ${order.orderId}: not its task's order`);
+  }
+  return broken;
+}
+
+function lifecycles(state: ClusterState): string[] {
+  const broken: string[] = [];
+  for (const [key, task] of state.tasks.entries()) {
+    if (isTerminal(task.state)) broken.push(`${key} has ended and still holds resources`);
+    if (state.ended.has(key)) broken.push(`${key} is live and ended`);
+    if (task.masterSequence > task.orderedSequence) broken.push(`${key}: more read than ordered`);
+  }
+  for (const [key, task] of state.ended.entries()) {
+    if (!isTerminal(task.state)) broken.push(`${key} is kept as ended and is ${task.state}`);
+  }
+  for (const offer of state.offers.rows()) {
+    if (offer.state !== 'outstanding') broken.push(`${offer.offerId} is ${offer.state}`);
+  }
+  return broken;
+}
+
+function deadlines(state: ClusterState): string[] {
+  const broken: string[] = [];
+  for (const framework of state.frameworks.rows()) {
+    const isWaiting = framework.failoverAtMs !== undefined;
+    if (isWaiting !== (framework.state === 'disconnected')) {
+      broken.push(`${frameworkKey(framework.framework)}: its failover deadline does not fit`);
+    }
+  }
+  return broken;
+}
+
+/** The books, summed up anew from the records, are the books. */
+function bookSums(state: ClusterState): string[] {
+  const books = sumUp(state);
+  const broken: string[] = [];
+  for (const [agentId, book] of state.books.agents) {
+    const fresh = books.agent(agentId);
+    if (!equals(fresh.offered, book.offered)) broken.push(`${agentId}: offered is wrong`);
+    if (!equals(fresh.allocated, book.allocated)) broken.push(`${agentId}: allocated is wrong`);
+    compare(broken, `${agentId}: offers`, [...fresh.offers], [...book.offers]);
+    compare(broken, `${agentId}: tasks`, [...fresh.tasks], [...book.tasks]);
+    compare(broken, `${agentId}: orders`, [...fresh.orders], [...book.orders]);
+  }
+  for (const [key, book] of state.books.frameworks) {
+    const fresh = books.framework(key);
+    compare(broken, `${key}: offered`, fresh.offered.toScalars(), book.offered.toScalars());
+    compare(broken, `${key}: allocated`, fresh.allocated.toScalars(), book.allocated.toScalars());
+    compare(broken, `${key}: offers`, [...fresh.offers], [...book.offers]);
+    compare(broken, `${key}: tasks`, [...fresh.tasks], [...book.tasks]);
+    compare(broken, `${key}: ended`, fresh.endedCount, book.endedCount);
+    compare(broken, `${key}: shapes`, sortedShapes(fresh), sortedShapes(book));
+  }
+  const kept = state.books;
+  compare(broken, 'total', books.total.toScalars(), kept.total.toScalars());
+  compare(broken, 'allocated', books.allocated.toScalars(), kept.allocated.toScalars());
+  compare(broken, 'known', books.known.toScalars(), kept.known.toScalars());
+  compare(broken, 'registered agents', books.registeredAgents, kept.registeredAgents);
+  compare(broken, 'subscribed', books.subscribedFrameworks, kept.subscribedFrameworks);
+  for (const key of books.frameworks.keys()) {
+    if (!kept.frameworks.has(key)) broken.push(`${key}: it has no book`);
+  }
+  return broken;
+}
+
+function sumUp(state: ClusterState): Books {
+  const books = new Books();
+  for (const agent of state.agents.rows()) books.agentChanged(undefined, agent);
+  for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
+  for (const offer of state.offers.rows()) books.offerMade(offer);
+  for (const task of state.tasks.rows()) {
+    books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');
+  }
+  for (const ended of state.ended.rows()) books.endedTaskKept(ended);
+  for (const { order } of state.orders.rows()) books.agent(order.agentId).orders.add(order.orderId);
+  return books;
+}
+
+function indexes(state: ClusterState): string[] {
+  const broken: string[] = [];
+  const unwritten = [...state.unwrittenByTask.values()].flatMap((keys) => [...keys]);
+  compare(broken, 'unwritten updates', unwritten.sort(), [...state.unwritten.keys()].sort());
+  const sessions = [...state.requests.sessionsOf.values()].flatMap((keys) => [...keys]);
+  compare(broken, 'request sessions', sessions.sort(), [...state.sessions.keys()].sort());
+  const answers = sessions.flatMap((session) =>
+    [...state.requests.countersOf(session)].map((counter) => `${session}|${counter}`),
+  );
+  compare(broken, 'answers', answers.sort(), [...state.answers.keys()].sort());
+  return broken;
+}
+
+function bounds(state: ClusterState): string[] {
+  const broken: string[] = [];
+  const { settings } = state.record;
+  for (const key of state.sessions.keys()) {
+    if (state.requests.countersOf(key).size > settings.answersPerCaller) {
+      broken.push(`${key}: more answers than are to be kept`);
+    }
+  }
+  if (state.tombstones.size > settings.maxTombstones) broken.push('too many tombstones');
+  if (!state.marks.isEmpty) broken.push('changes that the allocator was not told');
+  for (const agent of state.agents.rows()) {
+    if (!contains(add(agent.total, NO_RESOURCES), state.books.free(agent))) {
+      broken.push(`${agent.agentId}: more is free than there is`);
+    }
+  }
+  return broken;
+}
+
+function sortedShapes({ shapes }: ReturnType<Books['framework']>): unknown {
+  return [...shapes].map(([key, { count }]) => `${key} ${count}`).sort();
+}
+
+function compare(broken: string[], what: string, expected: unknown, found: unknown): void {
+  const [a, b] = [JSON.stringify(expected), JSON.stringify(found)];
+  if (a !== b) broken.push(`${what}: ${b} in the books, ${a} by the records`);
+}
