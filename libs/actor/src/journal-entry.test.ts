@@ -1,0 +1,44 @@
+import { decode, encode } from '@parley/protocol/codec';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeEntry, ENTRY_FRAME_BYTES, encodeEntry } from './journal-entry.ts';
+
+const head = {
+  rulesVersion: 1,
+  epoch: { bucketCreatedMs: 1_790_000_000_000, revision: 12 },
+  nonce: 'a-nonce',
+  coreTimeMs: 77,
+  wallTimeMs: 1_790_000_000_001,
+};
+const anInput = fc.record({
+  kind: fc.string(),
+  amount: fc.integer(),
+  parts: fc.array(fc.string()),
+});
+
+test('an entry put together from encoded inputs decodes to those inputs', () => {
+  fc.assert(
+    fc.property(fc.array(anInput, { maxLength: 50 }), (inputs) => {
+      const bytes = encodeEntry(head, inputs.map(encode));
+      expect(decode(bytes)).toEqual({ ...head, inputs });
+      expect(decodeEntry(bytes)).toEqual({ ok: true, value: { ...head, inputs } });
+    }),
+  );
+});
+
+test('an entry of many inputs keeps them all, within the frame that limits are computed with', () => {
+  const inputs = Array.from({ length: 5000 }, (_, index) => encode(index));
+  const bytes = encodeEntry(head, inputs);
+  const entry = decodeEntry(bytes);
+  expect(entry.ok && entry.value.inputs.length).toBe(5000);
+  const inputBytes = inputs.reduce((sum, input) => sum + input.length, 0);
+  expect(bytes.length - inputBytes).toBeLessThan(ENTRY_FRAME_BYTES);
+});
+
+test('bytes that are no entry are refused as malformed', () => {
+  const cases = [Buffer.from('c1', 'hex'), encode('text'), encode({ ...head, inputs: 'none' })];
+  for (const bytes of cases) {
+    const entry = decodeEntry(bytes);
+    expect(entry.ok ? undefined : entry.failure.code).toBe('malformed');
+  }
+});

@@ -1,0 +1,92 @@
+import { encode } from '@parley/protocol/codec';
+import { expect, test } from 'vitest';
+import { encodeEntry } from './journal-entry.ts';
+import { Replica } from './replica.ts';
+import { type TallyInput, tallyCore } from './tally-core.ts';
+
+function anEntry(
+  inputs: readonly unknown[],
+  head: { coreTimeMs?: number; rulesVersion?: number } = {},
+): Uint8Array {
+  const { coreTimeMs = 0, rulesVersion = 3 } = head;
+  const epoch = { bucketCreatedMs: 5, revision: 1 };
+  return encodeEntry(
+    { rulesVersion, epoch, nonce: 'n', coreTimeMs, wallTimeMs: 0 },
+    inputs.map(encode),
+  );
+}
+const add = (key: string, amount: number): TallyInput => ({ kind: 'add', key, amount });
+
+test('an entry yields the effects of its inputs in order, then those of the whole', () => {
+  const replica = new Replica(tallyCore());
+  const result = replica.apply(1, anEntry([add('a', 2), add('a', 3)], { coreTimeMs: 9 }));
+  expect(result).toMatchObject({
+    kind: 'applied',
+    effects: [
+      { key: 'a', total: 2, atMs: 9 },
+      { key: 'a', total: 5, atMs: 9 },
+      { key: 'entry', total: 1, atMs: 9 },
+    ],
+  });
+  expect(replica.sequence).toBe(1);
+});
+
+test('core time never decreases, whatever an entry says', () => {
+  const replica = new Replica(tallyCore());
+  replica.apply(1, anEntry([add('a', 1)], { coreTimeMs: 100 }));
+  const result = replica.apply(2, anEntry([add('a', 1)], { coreTimeMs: 40 }));
+  expect(result).toMatchObject({ context: { coreTimeMs: 100 } });
+  expect(replica.coreTimeMs).toBe(100);
+});
+
+test('an input that makes a step throw breaks the replica, and a skip list leaves it out', () => {
+  const bytes = anEntry([add('a', 1), { kind: 'poison', key: 'a' }, add('a', 2)]);
+  const broken = new Replica(tallyCore());
+  expect(broken.apply(1, bytes)).toMatchObject({ kind: 'broken', skip: { sequence: 1, index: 1 } });
+  expect(() => broken.apply(1, bytes)).toThrow('must be rebuilt');
+
+  const fresh = new Replica(tallyCore());
+  fresh.skip({ sequence: 1, index: 1 });
+  expect(fresh.apply(1, bytes)).toMatchObject({
+    kind: 'applied',
+    skipped: [{ sequence: 1, index: 1, input: { kind: 'poison', key: 'a' } }],
+  });
+  expect(fresh.state.totals.get('a')).toBe(3);
+});
+
+test('a full stack is not blamed on the input: it ends the process', () => {
+  const replica = new Replica(tallyCore());
+  expect(() => replica.apply(1, anEntry([{ kind: 'recurse' }]))).toThrow(RangeError);
+});
+
+test('an input that does not parse is left out and the rest is stepped', () => {
+  const replica = new Replica(tallyCore());
+  const result = replica.apply(1, anEntry([{ kind: 'unheard-of' }, add('a', 1)]));
+  expect(result).toMatchObject({ kind: 'applied', skipped: [{ index: 0 }] });
+  expect(replica.state.totals.get('a')).toBe(1);
+});
+
+test('an entry that is no entry at all is passed over', () => {
+  const replica = new Replica(tallyCore());
+  expect(replica.apply(1, encode('rubbish'))).toMatchObject({ kind: 'applied', effects: [] });
+  expect(replica.apply(2, anEntry([add('a', 1)]))).toMatchObject({ kind: 'applied' });
+});
+
+test('an entry under unknown rules is refused with what to do, and the state stays', () => {
+  const replica = new Replica(tallyCore());
+  const older = replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 2 }));
+  expect(older).toMatchObject({
+    kind: 'unknownRules',
+    message: expect.stringContaining('stop it cleanly'),
+  });
+  const newer = replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 4 }));
+  expect(newer).toMatchObject({
+    kind: 'unknownRules',
+    message: expect.stringContaining('Start a release that knows'),
+  });
+  expect(replica.sequence).toBe(0);
+});
+
+test('an entry out of order is a defect', () => {
+  expect(() => new Replica(tallyCore()).apply(2, anEntry([]))).toThrow('entry 2 after 0');
+});
