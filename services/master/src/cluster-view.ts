@@ -21,8 +21,10 @@ export interface ClusterView {
   subscribedFrameworks(): Iterable<SubscribedFramework>;
   /** Agents that are not unreachable. */
   registeredAgents(): Iterable<RegisteredAgent>;
-  /** How far each principal's update stream is journalled; one for every principal with a framework. */
+  /** How far each principal's update stream is journalled; those never read are missing. */
   streamPositions(): Iterable<StreamPosition>;
+  /** Principals of all frameworks in the books. */
+  principals(): Iterable<PrincipalName>;
   /** All facts, and the sequence of the last facts message, which the next one names as its `previous`. */
   facts(): { readonly sequence: number; readonly facts: readonly Fact[] };
   /** Core time of the next deadline, if any, and core time now. */

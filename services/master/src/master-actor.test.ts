@@ -28,6 +28,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     subscribedFrameworks: () => [],
     registeredAgents: () => [],
     streamPositions: () => [],
+    principals: () => [],
     facts: () => ({ sequence: 4, facts: [] }),
     nextDeadlineMs: () => undefined,
     ...changes,
@@ -216,12 +217,26 @@ it('an allocator that asks is sent all facts, an empty cluster included', () => 
   ]);
 });
 
-it('each principal that has a framework is read from its journalled position, once', () => {
+it('each principal that has a framework is read once, from its journalled position or from the beginning', () => {
+  const bob = PrincipalName.parse('bob');
   const { actor } = aMaster({
-    view: { streamPositions: () => [{ principal, createdMs: 5, sequence: 12 }] },
+    view: {
+      streamPositions: () => [{ principal, createdMs: 5, sequence: 12 }],
+      principals: () => [principal, principal, bob],
+    },
   });
-  actor.carryOut([], 0);
-  actor.carryOut([], 1);
+  actor.begin([], 0);
+  const event = {
+    type: 'frameworkSubscribed',
+    framework: { principal: bob, frameworkId },
+    name: 'x',
+    role: 'eng' as never,
+    session: 1,
+  } as const;
+  actor.carryOut([{ kind: 'event', event }], 1);
   const reads = actor.takeOutputs().filter((output) => output.kind === 'readStream');
-  expect(reads).toEqual([{ kind: 'readStream', principal, createdMs: 5, sequence: 12 }]);
+  expect(reads).toEqual([
+    { kind: 'readStream', principal, createdMs: 5, sequence: 12 },
+    { kind: 'readStream', principal: bob, createdMs: 0, sequence: 0 },
+  ]);
 });

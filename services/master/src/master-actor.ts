@@ -19,7 +19,7 @@ import {
   requestKey,
   subjectInbox,
 } from './calls.ts';
-import type { ClusterView } from './cluster-view.ts';
+import type { ClusterView, StreamPosition } from './cluster-view.ts';
 import { factsMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import { PrincipalRoles } from './principal-roles.ts';
@@ -118,7 +118,14 @@ export class MasterActor {
   /** Effects of committed inputs, in the order in which the core gave them. */
   carryOut(effects: readonly Effect[], nowMs: number): void {
     for (const effect of effects) this.#carryOutOne(effect, nowMs);
-    this.#followNewStreams();
+  }
+
+  /** The term has begun: whatever the books say is under way goes on. `effects`: what is to be sent again. */
+  begin(effects: readonly Effect[], nowMs: number): void {
+    const { view } = this.#options;
+    for (const position of view.streamPositions()) this.#readStream(position);
+    for (const principal of view.principals()) this.#readStreamOf(principal);
+    this.carryOut(effects, nowMs);
   }
 
   /** `bytes` undefined: nobody answered. */
@@ -262,7 +269,7 @@ export class MasterActor {
         this.#publishFacts(effect);
         break;
       case 'event':
-        this.#logEvent(effect);
+        this.#noteEvent(effect);
         break;
       default:
         unreachable(effect);
@@ -302,19 +309,23 @@ export class MasterActor {
     }
   }
 
-  #logEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
+  #noteEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
+    if (event.type === 'frameworkSubscribed') this.#readStreamOf(event.framework.principal);
     if (event.type === 'protocolViolation') this.#log('warn', 'protocol violation', { ...event });
     else if (event.type === 'agentUnreachable' || event.type === 'frameworkDisconnected')
       this.#log('warn', event.type, { ...event });
     else if (!FREQUENT_EVENTS.has(event.type)) this.#log('info', event.type, { ...event });
   }
 
-  #followNewStreams(): void {
-    for (const { principal, createdMs, sequence } of this.#options.view.streamPositions()) {
-      if (this.#readStreams.has(principal)) continue;
-      this.#readStreams.add(principal);
-      this.#outputs.push({ kind: 'readStream', principal, createdMs, sequence });
-    }
+  #readStreamOf(principal: PrincipalName): void {
+    if (!this.#readStreams.has(principal))
+      this.#readStream({ principal, createdMs: 0, sequence: 0 });
+  }
+
+  #readStream(position: StreamPosition): void {
+    if (this.#readStreams.has(position.principal)) return;
+    this.#readStreams.add(position.principal);
+    this.#outputs.push({ kind: 'readStream', ...position });
   }
 
   #log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void {

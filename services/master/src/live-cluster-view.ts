@@ -1,0 +1,57 @@
+// Owns reading the books of the term under way for the master's actor. It holds no state: each call reads
+// the state as it is after the last committed entry.
+
+import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
+import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { ClusterSettings } from '@parley/cluster/inputs';
+import type { Fact } from '@parley/protocol/allocation';
+import type { PrincipalName } from '@parley/protocol/ids';
+import type {
+  ClusterView,
+  RegisteredAgent,
+  StreamPosition,
+  SubscribedFramework,
+} from './cluster-view.ts';
+
+export class LiveClusterView implements ClusterView {
+  readonly #state: () => ClusterState;
+
+  constructor(state: () => ClusterState) {
+    this.#state = state;
+  }
+
+  settings(): ClusterSettings {
+    return this.#state().record.settings;
+  }
+
+  *subscribedFrameworks(): Generator<SubscribedFramework> {
+    for (const { framework, session, lastNumber, state } of this.#state().frameworks.rows()) {
+      if (state === 'subscribed') yield { ref: framework, session, lastNumber };
+    }
+  }
+
+  *registeredAgents(): Generator<RegisteredAgent> {
+    for (const { agentId, registration, state } of this.#state().agents.rows()) {
+      if (state === 'registered') yield { agentId, registration };
+    }
+  }
+
+  *streamPositions(): Generator<StreamPosition> {
+    for (const { principal, createdMs, readUpTo } of this.#state().streams.rows()) {
+      yield { principal, createdMs, sequence: readUpTo };
+    }
+  }
+
+  *principals(): Generator<PrincipalName> {
+    for (const { framework } of this.#state().frameworks.rows()) yield framework.principal;
+  }
+
+  facts(): { sequence: number; facts: readonly Fact[] } {
+    const state = this.#state();
+    return { sequence: state.record.factsSequence, facts: factsSnapshot(state) };
+  }
+
+  nextDeadlineMs(): number | undefined {
+    return nextDeadlineMs(this.#state());
+  }
+}

@@ -1,0 +1,269 @@
+// Owns a simulated agent: the real supervisor on a simulated host. The host (its disk and the processes of its
+// tasks) outlives the agent's process; effects are carried out one after another and may be cut short by a crash.
+import { Supervisor } from '@parley/agent/supervisor';
+import type { SupervisorEffect, SupervisorInput } from '@parley/agent/supervisor-messages';
+import type { ObservedOutcome } from '@parley/agent/task-outcome';
+import type { TaskRecord } from '@parley/agent/task-record';
+import { RegisterResult } from '@parley/protocol/agents';
+import { inboxPrefix } from '@parley/protocol/credential';
+import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
+import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { Delivered } from './simulated-bus.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import type { World } from './world.ts';
+
+type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean };
+
+export class AgentProcess extends SimulatedProcess {
+  readonly agentId: AgentId;
+  readonly total: Resources;
+  readonly #disk = new Map<TaskKey, TaskRecord>();
+  readonly #host = new Map<TaskKey, HostTask>();
+  #supervisor: Supervisor | undefined;
+  #replies = new Map<number, string>();
+  #replyCount = 0;
+
+  constructor(world: World, agentId: AgentId, total: Resources) {
+    super(world, `agent ${agentId}`);
+    this.agentId = agentId;
+    this.total = total;
+  }
+
+  /** Tasks whose processes run now, whatever the agent's process knows. */
+  runningTasks(): TaskKey[] {
+    return [...this.#host]
+      .filter(([, { outcome }]) => outcome.state === 'running')
+      .map(([key]) => key);
+  }
+
+  get recordCount(): number {
+    return this.#disk.size;
+  }
+
+  protected started(): void {
+    const { cluster } = this.world;
+    const agentId = this.agentId;
+    this.#replies = new Map();
+    this.#supervisor = new Supervisor({
+      agentId,
+      host: { hostname: agentId, total: this.total, attributes: {} },
+      registration: {
+        session: `${agentId}-${this.incarnation}`,
+        jitterMs: this.random.between(0, 500),
+      },
+    });
+    this.subscribe(wildcardOf(SUBJECTS.run, cluster, { agentId }), (message) =>
+      this.#runOrder(message),
+    );
+    this.subscribe(wildcardOf(SUBJECTS.kill, cluster, { agentId }), (message) =>
+      this.#killOrder(message),
+    );
+    this.subscribe(wildcardOf(SUBJECTS.presence, cluster), (message) => this.#presence(message));
+    this.subscribe(wildcardOf(SUBJECTS.watermarks, cluster), (message) =>
+      this.#watermarks(message),
+    );
+    this.subscribe(`${this.#inbox()}.*`, (message) => this.#registerAnswer(message));
+    const tasks = [...this.#disk].map(([key, record]) => ({ record, outcome: this.#outcome(key) }));
+    this.#send({ kind: 'recovered', tasks });
+    this.#send({ kind: 'connected' });
+  }
+
+  protected crashed(): void {
+    this.#supervisor = undefined;
+  }
+
+  protected tick(): void {
+    this.#send({ kind: 'tick' });
+  }
+
+  #inbox(): string {
+    return `${inboxPrefix({ kind: 'agent', id: this.agentId })}.${this.incarnation}`;
+  }
+
+  #send(input: SupervisorInput): void {
+    const supervisor = this.#supervisor;
+    if (supervisor === undefined) return;
+    const now = { nowMs: this.nowMs, wallTimeMs: this.wallTimeMs };
+    for (const effect of supervisor.handle(input, now)) {
+      if (!this.alive) return;
+      this.#carryOut(effect);
+    }
+    this.wakeAt(supervisor.nextWakeMs());
+  }
+
+  #carryOut(effect: SupervisorEffect): void {
+    switch (effect.kind) {
+      case 'persist':
+        this.after(this.random.between(0, 2), () => {
+          this.#disk.set(effect.task, effect.record);
+          this.#send({ kind: 'recorded', task: effect.task, revision: effect.revision });
+        });
+        break;
+      case 'forget':
+        this.after(this.random.between(3, 4), () => {
+          this.#disk.delete(effect.task);
+          this.#host.delete(effect.task);
+        });
+        break;
+      case 'answer':
+        this.#answer(effect);
+        break;
+      case 'copyInputs':
+        this.after(this.random.between(0, 1500), () =>
+          this.#send({ kind: 'inputsCopied', task: effect.task }),
+        );
+        break;
+      case 'launch':
+        this.#launch(effect.task, effect.description.command.argv);
+        break;
+      case 'stop':
+        this.#stop(effect.task, effect.signal);
+        break;
+      case 'copyOutputs':
+        this.after(this.random.between(0, 50), () =>
+          this.#send({ kind: 'outputsCopied', task: effect.task }),
+        );
+        break;
+      case 'publishUpdate':
+        this.#publishUpdate(effect);
+        break;
+      case 'register':
+        this.#register(effect);
+        break;
+      case 'heartbeat': {
+        const { agentId } = this;
+        const message = encodeMessage(
+          SUBJECTS.agentHeartbeat,
+          this.world.cluster,
+          { agentId },
+          effect.body,
+        );
+        this.publish(message.subject, message.bytes);
+        break;
+      }
+      case 'report':
+        this.world.note(`${this.name} reports ${effect.about}: ${effect.what}`);
+        break;
+    }
+  }
+
+  /** The launching process was spawned: it does its work also when the agent's process dies meanwhile. */
+  #launch(key: TaskKey, argv: readonly string[]): void {
+    this.world.clock.after(this.random.between(0, 20), () => {
+      this.#startOnHost(key, argv);
+      if (this.alive) this.#send({ kind: 'launched', task: key });
+    });
+  }
+
+  /** As the shim: the marker is made first, and a second start finds it and does nothing. */
+  #startOnHost(key: TaskKey, argv: readonly string[]): void {
+    if (this.#host.has(key)) return;
+    this.world.started(key);
+    this.#host.set(key, { outcome: { state: 'running' }, ignoresTerm: argv.includes('stubborn') });
+    const durationMs = Number(argv[1]);
+    const code = argv[0] === 'fails' ? 1 : 0;
+    this.world.clock.after(durationMs, () => this.#end(key, { state: 'exited', code }));
+  }
+
+  #end(key: TaskKey, outcome: ObservedOutcome): void {
+    const task = this.#host.get(key);
+    if (task?.outcome.state !== 'running') return;
+    task.outcome = outcome;
+    if (this.alive) this.#send({ kind: 'ended', task: key, outcome });
+  }
+
+  #stop(key: TaskKey, signal: 'SIGTERM' | 'SIGKILL'): void {
+    const task = this.#host.get(key);
+    if (task === undefined || (signal === 'SIGTERM' && task.ignoresTerm)) return;
+    this.world.clock.after(this.random.between(0, 20), () =>
+      this.#end(key, { state: 'signaled', signal }),
+    );
+  }
+
+  #outcome(key: TaskKey): ObservedOutcome {
+    return this.#host.get(key)?.outcome ?? { state: 'notStarted' };
+  }
+
+  #answer({ reply, answer }: Extract<SupervisorEffect, { kind: 'answer' }>): void {
+    const subject = this.#replies.get(reply);
+    this.#replies.delete(reply);
+    if (subject !== undefined) this.publish(subject, encodeAnswer(answer));
+  }
+
+  #publishUpdate({ task, update }: Extract<SupervisorEffect, { kind: 'publishUpdate' }>): void {
+    const { cluster } = this.world;
+    const message = encodeMessage(
+      SUBJECTS.update,
+      cluster,
+      { source: this.agentId, ...update.task },
+      update,
+    );
+    const incarnation = this.incarnation;
+    this.world
+      .updates(update.task.principal)
+      .append({ ...message, reachable: this.reachable }, (outcome) => {
+        if (outcome.kind !== 'stored' || !this.alive || this.incarnation !== incarnation) return;
+        this.#send({
+          kind: 'updateAcked',
+          task,
+          sequence: update.sequence,
+          streamSequence: outcome.sequence,
+        });
+      });
+  }
+
+  #register({ counter, request, body }: Extract<SupervisorEffect, { kind: 'register' }>): void {
+    const { agentId } = this;
+    const message = encodeMessage(SUBJECTS.register, this.world.cluster, { agentId }, body, {
+      request,
+    });
+    this.publish(message.subject, message.bytes, `${this.#inbox()}.${counter}`);
+  }
+
+  #registerAnswer({ subject, bytes }: Delivered): void {
+    const received = decodeAnswer(SUBJECTS.register, bytes);
+    if (!received.ok) return;
+    const { answer, epoch } = received.value;
+    const counter = Number(subject.slice(subject.lastIndexOf('.') + 1));
+    const told = answer.ok
+      ? ({ ok: true, value: RegisterResult.parse(answer.value) } as const)
+      : answer;
+    this.#send({ kind: 'registerAnswered', counter, epoch, answer: told });
+  }
+
+  #runOrder({ subject, bytes, reply }: Delivered): void {
+    const message = decodeMessage(SUBJECTS.run, this.world.cluster, subject, bytes);
+    if (!message.ok || message.value.epoch === undefined || reply === undefined) return;
+    const { epoch, body } = message.value;
+    this.#send({ kind: 'run', epoch, order: body, reply: this.#hold(reply) });
+  }
+
+  #killOrder({ subject, bytes, reply }: Delivered): void {
+    const message = decodeMessage(SUBJECTS.kill, this.world.cluster, subject, bytes);
+    if (!message.ok || message.value.epoch === undefined || reply === undefined) return;
+    const { epoch, body } = message.value;
+    this.world.note(`${this.name} is told to kill ${taskKey(body.task)}`);
+    this.#send({ kind: 'kill', epoch, order: body, reply: this.#hold(reply) });
+  }
+
+  #presence({ subject, bytes }: Delivered): void {
+    const message = decodeMessage(SUBJECTS.presence, this.world.cluster, subject, bytes);
+    if (message.ok && message.value.epoch)
+      this.#send({ kind: 'presence', epoch: message.value.epoch });
+  }
+
+  #watermarks({ subject, bytes }: Delivered): void {
+    const message = decodeMessage(SUBJECTS.watermarks, this.world.cluster, subject, bytes);
+    if (!message.ok || message.value.epoch === undefined) return;
+    this.#send({ kind: 'watermarks', epoch: message.value.epoch, body: message.value.body });
+  }
+
+  #hold(reply: string): number {
+    this.#replyCount += 1;
+    this.#replies.set(this.#replyCount, reply);
+    return this.#replyCount;
+  }
+}

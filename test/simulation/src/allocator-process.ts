@@ -1,0 +1,57 @@
+// Owns a simulated allocator: the real allocation on a process that forgets everything when it crashes.
+import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
+import type { Epoch } from '@parley/protocol/epoch';
+import { decodeMessage, encodeMessage } from '@parley/protocol/message';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { Delivered } from './simulated-bus.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import type { World } from './world.ts';
+
+export class AllocatorProcess extends SimulatedProcess {
+  #allocator: Allocator | undefined;
+  /** Its lease's revision: a new one with each start. */
+  #epoch: Epoch = { bucketCreatedMs: 1, revision: 0 };
+
+  constructor(world: World) {
+    super(world, 'allocator');
+  }
+
+  protected started(): void {
+    this.#epoch = { bucketCreatedMs: 1, revision: this.incarnation };
+    this.#allocator = new Allocator({ seed: this.random.between(1, 2 ** 31) });
+    this.subscribe(wildcardOf(SUBJECTS.facts, this.world.cluster), (message) =>
+      this.#facts(message),
+    );
+    this.#carryOut(this.#allocator.started(this.#epoch, this.nowMs));
+  }
+
+  protected crashed(): void {
+    this.#allocator = undefined;
+  }
+
+  protected tick(): void {
+    if (this.#allocator) this.#carryOut(this.#allocator.tick(this.nowMs));
+  }
+
+  #facts({ subject, bytes }: Delivered): void {
+    const message = decodeMessage(SUBJECTS.facts, this.world.cluster, subject, bytes);
+    if (!message.ok || this.#allocator === undefined) return;
+    const { body, epoch } = message.value;
+    this.#carryOut(this.#allocator.facts(body, this.nowMs, epoch));
+    this.#allocator.checkInvariants();
+  }
+
+  #carryOut(effects: readonly AllocatorEffect[]): void {
+    const { cluster } = this.world;
+    const header = { epoch: this.#epoch };
+    for (const effect of effects) {
+      const message =
+        effect.kind === 'propose'
+          ? encodeMessage(SUBJECTS.proposals, cluster, {}, { proposals: effect.proposals }, header)
+          : encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, header);
+      this.publish(message.subject, message.bytes);
+    }
+    this.wakeAt(this.#allocator?.nextWakeMs());
+  }
+}

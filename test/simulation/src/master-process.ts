@@ -1,0 +1,308 @@
+// Owns a simulated master: the real journaled leader, books and edge. It comes to lead by being told so, which
+// may be a mistake: then the journal must keep two leaders apart.
+
+import { decodeEntry } from '@parley/actor/journal-entry';
+import { JournaledLeader } from '@parley/actor/journaled-leader';
+import type { Replica } from '@parley/actor/replica';
+import { takeoverEffects } from '@parley/cluster/cluster-core';
+import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { Effect } from '@parley/cluster/effects';
+import { ClusterSettings, type Input } from '@parley/cluster/inputs';
+import { checkInvariants } from '@parley/cluster/invariants';
+import { LiveClusterView } from '@parley/master/live-cluster-view';
+import { MasterActor, type MasterOutput } from '@parley/master/master-actor';
+import { inboxPrefix } from '@parley/protocol/credential';
+import type { Epoch } from '@parley/protocol/epoch';
+import { ActorId } from '@parley/protocol/ids';
+import { decodeMessage } from '@parley/protocol/message';
+import type { PrincipalRecord } from '@parley/protocol/operators';
+import { subjectPrefix } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { History } from './history.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import type { Acknowledgement, Stored } from './simulated-streams.ts';
+import type { World } from './world.ts';
+
+const TICK_MS = 100;
+const APPEND_RETRY_MS = 500;
+const ORDER_TIMEOUT_MS = 1000;
+
+type Leader = JournaledLeader<ClusterState, Input, Effect>;
+type Term = { readonly leader: Leader; readonly actor: MasterActor };
+
+export class MasterProcess extends SimulatedProcess {
+  readonly #history: History;
+  readonly #principals: ReadonlyMap<string, PrincipalRecord>;
+  #epoch: Epoch = { bucketCreatedMs: 1, revision: 0 };
+  #term: Term | undefined;
+  #appending = false;
+  #orderCount = 0;
+  #orders = new Map<string, (bytes: Uint8Array | undefined) => void>();
+
+  constructor(
+    world: World,
+    name: string,
+    history: History,
+    principals: ReadonlyMap<string, PrincipalRecord>,
+  ) {
+    super(world, name);
+    this.#history = history;
+    this.#principals = principals;
+  }
+
+  get isLeading(): boolean {
+    return this.alive && this.#term !== undefined && !this.#term.leader.stopped;
+  }
+
+  get state(): ClusterState | undefined {
+    return this.#term?.leader.state;
+  }
+
+  /** Begins a term with a higher epoch than any before. */
+  lead(revision: number): void {
+    if (!this.alive) return;
+    this.world.note(`${this.name} leads term ${revision}`);
+    this.#epoch = { bucketCreatedMs: 1, revision };
+    const leader: Leader = new JournaledLeader({
+      replica: this.#load(),
+      epoch: this.#epoch,
+      makeNonce: () =>
+        `${this.name}-${this.incarnation}-${this.random.between(0, 2 ** 31)}-${this.nowMs}`,
+    });
+    const actor = new MasterActor({
+      cluster: this.world.cluster,
+      masterId: ActorId.parse(this.name),
+      epoch: this.#epoch,
+      view: new LiveClusterView(() => leader.state),
+      submit: (input) => leader.submit(input),
+    });
+    this.#term = { leader, actor };
+    this.#appending = false;
+    leader.submit({
+      kind: 'termStarted',
+      epoch: this.#epoch,
+      masterId: ActorId.parse(this.name),
+      settings: ClusterSettings.parse({}),
+    });
+    this.#pump();
+  }
+
+  protected started(): void {
+    this.#orders = new Map();
+    this.subscribe(`${this.#inbox()}.*`, ({ subject, bytes }) => {
+      this.#orders.get(subject.slice(subject.lastIndexOf('.') + 1))?.(bytes);
+    });
+  }
+
+  protected crashed(): void {
+    this.#term = undefined;
+    for (const principal of this.#principals.keys())
+      this.world.updates(principal as never).unwatch(this.name);
+  }
+
+  protected tick(): void {
+    const term = this.#term;
+    if (term === undefined || term.leader.stopped) return;
+    const { leader, actor } = term;
+    if (leader.hasCommitted) {
+      actor.tick(this.nowMs);
+      const view = new LiveClusterView(() => leader.state);
+      const deadlineMs = view.nextDeadlineMs();
+      if (
+        deadlineMs !== undefined &&
+        deadlineMs <= leader.coreTimeMs(this.nowMs) &&
+        leader.pending === 0 &&
+        !leader.inFlight
+      ) {
+        leader.submit({ kind: 'tick' });
+      }
+    }
+    this.#pump();
+    this.wakeAt(this.nowMs + TICK_MS);
+  }
+
+  #inbox(): string {
+    return `${inboxPrefix({ kind: 'master', id: this.name })}.${this.incarnation}`;
+  }
+
+  /** The newest snapshot of the run, or nothing, and the journal after it. */
+  #load(): Replica<ClusterState, Input, Effect> {
+    const replica = this.#history.replicaFromSnapshot(this.random);
+    for (const { sequence, bytes } of this.world.journal.messages.slice(replica.sequence)) {
+      const result = replica.apply(sequence, bytes);
+      if (result.kind !== 'applied')
+        throw new Error(`entry ${sequence} does not apply: ${result.kind}`);
+    }
+    return replica;
+  }
+
+  #pump(): void {
+    const term = this.#term;
+    if (term !== undefined && !this.#appending) this.#appendNext(term);
+    this.#carryOut();
+  }
+
+  #appendNext(term: Term): void {
+    const request = term.leader.nextAppend({ nowMs: this.nowMs, wallTimeMs: this.wallTimeMs });
+    if (request) this.#append(term);
+  }
+
+  #append(term: Term): void {
+    const request = term.leader.inFlight;
+    if (request === undefined) return;
+    this.#appending = true;
+    const incarnation = this.incarnation;
+    const message = {
+      subject: 'journal',
+      bytes: request.bytes,
+      expectedSequence: request.expectedSequence,
+      reachable: this.reachable,
+    };
+    this.world.journal.append(message, (outcome) => {
+      if (!this.alive || this.incarnation !== incarnation || this.#term !== term) return;
+      this.#appended(term, request.expectedSequence + 1, request.nonce, outcome);
+    });
+  }
+
+  #appended(term: Term, sequence: number, nonce: string, outcome: Acknowledgement): void {
+    const stored = this.world.journal.messages[sequence - 1];
+    if (outcome.kind === 'unknown' || !this.reachable()) {
+      this.after(APPEND_RETRY_MS, () => {
+        if (this.#term === term) this.#append(term);
+      });
+      return;
+    }
+    this.#appending = false;
+    const entry = stored && decodeEntry(stored.bytes);
+    const own = outcome.kind === 'stored' || (entry?.ok && entry.value.nonce === nonce);
+    if (own) this.#committed(term, sequence);
+    else if (!term.leader.hasCommitted && this.#rebase(term)) this.#append(term);
+    else {
+      this.world.note(`${this.name} is refused and stops`);
+      term.leader.refused();
+      for (const principal of this.#principals.keys())
+        this.world.updates(principal as never).unwatch(this.name);
+      return;
+    }
+    this.#pump();
+  }
+
+  #rebase({ leader }: Term): boolean {
+    for (const { sequence, bytes } of this.world.journal.messages.slice(leader.replica.sequence))
+      leader.replica.apply(sequence, bytes);
+    return (
+      leader.rebase() &&
+      leader.nextAppend({ nowMs: this.nowMs, wallTimeMs: this.wallTimeMs }) !== undefined
+    );
+  }
+
+  #committed({ leader, actor }: Term, sequence: number): void {
+    const first = !leader.hasCommitted;
+    const result = leader.committed(sequence);
+    if (result.kind !== 'applied')
+      throw new Error(`step threw: ${String(result.error)}`, { cause: result.error });
+    if (result.skipped.length > 0) throw new Error(`skipped: ${result.skipped[0]?.why}`);
+    const violations = checkInvariants(leader.state);
+    if (violations.length > 0) throw new Error(`after entry ${sequence}: ${violations.join('; ')}`);
+    this.#history.stepped(sequence, result.effects, leader.replica);
+    actor.carryOut(result.effects, this.nowMs);
+    if (first) this.#serve(leader, actor);
+  }
+
+  /** The term has begun: only now does anybody hear of it. */
+  #serve(leader: Leader, actor: MasterActor): void {
+    actor.principalsRead(this.#principals, this.nowMs);
+    actor.begin(takeoverEffects(leader.state), this.nowMs);
+    const prefix = subjectPrefix(this.world.cluster);
+    for (const pattern of [
+      `${prefix}.master.call.>`,
+      `${prefix}.offers.>`,
+      `${prefix}.master.proposals`,
+    ]) {
+      this.subscribe(pattern, ({ subject, bytes, reply }) => {
+        if (this.#term?.actor !== actor) return;
+        actor.received(subject, bytes, reply, this.nowMs);
+        this.#pump();
+      });
+    }
+    this.wakeAt(this.nowMs);
+  }
+
+  #carryOut(): void {
+    const term = this.#term;
+    if (term === undefined || term.leader.stopped) return;
+    term.actor.tick(this.nowMs);
+    for (const output of term.actor.takeOutputs()) this.#carryOutOne(term, output);
+  }
+
+  #carryOutOne(term: Term, output: MasterOutput): void {
+    switch (output.kind) {
+      case 'publish':
+        this.publish(output.subject, output.bytes);
+        break;
+      case 'order':
+        this.#order(term, output);
+        break;
+      case 'writeUpdate':
+        this.#writeUpdate(term, output);
+        break;
+      case 'readStream':
+        this.world
+          .updates(output.principal)
+          .watch(this.name, output.sequence, this.reachable, (stored) =>
+            this.#updateStored(term, stored),
+          );
+        break;
+      case 'readPrincipals':
+        this.after(5, () => term.actor.principalsRead(this.#principals, this.nowMs));
+        break;
+      case 'log':
+        if (output.level !== 'info')
+          this.world.note(`${this.name}: ${output.message} ${JSON.stringify(output.fields)}`);
+        break;
+    }
+  }
+
+  #order(term: Term, { orderId, subject, bytes }: Extract<MasterOutput, { kind: 'order' }>): void {
+    this.#orderCount += 1;
+    const token = String(this.#orderCount);
+    const replied = (answer: Uint8Array | undefined): void => {
+      if (!this.#orders.delete(token) || this.#term !== term) return;
+      term.actor.orderReplied(orderId, answer, this.nowMs);
+      this.#pump();
+    };
+    this.#orders.set(token, replied);
+    this.after(ORDER_TIMEOUT_MS, () => replied(undefined));
+    this.publish(subject, bytes, `${this.#inbox()}.${token}`);
+  }
+
+  #writeUpdate(
+    term: Term,
+    { key, subject, bytes }: Extract<MasterOutput, { kind: 'writeUpdate' }>,
+  ): void {
+    const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
+    if (!message.ok) throw new Error(message.failure.message);
+    const incarnation = this.incarnation;
+    this.world
+      .updates(message.value.parameters.principal)
+      .append({ subject, bytes, reachable: this.reachable }, (outcome) => {
+        if (!this.alive || this.incarnation !== incarnation || this.#term !== term) return;
+        term.actor.updateWritten(key, outcome.kind === 'stored', this.nowMs);
+      });
+  }
+
+  #updateStored(term: Term, { sequence, subject, bytes }: Stored): void {
+    if (this.#term !== term || term.leader.stopped) return;
+    const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
+    if (!message.ok) throw new Error(message.failure.message);
+    const { principal } = message.value.parameters;
+    const updates = [{ streamSequence: sequence, update: message.value.body }];
+    const streamCreatedMs = this.world.updates(principal).createdMs;
+    const taken = term.actor.updatesRead(
+      { kind: 'updates', principal, streamCreatedMs, updates, readUpTo: sequence },
+      this.nowMs,
+    );
+    if (!taken) throw new Error('the queue of a simulated master is never full');
+    this.#pump();
+  }
+}

@@ -1,0 +1,90 @@
+// Owns the simulated core bus: subjects, subscriptions, at-most-once delivery with the faults of a run.
+// What crosses it is the real bytes of the real protocol.
+import type { Clock } from './clock.ts';
+import type { Faults } from './faults.ts';
+import type { Random } from './random.ts';
+
+export type Delivered = {
+  readonly subject: string;
+  readonly bytes: Uint8Array;
+  readonly reply?: string;
+};
+type Subscription = {
+  readonly owner: string;
+  readonly pattern: readonly string[];
+  readonly handle: (message: Delivered) => void;
+};
+
+export class SimulatedBus {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #faults: Faults;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #cut = new Set<string>();
+  /** Per sender and receiver: the time of the last delivery, so that order is kept where it should be. */
+  readonly #lastDeliveryMs = new Map<string, number>();
+
+  constructor(clock: Clock, random: Random, faults: Faults) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#faults = faults;
+  }
+
+  heal(faults: Faults): void {
+    this.#faults = faults;
+    this.#cut.clear();
+  }
+
+  /** The actor is cut off: nothing from or to it arrives. */
+  cut(actor: string): void {
+    this.#cut.add(actor);
+  }
+
+  mend(actor: string): void {
+    this.#cut.delete(actor);
+  }
+
+  isCut(actor: string): boolean {
+    return this.#cut.has(actor);
+  }
+
+  subscribe(owner: string, pattern: string, handle: (message: Delivered) => void): void {
+    this.#subscriptions.add({ owner, pattern: pattern.split('.'), handle });
+  }
+
+  /** All subscriptions of a process that died. */
+  unsubscribeAll(owner: string): void {
+    for (const one of this.#subscriptions) if (one.owner === owner) this.#subscriptions.delete(one);
+  }
+
+  publish(sender: string, message: Delivered): void {
+    if (this.#cut.has(sender)) return;
+    const tokens = message.subject.split('.');
+    for (const one of this.#subscriptions) {
+      if (!matches(one.pattern, tokens)) continue;
+      if (this.#random.chance(this.#faults.dropChance)) continue;
+      this.#deliver(sender, one, message);
+      if (this.#random.chance(this.#faults.duplicateChance)) this.#deliver(sender, one, message);
+    }
+  }
+
+  #deliver(sender: string, to: Subscription, message: Delivered): void {
+    const pair = `${sender}>${to.owner}`;
+    const drawn = this.#clock.nowMs + this.#random.between(0, this.#faults.maxDelayMs);
+    const last = this.#lastDeliveryMs.get(pair) ?? 0;
+    const atMs = this.#faults.reorder ? drawn : Math.max(drawn, last);
+    this.#lastDeliveryMs.set(pair, atMs);
+    this.#clock.after(atMs - this.#clock.nowMs, () => {
+      if (this.#subscriptions.has(to) && !this.#cut.has(to.owner)) to.handle(message);
+    });
+  }
+}
+
+/** NATS subject matching: `*` is one token, `>` is the rest. */
+function matches(pattern: readonly string[], tokens: readonly string[]): boolean {
+  for (const [index, part] of pattern.entries()) {
+    if (part === '>') return tokens.length > index;
+    if (index >= tokens.length || (part !== '*' && part !== tokens[index])) return false;
+  }
+  return pattern.length === tokens.length;
+}

@@ -1,0 +1,106 @@
+// Owns the simulated JetStream: the journal with its expected sequence, and the principals' update streams.
+// What was stored stays stored; acknowledgements may be late or lost, as real ones are.
+import type { Clock } from './clock.ts';
+import type { Faults } from './faults.ts';
+import type { Random } from './random.ts';
+
+export type Stored = {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly bytes: Uint8Array;
+};
+export type Acknowledgement =
+  | { readonly kind: 'stored'; readonly sequence: number }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'unknown' };
+
+/** How long a writer waits for an acknowledgement before it knows nothing. */
+const ACK_TIMEOUT_MS = 2000;
+
+export class SimulatedStream {
+  readonly createdMs = 1;
+  readonly messages: Stored[] = [];
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #faults: Faults;
+  readonly #watchers = new Map<string, (message: Stored) => void>();
+
+  constructor(clock: Clock, random: Random, faults: Faults) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#faults = faults;
+  }
+
+  heal(faults: Faults): void {
+    this.#faults = faults;
+  }
+
+  get lastSequence(): number {
+    return this.messages.length;
+  }
+
+  /** Stores after a delay, then acknowledges after another, unless one of the two ways is lost. */
+  append(
+    message: {
+      subject: string;
+      bytes: Uint8Array;
+      expectedSequence?: number;
+      reachable: () => boolean;
+    },
+    done: (acknowledgement: Acknowledgement) => void,
+  ): void {
+    const arrives = message.reachable() && !this.#random.chance(this.#faults.dropChance);
+    let outcome: Acknowledgement = { kind: 'unknown' };
+    if (arrives)
+      this.#clock.after(this.#delay(), () => {
+        outcome = this.#store(message);
+      });
+    const lost = !arrives || this.#random.chance(this.#faults.lostAckChance);
+    const waitMs = 2 * this.#faults.maxDelayMs + 1;
+    if (lost) this.#clock.after(ACK_TIMEOUT_MS, () => done({ kind: 'unknown' }));
+    else this.#clock.after(waitMs, () => done(message.reachable() ? outcome : { kind: 'unknown' }));
+  }
+
+  /** From the sequence after `position` on, in order, each at least once while `reachable`. */
+  watch(
+    owner: string,
+    position: number,
+    reachable: () => boolean,
+    handle: (message: Stored) => void,
+  ): void {
+    let next = position;
+    const pump = (): void => {
+      if (this.#watchers.get(owner) !== handle) return;
+      while (reachable() && next < this.messages.length) {
+        const message = this.messages[next];
+        next += 1;
+        if (message !== undefined) handle(message);
+        if (this.#watchers.get(owner) !== handle) return;
+      }
+      this.#clock.after(this.#delay() + 1, pump);
+    };
+    this.#watchers.set(owner, handle);
+    this.#clock.after(this.#delay(), pump);
+  }
+
+  unwatch(owner: string): void {
+    this.#watchers.delete(owner);
+  }
+
+  #store(message: {
+    subject: string;
+    bytes: Uint8Array;
+    expectedSequence?: number;
+  }): Acknowledgement {
+    const { subject, bytes, expectedSequence } = message;
+    if (expectedSequence !== undefined && expectedSequence !== this.lastSequence)
+      return { kind: 'refused' };
+    const sequence = this.messages.length + 1;
+    this.messages.push({ sequence, subject, bytes });
+    return { kind: 'stored', sequence };
+  }
+
+  #delay(): number {
+    return this.#random.between(0, this.#faults.maxDelayMs);
+  }
+}
