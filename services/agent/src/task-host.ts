@@ -97,6 +97,11 @@ export class TaskHost {
     );
   }
 
+  /** The units that have a process. Rejects when that cannot be known. */
+  listLive(): Promise<ReadonlySet<string>> {
+    return this.#options.launcher.list();
+  }
+
   /** What these tasks use now; those that cannot be measured are left out. */
   async measure(refs: readonly TaskRef[]): Promise<UsageReading[]> {
     const readings = await Promise.all(refs.map((ref) => this.#measureOne(ref)));

@@ -1,0 +1,173 @@
+// Owns what passes between an agent and the bus: subscriptions that become inputs of the supervisor, and the messages
+// that its effects ask for. Every message is parsed here once; what does not parse is answered and stays out.
+import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
+import type {
+  AgentHeartbeat,
+  KillOrder,
+  LogsRequest,
+  LogsResult,
+  RegisterRequest,
+  RunOrder,
+  UsageReport,
+} from '@parley/protocol/agents';
+import type { Watermarks } from '@parley/protocol/broadcasts';
+import type { RequestId } from '@parley/protocol/envelope';
+import type { Epoch } from '@parley/protocol/epoch';
+import { fail, type Outcome } from '@parley/protocol/errors';
+import { ActorId, type AgentId, type ClusterName } from '@parley/protocol/ids';
+import {
+  type Answer,
+  decodeAnswer,
+  decodeMessage,
+  encodeAnswer,
+  encodeMessage,
+  type Outgoing,
+  type Received,
+} from '@parley/protocol/message';
+import type { LogLevel } from '@parley/protocol/operators';
+import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { StatusUpdate } from '@parley/protocol/tasks';
+import type { RegisterAnswer } from './supervisor-messages.ts';
+
+export type AgentHandlers = {
+  run(epoch: Epoch, order: RunOrder, reply: (answer: Answer) => void): void;
+  kill(epoch: Epoch, order: KillOrder, reply: (answer: Answer) => void): void;
+  logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
+  /** Gives the level before. */
+  logLevel(level: LogLevel): LogLevel;
+  presence(epoch: Epoch): void;
+  watermarks(epoch: Epoch, body: Watermarks): void;
+  /** A message that was not understood; told once a subject and reason. */
+  onMalformed(subject: string, reason: string): void;
+};
+
+export type AgentBusOptions = {
+  readonly bus: Bus;
+  readonly cluster: ClusterName;
+  readonly agentId: AgentId;
+  readonly handlers: AgentHandlers;
+};
+
+const REGISTER_TIMEOUT_MS = 2000;
+const MAX_REMEMBERED_REASONS = 1000;
+
+export class AgentBus {
+  readonly #bus: Bus;
+  readonly #cluster: ClusterName;
+  readonly #agentId: AgentId;
+  readonly #handlers: AgentHandlers;
+  readonly #subscriptions: BusSubscription[];
+  readonly #malformed = new Set<string>();
+
+  constructor({ bus, cluster, agentId, handlers }: AgentBusOptions) {
+    this.#bus = bus;
+    this.#cluster = cluster;
+    this.#agentId = agentId;
+    this.#handlers = handlers;
+    const { run, kill, logs, logLevel, presence, watermarks } = SUBJECTS;
+    this.#subscriptions = [
+      this.#onOrder(run, (epoch, body, reply) => handlers.run(epoch, body, reply)),
+      this.#onOrder(kill, (epoch, body, reply) => handlers.kill(epoch, body, reply)),
+      this.#on(logs, ({ body }, message) => void this.#answerLogs(body, message)),
+      this.#on(logLevel, ({ body: { level } }, message) => {
+        const previous = handlers.logLevel(level);
+        message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
+      }),
+      this.#on(presence, ({ epoch }) => epoch && handlers.presence(epoch)),
+      this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body)),
+    ];
+  }
+
+  /** One try; undefined when no answer came. */
+  async register(
+    request: RequestId,
+    body: RegisterRequest,
+  ): Promise<{ epoch: Epoch | undefined; answer: RegisterAnswer } | undefined> {
+    const parameters = { agentId: this.#agentId };
+    const message = encodeMessage(SUBJECTS.register, this.#cluster, parameters, body, { request });
+    const bytes = await this.#bus.request(message.subject, message.bytes, REGISTER_TIMEOUT_MS);
+    if (!bytes.ok) {
+      return bytes.failure.code === 'unavailable' ? undefined : { epoch: undefined, answer: bytes };
+    }
+    const decoded = decodeAnswer(SUBJECTS.register, bytes.value);
+    if (!decoded.ok) {
+      this.#tell(message.subject, decoded.failure.message);
+      return undefined;
+    }
+    const { epoch, answer } = decoded.value;
+    if (!answer.ok) return { epoch, answer };
+    const value = SUBJECTS.register.reply?.safeParse(answer.value);
+    return value?.success === true ? { epoch, answer: { ok: true, value: value.data } } : undefined;
+  }
+
+  heartbeat(body: AgentHeartbeat): void {
+    const parameters = { agentId: this.#agentId };
+    this.#publish(encodeMessage(SUBJECTS.agentHeartbeat, this.#cluster, parameters, body));
+  }
+
+  usage(body: UsageReport): void {
+    const parameters = { agentId: this.#agentId };
+    this.#publish(encodeMessage(SUBJECTS.usage, this.#cluster, parameters, body));
+  }
+
+  encodeUpdate(update: StatusUpdate): Outgoing {
+    const parameters = { source: this.#agentId, ...update.task };
+    return encodeMessage(SUBJECTS.update, this.#cluster, parameters, update);
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions) subscription.close();
+  }
+
+  #onOrder<Entry extends SubjectEntry>(
+    entry: Entry,
+    handler: (epoch: Epoch, body: Received<Entry>['body'], reply: (answer: Answer) => void) => void,
+  ): BusSubscription {
+    return this.#on(entry, ({ epoch, body }, message) => {
+      if (epoch === undefined) {
+        this.#refuse(message, fail('malformed', 'an order must name the epoch of its leader'));
+        return;
+      }
+      handler(epoch, body, (answer) => void message.respond(encodeAnswer(answer)));
+    });
+  }
+
+  #on<Entry extends SubjectEntry>(
+    entry: Entry,
+    handler: (received: Received<Entry>, message: BusMessage) => void,
+  ): BusSubscription {
+    const own = {
+      agentId: this.#agentId,
+      actorKind: 'agent',
+      actorId: ActorId.parse(this.#agentId),
+    };
+    const subject = wildcardOf(entry, this.#cluster, own);
+    return this.#bus.subscribe(subject, (message) => {
+      const received = decodeMessage(entry, this.#cluster, message.subject, message.bytes);
+      if (received.ok) handler(received.value, message);
+      else this.#refuse(message, received);
+    });
+  }
+
+  #refuse(message: BusMessage, answer: Extract<Answer, { ok: false }>): void {
+    this.#tell(message.subject, answer.failure.message);
+    if (message.reply !== undefined) message.respond(encodeAnswer(answer));
+  }
+
+  #tell(subject: string, reason: string): void {
+    const key = `${subject} ${reason}`;
+    if (this.#malformed.has(key) || this.#malformed.size >= MAX_REMEMBERED_REASONS) return;
+    this.#malformed.add(key);
+    this.#handlers.onMalformed(subject, reason);
+  }
+
+  async #answerLogs(request: LogsRequest, message: BusMessage): Promise<void> {
+    message.respond(encodeAnswer(await this.#handlers.logs(request)));
+  }
+
+  // A heartbeat or a report that is lost with the connection is followed by others.
+  #publish({ subject, bytes }: Outgoing): void {
+    this.#bus.publish(subject, bytes);
+  }
+}

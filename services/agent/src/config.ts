@@ -1,0 +1,158 @@
+// Owns what the agent is told at its start: reads the command line, and asks the host for what was left out.
+import { mkdirSync, statfsSync } from 'node:fs';
+import { availableParallelism, hostname, totalmem } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { AgentId, ClusterName } from '@parley/protocol/ids';
+import { Attributes } from '@parley/protocol/offers';
+import type { Resources } from '@parley/protocol/resources';
+import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
+import { hostResources, type StatedResources } from './host-resources.ts';
+import { ISOLATION_MODES, type IsolationMode } from './isolation-setup.ts';
+
+export type AgentConfig = {
+  readonly identity: Identity;
+  readonly agentId: AgentId;
+  /** Absolute. */
+  readonly workDirectory: string;
+  readonly hostname: string;
+  readonly total: Resources;
+  readonly attributes: Attributes;
+  readonly isolation: IsolationMode;
+  readonly privateSystemd: string | undefined;
+};
+
+export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
+  --nats URL            the bus (else from the credential; may be repeated)
+  --creds FILE          the agent's credential
+  --cluster NAME        the cluster (else from the credential)
+  --id ID               the agent's id (else from the credential)
+  --work-dir DIR        where the agent keeps its tasks; the same at every start
+  --cpus N --mem MiB --disk MiB --ports BEGIN-END
+                        what to offer, else what the host has
+  --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
+  --isolation MODE      auto, systemd, user or process (no limits; only on request)
+  --private-systemd DIR run tasks in the private systemd that is recorded there
+`;
+
+const OPTIONS = {
+  nats: { type: 'string', multiple: true },
+  creds: { type: 'string' },
+  cluster: { type: 'string' },
+  id: { type: 'string' },
+  'work-dir': { type: 'string' },
+  cpus: { type: 'string' },
+  mem: { type: 'string' },
+  disk: { type: 'string' },
+  ports: { type: 'string' },
+  attribute: { type: 'string', multiple: true },
+  isolation: { type: 'string', default: 'auto' },
+  'private-systemd': { type: 'string' },
+} as const;
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
+/** Fails with `malformed` or what the credential file fails with; the message names the option. Makes the work directory. */
+export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
+  let values: Values;
+  try {
+    ({ values } = parseArgs({ args: [...argv], options: OPTIONS }));
+  } catch (error) {
+    return fail('malformed', error instanceof Error ? error.message : String(error));
+  }
+  const identity = readIdentity(values);
+  if (!identity.ok) return identity;
+  const agentId = AgentId.safeParse(identity.value.actor.id);
+  if (identity.value.actor.kind !== 'agent' || !agentId.success) {
+    return fail('malformed', `--creds ${values.creds} is not the credential of an agent`);
+  }
+  const isolation = ISOLATION_MODES.find((mode) => mode === values.isolation);
+  if (isolation === undefined) {
+    return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
+  }
+  const attributes = readAttributes(values.attribute ?? []);
+  if (!attributes.ok) return attributes;
+  const stated = readResources(values);
+  if (!stated.ok) return stated;
+  const workDirectory = makeWorkDirectory(values['work-dir']);
+  if (!workDirectory.ok) return workDirectory;
+  return succeed({
+    identity: identity.value,
+    agentId: agentId.data,
+    workDirectory: workDirectory.value,
+    hostname: hostname(),
+    total: hostResources(hostSize(workDirectory.value), stated.value),
+    attributes: {
+      ...attributes.value,
+      ...(isolation === 'process' && { isolation: 'process' }),
+    },
+    isolation,
+    privateSystemd: values['private-systemd'],
+  });
+}
+
+function readIdentity({ creds, cluster, id, nats }: Values): Outcome<Identity> {
+  if (creds === undefined) return fail('malformed', '--creds FILE is needed');
+  const clusterName = cluster === undefined ? undefined : ClusterName.safeParse(cluster);
+  if (clusterName?.success === false) return fail('malformed', '--cluster is no cluster name');
+  const agentId = id === undefined ? undefined : AgentId.safeParse(id);
+  if (agentId?.success === false) return fail('malformed', '--id is no agent id');
+  return readCredentialFile(creds, {
+    ...(clusterName && { cluster: clusterName.data }),
+    ...(agentId && { actor: { kind: 'agent', id: agentId.data } }),
+    ...(nats !== undefined && nats.length > 0 && { servers: nats }),
+  });
+}
+
+function readAttributes(pairs: readonly string[]): Outcome<Attributes> {
+  const entries = pairs.map((pair) => {
+    const equals = pair.indexOf('=');
+    return equals < 1 ? [] : [pair.slice(0, equals), pair.slice(equals + 1)];
+  });
+  const wrong = entries.findIndex((entry) => entry.length === 0);
+  if (wrong >= 0) return fail('malformed', `--attribute ${pairs[wrong]} is not KEY=VALUE`);
+  const attributes = Attributes.safeParse(Object.fromEntries(entries));
+  return attributes.success
+    ? succeed(attributes.data)
+    : fail('malformed', '--attribute: a key has 1 to 64 characters, a value at most 1024');
+}
+
+function readResources(values: Values): Outcome<StatedResources> {
+  const stated: { cpus?: number; mem?: number; disk?: number; ports?: Resources['ports'] } = {};
+  const scalars = { cpus: parseAmount, mem: parseMemory, disk: parseMemory } as const;
+  for (const name of ['cpus', 'mem', 'disk'] as const) {
+    const text = values[name];
+    if (text === undefined) continue;
+    const amount = scalars[name](text);
+    if (!amount.ok) return fail('malformed', `--${name}: ${amount.failure.message}`);
+    stated[name] = amount.value;
+  }
+  if (values.ports !== undefined) {
+    const ports = parsePorts(values.ports);
+    if (!ports.ok) return fail('malformed', `--ports: ${ports.failure.message}`);
+    stated.ports = ports.value;
+  }
+  return succeed(stated);
+}
+
+function makeWorkDirectory(directory: string | undefined): Outcome<string> {
+  if (directory === undefined) return fail('malformed', '--work-dir DIR is needed');
+  const workDirectory = path.resolve(directory);
+  try {
+    mkdirSync(workDirectory, { recursive: true });
+    return succeed(workDirectory);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return fail('malformed', `--work-dir ${workDirectory} cannot be made: ${why}`);
+  }
+}
+
+function hostSize(workDirectory: string): Parameters<typeof hostResources>[0] {
+  const disk = statfsSync(workDirectory);
+  return {
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    diskBytes: disk.blocks * disk.bsize,
+  };
+}

@@ -1,0 +1,369 @@
+// The shell around the supervisor: carries its effects out on this host and on the bus, and tells it what came of
+// them. It decides nothing about tasks.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { store } from '@parley/actor/nats/jetstream-requests';
+import type { NatsBus } from '@parley/actor/nats/nats-bus';
+import { systemClock } from '@parley/actor/nats/system-clock';
+import { runRootOf } from '@parley/isolation/sandbox';
+import { unitNameFor } from '@parley/isolation/unit-name';
+import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
+import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { Answer } from '@parley/protocol/message';
+import { isTerminal } from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
+import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import { AgentBus } from './agent-bus.ts';
+import { CheckpointStore } from './checkpoint-store.ts';
+import type { AgentConfig } from './config.ts';
+import type { PreparedIsolation } from './isolation-setup.ts';
+import { ObjectCopies } from './object-copies.ts';
+import { SandboxRetention } from './sandbox-retention.ts';
+import { Supervisor } from './supervisor.ts';
+import type {
+  RecoveredTask,
+  StepFailure,
+  SupervisorEffect,
+  SupervisorInput,
+} from './supervisor-messages.ts';
+import { TaskHost } from './task-host.ts';
+import { UsageMeter } from './usage-meter.ts';
+import { WorkAccount } from './work-account.ts';
+
+const SWEEP_MS = 5000;
+const USAGE_MS = 2000;
+const REGISTER_JITTER_MS = 1000;
+const MAX_TIMER_MS = 60_000;
+const MAX_OPEN_REPLIES = 20_000;
+const ANSWER_TO_STOP_MS = 2000;
+
+type TaskEffect<Kind extends SupervisorEffect['kind']> = Extract<SupervisorEffect, { kind: Kind }>;
+
+export class AgentShell {
+  readonly #config: AgentConfig;
+  readonly #logger: Logger;
+  readonly #isolation: PreparedIsolation;
+  readonly #supervisor: Supervisor;
+  readonly #checkpoints: CheckpointStore;
+  readonly #host: TaskHost;
+  readonly #copies: ObjectCopies;
+  readonly #work: WorkAccount;
+  readonly #retention: SandboxRetention;
+  readonly #meter = new UsageMeter(systemClock.nowMs());
+  readonly #tasksOfUnits = new Map<string, TaskRef>();
+  readonly #replies = new Map<number, (answer: Answer) => void>();
+  readonly #toldSequences = new Map<TaskKey, number>();
+  readonly #writes = new Set<Promise<unknown>>();
+  #replyCount = 0;
+  #exits: ExitWatch | undefined;
+  #bus: { readonly nats: NatsBus; readonly agent: AgentBus } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #usageTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+
+  constructor(config: AgentConfig, isolation: PreparedIsolation, logger: Logger) {
+    const { agentId, workDirectory, identity, hostname, total, attributes } = config;
+    this.#config = config;
+    this.#logger = logger;
+    this.#isolation = isolation;
+    this.#checkpoints = new CheckpointStore(workDirectory);
+    const launcher = isolation.createLauncher((unit) => void this.#exits?.check(unit));
+    this.#host = new TaskHost({ agentId, workDirectory, launcher, rootPath: isolation.rootPath });
+    this.#work = new WorkAccount({
+      identity,
+      pause: wait,
+      onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
+    });
+    this.#copies = new ObjectCopies({
+      openObjects: identity.work && (() => this.#work.openObjects()),
+      cluster: identity.cluster,
+      pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
+    });
+    this.#retention = new SandboxRetention({
+      agentId,
+      workDirectory,
+      onFailure: (task, reason) => logger.warn({ ...task, reason }, 'sandbox not removed'),
+    });
+    this.#supervisor = new Supervisor({
+      agentId,
+      host: { hostname, total, attributes },
+      registration: { session: randomUUID(), jitterMs: Math.random() * REGISTER_JITTER_MS },
+    });
+  }
+
+  /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
+  async recover(): Promise<void> {
+    const { workDirectory } = this.#config;
+    const { records, damaged } = await this.#checkpoints.readAll();
+    for (const damage of damaged) this.#logger.error(damage, 'task record set aside: not readable');
+    const tasks = await Promise.all(
+      records.map(async (record): Promise<RecoveredTask> => {
+        this.#tasksOfUnits.set(this.#unitOf(record.task), record.task);
+        return isTerminal(record.state)
+          ? { record, outcome: { state: 'unknown' } }
+          : { record, outcome: await this.#host.outcomeOf(record.task) };
+      }),
+    );
+    this.#dispatch({ kind: 'recovered', tasks });
+    if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
+    await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
+    this.#exits = await watchExits({
+      runRoot: runRootOf(workDirectory),
+      expected: () => this.#runningUnits(),
+      listLive: () => this.#host.listLive(),
+      sweepIntervalMs: SWEEP_MS,
+      onEnded: (unit) => this.#unitEnded(unit),
+      onError: (err) => this.#logger.error({ err }, 'looking for ended tasks failed'),
+    });
+  }
+
+  /** From now on the supervisor hears the bus. */
+  attach(nats: NatsBus): void {
+    const { identity, agentId } = this.#config;
+    const agent = new AgentBus({
+      bus: nats,
+      cluster: identity.cluster,
+      agentId,
+      handlers: {
+        run: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'run', epoch, order, reply: this.#handleOf(reply) }),
+        kill: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
+        presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
+        watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
+        logs: (request) => this.#host.readLog(request, this.#hasEnded(request.task)),
+        logLevel: (level) => changeLevel(this.#logger, level),
+        onMalformed: (subject, reason) =>
+          this.#logger.warn({ subject, reason }, 'message not understood'),
+      },
+    });
+    this.#bus = { nats, agent };
+    this.connectedChanged(nats.connected);
+    if (this.#isolation.kind !== 'process') {
+      this.#usageTimer = setInterval(() => void this.#reportUsage(), USAGE_MS);
+    }
+  }
+
+  connectedChanged(connected: boolean): void {
+    this.#logger.info(connected ? 'connected to the bus' : 'the bus is away');
+    this.#dispatch({ kind: connected ? 'connected' : 'disconnected' });
+  }
+
+  /** Ends this process's part; tasks go on. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#usageTimer);
+    this.#exits?.close();
+    this.#bus?.agent.close();
+    await Promise.race([Promise.all(this.#writes), wait(ANSWER_TO_STOP_MS)]);
+    await this.#work.close();
+    await this.#bus?.nats.close();
+    const isIdle = [...this.#supervisor.tasks()].every(({ phase }) => phase === 'ended');
+    if (isIdle) await this.#isolation.release();
+  }
+
+  #dispatch(input: SupervisorInput): void {
+    if (this.#isStopping) return;
+    const now = { nowMs: systemClock.nowMs(), wallTimeMs: systemClock.wallTimeMs() };
+    for (const effect of this.#supervisor.handle(input, now)) this.#carryOut(effect);
+    clearTimeout(this.#timer);
+    const wakeMs = this.#supervisor.nextWakeMs();
+    if (wakeMs === undefined) return;
+    const inMs = Math.min(MAX_TIMER_MS, Math.max(1, wakeMs - systemClock.nowMs()));
+    this.#timer = setTimeout(() => this.#dispatch({ kind: 'tick' }), inMs);
+  }
+
+  #carryOut(effect: SupervisorEffect): void {
+    switch (effect.kind) {
+      case 'persist':
+        this.#tell(effect);
+        this.#track(this.#persist(effect));
+        return;
+      case 'forget':
+        this.#track(this.#forget(effect));
+        return;
+      case 'answer':
+        this.#replies.get(effect.reply)?.(effect.answer);
+        this.#replies.delete(effect.reply);
+        return;
+      case 'copyInputs':
+        this.#track(this.#copyInputs(effect));
+        return;
+      case 'launch':
+        this.#track(this.#launch(effect));
+        return;
+      case 'stop':
+        this.#track(this.#stopTask(effect));
+        return;
+      case 'copyOutputs':
+        this.#track(this.#copyOutputs(effect));
+        return;
+      case 'publishUpdate':
+        this.#track(this.#publishUpdate(effect));
+        return;
+      case 'register':
+        this.#track(this.#register(effect));
+        return;
+      case 'heartbeat':
+        this.#bus?.agent.heartbeat(effect.body);
+        return;
+      case 'report':
+        this.#logger.warn({ about: effect.about, reason: effect.what }, 'reported');
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #persist({ task, revision, record }: TaskEffect<'persist'>): Promise<void> {
+    const writing = this.#checkpoints.write(record);
+    this.#writes.add(writing);
+    const written = await writing;
+    this.#writes.delete(writing);
+    if (written.ok) {
+      this.#dispatch({ kind: 'recorded', task, revision });
+      return;
+    }
+    const { failure } = written;
+    this.#logger.error({ ...record.task, reason: failure.message }, 'task record not written');
+    this.#dispatch({ kind: 'recordFailed', task, revision, failure });
+  }
+
+  async #forget({ task, ref }: TaskEffect<'forget'>): Promise<void> {
+    this.#toldSequences.delete(task);
+    this.#tasksOfUnits.delete(this.#unitOf(ref));
+    this.#host.forget(ref);
+    const removed = await this.#checkpoints.remove(ref);
+    if (!removed.ok) {
+      this.#logger.error({ ...ref, reason: removed.failure.message }, 'task record not removed');
+    }
+    await this.#retention.keep(ref);
+  }
+
+  async #copyInputs({ task, ref, inputs }: TaskEffect<'copyInputs'>): Promise<void> {
+    this.#tasksOfUnits.set(this.#unitOf(ref), ref);
+    const failure = await this.#host.prepare(ref);
+    if (failure !== undefined) {
+      this.#dispatch({ kind: 'inputsFailed', task, failure });
+      return;
+    }
+    const { sandboxDirectory } = this.#host.directoriesOf(ref);
+    const { principal } = ref;
+    const copied = await this.#copies.copyIn({ principal, sandboxDirectory, transfers: inputs });
+    this.#dispatch(
+      copied.ok
+        ? { kind: 'inputsCopied', task }
+        : { kind: 'inputsFailed', task, failure: copied.failure },
+    );
+  }
+
+  async #launch({ task, ref, description }: TaskEffect<'launch'>): Promise<void> {
+    const outcome = await this.#host.launch(ref, description);
+    if (outcome.ok) {
+      this.#dispatch({ kind: 'launched', task });
+      return;
+    }
+    const { code, message } = outcome.failure;
+    const failure: StepFailure = { code: code === 'diskFull' ? code : 'failed', message };
+    this.#dispatch({ kind: 'launchFailed', task, failure });
+  }
+
+  async #stopTask({ ref, signal }: TaskEffect<'stop'>): Promise<void> {
+    await this.#host.stop(ref, signal);
+    // A killed shim leaves no marker: its end is looked for.
+    if (signal === 'SIGKILL') await this.#exits?.check(this.#unitOf(ref));
+  }
+
+  async #copyOutputs({ task, ref, outputs }: TaskEffect<'copyOutputs'>): Promise<void> {
+    const { sandboxDirectory } = this.#host.directoriesOf(ref);
+    const { principal } = ref;
+    const copied = await this.#copies.copyOut({ principal, sandboxDirectory, transfers: outputs });
+    this.#dispatch(
+      copied.ok
+        ? { kind: 'outputsCopied', task }
+        : { kind: 'outputsFailed', task, failure: copied.failure },
+    );
+  }
+
+  async #publishUpdate({ task, update }: TaskEffect<'publishUpdate'>): Promise<void> {
+    if (this.#bus === undefined) return;
+    const { subject, bytes } = this.#bus.agent.encodeUpdate(update);
+    const stored = await store(this.#bus.nats.connection, subject, bytes);
+    if (stored.kind === 'stored') {
+      const { sequence } = update;
+      this.#dispatch({ kind: 'updateAcked', task, sequence, streamSequence: stored.sequence });
+      return;
+    }
+    const reason = stored.kind === 'refused' ? 'refused' : stored.message;
+    this.#logger.debug({ ...update.task, reason }, 'status update not acknowledged yet');
+  }
+
+  async #register({ counter, request, body }: TaskEffect<'register'>): Promise<void> {
+    const answered = await this.#bus?.agent.register(request, body);
+    if (answered === undefined) return;
+    const wasRegistered = this.#supervisor.isRegistered;
+    this.#dispatch({ kind: 'registerAnswered', counter, ...answered });
+    if (!wasRegistered && this.#supervisor.isRegistered) {
+      this.#logger.info({ epoch: this.#supervisor.epoch, tasks: body.tasks.length }, 'registered');
+    }
+  }
+
+  async #unitEnded(unit: string): Promise<void> {
+    const ref = this.#tasksOfUnits.get(unit);
+    if (ref === undefined) return;
+    const task = taskKey(ref);
+    const outcome = await this.#host.outcomeOf(ref);
+    const phase = this.#supervisor.task(task)?.phase;
+    if (phase !== 'launching' && phase !== 'running') return;
+    if ('usage' in outcome && outcome.usage.cpuNs !== undefined) {
+      this.#meter.ended(unit, outcome.usage.cpuNs);
+    }
+    this.#dispatch({ kind: 'ended', task, outcome });
+  }
+
+  async #reportUsage(): Promise<void> {
+    const running = [...this.#supervisor.tasks()].filter(({ phase }) => phase === 'running');
+    const readings = await this.#host.measure(running.map(({ ref }) => ref));
+    const now = { nowMs: systemClock.nowMs(), wallTimeMs: systemClock.wallTimeMs() };
+    this.#bus?.agent.usage(this.#meter.report(readings, now));
+  }
+
+  /** One line a state of a task; a record that is written again tells nothing new. */
+  #tell({ task, record }: TaskEffect<'persist'>): void {
+    const update = record.updates.at(-1);
+    if (update === undefined || (this.#toldSequences.get(task) ?? 0) >= update.sequence) return;
+    this.#toldSequences.set(task, update.sequence);
+    const { state, reason, exitCode, signal, message } = update;
+    this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
+  }
+
+  #handleOf(reply: (answer: Answer) => void): number {
+    this.#replyCount += 1;
+    this.#replies.set(this.#replyCount, reply);
+    // Some are never answered, since their sender asks again: the oldest go.
+    const [oldest] = this.#replies.keys();
+    if (this.#replies.size > MAX_OPEN_REPLIES && oldest !== undefined) this.#replies.delete(oldest);
+    return this.#replyCount;
+  }
+
+  *#runningUnits(): Iterable<string> {
+    for (const { ref, phase } of this.#supervisor.tasks()) {
+      if (phase === 'running') yield this.#unitOf(ref);
+    }
+  }
+
+  #hasEnded(ref: TaskRef): boolean {
+    const task = this.#supervisor.task(taskKey(ref));
+    return task === undefined || task.phase === 'ended';
+  }
+
+  #unitOf(ref: TaskRef): string {
+    return unitNameFor({ agentId: this.#config.agentId, ...ref });
+  }
+
+  /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */
+  #track(work: Promise<void>): void {
+    work.catch((err: unknown) => this.#logger.error({ err }, 'an effect failed'));
+  }
+}

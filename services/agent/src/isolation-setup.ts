@@ -1,0 +1,119 @@
+// Chooses and prepares the way in which this agent runs tasks: the host's systemd, the user's, a private one, or plain
+// processes when an operator asked for them by name. It refuses before anything was started (design 6).
+import path from 'node:path';
+import { probeHost } from '@parley/isolation/host-probe';
+import { detectIsolation, type IsolationSupport } from '@parley/isolation/host-support';
+import type { TaskLauncher } from '@parley/isolation/launcher';
+import {
+  findPrivateSystemd,
+  type PrivateSystemd,
+  startPrivateSystemd,
+} from '@parley/isolation/private-systemd';
+import { createProcessLauncher } from '@parley/isolation/process-launcher';
+import { runRootOf } from '@parley/isolation/sandbox';
+import type { ShimExitHandler } from '@parley/isolation/start-shim';
+import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { AgentId } from '@parley/protocol/ids';
+
+export const ISOLATION_MODES = ['auto', 'systemd', 'user', 'process'] as const;
+export type IsolationMode = (typeof ISOLATION_MODES)[number];
+
+export type IsolationRequest = {
+  readonly mode: IsolationMode;
+  readonly agentId: AgentId;
+  readonly workDirectory: string;
+  /** State directory of a private systemd that somebody else started and will end. */
+  readonly privateSystemd: string | undefined;
+};
+
+export type PreparedIsolation = {
+  readonly kind: Exclude<IsolationSupport['kind'], 'unsupported'> | 'process';
+  /** Where the files of cgroups are found. */
+  readonly rootPath: string;
+  createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
+  /** Ends what this agent started beside tasks; for when no task is left. */
+  release(): Promise<void>;
+};
+
+const REMEDY = 'or run tasks as plain processes, without limits, with --isolation process';
+
+/** Fails with `notPermitted`: this host cannot do what was asked; the message says why and what to do. */
+export async function prepareIsolation(
+  request: IsolationRequest,
+): Promise<Outcome<PreparedIsolation>> {
+  const { mode, privateSystemd, workDirectory } = request;
+  const runRoot = runRootOf(workDirectory);
+  if (mode === 'process') {
+    return succeed({
+      kind: 'process',
+      rootPath: '/',
+      createLauncher: (onShimExit) => createProcessLauncher({ runRoot, onShimExit }),
+      release: async () => undefined,
+    });
+  }
+  const support = detectIsolation(await probeHost());
+  if (support.kind === 'unsupported') {
+    return refused(`${support.reason}. ${support.remedy}`);
+  }
+  if (mode === 'user' && support.kind !== 'user-systemd') {
+    return refused(
+      `--isolation user needs a systemd that runs for this user, and this host has ${support.kind}: use --isolation auto; ${REMEDY}`,
+    );
+  }
+  if (mode === 'systemd' && support.kind === 'user-systemd') {
+    return refused(`--isolation systemd needs root: use --isolation user; ${REMEDY}`);
+  }
+  if (privateSystemd !== undefined) {
+    const found = await findPrivateSystemd(privateSystemd);
+    return found === undefined
+      ? refused(`no private systemd runs that is recorded in ${privateSystemd}: start it first`)
+      : succeed(inPrivateSystemd(found, support.systemdVersion, async () => undefined));
+  }
+  if (support.kind === 'private-systemd') return ownPrivateSystemd(request, support.systemdVersion);
+  const manager = support.kind === 'user-systemd' ? 'user' : 'system';
+  const { systemdVersion } = support;
+  return succeed({
+    kind: support.kind,
+    rootPath: '/',
+    createLauncher: (onShimExit) =>
+      createSystemdRunLauncher({ manager, systemdVersion, onShimExit }),
+    release: async () => undefined,
+  });
+}
+
+/** One that goes on when the agent ends, since its tasks do, and that the next start of the agent finds. */
+async function ownPrivateSystemd(
+  { agentId, workDirectory }: IsolationRequest,
+  systemdVersion: number,
+): Promise<Outcome<PreparedIsolation>> {
+  const stateDirectory = path.join(workDirectory, 'systemd');
+  try {
+    const systemd =
+      (await findPrivateSystemd(stateDirectory)) ??
+      (await startPrivateSystemd({ stateDirectory, name: agentId }));
+    return succeed(inPrivateSystemd(systemd, systemdVersion, () => systemd.stop()));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return refused(`${why}; ${REMEDY}`);
+  }
+}
+
+function inPrivateSystemd(
+  systemd: PrivateSystemd,
+  systemdVersion: number,
+  release: () => Promise<void>,
+): PreparedIsolation {
+  const { enterCommand, rootPath } = systemd;
+  return {
+    kind: 'private-systemd',
+    rootPath,
+    createLauncher: (onShimExit) =>
+      createSystemdRunLauncher({ manager: 'system', systemdVersion, enterCommand, onShimExit }),
+    release,
+  };
+}
+
+function refused(message: string): Outcome<PreparedIsolation> {
+  return fail('notPermitted', message);
+}

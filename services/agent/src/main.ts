@@ -1,0 +1,92 @@
+// The agent's process: reads what it is told, refuses a host that cannot do it, connects, and ends on a signal
+// leaving its tasks running. What an agent does is in supervisor.ts and effects.ts.
+import { setTimeout as wait } from 'node:timers/promises';
+import { NatsBus } from '@parley/actor/nats/nats-bus';
+import { openConnection } from '@parley/actor/nats/open-connection';
+import { createDebugToggle, createLogger, type Logger } from '@parley/telemetry/logger';
+import { lockWorkDirectory, unlockWorkDirectory } from './agent-lock.ts';
+import { type AgentConfig, readConfig, USAGE } from './config.ts';
+import { AgentShell } from './effects.ts';
+import { prepareIsolation } from './isolation-setup.ts';
+
+const CONNECT_AGAIN_MS = 500;
+/** Time to say goodbye in; then the process ends as it is. */
+const STOP_LIMIT_MS = 10_000;
+
+function refuse(message: string, code: number): never {
+  process.stderr.write(`parley agent: ${message}\n`);
+  process.exit(code);
+}
+
+async function run(config: AgentConfig): Promise<void> {
+  const { agentId, workDirectory, isolation: mode, privateSystemd } = config;
+  const isolation = await prepareIsolation({ mode, agentId, workDirectory, privateSystemd });
+  if (!isolation.ok) refuse(`this host cannot run tasks: ${isolation.failure.message}`, 1);
+  const lock = await lockWorkDirectory(workDirectory, process.pid);
+  if (!lock.ok) refuse(lock.failure.message, 1);
+  const logger = createLogger({ service: 'agent', actorId: agentId });
+  const { kind } = isolation.value;
+  if (kind === 'process') {
+    logger.warn('tasks run as plain processes: nothing limits what they use (--isolation process)');
+  }
+  logger.info({ isolation: kind, total: config.total, workDirectory }, 'agent starts');
+  const shell = new AgentShell(config, isolation.value, logger);
+  const toggleDebug = createDebugToggle(logger);
+  process.on('SIGUSR2', () => logger.warn({ level: toggleDebug() }, 'log level changed'));
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => stopping.abort(signal));
+  }
+  const stopped = new Promise<void>((resolve) => {
+    stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await shell.recover();
+  await Promise.race([connect(config, shell, logger, stopping.signal), stopped]);
+  await stopped;
+  logger.info({ signal: stopping.signal.reason }, 'agent stops; its tasks go on');
+  await Promise.race([shell.stop(), wait(STOP_LIMIT_MS)]);
+  await unlockWorkDirectory(workDirectory);
+  process.exit(0);
+}
+
+/** Tries until there is a server; one that does not accept the credential ends the agent, its tasks go on. */
+async function connect(
+  config: AgentConfig,
+  shell: AgentShell,
+  logger: Logger,
+  stopping: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; !stopping.aborted; attempt += 1) {
+    const opened = await openConnection(config.identity);
+    if (opened.ok) {
+      const bus = new NatsBus({
+        connection: opened.value,
+        cluster: config.identity.cluster,
+        onConnectedChange: (connected) => shell.connectedChanged(connected),
+        onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
+        onClosed: (reason) => {
+          logger.error({ reason }, 'the bus does not accept this agent any more; its tasks go on');
+          process.exit(1);
+        },
+      });
+      shell.attach(bus);
+      return;
+    }
+    const { code, message } = opened.failure;
+    if (code === 'notPermitted') {
+      logger.error({ reason: message }, 'the bus does not accept this agent');
+      refuse(message, 1);
+    }
+    if (attempt === 1) logger.warn({ reason: message }, 'no bus yet; trying until there is one');
+    await wait(CONNECT_AGAIN_MS);
+  }
+}
+
+const argv = process.argv.slice(2);
+if (argv.includes('--help')) {
+  process.stdout.write(USAGE);
+} else {
+  const config = readConfig(argv);
+  if (!config.ok) refuse(`${config.failure.message}\n\n${USAGE}`, 2);
+  await run(config.value);
+}
