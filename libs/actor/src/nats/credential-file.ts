@@ -13,7 +13,9 @@ export type Identity = {
   readonly servers: readonly string[];
   readonly actor: Holder;
   readonly control: Authenticator;
-  /** Only for who moves data between tasks. */
+  /** Only for who reads or writes journal, snapshots, leases or the principals' register. */
+  readonly books?: Authenticator;
+  /** Only for who moves data between tasks, and for principals: their own account, with their updates. */
   readonly work?: Authenticator;
 };
 
@@ -60,6 +62,7 @@ function fromCredential(path: string, text: string, hints: IdentityHints): Outco
     servers: hints.servers ?? servers,
     actor: hints.actor ?? actor,
     control: seedAuthenticator(seeds.control),
+    ...(seeds.books !== undefined && { books: seedAuthenticator(seeds.books) }),
     ...(seeds.work !== undefined && { work: seedAuthenticator(seeds.work) }),
   });
 }

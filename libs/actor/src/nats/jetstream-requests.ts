@@ -192,15 +192,22 @@ export type StreamStanding = {
   readonly subjects: readonly string[];
 };
 
+export type StandingOptions = {
+  /** Lists the stream's subjects that match. */
+  readonly subjectsFilter?: string;
+  /** Where the stream is another account's: the prefix under which this account imports its API. */
+  readonly apiPrefix?: string;
+};
+
 /** Where a stream stands, through its leader. Fails with `unavailable`. */
 export async function readStanding(
   connection: NatsConnection,
   stream: string,
-  subjectsFilter?: string,
+  { subjectsFilter, apiPrefix = '$JS.API' }: StandingOptions = {},
 ): Promise<Outcome<StreamStanding>> {
   const query =
     subjectsFilter === undefined ? '' : JSON.stringify({ subjects_filter: subjectsFilter });
-  const answer = await ask(connection, `$JS.API.STREAM.INFO.${stream}`, query);
+  const answer = await ask(connection, `${apiPrefix}.STREAM.INFO.${stream}`, query);
   if (answer.kind !== 'answered') return fail('unavailable', `${stream}: ${answer.message}`);
   const parsed = StreamAnswer.safeParse(answer.value);
   if (!parsed.success) return fail('unavailable', `${stream}: an answer that is no stream info`);

@@ -20,7 +20,9 @@ export class NatsSnapshotStore implements SnapshotStore {
 
   async list(): Promise<Outcome<number[]>> {
     const prefix = `${subjectPrefix(this.#cluster)}.snapshot.`;
-    const standing = await readStanding(this.#connection, this.#stream, `${prefix}*.*`);
+    const standing = await readStanding(this.#connection, this.#stream, {
+      subjectsFilter: `${prefix}*.*`,
+    });
     if (!standing.ok) return standing;
     const sequences = standing.value.subjects
       .map((subject) => Number.parseInt(subject.slice(prefix.length), 10))

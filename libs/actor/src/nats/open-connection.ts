@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** Fails with `notPermitted` (the server does not know the credential) or `unavailable` (nobody there: try again). */
 export async function openConnection(
   identity: Identity,
-  account: 'control' | 'work' = 'control',
+  account: 'control' | 'books' | 'work' = 'control',
 ): Promise<Outcome<NatsConnection>> {
   const { kind, id } = identity.actor;
   const authenticator = identity[account];

@@ -37,6 +37,8 @@ export type ReadPosition = {
 export type UpdateStreamReaderOptions = {
   readonly connection: NatsConnection;
   readonly stream: string;
+  /** Under which the connection's account imports the principals' streams; `$JS.API` where they are its own. */
+  readonly apiPrefix?: string;
   readonly from: ReadPosition;
   /** The next batch is handed over when the promise has resolved: the reader waits for a slow caller. */
   readonly onBatch: (batch: UpdateBatch) => Promise<void> | void;
@@ -86,6 +88,11 @@ export class UpdateStreamReader {
     await this.#running;
   }
 
+  get #api(): { apiPrefix?: string } {
+    const { apiPrefix } = this.#options;
+    return apiPrefix === undefined ? {} : { apiPrefix };
+  }
+
   get #closed(): boolean {
     return this.#closing.signal.aborted;
   }
@@ -107,7 +114,7 @@ export class UpdateStreamReader {
   /** From the position on, after a look whether the stream is still the same. */
   async #makeConsumer(): Promise<{ pulls: Consumer; delivered: number }> {
     const { connection, stream } = this.#options;
-    const standing = await readStanding(connection, stream);
+    const standing = await readStanding(connection, stream, this.#api);
     if (!standing.ok) throw new Error(standing.failure.message);
     const { createdMs, lastSequence } = standing.value;
     if (createdMs !== this.#position.streamCreatedMs) {
@@ -119,7 +126,7 @@ export class UpdateStreamReader {
       );
       this.#position = { streamCreatedMs: createdMs, sequence: lastSequence };
     }
-    const manager = await jetstreamManager(connection, { checkAPI: false });
+    const manager = await jetstreamManager(connection, { ...this.#api, checkAPI: false });
     this.#consumers += 1;
     const info = await manager.consumers.add(stream, {
       name: `${this.#name}-${this.#consumers}`,
@@ -181,7 +188,7 @@ export class UpdateStreamReader {
   /** Nothing came for a whole pull: right only when there is nothing more, in the same stream. */
   async #compare(): Promise<void> {
     const { connection, stream } = this.#options;
-    const standing = await readStanding(connection, stream);
+    const standing = await readStanding(connection, stream, this.#api);
     if (!standing.ok) throw new Error(standing.failure.message);
     const { createdMs, firstSequence, lastSequence } = standing.value;
     const { streamCreatedMs, sequence } = this.#position;
