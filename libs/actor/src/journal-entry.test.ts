@@ -17,7 +17,7 @@ const anInput = fc.record({
 });
 
 test('an entry put together from encoded inputs decodes to those inputs', () => {
-  fc.assert(
+  void fc.assert(
     fc.property(fc.array(anInput, { maxLength: 50 }), (inputs) => {
       const bytes = encodeEntry(head, inputs.map(encode));
       expect(decode(bytes)).toEqual({ ...head, inputs });
