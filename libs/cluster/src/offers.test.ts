@@ -1,0 +1,228 @@
+// Tests offers: made of proposals that fit, accepted with launches, declined, and the facts that follow.
+import { OfferId } from '@parley/protocol/ids';
+import { normalise } from '@parley/resources/resources';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  aFramework,
+  anAgentId,
+  answerOf,
+  aTask,
+  eventsOf,
+  factsOf,
+  of,
+  ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
+
+const agentId = anAgentId();
+const framework = aFramework();
+let cluster: ScriptedCluster;
+
+beforeEach(() => {
+  cluster = new ScriptedCluster();
+  cluster.startTerm();
+  cluster.register(agentId, some(4));
+  cluster.subscribe(framework);
+});
+
+const free = () => cluster.state.books.agents.get(agentId);
+const fact = (kind: string, effects: ReturnType<ScriptedCluster['enter']>) =>
+  factsOf(effects).find((one) => one.kind === kind);
+
+describe('a proposal', () => {
+  test('that fits becomes a numbered offer whose id contains the term', () => {
+    const effects = cluster.propose(framework, some(3));
+    expect(of(effects, 'offers')).toMatchObject([
+      { framework, message: { number: 1, offers: [{ agentId, resources: normalise(some(3)) }] } },
+    ]);
+    expect(of(effects, 'offers')[0]?.message.offers[0]?.offerId).toMatch(/^o1-\d+$/);
+    expect(factsOf(effects)).toEqual([
+      { kind: 'usage', framework, role: 'r', scalars: { cpus: 3000, mem: 3000 } },
+      { kind: 'agentFree', agentId, free: normalise(some(1)) },
+      { kind: 'decided', proposalNumber: 1 },
+    ]);
+  });
+
+  test.each([
+    ['asks for more than is free', () => cluster.propose(framework, some(5))],
+    [
+      'is for an agent that is not there',
+      () => cluster.propose(framework, some(1), anAgentId('x')),
+    ],
+    ['is for a framework that is not there', () => cluster.propose(aFramework('x'), some(1))],
+    ['names another role', () => cluster.propose(framework, some(1), agentId, 'other')],
+    ['holds nothing', () => cluster.propose(framework, {})],
+  ])('that %s is refused, and the facts correct the allocator', (_why, propose) => {
+    const effects = propose();
+    expect(eventsOf(effects)).toMatchObject([{ type: 'proposalRefused' }]);
+    expect(of(effects, 'offers')).toEqual([]);
+    expect(factsOf(effects)).toContainEqual({ kind: 'decided', proposalNumber: 1 });
+    expect(factsOf(effects).length).toBeGreaterThan(1);
+  });
+
+  test('is not decided twice, and one of an earlier allocator is ignored', () => {
+    const proposal = { number: 1, framework, role: 'r', agentId, resources: some(1) };
+    const input = { kind: 'proposals' as const, epoch: cluster.epoch, proposals: [proposal] };
+    expect(of(cluster.enter(input), 'offers')).toHaveLength(1);
+    expect(of(cluster.enter(input), 'offers')).toHaveLength(0);
+    const earlier = { ...input, epoch: { bucketCreatedMs: 0, revision: 9 } };
+    expect(cluster.enter(earlier)).toEqual([]);
+    const later = { ...input, epoch: { bucketCreatedMs: 1, revision: 2 } };
+    expect(of(cluster.enter(later), 'offers')).toHaveLength(1);
+  });
+
+  test('and its like of one input are announced in one message, unless it would be too large', () => {
+    const attributes = Object.fromEntries(
+      Array.from({ length: 50 }, (_, index) => [`name${index}`, 'x'.repeat(1000)]),
+    );
+    for (const id of ['b1', 'b2', 'b3']) {
+      cluster.call(
+        { kind: 'agent', agentId: anAgentId(id) },
+        { verb: 'register', body: { hostname: id, total: some(4), attributes, tasks: [] } },
+      );
+    }
+    const proposals = ['b1', 'b2', 'b3', 'a1'].map((id, index) => {
+      const resources = some(1);
+      return { number: index + 1, framework, role: 'r', agentId: anAgentId(id), resources };
+    });
+    const effects = cluster.enter({ kind: 'proposals', epoch: cluster.epoch, proposals });
+    const messages = of(effects, 'offers').map(({ message }) => message);
+    expect(messages.map(({ offers }) => offers.length)).toEqual([1, 1, 2]);
+    expect(messages.map(({ number }) => number)).toEqual([1, 2, 3]);
+  });
+});
+
+describe('an accept', () => {
+  test('launches tasks in order, sends run orders and declines the rest with the filter', () => {
+    const offerId = cluster.offer(framework, some(4));
+    const effects = cluster.accept(framework, [offerId], [aTask('t1'), aTask('t2', some(2))]);
+    expect(answerOf(effects)).toEqual({
+      ok: true,
+      value: { launched: ['t1', 't2'], rejected: [] },
+    });
+    expect(of(effects, 'order').map(({ order }) => order)).toMatchObject([
+      { kind: 'run', agentId, body: { framework, description: { taskId: 't1' } } },
+      { kind: 'run', agentId, body: { framework, description: { taskId: 't2' } } },
+    ]);
+    expect(fact('refused', effects)).toMatchObject({
+      resources: normalise(some(1)),
+      refuseMs: 5000,
+    });
+    expect(fact('usage', effects)).toMatchObject({ scalars: { cpus: 3000, mem: 3000 } });
+    expect(fact('agentFree', effects)).toMatchObject({ free: normalise(some(1)) });
+    expect(cluster.state.offers.size).toBe(0);
+    expect(free()?.allocated).toEqual(normalise(some(3)));
+  });
+
+  test('sets no filter when nothing is left or the framework wants none', () => {
+    const whole = cluster.accept(
+      framework,
+      [cluster.offer(framework, some(2))],
+      [aTask('t1', some(2))],
+    );
+    expect(fact('refused', whole)).toBeUndefined();
+    const part = cluster.accept(framework, [cluster.offer(framework, some(2))], [aTask('t2')], 0);
+    expect(fact('refused', part)).toBeUndefined();
+  });
+
+  test('combines offers of one agent', () => {
+    const offers = [cluster.offer(framework, some(2)), cluster.offer(framework, some(2))];
+    const effects = cluster.accept(framework, offers, [aTask('t1', some(3))]);
+    expect(answerOf(effects)).toMatchObject({ ok: true, value: { launched: ['t1'] } });
+  });
+
+  test('rejects a task that asks for too much, with an error update, and launches the others', () => {
+    const effects = cluster.accept(
+      framework,
+      [cluster.offer(framework, some(2))],
+      [aTask('big', some(3)), aTask('small', some(2)), aTask('none', {})],
+    );
+    expect(answerOf(effects)).toMatchObject({
+      ok: true,
+      value: {
+        launched: ['small'],
+        rejected: [
+          { taskId: 'big', failure: { code: 'insufficientResources' } },
+          { taskId: 'none', failure: { code: 'invalidTask' } },
+        ],
+      },
+    });
+    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+      { task: { taskId: 'big' }, state: 'error', reason: 'insufficientResources', sequence: 1 },
+      { task: { taskId: 'none' }, state: 'error', reason: 'invalidTask' },
+    ]);
+  });
+
+  test('of a task id that is live rejects it without an update that would end the live one', () => {
+    cluster.launch(framework, 't1');
+    const effects = cluster.accept(
+      framework,
+      [cluster.offer(framework, some(2))],
+      [aTask('t1'), aTask('t2'), aTask('t2')],
+    );
+    expect(answerOf(effects)).toMatchObject({
+      value: { launched: ['t2'], rejected: [{ taskId: 't1' }, { taskId: 't2' }] },
+    });
+    expect(of(effects, 'writeUpdate')).toEqual([]);
+  });
+
+  test.each([
+    ['is unknown', (ids: OfferId[]) => [...ids, OfferId.parse('o9-9')]],
+    ['is named twice', (ids: OfferId[]) => [...ids, ...ids]],
+  ])('of which one offer %s fails as a whole', (_why, change) => {
+    const ids = [cluster.offer(framework, some(2))];
+    const effects = cluster.accept(framework, change(ids), [aTask('t1')]);
+    expect(answerOf(effects)).toMatchObject({ ok: false, failure: { code: 'invalidOffers' } });
+    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+      { task: { taskId: 't1' }, state: 'dropped', reason: 'invalidOffers' },
+    ]);
+    expect(fact('refused', effects)).toBeUndefined();
+    expect(fact('agentFree', effects)).toMatchObject({ free: normalise(some(4)) });
+    expect(of(effects, 'order')).toEqual([]);
+  });
+
+  test('of offers of two agents fails as a whole', () => {
+    cluster.register(anAgentId('a2'));
+    const ids = [
+      cluster.offer(framework, some(1)),
+      cluster.offer(framework, some(1), anAgentId('a2')),
+    ];
+    expect(answerOf(cluster.accept(framework, ids, []))).toMatchObject({
+      failure: { code: 'invalidOffers', message: 'the offers are of several agents' },
+    });
+    expect(cluster.state.offers.size).toBe(0);
+  });
+
+  test("of another framework's offer fails and leaves that offer alone", () => {
+    const other = aFramework('f2');
+    cluster.subscribe(other);
+    const id = cluster.offer(other, some(1));
+    expect(answerOf(cluster.accept(framework, [id], [aTask('t1')]))).toMatchObject({
+      failure: { code: 'invalidOffers' },
+    });
+    expect(cluster.state.offers.has(id)).toBe(true);
+  });
+});
+
+describe('a decline', () => {
+  test('frees the offers with the filter and counts those that are gone', () => {
+    const id = cluster.offer(framework, some(2));
+    const offerIds = [id, OfferId.parse('o9-9')];
+    const body = { offerIds, filter: { refuseMs: 7000 } };
+    const effects = cluster.frameworkCall(framework, { verb: 'decline', body });
+    expect(answerOf(effects)).toEqual({ ok: true, value: { declined: 1, unknown: 1 } });
+    expect(fact('refused', effects)).toMatchObject({ refuseMs: 7000 });
+    expect(fact('usage', effects)).toMatchObject({ scalars: {} });
+  });
+});
+
+describe('a new leader', () => {
+  test('tells outstanding offers again under new numbers, and they can still be accepted', () => {
+    const id = cluster.offer(framework, some(2));
+    const effects = cluster.startTerm();
+    expect(of(effects, 'offers')).toMatchObject([
+      { message: { number: 2, offers: [{ offerId: id }] } },
+    ]);
+    expect(answerOf(cluster.accept(framework, [id], [aTask('t1')]))).toMatchObject({ ok: true });
+  });
+});

@@ -1,0 +1,234 @@
+// Owns driving the core in tests: entries with growing sequence and core time, builders for what is in them.
+// After each entry the invariants are checked. Nothing of the core is replaced here.
+import {
+  ActorId,
+  AgentId,
+  FrameworkRef,
+  OfferId,
+  type PrincipalName,
+  type TaskRef,
+} from '@parley/protocol/ids';
+import type { Answer } from '@parley/protocol/message';
+import type { ResourcesInput } from '@parley/protocol/resources';
+import { type StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
+import { assert } from '@parley/protocol/unreachable';
+import { clusterCore } from './cluster-core.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { Effect } from './effects.ts';
+import type { ClusterEvent } from './events.ts';
+import { type Caller, ClusterSettings, Input } from './inputs.ts';
+import { checkInvariants } from './invariants.ts';
+
+type InputOf = (typeof Input)['_zod']['input'];
+type CallOf = Extract<InputOf, { kind: 'call' }>['call'];
+type EffectOf<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>;
+
+export const anAgentId = (id = 'a1'): AgentId => AgentId.parse(id);
+export const aFramework = (id = 'f1', principal = 'alice'): FrameworkRef =>
+  FrameworkRef.parse({ principal, frameworkId: id });
+export const some = (cpus: number, mem = cpus): ResourcesInput => ({
+  scalars: { cpus: cpus * 1000, mem: mem * 1000 },
+});
+export const aTask = (taskId: string, resources: ResourcesInput = some(1)): TaskDescription =>
+  TaskDescription.parse({ taskId, resources, command: { argv: ['true'] } });
+
+export class ScriptedCluster {
+  state: ClusterState = clusterCore.create();
+  sequence = 0;
+  nowMs = 0;
+  revision = 0;
+  readonly #counters = new Map<string, number>();
+  readonly #streams = new Map<string, number>();
+  readonly #sequences = new Map<string, number>();
+  #proposals = 0;
+
+  /** One entry; returns its effects in order. */
+  enter(...inputs: InputOf[]): Effect[] {
+    this.sequence += 1;
+    const context = {
+      sequence: this.sequence,
+      epoch: this.epoch,
+      coreTimeMs: this.nowMs,
+      wallTimeMs: 1_700_000_000_000 + this.nowMs,
+    };
+    const effects = clusterCore.begin(this.state, context);
+    for (const input of inputs) {
+      effects.push(...clusterCore.step(this.state, context, Input.parse(input)));
+    }
+    effects.push(...clusterCore.finish(this.state, context));
+    const broken = checkInvariants(this.state);
+    assert(broken.length === 0, broken.join('; '));
+    return effects;
+  }
+
+  get epoch() {
+    return { bucketCreatedMs: 1, revision: this.revision };
+  }
+
+  startTerm(settings: Partial<ClusterSettings> = {}): Effect[] {
+    this.revision += 1;
+    return this.enter({
+      kind: 'termStarted',
+      epoch: this.epoch,
+      masterId: ActorId.parse('master-1'),
+      settings: ClusterSettings.parse(settings),
+    });
+  }
+
+  /** Lets core time pass; what is due happens. */
+  pass(ms: number): Effect[] {
+    this.nowMs += ms;
+    return this.enter({ kind: 'tick' });
+  }
+
+  /** A call with a new request id of its caller. */
+  call(caller: Caller, call: CallOf, frameworkSession?: number): Effect[] {
+    return this.enter(this.callInput(caller, call, frameworkSession));
+  }
+
+  callInput(caller: Caller, call: CallOf, frameworkSession?: number): InputOf {
+    const key = JSON.stringify(caller);
+    const counter = (this.#counters.get(key) ?? 0) + 1;
+    this.#counters.set(key, counter);
+    const request = { session: 's', counter, lowest: 1 };
+    return {
+      kind: 'call',
+      caller,
+      request,
+      call,
+      ...(frameworkSession !== undefined && { frameworkSession }),
+    };
+  }
+
+  /** A call of the framework's session under way. */
+  frameworkCall(framework: FrameworkRef, call: CallOf): Effect[] {
+    const session = this.framework(framework)?.session;
+    return this.call({ kind: 'framework', ...framework }, call, session);
+  }
+
+  framework(framework: FrameworkRef) {
+    return this.state.frameworks.get(`${framework.principal}/${framework.frameworkId}`);
+  }
+
+  subscribe(framework: FrameworkRef, body: Record<string, unknown> = {}): Effect[] {
+    return this.call(
+      { kind: 'framework', ...framework },
+      { verb: 'subscribe', body: { name: framework.frameworkId, role: 'r', ...body } },
+    );
+  }
+
+  register(
+    agentId: AgentId,
+    total: ResourcesInput = some(4),
+    tasks: { task: TaskRef; state: StatusUpdate['state']; lastSequence: number }[] = [],
+  ): Effect[] {
+    const body = { hostname: `${agentId}.example`, total, attributes: {}, tasks };
+    return this.call({ kind: 'agent', agentId }, { verb: 'register', body });
+  }
+
+  /** The offer made of a fitting proposal. */
+  offer(
+    framework: FrameworkRef,
+    resources: ResourcesInput = some(4),
+    agentId: AgentId = anAgentId(),
+  ): OfferId {
+    const [message] = of(this.propose(framework, resources, agentId), 'offers');
+    const id = message?.message.offers[0]?.offerId;
+    assert(id !== undefined, 'the proposal became an offer');
+    return id;
+  }
+
+  propose(
+    framework: FrameworkRef,
+    resources: ResourcesInput = some(4),
+    agentId: AgentId = anAgentId(),
+    role = 'r',
+  ): Effect[] {
+    this.#proposals += 1;
+    const proposal = { number: this.#proposals, framework, role, agentId, resources };
+    return this.enter({ kind: 'proposals', epoch: this.epoch, proposals: [proposal] });
+  }
+
+  accept(
+    framework: FrameworkRef,
+    offerIds: readonly string[],
+    launches: readonly TaskDescription[],
+    refuseMs = 5000,
+  ): Effect[] {
+    const body = {
+      offerIds: offerIds.map((id) => OfferId.parse(id)),
+      launches: [...launches],
+      filter: { refuseMs },
+    };
+    return this.frameworkCall(framework, { verb: 'accept', body });
+  }
+
+  /** A running task on an agent of its own size, the order answered. */
+  launch(framework: FrameworkRef, taskId: string, resources = some(1), agentId = anAgentId()) {
+    const offerId = this.offer(framework, resources, agentId);
+    const effects = this.accept(framework, [offerId], [aTask(taskId, resources)]);
+    for (const { order } of of(effects, 'order')) this.answerOrder(order.orderId, agentId);
+    return { ...framework, ...aTask(taskId), taskId: aTask(taskId).taskId };
+  }
+
+  answerOrder(orderId: string, agentId: AgentId = anAgentId(), code?: 'unknownTask' | 'diskFull') {
+    const failure = code && { code, message: 'no' };
+    return this.enter({ kind: 'orderAnswered', agentId, orderId, ...(failure && { failure }) });
+  }
+
+  /** The agent's next update of a task, read from the stream. */
+  update(task: TaskRef, state: StatusUpdate['state'], more: Partial<StatusUpdate> = {}): Effect[] {
+    const key = `${task.principal}/${task.frameworkId}/${task.taskId}`;
+    const sequence = (this.#sequences.get(key) ?? 0) + 1;
+    this.#sequences.set(key, sequence);
+    const { principal, frameworkId, taskId } = task;
+    return this.read({
+      task: { principal, frameworkId, taskId },
+      agentId: anAgentId(),
+      source: 'agent',
+      sequence,
+      state,
+      wallTimeMs: 1,
+      ...more,
+    });
+  }
+
+  /** Updates as they stand in the principal's stream, in order. */
+  read(...updates: StatusUpdate[]): Effect[] {
+    const [first] = updates;
+    assert(first !== undefined, 'there is something to read');
+    return this.enter(this.readInput(first.task.principal, updates));
+  }
+
+  readInput(principal: PrincipalName, updates: readonly StatusUpdate[]): InputOf {
+    const before = this.#streams.get(principal) ?? 0;
+    const readUpTo = before + updates.length;
+    this.#streams.set(principal, readUpTo);
+    const items = updates.map((update, index) => ({ streamSequence: before + index + 1, update }));
+    return { kind: 'updates', principal, streamCreatedMs: 7, updates: items, readUpTo };
+  }
+
+  /** The leader's own updates among the effects, read back. */
+  readBack(effects: readonly Effect[]): Effect[] {
+    return of(effects, 'writeUpdate').flatMap(({ update }) => this.read(update));
+  }
+}
+
+export function of<Kind extends Effect['kind']>(
+  effects: readonly Effect[],
+  kind: Kind,
+): EffectOf<Kind>[] {
+  return effects.filter((effect): effect is EffectOf<Kind> => effect.kind === kind);
+}
+
+export const eventsOf = (effects: readonly Effect[]): ClusterEvent[] =>
+  of(effects, 'event').map(({ event }) => event);
+
+export const factsOf = (effects: readonly Effect[]) =>
+  of(effects, 'facts').flatMap(({ facts }) => facts);
+
+export function answerOf(effects: readonly Effect[]): Answer {
+  const [effect] = of(effects, 'answer');
+  assert(effect !== undefined, 'the call was answered');
+  return effect.answer;
+}

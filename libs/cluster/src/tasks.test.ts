@@ -1,0 +1,323 @@
+// Tests tasks and agents: updates in stream order, orders and their answers, agents that go and come back.
+import type { StatusUpdate } from '@parley/protocol/tasks';
+import { normalise } from '@parley/resources/resources';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { takeoverEffects } from './cluster-core.ts';
+import {
+  aFramework,
+  anAgentId,
+  answerOf,
+  aTask,
+  eventsOf,
+  factsOf,
+  of,
+  ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
+import { utilisation } from './utilisation.ts';
+
+const agentId = anAgentId();
+const framework = aFramework();
+let cluster: ScriptedCluster;
+
+beforeEach(() => {
+  cluster = new ScriptedCluster();
+  cluster.startTerm();
+  cluster.register(agentId, some(10));
+  cluster.subscribe(framework);
+});
+
+const stateOf = (id: string) => {
+  const key = `alice/f1/${id}`;
+  return cluster.state.tasks.get(key)?.state ?? cluster.state.ended.get(key)?.state;
+};
+const silent = (registration: number) =>
+  cluster.enter({ kind: 'agentSilent', agentId, registration });
+const kill = (id: string) =>
+  cluster.frameworkCall(framework, { verb: 'killTask', body: { taskId: aTask(id).taskId } });
+const launchUnanswered = (id: string) => {
+  const effects = cluster.accept(framework, [cluster.offer(framework, some(1))], [aTask(id)]);
+  return of(effects, 'order')[0]?.order.orderId ?? '';
+};
+
+describe('a status update', () => {
+  test('moves the task on; a terminal one frees its resources and keeps what people may ask', () => {
+    const task = cluster.launch(framework, 't1', some(3));
+    cluster.update(task, 'running');
+    expect(stateOf('t1')).toBe('running');
+    const effects = cluster.update(task, 'failed', { reason: 'commandExited', exitCode: 3 });
+    expect(factsOf(effects)).toContainEqual({
+      kind: 'agentFree',
+      agentId,
+      free: normalise(some(10)),
+    });
+    expect(cluster.state.ended.get('alice/f1/t1')).toMatchObject({ state: 'failed', exitCode: 3 });
+    expect(eventsOf(effects)).toMatchObject([{ type: 'taskStateChanged', to: 'failed' }]);
+  });
+
+  test('that is repeated, or comes after the terminal one, changes nothing', () => {
+    const task = cluster.launch(framework, 't1');
+    cluster.update(task, 'running', { sequence: 1 });
+    expect(eventsOf(cluster.update(task, 'killing', { sequence: 1 }))).toEqual([]);
+    cluster.update(task, 'finished', { sequence: 2 });
+    expect(eventsOf(cluster.update(task, 'failed', { sequence: 3 }))).toEqual([]);
+    expect(stateOf('t1')).toBe('finished');
+  });
+
+  test('of an agent that the task was not launched on is ignored and reported', () => {
+    const task = cluster.launch(framework, 't1');
+    const effects = cluster.update(task, 'failed', { agentId: anAgentId('other') });
+    expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation', about: 'other' }]);
+    expect(stateOf('t1')).toBe('staging');
+  });
+
+  test('that the lifecycle does not allow is reported and without effect', () => {
+    const task = cluster.launch(framework, 't1');
+    cluster.update(task, 'killing');
+    const effects = cluster.update(task, 'running');
+    expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation' }]);
+    expect(stateOf('t1')).toBe('killing');
+  });
+
+  test('below the position is not read twice; a stream made anew is read from its start', () => {
+    const task = cluster.launch(framework, 't1');
+    const read = (streamCreatedMs: number, state: StatusUpdate['state'], sequence: number) =>
+      cluster.enter({
+        kind: 'updates',
+        principal: framework.principal,
+        streamCreatedMs,
+        readUpTo: 5,
+        updates: [
+          {
+            streamSequence: 5,
+            update: {
+              task: { ...framework, taskId: task.taskId },
+              agentId,
+              source: 'agent',
+              sequence,
+              state,
+              wallTimeMs: 1,
+            },
+          },
+        ],
+      });
+    read(1, 'running', 1);
+    expect(eventsOf(read(1, 'killing', 2))).toEqual([]);
+    expect(cluster.state.streams.get('alice')).toMatchObject({ createdMs: 1, readUpTo: 5 });
+    read(2, 'killing', 2);
+    expect(stateOf('t1')).toBe('killing');
+    expect(cluster.state.streams.get('alice')).toMatchObject({ createdMs: 2, readUpTo: 5 });
+  });
+
+  test('of ended tasks: the newest stay, for a limited time', () => {
+    cluster.startTerm({ endedTasksPerFramework: 2, endedTasksMs: 1000 });
+    for (const id of ['t1', 't2', 't3']) cluster.update(cluster.launch(framework, id), 'finished');
+    expect([...cluster.state.ended.keys()]).toEqual(['alice/f1/t2', 'alice/f1/t3']);
+    cluster.pass(1000);
+    expect(cluster.state.ended.size).toBe(0);
+  });
+});
+
+describe("a leader's own update", () => {
+  test('is state until it is read back, and only then in force', () => {
+    const effects = cluster.accept(
+      framework,
+      [cluster.offer(framework, some(1))],
+      [aTask('big', some(2))],
+    );
+    expect(stateOf('big')).toBeUndefined();
+    expect(of(takeoverEffects(cluster.state), 'writeUpdate')).toHaveLength(1);
+    cluster.readBack(effects);
+    expect(stateOf('big')).toBe('error');
+    expect(takeoverEffects(cluster.state)).toEqual([]);
+    expect(answerOf(kill('big'))).toEqual({ ok: true, value: {} });
+  });
+});
+
+describe('a run order', () => {
+  test('is state until the agent has answered it', () => {
+    const orderId = launchUnanswered('t1');
+    expect(of(takeoverEffects(cluster.state), 'order')).toMatchObject([{ order: { orderId } }]);
+    cluster.answerOrder(orderId);
+    expect(takeoverEffects(cluster.state)).toEqual([]);
+  });
+
+  test('that the agent refuses drops the task', () => {
+    const effects = cluster.answerOrder(launchUnanswered('t1'), agentId, 'diskFull');
+    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+      { state: 'dropped', reason: 'agentRefused', source: 'master' },
+    ]);
+    expect(stateOf('t1')).toBe('staging');
+    cluster.readBack(effects);
+    expect(stateOf('t1')).toBe('dropped');
+  });
+
+  test('is not answered by another agent', () => {
+    const orderId = launchUnanswered('t1');
+    expect(eventsOf(cluster.answerOrder(orderId, anAgentId('other')))).toMatchObject([
+      { type: 'protocolViolation' },
+    ]);
+    expect(cluster.state.orders.has(orderId)).toBe(true);
+  });
+});
+
+describe('a kill', () => {
+  test('goes to the agent, again when it is repeated, under one id while unanswered', () => {
+    cluster.launch(framework, 't1');
+    const ids = [kill('t1'), kill('t1')].flatMap((effects) =>
+      of(effects, 'order').map(({ order }) => order.orderId),
+    );
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  test('of an unknown task fails, of an ended one succeeds without effect', () => {
+    expect(answerOf(kill('nobody'))).toMatchObject({ failure: { code: 'unknownTask' } });
+    cluster.update(cluster.launch(framework, 't1'), 'finished');
+    const effects = kill('t1');
+    expect(answerOf(effects)).toEqual({ ok: true, value: {} });
+    expect(of(effects, 'order')).toEqual([]);
+  });
+
+  test('that overtook its launch is sent again when the launch is confirmed', () => {
+    const run = launchUnanswered('t1');
+    const [order] = of(kill('t1'), 'order');
+    cluster.answerOrder(order?.order.orderId ?? '', agentId, 'unknownTask');
+    expect(stateOf('t1')).toBe('staging');
+    const again = of(cluster.answerOrder(run), 'order');
+    expect(again).toMatchObject([{ order: { kind: 'kill' } }]);
+  });
+
+  test('of a task that the agent has forgotten makes it gone', () => {
+    cluster.launch(framework, 't1');
+    const [order] = of(kill('t1'), 'order');
+    const effects = cluster.answerOrder(order?.order.orderId ?? '', agentId, 'unknownTask');
+    expect(of(effects, 'writeUpdate')).toMatchObject([{ update: { state: 'gone' } }]);
+    cluster.readBack(effects);
+    expect(stateOf('t1')).toBe('gone');
+  });
+
+  test('by an operator reaches any task', () => {
+    const { taskId } = cluster.launch(framework, 't1');
+    const effects = cluster.call(
+      { kind: 'operator', operator: framework.principal },
+      { verb: 'operatorKill', body: { task: { ...framework, taskId }, graceMs: 5 } },
+    );
+    expect(of(effects, 'order')).toMatchObject([
+      { order: { kind: 'kill', body: { reason: 'operator', graceMs: 5 } } },
+    ]);
+  });
+});
+
+describe('an agent', () => {
+  test('found silent loses its offers, its tasks become unreachable once that is read back', () => {
+    cluster.launch(framework, 't1');
+    const offerId = cluster.offer(framework, some(2));
+    const effects = silent(1);
+    expect(of(effects, 'rescind')).toMatchObject([
+      { message: { offerIds: [offerId], reason: 'agentUnreachable' } },
+    ]);
+    expect(factsOf(effects)).toContainEqual({ kind: 'agentAway', agentId });
+    cluster.readBack(effects);
+    expect(stateOf('t1')).toBe('unreachable');
+    expect(eventsOf(cluster.propose(framework, some(1)))).toMatchObject([
+      { type: 'proposalRefused' },
+    ]);
+  });
+
+  test('that registered again meanwhile is not unreachable', () => {
+    cluster.register(agentId, some(10));
+    expect(silent(1)).toEqual([]);
+  });
+
+  test('that comes back brings its tasks back, and those it has forgotten are gone', () => {
+    const kept = cluster.launch(framework, 't1');
+    cluster.update(kept, 'running');
+    cluster.launch(framework, 't2');
+    cluster.readBack(silent(1));
+    const ref = { ...framework, taskId: kept.taskId };
+    const effects = cluster.register(agentId, some(10), [
+      { task: ref, state: 'running', lastSequence: 1 },
+    ]);
+    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+      { task: { taskId: 't1' }, state: 'running', reason: 'agentReturned' },
+      { task: { taskId: 't2' }, state: 'gone', reason: 'agentForgot' },
+    ]);
+    cluster.readBack(effects);
+    expect([stateOf('t1'), stateOf('t2')]).toEqual(['running', 'gone']);
+  });
+
+  test('that comes back before its tasks were read as unreachable has them running in the end', () => {
+    const task = cluster.launch(framework, 't1');
+    cluster.update(task, 'running');
+    const away = silent(1);
+    const ref = { ...framework, taskId: task.taskId };
+    const back = cluster.register(agentId, some(10), [
+      { task: ref, state: 'running', lastSequence: 1 },
+    ]);
+    cluster.readBack([...away, ...back]);
+    expect(stateOf('t1')).toBe('running');
+  });
+
+  test('that names live tasks nobody knows is told to kill them', () => {
+    const ref = { ...framework, taskId: aTask('x').taskId };
+    const ended = { ...framework, taskId: aTask('y').taskId };
+    const effects = cluster.register(agentId, some(10), [
+      { task: ref, state: 'running', lastSequence: 1 },
+      { task: ended, state: 'finished', lastSequence: 1 },
+    ]);
+    expect(answerOf(effects)).toMatchObject({ ok: true, value: { unknownTasks: [ref] } });
+  });
+
+  test('that registers without a task whose launch it has not answered gets the order again', () => {
+    const orderId = launchUnanswered('t1');
+    const effects = cluster.register(agentId, some(10));
+    expect(of(effects, 'order')).toMatchObject([{ order: { orderId } }]);
+    expect(of(effects, 'writeUpdate')).toEqual([]);
+  });
+
+  test('with less than what is held on it offers nothing until it fits again', () => {
+    const task = cluster.launch(framework, 't1', some(6));
+    const offerId = cluster.offer(framework, some(2));
+    const effects = cluster.register(agentId, some(3));
+    expect(of(effects, 'rescind')).toMatchObject([
+      { message: { offerIds: [offerId], reason: 'agentChanged' } },
+    ]);
+    expect(factsOf(effects)).toContainEqual(
+      expect.objectContaining({ kind: 'agent', free: normalise({}) }),
+    );
+    expect(factsOf(cluster.update(task, 'finished'))).toContainEqual({
+      kind: 'agentFree',
+      agentId,
+      free: normalise(some(3)),
+    });
+  });
+
+  test('that registers again unchanged keeps its offers', () => {
+    cluster.offer(framework, some(2));
+    expect(of(cluster.register(agentId, some(10)), 'rescind')).toEqual([]);
+    expect(cluster.state.offers.size).toBe(1);
+  });
+
+  test('gets a longer heartbeat interval in a large cluster', () => {
+    cluster.startTerm({ agentHeartbeatIntervalMs: 100 });
+    for (let number = 0; number < 299; number += 1) cluster.register(anAgentId(`n${number}`));
+    expect(answerOf(cluster.register(anAgentId('last')))).toMatchObject({
+      value: { heartbeatIntervalMs: 151 },
+    });
+  });
+});
+
+describe('utilisation', () => {
+  test('is weighted by core time', () => {
+    cluster.pass(1000);
+    cluster.launch(framework, 't1', some(5));
+    cluster.pass(1000);
+    expect(utilisation(cluster.state, cluster.nowMs)['cpus']).toEqual({
+      allocated: 5000,
+      total: 10_000,
+      mean: 0.25,
+    });
+    expect(utilisation(cluster.state, cluster.nowMs + 2000)['cpus']?.mean).toBe(0.375);
+  });
+});
