@@ -56,7 +56,8 @@ export class AllocatorService {
   }
 
   termEnded(): void {
-    this.#options.logger.info({ epoch: this.#term?.epoch }, 'term ended');
+    if (this.#term === undefined) return;
+    this.#options.logger.info({ epoch: this.#term.epoch }, 'term ended');
     this.#term = undefined;
     clearTimeout(this.#timer);
   }

@@ -2,12 +2,12 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
-import { KvLease } from '@parley/actor/nats/kv-lease';
+import { KvLease, type KvLeaseOptions } from '@parley/actor/nats/kv-lease';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { fail, isRetryable, type Outcome, succeed } from '@parley/protocol/errors';
-import { ActorId } from '@parley/protocol/ids';
+import { ActorId, type ClusterName } from '@parley/protocol/ids';
 import type { Logger } from '@parley/telemetry/logger';
 import { AllocatorService } from './allocator-service.ts';
 import type { Config } from './config.ts';
@@ -53,18 +53,20 @@ type Surroundings = AllocatorIdentity & {
   readonly stopping: Promise<undefined>;
 };
 
-async function serve({
-  identity,
-  id,
-  logger,
-  stopping,
-}: Surroundings): Promise<string | undefined> {
-  const connection = await connectUntil(identity, logger, stopping);
-  if (typeof connection === 'string' || connection === undefined) return connection;
+async function serve(surroundings: Surroundings): Promise<string | undefined> {
+  const { identity, id, logger, stopping } = surroundings;
+  const control = await connectUntil('control', surroundings);
+  if (control.connection === undefined) return control.why;
+  const books = await connectUntil('books', surroundings);
+  if (books.connection === undefined) {
+    await control.connection.close();
+    return books.why;
+  }
   const { promise: closed, resolve: close } = Promise.withResolvers<string>();
+  void books.connection.closed().then(() => close('the connection to the books was closed'));
   const { cluster } = identity;
   const bus = new NatsBus({
-    connection,
+    connection: control.connection,
     cluster,
     onConnectedChange: (connected) => {
       logger.info({ connected }, connected ? 'the bus is back' : 'the bus is away');
@@ -73,7 +75,7 @@ async function serve({
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
     onClosed: close,
   });
-  let lease: KvLease | undefined;
+  const candidacy = new Candidacy(books.connection, cluster, id);
   const service = new AllocatorService({
     bus,
     cluster,
@@ -81,50 +83,69 @@ async function serve({
     logger,
     clock: systemClock,
     seed: randomInt(1, 2 ** 31),
-    mayAct: () => lease?.mayAct() === true,
+    mayAct: () => candidacy.mayAct(),
   });
   service.start();
-  const stand = (): void => {
-    lease = new KvLease({
-      connection,
-      cluster,
-      key: 'allocator',
-      holder: id,
-      onWon: (epoch) => service.termBegan(epoch),
-      onLost: () => {
-        service.termEnded();
-        stand();
-      },
-    });
-    lease.start();
-  };
-  stand();
+  candidacy.start(service);
   const why = await Promise.race([stopping, closed]);
-  if (why === undefined) await lease?.stop();
   service.termEnded();
-  await bus.close();
+  await candidacy.stop();
+  await Promise.all([bus.close(), books.connection.close()]);
   return why;
 }
 
-/** The connection; why there can be none; undefined when the process is stopped before there is one. */
+/** Stands for the lease, and stands again after each term that was lost. */
+class Candidacy {
+  readonly #options: Pick<KvLeaseOptions, 'connection' | 'cluster' | 'key' | 'holder'>;
+  #lease: KvLease | undefined;
+
+  constructor(connection: Connection, cluster: ClusterName, holder: ActorId) {
+    this.#options = { connection, cluster, key: 'allocator', holder };
+  }
+
+  mayAct(): boolean {
+    return this.#lease?.mayAct() === true;
+  }
+
+  start(service: AllocatorService): void {
+    this.#lease = new KvLease({
+      ...this.#options,
+      onWon: (epoch) => service.termBegan(epoch),
+      onLost: () => {
+        service.termEnded();
+        this.start(service);
+      },
+    });
+    this.#lease.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#lease?.stop();
+  }
+}
+
+type Connection = Extract<Awaited<ReturnType<typeof openConnection>>, { ok: true }>['value'];
+
+/** Without a connection: why there can be none, or undefined when the process is to stop. */
+type Connected =
+  | { readonly connection: Connection }
+  | { readonly connection?: never; readonly why: string | undefined };
+
 async function connectUntil(
-  identity: Identity,
-  logger: Logger,
-  stopping: Promise<undefined>,
-): Promise<NatsConnectionOf | string | undefined> {
+  account: 'control' | 'books',
+  { identity, logger, stopping }: Surroundings,
+): Promise<Connected> {
   const until = new AbortController();
   void stopping.then(() => until.abort());
   let told = '';
   while (!until.signal.aborted) {
-    const connection = await openConnection(identity);
-    if (connection.ok) return connection.value;
+    const connection = await openConnection(identity, account);
+    if (connection.ok) return { connection: connection.value };
     const { code, message } = connection.failure;
-    if (!isRetryable(code)) return message;
+    if (!isRetryable(code)) return { why: message };
     if (message !== told) logger.warn({ code }, message);
     told = message;
     await wait(CONNECT_RETRY_MS, undefined, { signal: until.signal }).catch(() => undefined);
   }
-  return undefined;
+  return { why: undefined };
 }
-
-type NatsConnectionOf = Extract<Awaited<ReturnType<typeof openConnection>>, { ok: true }>['value'];

@@ -1,0 +1,162 @@
+// Tests the service around the allocator: terms, epochs, messages that are not what they should be, the log level.
+import { systemClock } from '@parley/actor/nats/system-clock';
+import type { FactsMessage } from '@parley/protocol/allocation';
+import type { Epoch } from '@parley/protocol/epoch';
+import {
+  ActorId,
+  AgentId,
+  ClusterName,
+  FrameworkId,
+  PrincipalName,
+  RoleName,
+} from '@parley/protocol/ids';
+import { encodeMessage } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { createLogger } from '@parley/telemetry/logger';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { AllocatorService } from './allocator-service.ts';
+import { answered, RecordingBus } from './recording-bus.ts';
+
+const CLUSTER = ClusterName.parse('test');
+const ID = ActorId.parse('allocator-1');
+const OWN_EPOCH: Epoch = { bucketCreatedMs: 1, revision: 5 };
+const MASTER_EPOCH: Epoch = { bucketCreatedMs: 1, revision: 3 };
+const PATIENCE = { timeout: 10_000, interval: 5 };
+
+const ALL: Resources = { scalars: { cpus: 4000, mem: 1_024_000 }, ports: [], sets: {} };
+
+/** One agent, free, and one framework that takes offers. */
+const SNAPSHOT: FactsMessage = {
+  sequence: 8,
+  previous: 8,
+  snapshot: { part: 1, parts: 1 },
+  facts: [
+    { kind: 'agent', agentId: AgentId.parse('agent-1'), total: ALL, free: ALL, attributes: {} },
+    {
+      kind: 'framework',
+      framework: {
+        principal: PrincipalName.parse('team'),
+        frameworkId: FrameworkId.parse('batch'),
+      },
+      role: RoleName.parse('services'),
+    },
+  ],
+};
+
+let bus: RecordingBus;
+let mayAct: boolean;
+let lines: string[];
+let service: AllocatorService;
+
+beforeEach(() => {
+  bus = new RecordingBus();
+  mayAct = true;
+  lines = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  service = new AllocatorService({
+    bus,
+    cluster: CLUSTER,
+    id: ID,
+    clock: systemClock,
+    logger: createLogger({ service: 'allocator', actorId: ID, destination }),
+    seed: 1,
+    mayAct: () => mayAct,
+  });
+  service.start();
+});
+
+afterEach(() => service.termEnded());
+
+function tell(body: FactsMessage, epoch: Epoch | undefined = MASTER_EPOCH): void {
+  const { subject, bytes } = encodeMessage(SUBJECTS.facts, CLUSTER, {}, body, {
+    ...(epoch && { epoch }),
+  });
+  bus.deliver(subject, bytes);
+}
+
+const requests = (): unknown[] => bus.sent(SUBJECTS.factsSnapshot, CLUSTER);
+const proposals = (): ReturnType<typeof bus.sent<typeof SUBJECTS.proposals>> =>
+  bus.sent(SUBJECTS.proposals, CLUSTER);
+const logged = (message: string): string[] => lines.filter((line) => line.includes(message));
+
+test('a term begins with a request for all facts, and proposals carry the epoch of the term', async () => {
+  service.termBegan(OWN_EPOCH);
+  expect(requests()).toHaveLength(1);
+  tell(SNAPSHOT);
+  await vi.waitFor(() => expect(proposals()).toHaveLength(1), PATIENCE);
+  expect(proposals()[0]).toMatchObject({
+    epoch: OWN_EPOCH,
+    body: { proposals: [{ number: 1, agentId: 'agent-1', role: 'services', resources: ALL }] },
+  });
+});
+
+test('without a term nothing is asked or proposed', async () => {
+  tell(SNAPSHOT);
+  service.termBegan(OWN_EPOCH);
+  service.termEnded();
+  tell(SNAPSHOT);
+  // A term that begins now asks after whatever came before it would have been sent.
+  service.termBegan(OWN_EPOCH);
+  await vi.waitFor(() => expect(requests()).toHaveLength(2), PATIENCE);
+  expect(proposals()).toStrictEqual([]);
+});
+
+test('the request is repeated until the facts come', async () => {
+  service.termBegan(OWN_EPOCH);
+  await vi.waitFor(() => expect(requests().length).toBeGreaterThanOrEqual(2), PATIENCE);
+});
+
+test('nothing is sent once the lease may have passed to another', async () => {
+  service.termBegan(OWN_EPOCH);
+  mayAct = false;
+  tell(SNAPSHOT);
+  await vi.waitFor(() => expect(logged('proposes')).toHaveLength(1), PATIENCE);
+  expect(proposals()).toStrictEqual([]);
+});
+
+test('messages that do not parse are dropped and logged once a reason', async () => {
+  service.termBegan(OWN_EPOCH);
+  const { subject } = encodeMessage(SUBJECTS.facts, CLUSTER, {}, SNAPSHOT);
+  for (let count = 0; count < 3; count += 1) bus.deliver(subject, new Uint8Array([0xc1]));
+  tell(SNAPSHOT, undefined);
+  expect(logged('message dropped').length).toBeGreaterThanOrEqual(1);
+  const before = logged('message dropped').length;
+  bus.deliver(subject, new Uint8Array([0xc1]));
+  expect(logged('message dropped')).toHaveLength(before);
+  tell(SNAPSHOT);
+  await vi.waitFor(() => expect(proposals()).toHaveLength(1), PATIENCE);
+});
+
+test('facts of an earlier master are not heard', async () => {
+  service.termBegan(OWN_EPOCH);
+  tell({ ...SNAPSHOT, facts: [] });
+  const factsOf = (agentId: string): FactsMessage => ({
+    ...SNAPSHOT,
+    sequence: 9,
+    facts: SNAPSHOT.facts.map((fact) =>
+      fact.kind === 'agent' ? { ...fact, agentId: AgentId.parse(agentId) } : fact,
+    ),
+  });
+  tell(factsOf('agent-1'), { bucketCreatedMs: 1, revision: 2 });
+  tell(factsOf('agent-2'), MASTER_EPOCH);
+  await vi.waitFor(() => expect(proposals()).toHaveLength(1), PATIENCE);
+  expect(proposals()[0]?.body.proposals).toMatchObject([{ agentId: 'agent-2' }]);
+});
+
+test('after the bus was away it asks for all facts again', () => {
+  service.termBegan(OWN_EPOCH);
+  tell(SNAPSHOT);
+  const before = requests().length;
+  service.reconnected();
+  expect(requests()).toHaveLength(before + 1);
+});
+
+test('the level of the log changes on request, and the answer names the one before', () => {
+  const parameters = { actorKind: 'allocator', actorId: ID };
+  const { subject, bytes } = encodeMessage(SUBJECTS.logLevel, CLUSTER, parameters, {
+    level: 'debug',
+  });
+  const answer = answered(SUBJECTS.logLevel, bus.deliver(subject, bytes));
+  expect(answer).toStrictEqual({ previous: 'info', level: 'debug' });
+});
