@@ -38,6 +38,8 @@ export type WantedStream = {
   readonly max_msg_size: number;
   readonly max_consumers: number;
   readonly max_msgs_per_subject: number;
+  /** Nanoseconds. */
+  readonly duplicate_window: number;
   readonly discard: 'new' | 'old';
   readonly deny_delete: boolean;
   readonly deny_purge: boolean;
@@ -48,8 +50,10 @@ export type WantedStream = {
 
 const NANOSECONDS_PER_MS = 1_000_000;
 const MIB = 1024 * 1024;
+/** The smallest that servers take: message ids are not used, and one writer's could suppress another's. */
+const DUPLICATE_WINDOW_MS = 100;
 
-/** Everything that the cluster keeps in the control account. */
+/** Books and update streams. The former are made in the account `books`, each of the latter in its principal's. */
 export function wantedStreams(options: ProvisionOptions): WantedStream[] {
   const { cluster } = options;
   return [
@@ -84,6 +88,7 @@ function wantedStream(shape: StreamShape, { replicas, maxStreamBytes }: Placemen
     max_msg_size: shape.maxMessageBytes,
     max_consumers: shape.maxConsumers,
     max_msgs_per_subject: shape.maxMessagesPerSubject ?? -1,
+    duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
     discard: shape.discard,
     deny_delete: true,
     deny_purge: false,
@@ -109,6 +114,7 @@ function wantedBucket(bucket: string, { replicas }: Placement): WantedStream {
     max_msg_size: MAX_MESSAGE_BYTES,
     max_consumers: 1000,
     max_msgs_per_subject: 1,
+    duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
     discard: 'new',
     deny_delete: true,
     deny_purge: false,
