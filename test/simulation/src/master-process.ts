@@ -11,9 +11,10 @@ import { ClusterSettings, type Input } from '@parley/cluster/inputs';
 import { checkInvariants } from '@parley/cluster/invariants';
 import { LiveClusterView } from '@parley/master/live-cluster-view';
 import { MasterActor, type MasterOutput } from '@parley/master/master-actor';
+import { readUpdates } from '@parley/master/update-batch';
 import { inboxPrefix } from '@parley/protocol/credential';
 import type { Epoch } from '@parley/protocol/epoch';
-import { ActorId } from '@parley/protocol/ids';
+import { ActorId, PrincipalName } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
 import { subjectPrefix } from '@parley/protocol/subject-entry';
@@ -97,7 +98,7 @@ export class MasterProcess extends SimulatedProcess {
   protected crashed(): void {
     this.#term = undefined;
     for (const principal of this.#principals.keys())
-      this.world.updates(principal as never).unwatch(this.name);
+      this.world.updates(PrincipalName.parse(principal)).unwatch(this.name);
   }
 
   protected tick(): void {
@@ -181,7 +182,7 @@ export class MasterProcess extends SimulatedProcess {
       this.world.note(`${this.name} is refused and stops`);
       term.leader.refused();
       for (const principal of this.#principals.keys())
-        this.world.updates(principal as never).unwatch(this.name);
+        this.world.updates(PrincipalName.parse(principal)).unwatch(this.name);
       return;
     }
     this.#pump();
@@ -250,7 +251,7 @@ export class MasterProcess extends SimulatedProcess {
         this.world
           .updates(output.principal)
           .watch(this.name, output.sequence, this.reachable, (stored) =>
-            this.#updateStored(term, stored),
+            this.#updateStored(term, output.principal, stored),
           );
         break;
       case 'readPrincipals':
@@ -291,18 +292,15 @@ export class MasterProcess extends SimulatedProcess {
       });
   }
 
-  #updateStored(term: Term, { sequence, subject, bytes }: Stored): void {
+  #updateStored(term: Term, principal: PrincipalName, { sequence, subject, bytes }: Stored): void {
     if (this.#term !== term || term.leader.stopped) return;
-    const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
-    if (!message.ok) throw new Error(message.failure.message);
-    const { principal } = message.value.parameters;
-    const updates = [{ streamSequence: sequence, update: message.value.body }];
-    const streamCreatedMs = this.world.updates(principal).createdMs;
-    const taken = term.actor.updatesRead(
-      { kind: 'updates', principal, streamCreatedMs, updates, readUpTo: sequence },
-      this.nowMs,
-    );
-    if (!taken) throw new Error('the queue of a simulated master is never full');
+    const { createdMs: streamCreatedMs } = this.world.updates(principal);
+    const messages = [{ streamSequence: sequence, subject, bytes }];
+    const batch = { streamCreatedMs, messages, readUpTo: sequence };
+    for (const input of readUpdates(this.world.cluster, principal, batch).inputs) {
+      if (!term.actor.updatesRead(input, this.nowMs))
+        throw new Error('the queue of a simulated master is never full');
+    }
     this.#pump();
   }
 }

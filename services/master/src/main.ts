@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+// Owns the master's process: arguments, signals, exit code. 0: asked to stop; 1: it cannot go on; 2: wrong arguments.
+import { readServiceArguments } from '@parley/actor/service-arguments';
+import { createDebugToggle, createLogger } from '@parley/telemetry/logger';
+import { readSettings, SETTING_OPTIONS, USAGE } from './config.ts';
+import { runMaster } from './effects.ts';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  const service = readServiceArguments('master', words, SETTING_OPTIONS);
+  if (!service.ok) return complain(`${service.failure.message}\n${USAGE}`);
+  const { identity, logLevel: level, own } = service.value;
+  const settings = readSettings(own);
+  if (!settings.ok) return complain(`${settings.failure.message}\n${USAGE}`);
+  const logger = createLogger({ service: 'master', actorId: identity.actor.id, level });
+  const master = runMaster(identity, settings.value, logger);
+  process.once('SIGTERM', () => master.stop());
+  process.once('SIGINT', () => master.stop());
+  process.on('SIGUSR2', createDebugToggle(logger));
+  logger.info('started');
+  const why = await master.ended;
+  if (why === undefined) {
+    logger.info('stopped');
+    return 0;
+  }
+  logger.error({ why }, 'cannot go on');
+  return 1;
+}
+
+function complain(message: string): number {
+  process.stderr.write(`master: ${message}\n`);
+  return 2;
+}

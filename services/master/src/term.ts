@@ -1,0 +1,323 @@
+// Owns one term of a leading master: from the replica of the journal's end to the end of the leadership. It joins
+// the writer of the journal, the actor, the bus and the readers of update streams; it decides nothing itself.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Bus, BusSubscription } from '@parley/actor/bus';
+import type { Clock } from '@parley/actor/clock';
+import type { Journal } from '@parley/actor/journal';
+import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
+import { loadReplica } from '@parley/actor/load-replica';
+import { randomNonce } from '@parley/actor/nats/system-clock';
+import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
+import type { UpdateWriter } from '@parley/actor/nats/update-writer';
+import type { Skipped } from '@parley/actor/replica';
+import type { SnapshotStore } from '@parley/actor/snapshot-store';
+import { clusterCore, takeoverEffects } from '@parley/cluster/cluster-core';
+import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { Effect } from '@parley/cluster/effects';
+import { type ClusterSettings, Input } from '@parley/cluster/inputs';
+import { PRINCIPALS_API } from '@parley/protocol/accounts';
+import type { Epoch } from '@parley/protocol/epoch';
+import { fail, type Outcome } from '@parley/protocol/errors';
+import type { ActorId, ClusterName } from '@parley/protocol/ids';
+import { updatesStreamName } from '@parley/protocol/streams';
+import { subjectPrefix } from '@parley/protocol/subject-entry';
+import { unreachable } from '@parley/protocol/unreachable';
+import type { Logger } from '@parley/telemetry/logger';
+import type { NatsConnection } from 'nats';
+import { LiveClusterView } from './live-cluster-view.ts';
+import { MasterActor, type MasterOutput } from './master-actor.ts';
+import { readPrincipals } from './principal-registry.ts';
+import { readUpdates } from './update-batch.ts';
+
+const TICK_MS = 50;
+const ORDER_TIMEOUT_MS = 2000;
+const QUEUE_FULL_WAIT_MS = 50;
+const LOAD_RETRY_MS = 500;
+
+export type Surroundings = {
+  readonly cluster: ClusterName;
+  readonly masterId: ActorId;
+  readonly settings: ClusterSettings;
+  readonly bus: Bus;
+  /** To the account that holds journal, snapshots, leases and the register of principals. */
+  readonly books: NatsConnection;
+  readonly journal: Journal;
+  readonly snapshots: SnapshotStore;
+  readonly updateWriter: UpdateWriter;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+type Shell = LeaderShell<ClusterState, Input, Effect>;
+
+export class Term {
+  readonly #around: Surroundings;
+  readonly #epoch: Epoch;
+  readonly #mayAct: () => boolean;
+  readonly #subscriptions: BusSubscription[] = [];
+  readonly #readers: UpdateStreamReader[] = [];
+  #shell: Shell | undefined;
+  #actor: MasterActor | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+
+  constructor(around: Surroundings, epoch: Epoch, mayAct: () => boolean) {
+    this.#around = around;
+    this.#epoch = epoch;
+    this.#mayAct = mayAct;
+  }
+
+  /** Leads until the term is over. Rejects when the process has to end: a defect that no rule covers. */
+  async run(): Promise<LeaderEnd> {
+    const loaded = await this.#load();
+    if (loaded === undefined) return { reason: 'leaseLost' };
+    if (!loaded.ok) return { reason: 'journalUnusable', message: loaded.failure.message };
+    const { masterId, settings, logger } = this.#around;
+    logger.info({ epoch: this.#epoch, sequence: loaded.value.sequence }, 'term begins');
+    const shell: Shell = new LeaderShell({
+      ...this.#around,
+      core: clusterCore,
+      replica: loaded.value,
+      epoch: this.#epoch,
+      makeNonce: randomNonce,
+      mayAct: this.#mayAct,
+      onEffects: (effects) => this.#effects(effects),
+      onSkipped: (skipped) => this.#skipped(skipped),
+      report: (report) => this.#report(report),
+    });
+    this.#shell = shell;
+    shell.submit({ kind: 'termStarted', epoch: this.#epoch, masterId, settings });
+    try {
+      return await shell.ended;
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** Journals what is queued, writes a snapshot, ends the term. */
+  async stop(): Promise<void> {
+    this.#over = true;
+    await this.#shell?.stop();
+  }
+
+  leaseLost(): void {
+    this.#over = true;
+    this.#shell?.leaseLost();
+  }
+
+  async #load() {
+    for (;;) {
+      const loaded = await loadReplica({ ...this.#around, core: clusterCore });
+      if (this.#over || !this.#mayAct()) return undefined;
+      if (loaded.ok || loaded.failure.code !== 'unavailable') return loaded;
+      this.#around.logger.warn({ failure: loaded.failure }, 'the journal cannot be read yet');
+      await wait(LOAD_RETRY_MS);
+    }
+  }
+
+  #effects(effects: readonly Effect[]): void {
+    const nowMs = this.#around.clock.nowMs();
+    if (this.#actor === undefined) this.#serve(nowMs);
+    this.#actor?.carryOut(effects, nowMs);
+    this.#carryOut();
+  }
+
+  /** The first entry of the term is committed: only now does anybody hear of it. */
+  #serve(nowMs: number): void {
+    const shell = this.#shell;
+    if (shell === undefined) return;
+    const { bus, cluster, masterId } = this.#around;
+    const actor = new MasterActor({
+      cluster,
+      masterId,
+      epoch: this.#epoch,
+      view: new LiveClusterView(() => shell.state),
+      submit: (input) => shell.submit(input),
+    });
+    this.#actor = actor;
+    actor.begin(takeoverEffects(shell.state), nowMs);
+    const prefix = subjectPrefix(cluster);
+    for (const pattern of [
+      `${prefix}.master.call.>`,
+      `${prefix}.offers.>`,
+      `${prefix}.master.proposals`,
+    ]) {
+      const subscription = bus.subscribe(pattern, ({ subject, bytes, reply }) => {
+        actor.received(subject, bytes, reply, this.#around.clock.nowMs());
+        this.#carryOut();
+      });
+      this.#subscriptions.push(subscription);
+    }
+    void this.#readPrincipals(actor);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #tick(): void {
+    const shell = this.#shell;
+    const actor = this.#actor;
+    if (shell === undefined || actor === undefined) return;
+    actor.tick(this.#around.clock.nowMs());
+    const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
+    if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
+      shell.submit({ kind: 'tick' });
+    }
+    this.#carryOut();
+  }
+
+  #carryOut(): void {
+    const actor = this.#actor;
+    if (actor === undefined || !this.#mayAct()) return;
+    actor.tick(this.#around.clock.nowMs());
+    for (const output of actor.takeOutputs()) this.#carryOutOne(actor, output);
+  }
+
+  #carryOutOne(actor: MasterActor, output: MasterOutput): void {
+    switch (output.kind) {
+      case 'publish':
+        this.#publish(output.subject, output.bytes);
+        break;
+      case 'order':
+        void this.#order(actor, output);
+        break;
+      case 'writeUpdate':
+        void this.#writeUpdate(actor, output);
+        break;
+      case 'readStream':
+        this.#readStream(actor, output);
+        break;
+      case 'readPrincipals':
+        void this.#readPrincipals(actor);
+        break;
+      case 'log':
+        this.#around.logger[output.level]({ epoch: this.#epoch, ...output.fields }, output.message);
+        break;
+      default:
+        unreachable(output);
+    }
+  }
+
+  #publish(subject: string, bytes: Uint8Array): void {
+    const sent = this.#around.bus.publish(subject, bytes);
+    // Callers repeat their requests, and numbers show schedulers and allocator what they missed.
+    if (!sent.ok) this.#around.logger.warn({ subject, failure: sent.failure }, 'not sent');
+  }
+
+  async #order(
+    actor: MasterActor,
+    { orderId, subject, bytes }: Extract<MasterOutput, { kind: 'order' }>,
+  ): Promise<void> {
+    const answer = await this.#around.bus.request(subject, bytes, ORDER_TIMEOUT_MS);
+    if (this.#over) return;
+    actor.orderReplied(orderId, answer.ok ? answer.value : undefined, this.#around.clock.nowMs());
+    this.#carryOut();
+  }
+
+  async #writeUpdate(
+    actor: MasterActor,
+    { key, subject, bytes }: Extract<MasterOutput, { kind: 'writeUpdate' }>,
+  ): Promise<void> {
+    const written = await this.#around.updateWriter.write(subject, bytes);
+    if (this.#over) return;
+    if (!written.ok)
+      this.#around.logger.warn(
+        { subject, failure: written.failure },
+        'an update was not written yet',
+      );
+    actor.updateWritten(key, written.ok, this.#around.clock.nowMs());
+  }
+
+  #readStream(
+    actor: MasterActor,
+    { principal, createdMs, sequence }: Extract<MasterOutput, { kind: 'readStream' }>,
+  ): void {
+    const { books, cluster, logger } = this.#around;
+    const reader = new UpdateStreamReader({
+      connection: books,
+      stream: updatesStreamName(cluster, principal),
+      apiPrefix: PRINCIPALS_API,
+      from: { streamCreatedMs: createdMs, sequence },
+      onTrouble: (failure) => logger.warn({ principal, failure }, 'updates cannot be read'),
+      onBatch: async (batch) => {
+        const { inputs, passedOver } = readUpdates(cluster, principal, batch);
+        for (const one of passedOver) logger.warn(one, 'an update was passed over');
+        for (const input of inputs) await this.#submitUpdates(actor, input);
+      },
+    });
+    this.#readers.push(reader);
+    reader.start();
+  }
+
+  /** Waits while the queue is full: the reader then reads no further. */
+  async #submitUpdates(
+    actor: MasterActor,
+    input: Parameters<MasterActor['updatesRead']>[0],
+  ): Promise<void> {
+    while (!this.#over && !actor.updatesRead(input, this.#around.clock.nowMs())) {
+      await wait(QUEUE_FULL_WAIT_MS);
+    }
+  }
+
+  async #readPrincipals(actor: MasterActor): Promise<void> {
+    const { books, cluster, clock, logger } = this.#around;
+    const askedMs = clock.nowMs();
+    const records = await readPrincipals(books, cluster);
+    if (records.ok) actor.principalsRead(records.value, askedMs);
+    else logger.warn({ failure: records.failure }, 'the register of principals cannot be read');
+  }
+
+  #skipped({ input, sequence, index, why }: Skipped): void {
+    const parsed = Input.safeParse(input);
+    this.#around.logger.error({ sequence, index, why }, 'an input was left out');
+    if (!parsed.success || parsed.data.kind !== 'call') return;
+    const { caller, request } = parsed.data;
+    const answer: Outcome<never> = fail(
+      'internalError',
+      'the request was left out because of a defect; the log of the master says more',
+    );
+    this.#actor?.carryOut(
+      [{ kind: 'answer', caller, request, answer }],
+      this.#around.clock.nowMs(),
+    );
+    this.#carryOut();
+  }
+
+  #report(report: LeaderReport): void {
+    const { logger } = this.#around;
+    switch (report.kind) {
+      case 'journalTrouble':
+        logger.error({ failure: report.failure }, 'the journal takes nothing: requests wait');
+        break;
+      case 'journalRecovered':
+        logger.info('the journal takes entries again');
+        break;
+      case 'inputSkipped':
+        logger.error(
+          { skip: report.skip, error: report.error },
+          'a step threw: the state is made anew without that input',
+        );
+        break;
+      case 'snapshotWritten':
+        logger.info(
+          { sequence: report.manifest.sequence, tookMs: Math.round(report.tookMs) },
+          'snapshot written',
+        );
+        break;
+      case 'snapshotFailed':
+        logger.warn({ failure: report.failure }, 'no snapshot could be written');
+        break;
+      case 'journalPurged':
+        logger.info({ belowSequence: report.belowSequence }, 'journal purged');
+        break;
+      default:
+        unreachable(report);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#over = true;
+    clearInterval(this.#timer);
+    for (const subscription of this.#subscriptions) subscription.close();
+    await Promise.all(this.#readers.map((reader) => reader.close()));
+  }
+}
