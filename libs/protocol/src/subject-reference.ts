@@ -1,0 +1,114 @@
+// Owns the text of infra/docs/subjects.md: the subject table for people who read. Pure: the table in, Markdown out.
+// `npm run docs` writes it; a test fails when the file is not what the table says.
+import * as z from 'zod';
+import { ERROR_CODES } from './errors.ts';
+import type { Delivery, SubjectEntry } from './subject-entry.ts';
+import { SUBJECTS } from './subjects.ts';
+
+const DELIVERIES: Readonly<Record<Delivery, string>> = {
+  request: 'request',
+  publish: 'publish',
+  stream: 'JetStream',
+};
+
+const INTRODUCTION = `# Subjects
+
+<!-- Generated from libs/protocol/src/subjects.ts by \`npm run docs\`: change the table, not this page. -->
+
+Every subject begins with \`parley.<cluster>.\`. A part in braces is one token of 1 to 64 characters out of \`A-Z a-z 0-9 _ -\`. The kinds
+of actors, what each may send and read, and the permissions on the server all follow from this table.
+
+A *request* is answered into the caller's own inbox, \`_INBOX.<kind of actor>.<id>.…\`, and repeated with the same id until it is; \`publish\`
+is core NATS, at most once, unanswered; *JetStream* is kept in a stream and acknowledged to the writer.
+
+Each message is a MessagePack map \`{ version, kind, target, epoch?, request?, frameworkSession?, body }\`: \`kind\` is the first column,
+\`target\` the subject that it was meant for, \`epoch\` the sender's term in all messages of masters and allocators, \`request\` the id of a
+request. An answer is \`{ version, kind: "answer", epoch?, answer }\`, where \`answer\` is \`{ ok: true, value }\` or
+\`{ ok: false, failure: { code, message } }\`.
+`;
+
+/** The whole page. */
+export function renderSubjectReference(): string {
+  const entries: readonly SubjectEntry[] = Object.values(SUBJECTS);
+  const overview = table(
+    ['kind', 'subject', 'from → to', 'delivery'],
+    entries.map((entry) => [
+      `[\`${entry.kind}\`](#${anchorOf(entry.kind)})`,
+      `\`${entry.pattern}\``,
+      whoToWhom(entry),
+      DELIVERIES[entry.delivery],
+    ]),
+  );
+  const codes = table(
+    ['code', 'worth repeating', 'meaning'],
+    Object.entries(ERROR_CODES).map(([code, { retryable, meaning }]) => [
+      `\`${code}\``,
+      retryable ? 'yes' : 'no',
+      meaning,
+    ]),
+  );
+  return [
+    INTRODUCTION,
+    '## Overview\n',
+    overview,
+    '\n## Messages\n',
+    entries.map(renderEntry).join('\n'),
+    '## Error codes\n',
+    `${codes}\n`,
+  ].join('\n');
+}
+
+function renderEntry(entry: SubjectEntry): string {
+  const { kind, pattern, summary, body, reply } = entry;
+  const lines = [
+    `### ${kind}\n`,
+    `\`${pattern}\`: ${whoToWhom(entry)}, ${DELIVERIES[entry.delivery]}. ${summary}\n`,
+    `- body: ${fieldsOf(body)}`,
+  ];
+  if (reply !== undefined) lines.push(`- answer: ${fieldsOf(reply)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+const whoToWhom = ({ from, to }: SubjectEntry): string => `${from.join(', ')} → ${to.join(', ')}`;
+
+/** As GitHub makes anchors from headings. */
+const anchorOf = (heading: string): string => heading.toLowerCase().replaceAll('.', '');
+
+/** A JSON schema as far as this page speaks of it. */
+const Shape = z.object({
+  type: z.string().optional(),
+  enum: z.array(z.unknown()).optional(),
+  const: z.unknown().optional(),
+  anyOf: z.array(z.unknown()).optional(),
+  items: z.unknown().optional(),
+  properties: z.record(z.string(), z.unknown()).optional(),
+  required: z.array(z.string()).optional(),
+});
+
+function fieldsOf(schema: z.ZodType): string {
+  const { properties = {}, required = [] } = Shape.parse(
+    z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }),
+  );
+  const fields = Object.entries(properties).map(
+    ([name, shape]) => `\`${name}${required.includes(name) ? '' : '?'}\` (${typeOf(shape)})`,
+  );
+  return fields.length === 0 ? 'no fields' : fields.join(', ');
+}
+
+function typeOf(value: unknown): string {
+  const shape = Shape.safeParse(value);
+  if (!shape.success) return 'any';
+  const { type, items, anyOf, properties } = shape.data;
+  if (shape.data.enum !== undefined) return shape.data.enum.map(String).join(' | ');
+  if (shape.data.const !== undefined) return String(shape.data.const);
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(' or ');
+  if (type === 'array') return `list of ${typeOf(items)}`;
+  if (properties !== undefined) return `{ ${Object.keys(properties).join(', ')} }`;
+  if (type === 'object') return 'map';
+  return type ?? 'bytes';
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
