@@ -1,0 +1,162 @@
+// Tests the core as a whole on random inputs: it is total, keeps its invariants, and a state restored from a
+// snapshot goes on exactly as the one that it was taken of.
+import { decode, encode } from '@parley/protocol/codec';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { clusterCore, factsSnapshot, takeoverEffects } from './cluster-core.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { Effect } from './effects.ts';
+import type { Input } from './inputs.ts';
+import { checkInvariants } from './invariants.ts';
+import { RandomInputs, type Step, steps } from './random-inputs.ts';
+import type { SnapshotItem } from './snapshot.ts';
+import type { StepContext } from './turn.ts';
+
+type Entry = { readonly context: StepContext; readonly inputs: readonly Input[] };
+
+function stepEntry(state: ClusterState, { context, inputs }: Entry): Effect[] {
+  const effects = clusterCore.begin(state, context);
+  for (const input of inputs) effects.push(...clusterCore.step(state, context, input));
+  effects.push(...clusterCore.finish(state, context));
+  return effects;
+}
+
+/** Makes each entry out of the state before it; `visit` sees the state after it. */
+function run(
+  all: readonly Step[],
+  visit: (state: ClusterState, entry: Entry, effects: Effect[]) => void,
+): ClusterState {
+  const state = clusterCore.create();
+  const random = new RandomInputs();
+  let coreTimeMs = 0;
+  for (const [index, { passMs, choices }] of all.entries()) {
+    coreTimeMs += passMs;
+    const epoch = { bucketCreatedMs: 1, revision: 1 };
+    const context = { sequence: index + 1, epoch, coreTimeMs, wallTimeMs: coreTimeMs };
+    const entry = { context, inputs: choices.map((choice) => random.make(state, choice)) };
+    visit(state, entry, stepEntry(state, entry));
+  }
+  return state;
+}
+
+/** As through a snapshot store: in bytes. */
+function restored(state: ClusterState): ClusterState {
+  const reader = clusterCore.snapshot(state);
+  const items: SnapshotItem[] = [];
+  for (let part = reader.next(7); part.length > 0; part = reader.next(7)) items.push(...part);
+  return clusterCore.restore(decode(encode(items)) as SnapshotItem[]);
+}
+
+const RUNS = { numRuns: 150 };
+
+describe('the core on random inputs', () => {
+  test('keeps its invariants after every entry', { timeout: 120_000 }, () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        run(all, (state) => expect(checkInvariants(state)).toEqual([]));
+      }),
+      RUNS,
+    );
+  });
+
+  test('restored at any entry has the same hash and the same effects ever after', {
+    timeout: 120_000,
+  }, () => {
+    fc.assert(
+      fc.property(steps, fc.nat(59), (all, at) => {
+        let copy: ClusterState | undefined;
+        run(all, (state, entry, effects) => {
+          if (copy !== undefined) {
+            expect(stepEntry(copy, entry)).toEqual(effects);
+            expect(clusterCore.hash(copy)).toBe(clusterCore.hash(state));
+          }
+          if (entry.context.sequence - 1 === at % all.length) {
+            copy = restored(state);
+            expect(clusterCore.hash(copy)).toBe(clusterCore.hash(state));
+            expect(checkInvariants(copy)).toEqual([]);
+            expect(factsSnapshot(copy)).toEqual(factsSnapshot(state));
+            expect(takeoverEffects(copy)).toEqual(takeoverEffects(state));
+          }
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  test('is read into a snapshot as it was, though entries are stepped meanwhile', {
+    timeout: 120_000,
+  }, () => {
+    fc.assert(
+      fc.property(steps, fc.nat(59), (all, at) => {
+        const items: SnapshotItem[] = [];
+        let reader: { next(limit: number): SnapshotItem[] } | undefined;
+        let hash = '';
+        run(all, (state, { context }) => {
+          items.push(...(reader?.next(3) ?? []));
+          if (context.sequence - 1 !== at % all.length) return;
+          reader = clusterCore.snapshot(state);
+          hash = clusterCore.hash(state);
+        });
+        items.push(...(reader?.next(100_000) ?? []));
+        expect(clusterCore.hash(clusterCore.restore(items))).toBe(hash);
+      }),
+      RUNS,
+    );
+  });
+
+  test('answers a repeated request as before and changes nothing', { timeout: 120_000 }, () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        run(all, (state, { inputs, context }, effects) => {
+          const last = inputs.at(-1);
+          if (last?.kind !== 'call' || last.call.verb === 'resync') return;
+          const first = effects.findLast((effect) => effect.kind === 'answer');
+          if (first?.answer.ok === false && first.answer.failure.code === 'overloaded') return;
+          const hash = clusterCore.hash(state);
+          expect(clusterCore.step(state, context, last)).toEqual([first]);
+          expect(clusterCore.hash(state)).toBe(hash);
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  test('goes through every kind of effect and through launches, returns and ends', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(steps, (all) => {
+        run(all, (_state, _entry, effects) => {
+          for (const effect of effects) {
+            seen.add(effect.kind === 'event' ? effect.event.type : effect.kind);
+            if (effect.kind === 'event' && effect.event.type === 'taskStateChanged') {
+              seen.add(effect.event.to);
+            }
+          }
+        });
+      }),
+      { ...RUNS, seed: 1 },
+    );
+    expect([...seen]).toEqual(
+      expect.arrayContaining([
+        'answer',
+        'offers',
+        'rescind',
+        'order',
+        'writeUpdate',
+        'facts',
+        'frameworkRemoved',
+        'frameworkRampedUp',
+        'agentUnreachable',
+        'proposalRefused',
+        'protocolViolation',
+        'staging',
+        'running',
+        'unreachable',
+        'finished',
+        'gone',
+        'dropped',
+        'error',
+      ]),
+    );
+  });
+});

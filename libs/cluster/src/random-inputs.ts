@@ -1,0 +1,223 @@
+// Owns random inputs for property tests: numbers choose among what the state holds and what it does not, so that
+// most inputs take effect and some make no sense. All are valid by their schema.
+import { OfferId, TaskId } from '@parley/protocol/ids';
+import { TaskState } from '@parley/protocol/tasks';
+import fc from 'fast-check';
+import type { ClusterState } from './cluster-state.ts';
+import { Input } from './inputs.ts';
+import { effectiveState } from './leader-updates.ts';
+import { aFramework, anAgentId, aTask, some } from './scripted-cluster.ts';
+
+export type Choice = readonly [kind: number, a: number, b: number, c: number];
+export type Step = { readonly passMs: number; readonly choices: readonly Choice[] };
+
+const choice: fc.Arbitrary<Choice> = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99), fc.nat(99));
+export const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.record({
+    passMs: fc.oneof(
+      { weight: 8, arbitrary: fc.nat(50) },
+      { weight: 1, arbitrary: fc.nat(4_000_000) },
+    ),
+    choices: fc.array(choice, { minLength: 1, maxLength: 4 }),
+  }),
+  { minLength: 20, maxLength: 60 },
+);
+
+const AGENTS = ['a1', 'a2', 'a3'].map((id) => anAgentId(id));
+const FRAMEWORKS = ['f1', 'f2', 'f3'].map((id) => aFramework(id));
+
+const pick = <T>(items: readonly T[], number: number): T | undefined =>
+  items[number % Math.max(1, items.length)];
+
+/** What was sent so far, for requests and stream positions; not part of the state. */
+export class RandomInputs {
+  #counter = 0;
+  #streamSequence = 0;
+  #proposal = 0;
+  #term = 0;
+
+  make(state: ClusterState, [kind, a, b, c]: Choice): Input {
+    if (this.#term === 0 || kind > 97) return this.#startTerm(b);
+    if (kind < 12) return this.#register(state, a, b, c);
+    if (kind < 20) return this.#call(a, c, state, subscribeCall(a, b));
+    if (kind < 45) return this.#propose(a, b, c);
+    if (kind < 62) return this.#call(a, c, state, acceptCall(state, a, b, c));
+    if (kind < 66) return this.#call(a, c, state, declineCall(state, a, b));
+    if (kind < 70) return this.#call(a, c, state, killCall(b));
+    if (kind < 71) return this.#call(a, c, state, { verb: 'teardown', body: {} });
+    if (kind < 72) return this.#call(a, c, state, { verb: 'resync', body: {} });
+    if (kind < 78) return this.#answerOrder(state, a, b);
+    if (kind < 82) return this.#silence(state, a, b);
+    if (kind < 91) return this.#readBack(state, a);
+    return this.#update(state, a, b, c);
+  }
+
+  #startTerm(b: number): Input {
+    this.#term += 1;
+    return Input.parse({
+      kind: 'termStarted',
+      epoch: { bucketCreatedMs: 1, revision: this.#term },
+      masterId: 'master-1',
+      settings: { endedTasksPerFramework: b % 4, answersPerCaller: 5, endedTasksMs: 1000 * b },
+    });
+  }
+
+  #request(c: number) {
+    this.#counter += 1;
+    const lowest = Math.max(1, this.#counter - (c % 10));
+    return { session: `s${c % 3}`, counter: this.#counter, lowest };
+  }
+
+  #register(state: ClusterState, a: number, b: number, c: number): Input {
+    const agentId = pick(AGENTS, a) ?? anAgentId();
+    const known = [...state.tasks.rows()].filter((task) => task.agentId === agentId);
+    const tasks = known
+      .filter((_, index) => (c + index) % 4 !== 0)
+      .map(({ task, state: named }) => ({
+        task,
+        state: named === 'unreachable' ? 'running' : named,
+        lastSequence: 0,
+      }));
+    return Input.parse({
+      kind: 'call',
+      caller: { kind: 'agent', agentId },
+      request: this.#request(c),
+      call: {
+        verb: 'register',
+        body: {
+          hostname: 'h',
+          total: { ...some(b % 5 === 0 ? 2 : 8), ports: [[1000, 1010]] },
+          attributes: {},
+          tasks,
+        },
+      },
+    });
+  }
+
+  #call(a: number, c: number, state: ClusterState, call: unknown): Input {
+    const framework = pick(FRAMEWORKS, a) ?? aFramework();
+    const session = state.frameworks.get(`alice/${framework.frameworkId}`)?.session ?? 1;
+    return Input.parse({
+      kind: 'call',
+      caller: { kind: 'framework', ...framework },
+      request: this.#request(c),
+      frameworkSession: c % 11 === 0 ? session - 1 : session,
+      call,
+    });
+  }
+
+  #propose(a: number, b: number, c: number): Input {
+    this.#proposal += 1;
+    const proposal = (number: number, shift: number) => ({
+      number,
+      framework: pick(FRAMEWORKS, a),
+      role: b % 13 === 0 ? 'other' : `r${a % 2}`,
+      agentId: pick(AGENTS, b + shift),
+      resources: {
+        scalars: some((c % 4) + 1).scalars,
+        ports: c % 3 === 0 ? [[1000 + (c % 5), 1004 + (c % 5)]] : [],
+      },
+    });
+    this.#proposal += 1;
+    return Input.parse({
+      kind: 'proposals',
+      epoch: { bucketCreatedMs: 1, revision: 1 },
+      proposals: [proposal(this.#proposal - 1, 0), proposal(this.#proposal, 1)],
+    });
+  }
+
+  #answerOrder(state: ClusterState, a: number, b: number): Input {
+    const order = pick([...state.orders.rows()], a)?.order;
+    const codes = ['unknownTask', 'diskFull', 'overloaded'] as const;
+    const code = b % 4 === 0 ? pick(codes, b) : undefined;
+    return Input.parse({
+      kind: 'orderAnswered',
+      agentId: order?.agentId ?? 'a1',
+      orderId: order?.orderId ?? 'none',
+      ...(code && { failure: { code, message: 'no' } }),
+    });
+  }
+
+  #silence(state: ClusterState, a: number, b: number): Input {
+    const agent = pick([...state.agents.rows()], a);
+    const framework = pick([...state.frameworks.rows()], a);
+    if (b % 2 === 0 && agent !== undefined) {
+      const { agentId, registration } = agent;
+      return { kind: 'agentSilent', agentId, registration: registration - (b % 3 === 0 ? 1 : 0) };
+    }
+    const session = framework?.session ?? 1;
+    return {
+      kind: 'frameworkSilent',
+      framework: framework?.framework ?? aFramework(),
+      session: session - (b % 5 === 0 ? 1 : 0),
+    };
+  }
+
+  #readBack(state: ClusterState, a: number): Input {
+    const updates = [...state.unwritten.rows()].slice(0, a % 5).map(({ update }) => update);
+    return this.#read(updates);
+  }
+
+  #update(state: ClusterState, a: number, b: number, c: number): Input {
+    const task = pick([...state.tasks.rows()], a);
+    const next = c % 3 === 0 ? 'running' : pick(TaskState.options, b);
+    if (task === undefined) return { kind: 'tick' };
+    const update = {
+      task: task.task,
+      agentId: c % 17 === 0 ? 'a9' : task.agentId,
+      source: 'agent',
+      sequence: Math.max(1, task.agentSequence + 1 - (c % 7 === 0 ? 1 : 0)),
+      state: effectiveState(task) === 'staging' && c % 2 === 0 ? 'running' : next,
+      wallTimeMs: c,
+    };
+    return this.#read([update]);
+  }
+
+  #read(updates: readonly unknown[]): Input {
+    const first = this.#streamSequence + 1;
+    this.#streamSequence += updates.length;
+    return Input.parse({
+      kind: 'updates',
+      principal: 'alice',
+      streamCreatedMs: 7,
+      updates: updates.map((update, index) => ({ streamSequence: first + index, update })),
+      readUpTo: this.#streamSequence,
+    });
+  }
+}
+
+const subscribeCall = (a: number, b: number) => ({
+  verb: 'subscribe',
+  body: {
+    name: 'n',
+    role: `r${a % 2}`,
+    failoverTimeoutMs: b * 1000,
+    demand: b % 2 === 0 ? [] : [{ count: b, resources: some(1) }],
+  },
+});
+
+function acceptCall(state: ClusterState, a: number, b: number, c: number) {
+  const own = [...state.offers.rows()].filter(
+    (offer) => offer.framework.frameworkId === pick(FRAMEWORKS, a)?.frameworkId,
+  );
+  const [first] = own;
+  const offerIds = own
+    .filter((offer) => c % 5 === 0 || offer.agentId === first?.agentId)
+    .map((offer) => offer.offerId);
+  if (offerIds.length === 0 || c % 19 === 0) offerIds.push(OfferId.parse('o0-0'));
+  const launches = Array.from({ length: c % 4 }, (_, index) =>
+    aTask(`t${(b + index) % 30}`, some(b % 6)),
+  );
+  return { verb: 'accept', body: { offerIds, launches, filter: { refuseMs: b % 2 } } };
+}
+
+function declineCall(state: ClusterState, a: number, b: number) {
+  const offer = pick([...state.offers.rows()], a);
+  const offerIds = [offer?.offerId ?? OfferId.parse('o0-0')];
+  return { verb: 'decline', body: { offerIds, filter: { refuseMs: b } } };
+}
+
+const killCall = (b: number) => ({
+  verb: 'killTask',
+  body: { taskId: TaskId.parse(`t${b % 30}`) },
+});
