@@ -1,5 +1,5 @@
 // Owns what each holder of a credential may publish and subscribe to, derived from the subject table and the stream shapes.
-// Pure. Writing them into a server's configuration is in @parley/nats-server. The reasons stand in infra/docs/decisions/permissions.md.
+// Pure. Writing them into a server's configuration is in @parley/nats-server. Accounts are in accounts.ts.
 import {
   BOOKS_ACCOUNT,
   CONTROL_ACCOUNT,

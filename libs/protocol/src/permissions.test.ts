@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { passagesOf } from './accounts.ts';
+import { HOLDER_KINDS, type Holder, inboxPrefix } from './credential.ts';
+import { ClusterName, PrincipalName } from './ids.ts';
+import { type HolderUsers, type User, usersOf } from './permissions.ts';
+import { wildcardOf } from './subject-entry.ts';
+import { SUBJECTS } from './subjects.ts';
+
+const cluster = ClusterName.parse('c1');
+const alice = PrincipalName.parse('alice');
+const bob = PrincipalName.parse('bob');
+
+const usersFor = (holder: Holder): HolderUsers => usersOf(holder, cluster, [alice, bob]);
+
+const allUsers = ({ control, books, work, principals }: HolderUsers): User[] =>
+  [control, books, work, ...Object.values(principals ?? {})].filter((user) => user !== undefined);
+
+/** Whether a subject is covered by a pattern: NATS docs, "Subject-based messaging". */
+function covers(pattern: string, subject: string): boolean {
+  const parts = pattern.split('.');
+  const tokens = subject.split('.');
+  const rest = parts.indexOf('>');
+  if (rest < 0 ? parts.length !== tokens.length : tokens.length <= rest) return false;
+  return parts.every((part, index) => part === '>' || part === '*' || part === tokens[index]);
+}
+
+const mayPublish = ({ permissions }: User, subject: string): boolean =>
+  permissions.publish.some((pattern) => covers(pattern, subject));
+
+const maySubscribe = ({ permissions }: User, subject: string): boolean =>
+  permissions.subscribe.some((pattern) => covers(pattern, subject));
+
+const anyId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/).filter((id) => id !== 'master');
+const anyHolder: fc.Arbitrary<Holder> = fc.record({
+  kind: fc.constantFrom(...HOLDER_KINDS),
+  id: anyId,
+});
+
+it('nobody reads the inbox of anybody else', () => {
+  fc.assert(
+    fc.property(anyHolder, anyHolder, (reader, owner) => {
+      const own = reader.kind === owner.kind && reader.id === owner.id;
+      for (const user of allUsers(usersFor(reader))) {
+        expect(maySubscribe(user, `${inboxPrefix(owner)}.x.1`)).toBe(own);
+      }
+    }),
+  );
+});
+
+it('an agent speaks under its own id only', () => {
+  fc.assert(
+    fc.property(anyId, anyId, (id, other) => {
+      const { control } = usersFor({ kind: 'agent', id });
+      for (const entry of [SUBJECTS.register, SUBJECTS.agentHeartbeat, SUBJECTS.usage]) {
+        const subject = wildcardOf(entry, cluster, { agentId: other });
+        expect(mayPublish(control, subject)).toBe(id === other);
+      }
+      const update = { source: other, principal: 'p', frameworkId: 'f', taskId: 't' };
+      expect(mayPublish(control, wildcardOf(SUBJECTS.update, cluster, update))).toBe(id === other);
+      expect(maySubscribe(control, wildcardOf(SUBJECTS.run, cluster, { agentId: other }))).toBe(
+        id === other,
+      );
+    }),
+  );
+});
+
+it('a principal speaks and listens under its own name only', () => {
+  fc.assert(
+    fc.property(anyId, anyId, (id, other) => {
+      const { control } = usersFor({ kind: 'principal', id });
+      const parameters = { principal: other, frameworkId: 'f', offerId: 'o' };
+      const accept = wildcardOf(SUBJECTS.accept, cluster, parameters);
+      expect(mayPublish(control, accept)).toBe(id === other);
+      const offers = wildcardOf(SUBJECTS.offers, cluster, parameters);
+      expect(maySubscribe(control, offers)).toBe(id === other);
+    }),
+  );
+});
+
+it('who answers may publish to the inboxes of the kinds that ask it, and to no others', () => {
+  const asked: Record<string, string[]> = {
+    master: ['agent', 'operator', 'principal'],
+    allocator: ['operator'],
+    agent: ['master', 'operator'],
+    principal: [],
+    operator: [],
+    provisioner: [],
+  };
+  for (const kind of HOLDER_KINDS) {
+    const { control } = usersFor({ kind, id: 'x' });
+    const callers = HOLDER_KINDS.filter((caller) => mayPublish(control, `_INBOX.${caller}.y.1`));
+    expect(callers.sort()).toEqual(asked[kind]);
+  }
+});
+
+it('the account of the messages has nothing of JetStream for anybody', () => {
+  for (const kind of HOLDER_KINDS) {
+    const { control } = usersFor({ kind, id: 'x' });
+    expect(control.permissions.publish.filter((subject) => subject.startsWith('$'))).toEqual([]);
+  }
+});
+
+it('only a provisioner may make, change or delete streams', () => {
+  for (const kind of HOLDER_KINDS) {
+    for (const verb of ['CREATE', 'UPDATE', 'DELETE']) {
+      const able = allUsers(usersFor({ kind, id: 'x' })).some((user) =>
+        mayPublish(user, `$JS.API.STREAM.${verb}.PARLEY_c1_JOURNAL`),
+      );
+      expect(able, `${kind} ${verb}`).toBe(kind === 'provisioner');
+    }
+  }
+});
+
+it("everything that passes out of a principal's account names the principal, but for agents' inboxes", () => {
+  for (const { subject, as } of passagesOf(cluster, alice)) {
+    expect(subject === '_INBOX.agent.>' || subject.includes('alice')).toBe(true);
+    // An account has a JetStream API of its own below this: another's must not stand there as well.
+    expect(as.startsWith('$JS.API')).toBe(false);
+  }
+});
