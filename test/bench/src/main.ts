@@ -2,10 +2,11 @@
 // With --json the results are one object on standard output; what is going on is told on standard error.
 import { parseArgs } from 'node:util';
 import { allocationBenchmark } from './allocation-benchmark.ts';
+import { journalBenchmark } from './journal-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [allocationBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [allocationBenchmark, journalBenchmark];
 
 process.exitCode = await main(process.argv.slice(2));
 
