@@ -35,13 +35,15 @@ export function parseCgroupMounts(mountInfo: string, selfCgroup: string): Cgroup
 }
 
 function hierarchyOf(option: string, mount: Mount, group: string): Hierarchy {
+  return { option, mountPoint: mount.mountPoint, ownGroup: directoryOf(mount, group) };
+}
+
+function directoryOf(mount: Mount, group: string): string {
+  // A process that nsenter brought in may be in a group outside its cgroup namespace, which no path here reaches.
+  if (group.startsWith('/..')) return mount.mountPoint;
   // A container's mount shows only a part of the hierarchy: its root is not the hierarchy's.
-  const relative = group.startsWith(mount.root) ? group.slice(mount.root.length) : group;
-  return {
-    option,
-    mountPoint: mount.mountPoint,
-    ownGroup: path.join(mount.mountPoint, relative),
-  };
+  const relative = path.relative(mount.root, group);
+  return path.join(mount.mountPoint, relative.startsWith('..') ? group : relative);
 }
 
 // proc(5): id parent major:minor root mount-point options optional... - type source super-options

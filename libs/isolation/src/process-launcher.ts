@@ -31,6 +31,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
         prefix: [],
         prefixEnvironment: {},
         onShimExit: options.onShimExit,
+        isPending: async () => (await findLive(request.unit)) !== undefined,
       }),
 
     async stop(unit: string, signal: StopSignal): Promise<boolean> {

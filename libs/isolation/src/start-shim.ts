@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type FileFailure, fileFailure } from './file-failure.ts';
 import {
@@ -25,6 +26,8 @@ export type ShimStart = {
   /** For the prefix command only: the task never sees it. */
   readonly prefixEnvironment: Readonly<Record<string, string>>;
   readonly onShimExit: ShimExitHandler | undefined;
+  /** Whether an earlier launch of this unit is still on its way: it may be about to start the task. */
+  readonly isPending: () => Promise<boolean>;
 };
 
 /**
@@ -37,6 +40,9 @@ type ShimWord = 'started' | 'alreadyStarted' | 'silent' | 'timedOut';
 
 const SHIM_PATH = fileURLToPath(new URL('./shim.sh', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
+const PENDING_LOOKS = 100;
+const LEAST_LOOKS = 4;
+const PENDING_PAUSE_MS = 50;
 const REASON_BYTES = 2_000;
 
 /**
@@ -57,15 +63,25 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
       case 'alreadyStarted':
         return { ok: true, alreadyStarted: true };
       default:
-        return await giveUp(request, word);
+        return await giveUp(start, word);
     }
   } catch (error) {
     return refused(launchFailureOf(fileFailure(error)));
   }
 }
 
-/** The last resort when nothing was heard: whoever creates `started` first, the shim or we, has decided. */
-async function giveUp(request: LaunchRequest, word: 'silent' | 'timedOut'): Promise<LaunchOutcome> {
+/**
+ * Nothing was heard. An earlier launch of the same run (its agent died meanwhile) may hold the unit's name, so it
+ * is given time to start the task. Then whoever creates `started` first, a shim or we, has decided.
+ */
+async function giveUp(start: ShimStart, word: 'silent' | 'timedOut'): Promise<LaunchOutcome> {
+  const { request, isPending } = start;
+  for (let look = 0; look < PENDING_LOOKS; look += 1) {
+    if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
+    // A unit shows a moment after its name is taken, so one look is not enough to see none.
+    if (look >= LEAST_LOOKS && !(await isPending())) break;
+    await delay(PENDING_PAUSE_MS);
+  }
   if (!(await fenceRun(request.runDirectory))) return { ok: true, alreadyStarted: true };
   const said = await readTail(request.stderrPath);
   const what =

@@ -34,6 +34,14 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
       environment,
     );
 
+  async function inspect(unit: string): Promise<UnitInspection> {
+    const said = await systemctl('show', '--property=ActiveState,Result', `${unit}.scope`);
+    if (said.code !== 0) throw new Error(`systemctl cannot show ${unit}: ${said.stderr}`);
+    const [found] = parseUnits(said.stdout);
+    const alive = isLive(found?.get('ActiveState'));
+    return { alive, result: alive ? undefined : found?.get('Result') };
+  }
+
   return {
     launch: (request) =>
       inTurn(() => {
@@ -44,6 +52,12 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
           prefix: [...enterCommand, 'systemd-run', ...managerFlags, ...scope, '--'],
           prefixEnvironment: environment,
           onShimExit: options.onShimExit,
+          // A systemd that does not answer starts nothing either.
+          isPending: () =>
+            inspect(request.unit).then(
+              ({ alive }) => alive,
+              () => false,
+            ),
         });
       }),
 
@@ -62,13 +76,7 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
       return new Set(live);
     },
 
-    async inspect(unit: string): Promise<UnitInspection> {
-      const said = await systemctl('show', '--property=ActiveState,Result', `${unit}.scope`);
-      if (said.code !== 0) throw new Error(`systemctl cannot show ${unit}: ${said.stderr}`);
-      const [found] = parseUnits(said.stdout);
-      const alive = isLive(found?.get('ActiveState'));
-      return { alive, result: alive ? undefined : found?.get('Result') };
-    },
+    inspect,
   };
 }
 

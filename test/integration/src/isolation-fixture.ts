@@ -42,9 +42,9 @@ export function createLauncher(settings: LauncherSettings): TaskLauncher {
     : createProcessLauncher(settings);
 }
 
-/** Rejects on a host that cannot make scopes, with the reason. */
-export async function openBench(kind: 'scope' | 'process'): Promise<Bench> {
-  const workDirectory = await mkdtemp(path.join(tmpdir(), 'parley-isolation-'));
+/** Rejects on a host that cannot make scopes, with the reason. The directory goes when the bench is closed. */
+export async function openBench(kind: 'scope' | 'process', directory?: string): Promise<Bench> {
+  const workDirectory = directory ?? (await mkdtemp(path.join(tmpdir(), 'parley-isolation-')));
   const runRoot = runRootOf(workDirectory);
   await createRunRoot(runRoot);
   const host = await openHost(kind, path.join(workDirectory, 'systemd'));

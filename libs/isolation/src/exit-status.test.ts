@@ -1,0 +1,101 @@
+// What a recorded end means, and what is said of a run that recorded none.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { outcomeOf, readOutcome } from './exit-status.ts';
+import { type ExitRecord, fenceRun, prepareRunDirectory } from './run-directory.ts';
+
+const MIB = 1024 * 1024;
+const usage = { cpuNs: 5n, memoryPeakBytes: 40 * MIB };
+
+function aRecord(changes: Partial<ExitRecord> = {}): ExitRecord {
+  return {
+    status: 0,
+    oomKills: 0,
+    peakBytes: 40 * MIB,
+    limitBytes: 64 * MIB,
+    cpuNs: 5n,
+    ...changes,
+  };
+}
+
+describe('a recorded end', () => {
+  it.each([
+    ['status 0', { status: 0 }, { state: 'exited', code: 0, usage }],
+    ['status 3', { status: 3 }, { state: 'exited', code: 3, usage }],
+    ['status 128, which is no signal', { status: 128 }, { state: 'exited', code: 128, usage }],
+    ['status 143', { status: 143 }, { state: 'signaled', signal: 'SIGTERM', usage }],
+    ['status 134', { status: 134 }, { state: 'signaled', signal: 'SIGABRT', usage }],
+    ['status 255, above every signal', { status: 255 }, { state: 'exited', code: 255, usage }],
+    [
+      'SIGKILL after an out-of-memory kill',
+      { status: 137, oomKills: 1 },
+      { state: 'memoryLimit', limitMib: 64, peakMib: 40, usage },
+    ],
+    [
+      'a failure after an out-of-memory kill',
+      { status: 1, oomKills: 2 },
+      { state: 'memoryLimit', limitMib: 64, peakMib: 40, usage },
+    ],
+    ['success in spite of one', { status: 0, oomKills: 1 }, { state: 'exited', code: 0, usage }],
+  ])('with %s is told apart', (_title, changes, outcome) => {
+    expect(outcomeOf(aRecord(changes))).toEqual(outcome);
+  });
+});
+
+describe('a run directory', () => {
+  let root = '';
+  let run = '';
+  const dead = async (): Promise<boolean> => false;
+  const alive = async (): Promise<boolean> => true;
+
+  beforeEach(async () => {
+    root = await mkdtemp(path.join(tmpdir(), 'parley-exit-'));
+    run = path.join(root, 'unit-1');
+    await prepareRunDirectory(run, '');
+  });
+  afterEach(() => rm(root, { recursive: true }));
+
+  it('without `started` is a task that was not started', async () => {
+    expect(await readOutcome(run, dead)).toEqual({ state: 'notStarted' });
+    expect(await readOutcome(path.join(root, 'other'), dead)).toEqual({ state: 'notStarted' });
+  });
+
+  it('with `started` and a live scope is a running task', async () => {
+    await fenceRun(run);
+    expect(await readOutcome(run, alive)).toEqual({ state: 'running' });
+  });
+
+  it('with `started`, no scope and no status is a task whose end is unknown', async () => {
+    await fenceRun(run);
+    expect(await readOutcome(run, dead)).toEqual({ state: 'unknown' });
+  });
+
+  it('with half a status is a task whose end is unknown', async () => {
+    await fenceRun(run);
+    await writeFile(path.join(run, 'exit'), 'status=0\noomKi');
+    expect(await readOutcome(run, dead)).toEqual({ state: 'unknown' });
+  });
+
+  it('whose status appears while its scope goes is a task that ended', async () => {
+    await fenceRun(run);
+    const goes = async (): Promise<boolean> => {
+      await writeFile(
+        path.join(run, 'exit'),
+        'status=4\noomKills=0\npeakBytes=\nlimitBytes=max\ncpuNs=\nend\n',
+      );
+      return false;
+    };
+    expect(await readOutcome(run, goes)).toEqual({
+      state: 'exited',
+      code: 4,
+      usage: { cpuNs: undefined, memoryPeakBytes: undefined },
+    });
+  });
+
+  it('is fenced once only', async () => {
+    expect([await fenceRun(run), await fenceRun(run)]).toEqual([true, false]);
+  });
+});
