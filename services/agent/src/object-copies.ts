@@ -123,17 +123,21 @@ export class ObjectCopies {
     object: string,
     openFile: () => Promise<FileHandle>,
   ): Promise<void> {
+    const info = await store.info(object);
+    if (info === null || info.deleted) throw new CopyRefused('there is no such object');
+    // A link can lead to another bucket, which its owner may not read: this agent could.
+    if (info.options?.link !== undefined) throw new CopyRefused('it is a link, not followed');
+    this.#checkSize(info.size);
     const result = await this.#inTime(store.get(object));
     if (result === null) throw new CopyRefused('there is no such object');
     // A failure shows when the data is read.
     result.error.catch(() => undefined);
     const reader = result.data.getReader();
     try {
-      // An object can be a link to another bucket, which its owner may not read: this agent could.
+      // It may have been replaced by a link meanwhile.
       if (result.info.bucket !== bucket || result.info.name !== object) {
-        throw new CopyRefused('it is a link, which is not followed');
+        throw new CopyRefused('it is a link, not followed');
       }
-      this.#checkSize(result.info.size);
       await this.#writeTo(await openFile(), reader);
     } finally {
       await reader.cancel().catch(() => undefined);

@@ -1,0 +1,280 @@
+// What the tests of a real agent process share: the process itself with its log, and a leader played by the test
+// with a master's credential on a real bus. It tests nothing itself.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
+import { runRootOf } from '@parley/isolation/sandbox';
+import { unitNameFor } from '@parley/isolation/unit-name';
+import type { RegisterRequest } from '@parley/protocol/agents';
+import type { Epoch } from '@parley/protocol/epoch';
+import { AgentId, FrameworkRef, TaskRef } from '@parley/protocol/ids';
+import {
+  type Answer,
+  decodeAnswer,
+  decodeMessage,
+  encodeAnswer,
+  encodeMessage,
+} from '@parley/protocol/message';
+import { updatesStreamName } from '@parley/protocol/streams';
+import { subjectOf, wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import {
+  isTerminal,
+  type StatusUpdate,
+  TaskDescription,
+  type TaskDescriptionInput,
+} from '@parley/protocol/tasks';
+import type { NatsConnection } from 'nats';
+import { expect, vi } from 'vitest';
+import { alice, type BusFixture, cluster } from './bus-fixture.ts';
+
+export const WAIT_MS = 60_000;
+export const agentId = AgentId.parse('a1');
+const framework = FrameworkRef.parse({ principal: alice, frameworkId: 'fw' });
+const MAIN = fileURLToPath(new URL('../../../services/agent/src/main.ts', import.meta.url));
+const ANSWER_MS = 20_000;
+
+type Request = 'run' | 'kill' | 'logs' | 'logLevel';
+
+/** The agent `a1` in a work directory of its own, started and ended as often as a test likes. */
+export class AgentUnderTest {
+  readonly workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-agent-'));
+  readonly #bus: BusFixture;
+  readonly #isolation: readonly string[];
+  #child: ChildProcess | undefined;
+  #output = '';
+
+  constructor(bus: BusFixture, isolation: 'auto' | 'process') {
+    this.#bus = bus;
+    this.#isolation = ['--isolation', isolation];
+  }
+
+  start(...more: string[]): this {
+    const { server } = this.#bus;
+    const place = ['--nats', server.url, '--creds', server.credentialFile('agent', agentId)];
+    const agent = ['--cluster', cluster, '--id', agentId, '--work-dir', this.workDirectory];
+    const size = ['--cpus', '2', '--mem', '1GiB', '--disk', '1GiB', '--ports', '31000-31010'];
+    const argv = [MAIN, ...place, ...agent, ...size, ...this.#isolation, ...more];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text: Buffer) => {
+        this.#output += text.toString();
+      });
+    }
+    this.#child = child;
+    return this;
+  }
+
+  /** Everything that it said, over all its lives. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The exit code or the signal that ended it. */
+  async end(signal: NodeJS.Signals): Promise<number | string | null> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('the agent does not run');
+    child.kill(signal);
+    return this.ended();
+  }
+
+  async ended(): Promise<number | string | null> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('the agent does not run');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.#child = undefined;
+    return child.exitCode ?? child.signalCode;
+  }
+
+  async close(): Promise<void> {
+    if (this.#child !== undefined) await this.end('SIGKILL');
+    const systemd = path.join(this.workDirectory, 'systemd');
+    if (existsSync(systemd)) await stopPrivateSystemd(systemd);
+    rmSync(this.workDirectory, { recursive: true, force: true });
+  }
+
+  has(file: string): boolean {
+    return existsSync(path.join(this.workDirectory, file));
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(path.join(this.workDirectory, file), text);
+  }
+
+  /** Makes an empty file in the sandbox of a task. */
+  touch(taskId: string, file: string): void {
+    const { principal, frameworkId } = framework;
+    this.write(path.join('sandboxes', principal, frameworkId, taskId, file), '');
+  }
+
+  /** What the shim of a task has recorded. */
+  runFile(taskId: string, file: string): string {
+    const unit = unitNameFor({ agentId, ...framework, taskId });
+    return readFileSync(path.join(runRootOf(this.workDirectory), unit, file), 'utf8');
+  }
+}
+
+/** A leader as far as one agent sees it: answers its registrations and gives orders. */
+export class PlayedLeader {
+  readonly registrations: RegisterRequest[] = [];
+  readonly epoch: Epoch = { bucketCreatedMs: 1, revision: 5 };
+  readonly #bus: BusFixture;
+  readonly #connection: NatsConnection;
+  #registered = 0;
+
+  private constructor(bus: BusFixture, connection: NatsConnection) {
+    this.#bus = bus;
+    this.#connection = connection;
+    const subject = wildcardOf(SUBJECTS.register, cluster);
+    connection.subscribe(subject, {
+      callback: (_, message) => {
+        const parsed = decodeMessage(SUBJECTS.register, cluster, message.subject, message.data);
+        if (!parsed.ok) throw new Error(parsed.failure.message);
+        this.registrations.push(parsed.value.body);
+        const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+        message.respond(encodeAnswer({ ok: true, value }, this.epoch));
+      },
+    });
+  }
+
+  static async lead(bus: BusFixture): Promise<PlayedLeader> {
+    const { connection } = await bus.as('master', 'master-1');
+    return new PlayedLeader(bus, connection);
+  }
+
+  /** Waits for a registration that has not been waited for yet. */
+  async registered(): Promise<RegisterRequest> {
+    await vi.waitUntil(() => this.registrations.length > this.#registered, { timeout: WAIT_MS });
+    this.#registered = this.registrations.length;
+    const last = this.registrations.at(-1);
+    if (last === undefined) throw new Error('nobody registered');
+    return last;
+  }
+
+  async order(description: TaskDescriptionInput, epoch: Epoch = this.epoch): Promise<Answer> {
+    const body = { framework, description: TaskDescription.parse(description) };
+    const message = encodeMessage(SUBJECTS.run, cluster, { agentId }, body, { epoch });
+    return this.#ask('run', message.subject, message.bytes, this.#connection);
+  }
+
+  kill(taskId: string, graceMs: number): Promise<Answer> {
+    const body = { task: this.task(taskId), graceMs, reason: 'framework' } as const;
+    const { epoch } = this;
+    const message = encodeMessage(SUBJECTS.kill, cluster, { agentId }, body, { epoch });
+    return this.#ask('kill', message.subject, message.bytes, this.#connection);
+  }
+
+  /** Bytes that may be anything, on the subject of run orders. */
+  orderBytes(bytes: Uint8Array): Promise<Answer> {
+    const subject = subjectOf(SUBJECTS.run, cluster, { agentId });
+    return this.#ask('run', subject, bytes, this.#connection);
+  }
+
+  /** As an operator. */
+  async logs(taskId: string, stream: 'stdout' | 'stderr' = 'stdout', offset = 0): Promise<Answer> {
+    const body = { task: this.task(taskId), stream, offset, maxBytes: 1000 };
+    const message = encodeMessage(SUBJECTS.logs, cluster, { agentId }, body);
+    const { connection } = await this.#bus.as('operator', 'olga');
+    return this.#ask('logs', message.subject, message.bytes, connection);
+  }
+
+  /** Every update in the stream, in its order. */
+  async updates(): Promise<StatusUpdate[]> {
+    const { connection } = await this.#bus.as('provisioner', 'provisioner', { principal: alice });
+    const manager = await jetstreamManager(connection);
+    const stream = updatesStreamName(cluster, alice);
+    const { state } = await manager.streams.info(stream);
+    const updates: StatusUpdate[] = [];
+    for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+      const stored = await manager.streams.getMessage(stream, { seq });
+      if (stored === null) continue;
+      const parsed = decodeMessage(SUBJECTS.update, cluster, stored.subject, stored.data);
+      if (!parsed.ok) throw new Error(parsed.failure.message);
+      updates.push(parsed.value.body);
+    }
+    await connection.close();
+    return updates;
+  }
+
+  /** Updates of one task as its framework reads them: each number once, nothing after its end. */
+  async history(taskId: string): Promise<StatusUpdate[]> {
+    const read: StatusUpdate[] = [];
+    for (const update of await this.updates()) {
+      if (update.task.taskId !== taskId) continue;
+      if (read.some(({ sequence, state }) => sequence === update.sequence || isTerminal(state))) {
+        continue;
+      }
+      read.push(update);
+    }
+    return read;
+  }
+
+  async untilState(taskId: string, state: StatusUpdate['state']): Promise<void> {
+    await expect
+      .poll(async () => (await this.history(taskId)).map((update) => update.state), {
+        timeout: WAIT_MS,
+        interval: 200,
+      })
+      .toContain(state);
+  }
+
+  async ended(taskId: string): Promise<StatusUpdate> {
+    await expect
+      .poll(async () => (await this.history(taskId)).some(({ state }) => isTerminal(state)), {
+        timeout: WAIT_MS,
+        interval: 200,
+      })
+      .toBe(true);
+    const last = (await this.history(taskId)).at(-1);
+    if (last === undefined) throw new Error('no update');
+    return last;
+  }
+
+  /** Says that everything in the stream is journalled. */
+  async watermark(): Promise<void> {
+    const { connection } = await this.#bus.as('provisioner', 'provisioner', { principal: alice });
+    const manager = await jetstreamManager(connection);
+    const { created, state } = await manager.streams.info(updatesStreamName(cluster, alice));
+    await connection.close();
+    const streams = [
+      { principal: alice, createdMs: Date.parse(created), sequence: state.last_seq },
+    ];
+    const { epoch } = this;
+    const message = encodeMessage(SUBJECTS.watermarks, cluster, {}, { streams }, { epoch });
+    this.#connection.publish(message.subject, message.bytes);
+  }
+
+  task(taskId: string): TaskRef {
+    return TaskRef.parse({ ...framework, taskId });
+  }
+
+  async #ask(
+    name: Request,
+    subject: string,
+    bytes: Uint8Array,
+    connection: NatsConnection,
+  ): Promise<Answer> {
+    const reply = await connection.request(subject, bytes, { timeout: ANSWER_MS });
+    const answer = decodeAnswer(SUBJECTS[name], reply.data);
+    if (!answer.ok) throw new Error(answer.failure.message);
+    return answer.value.answer;
+  }
+}
+
+export function aShellTask(
+  taskId: string,
+  script: string,
+  changes: Partial<TaskDescriptionInput> = {},
+): TaskDescriptionInput {
+  return {
+    taskId,
+    resources: { scalars: { cpus: 500, mem: 64_000 } },
+    command: { argv: ['sh', '-c', script] },
+    ...changes,
+  };
+}
