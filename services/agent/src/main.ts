@@ -88,5 +88,9 @@ if (argv.includes('--help')) {
 } else {
   const config = readConfig(argv);
   if (!config.ok) refuse(`${config.failure.message}\n\n${USAGE}`, 2);
-  await run(config.value);
+  try {
+    await run(config.value);
+  } catch (error) {
+    refuse(error instanceof Error ? (error.stack ?? error.message) : String(error), 1);
+  }
 }

@@ -75,6 +75,18 @@ export class AgentUnderTest {
     return this.#output;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Leaves the running process to the caller. */
+  detach(): ChildProcess {
+    const child = this.#child;
+    if (child === undefined) throw new Error('the agent does not run');
+    this.#child = undefined;
+    return child;
+  }
+
   /** The exit code or the signal that ended it. */
   async end(signal: NodeJS.Signals): Promise<number | string | null> {
     const child = this.#child;
