@@ -21,23 +21,33 @@ import { ActorId, ClusterName, FrameworkId, PrincipalName, RoleName } from '@par
 import { type Benchmark, type Result, rounded } from './measurement.ts';
 
 const CLUSTER = ClusterName.parse('bench');
+const PRINCIPAL = PrincipalName.parse('bench');
 const MASTER = ActorId.parse('master-1');
 
 type Load = {
   readonly name: string;
   readonly inputs: number;
-  /** Calls that wait for their answer at the same time. */
-  readonly callers: number;
+  readonly frameworks: number;
+  /** Calls of one framework that wait for their answer at the same time. */
+  readonly callsAtOnce: number;
   readonly maxInputsPerEntry: number;
   readonly aim: number | null;
 };
 
 const LOADS: readonly Load[] = [
-  { name: 'journal.single', inputs: 5000, callers: 64, maxInputsPerEntry: 1, aim: null },
+  {
+    name: 'journal.single',
+    inputs: 6400,
+    frameworks: 8,
+    callsAtOnce: 8,
+    maxInputsPerEntry: 1,
+    aim: null,
+  },
   {
     name: 'journal.gathered',
-    inputs: 200_000,
-    callers: 2048,
+    inputs: 192_000,
+    frameworks: 64,
+    callsAtOnce: 32,
     maxInputsPerEntry: 1024,
     aim: 50_000,
   },
@@ -87,7 +97,7 @@ async function measure(server: NatsServer, load: Load, term: number): Promise<Re
     snapshots: new NatsSnapshotStore(connection, CLUSTER),
   };
   const epoch = { bucketCreatedMs: 1, revision: term };
-  const caller = new CallingFramework(`framework-${term}`, load);
+  const callers = new CallingFrameworks(`term-${term}`, load);
   const shell = new LeaderShell({
     ...source,
     replica: unwrap(await loadReplica(source)),
@@ -95,47 +105,54 @@ async function measure(server: NatsServer, load: Load, term: number): Promise<Re
     clock: systemClock,
     makeNonce: randomNonce,
     mayAct: () => true,
-    onEffects: (effects) => caller.hear(effects),
-    onSkipped: () => caller.fail('an input was left out'),
+    onEffects: (effects) => callers.hear(effects),
+    onSkipped: () => callers.fail('an input was left out'),
     report: () => undefined,
     limits: { maxInputsPerEntry: load.maxInputsPerEntry },
   });
   const settings = ClusterSettings.parse({});
   unwrap(shell.submit({ kind: 'termStarted', epoch, masterId: MASTER, settings }));
-  const seconds = await caller.run((input) => unwrap(shell.submit(input)));
+  const seconds = await callers.run((input) => unwrap(shell.submit(input)));
   await shell.stop();
   await connection.close();
   const { name, inputs, aim } = load;
   return { name, value: rounded(inputs / seconds), unit: 'inputs/s', aim, reference: null };
 }
 
-/** Keeps so many calls waiting, until all have been answered. */
-class CallingFramework {
-  readonly #framework: { readonly principal: PrincipalName; readonly frameworkId: FrameworkId };
+type Framework = {
+  readonly frameworkId: FrameworkId;
+  session: number | undefined;
+  counter: number;
+  answered: number;
+};
+
+/** Frameworks that keep so many calls waiting each, until all have been answered. */
+class CallingFrameworks {
   readonly #load: Load;
+  readonly #frameworks = new Map<string, Framework>();
   readonly #done = Promise.withResolvers<void>();
   #submit: ((input: Input) => void) | undefined;
-  #counter = 0;
-  #answered = 0;
-  #session: number | undefined;
+  #subscribed = 0;
+  #finished = 0;
   #beganMs = 0;
 
-  constructor(id: string, load: Load) {
-    this.#framework = {
-      principal: PrincipalName.parse('bench'),
-      frameworkId: FrameworkId.parse(id),
-    };
+  constructor(prefix: string, load: Load) {
     this.#load = load;
+    for (let number = 0; number < load.frameworks; number += 1) {
+      const frameworkId = FrameworkId.parse(`${prefix}-${number}`);
+      const framework = { frameworkId, session: undefined, counter: 0, answered: 0 };
+      this.#frameworks.set(frameworkId, framework);
+    }
   }
 
   /** Seconds from the first of the counted calls to the last answer. */
   async run(submit: (input: Input) => void): Promise<number> {
     this.#submit = submit;
     const role = RoleName.parse('bench');
-    this.#call({
-      verb: 'subscribe',
-      body: { name: 'bench', role, demand: [], failoverTimeoutMs: 1000 },
-    });
+    const body = { name: 'bench', role, demand: [], failoverTimeoutMs: 1000 };
+    for (const framework of this.#frameworks.values()) {
+      this.#call(framework, { verb: 'subscribe', body });
+    }
     await this.#done.promise;
     return (performance.now() - this.#beganMs) / 1000;
   }
@@ -146,41 +163,49 @@ class CallingFramework {
 
   hear(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.kind !== 'answer') continue;
+      if (effect.kind !== 'answer' || effect.caller.kind !== 'framework') continue;
+      const framework = this.#frameworks.get(effect.caller.frameworkId);
       const { answer } = effect;
-      if (!answer.ok) {
-        this.fail(answer.failure.message);
-        return;
-      }
-      if (this.#session === undefined) this.#subscribed(answer.value);
-      else this.#hearAnswer();
+      if (!answer.ok) this.fail(answer.failure.message);
+      else if (framework !== undefined) this.#hearAnswer(framework, answer.value);
     }
   }
 
-  #subscribed(value: unknown): void {
-    this.#session = SubscribeResult.parse(value).session;
+  #hearAnswer(framework: Framework, value: unknown): void {
+    if (framework.session === undefined) {
+      framework.session = SubscribeResult.parse(value).session;
+      framework.counter = 1;
+      this.#subscribed += 1;
+      if (this.#subscribed === this.#load.frameworks) this.#begin();
+      return;
+    }
+    const share = this.#load.inputs / this.#load.frameworks;
+    framework.answered += 1;
+    if (framework.counter <= share) this.#state(framework);
+    if (framework.answered < share) return;
+    this.#finished += 1;
+    if (this.#finished === this.#load.frameworks) this.#done.resolve();
+  }
+
+  #begin(): void {
     this.#beganMs = performance.now();
-    for (let count = 0; count < this.#load.callers; count += 1) this.#state();
+    for (const framework of this.#frameworks.values()) {
+      for (let count = 0; count < this.#load.callsAtOnce; count += 1) this.#state(framework);
+    }
   }
 
-  #hearAnswer(): void {
-    this.#answered += 1;
-    if (this.#answered === this.#load.inputs) this.#done.resolve();
-    else if (this.#counter <= this.#load.inputs) this.#state();
+  #state(framework: Framework): void {
+    this.#call(framework, { verb: 'demand', body: { demand: [] } });
   }
 
-  #state(): void {
-    this.#call({ verb: 'demand', body: { demand: [] } });
-  }
-
-  #call(call: Call): void {
-    this.#counter += 1;
-    const lowest = this.#answered + 1;
+  #call(framework: Framework, call: Call): void {
+    const { frameworkId, session, answered } = framework;
+    framework.counter += 1;
     this.#submit?.({
       kind: 'call',
-      caller: { kind: 'framework', ...this.#framework },
-      request: { session: 'bench', counter: this.#counter, lowest },
-      ...(this.#session !== undefined && { frameworkSession: this.#session }),
+      caller: { kind: 'framework', principal: PRINCIPAL, frameworkId },
+      request: { session: 'bench', counter: framework.counter, lowest: answered + 1 },
+      ...(session !== undefined && { frameworkSession: session }),
       call,
     });
   }
