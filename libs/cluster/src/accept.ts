@@ -59,16 +59,13 @@ export function declineOffers(
   { offerIds, filter: { refuseMs } }: DeclineRequest,
 ): Answer {
   const offers = ownOffers(turn, framework, new Set(offerIds));
-  for (const { offerId, agentId, role, resources, ...offer } of offers) {
-    endOffer(turn, { ...offer, offerId, agentId, role, resources }, 'decline', {
-      type: 'offerDeclined',
-      offerId,
-      framework: framework.framework,
-      agentId,
-      refuseMs,
-    });
+  for (const offer of offers) {
+    const { offerId, agentId, role, resources } = offer;
+    const holder = framework.framework;
+    const reported = { type: 'offerDeclined', offerId, framework: holder, agentId } as const;
+    endOffer(turn, offer, 'decline', { ...reported, refuseMs });
     if (refuseMs === 0) continue;
-    const fact = { kind: 'refused', framework: framework.framework, role, agentId } as const;
+    const fact = { kind: 'refused', framework: holder, role, agentId } as const;
     turn.state.marks.announce({ kind: 'fact', fact: { ...fact, resources, refuseMs } });
   }
   const result: DeclineResult = {
@@ -85,47 +82,59 @@ type Accept = {
 };
 type Rejections = { taskId: TaskId; failure: Failure }[];
 
-/** What is left of the offers shrinks with each launch, in the order of the request. */
+type Launch = { readonly description: TaskDescription; readonly resources: Resources };
+type Verdicts = {
+  readonly launches: Launch[];
+  readonly rejected: Rejections;
+  readonly remainder: Resources;
+};
+
 function launchAll(
   turn: Turn,
   { framework, request, offers, first }: Accept & { readonly first: OfferRecord },
 ): { launched: TaskId[]; rejected: Rejections; remainder: Resources } {
   const { agentId, role } = first;
-  const launched: TaskId[] = [];
-  const rejected: Rejections = [];
-  let remainder = sum(offers.map((offer) => offer.resources));
-  const accepted: { readonly description: TaskDescription; readonly resources: Resources }[] = [];
-  const named = new Set<TaskId>();
-  for (const description of request.launches) {
-    const { taskId } = description;
-    const task: TaskRef = { ...framework.framework, taskId };
-    const resources = normalise(description.resources);
-    const rest = trySubtract(remainder, resources);
-    const failure = objectionToTask(resources, rest);
-    if (named.has(taskId) || isKnownTask(turn.state, task)) {
-      // No update: it would end the task that has this id.
-      rejected.push({ taskId, failure: usedFailure(taskId) });
-    } else if (failure !== undefined || rest === undefined) {
-      const shown = failure ?? tooLargeFailure;
-      rejected.push({ taskId, failure: shown });
-      rejectTask(turn, { task, agentId, name: description.name }, shown);
-    } else {
-      remainder = rest;
-      accepted.push({ description, resources });
-      launched.push(taskId);
-    }
-    named.add(taskId);
-  }
+  const verdicts = judgeTasks(turn, { framework, request, offers });
   for (const [index, offer] of offers.entries()) {
-    const count = index === 0 ? launched.length : 0;
-    takeOffer(turn, offer, count);
+    takeOffer(turn, offer, index === 0 ? verdicts.launches.length : 0);
   }
-  for (const { description, resources } of accepted) {
+  for (const { description, resources } of verdicts.launches) {
     const { taskId, name } = description;
     const task: TaskRef = { ...framework.framework, taskId };
     orderRun(turn, launchTask(turn, { task, name, agentId, role, resources }), description);
   }
-  return { launched, rejected, remainder };
+  const launched = verdicts.launches.map(({ description }) => description.taskId);
+  return { launched, rejected: verdicts.rejected, remainder: verdicts.remainder };
+}
+
+/** What is left of the offers shrinks with each launch, in the order of the request. */
+function judgeTasks(turn: Turn, { framework, request, offers }: Accept): Verdicts {
+  const launches: Launch[] = [];
+  const rejected: Rejections = [];
+  const named = new Set<TaskId>();
+  const agentId = offers[0]?.agentId ?? NO_AGENT;
+  let remainder = sum(offers.map((offer) => offer.resources));
+  for (const description of request.launches) {
+    const { taskId, name } = description;
+    const task: TaskRef = { ...framework.framework, taskId };
+    const resources = normalise(description.resources);
+    const rest = trySubtract(remainder, resources);
+    if (named.has(taskId) || isKnownTask(turn.state, task)) {
+      // No update: it would end the task that has this id.
+      rejected.push({ taskId, failure: usedFailure(taskId) });
+    } else if (isEmpty(resources)) {
+      rejected.push({ taskId, failure: emptyFailure });
+      rejectTask(turn, { task, agentId, name }, emptyFailure);
+    } else if (rest === undefined) {
+      rejected.push({ taskId, failure: tooLargeFailure });
+      rejectTask(turn, { task, agentId, name }, tooLargeFailure);
+    } else {
+      remainder = rest;
+      launches.push({ description, resources });
+    }
+    named.add(taskId);
+  }
+  return { launches, rejected, remainder };
 }
 
 /** Every offer is used up, also what no task took: that is declined with the filter. */
@@ -164,11 +173,10 @@ function objection(
   return undefined;
 }
 
-function objectionToTask(resources: Resources, rest: Resources | undefined): Failure | undefined {
-  if (isEmpty(resources)) return { code: 'invalidTask', message: 'resources: a task needs some' };
-  return rest === undefined ? tooLargeFailure : undefined;
-}
-
+const emptyFailure: Failure = {
+  code: 'invalidTask',
+  message: 'resources: a task needs some',
+};
 const tooLargeFailure: Failure = {
   code: 'insufficientResources',
   message: 'resources: more than what is left of the offers',

@@ -80,7 +80,7 @@ export function agentFellSilent(
 }
 
 /** So long that all agents together stay below the limit, within its bounds. */
-export function heartbeatIntervalMs(state: ClusterState): number {
+function heartbeatIntervalMs(state: ClusterState): number {
   const shortestMs = state.record.settings.agentHeartbeatIntervalMs;
   const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / HEARTBEATS_PER_SECOND);
   const longestMs = Math.max(shortestMs, MAX_AGENT_HEARTBEAT_INTERVAL_MS);
