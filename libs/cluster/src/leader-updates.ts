@@ -4,7 +4,7 @@ import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
 import { isTerminal } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
-import { MAX_UPDATE_MESSAGE_LENGTH } from './limits.ts';
+import { MAX_UNWRITTEN_PER_TASK, MAX_UPDATE_MESSAGE_LENGTH } from './limits.ts';
 import type { TaskRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
@@ -18,6 +18,8 @@ export const unwrittenKey = (update: Pick<StatusUpdate, 'task' | 'sequence'>): s
 export function orderUpdate(turn: Turn, task: TaskRecord, wording: Wording): void {
   const effective = effectiveState(task);
   if (effective === wording.state || isTerminal(effective)) return;
+  const waiting = turn.state.unwrittenByTask.get(taskKey(task.task))?.size ?? 0;
+  if (wording.state === 'unreachable' && waiting >= MAX_UNWRITTEN_PER_TASK) return;
   const sequence = task.orderedSequence + 1;
   turn.state.tasks.put(taskKey(task.task), {
     ...task,

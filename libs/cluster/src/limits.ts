@@ -6,6 +6,8 @@ export const MAX_AGENTS = 100_000;
 export const MAX_FRAMEWORKS = 20_000;
 /** The leader's own updates that wait for being written; beyond it accepts are refused as `overloaded`. */
 export const MAX_UNWRITTEN = 100_000;
+/** Of one task whose agent comes and goes while its stream takes nothing: it is not called unreachable again. */
+export const MAX_UNWRITTEN_PER_TASK = 32;
 /** Request sessions of one caller; the one that was used least recently goes first. */
 export const MAX_SESSIONS_PER_CALLER = 64;
 /** A request session that was idle for so long (core time) is forgotten with its answers. */

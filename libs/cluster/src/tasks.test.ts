@@ -259,6 +259,18 @@ describe('an agent', () => {
     expect(stateOf('t1')).toBe('running');
   });
 
+  test('that comes and goes while nothing can be written makes no end of updates', () => {
+    const { taskId } = cluster.launch(framework, 't1');
+    const named = { task: { ...framework, taskId }, state: 'running' as const, lastSequence: 1 };
+    for (let registration = 1; registration < 100; registration += 1) {
+      silent(registration);
+      cluster.register(agentId, some(10), [named]);
+    }
+    expect(cluster.state.unwritten.size).toBe(32);
+    for (const { update } of [...cluster.state.unwritten.rows()]) cluster.read(update);
+    expect(stateOf('t1')).toBe('running');
+  });
+
   test('that names live tasks nobody knows is told to kill them', () => {
     const ref = { ...framework, taskId: aTask('x').taskId };
     const ended = { ...framework, taskId: aTask('y').taskId };
