@@ -118,6 +118,10 @@ describe.each(['reference', 'compatibility'] as const)('a server of the %s tier'
     });
     const orders = staying.subscribe('parley.c1.agent.a1.run');
 
+    const provisioner = readCredentialFile(server.credentialFile('provisioner', 'provisioner'));
+    await withConnection(provisioner, provisioner.seeds.books ?? '', (connection) =>
+      new Kvm(connection).create(principalsBucketName(cluster)),
+    );
     await addPrincipal(server, member('bob'), noStream);
     const bob = readCredentialFile(server.credentialFile('principal', 'bob'));
     const leaving = await connect({

@@ -18,7 +18,10 @@ export type EnsureUpdatesStream = (
   principal: PrincipalName,
 ) => Promise<void>;
 
-/** Makes a principal known on a running embedded server, without dropping anybody. Repeatable; changes its roles. */
+/**
+ * Makes a principal known on a running embedded server, without dropping anybody. Repeatable; changes its roles. The
+ * register, a bucket of the books, must be there.
+ */
 export async function addPrincipal(
   server: NatsServer,
   principal: PrincipalMember,
@@ -69,7 +72,7 @@ async function inRegister(
   const { books } = credential.seeds;
   if (books === undefined) throw new Error('only a provisioner changes the register of principals');
   await withConnection(credential, books, async (connection) => {
-    const register = await new Kvm(connection).create(principalsBucketName(credential.cluster));
+    const register = await new Kvm(connection).open(principalsBucketName(credential.cluster));
     await change(register);
   });
 }

@@ -4,20 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { provision, wantedStreams, wantedUpdates } from '@parley/actor/nats/provision';
 import { readCredentialFile } from '@parley/nats-server/account-connection';
 import { type NatsServer, startNatsServer } from '@parley/nats-server/nats-server';
 import { addPrincipal } from '@parley/nats-server/principals';
 import { type Holder, type HolderKind, inboxPrefix } from '@parley/protocol/credential';
+import type { Outcome } from '@parley/protocol/errors';
 import { ClusterName, PrincipalName, RoleName } from '@parley/protocol/ids';
-import {
-  journalShape,
-  leaseBucketName,
-  type StreamShape,
-  updatesShape,
-} from '@parley/protocol/streams';
 import { locateNatsServer } from '@parley/setup/nats-server';
-import { connect, type NatsConnection, nanos, nkeyAuthenticator } from 'nats';
+import { connect, type NatsConnection, nkeyAuthenticator } from 'nats';
 
 export const TIERS = ['reference', 'compatibility'] as const;
 export type Tier = (typeof TIERS)[number];
@@ -129,7 +124,7 @@ export async function startBus(tier: Tier): Promise<BusFixture> {
   });
   const bus = new BusFixture(server, directory);
   try {
-    await provision(bus);
+    await provisionAll(bus);
     return bus;
   } catch (error) {
     await bus.close();
@@ -137,48 +132,17 @@ export async function startBus(tier: Tier): Promise<BusFixture> {
   }
 }
 
-async function provision(bus: BusFixture): Promise<void> {
-  for (const name of [alice, bob]) {
-    await addPrincipal(bus.server, { name, roles: everyRole }, ensureUpdatesStream);
-  }
+async function provisionAll(bus: BusFixture): Promise<void> {
   const books = await bus.as('provisioner', 'provisioner', 'books');
-  await addStream(books.connection, journalShape(cluster));
-  await addStream(books.connection, leaseShape);
+  const options = { cluster, principals: [], replicas: 1 } as const;
+  orThrow(await provision(books.connection, wantedStreams(options)));
+  for (const name of [alice, bob]) {
+    await addPrincipal(bus.server, { name, roles: everyRole }, async (connection) => {
+      orThrow(await provision(connection, [wantedUpdates(name, options)]));
+    });
+  }
 }
 
-/** A bucket as the stream that it is. */
-const leaseShape: StreamShape = {
-  name: `KV_${leaseBucketName(cluster)}`,
-  subjects: [`$KV.${leaseBucketName(cluster)}.>`],
-  maxAgeMs: 0,
-  maxBytes: 1024 * 1024,
-  maxMessageBytes: 64 * 1024,
-  maxConsumers: 100,
-  discard: 'new',
-  maxMessagesPerSubject: 1,
-};
-
-export const ensureUpdatesStream = (
-  connection: NatsConnection,
-  _: ClusterName,
-  principal: PrincipalName,
-): Promise<void> => addStream(connection, updatesShape(cluster, principal));
-
-async function addStream(connection: NatsConnection, shape: StreamShape): Promise<void> {
-  const manager = await jetstreamManager(connection);
-  await manager.streams.add({
-    name: shape.name,
-    subjects: [...shape.subjects],
-    max_age: nanos(shape.maxAgeMs),
-    max_bytes: shape.maxBytes,
-    max_msg_size: shape.maxMessageBytes,
-    max_consumers: shape.maxConsumers,
-    max_msgs_per_subject: shape.maxMessagesPerSubject ?? -1,
-    discard: shape.discard,
-    deny_delete: true,
-    duplicate_window: nanos(100),
-    ...(shape.republishTo && {
-      republish: { src: shape.subjects[0] ?? '>', dest: shape.republishTo },
-    }),
-  });
+function orThrow(outcome: Outcome<unknown>): void {
+  if (!outcome.ok) throw new Error(outcome.failure.message);
 }
