@@ -14,7 +14,7 @@ import { holdersOf, type Members } from './members.ts';
  */
 const RESERVABLE_BYTES = 4 * 1024 ** 4;
 /** Below this a start would only fail later, in the middle of something. */
-const LEAST_FREE_BYTES = 64 * 1024 ** 2;
+export const LEAST_FREE_BYTES = 64 * 1024 ** 2;
 
 export const credentialsDirectory = (directory: string): string => join(directory, 'credentials');
 export const configPath = (directory: string): string => join(directory, 'nats-server.conf');
