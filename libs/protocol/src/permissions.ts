@@ -26,6 +26,7 @@ import {
   type ActorKind,
   type ParameterName,
   type SubjectEntry,
+  subjectPrefix,
   wildcardOf,
 } from './subject-entry.ts';
 import { SUBJECTS } from './subjects.ts';
@@ -103,10 +104,38 @@ function user(account: string, holder: Holder, allowed: Partial<Permissions>): U
 
 function messagesOf(holder: Holder, cluster: ClusterName): Permissions {
   if (holder.kind === 'provisioner') return { publish: [], subscribe: [] };
+  const calls = callsOf(holder, cluster);
+  const isCaller = holder.kind !== 'master';
   return {
-    publish: [...sent(holder, holder.kind, cluster), ...answered(holder.kind)],
-    subscribe: received(holder, holder.kind, cluster),
+    publish: [
+      ...sent(holder, holder.kind, cluster),
+      ...answered(holder.kind),
+      ...(isCaller ? calls : []),
+    ],
+    subscribe: [...received(holder, holder.kind, cluster), ...(isCaller ? [] : calls)],
   };
+}
+
+/**
+ * A caller may send any verb below its own name, and the leader hears any: so a verb that this release does not
+ * know is answered with `unknownVerb`, and not with silence.
+ */
+function callsOf({ kind, id }: Holder, cluster: ClusterName): string[] {
+  const prefix = subjectPrefix(cluster);
+  switch (kind) {
+    case 'master':
+      return [`${prefix}.master.call.>`, `${prefix}.offers.>`];
+    case 'principal':
+      return [`${prefix}.master.call.framework.${id}.>`, `${prefix}.offers.${id}.>`];
+    case 'agent':
+    case 'operator':
+      return [`${prefix}.master.call.${kind}.${id}.>`];
+    case 'allocator':
+    case 'provisioner':
+      return [];
+    default:
+      return unreachable(kind);
+  }
 }
 
 /** The tokens of a subject that name the holder itself, as a sender or as the addressee. */
