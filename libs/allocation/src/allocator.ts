@@ -36,9 +36,9 @@ export type AllocatorOptions = {
 export const COALESCE_MS = 2;
 /** A safety net: offers again what is open, when anything has changed since the last time. */
 export const FULL_RUN_INTERVAL_MS = 5000;
-export const PROPOSALS_A_MESSAGE = 100;
+const PROPOSALS_A_MESSAGE = 100;
 /** The rest of a larger run follows in the next tick, so that facts are heard in between. */
-export const AGENTS_A_RUN = 1000;
+const AGENTS_A_RUN = 1000;
 
 type Knowledge = {
   readonly totals: ClusterTotals;

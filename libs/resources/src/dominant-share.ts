@@ -13,7 +13,7 @@ export type Share = {
   readonly resource?: string;
 };
 
-export const NO_SHARE: Share = { used: 0, total: 1 };
+const NO_SHARE: Share = { used: 0, total: 1 };
 
 export type ShareOptions = {
   /** Names that do not count towards fairness. */
@@ -58,7 +58,7 @@ type Factors = readonly [number, number, number];
 const ROUNDING = 2 ** -50;
 
 /** Doubles decide when they are further apart than their rounding error; else big integers do. */
-export function compareProducts(a: Factors, b: Factors): number {
+function compareProducts(a: Factors, b: Factors): number {
   const left = a[0] * a[1] * a[2];
   const right = b[0] * b[1] * b[2];
   const difference = left - right;
