@@ -2,7 +2,6 @@
 // Every id is a single NATS token, a safe file name and a safe part of a systemd unit name.
 import * as z from 'zod';
 
-export const ID_MAX_LENGTH = 64;
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** One token of 1 to 64 characters out of `A-Z a-z 0-9 _ -`. */

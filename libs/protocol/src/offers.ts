@@ -20,7 +20,7 @@ export const Offer = z.object({
 });
 export type Offer = z.infer<typeof Offer>;
 
-export const MAX_REFUSE_MS = 365 * 24 * 3600 * 1000;
+const MAX_REFUSE_MS = 365 * 24 * 3600 * 1000;
 /** How long the refused resources are kept from this framework on that agent. 0: not at all. */
 export const Filter = z.object({ refuseMs: z.int().min(0).max(MAX_REFUSE_MS).default(5000) });
 export type Filter = z.infer<typeof Filter>;

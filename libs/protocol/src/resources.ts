@@ -8,12 +8,10 @@ import * as z from 'zod';
  */
 export const MILLI = 1000;
 
-export const ScalarName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be 1 to 32 of a-z 0-9 _');
+const ScalarName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be 1 to 32 of a-z 0-9 _');
 const Amount = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-export const Port = z.int().min(1).max(65535);
+const Port = z.int().min(1).max(65535);
 /** Inclusive at both ends. */
 export const PortRange = z
   .tuple([Port, Port])

@@ -298,4 +298,3 @@ export const SUBJECTS = {
   ...agentCalls,
   ...controlMessages,
 } as const;
-export type SubjectName = keyof typeof SUBJECTS;

@@ -19,14 +19,7 @@ export const TaskState = z.enum([
 ]);
 export type TaskState = z.infer<typeof TaskState>;
 
-export const TERMINAL_TASK_STATES = [
-  'finished',
-  'failed',
-  'killed',
-  'error',
-  'dropped',
-  'gone',
-] as const;
+const TERMINAL_TASK_STATES = ['finished', 'failed', 'killed', 'error', 'dropped', 'gone'] as const;
 const terminal: ReadonlySet<string> = new Set(TERMINAL_TASK_STATES);
 export const isTerminal = (state: TaskState): boolean => terminal.has(state);
 
@@ -54,7 +47,7 @@ export const TaskReason = z.enum([
 export type TaskReason = z.infer<typeof TaskReason>;
 
 /** A path inside the sandbox: relative, no `..`, no control characters. */
-export const SandboxPath = z
+const SandboxPath = z
   .string()
   .min(1)
   .max(1024)
@@ -69,7 +62,7 @@ export const SandboxPath = z
 export type SandboxPath = z.infer<typeof SandboxPath>;
 
 /** Name of an object in the principal's bucket of the `work` account. */
-export const ObjectName = z
+const ObjectName = z
   .string()
   .regex(/^[A-Za-z0-9_./=-]{1,255}$/, 'must be 1 to 255 of A-Z a-z 0-9 _ . / = -');
 
@@ -77,7 +70,7 @@ export const ObjectName = z
 export const Transfer = z.object({ object: ObjectName, path: SandboxPath });
 export type Transfer = z.infer<typeof Transfer>;
 
-export const Command = z.object({
+const Command = z.object({
   /** Program and arguments, passed as they are: no shell unless the program is one. */
   argv: z
     .array(
