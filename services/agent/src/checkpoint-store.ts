@@ -21,6 +21,9 @@ export class CheckpointStore {
   /** The last operation asked for on each task's file; the next one waits for it. */
   readonly #last = new Map<TaskKey, Promise<unknown>>();
 
+  /** Tasks whose file's name is on the disk, so that only its content has to get there. */
+  readonly #named = new Set<TaskKey>();
+
   /** `workDirectory`: of the agent; the files are in `tasks` below it. */
   constructor(workDirectory: string) {
     this.#directory = path.join(workDirectory, 'tasks');
@@ -40,8 +43,10 @@ export class CheckpointStore {
         continue;
       }
       const read = await readRecord(file, name);
-      if (read.ok) records.push(read.value);
-      else damaged.push(await this.#setAside(name, read.failure.message));
+      if (read.ok) {
+        records.push(read.value);
+        this.#named.add(taskKey(read.value.task));
+      } else damaged.push(await this.#setAside(name, read.failure.message));
     }
     return { records, damaged };
   }
@@ -51,13 +56,15 @@ export class CheckpointStore {
    * or `internalError` for any other trouble with the file; what was there before is then still there.
    */
   write(record: TaskRecord): Promise<Outcome<undefined>> {
-    return this.#inTurn(taskKey(record.task), async () => {
+    const task = taskKey(record.task);
+    return this.#inTurn(task, async () => {
       const file = this.#fileOf(record.task);
       const partial = `${file}${PARTIAL_SUFFIX}`;
       try {
         await writeDurably(partial, encode(record));
         await rename(partial, file);
-        await syncDirectory(this.#directory);
+        if (!this.#named.has(task)) await syncDirectory(this.#directory);
+        this.#named.add(task);
         return succeed(undefined);
       } catch (error) {
         await rm(partial, { force: true }).catch(() => undefined);
@@ -72,6 +79,7 @@ export class CheckpointStore {
   remove(task: TaskRef): Promise<Outcome<undefined>> {
     return this.#inTurn(taskKey(task), async () => {
       try {
+        this.#named.delete(taskKey(task));
         await rm(this.#fileOf(task), { force: true });
         return succeed(undefined);
       } catch (error) {

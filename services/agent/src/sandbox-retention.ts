@@ -32,8 +32,7 @@ export class SandboxRetention {
         for (const taskId of await list(path.join(root, principal, frameworkId))) {
           const ref = TaskRef.safeParse({ principal, frameworkId, taskId });
           if (!ref.success || isKnown(taskKey(ref.data))) continue;
-          const { mtimeMs } = await stat(path.join(root, principal, frameworkId, taskId));
-          found.push({ ref: ref.data, modifiedMs: mtimeMs });
+          found.push({ ref: ref.data, modifiedMs: await modifiedMs(root, ref.data) });
         }
       }
     }
@@ -51,6 +50,16 @@ export class SandboxRetention {
       const removed = await removeSandbox(workDirectory, { agentId, ...oldest });
       if (!removed.ok) onFailure(oldest, removed.failure.message);
     }
+  }
+}
+
+async function modifiedMs(root: string, ref: TaskRef): Promise<number> {
+  const { principal, frameworkId, taskId } = ref;
+  try {
+    return (await stat(path.join(root, principal, frameworkId, taskId))).mtimeMs;
+  } catch {
+    // It went meanwhile, or cannot be looked at: the first to be removed.
+    return 0;
   }
 }
 

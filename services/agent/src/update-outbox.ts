@@ -2,8 +2,8 @@
 // again until JetStream acknowledges, kept until a watermark covers them (design 3).
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 
-export const FIRST_RETRY_MS = 2000;
-export const MAX_RETRY_MS = 30_000;
+const FIRST_RETRY_MS = 2000;
+const MAX_RETRY_MS = 30_000;
 
 type Ack = {
   readonly streamSequence: number;

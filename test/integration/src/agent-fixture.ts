@@ -10,7 +10,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
-import type { RegisterRequest } from '@parley/protocol/agents';
+import type { RegisterRequest, UsageReport } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
 import { AgentId, FrameworkRef, TaskRef } from '@parley/protocol/ids';
 import {
@@ -134,6 +134,7 @@ export class AgentUnderTest {
 /** A leader as far as one agent sees it: answers its registrations and gives orders. */
 export class PlayedLeader {
   readonly registrations: RegisterRequest[] = [];
+  readonly usage: UsageReport[] = [];
   readonly epoch: Epoch = { bucketCreatedMs: 1, revision: 5 };
   readonly #bus: BusFixture;
   readonly #connection: NatsConnection;
@@ -142,6 +143,7 @@ export class PlayedLeader {
   private constructor(bus: BusFixture, connection: NatsConnection) {
     this.#bus = bus;
     this.#connection = connection;
+    this.#hearUsage();
     const subject = wildcardOf(SUBJECTS.register, cluster);
     connection.subscribe(subject, {
       callback: (_, message) => {
@@ -150,6 +152,16 @@ export class PlayedLeader {
         this.registrations.push(parsed.value.body);
         const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
         message.respond(encodeAnswer({ ok: true, value }, this.epoch));
+      },
+    });
+  }
+
+  #hearUsage(): void {
+    this.#connection.subscribe(wildcardOf(SUBJECTS.usage, cluster), {
+      callback: (_, message) => {
+        const parsed = decodeMessage(SUBJECTS.usage, cluster, message.subject, message.data);
+        if (!parsed.ok) throw new Error(parsed.failure.message);
+        this.usage.push(parsed.value.body);
       },
     });
   }
@@ -202,7 +214,7 @@ export class PlayedLeader {
     const stream = updatesStreamName(cluster, alice);
     const { state } = await manager.streams.info(stream);
     const updates: StatusUpdate[] = [];
-    for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+    for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
       const stored = await manager.streams.getMessage(stream, { seq });
       if (stored === null) continue;
       const parsed = decodeMessage(SUBJECTS.update, cluster, stored.subject, stored.data);

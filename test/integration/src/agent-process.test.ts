@@ -180,6 +180,23 @@ test(
   WAIT_MS,
 );
 
+test(
+  'what the tasks use is reported, and nothing once they have ended',
+  async () => {
+    await leader.order(aShellTask('busy', 'while [ ! -e go ]; do :; done'));
+    await expect
+      .poll(() => leader.usage.at(-1)?.cpuMillis, { timeout: WAIT_MS, interval: 200 })
+      .toBeGreaterThan(100);
+    expect(leader.usage.at(-1)?.memoryMib).toBeGreaterThan(0);
+    agent.touch('busy', 'go');
+    await leader.ended('busy');
+    await expect
+      .poll(() => leader.usage.at(-1), { timeout: WAIT_MS, interval: 200 })
+      .toMatchObject({ cpuMillis: 0, memoryMib: 0 });
+  },
+  WAIT_MS,
+);
+
 test('an order that does not parse is refused with what is wrong', async () => {
   expect(await leader.orderBytes(new Uint8Array([0xc1]))).toMatchObject({
     ok: false,
