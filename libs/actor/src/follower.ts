@@ -46,6 +46,7 @@ export class Follower<State, Input, Effect> {
   #knownLast = 0;
   #tail: { close(): void } | undefined;
   #advancing: Promise<void> | undefined;
+  #again = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #troubled = false;
@@ -135,10 +136,21 @@ export class Follower<State, Input, Effect> {
 
   /** One at a time; whoever comes meanwhile waits for the same end. */
   #advance(): Promise<void> {
-    this.#advancing ??= this.#advanceToEnd().finally(() => {
-      this.#advancing = undefined;
-    });
+    this.#again = true;
+    this.#advancing ??= this.#advanceWhileAsked();
     return this.#advancing;
+  }
+
+  async #advanceWhileAsked(): Promise<void> {
+    try {
+      while (this.#again) {
+        this.#again = false;
+        await this.#advanceToEnd();
+      }
+    } finally {
+      // In the same breath as the last look: whoever asks from now on begins anew.
+      this.#advancing = undefined;
+    }
   }
 
   async #advanceToEnd(): Promise<void> {

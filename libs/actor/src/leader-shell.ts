@@ -125,30 +125,29 @@ export class LeaderShell<State, Input, Effect> {
   }
 
   #pump(): void {
-    this.#pumping ??= this.#run()
-      .catch((error: unknown) => {
-        this.#end ??= { reason: 'stopped' };
-        this.#ending.reject(error);
-      })
-      .finally(() => {
-        this.#pumping = undefined;
-        // Something may have been queued between the last look and now.
-        if (this.#end === undefined && this.#leader.pending > 0) this.#pump();
-      });
+    this.#pumping ??= this.#run().catch((error: unknown) => {
+      this.#end ??= { reason: 'stopped' };
+      this.#ending.reject(error);
+    });
   }
 
   async #run(): Promise<void> {
-    while (this.#end === undefined) {
-      // What came in with the same read of the socket goes into the same entry.
-      await yieldToOthers();
-      const { clock } = this.#options;
-      const request = this.#leader.nextAppend({
-        nowMs: clock.nowMs(),
-        wallTimeMs: clock.wallTimeMs(),
-      });
-      if (request === undefined) return;
-      const result = await this.#append(request);
-      if (result !== undefined) this.#carryOut(result);
+    const { clock } = this.#options;
+    try {
+      while (this.#end === undefined) {
+        // What came in with the same read of the socket goes into the same entry.
+        await yieldToOthers();
+        const request = this.#leader.nextAppend({
+          nowMs: clock.nowMs(),
+          wallTimeMs: clock.wallTimeMs(),
+        });
+        if (request === undefined) return;
+        const result = await this.#append(request);
+        if (result !== undefined) this.#carryOut(result);
+      }
+    } finally {
+      // In the same breath as the last look at the queue: what is queued from now on begins anew.
+      this.#pumping = undefined;
     }
   }
 

@@ -1,0 +1,122 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Follower, type FollowerOptions } from './follower.ts';
+import { JournaledLeader } from './journaled-leader.ts';
+import { loadReplica } from './load-replica.ts';
+import { MemoryJournal } from './memory-journal.ts';
+import { Replica } from './replica.ts';
+import { MemorySnapshotStore } from './snapshot-store.ts';
+import { beginSnapshot, writeSnapshot } from './snapshots.ts';
+import { type TallyEffect, type TallyInput, type TallyState, tallyCore } from './tally-core.ts';
+
+const core = tallyCore();
+
+function aWriter(journal: MemoryJournal) {
+  let count = 0;
+  const leader = new JournaledLeader({
+    replica: new Replica(core),
+    epoch: { bucketCreatedMs: 1, revision: 1 },
+    makeNonce: () => `n${++count}`,
+  });
+  return async (...inputs: TallyInput[]): Promise<number> => {
+    for (const input of inputs) leader.submit(input);
+    const request = leader.nextAppend({ nowMs: 0, wallTimeMs: 0 });
+    if (request === undefined) return journal.lastSequence;
+    journal.appendNow(request);
+    const result = leader.committed(journal.lastSequence);
+    if (result.kind === 'broken') {
+      const upTo = journal.lastSequence - 1;
+      const options = { upTo, skips: [result.skip] };
+      const source = { core, journal, snapshots: new MemorySnapshotStore() };
+      const replica = await loadReplica(source, options);
+      if (replica.ok) leader.rebuilt(replica.value);
+    }
+    return journal.lastSequence;
+  };
+}
+
+async function follow(
+  journal: MemoryJournal,
+  options: Partial<FollowerOptions<TallyState, TallyInput, TallyEffect>> = {},
+) {
+  const followed: string[] = [];
+  const opened = await Follower.open({
+    core,
+    journal,
+    tail: journal,
+    snapshots: new MemorySnapshotStore(),
+    onEffect: ({ sequence, index, effect }) =>
+      void followed.push(`${sequence}.${index} ${effect.key}=${effect.total}`),
+    onReset: () => void followed.push('reset'),
+    onTrouble: (failure) => void followed.push(`trouble ${failure.code}`),
+    onRecovered: () => undefined,
+    ...options,
+  });
+  if (!opened.ok) throw new Error(opened.failure.message);
+  return { follower: opened.value, followed };
+}
+
+const add = (key: string): TallyInput => ({ kind: 'add', key, amount: 1 });
+
+test('whatever the live tail loses, every effect is told once and in order', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), async (losses) => {
+      const journal = new MemoryJournal({ losesTail: (sequence) => losses[sequence - 1] ?? false });
+      const write = aWriter(journal);
+      const { follower, followed } = await follow(journal);
+      for (const _ of losses) await write(add('a'));
+      await follower.compare();
+      const expected = losses.flatMap((_, index) => [
+        `${index + 1}.0 a=${index + 1}`,
+        `${index + 1}.1 entry=1`,
+      ]);
+      expect(followed).toEqual(expected);
+      await follower.close();
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a follower leaves out the input that the leader left out, and tells the rest of its entry', async () => {
+  const journal = new MemoryJournal();
+  const write = aWriter(journal);
+  const { follower, followed } = await follow(journal);
+  await write(add('a'));
+  await write(add('a'), { kind: 'poison', key: 'a' }, add('a'));
+  await write(add('a'));
+  await follower.compare();
+  expect(followed.filter((line) => line.includes('a='))).toEqual([
+    '1.0 a=1',
+    '2.0 a=2',
+    '2.1 a=3',
+    '3.0 a=4',
+  ]);
+  expect(follower.state.totals.get('a')).toBe(4);
+  await follower.close();
+});
+
+test('a follower that was away longer than the journal reaches back begins anew and says so', async () => {
+  const journal = new MemoryJournal({ losesTail: () => true });
+  const snapshots = new MemorySnapshotStore();
+  const write = aWriter(journal);
+  await write(add('a'));
+  const { follower, followed } = await follow(journal, { snapshots });
+  for (let count = 0; count < 4; count += 1) await write(add('a'));
+  const ahead = await loadReplica({ core, journal, snapshots: new MemorySnapshotStore() });
+
+  if (ahead.ok) await writeSnapshot(snapshots, beginSnapshot(ahead.value), () => 0);
+  await journal.purgeBelow(5);
+  await follower.compare();
+  expect(followed).toEqual(['reset']);
+  expect(follower.state.totals.get('a')).toBe(5);
+  await follower.close();
+});
+
+test('an entry that this release cannot step ends the following with a message', async () => {
+  const journal = new MemoryJournal();
+  const { follower, followed } = await follow(journal, { core: tallyCore(2) });
+  await aWriter(journal)(add('a'));
+  await follower.compare();
+  expect(followed).toEqual(['trouble internalError']);
+  await follower.close();
+});

@@ -1,0 +1,146 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  LEASE_TIMING,
+  type LeaseAction,
+  type LeaseEntry,
+  LeaseMachine,
+  type LeaseRecord,
+} from './lease.ts';
+
+/** A key with compare-and-set, as the bucket has it. */
+class Key {
+  entry: LeaseEntry = { revision: 0, record: undefined };
+
+  write(expectedRevision: number, record: LeaseRecord): number | undefined {
+    if (expectedRevision !== this.entry.revision) return undefined;
+    this.entry = { revision: this.entry.revision + 1, record };
+    return this.entry.revision;
+  }
+}
+
+function aMachine(holder: string): LeaseMachine {
+  let count = 0;
+  return new LeaseMachine(holder, () => `${holder}-${++count}`);
+}
+
+/** Carries one action out; the answer may get lost. */
+function carryOut(machine: LeaseMachine, key: Key, nowMs: number, fate = 'answered'): void {
+  const action = machine.next(nowMs);
+  if (action !== undefined) answer(machine, key, { action, nowMs, fate });
+}
+
+function answer(
+  machine: LeaseMachine,
+  key: Key,
+  { action, nowMs, fate }: { action: LeaseAction; nowMs: number; fate: string },
+): void {
+  if (action.kind === 'read') {
+    machine.readAnswered(
+      nowMs,
+      fate === 'answered' ? { kind: 'found', entry: key.entry } : { kind: 'unknown' },
+    );
+    return;
+  }
+  const revision = fate === 'lost' ? undefined : key.write(action.expectedRevision, action.record);
+  if (fate !== 'answered') machine.writeAnswered(nowMs, { kind: 'unknown' });
+  else if (revision === undefined) machine.writeAnswered(nowMs, { kind: 'refused' });
+  else machine.writeAnswered(nowMs, { kind: 'stored', revision });
+}
+
+function winAt(nowMs: number): { machine: LeaseMachine; key: Key } {
+  const machine = aMachine('m1');
+  const key = new Key();
+  carryOut(machine, key, nowMs);
+  carryOut(machine, key, nowMs);
+  return { machine, key };
+}
+
+test('a free lease is taken with two requests, and the term is the revision that won', () => {
+  const { machine, key } = winAt(0);
+  expect([machine.status, machine.term, machine.mayAct(0)]).toEqual(['leading', 1, true]);
+  carryOut(machine, key, LEASE_TIMING.renewMs);
+  expect([key.entry.revision, machine.term]).toEqual([2, 1]);
+  expect(key.entry.record?.term).toBe(1);
+});
+
+test('a holder fences itself when renewals fail, counted from before the last good one was sent', () => {
+  const { machine } = winAt(1000);
+  expect(machine.mayAct(1000 + LEASE_TIMING.selfFenceMs)).toBe(true);
+  expect(machine.mayAct(1001 + LEASE_TIMING.selfFenceMs)).toBe(false);
+  expect(machine.next(1001 + LEASE_TIMING.selfFenceMs)).toBeUndefined();
+  expect(machine.status).toBe('lost');
+});
+
+test('a renewal that was stored although its answer was lost is adopted by its nonce', () => {
+  const { machine, key } = winAt(0);
+  carryOut(machine, key, 3000, 'answerLost');
+  carryOut(machine, key, 4000);
+  expect(machine.status).toBe('leading');
+  carryOut(machine, key, 4000);
+  expect(machine.status).toBe('leading');
+  // Counted from the first try: nobody knows which of the two was stored.
+  expect(machine.mayAct(3000 + LEASE_TIMING.selfFenceMs)).toBe(true);
+  expect(machine.mayAct(3001 + LEASE_TIMING.selfFenceMs)).toBe(false);
+});
+
+test('a holder that finds another record has lost', () => {
+  const { machine, key } = winAt(0);
+  key.write(1, { holder: 'm2', nonce: 'x', term: 0, released: false });
+  carryOut(machine, key, 3000);
+  carryOut(machine, key, 3000);
+  expect([machine.status, machine.mayAct(3000)]).toEqual(['lost', false]);
+});
+
+test('a candidate waits until it has itself seen the lease unchanged for its whole length', () => {
+  const { key } = winAt(0);
+  const candidate = aMachine('m2');
+  carryOut(candidate, key, 50_000);
+  expect(candidate.holder).toBe('m1');
+  for (let nowMs = 51_000; nowMs <= 70_000; nowMs += 1000) carryOut(candidate, key, nowMs);
+  expect(candidate.status).toBe('waiting');
+  carryOut(candidate, key, 71_000);
+  carryOut(candidate, key, 71_000);
+  expect(candidate.status).toBe('leading');
+});
+
+test('a released lease and one under the own name are taken at once', () => {
+  const { machine, key } = winAt(0);
+  const again = aMachine('m1');
+  carryOut(again, key, 10);
+  carryOut(again, key, 10);
+  expect(again.status).toBe('leading');
+
+  const release = again.release();
+  expect(release && key.write(release.expectedRevision, release.record)).toBeGreaterThan(0);
+  expect(again.mayAct(10)).toBe(false);
+  const other = aMachine('m2');
+  carryOut(other, key, 20);
+  carryOut(other, key, 20);
+  expect(other.status).toBe('leading');
+  expect(machine.term).toBeLessThan(other.term);
+});
+
+test('two holders of different names never may act at the same time, whatever gets lost', () => {
+  const turn = fc.record({
+    who: fc.integer({ min: 0, max: 2 }),
+    waitMs: fc.integer({ min: 0, max: 9000 }),
+    fate: fc.constantFrom('answered', 'answered', 'answered', 'answerLost', 'lost'),
+  });
+  void fc.assert(
+    fc.property(fc.array(turn, { maxLength: 200 }), (turns) => {
+      const key = new Key();
+      const machines = ['m1', 'm2', 'm3'].map(aMachine);
+      let nowMs = 0;
+      for (const { who, waitMs, fate } of turns) {
+        nowMs += waitMs;
+        const machine = machines[who];
+        if (machine !== undefined) carryOut(machine, key, nowMs, fate);
+        expect(machines.filter((each) => each.mayAct(nowMs)).length).toBeLessThanOrEqual(1);
+        // A term that is over is followed by a new candidacy.
+        if (machine?.status === 'lost') machines[who] = aMachine(`m${who + 1}`);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
