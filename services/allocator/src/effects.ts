@@ -1,16 +1,15 @@
 // Owns the allocator's dealings with the world: the connection, the lease, the end of the process.
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
+import type { Identity } from '@parley/actor/nats/credential-file';
 import { KvLease, type KvLeaseOptions } from '@parley/actor/nats/kv-lease';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { systemClock } from '@parley/actor/nats/system-clock';
-import { fail, isRetryable, type Outcome, succeed } from '@parley/protocol/errors';
+import { isRetryable } from '@parley/protocol/errors';
 import { ActorId, type ClusterName } from '@parley/protocol/ids';
 import type { Logger } from '@parley/telemetry/logger';
 import { AllocatorService } from './allocator-service.ts';
-import type { Config } from './config.ts';
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -21,34 +20,16 @@ export type RunningAllocator = {
   stop(): void;
 };
 
-export type AllocatorIdentity = { readonly identity: Identity; readonly id: ActorId };
-
-/** Fails with `malformed`, `notPermitted` or `unavailable`. */
-export function readIdentity(config: Config): Outcome<AllocatorIdentity> {
-  const { credentialFile, servers, cluster, id: wanted } = config;
-  const identity = readCredentialFile(credentialFile, {
-    ...(servers && { servers }),
-    ...(cluster && { cluster }),
-    ...(wanted && { actor: { kind: 'allocator', id: wanted } }),
-  });
-  if (!identity.ok) return identity;
-  const { kind, id } = identity.value.actor;
-  if (kind !== 'allocator') {
-    return fail('notPermitted', `${credentialFile} is the credential of a ${kind}`);
-  }
-  return succeed({ identity: identity.value, id: ActorId.parse(id) });
-}
-
-export function runAllocator(
-  { identity, id }: AllocatorIdentity,
-  logger: Logger,
-): RunningAllocator {
+export function runAllocator(identity: Identity, logger: Logger): RunningAllocator {
+  const id = ActorId.parse(identity.actor.id);
   const { promise: stopping, resolve: stop } = Promise.withResolvers<undefined>();
   const ended = serve({ identity, id, logger, stopping });
   return { ended, stop: () => stop(undefined) };
 }
 
-type Surroundings = AllocatorIdentity & {
+type Surroundings = {
+  readonly identity: Identity;
+  readonly id: ActorId;
   readonly logger: Logger;
   readonly stopping: Promise<undefined>;
 };

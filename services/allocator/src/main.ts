@@ -1,20 +1,17 @@
 #!/usr/bin/env node
 // Owns the allocator's process: arguments, signals, exit code. 0: asked to stop; 1: it cannot go on; 2: wrong arguments.
+import { readServiceArguments, SERVICE_USAGE } from '@parley/actor/service-arguments';
 import { createDebugToggle, createLogger } from '@parley/telemetry/logger';
-import { readConfig, USAGE } from './config.ts';
-import { readIdentity, runAllocator } from './effects.ts';
+import { runAllocator } from './effects.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
-  const config = readConfig(words);
-  if (!config.ok) return complain(2, `${config.failure.message}\n${USAGE}`);
-  const identity = readIdentity(config.value);
-  if (!identity.ok) return complain(2, identity.failure.message);
-  const { id } = identity.value;
-  const { logLevel: level } = config.value;
-  const logger = createLogger({ service: 'allocator', actorId: id, level });
-  const allocator = runAllocator(identity.value, logger);
+  const service = readServiceArguments('allocator', words);
+  if (!service.ok) return complain(service.failure.message);
+  const { identity, logLevel: level } = service.value;
+  const logger = createLogger({ service: 'allocator', actorId: identity.actor.id, level });
+  const allocator = runAllocator(identity, logger);
   process.once('SIGTERM', () => allocator.stop());
   process.once('SIGINT', () => allocator.stop());
   process.on('SIGUSR2', createDebugToggle(logger));
@@ -28,7 +25,9 @@ async function main(words: readonly string[]): Promise<number> {
   return 1;
 }
 
-function complain(exitCode: number, message: string): number {
-  process.stderr.write(`allocator: ${message}\n`);
-  return exitCode;
+function complain(message: string): number {
+  process.stderr.write(
+    `allocator: ${message}\nusage: parley allocator --creds FILE [options]\n${SERVICE_USAGE}\n`,
+  );
+  return 2;
 }
