@@ -34,6 +34,8 @@ export type JournalInfo = {
   readonly firstSequence: number;
   readonly lastSequence: number;
   readonly bytes: number;
+  /** Where appends begin to be refused as `diskFull`; undefined without such a limit. */
+  readonly maxBytes?: number;
 };
 
 /** Reads are answered by whoever leads the stream; all fail with `unavailable` and may be tried again. */

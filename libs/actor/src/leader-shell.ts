@@ -143,7 +143,7 @@ export class LeaderShell<State, Input, Effect> {
         });
         if (request === undefined) return;
         const result = await this.#append(request);
-        if (result !== undefined) this.#carryOut(result);
+        if (result !== undefined) this.#carryOut(result, request.bytes.length);
       }
     } finally {
       // In the same breath as the last look at the queue: what is queued from now on begins anew.
@@ -227,11 +227,11 @@ export class LeaderShell<State, Input, Effect> {
     return result;
   }
 
-  #carryOut(result: CommitResult<Effect>): void {
+  #carryOut(result: CommitResult<Effect>, entryBytes: number): void {
     if (result.kind !== 'applied') return;
     this.#options.onEffects(result.effects, result.context);
     for (const skipped of result.skipped) this.#options.onSkipped(skipped);
-    this.#keeper.entryApplied(this.#leader.replica);
+    this.#keeper.entryApplied(this.#leader.replica, entryBytes);
   }
 
   /** Tries again while nobody answers; undefined when the term ended meanwhile. */

@@ -10,16 +10,19 @@ import { beginSnapshot, isGoodSnapshot, type Manifest, writeSnapshot } from './s
 export type SnapshotLimits = {
   /** Entries after which a snapshot is due. */
   readonly everyEntries: number;
+  /** Bytes of entries after which one is due. */
+  readonly everyBytes: number;
   /** Time after which one is due when there was an entry at all. */
   readonly everyMs: number;
   readonly kept: number;
   /** Entries younger than this stay in the journal, */
   readonly historyMs: number;
-  /** unless the journal holds more than this. Below the stream's limit, which refuses appends. */
+  /** unless the journal holds more than this, or more than half of what it may hold. */
   readonly historyBytes: number;
 };
 export const SNAPSHOT_LIMITS: SnapshotLimits = {
   everyEntries: 5000,
+  everyBytes: 128 * 1024 ** 2,
   everyMs: 300_000,
   kept: 3,
   historyMs: 24 * 3600_000,
@@ -48,6 +51,7 @@ export class SnapshotKeeper {
   /** Sequences of snapshots that were read back whole. */
   readonly #good = new Set<number>();
   #lastSequence: number;
+  #bytes = 0;
   #lastMs: number;
   #writing: Promise<void> | undefined;
 
@@ -63,10 +67,15 @@ export class SnapshotKeeper {
   }
 
   /** Begins a snapshot in the background when one is due and none is being written. */
-  entryApplied<State, Input, Effect>(replica: Replica<State, Input, Effect>): void {
+  entryApplied<State, Input, Effect>(
+    replica: Replica<State, Input, Effect>,
+    entryBytes: number,
+  ): void {
+    this.#bytes += entryBytes;
     const entries = replica.sequence - this.#lastSequence;
     const waitedMs = this.#clock.nowMs() - this.#lastMs;
-    const due = entries >= this.#limits.everyEntries || waitedMs >= this.#limits.everyMs;
+    const { everyEntries, everyBytes, everyMs } = this.#limits;
+    const due = entries >= everyEntries || this.#bytes >= everyBytes || waitedMs >= everyMs;
     if (due && this.#writing === undefined) this.#begin(replica);
   }
 
@@ -80,6 +89,7 @@ export class SnapshotKeeper {
 
   #begin<State, Input, Effect>(replica: Replica<State, Input, Effect>): void {
     this.#lastSequence = replica.sequence;
+    this.#bytes = 0;
     this.#lastMs = this.#clock.nowMs();
     this.#writing = this.#write(replica).finally(() => {
       this.#writing = undefined;
@@ -149,12 +159,13 @@ export async function purgeLimit(
 ): Promise<Outcome<number | undefined>> {
   const info = await journal.info();
   if (!info.ok) return info;
-  const { firstSequence, lastSequence, bytes } = info.value;
+  const { firstSequence, lastSequence, bytes, maxBytes = Number.POSITIVE_INFINITY } = info.value;
   if (notFrom <= firstSequence) return succeed(undefined);
   const byAge = await firstYoungerThan(journal, { firstSequence, lastSequence }, limits.historyMs);
   if (!byAge.ok) return byAge;
   // Entries differ in size, so this is where the limit is met on average; the next turn purges what is left.
-  const excess = Math.max(bytes - limits.historyBytes, 0) / Math.max(bytes, 1);
+  const wantedBytes = Math.min(limits.historyBytes, maxBytes / 2);
+  const excess = Math.max(bytes - wantedBytes, 0) / Math.max(bytes, 1);
   const bySize = firstSequence + Math.ceil(excess * (lastSequence - firstSequence + 1));
   const below = Math.min(notFrom, Math.max(byAge.value, bySize));
   return succeed(below > firstSequence ? below : undefined);

@@ -28,7 +28,12 @@ vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 const core = tallyCore();
 const add = (key: string, amount = 1): TallyInput => ({ kind: 'add', key, amount });
 
-async function lead(runtime: ActorFixture, id: 'master-1' | 'master-2', revision: number) {
+async function lead(
+  runtime: ActorFixture,
+  id: 'master-1' | 'master-2',
+  revision: number,
+  limits: { everyBytes?: number; historyMs?: number } = {},
+) {
   const connection = await runtime.connect('master', id, 'books');
   const journal = new NatsJournal(connection, cluster);
   const snapshots = new NatsSnapshotStore(connection, cluster);
@@ -46,6 +51,7 @@ async function lead(runtime: ActorFixture, id: 'master-1' | 'master-2', revision
     onEffects: (more) => void effects.push(...more),
     onSkipped: () => undefined,
     report: (report) => void reports.push(report),
+    limits,
   });
   return { shell, effects, reports, journal, snapshots, connection };
 }
@@ -178,6 +184,22 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     await until(() => follower.replica.sequence === 3);
     expect(followed).toEqual(['2.0 a=2', '2.1 entry=1', '3.0 b=7', '3.1 entry=2']);
     await follower.close();
+    await shell.stop();
+  });
+
+  test('a journal of any size does not fill up while snapshots let it go', async () => {
+    runtime = await startRuntime(tier);
+    const { shell, reports, journal } = await lead(runtime, 'master-1', 1, {
+      everyBytes: 4_000_000,
+      historyMs: 3_600_000,
+    });
+    // Twice what the stream holds.
+    for (let index = 1; index <= 280; index += 1) {
+      shell.submit(add('x'.repeat(480_000)));
+      await until(() => shell.sequence === index);
+    }
+    expect(reports.map(({ kind }) => kind)).not.toContain('journalTrouble');
+    expect(succeeded(await journal.info()).firstSequence).toBeGreaterThan(100);
     await shell.stop();
   });
 

@@ -175,6 +175,7 @@ export async function readMessage(
 
 const StreamAnswer = z.object({
   created: z.string(),
+  config: z.object({ max_bytes: z.int().default(-1) }),
   state: z.object({
     bytes: z.int(),
     first_seq: z.int(),
@@ -188,6 +189,8 @@ export type StreamStanding = {
   readonly firstSequence: number;
   readonly lastSequence: number;
   readonly bytes: number;
+  /** Undefined: as much as the disk holds. */
+  readonly maxBytes?: number;
   /** Only when asked for by a filter. */
   readonly subjects: readonly string[];
 };
@@ -211,12 +214,13 @@ export async function readStanding(
   if (answer.kind !== 'answered') return fail('unavailable', `${stream}: ${answer.message}`);
   const parsed = StreamAnswer.safeParse(answer.value);
   if (!parsed.success) return fail('unavailable', `${stream}: an answer that is no stream info`);
-  const { created, state } = parsed.data;
+  const { created, config, state } = parsed.data;
   return succeed({
     createdMs: Date.parse(created),
     firstSequence: state.first_seq,
     lastSequence: state.last_seq,
     bytes: state.bytes,
+    ...(config.max_bytes > 0 && { maxBytes: config.max_bytes }),
     subjects: Object.keys(state.subjects ?? {}),
   });
 }
