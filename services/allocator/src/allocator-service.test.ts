@@ -16,7 +16,7 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import { createLogger } from '@parley/telemetry/logger';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AllocatorService } from './allocator-service.ts';
-import { answered, RecordingBus } from './recording-bus.ts';
+import { RecordingBus } from './recording-bus.ts';
 
 const CLUSTER = ClusterName.parse('test');
 const ID = ActorId.parse('allocator-1');
@@ -57,7 +57,6 @@ beforeEach(() => {
   service = new AllocatorService({
     bus,
     cluster: CLUSTER,
-    id: ID,
     clock: systemClock,
     logger: createLogger({ service: 'allocator', actorId: ID, destination }),
     seed: 1,
@@ -150,13 +149,4 @@ test('after the bus was away it asks for all facts again', () => {
   const before = requests().length;
   service.reconnected();
   expect(requests()).toHaveLength(before + 1);
-});
-
-test('the level of the log changes on request, and the answer names the one before', () => {
-  const parameters = { actorKind: 'allocator', actorId: ID };
-  const { subject, bytes } = encodeMessage(SUBJECTS.logLevel, CLUSTER, parameters, {
-    level: 'debug',
-  });
-  const answer = answered(SUBJECTS.logLevel, bus.deliver(subject, bytes));
-  expect(answer).toStrictEqual({ previous: 'info', level: 'debug' });
 });

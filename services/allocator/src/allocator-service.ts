@@ -4,11 +4,11 @@ import type { Bus, BusMessage } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
 import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { Epoch } from '@parley/protocol/epoch';
-import type { ActorId, ClusterName } from '@parley/protocol/ids';
-import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import type { ClusterName } from '@parley/protocol/ids';
+import { decodeMessage, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import type { Logger } from '@parley/telemetry/logger';
 
 /** Different reasons why messages are dropped that are told apart in the log. */
 const MAX_REASONS = 100;
@@ -16,7 +16,6 @@ const MAX_REASONS = 100;
 export type AllocatorServiceOptions = {
   readonly bus: Bus;
   readonly cluster: ClusterName;
-  readonly id: ActorId;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly seed: number;
@@ -38,12 +37,8 @@ export class AllocatorService {
 
   /** Listens; proposes nothing before a term begins. */
   start(): void {
-    const { bus, cluster, id } = this.#options;
+    const { bus, cluster } = this.#options;
     bus.subscribe(wildcardOf(SUBJECTS.facts, cluster), (message) => this.#hear(message));
-    const own = { actorKind: 'allocator', actorId: id };
-    bus.subscribe(wildcardOf(SUBJECTS.logLevel, cluster, own), (message) =>
-      this.#setLevel(message),
-    );
   }
 
   termBegan(epoch: Epoch): void {
@@ -126,20 +121,6 @@ export class AllocatorService {
     // Whole milliseconds: a timer that fires a fraction early would have to be set again.
     const waitMs = Math.max(0, Math.ceil(wakeMs - this.#options.clock.nowMs()));
     this.#timer = setTimeout(() => this.#wake(), waitMs);
-  }
-
-  #setLevel(message: BusMessage): void {
-    const { cluster, logger } = this.#options;
-    const request = decodeMessage(SUBJECTS.logLevel, cluster, message.subject, message.bytes);
-    if (!request.ok) {
-      this.#drop(message.subject, request.failure.message);
-      message.respond(encodeAnswer(request));
-      return;
-    }
-    const { level } = request.value.body;
-    const previous = changeLevel(logger, level);
-    logger.info({ previous, level }, 'log level changed');
-    message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
   }
 
   /** Counted always, logged once a reason. */

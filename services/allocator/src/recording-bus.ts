@@ -2,7 +2,7 @@
 import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
-import { decodeAnswer, decodeMessage, type Received } from '@parley/protocol/message';
+import { decodeMessage, type Received } from '@parley/protocol/message';
 import type { SubjectEntry } from '@parley/protocol/subject-entry';
 
 export class RecordingBus implements Bus {
@@ -47,11 +47,4 @@ export class RecordingBus implements Bus {
       return message.ok ? [message.value] : [];
     });
   }
-}
-
-/** The value of an answer; throws when it is none or a failure. */
-export function answered(entry: SubjectEntry, bytes: Uint8Array | undefined): unknown {
-  const answer = decodeAnswer(entry, bytes ?? new Uint8Array());
-  if (!answer.ok || !answer.value.answer.ok) throw new Error('there is no good answer');
-  return answer.value.answer.value;
 }

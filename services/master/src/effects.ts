@@ -1,28 +1,21 @@
 // Owns the master's dealings with the world: the connections, candidacies for the lease, one term after another,
 // the end of the process.
-import { setTimeout as wait } from 'node:timers/promises';
-import type { BusMessage } from '@parley/actor/bus';
+
 import type { LeaderEnd } from '@parley/actor/leader-shell';
+import { answerLogLevel } from '@parley/actor/log-level-control';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { KvLease } from '@parley/actor/nats/kv-lease';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
-import { openConnection } from '@parley/actor/nats/open-connection';
+import { connectUntilStopped } from '@parley/actor/nats/open-connection';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { NatsUpdateWriter } from '@parley/actor/nats/update-writer';
 import type { ClusterSettings } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
-import { isRetryable } from '@parley/protocol/errors';
 import { ActorId } from '@parley/protocol/ids';
-import { decodeMessage, encodeAnswer } from '@parley/protocol/message';
-import { wildcardOf } from '@parley/protocol/subject-entry';
-import { SUBJECTS } from '@parley/protocol/subjects';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
-import type { NatsConnection } from 'nats';
 import { type Surroundings, Term } from './term.ts';
-
-const CONNECT_RETRY_MS = 1000;
 
 export type RunningMaster = {
   /** Resolves when the process has to end: undefined after `stop`, else why. */
@@ -47,19 +40,22 @@ async function serve(
   logger: Logger,
   stopping: AbortSignal,
 ): Promise<string | undefined> {
-  const control = await connectUntil(identity, 'control', logger, stopping);
-  const books =
-    control && typeof control !== 'string'
-      ? await connectUntil(identity, 'books', logger, stopping)
-      : undefined;
-  if (control === undefined || typeof control === 'string') return control;
-  if (books === undefined || typeof books === 'string') {
-    await control.close();
-    return books;
+  const connect = (account: 'control' | 'books') =>
+    connectUntilStopped(identity, {
+      account,
+      stopping,
+      onTrouble: ({ code, message }) => logger.warn({ code }, message),
+    });
+  const control = await connect('control');
+  if (!control.ok) return stopping.aborted ? undefined : control.failure.message;
+  const books = await connect('books');
+  if (!books.ok) {
+    await control.value.close();
+    return stopping.aborted ? undefined : books.failure.message;
   }
   const closed = Promise.withResolvers<string>();
   const bus = new NatsBus({
-    connection: control,
+    connection: control.value,
     cluster: identity.cluster,
     onConnectedChange: (connected) =>
       logger.info({ connected }, connected ? 'the bus is back' : 'the bus is away'),
@@ -71,17 +67,21 @@ async function serve(
     masterId: ActorId.parse(identity.actor.id),
     settings,
     bus,
-    books,
-    journal: new NatsJournal(books, identity.cluster),
-    snapshots: new NatsSnapshotStore(books, identity.cluster),
-    updateWriter: new NatsUpdateWriter(control, () => bus.connected),
+    books: books.value,
+    journal: new NatsJournal(books.value, identity.cluster),
+    snapshots: new NatsSnapshotStore(books.value, identity.cluster),
+    updateWriter: new NatsUpdateWriter(control.value, () => bus.connected),
     clock: systemClock,
     logger,
   };
-  listenForLevel(around);
+  answerLogLevel(bus, {
+    cluster: identity.cluster,
+    actor: { kind: 'master', id: around.masterId },
+    change: (level) => changeLevel(logger, level),
+  });
   const why = await Promise.race([leadAgainAndAgain(around, stopping), closed.promise]);
   await bus.close();
-  await books.close();
+  await books.value.close();
   return why;
 }
 
@@ -132,39 +132,4 @@ async function leadOnce(
     stopping.removeEventListener('abort', stop);
     await lease.stop();
   }
-}
-
-/** The connection; why there can be none; undefined when the process is stopped before there is one. */
-async function connectUntil(
-  identity: Identity,
-  account: 'control' | 'books',
-  logger: Logger,
-  stopping: AbortSignal,
-): Promise<NatsConnection | string | undefined> {
-  let told = '';
-  while (!stopping.aborted) {
-    const connection = await openConnection(identity, account);
-    if (connection.ok) return connection.value;
-    const { code, message } = connection.failure;
-    if (!isRetryable(code)) return message;
-    if (message !== told) logger.warn({ code }, message);
-    told = message;
-    await wait(CONNECT_RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
-  }
-  return undefined;
-}
-
-function listenForLevel({ bus, cluster, masterId, logger }: Surroundings): void {
-  const own = { actorKind: 'master', actorId: masterId };
-  bus.subscribe(wildcardOf(SUBJECTS.logLevel, cluster, own), (message: BusMessage) => {
-    const request = decodeMessage(SUBJECTS.logLevel, cluster, message.subject, message.bytes);
-    if (!request.ok) {
-      message.respond(encodeAnswer(request));
-      return;
-    }
-    const { level } = request.value.body;
-    const previous = changeLevel(logger, level);
-    logger.info({ previous, level }, 'log level changed');
-    message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
-  });
 }

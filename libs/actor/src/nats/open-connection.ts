@@ -1,6 +1,7 @@
 // Owns the options of a NATS connection: reconnect for ever and fast, notice a dead server within seconds, own inbox.
+import { setTimeout as wait } from 'node:timers/promises';
 import { inboxPrefix } from '@parley/protocol/credential';
-import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { type Failure, fail, isRetryable, type Outcome, succeed } from '@parley/protocol/errors';
 import { connect, errors, type NatsConnection } from 'nats';
 import type { Identity } from './credential-file.ts';
 
@@ -48,4 +49,30 @@ export async function openConnection(
     const why = error instanceof Error ? error.message : String(error);
     return fail('unavailable', `no NATS server answers at ${servers.join(', ')}: ${why}`);
   }
+}
+
+const TRY_AGAIN_MS = 1000;
+
+export type ConnectOptions = {
+  readonly account: 'control' | 'books' | 'work';
+  /** Ends the trying. */
+  readonly stopping: AbortSignal;
+  /** Told when trouble begins or its reason changes. */
+  readonly onTrouble: (failure: Failure) => void;
+};
+
+/** Tries until there is a server. Fails with `notPermitted` (not the credential's cluster), or `unavailable` once stopped. */
+export async function connectUntilStopped(
+  identity: Identity,
+  { account, stopping, onTrouble }: ConnectOptions,
+): Promise<Outcome<NatsConnection>> {
+  let told = '';
+  while (!stopping.aborted) {
+    const connection = await openConnection(identity, account);
+    if (connection.ok || !isRetryable(connection.failure.code)) return connection;
+    if (connection.failure.message !== told) onTrouble(connection.failure);
+    told = connection.failure.message;
+    await wait(TRY_AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
+  }
+  return fail('unavailable', 'stopped before there was a connection');
 }
