@@ -2,10 +2,14 @@
 // Placing and launching is elsewhere; what does not parse here is a defect of the caller and throws.
 import type { Outcome } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
+import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
 import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
-import { normalise } from '@parley/resources/resources';
+import { normalise, trySubtract } from '@parley/resources/resources';
+
+/** Launches of one accept (AcceptRequest). */
+const MAX_TAKEN = 1024;
 
 export type ResourceSpec = {
   /** CPUs: 0.1 or '0.1'. */
@@ -59,4 +63,18 @@ export function task(spec: TaskSpec): TaskDescription {
 function expectValue<T>(field: string, outcome: Outcome<T>): T {
   if (!outcome.ok) throw new TypeError(`${field}: ${outcome.failure.message}`);
   return outcome.value;
+}
+
+/** Takes tasks off the front of the queue as long as they fit into the offer together. */
+export function takeFitting(offer: Offer, queue: TaskDescription[]): TaskDescription[] {
+  const taken: TaskDescription[] = [];
+  let rest = offer.resources;
+  for (let next = queue[0]; next !== undefined && taken.length < MAX_TAKEN; next = queue[0]) {
+    const left = trySubtract(rest, next.resources);
+    if (left === undefined) break;
+    rest = left;
+    queue.shift();
+    taken.push(next);
+  }
+  return taken;
 }

@@ -1,0 +1,219 @@
+// Owns a framework's durable consumer on its principal's update stream: one a session, going on where the one of
+// the session before stood, made again when it is gone. Acknowledges one by one. What updates mean is the session's.
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerInfo,
+  type ConsumerMessages,
+  DeliverPolicy,
+  JetStreamApiError,
+  type JetStreamManager,
+  type JsMsg,
+  jetstreamManager,
+} from '@nats-io/jetstream';
+import { readStanding } from '@parley/actor/nats/jetstream-requests';
+import type { ClusterName, FrameworkRef } from '@parley/protocol/ids';
+import { updatesStreamName } from '@parley/protocol/streams';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { NatsConnection } from 'nats';
+
+export type UpdateConsumerOptions = {
+  /** To the principal's own account, where its stream is. */
+  readonly connection: NatsConnection;
+  readonly cluster: ClusterName;
+  readonly framework: FrameworkRef;
+  /** May be called again for a message that was not acknowledged. */
+  readonly onMessage: (streamSequence: number, subject: string, bytes: Uint8Array) => void;
+  /** Told once when trouble begins; reading goes on by itself. */
+  readonly onTrouble: (error: Error) => void;
+};
+
+const PULL_MS = 2000;
+const PULL_GRACE_MS = 2000;
+const BATCH_MESSAGES = 256;
+const RETRY_MS = 500;
+const ACK_TIMEOUT_MS = 2000;
+const ACK_ATTEMPTS = 3;
+const ACK_WAIT_MS = 30_000;
+/** Not acknowledged at one time: more are not delivered until the handler is through with some. */
+const MAX_UNACKNOWLEDGED = 5000;
+/** Past the age of anything in the stream (updatesShape): what is forgotten is removed by the server. */
+const INACTIVE_MS = 26 * 3600_000;
+/** Sessions before this one that are looked at for a consumer: some may have ended before they made one. */
+const MAX_SESSIONS_BACK = 64;
+const NANOSECONDS_PER_MS = 1_000_000;
+const CONSUMER_NOT_FOUND = 10014;
+
+type Start = { readonly sequence: number; readonly streamCreatedMs: number };
+
+export class UpdateConsumer {
+  readonly #options: UpdateConsumerOptions;
+  readonly #session: number;
+  readonly #stream: string;
+  readonly #closing = new AbortController();
+  /** What was delivered and not acknowledged, by stream sequence. */
+  readonly #unacknowledged = new Map<number, JsMsg>();
+  readonly #acknowledging = new Set<Promise<void>>();
+  #lastDelivered = 0;
+  #streamCreatedMs: number | undefined;
+  #pull: ConsumerMessages | undefined;
+  #troubled = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: UpdateConsumerOptions, session: number) {
+    this.#options = options;
+    this.#session = session;
+    this.#stream = updatesStreamName(options.cluster, options.framework.principal);
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Says that the handler is through. Repeated some times; the server delivers again what stays unanswered. */
+  acknowledge(streamSequence: number): void {
+    const message = this.#unacknowledged.get(streamSequence);
+    if (message === undefined) return;
+    const sent = this.#sendAcknowledgement(message).finally(() => this.#acknowledging.delete(sent));
+    this.#acknowledging.add(sent);
+  }
+
+  /** Waits for acknowledgements on their way. `remove`: the framework is gone and nobody will go on from here. */
+  async close(remove: boolean): Promise<void> {
+    this.#closing.abort();
+    this.#pull?.stop();
+    await this.#running;
+    await Promise.all(this.#acknowledging);
+    if (!remove) return;
+    // What cannot be removed now ends by its inactivity.
+    const manager = await jetstreamManager(this.#options.connection, { checkAPI: false });
+    await manager.consumers.delete(this.#stream, this.#nameOf(this.#session)).catch(() => false);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        const consumer = await this.#open();
+        while (!this.#closing.signal.aborted) {
+          await this.#pullOnce(consumer);
+          this.#troubled = false;
+          // Throws when the consumer is gone, which a pull does not always tell.
+          await consumer.info();
+        }
+      } catch (error) {
+        this.#trouble(error);
+        await wait(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #open(): Promise<Consumer> {
+    const manager = await jetstreamManager(this.#options.connection, { checkAPI: false });
+    const standing = await readStanding(this.#options.connection, this.#stream);
+    if (!standing.ok) throw new Error(standing.failure.message);
+    const { createdMs, lastSequence } = standing.value;
+    const own = await this.#find(manager, this.#session);
+    const start =
+      own ?? (await this.#create(manager, { sequence: lastSequence, streamCreatedMs: createdMs }));
+    this.#streamCreatedMs = createdMs;
+    return manager.jetstream().consumers.getConsumerFromInfo(start);
+  }
+
+  async #create(manager: JetStreamManager, end: Start): Promise<ConsumerInfo> {
+    const previous = await this.#findPrevious(manager);
+    const from = this.#startAfter(previous, end);
+    const { cluster, framework } = this.#options;
+    const info = await manager.consumers.add(this.#stream, {
+      durable_name: this.#nameOf(this.#session),
+      filter_subject: wildcardOf(SUBJECTS.update, cluster, framework),
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: ACK_WAIT_MS * NANOSECONDS_PER_MS,
+      max_ack_pending: MAX_UNACKNOWLEDGED,
+      inactive_threshold: INACTIVE_MS * NANOSECONDS_PER_MS,
+    });
+    if (previous) await manager.consumers.delete(this.#stream, previous.name);
+    return info;
+  }
+
+  /** The first update that was not acknowledged, as far as anybody knows. */
+  #startAfter(previous: ConsumerInfo | undefined, end: Start): number {
+    if (this.#streamCreatedMs !== undefined) {
+      // Made again by the same process: it knows itself how far it was, unless the stream is another one.
+      const next = Math.min(this.#lastDelivered + 1, ...this.#unacknowledged.keys());
+      const isSame = this.#streamCreatedMs === end.streamCreatedMs && next <= end.sequence + 1;
+      return isSame ? next : 1;
+    }
+    if (previous === undefined) return 1;
+    const next = previous.ack_floor.stream_seq + 1;
+    return next <= end.sequence + 1 ? next : 1;
+  }
+
+  async #findPrevious(manager: JetStreamManager): Promise<ConsumerInfo | undefined> {
+    const oldest = Math.max(1, this.#session - MAX_SESSIONS_BACK);
+    for (let session = this.#session - 1; session >= oldest; session -= 1) {
+      const info = await this.#find(manager, session);
+      if (info) return info;
+    }
+    return undefined;
+  }
+
+  async #find(manager: JetStreamManager, session: number): Promise<ConsumerInfo | undefined> {
+    try {
+      return await manager.consumers.info(this.#stream, this.#nameOf(session));
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  async #pullOnce(consumer: Consumer): Promise<void> {
+    const pull = await consumer.fetch({ max_messages: BATCH_MESSAGES, expires: PULL_MS });
+    this.#pull = pull;
+    if (this.#closing.signal.aborted) pull.stop();
+    const limit = setTimeout(() => pull.stop(), PULL_MS + PULL_GRACE_MS);
+    try {
+      for await (const message of pull) this.#take(message);
+    } finally {
+      clearTimeout(limit);
+      this.#pull = undefined;
+    }
+  }
+
+  #take(message: JsMsg): void {
+    if (this.#closing.signal.aborted) return;
+    this.#unacknowledged.set(message.seq, message);
+    this.#lastDelivered = Math.max(this.#lastDelivered, message.seq);
+    this.#options.onMessage(message.seq, message.subject, message.data);
+  }
+
+  async #sendAcknowledgement(message: JsMsg): Promise<void> {
+    for (let attempt = 1; attempt <= ACK_ATTEMPTS; attempt += 1) {
+      try {
+        if (!(await message.ackAck({ timeout: ACK_TIMEOUT_MS }))) continue;
+        if (this.#unacknowledged.get(message.seq) === message) {
+          this.#unacknowledged.delete(message.seq);
+        }
+        return;
+      } catch (error) {
+        this.#trouble(error);
+      }
+    }
+  }
+
+  #nameOf(session: number): string {
+    return `${this.#options.framework.frameworkId}-${session}`;
+  }
+
+  #trouble(error: unknown): void {
+    if (this.#closing.signal.aborted || this.#troubled) return;
+    this.#troubled = true;
+    const why = error instanceof Error ? error.message : String(error);
+    this.#options.onTrouble(
+      new Error(`reading updates of ${this.#stream}: ${why}`, { cause: error }),
+    );
+  }
+}
