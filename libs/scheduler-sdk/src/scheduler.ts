@@ -4,9 +4,8 @@
 import type { Identity } from '@parley/actor/nats/credential-file';
 import type { BusTrouble } from '@parley/actor/nats/nats-bus';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
-import { openConnection } from '@parley/actor/nats/open-connection';
 import { randomNonce, systemClock } from '@parley/actor/nats/system-clock';
-import { type Failure, fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
 import type { Demand } from '@parley/protocol/frameworks';
 import {
   FrameworkId,
@@ -21,6 +20,12 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
 import type { NatsConnection } from 'nats';
 import { HandlerLane } from './handler-lane.ts';
+import {
+  type Connections,
+  openBoth,
+  SchedulerError,
+  unreachableCluster,
+} from './scheduler-connections.ts';
 import { identityOf, type SchedulerCredential } from './scheduler-credential.ts';
 import { SchedulerSession } from './session.ts';
 import type { SchedulerEvent, SessionEffect, StopReason } from './session-vocabulary.ts';
@@ -32,6 +37,7 @@ import {
 } from './session-wire.ts';
 import type { Placements } from './task-pool.ts';
 import { UpdateConsumer } from './update-consumer.ts';
+import { isFromItsSource } from './update-message.ts';
 import { openWorkBucket, type WorkBucket } from './work-bucket.ts';
 
 export type SchedulerHandlers = {
@@ -58,17 +64,6 @@ export type SchedulerOptions = SchedulerHandlers & {
   readonly connectTimeoutMs?: number;
 };
 
-/** `failure` says what went wrong and what to do. */
-export class SchedulerError extends Error {
-  override readonly name = 'SchedulerError';
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
-
 const DEFAULT_FAILOVER_MS = 3600_000;
 const DEFAULT_CONNECT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 2000;
@@ -91,22 +86,6 @@ export async function connectScheduler(options: SchedulerOptions): Promise<Sched
       throw unreachableCluster(connections.failure);
     await new Promise((resolve) => setTimeout(resolve, CONNECT_RETRY_MS));
   }
-}
-
-type Connections = {
-  /** For messages. */
-  readonly control: NatsConnection;
-  /** To the principal's own account: its updates and objects. */
-  readonly own: NatsConnection;
-};
-
-async function openBoth(identity: Identity): Promise<Outcome<Connections>> {
-  const control = await openConnection(identity);
-  if (!control.ok) return control;
-  const own = await openConnection(identity, 'work');
-  if (own.ok) return succeed({ control: control.value, own: own.value });
-  await control.value.close();
-  return own;
 }
 
 export class Scheduler {
@@ -453,27 +432,6 @@ export class Scheduler {
     if (this.#options.onError) this.#options.onError(known);
     else process.emitWarning(known);
   }
-}
-
-/** What a status update says of itself must be what its subject says, which the server has checked. */
-function isFromItsSource(received: {
-  readonly parameters: { source: string; principal: string; frameworkId: string; taskId: string };
-  readonly body: StatusUpdate;
-}): boolean {
-  const { parameters, body } = received;
-  const source = body.source === 'master' ? 'master' : body.agentId;
-  return (
-    parameters.source === source &&
-    parameters.taskId === body.task.taskId &&
-    parameters.frameworkId === body.task.frameworkId &&
-    parameters.principal === body.task.principal
-  );
-}
-
-function unreachableCluster(failure: Failure): SchedulerError {
-  const advice =
-    'Check that the cluster runs (npx parley status) and that the credential is of this cluster.';
-  return new SchedulerError({ code: failure.code, message: `${failure.message}. ${advice}` });
 }
 
 function expectOutcome<T>(outcome: Outcome<T>): T {
