@@ -15,7 +15,7 @@ export type FollowerLimits = {
   readonly maxHeld: number;
   readonly retryMs: number;
 };
-export const FOLLOWER_LIMITS: FollowerLimits = { compareMs: 1000, maxHeld: 1024, retryMs: 250 };
+const FOLLOWER_LIMITS: FollowerLimits = { compareMs: 1000, maxHeld: 1024, retryMs: 250 };
 
 export type FollowedEffect<Effect> = {
   readonly sequence: number;

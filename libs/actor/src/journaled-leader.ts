@@ -20,7 +20,7 @@ export type LeaderLimits = {
   readonly maxInputBytes: number;
   readonly maxQueuedInputs: number;
 };
-export const LEADER_LIMITS: LeaderLimits = {
+const LEADER_LIMITS: LeaderLimits = {
   maxInputsPerEntry: 1024,
   maxEntryBytes: 512 * 1024,
   maxInputBytes: MAX_MESSAGE_BYTES - ENTRY_FRAME_BYTES,

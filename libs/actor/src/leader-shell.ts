@@ -18,7 +18,7 @@ export type RetryLimits = {
   /** How long a clean stop waits for what is queued. */
   readonly stopMs: number;
 };
-export const RETRY_LIMITS: RetryLimits = { retryFirstMs: 50, retryMaxMs: 1000, stopMs: 10_000 };
+const RETRY_LIMITS: RetryLimits = { retryFirstMs: 50, retryMaxMs: 1000, stopMs: 10_000 };
 
 /** Each trouble is reported once, when it begins, and again when it is over. */
 export type LeaderReport =

@@ -20,7 +20,7 @@ export type SnapshotLimits = {
   /** unless the journal holds more than this, or more than half of what it may hold. */
   readonly historyBytes: number;
 };
-export const SNAPSHOT_LIMITS: SnapshotLimits = {
+const SNAPSHOT_LIMITS: SnapshotLimits = {
   everyEntries: 5000,
   everyBytes: 128 * 1024 ** 2,
   everyMs: 300_000,

@@ -13,7 +13,7 @@ import type { SnapshotStore } from './snapshot-store.ts';
 /** Below the bus's payload limit, also when the server sends it back in base64. */
 export const MAX_PART_BYTES = 512 * 1024;
 /** Longest that a snapshot keeps the event loop at a time. */
-export const MAX_SLICE_MS = 5;
+const MAX_SLICE_MS = 5;
 /** Items encoded between two looks at the clock. */
 const ITEMS_PER_LOOK = 64;
 
@@ -158,7 +158,7 @@ function* itemsIn(bytes: Uint8Array): Generator<SnapshotItem> {
 }
 
 /** One snapshot as a replica; undefined when it is not good: missing, damaged, or its state has another hash. */
-export async function loadSnapshot<State, Input, Effect>(
+async function loadSnapshot<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   store: SnapshotStore,
   sequence: number,

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
-export const ENDED_DIRECTORY = '.ended';
+const ENDED_DIRECTORY = '.ended';
 
 // One block: more than shim.sh ever writes, so overwriting needs no further space.
 const RESERVED_BYTES = 4096;

@@ -7,7 +7,7 @@ import type { SchedulerRequest, SessionEffect } from './session-vocabulary.ts';
 /** Half of what the leader keeps for a caller (answersPerCaller). */
 const MAX_AHEAD = 512;
 /** Calls that may wait for a place or for a session. */
-export const MAX_WAITING = 100_000;
+const MAX_WAITING = 100_000;
 
 export type PendingCall = {
   readonly call: SchedulerRequest;

@@ -23,7 +23,7 @@ const NO_SPACE =
 export type ObjectSource = () => AsyncIterable<Uint8Array>;
 
 /** What, why and what to do. */
-export class WorkBucketError extends Error {
+class WorkBucketError extends Error {
   override readonly name = 'WorkBucketError';
 }
 

@@ -13,14 +13,13 @@ import {
 import * as z from 'zod';
 
 /** Longest wait for one answer; the caller tries again. */
-export const REQUEST_TIMEOUT_MS = 2000;
+const REQUEST_TIMEOUT_MS = 2000;
 
 /** nats-server's server/errors.json. */
 const WRONG_LAST_SEQUENCE = new Set([10071, 10164]);
 const NO_SPACE = new Set([10023, 10047, 10077]);
 const NO_MESSAGE = 10037;
 export const STREAM_NOT_FOUND = 10059;
-export const CONSUMER_NOT_FOUND = 10014;
 
 const ApiError = z.object({
   code: z.int(),
