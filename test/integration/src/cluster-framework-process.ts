@@ -1,7 +1,8 @@
 // A framework in a process of its own, for tests that kill it: arguments are a credential, a framework id, how many tasks to
 // launch on its first offer, and `handle` or `hold`: held offers and updates are never answered. Tells what happens a line
 // each. Its tasks end when the credential is taken away.
-import { connectScheduler, type Scheduler, SchedulerError } from '@parley/scheduler-sdk/scheduler';
+import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
+import { SchedulerError } from '@parley/scheduler-sdk/scheduler-connections';
 import { task } from '@parley/scheduler-sdk/task';
 
 const [credential = '', frameworkId = '', launches = '0', manner = 'handle'] =
