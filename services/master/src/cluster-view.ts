@@ -1,7 +1,8 @@
 // Owns what the master's actor reads of the books between two commits. It never changes them.
-import type { ClusterSettings } from '@parley/cluster/inputs';
+import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import type { Fact } from '@parley/protocol/allocation';
 import type { AgentId, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import type { StatusUpdate } from '@parley/protocol/tasks';
 
 export type SubscribedFramework = {
   readonly ref: FrameworkRef;
@@ -25,6 +26,10 @@ export interface ClusterView {
   streamPositions(): Iterable<StreamPosition>;
   /** Principals of all frameworks in the books. */
   principals(): Iterable<PrincipalName>;
+  /** As it stands now; undefined when nothing waits for its answer any more. */
+  order(orderId: string): Order | undefined;
+  /** One of the leader's own that was not read back yet, by task and sequence; undefined when nobody needs it. */
+  unwrittenUpdate(key: string): StatusUpdate | undefined;
   /** All facts, and the sequence of the last facts message, which the next one names as its `previous`. */
   facts(): { readonly sequence: number; readonly facts: readonly Fact[] };
   /** Core time of the next deadline, if any, and core time now. */

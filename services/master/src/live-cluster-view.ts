@@ -3,9 +3,10 @@
 
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
-import type { ClusterSettings } from '@parley/cluster/inputs';
+import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import type { Fact } from '@parley/protocol/allocation';
 import type { PrincipalName } from '@parley/protocol/ids';
+import type { StatusUpdate } from '@parley/protocol/tasks';
 import type {
   ClusterView,
   RegisteredAgent,
@@ -44,6 +45,14 @@ export class LiveClusterView implements ClusterView {
 
   *principals(): Generator<PrincipalName> {
     for (const { framework } of this.#state().frameworks.rows()) yield framework.principal;
+  }
+
+  order(orderId: string): Order | undefined {
+    return this.#state().orders.get(orderId)?.order;
+  }
+
+  unwrittenUpdate(key: string): StatusUpdate | undefined {
+    return this.#state().unwritten.get(key)?.update;
   }
 
   facts(): { sequence: number; facts: readonly Fact[] } {

@@ -29,6 +29,8 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     registeredAgents: () => [],
     streamPositions: () => [],
     principals: () => [],
+    order: () => aKillOrder().order,
+    unwrittenUpdate: () => undefined,
     facts: () => ({ sequence: 4, facts: [] }),
     nextDeadlineMs: () => undefined,
     ...changes,
@@ -167,6 +169,19 @@ it('an order is sent again until the agent has answered it, and its answer becom
   expect(orders()).toBe(1);
   actor.orderReplied('k1', encodeAnswer({ ok: true, value: {} }), 500);
   expect(inputs).toMatchObject([{ kind: 'orderAnswered', orderId: 'k1' }]);
+  actor.tick(60_000);
+  expect(orders()).toBe(0);
+});
+
+it('an order that the books need no more is not sent again', () => {
+  let isOpen = true;
+  const { actor } = aMaster({ view: { order: () => (isOpen ? aKillOrder().order : undefined) } });
+  actor.carryOut([aKillOrder()], 0);
+  actor.tick(0);
+  const orders = () => actor.takeOutputs().filter((output) => output.kind === 'order').length;
+  expect(orders()).toBe(1);
+  isOpen = false;
+  actor.orderReplied('k1', undefined, 100);
   actor.tick(60_000);
   expect(orders()).toBe(0);
 });

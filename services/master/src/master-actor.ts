@@ -84,8 +84,8 @@ export class MasterActor {
 
   constructor(options: MasterActorOptions) {
     this.#options = options;
-    this.#orders = new OrderDesk(options.cluster, options.epoch);
-    this.#updates = new UpdateDesk(options.cluster, options.epoch);
+    this.#orders = new OrderDesk(options);
+    this.#updates = new UpdateDesk(options);
     this.#broadcasts = new Broadcasts(options);
     this.#silence = new SilenceJudge(options.view, options.submit);
   }

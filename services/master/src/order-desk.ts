@@ -1,9 +1,10 @@
-// Owns orders to agents on their way: each is sent until the agent has answered it.
+// Owns orders to agents on their way: each is sent until the agent has answered it or the books need it no more.
 import type { Input, Order } from '@parley/cluster/inputs';
 import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { ClusterName } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import type { ClusterView } from './cluster-view.ts';
 import type { MasterOutput } from './master-actor.ts';
 import { RetryQueue } from './retry-queue.ts';
 
@@ -14,12 +15,18 @@ const RETRY = { firstMs: 250, maxMs: 5000 };
 export class OrderDesk {
   readonly #cluster: ClusterName;
   readonly #epoch: Epoch;
+  readonly #view: Pick<ClusterView, 'order'>;
   readonly #queue = new RetryQueue<Order>(RETRY);
   readonly #trying = new Map<string, Order>();
 
-  constructor(cluster: ClusterName, epoch: Epoch) {
-    this.#cluster = cluster;
-    this.#epoch = epoch;
+  constructor(options: {
+    readonly cluster: ClusterName;
+    readonly epoch: Epoch;
+    readonly view: Pick<ClusterView, 'order'>;
+  }) {
+    this.#cluster = options.cluster;
+    this.#epoch = options.epoch;
+    this.#view = options.view;
   }
 
   add(order: Order, nowMs: number): void {
@@ -36,12 +43,23 @@ export class OrderDesk {
     this.#queue.failed(orderId, nowMs);
   }
 
+  /**
+   * What is to be sent, as it stands in the books. The order of a task that has ended must not be repeated: an agent
+   * that was told to forget the task, and then began anew, would take it for a new one.
+   */
   takeDue(nowMs: number): MasterOutput[] {
     const room = MAX_IN_FLIGHT - this.#trying.size;
-    return this.#queue.takeDue(nowMs, room).map(({ key, item }) => {
-      this.#trying.set(key, item);
-      return { kind: 'order', orderId: key, ...this.#encode(item) };
-    });
+    const outputs: MasterOutput[] = [];
+    for (const { key } of this.#queue.takeDue(nowMs, room)) {
+      const order = this.#view.order(key);
+      if (order === undefined) {
+        this.#queue.done(key);
+        continue;
+      }
+      this.#trying.set(key, order);
+      outputs.push({ kind: 'order', orderId: key, ...this.#encode(order) });
+    }
+    return outputs;
   }
 
   /** The input that the answer makes; a log line when a later term answered; undefined when it is tried again. */
