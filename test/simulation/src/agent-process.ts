@@ -11,6 +11,7 @@ import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parle
 import type { Resources } from '@parley/protocol/resources';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import { contains, sum } from '@parley/resources/resources';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
@@ -22,6 +23,7 @@ export class AgentProcess extends SimulatedProcess {
   readonly total: Resources;
   readonly #disk = new Map<TaskKey, TaskRecord>();
   readonly #host = new Map<TaskKey, HostTask>();
+  #boots = 0;
   #supervisor: Supervisor | undefined;
   #replies = new Map<number, string>();
   #replyCount = 0;
@@ -37,6 +39,14 @@ export class AgentProcess extends SimulatedProcess {
     return [...this.#host]
       .filter(([, { outcome }]) => outcome.state === 'running')
       .map(([key]) => key);
+  }
+
+  /** The machine restarts: every process is gone, the disk stays, and nobody saw how the tasks ended. */
+  reboot(): void {
+    this.world.note(`${this.name}: its machine restarts`);
+    this.crash();
+    this.#boots += 1;
+    for (const key of this.runningTasks()) this.#end(key, { state: 'unknown' });
   }
 
   get recordCount(): number {
@@ -152,7 +162,9 @@ export class AgentProcess extends SimulatedProcess {
 
   /** The launching process was spawned: it does its work also when the agent's process dies meanwhile. */
   #launch(key: TaskKey, argv: readonly string[]): void {
+    const boot = this.#boots;
     this.world.clock.after(this.random.between(0, 20), () => {
+      if (boot !== this.#boots) return;
       this.#startOnHost(key, argv);
       if (this.alive) this.#send({ kind: 'launched', task: key });
     });
@@ -161,8 +173,10 @@ export class AgentProcess extends SimulatedProcess {
   /** As the shim: the marker is made first, and a second start finds it and does nothing. */
   #startOnHost(key: TaskKey, argv: readonly string[]): void {
     if (this.#host.has(key)) return;
-    this.world.started(key);
+    this.world.started(key, this.agentId);
     this.#host.set(key, { outcome: { state: 'running' }, ignoresTerm: argv.includes('stubborn') });
+    this.#checkRoom();
+    if (argv[0] === 'lasts') return;
     const durationMs = Number(argv[1]);
     const code = argv[0] === 'fails' ? 1 : 0;
     this.world.clock.after(durationMs, () => this.#end(key, { state: 'exited', code }));
@@ -172,7 +186,15 @@ export class AgentProcess extends SimulatedProcess {
     const task = this.#host.get(key);
     if (task?.outcome.state !== 'running') return;
     task.outcome = outcome;
+    this.world.stopped(key);
     if (this.alive) this.#send({ kind: 'ended', task: key, outcome });
+  }
+
+  /** What really runs together fits into the machine, whatever the books say. */
+  #checkRoom(): void {
+    const held = this.runningTasks().map((key) => this.world.witness.resourcesOf(key));
+    if (!contains(this.total, sum(held)))
+      throw new Error(`${this.name} runs more than it has room for: ${this.runningTasks()}`);
   }
 
   #stop(key: TaskKey, signal: 'SIGTERM' | 'SIGKILL'): void {
@@ -228,6 +250,9 @@ export class AgentProcess extends SimulatedProcess {
     if (!received.ok) return;
     const { answer, epoch } = received.value;
     const counter = Number(subject.slice(subject.lastIndexOf('.') + 1));
+    const { agentId } = this;
+    const request = { session: `${agentId}-${this.incarnation}`, counter, lowest: 1 };
+    this.world.witness.answered({ kind: 'agent', agentId }, request, answer);
     const told = answer.ok
       ? ({ ok: true, value: RegisterResult.parse(answer.value) } as const)
       : answer;

@@ -17,6 +17,11 @@ export class AllocatorProcess extends SimulatedProcess {
     super(world, 'allocator');
   }
 
+  /** Whether it knows all that the leader has said. */
+  get isInStep(): boolean {
+    return this.#allocator?.isInStep === true;
+  }
+
   protected started(): void {
     this.#epoch = { bucketCreatedMs: 1, revision: this.incarnation };
     this.#allocator = new Allocator({ seed: this.random.between(1, 2 ** 31) });

@@ -1,5 +1,6 @@
-// Owns what goes wrong in a run and when: crashes, restarts, cuts, and who is told to lead, now and then
-// while another still does.
+// Owns what goes wrong in a run and when: crashes, stops, restarts, cuts, long absences, and who is told to lead,
+// now and then while another still does.
+import type { AgentProcess } from './agent-process.ts';
 import type { MasterProcess } from './master-process.ts';
 import type { Random } from './random.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -8,6 +9,8 @@ import type { World } from './world.ts';
 
 const CHECK_MS = 1000;
 const LEASE_MS = 3000;
+/** Beyond the silence that is tolerated of a framework (20 s), or of an agent too (75 s). */
+const LONG_ABSENCE_MS: readonly [number, number] = [25_000, 130_000];
 
 export class Chaos {
   readonly #world: World;
@@ -42,45 +45,95 @@ export class Chaos {
   }
 
   #everybody(): SimulatedProcess[] {
-    const { masters, allocator, agents, frameworks } = this.#cast;
-    return [...masters, allocator, ...agents, ...frameworks];
+    return [...this.#cast.masters, ...this.#others()];
   }
 
-  /** Once a virtual second each actor may crash or be cut off. */
+  #others(): SimulatedProcess[] {
+    const { allocator, agents, frameworks } = this.#cast;
+    return [allocator, ...agents, ...frameworks];
+  }
+
+  /** Once a virtual second something may happen to each actor. */
   #harm(): void {
     if (this.#healed) return;
-    const { crashesPerMinute, cutsPerMinute, maxDownMs } = this.#world.faults;
-    for (const one of this.#everybody()) {
-      if (one.alive && this.#random.chance(crashesPerMinute / 60)) {
-        one.crash();
-        this.#world.clock.after(this.#random.between(1, maxDownMs), () => one.start());
-      }
-      if (!this.#world.bus.isCut(one.name) && this.#random.chance(cutsPerMinute / 60)) {
-        this.#world.note(`${one.name} is cut off`);
-        this.#world.bus.cut(one.name);
-        this.#world.clock.after(this.#random.between(1, maxDownMs), () =>
-          this.#world.bus.mend(one.name),
-        );
-      }
+    const { faults } = this.#world;
+    for (const one of this.#everybody()) this.#hit(one);
+    for (const one of this.#others())
+      if (this.#isTime(faults.longAbsencesPerMinute)) this.#stayAway(one);
+    for (const agent of this.#cast.agents)
+      if (this.#isTime(faults.rebootsPerMinute)) this.#reboot(agent, faults.maxDownMs);
+    for (const master of this.#cast.masters) {
+      if (master.isLeading && this.#isTime(faults.masterEndsPerMinute)) this.#end(master);
     }
     this.#world.clock.after(CHECK_MS, () => this.#harm());
   }
 
-  /** Stands for the lease: somebody leads soon after nobody did, and rarely somebody else does by mistake. */
-  #watchLeadership(): void {
-    const leading = this.#cast.masters.filter((one) => one.isLeading);
-    const reachable = leading.filter((one) => !this.#world.bus.isCut(one.name));
-    const mistaken = !this.#healed && this.#random.chance(0.01);
-    if (reachable.length === 0 || mistaken) this.#elect(leading, mistaken);
-    this.#world.clock.after(mistaken ? CHECK_MS : LEASE_MS, () => this.#watchLeadership());
+  #hit(one: SimulatedProcess): void {
+    const { crashesPerMinute, cutsPerMinute, maxDownMs } = this.#world.faults;
+    const downMs = this.#random.between(1, maxDownMs);
+    if (this.#isTime(crashesPerMinute)) this.#down(one, downMs);
+    if (this.#isTime(cutsPerMinute)) this.#cut(one, downMs);
   }
 
-  #elect(leading: readonly MasterProcess[], mistaken: boolean): void {
+  #stayAway(one: SimulatedProcess): void {
+    const awayMs = this.#random.between(...LONG_ABSENCE_MS);
+    if (this.#random.chance(0.5)) this.#down(one, awayMs);
+    else this.#cut(one, awayMs);
+  }
+
+  #reboot(agent: AgentProcess, maxDownMs: number): void {
+    agent.reboot();
+    this.#startAfter(agent, this.#random.between(1, maxDownMs));
+  }
+
+  #isTime(perMinute: number): boolean {
+    return this.#random.chance((perMinute * CHECK_MS) / 60_000);
+  }
+
+  #down(one: SimulatedProcess, forMs: number): void {
+    if (!one.alive) return;
+    one.crash();
+    this.#startAfter(one, forMs);
+  }
+
+  #startAfter(one: SimulatedProcess, forMs: number): void {
+    this.#world.clock.after(forMs, () => one.start());
+  }
+
+  #cut(one: SimulatedProcess, forMs: number): void {
+    if (this.#world.bus.isCut(one.name)) return;
+    this.#world.note(`${one.name} is cut off`);
+    this.#world.bus.cut(one.name);
+    this.#world.clock.after(forMs, () => this.#world.bus.mend(one.name));
+  }
+
+  /** Often the other takes over at once, as after a clean stop or with a standby that sees the lease end. */
+  #end(master: MasterProcess): void {
+    if (this.#random.chance(0.5)) master.stop();
+    else master.crash();
+    this.#startAfter(master, this.#random.between(1000, 10_000));
+    if (this.#random.chance(0.5)) this.#world.clock.after(10, () => this.#elect());
+  }
+
+  /** Stands for the lease: somebody leads soon after nobody did, and rarely somebody else does by mistake. */
+  #watchLeadership(): void {
+    const isReached = this.#leading().some((one) => !this.#world.bus.isCut(one.name));
+    const isMistaken = !this.#healed && this.#isTime(this.#world.faults.mistakesPerMinute * 3);
+    if (isMistaken) this.#world.note('somebody is told to lead by mistake');
+    if (!isReached || isMistaken) this.#elect();
+    this.#world.clock.after(LEASE_MS, () => this.#watchLeadership());
+  }
+
+  #leading(): MasterProcess[] {
+    return this.#cast.masters.filter((one) => one.isLeading);
+  }
+
+  #elect(): void {
+    const leading = this.#leading();
     const candidates = this.#cast.masters.filter(
       (one) => one.alive && !leading.includes(one) && !this.#world.bus.isCut(one.name),
     );
     if (candidates.length === 0) return;
-    if (mistaken) this.#world.note('somebody is told to lead by mistake');
     this.#terms += 1;
     this.#random.pick(candidates).lead(this.#terms);
   }

@@ -9,10 +9,22 @@ export type Faults = {
   readonly reorder: boolean;
   /** The acknowledgement of a stored message is lost. */
   readonly lostAckChance: number;
+  /** A message to a stream is stored only after its writer has given it up and perhaps sent it again. */
+  readonly lateStoreChance: number;
   /** Crashes per actor and virtual minute. */
   readonly crashesPerMinute: number;
   readonly maxDownMs: number;
   readonly cutsPerMinute: number;
+  /** Of masters only, beside their share of the crashes: by a clean stop or a crash, as it comes. */
+  readonly masterEndsPerMinute: number;
+  /** How often another master is told to lead although one does. */
+  readonly mistakesPerMinute: number;
+  /** Of agents, frameworks and the allocator: gone, or cut off, for longer than silence is tolerated. */
+  readonly longAbsencesPerMinute: number;
+  /** An agent's machine restarts: its disk stays, every process on it is gone. */
+  readonly rebootsPerMinute: number;
+  /** Calls that make the core throw, per framework and virtual minute. */
+  readonly poisonPerMinute: number;
 };
 
 /** Swarm testing: each kind of fault is off in about half of the runs. */
@@ -24,9 +36,15 @@ export function drawFaults(random: Random): Faults {
     maxDelayMs: random.pick([1, 5, 50, 400]),
     reorder: random.chance(0.4),
     lostAckChance: maybe(random.pick([0.02, 0.1])),
+    lateStoreChance: maybe(random.pick([0.02, 0.1])),
     crashesPerMinute: maybe(random.pick([0.5, 2, 6])),
     maxDownMs: random.pick([200, 3000, 30_000]),
     cutsPerMinute: maybe(random.pick([0.5, 2])),
+    masterEndsPerMinute: random.chance(0.75) ? random.pick([1, 4, 10]) : 0,
+    mistakesPerMinute: maybe(random.pick([0.5, 3])),
+    longAbsencesPerMinute: maybe(random.pick([0.3, 1])),
+    rebootsPerMinute: maybe(random.pick([0.3, 1])),
+    poisonPerMinute: maybe(random.pick([0.5, 3])),
   };
 }
 
@@ -36,7 +54,13 @@ export const NO_FAULTS: Faults = {
   maxDelayMs: 1,
   reorder: false,
   lostAckChance: 0,
+  lateStoreChance: 0,
   crashesPerMinute: 0,
   maxDownMs: 1,
   cutsPerMinute: 0,
+  masterEndsPerMinute: 0,
+  mistakesPerMinute: 0,
+  longAbsencesPerMinute: 0,
+  rebootsPerMinute: 0,
+  poisonPerMinute: 0,
 };

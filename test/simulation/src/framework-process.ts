@@ -2,7 +2,14 @@
 // What it wants and has launched is on its own disk, written before each accept, as frameworks are told to do.
 
 import { inboxPrefix } from '@parley/protocol/credential';
-import { type FrameworkRef, RoleName, TaskId, taskKey } from '@parley/protocol/ids';
+import {
+  FrameworkId,
+  type FrameworkRef,
+  RoleName,
+  TaskId,
+  type TaskKey,
+  taskKey,
+} from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
@@ -22,54 +29,64 @@ import {
   encodeCall,
   schedulerSubjects,
 } from '@parley/scheduler-sdk/session-wire';
+import type { FrameworkPlan, WishPlan } from './plan.ts';
+import { SchedulerWitness } from './scheduler-witness.ts';
 import type { Delivered } from './simulated-bus.ts';
+import { isPoisonDemand, POISON } from './simulated-core.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { Stored } from './simulated-streams.ts';
 import type { World } from './world.ts';
 
 /** One thing to get done; each attempt has a task id of its own. */
-type Wish = {
-  readonly resources: Resources;
-  readonly argv: string[];
-  attempt: number;
-  done: boolean;
+type Wish = WishPlan & { attempt: number; done: boolean };
+type Attempt = {
+  readonly wish: number;
+  state: TaskState;
+  sinceMs: number;
+  /** Taken for lost, so that what became of it is not followed. */
+  givenUp?: boolean;
 };
-type Attempt = { readonly wish: number; state: TaskState; sinceMs: number };
 
 /** Without word of a task for this long after a restart, the accept is taken for lost. */
 const NO_WORD_MS = 60_000;
 const SILENT_CHECK_MS = 20_000;
+const POISON_CHECK_MS = 5000;
+const GREEDY_CHANCE = 0.03;
+const TOO_MUCH: Resources = { scalars: { cpus: 1_000_000 }, ports: [], sets: {} };
 
 export class FrameworkProcess extends SimulatedProcess {
-  readonly ref: FrameworkRef;
-  readonly #role: RoleName;
+  readonly #plan: FrameworkPlan;
+  #ref: FrameworkRef;
+  #lives = 1;
   readonly #wishes: Wish[];
   /** On the framework's disk. */
   readonly #attempts = new Map<TaskId, Attempt>();
   /** Stream sequences acknowledged so far: they survive in the consumer. */
   readonly #acknowledged = new Set<number>();
   #session: SchedulerSession | undefined;
+  #witness: SchedulerWitness;
+  readonly #witnesses: { witness: SchedulerWitness; ref: FrameworkRef }[] = [];
   #tearDownWhenDone = false;
   #stopped = false;
   #removed = false;
 
-  constructor(
-    world: World,
-    ref: FrameworkRef,
-    options: { role: string; wishes: { resources: Resources; argv: string[] }[] },
-  ) {
-    super(world, `framework ${ref.principal}/${ref.frameworkId}`);
-    this.ref = ref;
-    this.#role = RoleName.parse(options.role);
-    this.#wishes = options.wishes.map((wish) => ({ ...wish, attempt: 0, done: false }));
+  constructor(world: World, plan: FrameworkPlan) {
+    super(world, `framework ${plan.ref.principal}/${plan.ref.frameworkId}`);
+    this.#plan = plan;
+    this.#ref = plan.ref;
+    this.#witness = new SchedulerWitness(this.name);
+    this.#wishes = plan.wishes.map((wish) => ({ ...wish, attempt: 0, done: false }));
   }
 
-  /** Every wish came true, and no attempt is still open. */
+  /** Every wish came true, or runs as long as it is let; no other attempt is open. */
   get finished(): boolean {
-    return (
-      this.#wishes.every((wish) => wish.done) &&
-      [...this.#attempts.values()].every(({ state }) => isTerminal(state))
-    );
+    const lasting = new Set<number>();
+    for (const { wish, state } of this.#attempts.values()) {
+      if (isTerminal(state)) continue;
+      if (state !== 'running' || this.#wishes[wish]?.kind !== 'lasts') return false;
+      lasting.add(wish);
+    }
+    return this.#wishes.every((wish, index) => wish.done || lasting.has(index));
   }
 
   get removed(): boolean {
@@ -84,6 +101,23 @@ export class FrameworkProcess extends SimulatedProcess {
     return `${this.name}: ${this.#wishes.filter((wish) => wish.done).length}/${this.#wishes.length} done, open ${open.join(' ')}, phase ${this.#session?.phase} ${JSON.stringify(figures)}`;
   }
 
+  /** What it believes of each task that it has not given up, in its present life. */
+  views(): Map<TaskKey, TaskState> {
+    const followed = [...this.#attempts].filter(([, { givenUp }]) => givenUp !== true);
+    return new Map(
+      followed.map(([taskId, { state }]) => [taskKey({ ...this.#ref, taskId }), state]),
+    );
+  }
+
+  /** What all its processes were told of their accepts is what happened. */
+  checkOutcomes(): void {
+    for (const { witness, ref } of this.#witnesses) {
+      witness.checkOutcomes((taskId) =>
+        this.world.witness.wasLaunched(taskKey({ ...ref, taskId })),
+      );
+    }
+  }
+
   /** Ends the framework when its work is done. */
   tearDownWhenDone(): void {
     this.#tearDownWhenDone = true;
@@ -95,25 +129,28 @@ export class FrameworkProcess extends SimulatedProcess {
     const { cluster } = this.world;
     this.#stopped = false;
     for (const attempt of this.#attempts.values()) attempt.sinceMs = this.world.clock.nowMs;
+    this.#witness = new SchedulerWitness(this.name);
+    this.#witnesses.push({ witness: this.#witness, ref: this.#ref });
     const session = new SchedulerSession({
-      framework: this.ref,
+      framework: this.#ref,
       name: this.name,
-      role: this.#role,
+      role: RoleName.parse(this.#plan.role),
       demand: [],
-      failoverTimeoutMs: 24 * 3600_000,
+      failoverTimeoutMs: this.#plan.failoverTimeoutMs,
       callerSession: `s${this.incarnation}`,
     });
     this.#session = session;
-    for (const subject of schedulerSubjects(cluster, this.ref))
+    for (const subject of schedulerSubjects(cluster, this.#ref))
       this.subscribe(subject, (message) => this.#message(message));
     this.subscribe(`${this.#inbox()}.*.*`, (message) => this.#answer(message));
     this.#carryOut(session.start(this.nowMs));
     this.#lookForSilence();
+    this.#poison();
   }
 
   protected crashed(): void {
     this.#session = undefined;
-    this.world.updates(this.ref.principal).unwatch(this.name);
+    this.world.updates(this.#ref.principal).unwatch(this.name);
   }
 
   protected tick(): void {
@@ -127,21 +164,27 @@ export class FrameworkProcess extends SimulatedProcess {
   }
 
   #inbox(): string {
-    const prefix = inboxPrefix({ kind: 'principal', id: this.ref.principal });
-    return `${prefix}.${this.ref.frameworkId}.${this.incarnation}`;
+    const prefix = inboxPrefix({ kind: 'principal', id: this.#ref.principal });
+    return `${prefix}.${this.#ref.frameworkId}.${this.incarnation}`;
   }
 
   #message({ subject, bytes }: Delivered): void {
     const message = decodeSchedulerMessage(this.world.cluster, subject, bytes);
-    if (message.ok && this.#session)
-      this.#carryOut(this.#session.message(message.value, this.nowMs));
+    if (!message.ok || !this.#session) return;
+    const { value } = message;
+    if (value.kind === 'offers' || value.kind === 'rescind') this.#witness.heard(value.body.number);
+    this.#carryOut(this.#session.message(value, this.nowMs));
   }
 
   #answer({ subject, bytes }: Delivered): void {
-    const [name, counter] = subject.split('.').slice(-2);
+    const [name = '', counter] = subject.split('.').slice(-2);
     const received = decodeCallAnswer(name as 'subscribe', bytes);
-    if (received.ok && this.#session)
-      this.#carryOut(this.#session.answered(Number(counter), received.value, this.nowMs));
+    if (!received.ok || !this.#session) return;
+    const { answer } = received.value;
+    const request = { session: `s${this.incarnation}`, counter: Number(counter), lowest: 1 };
+    this.world.witness.answered({ kind: 'framework', ...this.#ref }, request, answer);
+    this.#witness.answered(name, received.value);
+    this.#carryOut(this.#session.answered(Number(counter), received.value, this.nowMs));
   }
 
   #carryOut(effects: readonly SessionEffect[]): void {
@@ -152,14 +195,16 @@ export class FrameworkProcess extends SimulatedProcess {
   #carryOutOne(effect: SessionEffect): void {
     switch (effect.kind) {
       case 'request': {
-        const message = encodeCall(this.world.cluster, this.ref, effect.call, effect.header);
+        this.#witness.requests(effect);
+        const message = encodeCall(this.world.cluster, this.#ref, effect.call, effect.header);
         if (!message.ok) throw new Error(message.failure.message);
         const reply = `${this.#inbox()}.${effect.call.name}.${effect.counter}`;
         this.publish(message.value.subject, message.value.bytes, reply);
         break;
       }
       case 'publish': {
-        const message = encodeCall(this.world.cluster, this.ref, effect.call, effect.header);
+        this.#witness.confirms(effect.call.body.confirmed);
+        const message = encodeCall(this.world.cluster, this.#ref, effect.call, effect.header);
         if (message.ok) this.publish(message.value.subject, message.value.bytes);
         break;
       }
@@ -167,10 +212,10 @@ export class FrameworkProcess extends SimulatedProcess {
         this.#openConsumer();
         break;
       case 'closeConsumer':
-        this.world.updates(this.ref.principal).unwatch(this.name);
+        this.world.updates(this.#ref.principal).unwatch(this.name);
         break;
       case 'acknowledge':
-        this.#acknowledged.add(effect.streamSequence);
+        this.#acknowledge(effect.streamSequence);
         break;
       case 'deliver':
         this.#event(effect.event);
@@ -178,17 +223,25 @@ export class FrameworkProcess extends SimulatedProcess {
     }
   }
 
+  #acknowledge(streamSequence: number): void {
+    const stored = this.world.updates(this.#ref.principal).messages[streamSequence - 1];
+    const { cluster } = this.world;
+    const message = stored && decodeMessage(SUBJECTS.update, cluster, stored.subject, stored.bytes);
+    this.#witness.acknowledges(streamSequence, message?.ok ? message.value.body : undefined);
+    this.#acknowledged.add(streamSequence);
+  }
+
   #openConsumer(): void {
     let floor = 0;
     while (this.#acknowledged.has(floor + 1)) floor += 1;
-    const stream = this.world.updates(this.ref.principal);
+    const stream = this.world.updates(this.#ref.principal);
     stream.watch(this.name, floor, this.reachable, (stored) => this.#updateStored(stored));
   }
 
   #updateStored({ sequence, subject, bytes }: Stored): void {
     if (this.#acknowledged.has(sequence)) return;
     const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
-    const mine = message.ok && message.value.parameters.frameworkId === this.ref.frameworkId;
+    const mine = message.ok && message.value.parameters.frameworkId === this.#ref.frameworkId;
     if (!mine) this.#acknowledged.add(sequence);
     else if (this.#session)
       this.#carryOut(this.#session.updateRead(sequence, message.value.body, this.nowMs));
@@ -197,28 +250,58 @@ export class FrameworkProcess extends SimulatedProcess {
   #event(event: SchedulerEvent): void {
     switch (event.kind) {
       case 'offers':
+        this.#witness.offered(event.offers);
         this.after(this.random.between(0, 300), () => this.#useOffers(event.offers));
         break;
       case 'update':
+        this.#witness.delivered(event.update, event.streamSequence);
         this.#update(event.update);
         if (event.streamSequence !== undefined) this.#handled(event.streamSequence);
         break;
       case 'accepted':
+        this.#witness.outcome(event.acceptId, event.outcome);
         if (!event.outcome.ok) break;
         for (const taskId of event.outcome.value.launched)
-          this.world.accepted.add(taskKey({ ...this.ref, taskId }));
+          this.world.accepted.add(taskKey({ ...this.#ref, taskId }));
         break;
+      case 'refused':
+        this.#refused(event);
+        break;
+      case 'foreignUpdate':
+        throw new Error(`${this.name} gets an update from an agent that its task is not on`);
       case 'stopped':
         this.world.note(`${this.name} stops: ${JSON.stringify(event.reason)}`);
-        this.#removed = event.reason.kind === 'teardown';
+        if (event.reason.kind === 'teardown') this.#removed = true;
+        else if (event.reason.failure.code === 'frameworkRemoved')
+          this.after(100, () => this.#beginAnew());
         break;
       default:
         break;
     }
   }
 
+  #refused({ call, failure }: Extract<SchedulerEvent, { kind: 'refused' }>): void {
+    if (call.name === 'demand' && isPoisonDemand(call.body.demand)) this.world.poisoned += 1;
+    else if (failure.code !== 'unknownTask' && this.#session?.phase !== 'stopped')
+      throw new Error(`${this.name}: ${call.name} is refused: ${JSON.stringify(failure)}`);
+  }
+
+  /** Removed while it was away: its id is used up, its tasks are killed. It wants the same under a new one. */
+  #beginAnew(): void {
+    this.crash();
+    this.#lives += 1;
+    const { frameworkId } = this.#plan.ref;
+    this.#ref = {
+      principal: this.#ref.principal,
+      frameworkId: FrameworkId.parse(`${frameworkId}-${this.#lives}`),
+    };
+    this.#attempts.clear();
+    this.start();
+  }
+
   #handled(streamSequence: number): void {
     this.after(this.random.between(0, 30), () => {
+      this.#witness.handled(streamSequence);
       if (this.#session) this.#carryOut(this.#session.updateHandled(streamSequence, this.nowMs));
     });
   }
@@ -248,7 +331,15 @@ export class FrameworkProcess extends SimulatedProcess {
       const launches = this.#choose(offer);
       if (launches.length === 0) continue;
       const filter = { refuseMs: this.random.pick([0, 1000, 5000]) };
-      this.#carryOut(session.accept({ offers: [offer], launches, filter }, this.nowMs).effects);
+      const { acceptId, effects } = session.accept(
+        { offers: [offer], launches, filter },
+        this.nowMs,
+      );
+      this.#witness.accepts(
+        acceptId,
+        launches.map(({ taskId }) => taskId),
+      );
+      this.#carryOut(effects);
     }
     this.#carryOut(session.offersHandled(offers, this.nowMs));
   }
@@ -267,9 +358,12 @@ export class FrameworkProcess extends SimulatedProcess {
         state: 'staging',
         sinceMs: this.world.clock.nowMs,
       });
-      const { resources, argv } = wish;
+      const { kind, durationMs } = wish;
       // Every third attempt goes well in any case.
-      const command = { argv: wish.attempt % 3 === 0 ? ['works', argv[1] ?? '0'] : argv };
+      const isEasy = wish.attempt % 3 === 0 && kind !== 'lasts';
+      const command = { argv: [isEasy ? 'works' : kind, String(durationMs)] };
+      // Now and then it asks for more than there is: the leader has to say so.
+      const resources = this.random.chance(GREEDY_CHANCE) ? TOO_MUCH : wish.resources;
       launches.push(
         TaskDescription.parse({ taskId, resources, command, inputs: [{ object: 'o', path: 'p' }] }),
       );
@@ -283,15 +377,26 @@ export class FrameworkProcess extends SimulatedProcess {
     );
   }
 
+  /** Says now and then what makes the core throw: it must be refused, and nothing else suffer. */
+  #poison(): void {
+    this.after(POISON_CHECK_MS, () => {
+      const { poisonPerMinute } = this.world.faults;
+      if (this.#session && this.random.chance((poisonPerMinute * POISON_CHECK_MS) / 60_000))
+        this.#carryOut(this.#session.setDemand(POISON, this.nowMs));
+      this.#poison();
+    });
+  }
+
   /** An accept of an earlier process may have been lost: after long silence the attempt is given up (and killed). */
   #lookForSilence(): void {
     this.after(SILENT_CHECK_MS, () => {
       for (const [taskId, attempt] of this.#attempts) {
         const silent = this.world.clock.nowMs - attempt.sinceMs > NO_WORD_MS;
-        const known = this.world.accepted.has(taskKey({ ...this.ref, taskId }));
+        const known = this.world.accepted.has(taskKey({ ...this.#ref, taskId }));
         if (attempt.state !== 'staging' || !silent || known) continue;
         this.#kill(taskId);
         attempt.state = 'dropped';
+        attempt.givenUp = true;
       }
       this.#lookForSilence();
     });

@@ -1,5 +1,6 @@
-// Owns `npm run sim`: one seed, or a number of seeds one after another, with a line for each.
+// Owns `npm run sim`: one seed with everything that was drawn for it, or a number of seeds with a line for each.
 import { parseArgs } from 'node:util';
+import { drawPlan } from './plan.ts';
 import { simulate } from './simulation.ts';
 
 const { values } = parseArgs({
@@ -21,18 +22,25 @@ function range(from: number, count: number): number[] {
 }
 
 function run(seeds: readonly number[]): number {
+  const begunMs = performance.now();
   let failed = 0;
   for (const seed of seeds) {
+    if (values.seed !== undefined) print(JSON.stringify(drawPlan(seed), undefined, 2));
     try {
       const report = simulate(seed);
-      process.stdout.write(
-        `seed ${seed}: ${report.tasks} tasks, ${report.entries} entries, ${report.terms} terms, ${Math.round(report.virtualMs / 1000)} s of virtual time\n`,
+      print(
+        `seed ${seed}: ${report.tasks} tasks, ${report.entries} entries, ${report.terms} terms, ${report.skipped} left out, ${Math.round(report.virtualMs / 1000)} s of virtual time, ends in ${report.hash.slice(0, 16)}`,
       );
     } catch (error) {
       failed += 1;
-      process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      print(error instanceof Error ? error.message : String(error));
     }
   }
-  process.stdout.write(`${seeds.length - failed} passed, ${failed} failed\n`);
+  const seconds = Math.round((performance.now() - begunMs) / 1000);
+  print(`${seeds.length - failed} passed, ${failed} failed, in ${seconds} s`);
   return failed === 0 ? 0 : 1;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

@@ -2,24 +2,25 @@
 // may be a mistake: then the journal must keep two leaders apart.
 
 import { decodeEntry } from '@parley/actor/journal-entry';
-import { JournaledLeader } from '@parley/actor/journaled-leader';
-import type { Replica } from '@parley/actor/replica';
+import { type CommitResult, JournaledLeader } from '@parley/actor/journaled-leader';
 import { takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
-import { ClusterSettings, type Input } from '@parley/cluster/inputs';
+import { type ClusterSettings, Input } from '@parley/cluster/inputs';
 import { checkInvariants } from '@parley/cluster/invariants';
 import { LiveClusterView } from '@parley/master/live-cluster-view';
 import { MasterActor, type MasterOutput } from '@parley/master/master-actor';
 import { readUpdates } from '@parley/master/update-batch';
 import { inboxPrefix } from '@parley/protocol/credential';
 import type { Epoch } from '@parley/protocol/epoch';
+import { fail } from '@parley/protocol/errors';
 import { ActorId, PrincipalName } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
 import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { History } from './history.ts';
+import { holdsPoison } from './simulated-core.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { Acknowledgement, Stored } from './simulated-streams.ts';
 import type { World } from './world.ts';
@@ -27,13 +28,22 @@ import type { World } from './world.ts';
 const TICK_MS = 100;
 const APPEND_RETRY_MS = 500;
 const ORDER_TIMEOUT_MS = 1000;
+/** A clean stop waits that long for the journal. */
+const STOP_LIMIT_MS = 5000;
 
 type Leader = JournaledLeader<ClusterState, Input, Effect>;
-type Term = { readonly leader: Leader; readonly actor: MasterActor };
+type Term = {
+  readonly leader: Leader;
+  readonly actor: MasterActor;
+  /** Orders and updates that an earlier leader left, to be sent at once; undefined before the first entry. */
+  inherited?: Set<string>;
+};
 
 export class MasterProcess extends SimulatedProcess {
   readonly #history: History;
   readonly #principals: ReadonlyMap<string, PrincipalRecord>;
+  readonly #settings: ClusterSettings;
+  #isStopping = false;
   #epoch: Epoch = { bucketCreatedMs: 1, revision: 0 };
   #term: Term | undefined;
   #appending = false;
@@ -43,12 +53,24 @@ export class MasterProcess extends SimulatedProcess {
   constructor(
     world: World,
     name: string,
-    history: History,
-    principals: ReadonlyMap<string, PrincipalRecord>,
+    options: {
+      history: History;
+      principals: ReadonlyMap<string, PrincipalRecord>;
+      settings: ClusterSettings;
+    },
   ) {
     super(world, name);
-    this.#history = history;
-    this.#principals = principals;
+    this.#history = options.history;
+    this.#principals = options.principals;
+    this.#settings = options.settings;
+  }
+
+  /** Ends cleanly: what is queued is journalled first, then the process is gone. */
+  stop(): void {
+    this.world.note(`${this.name} is told to stop`);
+    this.#isStopping = true;
+    this.after(STOP_LIMIT_MS, () => this.crash());
+    this.#pump();
   }
 
   get isLeading(): boolean {
@@ -65,7 +87,7 @@ export class MasterProcess extends SimulatedProcess {
     this.world.note(`${this.name} leads term ${revision}`);
     this.#epoch = { bucketCreatedMs: 1, revision };
     const leader: Leader = new JournaledLeader({
-      replica: this.#load(),
+      replica: this.#history.load(this.random),
       epoch: this.#epoch,
       makeNonce: () =>
         `${this.name}-${this.incarnation}-${this.random.between(0, 2 ** 31)}-${this.nowMs}`,
@@ -83,13 +105,14 @@ export class MasterProcess extends SimulatedProcess {
       kind: 'termStarted',
       epoch: this.#epoch,
       masterId: ActorId.parse(this.name),
-      settings: ClusterSettings.parse({}),
+      settings: this.#settings,
     });
     this.#pump();
   }
 
   protected started(): void {
     this.#orders = new Map();
+    this.#isStopping = false;
     this.subscribe(`${this.#inbox()}.*`, ({ subject, bytes }) => {
       this.#orders.get(subject.slice(subject.lastIndexOf('.') + 1))?.(bytes);
     });
@@ -126,21 +149,11 @@ export class MasterProcess extends SimulatedProcess {
     return `${inboxPrefix({ kind: 'master', id: this.name })}.${this.incarnation}`;
   }
 
-  /** The newest snapshot of the run, or nothing, and the journal after it. */
-  #load(): Replica<ClusterState, Input, Effect> {
-    const replica = this.#history.replicaFromSnapshot(this.random);
-    for (const { sequence, bytes } of this.world.journal.messages.slice(replica.sequence)) {
-      const result = replica.apply(sequence, bytes);
-      if (result.kind !== 'applied')
-        throw new Error(`entry ${sequence} does not apply: ${result.kind}`);
-    }
-    return replica;
-  }
-
   #pump(): void {
     const term = this.#term;
     if (term !== undefined && !this.#appending) this.#appendNext(term);
     this.#carryOut();
+    if (this.#isStopping && !this.#appending) this.crash();
   }
 
   #appendNext(term: Term): void {
@@ -180,7 +193,7 @@ export class MasterProcess extends SimulatedProcess {
     else if (!term.leader.hasCommitted && this.#rebase(term)) this.#append(term);
     else {
       this.world.note(`${this.name} is refused and stops`);
-      term.leader.refused();
+      if (!term.leader.stopped) term.leader.refused();
       for (const principal of this.#principals.keys())
         this.world.updates(PrincipalName.parse(principal)).unwatch(this.name);
       return;
@@ -189,31 +202,51 @@ export class MasterProcess extends SimulatedProcess {
   }
 
   #rebase({ leader }: Term): boolean {
-    for (const { sequence, bytes } of this.world.journal.messages.slice(leader.replica.sequence))
-      leader.replica.apply(sequence, bytes);
     return (
-      leader.rebase() &&
+      leader.rebase(this.#history.load(this.random)) &&
       leader.nextAppend({ nowMs: this.nowMs, wallTimeMs: this.wallTimeMs }) !== undefined
     );
   }
 
-  #committed({ leader, actor }: Term, sequence: number): void {
+  #committed(term: Term, sequence: number): void {
+    const { leader, actor } = term;
     const first = !leader.hasCommitted;
-    const result = leader.committed(sequence);
-    if (result.kind !== 'applied')
-      throw new Error(`step threw: ${String(result.error)}`, { cause: result.error });
-    if (result.skipped.length > 0) throw new Error(`skipped: ${result.skipped[0]?.why}`);
+    const result = this.#step(leader, sequence);
     const violations = checkInvariants(leader.state);
     if (violations.length > 0) throw new Error(`after entry ${sequence}: ${violations.join('; ')}`);
     this.#history.stepped(sequence, result.effects, leader.replica);
-    actor.carryOut(result.effects, this.nowMs);
-    if (first) this.#serve(leader, actor);
+    if (first) this.#serve(term, result.effects);
+    else actor.carryOut(result.effects, this.nowMs);
+    for (const { input, index } of result.skipped)
+      this.#answerSkipped(actor, input, index, sequence);
+  }
+
+  /** As the real shell does: a step that throws makes the state anew without that input. */
+  #step(leader: Leader, sequence: number): Extract<CommitResult<Effect>, { kind: 'applied' }> {
+    let result = leader.committed(sequence);
+    while (result.kind === 'broken') {
+      const skips = [...leader.replica.skips, result.skip];
+      result = leader.rebuilt(this.#history.load(this.random, sequence - 1, skips));
+    }
+    return result;
+  }
+
+  #answerSkipped(actor: MasterActor, input: unknown, index: number, sequence: number): void {
+    const bytes = this.world.journal.messages[sequence - 1]?.bytes;
+    if (bytes === undefined || !holdsPoison(bytes, index))
+      throw new Error(`entry ${sequence}: input ${index} was left out`);
+    const { caller, request } = Input.parse(input) as Extract<Input, { kind: 'call' }>;
+    const answer = fail('internalError', 'the request was left out');
+    actor.carryOut([{ kind: 'answer', caller, request, answer }], this.nowMs);
   }
 
   /** The term has begun: only now does anybody hear of it. */
-  #serve(leader: Leader, actor: MasterActor): void {
+  #serve(term: Term, effects: readonly Effect[]): void {
+    const { leader, actor } = term;
+    term.inherited = inheritedOf(leader.state);
     actor.principalsRead(this.#principals, this.nowMs);
     actor.begin(takeoverEffects(leader.state), this.nowMs);
+    actor.carryOut(effects, this.nowMs);
     const prefix = subjectPrefix(this.world.cluster);
     for (const pattern of [
       `${prefix}.master.call.>`,
@@ -234,11 +267,14 @@ export class MasterProcess extends SimulatedProcess {
     if (term === undefined || term.leader.stopped) return;
     term.actor.tick(this.nowMs);
     for (const output of term.actor.takeOutputs()) this.#carryOutOne(term, output);
+    const [left] = term.inherited ?? [];
+    if (left !== undefined) throw new Error(`${this.name} takes over and does not send ${left}`);
   }
 
   #carryOutOne(term: Term, output: MasterOutput): void {
     switch (output.kind) {
       case 'publish':
+        this.world.witness.said(output.subject, output.bytes);
         this.publish(output.subject, output.bytes);
         break;
       case 'order':
@@ -265,6 +301,8 @@ export class MasterProcess extends SimulatedProcess {
   }
 
   #order(term: Term, { orderId, subject, bytes }: Extract<MasterOutput, { kind: 'order' }>): void {
+    term.inherited?.delete(`order ${orderId}`);
+    this.world.witness.ordered(orderId, subject, bytes);
     this.#orderCount += 1;
     const token = String(this.#orderCount);
     const replied = (answer: Uint8Array | undefined): void => {
@@ -283,6 +321,8 @@ export class MasterProcess extends SimulatedProcess {
   ): void {
     const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
     if (!message.ok) throw new Error(message.failure.message);
+    term.inherited?.delete(`update ${key}`);
+    this.world.witness.written(message.value.body);
     const incarnation = this.incarnation;
     this.world
       .updates(message.value.parameters.principal)
@@ -303,4 +343,12 @@ export class MasterProcess extends SimulatedProcess {
     }
     this.#pump();
   }
+}
+
+/** What the first entry of a term finds under way: the earlier leader may have sent it or not. */
+function inheritedOf(state: ClusterState): Set<string> {
+  return new Set([
+    ...[...state.orders.keys()].map((orderId) => `order ${orderId}`),
+    ...[...state.unwritten.keys()].map((key) => `update ${key}`),
+  ]);
 }

@@ -16,6 +16,8 @@ export type Acknowledgement =
 
 /** How long a writer waits for an acknowledgement before it knows nothing. */
 const ACK_TIMEOUT_MS = 2000;
+/** A message under way in the servers may be stored that long after it was sent. */
+const MAX_LATE_MS = 8000;
 
 export class SimulatedStream {
   readonly createdMs = 1;
@@ -24,6 +26,7 @@ export class SimulatedStream {
   readonly #random: Random;
   #faults: Faults;
   readonly #watchers = new Map<string, (message: Stored) => void>();
+  #tellStored: (message: Stored) => void = () => undefined;
 
   constructor(clock: Clock, random: Random, faults: Faults) {
     this.#clock = clock;
@@ -33,6 +36,11 @@ export class SimulatedStream {
 
   heal(faults: Faults): void {
     this.#faults = faults;
+  }
+
+  /** Called for each message in the moment it is stored. */
+  onStored(tell: (message: Stored) => void): void {
+    this.#tellStored = tell;
   }
 
   get lastSequence(): number {
@@ -50,12 +58,14 @@ export class SimulatedStream {
     done: (acknowledgement: Acknowledgement) => void,
   ): void {
     const arrives = message.reachable() && !this.#random.chance(this.#faults.dropChance);
+    const isLate = arrives && this.#random.chance(this.#faults.lateStoreChance);
     let outcome: Acknowledgement = { kind: 'unknown' };
+    const delayMs = isLate ? this.#random.between(ACK_TIMEOUT_MS, MAX_LATE_MS) : this.#delay();
     if (arrives)
-      this.#clock.after(this.#delay(), () => {
+      this.#clock.after(delayMs, () => {
         outcome = this.#store(message);
       });
-    const lost = !arrives || this.#random.chance(this.#faults.lostAckChance);
+    const lost = !arrives || isLate || this.#random.chance(this.#faults.lostAckChance);
     const waitMs = 2 * this.#faults.maxDelayMs + 1;
     if (lost) this.#clock.after(ACK_TIMEOUT_MS, () => done({ kind: 'unknown' }));
     else this.#clock.after(waitMs, () => done(message.reachable() ? outcome : { kind: 'unknown' }));
@@ -96,7 +106,9 @@ export class SimulatedStream {
     if (expectedSequence !== undefined && expectedSequence !== this.lastSequence)
       return { kind: 'refused' };
     const sequence = this.messages.length + 1;
-    this.messages.push({ sequence, subject, bytes });
+    const stored = { sequence, subject, bytes };
+    this.messages.push(stored);
+    this.#tellStored(stored);
     return { kind: 'stored', sequence };
   }
 

@@ -1,14 +1,16 @@
 // Owns what all simulated processes of a run share: time, the bus, what JetStream keeps, and the record of
 // what really happened, against which the invariants are checked.
-import { ClusterName, type PrincipalName, type TaskKey } from '@parley/protocol/ids';
+import { type AgentId, ClusterName, type PrincipalName, type TaskKey } from '@parley/protocol/ids';
+import { isTerminal } from '@parley/protocol/tasks';
 import { Clock } from './clock.ts';
 import { type Faults, NO_FAULTS } from './faults.ts';
+import { JournalWitness } from './journal-witness.ts';
 import type { Random } from './random.ts';
 import { SimulatedBus } from './simulated-bus.ts';
 import { SimulatedStream } from './simulated-streams.ts';
 
 /** Lines kept for the report of a failing run. */
-const TRACE_LINES = 400;
+const TRACE_LINES = 2000;
 
 export class World {
   readonly cluster = ClusterName.parse('sim');
@@ -17,10 +19,15 @@ export class World {
   readonly bus: SimulatedBus;
   readonly journal: SimulatedStream;
   readonly #updates = new Map<PrincipalName, SimulatedStream>();
-  /** How often each task was really started, on whatever agent. */
-  readonly starts = new Map<TaskKey, number>();
+  readonly witness: JournalWitness;
+  /** The agent that has really started each task. */
+  readonly starts = new Map<TaskKey, AgentId>();
+  /** Tasks whose processes run now. */
+  readonly running = new Set<TaskKey>();
   /** Tasks that the leader told a framework it has launched. */
   readonly accepted = new Set<TaskKey>();
+  /** Calls that made the core throw and were answered so. */
+  poisoned = 0;
   readonly trace: string[] = [];
   #faults: Faults;
 
@@ -29,6 +36,10 @@ export class World {
     this.#faults = faults;
     this.bus = new SimulatedBus(this.clock, random.derive('bus'), faults);
     this.journal = new SimulatedStream(this.clock, random.derive('journal'), faults);
+    this.witness = new JournalWitness(this.cluster, this.journal.messages, (task) =>
+      this.#ended(task),
+    );
+    this.journal.onStored((stored) => this.witness.stored(stored));
   }
 
   get faults(): Faults {
@@ -55,8 +66,32 @@ export class World {
     for (const stream of this.#updates.values()) stream.heal(NO_FAULTS);
   }
 
-  started(task: TaskKey): void {
-    this.starts.set(task, (this.starts.get(task) ?? 0) + 1);
+  /** A process of the task was started: only what the books hold live on that agent may be, and once. */
+  started(task: TaskKey, agentId: AgentId): void {
+    this.note(`${task} starts on ${agentId}`);
+    const before = this.starts.get(task);
+    if (before !== undefined) throw new Error(`${task} is started on ${agentId} after ${before}`);
+    const booked = this.witness.tasks.get(task);
+    if (!this.witness.wasLaunched(task) || booked === undefined)
+      throw new Error(`${task} is started on ${agentId} and nobody has launched it`);
+    if (booked.agentId !== agentId)
+      throw new Error(`${task} is started on ${agentId} and was launched on ${booked.agentId}`);
+    if (isTerminal(booked.state))
+      throw new Error(`${task} is started on ${agentId} although it is ${booked.state}`);
+    this.starts.set(task, agentId);
+    this.running.add(task);
+  }
+
+  /** Nothing of the task runs any more. */
+  stopped(task: TaskKey): void {
+    this.note(`${task} runs no more`);
+    this.running.delete(task);
+  }
+
+  /** The books let go of a task. */
+  #ended(task: TaskKey): void {
+    this.note(`${task} is ${this.witness.tasks.get(task)?.state} in the books`);
+    if (this.running.has(task)) throw new Error(`${task} has ended in the books and still runs`);
   }
 
   note(line: string): void {

@@ -1,0 +1,244 @@
+// Owns an independent reading of the journal: every entry is stepped the moment it is stored, and whatever a master
+// says on the bus must follow from an entry that is there. Throws at the first thing that does not.
+import { isDeepStrictEqual } from 'node:util';
+import { decodeEntry } from '@parley/actor/journal-entry';
+import { Replica } from '@parley/actor/replica';
+import type { Effect } from '@parley/cluster/effects';
+import type { Caller } from '@parley/cluster/inputs';
+import { requestKey } from '@parley/master/calls';
+import type { RequestId } from '@parley/protocol/envelope';
+import { isRetryable } from '@parley/protocol/errors';
+import {
+  type AgentId,
+  type ClusterName,
+  type FrameworkRef,
+  frameworkKey,
+  type TaskKey,
+  taskKey,
+} from '@parley/protocol/ids';
+import { type Answer, decodeMessage } from '@parley/protocol/message';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
+import { type ClusterReplica, holdsPoison, replay, simulatedCore } from './simulated-core.ts';
+import type { Stored } from './simulated-streams.ts';
+
+export type WitnessedTask = {
+  readonly agentId: AgentId;
+  readonly resources: Resources;
+  state: TaskState;
+  ends: number;
+};
+
+export class JournalWitness {
+  readonly #cluster: ClusterName;
+  readonly #entries: readonly Stored[];
+  #replica: ClusterReplica = new Replica(simulatedCore);
+  /** Effects by sequence. */
+  readonly effects = new Map<number, readonly Effect[]>();
+  /** Every task that was ever launched or rejected. */
+  readonly tasks = new Map<TaskKey, WitnessedTask>();
+  readonly #launched = new Set<TaskKey>();
+  /** Keys of the answers to resyncs. */
+  readonly #reads = new Set<string>();
+  /** What may be said, by what identifies it. */
+  readonly #sayable = new Map<string, unknown[]>();
+  readonly #onEnded: (task: TaskKey) => void;
+
+  constructor(cluster: ClusterName, entries: readonly Stored[], onEnded: (task: TaskKey) => void) {
+    this.#cluster = cluster;
+    this.#entries = entries;
+    this.#onEnded = onEnded;
+  }
+
+  get replica(): ClusterReplica {
+    return this.#replica;
+  }
+
+  wasLaunched(task: TaskKey): boolean {
+    return this.#launched.has(task);
+  }
+
+  resourcesOf(task: TaskKey): Resources {
+    return this.tasks.get(task)?.resources ?? NO_RESOURCES;
+  }
+
+  stored({ sequence, bytes }: Stored): void {
+    this.#noteReads(bytes);
+    const result = this.#replica.apply(sequence, bytes);
+    if (result.kind === 'applied') {
+      this.#applied(sequence, result.effects);
+      return;
+    }
+    if (result.kind === 'unknownRules') throw new Error(result.message);
+    if (!holdsPoison(bytes, result.skip.index)) {
+      throw new Error(`entry ${sequence}: step threw: ${String(result.error)}`, {
+        cause: result.error,
+      });
+    }
+    this.#replica = replay(this.#entries, {
+      skips: [...this.#replica.skips, result.skip],
+      onApplied: (applied, effects) => {
+        if (applied === sequence) this.#applied(applied, effects);
+      },
+    });
+  }
+
+  /** A message that a master is about to publish. */
+  said(subject: string, bytes: Uint8Array): void {
+    const cluster = this.#cluster;
+    const offers = decodeMessage(SUBJECTS.offers, cluster, subject, bytes);
+    if (offers.ok)
+      this.#must(numberKey(offers.value.parameters, offers.value.body), offers.value.body);
+    const rescind = decodeMessage(SUBJECTS.rescind, cluster, subject, bytes);
+    if (rescind.ok)
+      this.#must(numberKey(rescind.value.parameters, rescind.value.body), rescind.value.body);
+    const facts = decodeMessage(SUBJECTS.facts, cluster, subject, bytes);
+    if (!facts.ok) return;
+    if (facts.value.body.snapshot === undefined)
+      this.#must(`facts ${facts.value.body.sequence}`, facts.value.body);
+    else if (facts.value.body.sequence > this.#entries.length)
+      throw new Error(
+        `facts as of entry ${facts.value.body.sequence} are told before it is stored`,
+      );
+  }
+
+  ordered(orderId: string, subject: string, bytes: Uint8Array): void {
+    const run = decodeMessage(SUBJECTS.run, this.#cluster, subject, bytes);
+    const kill = decodeMessage(SUBJECTS.kill, this.#cluster, subject, bytes);
+    if (run.ok) this.#must(`order ${orderId}`, run.value.body);
+    else if (kill.ok) this.#must(`order ${orderId}`, kill.value.body);
+    else throw new Error(`order ${orderId} does not parse: ${kill.failure.message}`);
+  }
+
+  written(update: StatusUpdate): void {
+    this.#must(updateKey(update), update);
+  }
+
+  /** An answer that a caller received. What is refused before the journal comes from no entry. */
+  answered(caller: Caller, request: RequestId, answer: Answer): void {
+    if (!answer.ok && (isRetryable(answer.failure.code) || answer.failure.code === 'internalError'))
+      return;
+    this.#must(`answer ${requestKey(caller, request)}`, answer);
+  }
+
+  /** A resync is a read: a repeated one is answered with what is true then. */
+  #noteReads(bytes: Uint8Array): void {
+    const entry = decodeEntry(bytes);
+    if (!entry.ok) return;
+    for (const raw of entry.value.inputs) {
+      const input = simulatedCore.inputSchema.safeParse(raw).data;
+      if (input?.kind !== 'call' || input.call.verb !== 'resync') continue;
+      this.#reads.add(`answer ${requestKey(input.caller, input.request)}`);
+    }
+  }
+
+  #applied(sequence: number, effects: readonly Effect[]): void {
+    this.effects.set(sequence, effects);
+    for (const effect of effects) this.#note(effect);
+  }
+
+  #note(effect: Effect): void {
+    switch (effect.kind) {
+      case 'offers':
+      case 'rescind':
+        this.#once(numberKey(effect.framework, effect.message), effect.message);
+        break;
+      case 'facts': {
+        const { sequence, previous, facts } = effect;
+        this.#once(`facts ${sequence}`, { sequence, previous, facts });
+        break;
+      }
+      case 'order':
+        this.#may(`order ${effect.order.orderId}`, effect.order.body);
+        break;
+      case 'writeUpdate':
+        this.#once(updateKey(effect.update), effect.update);
+        break;
+      case 'answer':
+        this.#noteAnswer(effect);
+        break;
+      case 'event':
+        this.#noteEvent(effect.event);
+        break;
+    }
+  }
+
+  /** One request has one answer: what may pass, and a repetition that is too late, say nothing about it. */
+  #noteAnswer({ caller, request, answer }: Extract<Effect, { kind: 'answer' }>): void {
+    const key = `answer ${requestKey(caller, request)}`;
+    const isVoid =
+      !answer.ok && (isRetryable(answer.failure.code) || answer.failure.code === 'requestExpired');
+    const before = this.#sayable.get(key) ?? [];
+    const others = before.filter((one) => !isDeepStrictEqual(one, answer) && !isExpiry(one));
+    if (!this.#reads.has(key) && !isVoid && others.length > 0) {
+      throw new Error(
+        `${key} is answered ${told(answer)} after it was answered ${told(others[0])}`,
+      );
+    }
+    this.#may(key, answer);
+  }
+
+  #noteEvent(event: Extract<Effect, { kind: 'event' }>['event']): void {
+    if (event.type === 'protocolViolation') {
+      if (!this.#isOfForgotten(event.what))
+        throw new Error(`protocol violation: ${event.about}: ${event.what}`);
+      return;
+    }
+    if (event.type !== 'taskStateChanged') return;
+    const key = taskKey(event.task);
+    const known = this.tasks.get(key);
+    if (event.to === 'staging') this.#launched.add(key);
+    if (known !== undefined && event.from === undefined) throw new Error(`${key} begins twice`);
+    if (known !== undefined && known.state !== event.from)
+      throw new Error(`${key} goes from ${event.from} to ${event.to} and was ${known.state}`);
+    const { agentId, resources } = event;
+    const task = known ?? { agentId, resources, state: event.to, ends: 0 };
+    this.tasks.set(key, task);
+    task.state = event.to;
+    if (!isTerminal(event.to)) return;
+    task.ends += 1;
+    this.#onEnded(key);
+  }
+
+  /** Of a task that ended and is not kept any more, a late update is that of an unknown one. */
+  #isOfForgotten(what: string): boolean {
+    const [, task] = /^reports (\S+), an unknown task$/.exec(what) ?? [];
+    return [...this.tasks].some(([key, { ends }]) => key === task && ends === 1);
+  }
+
+  #once(key: string, content: unknown): void {
+    const [before] = this.#sayable.get(key) ?? [];
+    if (before !== undefined) throw new Error(`${key} is given out twice: ${told(content)}`);
+    this.#may(key, content);
+  }
+
+  #may(key: string, content: unknown): void {
+    const contents = this.#sayable.get(key);
+    if (contents === undefined) this.#sayable.set(key, [content]);
+    else if (!contents.some((one) => isDeepStrictEqual(one, content))) contents.push(content);
+  }
+
+  #must(key: string, content: unknown): void {
+    const allowed = this.#sayable.get(key) ?? [];
+    if (allowed.some((one) => isDeepStrictEqual(one, content))) return;
+    throw new Error(`${key} is said and no stored entry says so: ${told(content)}`);
+  }
+}
+
+const numberKey = (framework: FrameworkRef, { number }: { readonly number: number }) =>
+  `message ${frameworkKey(framework)} ${number}`;
+const updateKey = ({ task, sequence }: StatusUpdate) => `update ${taskKey(task)} ${sequence}`;
+const told = (content: unknown) => JSON.stringify(content).slice(0, 300);
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isExpiry(answer: unknown): boolean {
+  return (
+    isRecord(answer) &&
+    isRecord(answer['failure']) &&
+    answer['failure']['code'] === 'requestExpired'
+  );
+}

@@ -1,0 +1,86 @@
+// Owns what is decided about a run before it begins, all of it drawn from the seed: faults, settings, who takes
+// part and what they want. It can be printed, so that a seed can be read.
+import { ClusterSettings } from '@parley/cluster/inputs';
+import { FrameworkId, type FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
+import { drawFaults, type Faults } from './faults.ts';
+import { Random } from './random.ts';
+
+/** `works`, `fails`, `stubborn` (does not hear SIGTERM) end after so long; `lasts` runs until it is killed. */
+export type WishKind = 'works' | 'fails' | 'stubborn' | 'lasts';
+
+export type WishPlan = {
+  readonly kind: WishKind;
+  readonly durationMs: number;
+  readonly resources: Resources;
+};
+
+export type FrameworkPlan = {
+  readonly ref: FrameworkRef;
+  readonly role: string;
+  readonly failoverTimeoutMs: number;
+  readonly wishes: readonly WishPlan[];
+};
+
+export type Plan = {
+  readonly seed: number;
+  readonly faults: Faults;
+  /** Virtual time until everything heals. */
+  readonly faultyMs: number;
+  readonly settings: ClusterSettings;
+  readonly agents: readonly Resources[];
+  readonly frameworks: readonly FrameworkPlan[];
+};
+
+const DAY_MS = 24 * 3600_000;
+
+export function drawPlan(seed: number): Plan {
+  const random = new Random(seed).derive('plan');
+  const faults = drawFaults(random.derive('faults'));
+  const long = faults.longAbsencesPerMinute > 0;
+  const cast = random.derive('cast');
+  const agents = Array.from({ length: cast.between(1, 4) }, () =>
+    resources(cast.between(1, 4) * 1000, cast.between(1, 4) * 1_024_000),
+  );
+  const frameworks = Array.from({ length: cast.between(1, 3) }, (_, index) => ({
+    ref: {
+      principal: PrincipalName.parse(cast.pick(['alice', 'bob'])),
+      frameworkId: FrameworkId.parse(`f${index + 1}`),
+    },
+    role: cast.pick(['eng', 'ops']),
+    failoverTimeoutMs: cast.pick([DAY_MS, DAY_MS, 1000, 15_000]),
+    wishes: Array.from({ length: cast.between(3, 15) }, (_wish, at) => drawWish(cast, at)),
+  }));
+  return {
+    seed,
+    faults,
+    faultyMs: random.pick(long ? [180_000, 300_000] : [20_000, 60_000, 180_000]),
+    settings: ClusterSettings.parse({
+      endedTasksMs: random.pick([600_000, 600_000, 30_000]),
+      endedTasksPerFramework: random.pick([1000, 1000, 3]),
+    }),
+    agents,
+    frameworks,
+  };
+}
+
+/**
+ * The first may be one that lasts: what runs when all is quiet is compared with the books. Beside three that last,
+ * every other wish still fits on the smallest agent.
+ */
+function drawWish(random: Random, at: number): WishPlan {
+  const scalars = resources(
+    random.pick([100, 250, 500, 700]),
+    random.pick([64_000, 256_000, 800_000]),
+  );
+  const kind = random.pick<WishKind>(['works', 'works', 'works', 'fails', 'stubborn']);
+  const durationMs = random.pick([0, 10, 500, 3000, 20_000]);
+  if (at === 0 && random.chance(0.6)) {
+    return { kind: 'lasts', durationMs: 0, resources: resources(100, 64_000) };
+  }
+  return { kind, durationMs, resources: scalars };
+}
+
+function resources(cpus: number, mem: number): Resources {
+  return { scalars: { cpus, mem }, ports: [], sets: {} };
+}
