@@ -11,6 +11,7 @@
 //
 // An agent that was away and came back is announced by the leader (master.starting and so on). When the
 // agent's own update was in the stream first, the leader's changes nothing: it is allowed in every live state.
+// The other way round the agent's own updates up to the announced state, which come later, change nothing either.
 import { isTerminal, TaskState } from '@parley/protocol/tasks';
 import { setup } from 'xstate';
 
@@ -32,6 +33,13 @@ const returned = (state: TaskState): Targets => ({
   'master.running': state,
   'master.killing': state,
 });
+
+/** The agent's updates up to this state, which the leader may have announced before they were in the stream. */
+const announced = (state: 'starting' | 'running' | 'killing'): Targets => {
+  const order = ['starting', 'running', 'killing'] as const;
+  const passed = order.slice(0, order.indexOf(state) + 1);
+  return Object.fromEntries(passed.map((one) => [`agent.${one}`, state]));
+};
 
 export const taskMachine = setup({ types: { events: {} as { type: TaskEvent } } }).createMachine({
   id: 'task',
@@ -57,6 +65,7 @@ export const taskMachine = setup({ types: { events: {} as { type: TaskEvent } } 
         ...endedByAgent,
         ...leftByAgent,
         ...returned('starting'),
+        ...announced('starting'),
       },
     },
     running: {
@@ -65,9 +74,12 @@ export const taskMachine = setup({ types: { events: {} as { type: TaskEvent } } 
         ...endedByAgent,
         ...leftByAgent,
         ...returned('running'),
+        ...announced('running'),
       },
     },
-    killing: { on: { ...endedByAgent, ...leftByAgent, ...returned('killing') } },
+    killing: {
+      on: { ...endedByAgent, ...leftByAgent, ...returned('killing'), ...announced('killing') },
+    },
     unreachable: {
       on: {
         'agent.starting': 'starting',

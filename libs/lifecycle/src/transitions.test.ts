@@ -110,7 +110,14 @@ describe('the task lifecycle', () => {
     expect(nextTaskState('killing', 'master.running')).toBe('killing');
   });
 
+  test('takes no notice of an update that the leader was ahead of when the agent came back', () => {
+    expect(nextTaskState('unreachable', 'master.running')).toBe('running');
+    expect(nextTaskState('running', 'agent.starting')).toBe('running');
+    expect(nextTaskState('running', 'agent.running')).toBe('running');
+    expect(nextTaskState('starting', 'agent.starting')).toBe('starting');
+  });
+
   test('does not go back from killing to running', () => {
-    expect(nextTaskState('killing', 'agent.running')).toBeUndefined();
+    expect(nextTaskState('killing', 'agent.running')).toBe('killing');
   });
 });

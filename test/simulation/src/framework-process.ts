@@ -43,6 +43,8 @@ type Attempt = {
   readonly wish: number;
   state: TaskState;
   sinceMs: number;
+  /** Last update that counted, by source: what is told again after a crash says nothing new. */
+  readonly sequences: { agent: number; master: number };
   /** Taken for lost, so that what became of it is not followed. */
   givenUp?: boolean;
 };
@@ -306,9 +308,11 @@ export class FrameworkProcess extends SimulatedProcess {
     });
   }
 
-  #update({ task, state }: StatusUpdate): void {
+  #update({ task, state, source, sequence }: StatusUpdate): void {
     const attempt = this.#attempts.get(task.taskId);
     if (attempt === undefined || isTerminal(attempt.state)) return;
+    if (sequence <= attempt.sequences[source]) return;
+    attempt.sequences[source] = sequence;
     attempt.state = state;
     attempt.sinceMs = this.world.clock.nowMs;
     const wish = this.#wishes[attempt.wish];
@@ -356,6 +360,7 @@ export class FrameworkProcess extends SimulatedProcess {
       this.#attempts.set(taskId, {
         wish: index,
         state: 'staging',
+        sequences: { agent: 0, master: 0 },
         sinceMs: this.world.clock.nowMs,
       });
       const { kind, durationMs } = wish;
