@@ -74,7 +74,7 @@ describe('a status update', () => {
   test('that the lifecycle does not allow is reported and without effect', () => {
     const task = cluster.launch(framework, 't1');
     cluster.update(task, 'killing');
-    const effects = cluster.update(task, 'running');
+    const effects = cluster.update(task, 'unreachable');
     expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation' }]);
     expect(stateOf('t1')).toBe('killing');
   });
