@@ -1,7 +1,8 @@
 // Owns a framework for tests of the whole cluster: launches what is queued as offers allow, through the real scheduler
 // SDK, and remembers every update that its handler was given. It tests nothing itself.
 
-import type { Offer } from '@parley/protocol/offers';
+import type { Outcome } from '@parley/protocol/errors';
+import type { AcceptResult, Offer } from '@parley/protocol/offers';
 import { isTerminal, type StatusUpdate, type TaskDescription } from '@parley/protocol/tasks';
 import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
 import { takeFitting } from '@parley/scheduler-sdk/task';
@@ -15,6 +16,10 @@ export class QueueFramework {
   readonly launched: string[] = [];
   readonly #queue: TaskDescription[] = [];
   #scheduler: Scheduler | undefined;
+  readonly #atOnce: {
+    readonly launches: readonly TaskDescription[];
+    readonly resolve: (outcome: Outcome<AcceptResult>) => void;
+  }[] = [];
 
   get scheduler(): Scheduler {
     if (this.#scheduler === undefined) throw new Error('the framework is not connected');
@@ -63,6 +68,13 @@ export class QueueFramework {
     );
   }
 
+  /** Launches these on the next offer, whatever that holds. */
+  launch(launches: readonly TaskDescription[]): Promise<Outcome<AcceptResult>> {
+    const { promise, resolve } = Promise.withResolvers<Outcome<AcceptResult>>();
+    this.#atOnce.push({ launches, resolve });
+    return promise;
+  }
+
   async untilEnded(tasks: readonly TaskDescription[]): Promise<void> {
     const wanted = tasks.map(({ taskId }) => taskId);
     const ended = () => new Set<string>(this.ends.map(({ taskId }) => taskId));
@@ -87,6 +99,12 @@ export class QueueFramework {
   async #answer(offers: readonly Offer[], scheduler: Scheduler): Promise<void> {
     const unused: Offer[] = [];
     const answers = offers.map((offer) => {
+      const wanted = this.#atOnce.shift();
+      if (wanted !== undefined) {
+        const answer = scheduler.launch(offer, wanted.launches, { refuseMs: 500 });
+        void answer.then(wanted.resolve);
+        return answer;
+      }
       const launches = takeFitting(offer, this.#queue);
       if (launches.length > 0) return scheduler.launch(offer, launches, { refuseMs: 500 });
       unused.push(offer);
