@@ -54,7 +54,7 @@ describe('a run directory', () => {
   beforeEach(async () => {
     root = await mkdtemp(path.join(tmpdir(), 'parley-exit-'));
     run = path.join(root, 'unit-1');
-    await prepareRunDirectory(run, '');
+    await prepareRunDirectory(run, {});
   });
   afterEach(() => rm(root, { recursive: true }));
 

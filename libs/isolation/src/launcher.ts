@@ -66,6 +66,8 @@ export function requestFault(request: LaunchRequest): string | undefined {
   const paths = [runDirectory, sandboxDirectory, request.stdoutPath, request.stderrPath];
   if (!isUnitName(unit)) return `unit name ${JSON.stringify(unit)} is not of [A-Za-z0-9_.-]{1,200}`;
   if (!paths.every((each) => path.isAbsolute(each))) return 'every path must be absolute';
+  // It is told to spawner.sh on a line.
+  if (/\n/.test(runDirectory)) return 'the run directory has a line break in its name';
   if (path.basename(runDirectory) !== unit) return 'the run directory must be named after the unit';
   if (program === '') return 'the command is empty';
   // `env` would take these for an option or an assignment.
@@ -85,14 +87,29 @@ export function requestFault(request: LaunchRequest): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
+  const words = [...userPrefix(request.user), '/usr/bin/env', '-i', ...assignments(request)];
+  return `set -- ${words.join(' ')} "$@"\n`;
+}
+
+/**
+ * The same for a shim that spawner.sh forked: with the whole command, since no command line leads there, with a
+ * session of the task's own, and with the signals that a shell makes its background ignore at their defaults.
+ */
+export function launchFragment(request: LaunchRequest): string {
+  const clean = ['/usr/bin/env', '-i', '--default-signal=INT,QUIT', ...assignments(request)];
+  const command = request.command.map(quoted);
+  const words = ['setsid', ...userPrefix(request.user), ...clean, ...command];
+  return `sandbox=${quoted(request.sandboxDirectory)}\nset -- ${words.join(' ')}\n`;
+}
+
+function assignments(request: LaunchRequest): string[] {
   const variables = {
     PATH: SYSTEM_PATH,
     HOME: request.sandboxDirectory,
     LANG: 'C.UTF-8',
     ...request.environment,
   };
-  const words = Object.entries(variables).map(([name, value]) => quoted(`${name}=${value}`));
-  return `set -- ${[...userPrefix(request.user), '/usr/bin/env', '-i', ...words].join(' ')} "$@"\n`;
+  return Object.entries(variables).map(([name, value]) => quoted(`${name}=${value}`));
 }
 
 function userPrefix(user: string | undefined): string[] {

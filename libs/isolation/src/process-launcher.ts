@@ -4,10 +4,15 @@
 
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
-import type { StopSignal, TaskLauncher, UnitInspection } from './launcher.ts';
+import {
+  environmentFragment,
+  type StopSignal,
+  type TaskLauncher,
+  type UnitInspection,
+} from './launcher.ts';
 import { isProcessAlive } from './process-identity.ts';
 import { listRuns, readShimProcess, type ShimProcess } from './run-directory.ts';
-import { type ShimExitHandler, startShim } from './start-shim.ts';
+import { type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
 
 export type ProcessLauncherOptions = {
   /** Holds a directory a run, named after its unit: the only record of what was started. */
@@ -27,10 +32,15 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
     launch: (request) =>
       startShim({
         request,
-        mode: 'process',
-        prefix: [],
-        prefixEnvironment: {},
-        onShimExit: options.onShimExit,
+        files: { environment: environmentFragment(request) },
+        start: () =>
+          spawnShim({
+            request,
+            mode: 'process',
+            prefix: [],
+            prefixEnvironment: {},
+            onShimExit: options.onShimExit,
+          }),
         isPending: async () => (await findLive(request.unit)) !== undefined,
       }),
 

@@ -2,7 +2,7 @@
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 
@@ -41,15 +41,47 @@ export async function createRunRoot(runRoot: string): Promise<void> {
 }
 
 /**
- * Creates the run directory and everything that a launch needs on the disk; files of an earlier launch of the
- * same run stay as they are. Rejects with the file error (ENOSPC when the disk is full).
+ * Creates the run directory and everything that a launch needs on the disk, `files` by name and text among it; files
+ * of an earlier launch of the same run stay as they are. Rejects with the file error (ENOSPC when the disk is full).
  */
-export async function prepareRunDirectory(directory: string, environment: string): Promise<void> {
+export async function prepareRunDirectory(
+  directory: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
   await createRunRoot(path.dirname(directory));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeNew(path.join(directory, 'environment'), environment);
+  for (const [name, text] of Object.entries(files)) {
+    await writeNew(path.join(directory, name), text);
+  }
   await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
   await writeNew(path.join(directory, 'exit'), ' '.repeat(RESERVED_BYTES));
+}
+
+/**
+ * Creates the files that the task's output goes to, `stdout` and `stderr` in the run directory, which the sandbox
+ * has as well: a shell that opens one there, by its name in the agent's own directory, cannot be led elsewhere by
+ * a link in the sandbox. Both must be in one file system. Rejects with the file error.
+ */
+export async function linkOutputs(run: {
+  readonly runDirectory: string;
+  readonly stdoutPath: string;
+  readonly stderrPath: string;
+}): Promise<void> {
+  for (const [name, file] of [
+    ['stdout', run.stdoutPath],
+    ['stderr', run.stderrPath],
+  ] as const) {
+    const own = path.join(run.runDirectory, name);
+    await writeNew(own, '', 0o644);
+    try {
+      await link(own, file);
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+      // A copied input has the name, or an earlier launch of this run came so far.
+      await rm(file);
+      await link(own, file);
+    }
+  }
 }
 
 /** Takes the right to start away from every shim that comes later. Answers false when one has it already. */
@@ -127,12 +159,12 @@ async function readFileIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-async function writeNew(file: string, text: string): Promise<boolean> {
+async function writeNew(file: string, text: string, mode = 0o600): Promise<boolean> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   try {
-    const handle = await open(file, flags, 0o600);
+    const handle = await open(file, flags, mode);
     try {
-      await handle.writeFile(text);
+      if (text !== '') await handle.writeFile(text);
     } finally {
       await handle.close();
     }

@@ -1,5 +1,5 @@
-// Starts shim.sh, by whatever command leads to it, and waits until it says that the task was started. Shared by
-// both launchers; what that command is, and what a unit is, they know.
+// Gets a shim started and waits until it says that the task was started. Shared by all launchers; how a shim comes
+// about, and what a unit is, they know.
 
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
@@ -9,7 +9,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type FileFailure, fileFailure } from './file-failure.ts';
 import {
-  environmentFragment,
   type LaunchFailure,
   type LaunchOutcome,
   type LaunchRequest,
@@ -20,14 +19,22 @@ import { fenceRun, hasStarted, prepareRunDirectory } from './run-directory.ts';
 
 export type ShimStart = {
   readonly request: LaunchRequest;
+  /** What must be in the run directory before: texts of new files by their names. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Gets a shim going and says what was heard of it. May reject when none was started. */
+  readonly start: () => Promise<ShimAnswer>;
+  /** Whether an earlier launch of this unit is still on its way: it may be about to start the task. */
+  readonly isPending: () => Promise<boolean>;
+};
+
+export type ShimSpawn = {
+  readonly request: LaunchRequest;
   readonly mode: 'scope' | 'process';
   /** The command that becomes the shim; empty when the shim is started as it is. */
   readonly prefix: readonly string[];
   /** For the prefix command only: the task never sees it. */
   readonly prefixEnvironment: Readonly<Record<string, string>>;
   readonly onShimExit: ShimExitHandler | undefined;
-  /** Whether an earlier launch of this unit is still on its way: it may be about to start the task. */
-  readonly isPending: () => Promise<boolean>;
 };
 
 /**
@@ -36,7 +43,11 @@ export type ShimStart = {
  */
 export type ShimExitHandler = (unit: string) => void;
 
-type ShimWord = 'started' | 'alreadyStarted' | 'silent' | 'timedOut';
+/** `abandoned`: this shim has ended without starting the task. */
+export type ShimWord = 'started' | 'alreadyStarted' | 'abandoned' | 'silent' | 'timedOut';
+
+/** `detail`: why, where that is known. */
+export type ShimAnswer = { readonly word: ShimWord; readonly detail?: string };
 
 const SHIM_PATH = fileURLToPath(new URL('./shim.sh', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
@@ -55,15 +66,15 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
   try {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
-    await prepareRunDirectory(request.runDirectory, environmentFragment(request));
-    const word = await spawnShim(start);
-    switch (word) {
+    await prepareRunDirectory(request.runDirectory, start.files);
+    const answer = await start.start();
+    switch (answer.word) {
       case 'started':
         return { ok: true, alreadyStarted: false };
       case 'alreadyStarted':
         return { ok: true, alreadyStarted: true };
       default:
-        return await giveUp(start, word);
+        return await giveUp(start, answer);
     }
   } catch (error) {
     return refused(launchFailureOf(fileFailure(error)));
@@ -74,7 +85,7 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
  * Nothing was heard. An earlier launch of the same run (its agent died meanwhile) may hold the unit's name, so it
  * is given time to start the task. Then whoever creates `started` first, a shim or we, has decided.
  */
-async function giveUp(start: ShimStart, word: 'silent' | 'timedOut'): Promise<LaunchOutcome> {
+async function giveUp(start: ShimStart, answer: ShimAnswer): Promise<LaunchOutcome> {
   const { request, isPending } = start;
   for (let look = 0; look < PENDING_LOOKS; look += 1) {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
@@ -83,16 +94,17 @@ async function giveUp(start: ShimStart, word: 'silent' | 'timedOut'): Promise<La
     await delay(PENDING_PAUSE_MS);
   }
   if (!(await fenceRun(request.runDirectory))) return { ok: true, alreadyStarted: true };
-  const said = await readTail(request.stderrPath);
+  const said = answer.detail ?? (await readTail(request.stderrPath));
   const what =
-    word === 'timedOut'
+    answer.word === 'timedOut'
       ? `the task was not started within ${START_TIMEOUT_MS} ms`
       : 'the launch command ended without starting the task';
   return refused({ code: 'launchFailed', message: said === '' ? what : `${what}: ${said}` });
 }
 
-async function spawnShim(start: ShimStart): Promise<ShimWord> {
-  const { request, mode, prefix, prefixEnvironment } = start;
+/** Starts shim.sh by a child process of this one. Rejects when the program cannot be started. */
+export async function spawnShim(how: ShimSpawn): Promise<ShimAnswer> {
+  const { request, mode, prefix, prefixEnvironment } = how;
   const shim = ['/bin/sh', SHIM_PATH, mode, request.runDirectory, request.sandboxDirectory, '--'];
   const [program = '', ...rest] = [...prefix, ...shim, ...request.command];
   const stdout = await openOutput(request.stdoutPath);
@@ -106,8 +118,8 @@ async function spawnShim(start: ShimStart): Promise<ShimWord> {
         stdio: ['ignore', stdout.fd, stderr.fd, 'pipe'],
       });
       child.unref();
-      child.on('exit', () => start.onShimExit?.(request.unit));
-      return await wordOf(child);
+      child.on('exit', () => how.onShimExit?.(request.unit));
+      return { word: await wordOf(child) };
     } finally {
       await stderr.close();
     }

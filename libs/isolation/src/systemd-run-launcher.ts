@@ -1,9 +1,15 @@
 // Runs tasks in transient systemd scopes by calling systemd-run and systemctl, of the system manager or the
 // user's. It keeps nothing: what runs, systemd knows. Limits are systemd properties, enforced by the kernel.
 
-import type { LaunchRequest, StopSignal, TaskLauncher, UnitInspection } from './launcher.ts';
+import {
+  environmentFragment,
+  type LaunchRequest,
+  type StopSignal,
+  type TaskLauncher,
+  type UnitInspection,
+} from './launcher.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
-import { type ShimExitHandler, startShim } from './start-shim.ts';
+import { type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
 import { sliceOf, TASKS_SLICE } from './unit-name.ts';
 import { userManagerEnvironment } from './user-manager.ts';
 
@@ -21,7 +27,7 @@ export type SystemdRunOptions = {
 // More requests at a time only wait inside systemd (measured: the best rate is reached at eight).
 const MAX_IN_FLIGHT = 8;
 // Scopes have this property since 252; there they would otherwise lose all processes when one is killed.
-const OOM_POLICY_VERSION = 252;
+export const OOM_POLICY_VERSION = 252;
 
 export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLauncher {
   const { manager, enterCommand = [], slice = TASKS_SLICE } = options;
@@ -48,10 +54,15 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
         const scope = scopeArguments(request, slice, options.systemdVersion);
         return startShim({
           request,
-          mode: 'scope',
-          prefix: [...enterCommand, 'systemd-run', ...managerFlags, ...scope, '--'],
-          prefixEnvironment: environment,
-          onShimExit: options.onShimExit,
+          files: { environment: environmentFragment(request) },
+          start: () =>
+            spawnShim({
+              request,
+              mode: 'scope',
+              prefix: [...enterCommand, 'systemd-run', ...managerFlags, ...scope, '--'],
+              prefixEnvironment: environment,
+              onShimExit: options.onShimExit,
+            }),
           // A systemd that does not answer starts nothing either.
           isPending: () =>
             inspect(request.unit).then(
@@ -87,10 +98,8 @@ export function scopeArguments(
   systemdVersion: number,
 ): string[] {
   const { cpuMillis, memoryMib, pidsMax } = request.limits;
-  // systemd's default weight is 100, here that of one whole CPU; the kernel takes 1 to 10,000.
-  const cpuWeight = Math.min(10_000, Math.max(1, Math.round(cpuMillis / 10)));
   const properties = [
-    `CPUWeight=${cpuWeight}`,
+    `CPUWeight=${cpuWeightOf(cpuMillis)}`,
     `CPUQuota=${cpuMillis / 10}%`,
     `MemoryMax=${memoryMib}M`,
     // v1 has no such limit and systemd then ignores it.
@@ -109,6 +118,11 @@ export function scopeArguments(
     `--unit=${request.unit}.scope`,
     ...properties.flatMap((property) => ['-p', property]),
   ];
+}
+
+/** systemd's default weight is 100, here that of one whole CPU; the kernel takes 1 to 10,000. */
+export function cpuWeightOf(cpuMillis: number): number {
+  return Math.min(10_000, Math.max(1, Math.round(cpuMillis / 10)));
 }
 
 /** Lets at most `limit` actions run at a time; the others wait in order of asking. */

@@ -1,6 +1,6 @@
 // Owns the files in which an agent keeps its tasks: one a task, written whole or not at all. What they mean is in
 // task-record.ts. A file that cannot be read is set aside and reported: it must never keep an agent from starting.
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileFailure } from '@parley/isolation/file-failure';
 import { decode, encode } from '@parley/protocol/codec';
@@ -21,9 +21,6 @@ export class CheckpointStore {
   /** The last operation asked for on each task's file; the next one waits for it. */
   readonly #last = new Map<TaskKey, Promise<unknown>>();
 
-  /** Tasks whose file's name is on the disk, so that only its content has to get there. */
-  readonly #named = new Set<TaskKey>();
-
   /** `workDirectory`: of the agent; the files are in `tasks` below it. */
   constructor(workDirectory: string) {
     this.#directory = path.join(workDirectory, 'tasks');
@@ -43,17 +40,16 @@ export class CheckpointStore {
         continue;
       }
       const read = await readRecord(file, name);
-      if (read.ok) {
-        records.push(read.value);
-        this.#named.add(taskKey(read.value.task));
-      } else damaged.push(await this.#setAside(name, read.failure.message));
+      if (read.ok) records.push(read.value);
+      else damaged.push(await this.#setAside(name, read.failure.message));
     }
     return { records, damaged };
   }
 
   /**
-   * Replaces the task's record; on the disk, and not only with the system, when it resolves. Fails with `diskFull`,
-   * or `internalError` for any other trouble with the file; what was there before is then still there.
+   * Replaces the task's record; with the system when it resolves, so it outlives this process. It need not outlive
+   * the host, as the task itself does not. Fails with `diskFull`, or `internalError` for any other trouble with the
+   * file; what was there before is then still there.
    */
   write(record: TaskRecord): Promise<Outcome<undefined>> {
     const task = taskKey(record.task);
@@ -61,10 +57,8 @@ export class CheckpointStore {
       const file = this.#fileOf(record.task);
       const partial = `${file}${PARTIAL_SUFFIX}`;
       try {
-        await writeDurably(partial, encode(record));
+        await writeFile(partial, encode(record), { mode: 0o600 });
         await rename(partial, file);
-        if (!this.#named.has(task)) await syncDirectory(this.#directory);
-        this.#named.add(task);
         return succeed(undefined);
       } catch (error) {
         await rm(partial, { force: true }).catch(() => undefined);
@@ -79,7 +73,6 @@ export class CheckpointStore {
   remove(task: TaskRef): Promise<Outcome<undefined>> {
     return this.#inTurn(taskKey(task), async () => {
       try {
-        this.#named.delete(taskKey(task));
         await rm(this.#fileOf(task), { force: true });
         return succeed(undefined);
       } catch (error) {
@@ -124,23 +117,4 @@ async function readRecord(file: string, name: string): Promise<Outcome<TaskRecor
   return name === `${principal}.${frameworkId}.${taskId}${SUFFIX}`
     ? succeed(parsed.data)
     : fail('malformed', `it is the record of ${taskKey(parsed.data.task)}`);
-}
-
-async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'w', 0o600);
-  try {
-    await handle.writeFile(bytes);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -10,7 +10,12 @@ import { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
 import { hostResources, type StatedResources } from './host-resources.ts';
-import { ISOLATION_MODES, type IsolationMode } from './isolation-setup.ts';
+import {
+  ISOLATION_MODES,
+  type IsolationMode,
+  LAUNCHERS,
+  type LauncherChoice,
+} from './isolation-setup.ts';
 
 export type AgentConfig = {
   readonly identity: Identity;
@@ -21,6 +26,7 @@ export type AgentConfig = {
   readonly total: Resources;
   readonly attributes: Attributes;
   readonly isolation: IsolationMode;
+  readonly launcher: LauncherChoice;
   readonly privateSystemd: string | undefined;
 };
 
@@ -34,6 +40,7 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
                         what to offer, else what the host has
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
+  --launcher WAY        auto, direct or systemd-run: how scopes are asked for
   --private-systemd DIR run tasks in the private systemd that is recorded there
 `;
 
@@ -49,6 +56,7 @@ const OPTIONS = {
   ports: { type: 'string' },
   attribute: { type: 'string', multiple: true },
   isolation: { type: 'string', default: 'auto' },
+  launcher: { type: 'string', default: 'auto' },
   'private-systemd': { type: 'string' },
 } as const;
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
@@ -71,6 +79,10 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (isolation === undefined) {
     return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
   }
+  const launcher = LAUNCHERS.find((way) => way === values.launcher);
+  if (launcher === undefined) {
+    return fail('malformed', `--launcher is one of ${LAUNCHERS.join(', ')}`);
+  }
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
   const stated = readResources(values);
@@ -88,6 +100,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
       ...(isolation === 'process' && { isolation: 'process' }),
     },
     isolation,
+    launcher,
     privateSystemd: values['private-systemd'],
   });
 }

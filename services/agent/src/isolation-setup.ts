@@ -11,6 +11,7 @@ import {
 } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { runRootOf } from '@parley/isolation/sandbox';
+import { createScopeLauncher, supportsScopeLauncher } from '@parley/isolation/scope-launcher';
 import type { ShimExitHandler } from '@parley/isolation/start-shim';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -19,8 +20,13 @@ import type { AgentId } from '@parley/protocol/ids';
 export const ISOLATION_MODES = ['auto', 'systemd', 'user', 'process'] as const;
 export type IsolationMode = (typeof ISOLATION_MODES)[number];
 
+/** Into scopes: `systemd-run` is a program a launch, `direct` asks systemd itself and is the faster by far. */
+export const LAUNCHERS = ['auto', 'direct', 'systemd-run'] as const;
+export type LauncherChoice = (typeof LAUNCHERS)[number];
+
 export type IsolationRequest = {
   readonly mode: IsolationMode;
+  readonly launcher: LauncherChoice;
   readonly agentId: AgentId;
   readonly workDirectory: string;
   /** State directory of a private systemd that somebody else started and will end. */
@@ -31,6 +37,7 @@ export type PreparedIsolation = {
   readonly kind: Exclude<IsolationSupport['kind'], 'unsupported'> | 'process';
   /** Where the files of cgroups are found. */
   readonly rootPath: string;
+  readonly launcher: 'direct' | 'systemd-run' | 'none';
   createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
   /** Ends what this agent started beside tasks; for when no task is left. */
   release(): Promise<void>;
@@ -48,6 +55,7 @@ export async function prepareIsolation(
     return succeed({
       kind: 'process',
       rootPath: '/',
+      launcher: 'none',
       createLauncher: (onShimExit) => createProcessLauncher({ runRoot, onShimExit }),
       release: async () => undefined,
     });
@@ -64,35 +72,66 @@ export async function prepareIsolation(
   if (mode === 'systemd' && support.kind === 'user-systemd') {
     return refused(`--isolation systemd needs root: use --isolation user; ${REMEDY}`);
   }
+  const isDirect = await chooseLauncher(request.launcher, support.kind);
+  if (!isDirect.ok) return isDirect;
+  const how = { systemdVersion: support.systemdVersion, isDirect: isDirect.value };
   if (privateSystemd !== undefined) {
     const found = await findPrivateSystemd(privateSystemd);
     return found === undefined
       ? refused(`no private systemd runs that is recorded in ${privateSystemd}: start it first`)
-      : succeed(inPrivateSystemd(found, support.systemdVersion, async () => undefined));
+      : succeed(inPrivateSystemd(found, how, async () => undefined));
   }
-  if (support.kind === 'private-systemd') return ownPrivateSystemd(request, support.systemdVersion);
+  if (support.kind === 'private-systemd') return ownPrivateSystemd(request, how);
   const manager = support.kind === 'user-systemd' ? 'user' : 'system';
-  const { systemdVersion } = support;
   return succeed({
     kind: support.kind,
     rootPath: '/',
-    createLauncher: (onShimExit) =>
-      createSystemdRunLauncher({ manager, systemdVersion, onShimExit }),
+    launcher: how.isDirect ? 'direct' : 'systemd-run',
+    createLauncher: scopeLaunchers({ ...how, manager, enterCommand: [] }),
     release: async () => undefined,
   });
+}
+
+/** Whether scopes are asked for directly. Fails when that was asked for and cannot be. */
+async function chooseLauncher(
+  launcher: LauncherChoice,
+  kind: IsolationSupport['kind'],
+): Promise<Outcome<boolean>> {
+  if (launcher === 'systemd-run') return succeed(false);
+  const isPossible = kind !== 'user-systemd' && (await supportsScopeLauncher());
+  if (isPossible || launcher === 'auto') return succeed(isPossible);
+  return fail(
+    'notPermitted',
+    "--launcher direct needs the system's systemd with systemd-stdio-bridge, setsid, and env --default-signal (coreutils 8.31): use --launcher auto",
+  );
+}
+
+type LaunchHow = { readonly systemdVersion: number; readonly isDirect: boolean };
+
+function scopeLaunchers(
+  how: LaunchHow & {
+    readonly manager: 'system' | 'user';
+    readonly enterCommand: readonly string[];
+  },
+): PreparedIsolation['createLauncher'] {
+  const { isDirect, ...options } = how;
+  return (onShimExit) =>
+    isDirect
+      ? createScopeLauncher({ ...options, onShimExit })
+      : createSystemdRunLauncher({ ...options, onShimExit });
 }
 
 /** One that goes on when the agent ends, since its tasks do, and that the next start of the agent finds. */
 async function ownPrivateSystemd(
   { agentId, workDirectory }: IsolationRequest,
-  systemdVersion: number,
+  how: LaunchHow,
 ): Promise<Outcome<PreparedIsolation>> {
   const stateDirectory = path.join(workDirectory, 'systemd');
   try {
     const systemd =
       (await findPrivateSystemd(stateDirectory)) ??
       (await startPrivateSystemd({ stateDirectory, name: agentId }));
-    return succeed(inPrivateSystemd(systemd, systemdVersion, () => systemd.stop()));
+    return succeed(inPrivateSystemd(systemd, how, () => systemd.stop()));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return refused(`${why}; ${REMEDY}`);
@@ -101,15 +140,15 @@ async function ownPrivateSystemd(
 
 function inPrivateSystemd(
   systemd: PrivateSystemd,
-  systemdVersion: number,
+  how: LaunchHow,
   release: () => Promise<void>,
 ): PreparedIsolation {
   const { enterCommand, rootPath } = systemd;
   return {
     kind: 'private-systemd',
     rootPath,
-    createLauncher: (onShimExit) =>
-      createSystemdRunLauncher({ manager: 'system', systemdVersion, enterCommand, onShimExit }),
+    launcher: how.isDirect ? 'direct' : 'systemd-run',
+    createLauncher: scopeLaunchers({ ...how, manager: 'system', enterCommand }),
     release,
   };
 }

@@ -19,8 +19,14 @@ function refuse(message: string, code: number): never {
 }
 
 async function run(config: AgentConfig): Promise<void> {
-  const { agentId, workDirectory, isolation: mode, privateSystemd } = config;
-  const isolation = await prepareIsolation({ mode, agentId, workDirectory, privateSystemd });
+  const { agentId, workDirectory, isolation: mode, launcher, privateSystemd } = config;
+  const isolation = await prepareIsolation({
+    mode,
+    launcher,
+    agentId,
+    workDirectory,
+    privateSystemd,
+  });
   if (!isolation.ok) refuse(`this host cannot run tasks: ${isolation.failure.message}`, 1);
   const lock = await lockWorkDirectory(workDirectory, process.pid);
   if (!lock.ok) refuse(lock.failure.message, 1);
@@ -29,7 +35,8 @@ async function run(config: AgentConfig): Promise<void> {
   if (kind === 'process') {
     logger.warn('tasks run as plain processes: nothing limits what they use (--isolation process)');
   }
-  logger.info({ isolation: kind, total: config.total, workDirectory }, 'agent starts');
+  const how = { isolation: kind, launcher: isolation.value.launcher };
+  logger.info({ ...how, total: config.total, workDirectory }, 'agent starts');
   const shell = new AgentShell(config, isolation.value, logger);
   const toggleDebug = createDebugToggle(logger);
   process.on('SIGUSR2', () => logger.warn({ level: toggleDebug() }, 'log level changed'));

@@ -12,14 +12,18 @@ import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/priv
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { createRunRoot } from '@parley/isolation/run-directory';
 import { createSandbox, runRootOf } from '@parley/isolation/sandbox';
+import { createScopeLauncher } from '@parley/isolation/scope-launcher';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
 import { expect } from 'vitest';
 
 export const WAIT_MS = 30_000;
 
+/** `scope` is the fast way into scopes, `systemd-run` the plain one. */
+export type LauncherKind = 'scope' | 'systemd-run' | 'process';
+
 export type LauncherSettings = {
-  readonly kind: 'scope' | 'process';
+  readonly kind: LauncherKind;
   readonly manager: 'system' | 'user';
   readonly systemdVersion: number;
   readonly enterCommand: readonly string[];
@@ -37,13 +41,18 @@ export type Bench = {
 };
 
 export function createLauncher(settings: LauncherSettings): TaskLauncher {
-  return settings.kind === 'scope'
-    ? createSystemdRunLauncher(settings)
-    : createProcessLauncher(settings);
+  switch (settings.kind) {
+    case 'scope':
+      return createScopeLauncher(settings);
+    case 'systemd-run':
+      return createSystemdRunLauncher(settings);
+    case 'process':
+      return createProcessLauncher(settings);
+  }
 }
 
 /** Rejects on a host that cannot make scopes, with the reason. The directory goes when the bench is closed. */
-export async function openBench(kind: 'scope' | 'process', directory?: string): Promise<Bench> {
+export async function openBench(kind: LauncherKind, directory?: string): Promise<Bench> {
   const workDirectory = directory ?? (await mkdtemp(path.join(tmpdir(), 'parley-isolation-')));
   const runRoot = runRootOf(workDirectory);
   await createRunRoot(runRoot);
@@ -68,7 +77,7 @@ type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'enterCommand'
   readonly systemd: PrivateSystemd | undefined;
 };
 
-async function openHost(kind: 'scope' | 'process', stateDirectory: string): Promise<Host> {
+async function openHost(kind: LauncherKind, stateDirectory: string): Promise<Host> {
   const plain = {
     manager: 'system',
     systemdVersion: 0,

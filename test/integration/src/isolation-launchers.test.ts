@@ -26,7 +26,7 @@ import {
 
 const LAUNCH_PROCESS = fileURLToPath(new URL('./isolation-launch-process.ts', import.meta.url));
 
-describe.each(['scope', 'process'] as const)('a task run as a %s', (kind) => {
+describe.each(['scope', 'systemd-run', 'process'] as const)('a task run as a %s', (kind) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await openBench(kind);

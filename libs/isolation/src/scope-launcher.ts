@@ -1,0 +1,149 @@
+// Runs tasks in transient systemd scopes without a further program a launch: the shim is forked by spawner.sh and
+// put into its scope over systemd's own socket, which is what systemd-run does too. The fast one of the two; what
+// is seldom asked (which units live) it leaves to the plain one, systemd-run-launcher.ts.
+
+import { constants } from 'node:os';
+import type { DBusProperty } from './dbus-wire.ts';
+import {
+  type LaunchOutcome,
+  type LaunchRequest,
+  launchFragment,
+  type StopSignal,
+  type TaskLauncher,
+} from './launcher.ts';
+import { runCommand } from './run-command.ts';
+import { linkOutputs } from './run-directory.ts';
+import { Spawner } from './spawner.ts';
+import { type ShimExitHandler, startShim } from './start-shim.ts';
+import { SystemdConnection, SystemdError } from './systemd-connection.ts';
+import {
+  cpuWeightOf,
+  createSystemdRunLauncher,
+  OOM_POLICY_VERSION,
+} from './systemd-run-launcher.ts';
+import { sliceOf, TASKS_SLICE } from './unit-name.ts';
+
+export type ScopeLauncherOptions = {
+  /** Of the host; the system's systemd only, since a user's may not move processes by itself. */
+  readonly systemdVersion: number;
+  /** How to get into a private systemd's namespaces; empty on a host whose PID 1 is systemd. */
+  readonly enterCommand?: readonly string[];
+  readonly slice?: string;
+  /** Told when a unit of a task is gone, in whatever process it was launched. */
+  readonly onShimExit?: ShimExitHandler;
+};
+
+const MIB = 1024n * 1024n;
+/** The type of the property could carry twice as much, whose largest value means no limit. */
+const MAX_BYTES = 2n ** 63n - 1n;
+const US_PER_CPU_MILLI = 1000n;
+const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit';
+
+/** Whether this host has the programs that launching this way takes; `env` resets signals since coreutils 8.31. */
+export async function supportsScopeLauncher(): Promise<boolean> {
+  const said = await Promise.all([
+    runCommand(['setsid', '/usr/bin/env', '-i', '--default-signal=INT', '/bin/true']),
+    runCommand(['systemd-stdio-bridge', '--version']),
+  ]);
+  return said.every(({ code }) => code === 0);
+}
+
+export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher {
+  const { systemdVersion, enterCommand = [], slice = TASKS_SLICE } = options;
+  const { onShimExit } = options;
+  const plain = createSystemdRunLauncher({
+    manager: 'system',
+    systemdVersion,
+    enterCommand,
+    slice,
+    ...(onShimExit && { onShimExit }),
+  });
+  const spawner = new Spawner({ enterCommand });
+  const systemd = new SystemdConnection({
+    enterCommand,
+    onUnitRemoved: (unit) => {
+      if (unit.endsWith('.scope')) onShimExit?.(unit.slice(0, -'.scope'.length));
+    },
+  });
+
+  const start = (request: LaunchRequest): Promise<LaunchOutcome> =>
+    startShim({
+      request,
+      files: { launch: launchFragment(request) },
+      start: async () => {
+        await linkOutputs(request);
+        const { unit, runDirectory } = request;
+        const attach = (pid: number): Promise<void> =>
+          systemd.startScope(`${unit}.scope`, scopeProperties(request, pid, slice, systemdVersion));
+        return spawner.spawn({ unit, runDirectory, attach });
+      },
+      // A systemd that does not answer starts nothing either.
+      isPending: () =>
+        plain.inspect(request.unit).then(
+          ({ alive }) => alive,
+          () => false,
+        ),
+    });
+
+  // Launches of one unit take turns: the later one finds the task started.
+  const launching = new Map<string, Promise<LaunchOutcome>>();
+
+  return {
+    async launch(request) {
+      const { unit } = request;
+      const before = launching.get(unit) ?? Promise.resolve();
+      const outcome = before.then(() => start(request));
+      launching.set(unit, outcome);
+      try {
+        return await outcome;
+      } finally {
+        if (launching.get(unit) === outcome) launching.delete(unit);
+      }
+    },
+
+    async stop(unit: string, signal: StopSignal): Promise<boolean> {
+      try {
+        await systemd.kill(`${unit}.scope`, constants.signals[signal]);
+        return true;
+      } catch (error) {
+        if (error instanceof SystemdError && error.code === NO_SUCH_UNIT) return false;
+        return plain.stop(unit, signal);
+      }
+    },
+
+    list: () => plain.list(),
+    inspect: (unit) => plain.inspect(unit),
+  };
+}
+
+/** What `scopeArguments` asks systemd-run for, as systemd itself takes it. */
+export function scopeProperties(
+  request: LaunchRequest,
+  pid: number,
+  slice: string,
+  systemdVersion: number,
+): DBusProperty[] {
+  const { cpuMillis, memoryMib, pidsMax } = request.limits;
+  const memoryBytes = BigInt(memoryMib) * MIB;
+  if (memoryBytes > MAX_BYTES) throw new RangeError(`MemoryMax=${memoryMib}M is out of range`);
+  const number = (value: number): DBusProperty[1] => ({ type: 't', value: BigInt(value) });
+  const yes = { type: 'b', value: true } as const;
+  const properties: DBusProperty[] = [
+    ['Description', { type: 's', value: request.unit }],
+    ['CollectMode', { type: 's', value: 'inactive-or-failed' }],
+    ['Slice', { type: 's', value: sliceOf(request.unit, slice) }],
+    ['CPUWeight', number(cpuWeightOf(cpuMillis))],
+    ['CPUQuotaPerSecUSec', { type: 't', value: BigInt(cpuMillis) * US_PER_CPU_MILLI }],
+    ['MemoryMax', { type: 't', value: memoryBytes }],
+    ['MemorySwapMax', number(0)],
+    ['CPUAccounting', yes],
+    ['MemoryAccounting', yes],
+    ['TasksAccounting', yes],
+    ['PIDs', { type: 'au', value: [pid] }],
+  ];
+  if (pidsMax !== undefined) properties.push(['TasksMax', number(pidsMax)]);
+  if (systemdVersion >= OOM_POLICY_VERSION) {
+    properties.push(['OOMPolicy', { type: 's', value: 'continue' }]);
+  }
+  return properties;
+}
