@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { ClusterName } from '@parley/protocol/ids';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { IsolationChoice } from './isolation-choice.ts';
-import { KeeperNews, type KeeperOrder } from './keeper-messages.ts';
+import { KeeperNews, type KeeperOrder, type RunOrder } from './keeper-messages.ts';
 
 export type KeeperStart = {
   readonly mainFile: string;
@@ -21,6 +21,7 @@ export class KeeperClient {
   readonly #detached = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<never>();
   readonly #ended = Promise.withResolvers<void>();
+  readonly #jobs = new Map<string, (exitCode: number) => void>();
   #failure: CommandFailure | undefined;
   #leaving = false;
 
@@ -53,6 +54,14 @@ export class KeeperClient {
     return this.#failed.promise;
   }
 
+  /** Runs a framework once; resolves with its exit code, rejects when the cluster breaks. */
+  run(order: Omit<RunOrder, 'kind'>): Promise<number> {
+    const ended = Promise.withResolvers<number>();
+    this.#jobs.set(order.name, ended.resolve);
+    this.#tell({ kind: 'run', ...order });
+    return Promise.race([ended.promise, this.#failed.promise]);
+  }
+
   /** The keeper goes on without this process. */
   async detach(): Promise<void> {
     this.#leaving = true;
@@ -80,6 +89,10 @@ export class KeeperClient {
         break;
       case 'up':
         this.#up.resolve(news.cluster);
+        break;
+      case 'jobEnded':
+        this.#jobs.get(news.name)?.(news.exitCode);
+        this.#jobs.delete(news.name);
         break;
       case 'detached':
         this.#detached.resolve();

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import {
+  clusterArgument,
+  countArgument,
+  durationArgument,
+  rolesArgument,
+  taskArgument,
+} from './arguments.ts';
+
+describe('arguments', () => {
+  it('take a task as the list prints it and nothing else', () => {
+    expect(taskArgument('batch/run-1/task-7')).toEqual({
+      principal: 'batch',
+      frameworkId: 'run-1',
+      taskId: 'task-7',
+    });
+    for (const wrong of ['task-7', 'a/b', 'a/b/c/d', 'a//c', 'a/b/c.d', '../b/c']) {
+      expect(() => taskArgument(wrong), wrong).toThrow(/must be|PRINCIPAL\/FRAMEWORK\/TASK/);
+    }
+  });
+
+  it('refuse ids that the protocol does not allow', () => {
+    expect(clusterArgument('local-2')).toBe('local-2');
+    for (const wrong of ['', 'a.b', 'a b', '*', '>', 'x'.repeat(65)]) {
+      expect(() => clusterArgument(wrong), wrong).toThrow('1 to 64 characters');
+    }
+  });
+
+  it('take roles as a list', () => {
+    expect(rolesArgument('web, eng/search')).toEqual(['web', 'eng/search']);
+    expect(() => rolesArgument('web,')).toThrow('components');
+  });
+
+  it('take counts and durations with their bounds and units', () => {
+    expect(countArgument(1)('200')).toBe(200);
+    for (const wrong of ['0', '-1', '1.5', 'many', '']) {
+      expect(() => countArgument(1)(wrong), wrong).toThrow('whole number');
+    }
+    expect([durationArgument('500ms'), durationArgument('1.5s'), durationArgument('2m')]).toEqual([
+      500, 1500, 120_000,
+    ]);
+    expect(() => durationArgument('5')).toThrow('such as');
+  });
+});

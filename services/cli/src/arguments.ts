@@ -1,0 +1,76 @@
+// Owns the checks of what is typed on the command line: ids by the protocol's schemas, amounts, task names. A wrong
+// value is a usage failure that says what would be right.
+import {
+  AgentId,
+  ClusterName,
+  FrameworkId,
+  PrincipalName,
+  RoleName,
+  TaskId,
+  type TaskRef,
+} from '@parley/protocol/ids';
+import { InvalidArgumentError } from 'commander';
+import type * as z from 'zod';
+
+function parserOf<Schema extends z.ZodType>(
+  what: string,
+  schema: Schema,
+): (value: string) => z.infer<Schema> {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
+    throw new InvalidArgumentError(`${what} ${reasons}.`);
+  };
+}
+
+export const clusterArgument = parserOf('a cluster name', ClusterName);
+export const principalArgument = parserOf('a principal name', PrincipalName);
+export const frameworkIdArgument = parserOf('a framework id', FrameworkId);
+export const agentIdArgument = parserOf('an agent id', AgentId);
+const roleArgument = parserOf('a role', RoleName);
+const taskIdArgument = parserOf('a task id', TaskId);
+
+/** `a,b` as roles. */
+export function rolesArgument(value: string): RoleName[] {
+  return value.split(',').map((role) => roleArgument(role.trim()));
+}
+
+/** `PRINCIPAL/FRAMEWORK/TASK`, as `task list` prints it. */
+export function taskArgument(value: string): TaskRef {
+  const [principal, frameworkId, taskId, ...rest] = value.split('/');
+  if (
+    principal === undefined ||
+    frameworkId === undefined ||
+    taskId === undefined ||
+    rest.length > 0
+  ) {
+    throw new InvalidArgumentError(
+      'a task is PRINCIPAL/FRAMEWORK/TASK, as "parley task list" prints it.',
+    );
+  }
+  return {
+    principal: principalArgument(principal),
+    frameworkId: frameworkIdArgument(frameworkId),
+    taskId: taskIdArgument(taskId),
+  };
+}
+
+/** A whole number of at least `min`. */
+export function countArgument(min: number): (value: string) => number {
+  return (value) => {
+    const count = Number(value);
+    if (/^\d+$/.test(value) && Number.isSafeInteger(count) && count >= min) return count;
+    throw new InvalidArgumentError(`must be a whole number of at least ${min}.`);
+  };
+}
+
+/** `2s`, `500ms`, `1m`: milliseconds. */
+export function durationArgument(value: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value) ?? [];
+  const factor = unit === undefined ? undefined : { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit];
+  if (amount === undefined || factor === undefined) {
+    throw new InvalidArgumentError('must be a time such as 500ms, 5s or 2m.');
+  }
+  return Math.round(Number(amount) * factor);
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Owns the entry of `parley`: reads the arguments, runs one command, prints its failure and leaves with its code.
+// Each command's code is loaded when it is the one, so that a start is quick.
+import { fileURLToPath } from 'node:url';
+import { CommanderError } from 'commander';
+import { CommandFailure, EXIT } from './command-failure.ts';
+import { readSurroundings } from './config.ts';
+import { buildProgram } from './program.ts';
+
+const surroundings = readSurroundings();
+const mainFile = fileURLToPath(import.meta.url);
+
+try {
+  const program = buildProgram({ surroundings, mainFile });
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = leave(error);
+}
+
+function leave(error: unknown): number {
+  if (error instanceof CommandFailure) {
+    process.stderr.write(`parley: ${error.message}\n`);
+    return error.exitCode;
+  }
+  // Commander has printed help or what is wrong with the arguments already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (isFailureInWords(error)) {
+    process.stderr.write(`parley: ${error.message}\n`);
+    return EXIT.failed;
+  }
+  process.stderr.write(`parley: defect: ${error instanceof Error ? error.stack : error}\n`);
+  return EXIT.failed;
+}
+
+/** The set-up's failures (no nats-server to be had, a disk that is full) read as they are. */
+function isFailureInWords(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'SetupFailure';
+}

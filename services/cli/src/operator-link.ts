@@ -1,0 +1,301 @@
+// Owns a command's connection to a cluster, as an operator: calls that are repeated until answered, and the followed
+// state with its events. Built on the follower of @parley/actor; it decides nothing.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FollowedEffect, Follower } from '@parley/actor/follower';
+import { catchUp, loadReplica } from '@parley/actor/load-replica';
+import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
+import { NatsBus } from '@parley/actor/nats/nats-bus';
+import { openNatsFollower } from '@parley/actor/nats/nats-follower';
+import { NatsJournal } from '@parley/actor/nats/nats-journal';
+import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
+import { openConnection } from '@parley/actor/nats/open-connection';
+import { Replica } from '@parley/actor/replica';
+import { clusterCore } from '@parley/cluster/cluster-core';
+import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { Effect } from '@parley/cluster/effects';
+import type { ClusterEvent } from '@parley/cluster/events';
+import type { Input } from '@parley/cluster/inputs';
+import type { UsageReport } from '@parley/protocol/agents';
+import { type Failure, fail, isRetryable, type Outcome } from '@parley/protocol/errors';
+import { type AgentId, PrincipalName } from '@parley/protocol/ids';
+import { decodeAnswer, decodeMessage, encodeMessage } from '@parley/protocol/message';
+import {
+  type BodyOf,
+  type ParametersOfEntry,
+  type ReplyOf,
+  type SubjectEntry,
+  wildcardOf,
+} from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { NatsConnection } from 'nats';
+import { CommandFailure, EXIT, failureFromCluster } from './command-failure.ts';
+import type { Context } from './context-store.ts';
+import { monotonicMs, randomToken } from './effects.ts';
+import type { Followed } from './summarise.ts';
+
+const CALL_TIMEOUT_MS = 2000;
+/** How long a call is repeated while nobody answers. */
+const CALL_PATIENCE_MS = 15_000;
+const CALL_AGAIN_MS = 250;
+
+export type NumberedEvent = {
+  readonly sequence: number;
+  readonly index: number;
+  readonly coreTimeMs: number;
+  readonly event: ClusterEvent;
+  /** It happened after this command began to follow. */
+  readonly isNew: boolean;
+};
+export type FollowedHistory = Followed & { readonly events: readonly NumberedEvent[] };
+
+type ClusterFollower = Follower<ClusterState, Input, Effect>;
+
+/** Opens both connections of an operator. Throws a failure that says what to do. */
+export async function openOperatorLink(context: Context): Promise<OperatorLink> {
+  const identity = readCredentialFile(context.operatorCredential, { servers: context.servers });
+  if (!identity.ok) throw unreachable(context, identity.failure);
+  const control = await openConnection(identity.value);
+  if (!control.ok) throw unreachable(context, control.failure);
+  const books = await openConnection(identity.value, 'books');
+  if (books.ok) return new OperatorLink(identity.value, control.value, books.value);
+  await control.value.close();
+  throw unreachable(context, books.failure);
+}
+
+/** Opens a link for one piece of work and closes it whatever happens. */
+export async function withOperator<Value>(
+  context: Context,
+  work: (link: OperatorLink) => Promise<Value>,
+): Promise<Value> {
+  const link = await openOperatorLink(context);
+  try {
+    return await work(link);
+  } finally {
+    await link.close();
+  }
+}
+
+export class OperatorLink {
+  readonly operator: PrincipalName;
+  readonly #identity: Identity;
+  readonly #bus: NatsBus;
+  readonly #books: NatsConnection;
+  readonly #session = randomToken();
+  readonly #onEvent: ((event: NumberedEvent) => void)[] = [];
+  readonly #onChange: ((followed: Followed) => void)[] = [];
+  readonly #ending = Promise.withResolvers<never>();
+  #follower: ClusterFollower | undefined;
+  #requests = 0;
+
+  constructor(identity: Identity, control: NatsConnection, books: NatsConnection) {
+    this.#identity = identity;
+    this.#books = books;
+    this.operator = PrincipalName.parse(identity.actor.id);
+    this.#ending.promise.catch(() => undefined);
+    this.#bus = new NatsBus({
+      connection: control,
+      cluster: identity.cluster,
+      onConnectedChange: () => undefined,
+      onTrouble: () => undefined,
+      onClosed: (reason) =>
+        this.#ending.reject(
+          new CommandFailure(EXIT.unreachable, {
+            what: 'the bus closed the connection',
+            why: reason,
+          }),
+        ),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#follower?.close();
+    await this.#bus.close();
+    await this.#books.close();
+  }
+
+  /** The state at the journal's end. */
+  async load(): Promise<Followed> {
+    const replica = this.#orThrow(await loadReplica(this.#source()));
+    return this.#followed(replica.state, replica.sequence);
+  }
+
+  /** The state, and what happened as far back as the journal is kept. */
+  async loadWithHistory(): Promise<FollowedHistory> {
+    const source = this.#source();
+    const info = this.#orThrow(await source.journal.info());
+    const snapshots = this.#orThrow(await source.snapshots.list());
+    const oldest = snapshots.at(-1);
+    const replica =
+      info.firstSequence <= 1 || oldest === undefined
+        ? new Replica(clusterCore)
+        : this.#orThrow(await loadReplica(source, { upTo: oldest }));
+    const events: NumberedEvent[] = [];
+    const outcome = await catchUp(
+      source,
+      replica,
+      Number.MAX_SAFE_INTEGER,
+      ({ effects, context }) => {
+        for (const [index, effect] of effects.entries()) {
+          if (effect.kind !== 'event') continue;
+          const { sequence, coreTimeMs } = context;
+          events.push({ sequence, index, coreTimeMs, event: effect.event, isNew: false });
+        }
+      },
+    );
+    // A step that threw has been left out by every replica: the loader knows how.
+    if (this.#orThrow(outcome) !== undefined) return { ...(await this.load()), events };
+    return { ...this.#followed(replica.state, replica.sequence), events };
+  }
+
+  onEvent(handle: (event: NumberedEvent) => void): void {
+    this.#onEvent.push(handle);
+  }
+
+  /** Called for every entry that changed something, with the state after it. */
+  onChange(handle: (followed: Followed) => void): void {
+    this.#onChange.push(handle);
+    if (this.#follower)
+      handle(this.#followed(this.#follower.state, this.#follower.replica.sequence));
+  }
+
+  onUsage(handle: (agentId: AgentId, usage: UsageReport) => void): void {
+    const { cluster } = this.#identity;
+    this.#bus.subscribe(wildcardOf(SUBJECTS.usage, cluster), ({ subject, bytes }) => {
+      const report = decodeMessage(SUBJECTS.usage, cluster, subject, bytes);
+      if (report.ok) handle(report.value.parameters.agentId, report.value.body);
+    });
+  }
+
+  /** Begins to follow; what happens from now on is told. */
+  async follow(): Promise<void> {
+    const follower = await openNatsFollower<ClusterState, Input, Effect>({
+      connection: this.#books,
+      cluster: this.#identity.cluster,
+      core: clusterCore,
+      onEffect: (followed) => this.#tell(followed),
+      onReset: () => undefined,
+      onTrouble: () => undefined,
+      onRecovered: () => undefined,
+    });
+    this.#follower = this.#orThrow(follower);
+  }
+
+  /** Follows until the state satisfies `look`. Throws `timedOut` with `what`. */
+  async waitFor<Value>(
+    look: (followed: Followed) => Value | undefined,
+    { timeoutMs, what }: { readonly timeoutMs: number; readonly what: string },
+  ): Promise<Value> {
+    if (this.#follower === undefined) await this.follow();
+    const found = Promise.withResolvers<Value>();
+    const late = new CommandFailure(EXIT.timedOut, {
+      what,
+      why: `waited for ${Math.round(timeoutMs / 1000)} s`,
+      remedy: 'see "parley status" and "parley logs master"',
+    });
+    const timer = setTimeout(() => found.reject(late), timeoutMs);
+    this.onChange((followed) => {
+      const value = look(followed);
+      if (value !== undefined) found.resolve(value);
+    });
+    try {
+      return await Promise.race([found.promise, this.#ending.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A call to the leader: repeated with one id until answered. */
+  callLeader<Entry extends SubjectEntry>(
+    entry: Entry,
+    parameters: ParametersOfEntry<Entry>,
+    body: BodyOf<Entry>,
+  ): Promise<Outcome<ReplyOf<Entry>>> {
+    this.#requests += 1;
+    const counter = this.#requests;
+    return this.#call(
+      { entry, parameters, body },
+      { session: this.#session, counter, lowest: counter },
+    );
+  }
+
+  /** A call to an agent or another service: repeated while nobody answers. */
+  call<Entry extends SubjectEntry>(
+    entry: Entry,
+    parameters: ParametersOfEntry<Entry>,
+    body: BodyOf<Entry>,
+  ): Promise<Outcome<ReplyOf<Entry>>> {
+    return this.#call({ entry, parameters, body }, undefined);
+  }
+
+  async #call<Entry extends SubjectEntry>(
+    what: { entry: Entry; parameters: ParametersOfEntry<Entry>; body: BodyOf<Entry> },
+    request: { session: string; counter: number; lowest: number } | undefined,
+  ): Promise<Outcome<ReplyOf<Entry>>> {
+    const { entry, parameters, body } = what;
+    const header = request ? { request } : {};
+    const message = encodeMessage<SubjectEntry>(
+      entry,
+      this.#identity.cluster,
+      parameters,
+      body,
+      header,
+    );
+    const deadlineMs = monotonicMs() + CALL_PATIENCE_MS;
+    for (;;) {
+      const reply = await this.#bus.request(message.subject, message.bytes, CALL_TIMEOUT_MS);
+      const answer = reply.ok ? answerOf<Entry>(entry, reply.value) : reply;
+      if (answer.ok || !isRetryable(answer.failure.code) || monotonicMs() > deadlineMs)
+        return answer;
+      await delay(CALL_AGAIN_MS);
+    }
+  }
+
+  #source() {
+    const { cluster } = this.#identity;
+    return {
+      core: clusterCore,
+      journal: new NatsJournal(this.#books, cluster),
+      snapshots: new NatsSnapshotStore(this.#books, cluster),
+    };
+  }
+
+  #followed(state: ClusterState, sequence: number): Followed {
+    return { cluster: this.#identity.cluster, state, sequence };
+  }
+
+  #tell({ sequence, index, effect, context }: FollowedEffect<Effect>): void {
+    if (effect.kind !== 'event') return;
+    const { coreTimeMs } = context;
+    for (const handle of this.#onEvent)
+      handle({ sequence, index, coreTimeMs, event: effect.event, isNew: true });
+    const state = this.#follower?.state;
+    if (state === undefined) return;
+    for (const handle of this.#onChange) handle(this.#followed(state, sequence));
+  }
+
+  #orThrow<Value>(outcome: Outcome<Value>): Value {
+    if (outcome.ok) return outcome.value;
+    throw failureFromCluster('the journal of the cluster cannot be read', outcome.failure);
+  }
+}
+
+function answerOf<Entry extends SubjectEntry>(
+  entry: Entry,
+  bytes: Uint8Array,
+): Outcome<ReplyOf<Entry>> {
+  const answer = decodeAnswer(entry, bytes);
+  if (!answer.ok) return answer;
+  const received = answer.value.answer;
+  // Parsed against the entry's own reply schema just now.
+  return received.ok
+    ? { ok: true, value: received.value as ReplyOf<Entry> }
+    : fail(received.failure.code, received.failure.message);
+}
+
+function unreachable({ name }: Context, failure: Failure): CommandFailure {
+  return new CommandFailure(EXIT.unreachable, {
+    what: `cluster ${name} cannot be reached`,
+    why: `${failure.message} (${failure.code})`,
+    remedy: 'see "parley context list"; start a cluster with: npm start -- --keep',
+  });
+}

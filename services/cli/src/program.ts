@@ -1,0 +1,258 @@
+// Owns the shape of the command line: commands, options, help. What a command does is in commands/, loaded when run.
+import { Command, Option } from 'commander';
+import {
+  clusterArgument,
+  countArgument,
+  durationArgument,
+  principalArgument,
+  rolesArgument,
+  taskArgument,
+} from './arguments.ts';
+import type { Surroundings } from './config.ts';
+import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
+import { LOG_LEVELS } from './log-levels.ts';
+
+export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
+
+const jsonOption = (): Option => new Option('--json', 'print one JSON value');
+
+export function buildProgram(place: ProgramPlace): Command {
+  const program = new Command('parley')
+    .description('Shares the machines of a cluster between frameworks, over NATS.')
+    .option('--context <name>', 'the cluster to talk to; else the one that runs')
+    .exitOverride()
+    .showHelpAfterError('(see parley --help)')
+    .enablePositionalOptions()
+    .configureHelp({ sortSubcommands: false });
+  addLocalCommands(program, place);
+  addReadingCommands(program, place);
+  addTaskCommands(program, place);
+  addRunCommand(program, place);
+  addServiceCommands(program, place);
+  addPrincipalCommands(program, place);
+  addSetUpCommands(program, place);
+  return program;
+}
+
+function addLocalCommands(program: Command, place: ProgramPlace): void {
+  program
+    .command('start')
+    .description('start a cluster on this host and let two frameworks share it (npm start)')
+    .option('--input <dir>', 'count the words of every regular file below this folder')
+    .option('--output <file>', 'write all counts as word<TAB>count lines')
+    .option('--exit', 'do not wait for Enter at the end')
+    .option('--keep', 'leave the cluster running')
+    .option('--name <cluster>', 'name of the cluster (else local, local-2 ...)', clusterArgument)
+    .addOption(
+      new Option('--isolation <how>', 'how tasks are confined')
+        .choices(ISOLATION_CHOICES)
+        .default('auto'),
+    )
+    .action(async (options) => {
+      const { startCommand } = await import('./commands/start.ts');
+      process.exitCode = await startCommand(place, options);
+    });
+  program
+    .command('stop')
+    .description('stop a cluster of this host that was kept')
+    .option('--name <cluster>', 'the cluster; else the one that runs', clusterArgument)
+    .action(async (options) => {
+      const { stopCommand } = await import('./commands/stop.ts');
+      await stopCommand(place.surroundings, options.name ?? program.opts()['context']);
+    });
+  program.command('keep-cluster', { hidden: true }).action(async () => {
+    const { keepClusterCommand } = await import('./commands/keep-cluster.ts');
+    await keepClusterCommand(place.surroundings);
+  });
+  program
+    .command('context')
+    .description('the clusters that this clone knows')
+    .command('list')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { contextListCommand } = await import('./commands/context.ts');
+      await contextListCommand(place.surroundings, options.json === true);
+    });
+}
+
+function addReadingCommands(program: Command, place: ProgramPlace): void {
+  const context = (): string | undefined => program.opts()['context'];
+  program
+    .command('status')
+    .description('leader, agents, frameworks with their shares, tasks, offers, metrics')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { statusCommand } = await import('./commands/status.ts');
+      await statusCommand(place.surroundings, context(), options.json === true);
+    });
+  program
+    .command('framework')
+    .description('frameworks of the cluster')
+    .command('list')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { frameworkListCommand } = await import('./commands/lists.ts');
+      await frameworkListCommand(place.surroundings, context(), options.json === true);
+    });
+  program
+    .command('logs <service>')
+    .description(
+      'the log of a service of a local cluster: master-1, allocator-1, agent-2, keeper ...',
+    )
+    .option('-f, --follow', 'go on as it grows')
+    .addOption(jsonOption())
+    .action(async (service: string, options) => {
+      const { logsCommand } = await import('./commands/logs.ts');
+      const how = { follow: options.follow === true, json: options.json === true };
+      await logsCommand(place.surroundings, context(), service, how);
+    });
+  program
+    .command('log-level <service>')
+    .description("change a service's log level while it runs")
+    .argument('<level>', LOG_LEVELS.join(', '))
+    .addOption(jsonOption())
+    .action(async (service: string, level: string, options) => {
+      const { logLevelCommand } = await import('./commands/log-level.ts');
+      const how = { service, level, json: options.json === true };
+      await logLevelCommand(place.surroundings, context(), how);
+    });
+}
+
+function addTaskCommands(program: Command, place: ProgramPlace): void {
+  const context = (): string | undefined => program.opts()['context'];
+  const task = program.command('task').description('tasks: list, logs, kill');
+  task
+    .command('list')
+    .description('live tasks, and with --all those that ended lately')
+    .option('--all', 'ended ones too')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { taskListCommand } = await import('./commands/lists.ts');
+      const how = { all: options.all === true, json: options.json === true };
+      await taskListCommand(place.surroundings, context(), how);
+    });
+  task
+    .command('logs')
+    .description('what a task has written')
+    .argument('<task>', 'PRINCIPAL/FRAMEWORK/TASK', taskArgument)
+    .option('-f, --follow', 'go on until the task has ended')
+    .option('--stderr', 'its stderr in place of its stdout')
+    .action(async (ref, options) => {
+      const { taskLogsCommand } = await import('./commands/task-logs.ts');
+      const how = { follow: options.follow === true, stderr: options.stderr === true };
+      await taskLogsCommand(place.surroundings, context(), ref, how);
+    });
+  task
+    .command('kill')
+    .description('stop a task of any framework')
+    .argument('<task>', 'PRINCIPAL/FRAMEWORK/TASK', taskArgument)
+    .option('--grace <time>', 'between asking and killing, such as 5s', durationArgument)
+    .option('--no-wait', 'do not wait for its end')
+    .addOption(jsonOption())
+    .action(async (ref, options) => {
+      const { taskKillCommand } = await import('./commands/task-kill.ts');
+      const how = {
+        graceMs: options.grace,
+        wait: options.wait !== false,
+        json: options.json === true,
+      };
+      await taskKillCommand(place.surroundings, context(), ref, how);
+    });
+}
+
+function addRunCommand(program: Command, place: ProgramPlace): void {
+  program
+    .command('run')
+    .description('run a command as tasks of the batch framework; leaves with its exit code')
+    .option('--instances <n>', 'how many times', countArgument(1), 1)
+    .option('--cpus <n>', 'CPUs of a task', '0.1')
+    .option('--mem <size>', 'memory of a task, such as 32MiB', '32MiB')
+    .option('--role <role>', 'role to use; else the one named like the principal')
+    .option('--principal <name>', 'whose credential to use', principalArgument)
+    .option('--creds <file>', 'a credential file, in place of a principal of this clone')
+    .argument('<command...>', 'after --: program and arguments')
+    .passThroughOptions()
+    .action(async (argv: string[], options) => {
+      const { runCommand } = await import('./commands/run.ts');
+      process.exitCode = await runCommand(place.surroundings, program.opts()['context'], {
+        ...options,
+        argv,
+      });
+    });
+}
+
+function addServiceCommands(program: Command, place: ProgramPlace): void {
+  const describe = {
+    master: 'run a master (--nats URL --creds FILE --cluster NAME)',
+    allocator: 'run an allocator (likewise)',
+    agent: 'run an agent (likewise); "agent list" shows the agents of the cluster',
+  } as const;
+  for (const name of ['master', 'allocator', 'agent'] as const) {
+    program
+      .command(name)
+      .description(describe[name])
+      .helpOption(false)
+      .allowUnknownOption()
+      .passThroughOptions()
+      .argument('[arguments...]')
+      .action(async (words: string[]) => {
+        if (name === 'agent' && words[0] === 'list') {
+          const { agentListCommand } = await import('./commands/lists.ts');
+          const json = words.includes('--json');
+          await agentListCommand(place.surroundings, program.opts()['context'], json);
+          return;
+        }
+        const { becomeService } = await import('./commands/become-service.ts');
+        becomeService(place.surroundings.clone, name, words);
+      });
+  }
+}
+
+function addPrincipalCommands(program: Command, place: ProgramPlace): void {
+  const context = (): string | undefined => program.opts()['context'];
+  const principal = program
+    .command('principal')
+    .description('who may run frameworks: add, list, remove');
+  principal
+    .command('add')
+    .description('make a credential; nobody is disconnected')
+    .argument('<name>', 'a team or a service', principalArgument)
+    .requiredOption('--roles <roles>', 'roles that it may use, separated by commas', rolesArgument)
+    .addOption(jsonOption())
+    .action(async (name, options) => {
+      const { principalAddCommand } = await import('./commands/principal.ts');
+      const member = { name, roles: options.roles };
+      await principalAddCommand(place.surroundings, context(), member, options.json === true);
+    });
+  principal
+    .command('list')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { principalListCommand } = await import('./commands/principal.ts');
+      await principalListCommand(place.surroundings, context(), options.json === true);
+    });
+  principal
+    .command('remove')
+    .description('take its credential away; its connections are closed')
+    .argument('<name>', 'the principal', principalArgument)
+    .addOption(jsonOption())
+    .action(async (name, options) => {
+      const { principalRemoveCommand } = await import('./commands/principal.ts');
+      await principalRemoveCommand(place.surroundings, context(), name, options.json === true);
+    });
+}
+
+function addSetUpCommands(program: Command, place: ProgramPlace): void {
+  program
+    .command('init')
+    .description('create streams and buckets on a NATS that exists; may be repeated')
+    .requiredOption('--cluster <name>', 'name of the cluster', clusterArgument)
+    .option('--nats <url>', 'address of the NATS servers, separated by commas')
+    .option('--creds <file>', 'credential of who may create streams')
+    .option('--principals <names>', 'principals to make streams for, separated by commas')
+    .option('--print', 'print streams, buckets and permissions; change nothing')
+    .action(async (options) => {
+      const { initCommand } = await import('./commands/init.ts');
+      await initCommand(place.surroundings, options);
+    });
+}

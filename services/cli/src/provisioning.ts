@@ -1,0 +1,101 @@
+// Owns making what a cluster needs on its NATS: streams and buckets of the books, and each principal's stream, bucket
+// and record. Repeatable. What these are is in @parley/protocol; this is for the embedded server and `parley init`.
+import {
+  checkServer,
+  type ProvisionOptions,
+  provision,
+  wantedStreams,
+  wantedUpdates,
+} from '@parley/actor/nats/provision';
+import { readCredentialFile, withConnection } from '@parley/nats-server/account-connection';
+import type { PrincipalMember } from '@parley/nats-server/members';
+import type { NatsServer } from '@parley/nats-server/nats-server';
+import {
+  addPrincipal,
+  type EnsureUpdatesStream,
+  provisionPrincipal,
+} from '@parley/nats-server/principals';
+import type { Credential } from '@parley/protocol/credential';
+import type { Outcome } from '@parley/protocol/errors';
+import { CommandFailure, EXIT, reasonOf } from './command-failure.ts';
+import { streamLimit } from './local-cluster/stream-limit.ts';
+
+export type Provisioning = {
+  readonly replicas: ProvisionOptions['replicas'];
+  readonly principals: readonly PrincipalMember[];
+  /** JetStream sets a stream's limit aside when it is made: a smaller one for hosts with little disk. */
+  readonly maxStreamBytes?: number;
+};
+
+export type ProvisionResult = {
+  readonly made: readonly string[];
+  readonly present: readonly string[];
+  readonly warning: string | undefined;
+};
+
+/** With the provisioner's credential. Throws a failure that names the stream and what to do. */
+export async function provisionCluster(
+  credential: Credential,
+  { replicas, principals, maxStreamBytes }: Provisioning,
+): Promise<ProvisionResult> {
+  const { cluster, seeds } = credential;
+  const placement = { replicas, ...(maxStreamBytes !== undefined && { maxStreamBytes }) };
+  if (seeds.books === undefined) {
+    throw new CommandFailure(EXIT.usage, {
+      what: `the credential of ${credential.actor.kind} ${credential.actor.id} cannot make streams`,
+      why: 'it has no key to the account "books"',
+      remedy: 'use the credential of a provisioner',
+    });
+  }
+  const books = await connected(credential, () =>
+    withConnection(credential, seeds.books ?? '', async (connection) => {
+      const server = orThrow(checkServer(connection), 'the NATS server cannot be used');
+      const streams = wantedStreams({ cluster, principals: [], ...placement });
+      const done = orThrow(await provision(connection, streams), 'the streams cannot be made');
+      return { ...done, warning: server };
+    }),
+  );
+  for (const principal of principals) {
+    await connected(credential, () =>
+      provisionPrincipal(credential, principal, ensureUpdates(placement)),
+    );
+  }
+  return books;
+}
+
+/** Gives a principal a credential and all that it needs on a running embedded server; nobody is dropped. */
+export async function admitPrincipal(nats: NatsServer, member: PrincipalMember): Promise<void> {
+  const streams = nats.members().principals.length + 1;
+  const maxStreamBytes = streamLimit(nats.directory, streams);
+  await addPrincipal(nats, member, ensureUpdates({ replicas: 1, maxStreamBytes }));
+}
+
+export const provisionerOf = (nats: NatsServer): Credential =>
+  readCredentialFile(nats.credentialFile('provisioner', 'provisioner'));
+
+type Placement = Pick<ProvisionOptions, 'replicas' | 'maxStreamBytes'>;
+
+function ensureUpdates(placement: Placement): EnsureUpdatesStream {
+  return async (connection, cluster, principal) => {
+    const wanted = wantedUpdates(principal, { cluster, ...placement });
+    orThrow(await provision(connection, [wanted]), `the stream of principal ${principal}`);
+  };
+}
+
+function orThrow<Value>(outcome: Outcome<Value>, what: string): Value {
+  if (outcome.ok) return outcome.value;
+  throw new CommandFailure(EXIT.failed, { what, why: outcome.failure.message });
+}
+
+async function connected<Value>(
+  { servers }: Credential,
+  run: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof CommandFailure) throw error;
+    const words = { what: `NATS at ${servers.join(', ')} cannot be set up`, why: reasonOf(error) };
+    throw new CommandFailure(EXIT.unreachable, words, error);
+  }
+}
