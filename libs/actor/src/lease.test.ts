@@ -5,6 +5,7 @@ import {
   type LeaseAction,
   type LeaseEntry,
   LeaseMachine,
+  type LeaseMachineOptions,
   type LeaseRecord,
 } from './lease.ts';
 
@@ -19,9 +20,9 @@ class Key {
   }
 }
 
-function aMachine(holder: string): LeaseMachine {
+function aMachine(holder: string, options: LeaseMachineOptions = {}): LeaseMachine {
   let count = 0;
-  return new LeaseMachine(holder, () => `${holder}-${++count}`);
+  return new LeaseMachine(holder, () => `${holder}-${++count}`, options);
 }
 
 /** Carries one action out; the answer may get lost. */
@@ -121,6 +122,28 @@ test('a released lease and one under the own name are taken at once', () => {
   expect(machine.term).toBeLessThan(other.term);
 });
 
+test('of two processes with one name the one that lost the lease waits like any other', () => {
+  const { machine, key } = winAt(0);
+  key.write(1, { holder: 'm1', nonce: 'twin', term: 0, released: false });
+  carryOut(machine, key, 3000);
+  carryOut(machine, key, 3000);
+  expect([machine.status, machine.wasTaken]).toEqual(['lost', true]);
+  const next = aMachine('m1', { ownNameIsFree: !machine.wasTaken });
+  for (let nowMs = 4000; nowMs <= 4000 + LEASE_TIMING.leaseMs; nowMs += 1000) {
+    carryOut(next, key, nowMs);
+  }
+  expect(next.status).toBe('waiting');
+  carryOut(next, key, 5000 + LEASE_TIMING.leaseMs);
+  carryOut(next, key, 5000 + LEASE_TIMING.leaseMs);
+  expect(next.status).toBe('leading');
+});
+
+test('a holder that fenced itself has not lost its lease to anybody', () => {
+  const { machine } = winAt(0);
+  expect(machine.fence(1 + LEASE_TIMING.selfFenceMs)).toBe(true);
+  expect(machine.wasTaken).toBe(false);
+});
+
 test('two holders of different names never may act at the same time, whatever gets lost', () => {
   const turn = fc.record({
     who: fc.integer({ min: 0, max: 2 }),
@@ -130,7 +153,7 @@ test('two holders of different names never may act at the same time, whatever ge
   void fc.assert(
     fc.property(fc.array(turn, { maxLength: 200 }), (turns) => {
       const key = new Key();
-      const machines = ['m1', 'm2', 'm3'].map(aMachine);
+      const machines = ['m1', 'm2', 'm3'].map((name) => aMachine(name));
       let nowMs = 0;
       for (const { who, waitMs, fate } of turns) {
         nowMs += waitMs;

@@ -46,6 +46,15 @@ export type LeaseWriteAnswer =
 
 export type LeaseStatus = 'waiting' | 'taking' | 'leading' | 'lost' | 'stopped';
 
+export type LeaseMachineOptions = {
+  readonly timing?: LeaseTiming;
+  /**
+   * Whether a lease under the own name may be taken at once: it is the process's predecessor's. Not so for a process
+   * that has just lost it to another of the same name, or both would take it from each other for ever.
+   */
+  readonly ownNameIsFree?: boolean;
+};
+
 type Write = {
   readonly action: Extract<LeaseAction, { kind: 'write' }>;
   /** Before the first try was sent: an answer that is lost may belong to that one. */
@@ -56,6 +65,8 @@ export class LeaseMachine {
   readonly #holder: string;
   readonly #makeNonce: () => string;
   readonly #timing: LeaseTiming;
+  readonly #ownNameIsFree: boolean;
+  #wasTaken = false;
   #status: LeaseStatus = 'waiting';
   #busy = false;
   #nextMs = 0;
@@ -67,16 +78,26 @@ export class LeaseMachine {
   #ownRevision = 0;
   #renewedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(holder: string, makeNonce: () => string, timing: LeaseTiming = LEASE_TIMING) {
+  constructor(
+    holder: string,
+    makeNonce: () => string,
+    { timing = LEASE_TIMING, ownNameIsFree = true }: LeaseMachineOptions = {},
+  ) {
     assert(timing.renewMs < timing.selfFenceMs, 'a lease is renewed before it fences itself');
     assert(timing.selfFenceMs < timing.leaseMs, 'a holder stops before others may start');
     this.#holder = holder;
     this.#makeNonce = makeNonce;
     this.#timing = timing;
+    this.#ownNameIsFree = ownNameIsFree;
   }
 
   get status(): LeaseStatus {
     return this.#status;
+  }
+
+  /** The own term ended because somebody else wrote the lease, not by the own silence. */
+  get wasTaken(): boolean {
+    return this.#wasTaken;
   }
 
   /** Revision of the write that began the own term; 0 before. */
@@ -133,6 +154,7 @@ export class LeaseMachine {
     this.#write = undefined;
     if (this.#status === 'leading') {
       this.#status = 'lost';
+      this.#wasTaken = true;
       return;
     }
     this.#status = 'waiting';
@@ -199,7 +221,7 @@ export class LeaseMachine {
       record === undefined ||
       record.released ||
       // The own name: this process's predecessor, or a second one under the same id, which the journal fences.
-      record.holder === this.#holder ||
+      (this.#ownNameIsFree && record.holder === this.#holder) ||
       nowMs - this.#seen.sinceMs > this.#timing.leaseMs;
     this.#mustRead = !free;
     if (free) this.#nextMs = nowMs;

@@ -102,13 +102,14 @@ class Candidacy {
     return this.#lease?.mayAct() === true;
   }
 
-  start(service: AllocatorService): void {
+  start(service: AllocatorService, ownNameIsFree = true): void {
     this.#lease = new KvLease({
       ...this.#options,
+      ownNameIsFree,
       onWon: (epoch) => service.termBegan(epoch),
-      onLost: () => {
+      onLost: (taken) => {
         service.termEnded();
-        this.start(service);
+        this.start(service, !taken);
       },
     });
     this.#lease.start();

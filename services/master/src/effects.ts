@@ -17,6 +17,9 @@ import { ActorId } from '@parley/protocol/ids';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import { type Surroundings, Term } from './term.ts';
 
+const OTHER_LEADS =
+  'another process leads; if it has this id too, give each master an id of its own';
+
 export type RunningMaster = {
   /** Resolves when the process has to end: undefined after `stop`, else why. */
   readonly ended: Promise<string | undefined>;
@@ -90,28 +93,43 @@ async function leadAgainAndAgain(
   around: Surroundings,
   stopping: AbortSignal,
 ): Promise<string | undefined> {
+  let taken = false;
   while (!stopping.aborted) {
-    const end = await leadOnce(around, stopping);
+    const attempt = await leadOnce(around, stopping, !taken);
+    const { end } = attempt;
+    taken = attempt.taken || end?.reason === 'deposed';
     if (end === undefined) continue;
-    around.logger.info({ end }, 'term is over');
+    if (taken) around.logger.warn({ end }, `term is over: ${OTHER_LEADS}`);
+    else around.logger.info({ end }, 'term is over');
     if (end.reason === 'journalUnusable') return end.message;
   }
   return undefined;
 }
 
+type Attempt = {
+  /** Undefined: it did not get as far as leading. */
+  readonly end: LeaderEnd | undefined;
+  /** Somebody else has the lease. */
+  readonly taken: boolean;
+};
+
 async function leadOnce(
   around: Surroundings,
   stopping: AbortSignal,
-): Promise<LeaderEnd | undefined> {
+  ownNameIsFree: boolean,
+): Promise<Attempt> {
   const won = Promise.withResolvers<Epoch | undefined>();
   let term: Term | undefined;
+  let taken = false;
   const lease = new KvLease({
     connection: around.books,
     cluster: around.cluster,
     key: 'master',
     holder: around.masterId,
+    ownNameIsFree,
     onWon: won.resolve,
-    onLost: () => {
+    onLost: (byOther) => {
+      taken = byOther;
       won.resolve(undefined);
       term?.leaseLost();
     },
@@ -124,10 +142,10 @@ async function leadOnce(
   lease.start();
   try {
     const epoch = await won.promise;
-    if (epoch === undefined) return undefined;
+    if (epoch === undefined) return { end: undefined, taken };
     term = new Term(around, epoch, () => lease.mayAct());
-    if (stopping.aborted) return undefined;
-    return await term.run();
+    if (stopping.aborted) return { end: undefined, taken };
+    return { end: await term.run(), taken };
   } finally {
     stopping.removeEventListener('abort', stop);
     await lease.stop();

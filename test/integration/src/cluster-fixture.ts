@@ -24,7 +24,7 @@ import { TaskDescription } from '@parley/protocol/tasks';
 import type { NatsConnection } from 'nats';
 import { vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
-import { binaryOf } from './bus-fixture.ts';
+import { binaryOf, type Tier } from './bus-fixture.ts';
 
 export const cluster = ClusterName.parse('whole');
 export const alice = PrincipalName.parse('alice');
@@ -115,6 +115,7 @@ export class WatchedProcess {
 }
 
 type Options = {
+  readonly tier?: Tier;
   /** Where the server keeps its data, when that is not to be the fixture's directory. */
   readonly serverDirectory?: string;
 };
@@ -125,9 +126,11 @@ export class ClusterFixture {
   readonly #processes = new Map<string, WatchedProcess>();
   readonly #connections: NatsConnection[] = [];
   readonly #followers: Books[] = [];
+  readonly #tier: Tier;
   #server: NatsServer | undefined;
 
-  constructor({ serverDirectory }: Options = {}) {
+  constructor({ serverDirectory, tier = 'reference' }: Options = {}) {
+    this.#tier = tier;
     this.directory = mkdtempSync(path.join(tmpdir(), 'parley-cluster-'));
     mkdirSync(path.join(this.directory, 'traces'));
     this.#serverDirectory = serverDirectory ?? path.join(this.directory, 'server');
@@ -144,7 +147,7 @@ export class ClusterFixture {
       cluster,
       actors: ACTORS,
       principals: [],
-      binary: await binaryOf('reference'),
+      binary: await binaryOf(this.#tier),
       ...(this.#server && { port: this.#server.port }),
     });
   }
@@ -179,19 +182,12 @@ export class ClusterFixture {
 
   /** The process of that name, whether it runs or not. */
   service(id: ServiceId): WatchedProcess {
-    const known = this.#processes.get(id);
-    if (known !== undefined) return known;
-    const kind = SERVICES[id];
-    const main = path.join(SERVICES_DIRECTORY, kind, 'src/main.ts');
-    const place = ['--work-dir', path.join(this.directory, id), '--isolation', 'process'];
-    const size = ['--cpus', '4', '--mem', '4GiB', '--disk', '1GiB', '--ports', '31000-31010'];
-    const made = new WatchedProcess(id, [
-      main,
-      ...['--creds', this.credential(kind, id)],
-      ...(kind === 'agent' ? [...place, ...size] : []),
-    ]);
-    this.#processes.set(id, made);
-    return made;
+    return this.#process(id, id);
+  }
+
+  /** Another process under the same id. */
+  twinOf(id: ServiceId): WatchedProcess {
+    return this.#process(`${id} (twin)`, id);
   }
 
   credential(kind: HolderKind, id: string): string {
@@ -257,6 +253,22 @@ export class ClusterFixture {
     await Promise.all(this.#connections.map((connection) => connection.close()));
     await this.#server?.stop();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #process(name: string, id: ServiceId): WatchedProcess {
+    const known = this.#processes.get(name);
+    if (known !== undefined) return known;
+    const kind = SERVICES[id];
+    const main = path.join(SERVICES_DIRECTORY, kind, 'src/main.ts');
+    const place = ['--work-dir', path.join(this.directory, id), '--isolation', 'process'];
+    const size = ['--cpus', '4', '--mem', '4GiB', '--disk', '1GiB', '--ports', '31000-31010'];
+    const made = new WatchedProcess(name, [
+      main,
+      ...['--creds', this.credential(kind, id)],
+      ...(kind === 'agent' ? [...place, ...size] : []),
+    ]);
+    this.#processes.set(name, made);
+    return made;
   }
 
   #trace(taskId: string): string {

@@ -1,7 +1,7 @@
 // Owns the proof that a cluster survives the death of its master: the same one started again, and a second one that waits.
 import { LEASE_TIMING } from '@parley/actor/lease';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ClusterFixture, TEST_TIMEOUT_MS, type WatchedProcess } from './cluster-fixture.ts';
+import { ClusterFixture, TEST_TIMEOUT_MS, until, type WatchedProcess } from './cluster-fixture.ts';
 import { QueueFramework } from './cluster-framework.ts';
 
 vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
@@ -55,6 +55,45 @@ test('after a kill -9 the master goes on where it was: tasks run once, each end 
   const ends = all.map(({ taskId }) => ({ taskId, state: 'finished' }));
   expect(framework.ends).toHaveLength(all.length);
   expect(framework.ends).toEqual(expect.arrayContaining(ends));
+});
+
+test('a master that is killed again and again at any moment costs time and nothing else', async () => {
+  const master = fixture.service('master-1');
+  const tasks = tasksAt('late-again', 120);
+  fixture.open('late-again');
+  const before = framework.ends.length;
+  framework.add(tasks);
+  for (const share of [5, 20, 35, 50, 65]) {
+    await until(
+      () => framework.ends.length - before >= share,
+      () => framework.said,
+    );
+    await master.end('SIGKILL');
+    master.start();
+  }
+  await framework.untilEnded(tasks);
+  expect(tasks.map(({ taskId }) => fixture.runs(taskId))).toEqual(tasks.map(() => 1));
+  const told = framework.ends.slice(before);
+  expect(told).toHaveLength(tasks.length);
+  expect(told.filter(({ state }) => state !== 'finished')).toEqual([]);
+});
+
+test('of two masters under one id the later leads, and the other one says so and waits', async () => {
+  const first = fixture.service('master-1');
+  const leads = 'term begins';
+  const before = first.count(leads);
+  const twin = fixture.twinOf('master-1').start();
+  await twin.says(leads);
+  const tasks = tasksAt('twins', 60);
+  fixture.open('twins');
+  framework.add(tasks);
+  await framework.untilEnded(tasks);
+  await first.says('give each master an id of its own');
+  expect([first.count(leads), twin.count(leads)]).toEqual([before, 1]);
+  expect(tasks.map(({ taskId }) => fixture.runs(taskId))).toEqual(tasks.map(() => 1));
+  // Stopped: its lease is released, and the one that waited leads.
+  expect(await twin.end('SIGTERM')).toBe(0);
+  await first.says(leads, before);
 });
 
 test('a second master waits, and leads at once when the first one is stopped', async () => {

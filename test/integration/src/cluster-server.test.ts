@@ -18,8 +18,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function startCluster(serverDirectory?: string): Promise<QueueFramework> {
-  fixture = new ClusterFixture(serverDirectory === undefined ? {} : { serverDirectory });
+async function startCluster(
+  ...options: ConstructorParameters<typeof ClusterFixture>
+): Promise<QueueFramework> {
+  fixture = new ClusterFixture(...options);
   cleanups.push(() => fixture.close());
   await fixture.start();
   const connected = await new QueueFramework().connect(fixture, 'alice', 'steady');
@@ -79,48 +81,58 @@ function fill(directory: string): () => void {
 }
 
 describe.runIf(process.getuid?.() === 0)('as root, who can mount a small disk', () => {
-  test('on a full disk requests wait, nobody gives up, and all goes on when there is room', async () => {
-    const disk = mkdtempSync(path.join(tmpdir(), 'parley-cluster-disk-'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', disk]);
-    cleanups.push(() => {
-      execFileSync('umount', [disk]);
-      rmSync(disk, { recursive: true });
-    });
-    const work = await startCluster(path.join(disk, 'server'));
-    const early = tasksAt('early', 10);
-    work.add(early);
-    await work.untilRunning(10);
+  // A server of 2.15 answers nothing on a full disk and has to be started again; one of 2.10 says why and goes on by itself.
+  test.each([
+    { tier: 'reference', why: 'no answer', again: true },
+    { tier: 'compatibility', why: 'diskFull', again: false },
+  ] as const)(
+    'on a full disk requests wait, nobody gives up, and all goes on when there is room ($tier server)',
+    async ({ tier, why, again }) => {
+      const disk = mkdtempSync(path.join(tmpdir(), 'parley-cluster-disk-'));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', disk]);
+      cleanups.push(() => {
+        execFileSync('umount', [disk]);
+        rmSync(disk, { recursive: true });
+      });
+      const work = await startCluster({ tier, serverDirectory: path.join(disk, 'server') });
+      const early = tasksAt('early', 10);
+      work.add(early);
+      await work.untilRunning(10);
 
-    const told: string[] = [];
-    const endWatch = watchDisk(fixture.server, {
-      onFull: ({ message }) => void told.push(message),
-      onRoom: (restart) => void told.push(`room, restart: ${restart}`),
-    });
-    cleanups.push(endWatch);
-    const empty = fill(disk);
-    const late = tasksAt('late', 15);
-    fixture.open('early');
-    work.add(late);
-    await fixture.service('master-1').says('the journal takes nothing: requests wait');
-    await until(
-      () => told.length > 0,
-      () => 'the disk is told to be full',
-    );
-    expect(told).toEqual([expect.stringContaining('is full')]);
-    expectNobodyEnded();
+      const told: string[] = [];
+      const endWatch = watchDisk(fixture.server, {
+        onFull: ({ message }) => void told.push(message),
+        onRoom: (restart) => void told.push(`room, restart: ${restart}`),
+      });
+      cleanups.push(endWatch);
+      const empty = fill(disk);
+      const late = tasksAt('late', 15);
+      fixture.open('early');
+      work.add(late);
+      const master = fixture.service('master-1');
+      await master.says('the journal takes nothing: requests wait');
+      expect(master.output).toContain(why);
+      await until(
+        () => told.length > 0,
+        () => 'the disk is told to be full',
+      );
+      expect(told).toEqual([expect.stringContaining('is full')]);
+      expectNobodyEnded();
 
-    empty();
-    await until(
-      () => told.length > 1,
-      () => 'room is told',
-    );
-    if (told[1] === 'room, restart: true') {
-      await fixture.server.stop();
-      await fixture.startServer();
-    }
-    fixture.open('late');
-    await work.untilEnded([...early, ...late]);
-    expectEachOnce(work, early.length + late.length);
-    expectNobodyEnded();
-  });
+      empty();
+      await until(
+        () => told.length > 1,
+        () => 'room is told',
+      );
+      if (again) {
+        expect(told[1]).toBe('room, restart: true');
+        await fixture.server.stop();
+        await fixture.startServer();
+      }
+      fixture.open('late');
+      await work.untilEnded([...early, ...late]);
+      expectEachOnce(work, early.length + late.length);
+      expectNobodyEnded();
+    },
+  );
 });

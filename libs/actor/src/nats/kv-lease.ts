@@ -34,11 +34,16 @@ export type KvLeaseOptions = {
   readonly cluster: ClusterName;
   /** What is led. */
   readonly key: 'master' | 'allocator';
-  /** The actor's id: a lease that carries it already is taken over at once. */
+  /** The actor's id: a lease that carries it already is taken over at once, unless `ownNameIsFree` says otherwise. */
   readonly holder: string;
   readonly onWon: (epoch: Epoch) => void;
-  /** The term is over without being released: act no more. Called once, also when `mayAct` said so before. */
-  readonly onLost: () => void;
+  /**
+   * The term is over without being released: act no more. Called once, also when `mayAct` said so before. `taken`:
+   * somebody else holds the lease now; else the own renewals failed for too long.
+   */
+  readonly onLost: (taken: boolean) => void;
+  /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
+  readonly ownNameIsFree?: boolean;
   readonly clock?: Clock;
   readonly timing?: LeaseTiming;
 };
@@ -58,7 +63,11 @@ export class KvLease {
   constructor(options: KvLeaseOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#machine = new LeaseMachine(options.holder, randomNonce, options.timing);
+    const { holder, timing, ownNameIsFree } = options;
+    this.#machine = new LeaseMachine(holder, randomNonce, {
+      ...(timing && { timing }),
+      ...(ownNameIsFree !== undefined && { ownNameIsFree }),
+    });
     const bucket = leaseBucketName(options.cluster);
     this.#stream = `KV_${bucket}`;
     this.#subject = `$KV.${bucket}.${options.key}`;
@@ -133,7 +142,7 @@ export class KvLease {
     if (status === 'lost') {
       this.#over = true;
       clearTimeout(this.#timer);
-      this.#options.onLost();
+      this.#options.onLost(this.#machine.wasTaken);
     }
   }
 
