@@ -3,6 +3,7 @@
 // reached; 2: wrong arguments or an input that cannot be read; 130: interrupted.
 import { randomBytes } from 'node:crypto';
 import { SchedulerError } from '@parley/scheduler-sdk/scheduler-connections';
+import { WorkBucketError } from '@parley/scheduler-sdk/work-bucket';
 import { readConfig, USAGE, type WordCountConfig } from './config.ts';
 import { filesBelow, filesOfList, type InputFile } from './input-files.ts';
 import { JobReport, type ReportStyle } from './job-report.ts';
@@ -41,12 +42,14 @@ async function count(config: WordCountConfig, files: readonly InputFile[]): Prom
     return 0;
   } catch (error) {
     if (error instanceof JobInterrupted) return 130;
-    if (error instanceof JobFailed || error instanceof SchedulerError)
-      return complain(1, error.message);
+    if (isOperating(error)) return complain(1, error.message);
     if (error instanceof Error && 'code' in error) return complain(2, error.message);
     throw error;
   }
 }
+
+const isOperating = (error: unknown): error is Error =>
+  error instanceof JobFailed || error instanceof SchedulerError || error instanceof WorkBucketError;
 
 function complain(exitCode: number, message: string): number {
   process.stderr.write(`framework-mapreduce: ${message}\n`);

@@ -16,7 +16,7 @@ import { CommonestWords, countsOf, mergeCounts, type WordCount } from './word-co
 const MAX_ATTEMPTS = 3;
 const COMMONEST = 20;
 const DEMAND_INTERVAL_MS = 1000;
-const TEARDOWN_LIMIT_MS = 10_000;
+const CLEAN_UP_LIMIT_MS = 10_000;
 const LEAST_SPLIT_BYTES = 1024;
 /** Splits are on their way: what is declined now will be wanted in a moment. */
 const SOON = { refuseMs: 500 };
@@ -192,26 +192,35 @@ class WordCountJob {
     }
   }
 
-  /** Tasks first, so that none writes an object after the objects are deleted. */
+  /** A task that writes an object after this is caught by the age limit of the bucket. */
   async #cleanUp(scheduler: Scheduler): Promise<void> {
     const { warn } = this.#around;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, TEARDOWN_LIMIT_MS);
-    const cleaning = async (): Promise<void> => {
-      await Promise.all(this.#deletions);
-      const bucket = await scheduler.bucket();
-      await bucket.deleteBelow(this.#plan.prefix);
-      await scheduler.teardown();
-    };
     try {
-      await Promise.race([cleaning(), late.promise]);
+      const bucket = await scheduler.bucket();
+      await inTime(Promise.all(this.#deletions).then(() => bucket.deleteBelow(this.#plan.prefix)));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       warn(`objects of the job may be left in the bucket until they are too old: ${why}`);
+    }
+    try {
+      await inTime(scheduler.teardown());
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      warn(`the framework ends only by its failover timeout: ${why}`);
     } finally {
-      clearTimeout(timer);
       await scheduler.close();
     }
+  }
+}
+
+/** Rejects when the work takes longer than the end of a job may. */
+async function inTime(work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('no answer in time')), CLEAN_UP_LIMIT_MS);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
