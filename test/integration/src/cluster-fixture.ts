@@ -86,6 +86,10 @@ export class WatchedProcess {
     return this;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** The exit code or the signal that ended it. */
   async end(signal: NodeJS.Signals): Promise<number | string | null> {
     const child = this.#child;

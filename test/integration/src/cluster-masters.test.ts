@@ -78,19 +78,27 @@ test('a master that is killed again and again at any moment costs time and nothi
   expect(told.filter(({ state }) => state !== 'finished')).toEqual([]);
 });
 
-test('of two masters under one id the later leads, and the other one says so and waits', async () => {
+test('a master that slept while another took over under its id does no harm when it wakes, says so and waits', async () => {
   const first = fixture.service('master-1');
   const leads = 'term begins';
   const before = first.count(leads);
+  const early = tasksAt('asleep', 10);
+  const late = tasksAt('awake', 60);
+  framework.add(early);
+  await framework.untilRunning(10);
+  first.signal('SIGSTOP');
   const twin = fixture.twinOf('master-1').start();
   await twin.says(leads);
-  const tasks = tasksAt('twins', 60);
-  fixture.open('twins');
-  framework.add(tasks);
-  await framework.untilEnded(tasks);
+  fixture.open('asleep');
+  fixture.open('awake');
+  framework.add(late);
+  await framework.untilEnded(early);
+  first.signal('SIGCONT');
   await first.says('give each master an id of its own');
+  const all = [...early, ...late];
+  await framework.untilEnded(all);
   expect([first.count(leads), twin.count(leads)]).toEqual([before, 1]);
-  expect(tasks.map(({ taskId }) => fixture.runs(taskId))).toEqual(tasks.map(() => 1));
+  expect(all.map(({ taskId }) => fixture.runs(taskId))).toEqual(all.map(() => 1));
   // Stopped: its lease is released, and the one that waited leads.
   expect(await twin.end('SIGTERM')).toBe(0);
   await first.says(leads, before);

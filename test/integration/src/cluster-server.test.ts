@@ -64,6 +64,27 @@ test('a server that is killed again and again under load costs time and nothing 
   expectNobodyEnded();
 });
 
+test('everything but the tasks may be killed at once: they go on, and all ends are told when all is there again', async () => {
+  const work = await startCluster();
+  const early = tasksAt('early', 10);
+  const late = tasksAt('late', 15);
+  work.add([...early, ...late]);
+  await work.untilRunning(20);
+  await Promise.all([
+    fixture.killServer(),
+    ...SERVICES.map((name) => fixture.service(name).end('SIGKILL')),
+  ]);
+  fixture.open('early');
+  for (const name of SERVICES) fixture.service(name).start();
+  await fixture.service('a1').says('no bus yet');
+  await fixture.startServer();
+  await work.untilEnded(early);
+  fixture.open('late');
+  await work.untilEnded([...early, ...late]);
+  expectEachOnce(work, 25);
+  expectNobodyEnded();
+});
+
 /** Takes the last byte of a disk. The returned function gives it all back. */
 function fill(directory: string): () => void {
   const file = path.join(directory, 'ballast');
