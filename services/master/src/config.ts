@@ -21,10 +21,23 @@ export function readSettings(own: Readonly<Record<string, unknown>>): Outcome<Cl
     frameworkSilenceMs: numberOf(own['framework-silence-ms']),
   };
   const settings = ClusterSettings.safeParse(given);
-  return settings.success
-    ? succeed(settings.data)
-    : fail('malformed', describeIssues('settings', settings.error));
+  if (!settings.success) return fail('malformed', describeIssues('settings', settings.error));
+  const { data } = settings;
+  return succeed({
+    ...data,
+    agentHeartbeatIntervalMs: beatWithin(data.agentHeartbeatIntervalMs, data.agentSilenceMs),
+    frameworkHeartbeatIntervalMs: beatWithin(
+      data.frameworkHeartbeatIntervalMs,
+      data.frameworkSilenceMs,
+    ),
+  });
 }
+
+/** Signs of life that may get lost or late before silence is a verdict. */
+const BEATS_A_SILENCE = 4;
+
+const beatWithin = (intervalMs: number, silenceMs: number): number =>
+  Math.min(intervalMs, Math.floor(silenceMs / BEATS_A_SILENCE));
 
 const numberOf = (text: unknown): number | undefined =>
   text === undefined ? undefined : Number(text);
