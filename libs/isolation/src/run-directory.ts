@@ -2,7 +2,7 @@
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 
@@ -123,6 +123,21 @@ export async function listRuns(runRoot: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isDirectory() && entry.name !== ENDED_DIRECTORY)
     .map((entry) => entry.name);
+}
+
+/**
+ * Takes the marker of a task's end away, which goes with its run directory: to delete a file a task makes the next
+ * ones dearer on ext4, which looks at every inode that was freed in the last minute before it takes one.
+ */
+export async function clearEnded(runRoot: string, unit: string): Promise<void> {
+  const marker = path.join(endedDirectoryOf(runRoot), unit);
+  try {
+    await rename(marker, path.join(runRoot, unit, 'ended'));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    // No marker was left, or the run directory is gone.
+    await rm(marker, { force: true });
+  }
 }
 
 export async function removeRun(runRoot: string, unit: string): Promise<void> {

@@ -2,10 +2,10 @@
 // shared directory, which is watched; a sweep finds what ended without one. How it ended is in exit-status.ts.
 
 import { existsSync, watch } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRunRoot, endedDirectoryOf } from './run-directory.ts';
+import { clearEnded, createRunRoot, endedDirectoryOf } from './run-directory.ts';
 
 export type WatchExitsOptions = {
   readonly runRoot: string;
@@ -49,7 +49,7 @@ export async function watchExits(options: WatchExitsOptions): Promise<ExitWatch>
     handling.add(unit);
     try {
       await onEnded(unit);
-      await rm(path.join(directory, unit), { force: true });
+      await clearEnded(runRoot, unit);
     } catch (error) {
       onError(error);
     } finally {
