@@ -1,11 +1,13 @@
 // Owns the proof that what callers do wrong over the real bus is answered with what is wrong, or does no harm: the cluster
 // goes on serving everybody else.
+import { NatsUpdateWriter } from '@parley/actor/nats/update-writer';
 import { AgentId, FrameworkId, type PrincipalName } from '@parley/protocol/ids';
 import { type Answer, encodeMessage } from '@parley/protocol/message';
 import { subjectOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { resources } from '@parley/scheduler-sdk/task';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { succeeded } from './actor-fixture.ts';
 import { ask, Caller, sendUnchecked } from './cluster-caller.ts';
 import {
   alice,
@@ -192,6 +194,50 @@ test('a repeated request gets the first answer and does nothing; one below the l
     () => 'the task runs',
   );
   await caller.teardown();
+});
+
+test('updates that are none, and those of an agent that does not run the task, are left out', async () => {
+  const work = await new QueueFramework().connect(fixture, 'alice', 'watchful');
+  const task = fixture.task('watched', 'watched-gate');
+  work.add([task]);
+  await work.untilRunning(1);
+  const [running] = work.updates;
+  if (running === undefined) throw new Error('no update');
+  const agents = [AgentId.parse('a1'), AgentId.parse('a2')] as const;
+  const [own, other] = running.agentId === agents[0] ? agents : agents.toReversed();
+  if (own === undefined || other === undefined) throw new Error('no agents');
+  const connection = await fixture.connect('agent', other);
+  const writer = new NatsUpdateWriter(connection, () => true);
+  const { principal, frameworkId } = work.scheduler.framework;
+  const place = { source: other, principal, frameworkId, taskId: task.taskId };
+  const subject = subjectOf(SUBJECTS.update, cluster, place);
+  const write = async (bytes: Uint8Array) => succeeded(await writer.write(subject, bytes));
+  await write(Buffer.from('finished, honestly'));
+  const end = { ...running, sequence: 2, state: 'finished' } as const;
+  for (const agentId of [own, other]) {
+    const lie = encodeMessage(SUBJECTS.update, cluster, place, { ...end, agentId });
+    await write(lie.bytes);
+  }
+  await until(
+    () => work.errors.length === 3,
+    () => `three reports; ${work.said}`,
+  );
+  expect(work.inState('running')).toEqual(['watched']);
+  fixture.open('watched-gate');
+  await work.untilEnded([task]);
+  expect(work.updates.map(({ state, agentId }) => [state, agentId])).toEqual([
+    ['running', own],
+    ['finished', own],
+  ]);
+  const books = await fixture.follow();
+  const booked = () =>
+    [...books.state.ended.rows()].find(({ task: ended }) => ended.taskId === 'watched');
+  await until(
+    () => booked() !== undefined,
+    () => 'the books know of the end',
+  );
+  expect(booked()).toMatchObject({ agentId: own, state: 'finished', exitCode: 0 });
+  await work.scheduler.teardown();
 });
 
 test('an agent refuses orders of an earlier term and bytes that are no order', async () => {
