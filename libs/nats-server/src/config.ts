@@ -27,6 +27,8 @@ export type ServerConfig = {
   readonly users: readonly ServerUser[];
 };
 
+export type AccountsConfig = Pick<ServerConfig, 'cluster' | 'principals' | 'users'>;
+
 /** As large as the server takes by default; every message of ours stays below it. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** Everything kept is on disk; consumers that live in memory need a little. */
@@ -58,15 +60,26 @@ jetstream {
 system_account: system
 accounts {
   system {}
-${renderShared(CONTROL_ACCOUNT, false, config)}
-${renderShared(BOOKS_ACCOUNT, true, config)}
-${renderShared(WORK_ACCOUNT, false, config)}
-${config.principals.map((principal) => renderPrincipal(principal, config)).join('\n')}
+${renderAccounts(config)}
 }
 `;
 }
 
-function renderShared(name: ImportingAccount, hasJetStream: boolean, config: ServerConfig): string {
+/** What a cluster needs inside the `accounts` block of a server's configuration: also of one that is not embedded. */
+export function renderAccounts(config: AccountsConfig): string {
+  const shared = [
+    renderShared(CONTROL_ACCOUNT, false, config),
+    renderShared(BOOKS_ACCOUNT, true, config),
+    renderShared(WORK_ACCOUNT, false, config),
+  ];
+  return [...shared, ...config.principals.map((name) => renderPrincipal(name, config))].join('\n');
+}
+
+function renderShared(
+  name: ImportingAccount,
+  hasJetStream: boolean,
+  config: AccountsConfig,
+): string {
   const imports = config.principals.flatMap((principal) =>
     passagesOf(config.cluster, principal)
       .filter(({ importer }) => importer === name)
@@ -78,7 +91,7 @@ ${hasJetStream ? '    jetstream: enabled\n' : ''}    imports: ${list(imports)}
   }`;
 }
 
-function renderPrincipal(principal: PrincipalName, { cluster, users }: ServerConfig): string {
+function renderPrincipal(principal: PrincipalName, { cluster, users }: AccountsConfig): string {
   const name = principalAccount(principal);
   return `  ${quote(name)} {
     jetstream: ${PRINCIPAL_LIMITS}

@@ -26,8 +26,6 @@ function parserOf<Schema extends z.ZodType>(
 
 export const clusterArgument = parserOf('a cluster name', ClusterName);
 export const principalArgument = parserOf('a principal name', PrincipalName);
-export const frameworkIdArgument = parserOf('a framework id', FrameworkId);
-export const agentIdArgument = parserOf('an agent id', AgentId);
 const roleArgument = parserOf('a role', RoleName);
 const taskIdArgument = parserOf('a task id', TaskId);
 

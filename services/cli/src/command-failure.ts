@@ -10,7 +10,6 @@ export const EXIT = {
   unreachable: 5,
   timedOut: 6,
 } as const;
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export type FailureWords = {
   readonly what: string;
@@ -29,7 +28,7 @@ export class CommandFailure extends Error {
   }
 }
 
-export function describeFailure({ what, why, remedy }: FailureWords): string {
+function describeFailure({ what, why, remedy }: FailureWords): string {
   const lines = [what];
   if (why !== undefined) lines.push(`  why:        ${why}`);
   if (remedy !== undefined) lines.push(`  what to do: ${remedy}`);

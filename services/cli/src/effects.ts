@@ -4,8 +4,6 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import type { HostCapacity } from './local-cluster/host-shares.ts';
 
-/** Milliseconds since 1970, for people. */
-export const wallClockMs = (): number => Date.now();
 /** Milliseconds that never go back, for durations. */
 export const monotonicMs = (): number => performance.now();
 /** 12 characters of `0-9a-f`: for ids that nobody chooses. */

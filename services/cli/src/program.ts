@@ -250,7 +250,10 @@ function addSetUpCommands(program: Command, place: ProgramPlace): void {
     .option('--nats <url>', 'address of the NATS servers, separated by commas')
     .option('--creds <file>', 'credential of who may create streams')
     .option('--principals <names>', 'principals to make streams for, separated by commas')
+    .option('--agents <ids>', 'agents to make credentials for, separated by commas')
+    .option('--replicas <n>', 'copies of each stream: 1, 3 or 5')
     .option('--print', 'print streams, buckets and permissions; change nothing')
+    .addOption(jsonOption())
     .action(async (options) => {
       const { initCommand } = await import('./commands/init.ts');
       await initCommand(place.surroundings, options);

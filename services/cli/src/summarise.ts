@@ -100,7 +100,7 @@ function heldBy(state: ClusterState): Map<string, Amounts> {
   return new Map([...held].map(([key, list]) => [key, sumOf(list)]));
 }
 
-export function sumOf(all: readonly Amounts[]): Amounts {
+function sumOf(all: readonly Amounts[]): Amounts {
   const sum: Record<string, number> = {};
   for (const amounts of all) {
     for (const [name, amount] of Object.entries(amounts)) sum[name] = (sum[name] ?? 0) + amount;

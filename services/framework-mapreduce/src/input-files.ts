@@ -9,7 +9,7 @@ export type Inputs =
   | { readonly ok: false; readonly message: string };
 
 /** A file or folder that cannot be read; `message` is for people. */
-export class UnreadableInput extends Error {
+class UnreadableInput extends Error {
   override readonly name = 'UnreadableInput';
 }
 
@@ -94,7 +94,7 @@ async function explain<T>(path: Buffer, read: () => Promise<T>): Promise<T> {
 }
 
 /** What, why and what to do, for an error of the file system. */
-export function explainReadError(path: Buffer, error: unknown): string {
+function explainReadError(path: Buffer, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   const shown = showPath(path);
   switch (code) {

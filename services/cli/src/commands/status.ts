@@ -28,7 +28,7 @@ export async function statusCommand(
   else process.stdout.write(describeStatus(summary, metrics));
 }
 
-export function describeStatus(summary: ClusterSummary, metrics: StatusMetrics): string {
+function describeStatus(summary: ClusterSummary, metrics: StatusMetrics): string {
   const { leader, total, allocated } = summary;
   const parts = [
     `cluster ${summary.cluster}: ${leader === undefined ? 'no leader yet' : `led by ${leader.masterId}, epoch ${leader.epoch}`}, journal at ${summary.journalSequence}`,

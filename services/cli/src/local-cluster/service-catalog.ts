@@ -8,7 +8,7 @@ export const SERVICES = ['master', 'allocator', 'agent'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 export type EntryName = ServiceName | 'framework-batch' | 'framework-mapreduce';
 
-export const entryFile = (clone: string, name: EntryName): string =>
+const entryFile = (clone: string, name: EntryName): string =>
   path.join(clone, 'services', name, 'src', 'main.ts');
 
 /** The Node that runs this process, with the service's entry file. */
