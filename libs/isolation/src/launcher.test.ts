@@ -4,7 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { environmentFragment, type LaunchRequest, requestFault } from './launcher.ts';
+import {
+  environmentFragment,
+  type LaunchRequest,
+  launchFragment,
+  requestFault,
+} from './launcher.ts';
 import { scopeArguments } from './systemd-run-launcher.ts';
 
 function aRequest(changes: Partial<LaunchRequest> = {}): LaunchRequest {
@@ -30,6 +35,7 @@ describe('a launch request', () => {
     ['a unit with a slash', { unit: 'a/b' }, /unit name/],
     ['a relative path', { sandboxDirectory: 'sandbox' }, /absolute/],
     ['another run directory', { runDirectory: '/agent/runs/unit-2' }, /named after the unit/],
+    ['a line break', { unit: 'unit-1', runDirectory: '/agent\n/runs/unit-1' }, /line break/],
     ['no command', { command: [] }, /empty/],
     ['an option as the program', { command: ['--help'] }, /no program/],
     ['an assignment as the program', { command: ['A=b'] }, /no program/],
@@ -68,6 +74,21 @@ it('any environment value reaches the task unchanged, and nothing else does', ()
     });
   });
   fc.assert(property, { numRuns: 40 });
+});
+
+it('any command reaches a task of the spawner unchanged, in a session of its own', () => {
+  const words = fc.string({ unit: 'binary' }).filter((word) => !word.includes('\0'));
+  const property = fc.property(fc.array(words, { maxLength: 4 }), (more) => {
+    const command = ['sh', '-c', 'printf "%s\\0" "$@"; ps -o sid= -p $$; echo $$', 'sh', ...more];
+    const script = `${launchFragment(aRequest({ command }))}exec "$@"`;
+    const raw = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' });
+    const parts = raw.split('\0');
+    const [session, pid] = (parts.pop() ?? '').trim().split(/\s+/);
+    const expected = more.length === 0 ? [''] : more.map((word) => word.toWellFormed());
+    expect(parts).toEqual(expected);
+    expect(session).toBe(pid);
+  });
+  fc.assert(property, { numRuns: 20 });
 });
 
 it('limits become properties of the scope', () => {

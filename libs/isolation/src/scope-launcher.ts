@@ -66,24 +66,35 @@ export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher
     },
   });
 
-  const start = (request: LaunchRequest): Promise<LaunchOutcome> =>
-    startShim({
+  async function start(request: LaunchRequest): Promise<LaunchOutcome> {
+    const { unit, runDirectory } = request;
+    const scope = `${unit}.scope`;
+    let isScopeOurs = false;
+    const outcome = await startShim({
       request,
       files: { launch: launchFragment(request) },
       start: async () => {
         await linkOutputs(request);
-        const { unit, runDirectory } = request;
-        const attach = (pid: number): Promise<void> =>
-          systemd.startScope(`${unit}.scope`, scopeProperties(request, pid, slice, systemdVersion));
-        return spawner.spawn({ unit, runDirectory, attach });
+        return spawner.spawn({
+          unit,
+          runDirectory,
+          attach: async (pid) => {
+            await systemd.startScope(scope, scopeProperties(request, pid, slice, systemdVersion));
+            isScopeOurs = true;
+          },
+        });
       },
       // A systemd that does not answer starts nothing either.
       isPending: () =>
-        plain.inspect(request.unit).then(
+        plain.inspect(unit).then(
           ({ alive }) => alive,
           () => false,
         ),
     });
+    // A process that dies while it is put into its scope can leave a scope that systemd never sees become empty.
+    if (!outcome.ok && isScopeOurs) await systemd.stopUnit(scope).catch(() => undefined);
+    return outcome;
+  }
 
   // Launches of one unit take turns: the later one finds the task started.
   const launching = new Map<string, Promise<LaunchOutcome>>();

@@ -24,6 +24,7 @@ export type Spawning = {
 const SCRIPT = fileURLToPath(new URL('./spawner.sh', import.meta.url));
 /** spawner.sh expects one conversation at a time on each. More scopes at a time only wait inside systemd. */
 const CHANNELS = [4, 5, 6, 7, 8, 9] as const;
+const ATTEMPTS = 3;
 const ANSWER_TIMEOUT_MS = 60_000;
 
 export class Spawner {
@@ -45,15 +46,26 @@ export class Spawner {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else this.#inFlight += 1;
     try {
-      if (this.#process?.isUsable !== true) this.#process = new SpawnerProcess(this.#options);
-      return await this.#process.spawn(spawning);
+      for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
+        const answer = await this.#current().spawn(spawning);
+        // That shim was never told to go, nor can it be any more: another one may try.
+        if (answer.word !== 'silent' || answer.wasGreeted) return answer;
+      }
+      return await this.#current().spawn(spawning);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#inFlight -= 1;
       else next();
     }
   }
+
+  #current(): SpawnerProcess {
+    if (this.#process?.isUsable !== true) this.#process = new SpawnerProcess(this.#options);
+    return this.#process;
+  }
 }
+
+type Answer = ShimAnswer & { readonly wasGreeted: boolean };
 
 /** One life of spawner.sh. After anything unforeseen it takes no more launches and ends with the last one in flight. */
 class SpawnerProcess {
@@ -94,9 +106,10 @@ class SpawnerProcess {
     return this.#isUsable && this.#free.length > 0;
   }
 
-  async spawn({ unit, runDirectory, attach }: Spawning): Promise<ShimAnswer> {
+  async spawn({ unit, runDirectory, attach }: Spawning): Promise<Answer> {
     const channel = this.#free.pop();
-    if (channel === undefined || this.#commands === undefined) return { word: 'silent' };
+    if (channel === undefined || this.#commands === undefined)
+      return { word: 'silent', wasGreeted: false };
     this.#inFlight += 1;
     this.#commands.write(`${channel.number} ${runDirectory}\n`);
     try {
@@ -122,10 +135,13 @@ async function converse(
   channel: Channel,
   unit: string,
   attach: Spawning['attach'],
-): Promise<ShimAnswer> {
+): Promise<Answer> {
   const greeting = await channel.line();
   const pid = Number(/^pid (\d+)$/.exec(greeting ?? '')?.[1]);
-  if (Number.isNaN(pid)) return { word: channel.isEnded ? 'silent' : 'timedOut' };
+  if (Number.isNaN(pid)) {
+    return { word: channel.isEnded ? 'silent' : 'timedOut', wasGreeted: false };
+  }
+  const wasGreeted = true;
   let refusal: { readonly detail?: string } = {};
   try {
     await attach(pid);
@@ -135,9 +151,9 @@ async function converse(
     channel.say('stop');
   }
   const word = await channel.line();
-  if (word === 'started' || word === 'alreadyStarted') return { word };
-  if (word === 'abandoned') return { word, ...refusal };
-  return { word: channel.isEnded ? 'silent' : 'timedOut', ...refusal };
+  if (word === 'started' || word === 'alreadyStarted') return { word, wasGreeted };
+  if (word === 'abandoned') return { word, wasGreeted, ...refusal };
+  return { word: channel.isEnded ? 'silent' : 'timedOut', wasGreeted, ...refusal };
 }
 
 /** One file descriptor of spawner.sh, on which the shims of successive launches talk in lines. */

@@ -105,6 +105,19 @@ export class SystemdConnection {
     });
   }
 
+  /** Ends the unit and what is in it, also one that systemd has not seen become empty. Rejects like `startScope`. */
+  async stopUnit(name: string): Promise<void> {
+    const connection = await this.#connection();
+    await this.#call(connection, {
+      member: 'StopUnit',
+      signature: 'ss',
+      body: (writer) => {
+        writer.string(name);
+        writer.string('replace');
+      },
+    });
+  }
+
   async #call(connection: Connection, call: Call): Promise<DBusMessage> {
     if (connection.isClosed) throw new Error('the connection to systemd is closed');
     this.#serial += 1;
