@@ -30,7 +30,7 @@ export const cluster = ClusterName.parse('whole');
 export const alice = PrincipalName.parse('alice');
 export const bob = PrincipalName.parse('bob');
 /** Limits of waits, for machines that do other things as well. */
-export const WAIT_MS = 60_000;
+const WAIT_MS = 60_000;
 export const TEST_TIMEOUT_MS = 180_000;
 
 const AGENTS = ['a1', 'a2'] as const;

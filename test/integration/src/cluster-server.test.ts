@@ -49,7 +49,7 @@ function expectNobodyEnded(): void {
 test('a server that is killed again and again under load costs time and nothing else', async () => {
   const work = await startCluster();
   fixture.open();
-  const tasks = tasksAt('gate', 150);
+  const tasks = tasksAt('gate', 120);
   work.add(tasks);
   for (const share of [20, 60]) {
     await until(
