@@ -35,7 +35,7 @@ function loggedSequence(message: string): number | undefined {
   const lines = fixture
     .service('master-1')
     .output.split('\n')
-    .filter((line) => line !== '');
+    .filter((line) => line.endsWith('}'));
   return lines.map((line) => LogLine.parse(JSON.parse(line))).findLast(({ msg }) => msg === message)
     ?.sequence;
 }
