@@ -1,7 +1,6 @@
 // Owns the checks of what is typed on the command line: ids by the protocol's schemas, amounts, task names. A wrong
 // value is a usage failure that says what would be right.
 import {
-  AgentId,
   ClusterName,
   FrameworkId,
   PrincipalName,
@@ -27,6 +26,7 @@ function parserOf<Schema extends z.ZodType>(
 export const clusterArgument = parserOf('a cluster name', ClusterName);
 export const principalArgument = parserOf('a principal name', PrincipalName);
 const roleArgument = parserOf('a role', RoleName);
+const frameworkIdArgument = parserOf('a framework id', FrameworkId);
 const taskIdArgument = parserOf('a task id', TaskId);
 
 /** `a,b` as roles. */

@@ -80,7 +80,11 @@ async function serve(
   answerLogLevel(bus, {
     cluster: identity.cluster,
     actor: { kind: 'master', id: around.masterId },
-    change: (level) => changeLevel(logger, level),
+    change: (level) => {
+      const previous = changeLevel(logger, level);
+      logger.info({ previous, level }, 'log level changed');
+      return previous;
+    },
   });
   const why = await Promise.race([leadAgainAndAgain(around, stopping), closed.promise]);
   await bus.close();

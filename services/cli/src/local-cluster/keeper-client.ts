@@ -24,6 +24,7 @@ export class KeeperClient {
   readonly #jobs = new Map<string, (exitCode: number) => void>();
   #failure: CommandFailure | undefined;
   #leaving = false;
+  #isDetached = false;
 
   constructor(start: KeeperStart) {
     this.#onNotice = start.onNotice;
@@ -67,12 +68,14 @@ export class KeeperClient {
     this.#leaving = true;
     this.#tell({ kind: 'detach' });
     await Promise.race([this.#detached.promise, this.#failed.promise]);
+    this.#isDetached = true;
     this.#child.disconnect();
     this.#child.unref();
   }
 
-  /** Everything of the cluster is gone when this resolves. May be called at any time, and again. */
+  /** Everything of the cluster is gone when this resolves, unless it goes on without us. May be called at any time, and again. */
   async stop(): Promise<void> {
+    if (this.#isDetached) return;
     this.#leaving = true;
     if (this.#child.connected) this.#child.disconnect();
     await this.#ended.promise;
