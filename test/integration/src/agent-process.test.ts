@@ -184,6 +184,7 @@ test(
   'what the tasks use is reported, and nothing once they have ended',
   async () => {
     await leader.order(aShellTask('busy', 'while [ ! -e go ]; do :; done'));
+    await expect.poll(() => agent.has('sandboxes/alice/fw/busy')).toBe(true);
     await expect
       .poll(() => leader.usage.at(-1)?.cpuMillis, { timeout: WAIT_MS, interval: 200 })
       .toBeGreaterThan(100);
