@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   clusterArgument,
+  contextFirst,
   countArgument,
   durationArgument,
   rolesArgument,
@@ -40,5 +41,25 @@ describe('arguments', () => {
       500, 1500, 120_000,
     ]);
     expect(() => durationArgument('5')).toThrow('such as');
+  });
+});
+
+describe('the context', () => {
+  it('may stand before or behind the command', () => {
+    expect(contextFirst(['status', '--json', '--context', 'prod'])).toEqual([
+      '--context',
+      'prod',
+      'status',
+      '--json',
+    ]);
+    expect(contextFirst(['status', '--context=prod'])).toEqual(['--context=prod', 'status']);
+    expect(contextFirst(['--context', 'prod', 'status'])).toEqual(['--context', 'prod', 'status']);
+  });
+
+  it('is not looked for in the words of a command that is run, nor of a service', () => {
+    const run = ['run', '--', 'tool', '--context', 'its-own'];
+    expect(contextFirst(run)).toEqual(run);
+    const agent = ['agent', '--context', 'its-own'];
+    expect(contextFirst(agent)).toEqual(agent);
   });
 });

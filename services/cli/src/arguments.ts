@@ -72,3 +72,20 @@ export function durationArgument(value: string): number {
   }
   return Math.round(Number(amount) * factor);
 }
+
+/** Commands whose words are another program's. */
+const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent']);
+
+/**
+ * `--context NAME` may stand anywhere before `--`: behind the command it is brought to the front, where the program
+ * takes it. The words of a service are left alone.
+ */
+export function contextFirst(words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  const isForeign = FOREIGN_WORDS.has(own[0] ?? '') && own[1] !== 'list';
+  const at = own.findIndex((word) => word === '--context' || word.startsWith('--context='));
+  if (at < 0 || isForeign) return [...words];
+  const count = own[at] === '--context' ? 2 : 1;
+  return [...words.slice(at, at + count), ...words.slice(0, at), ...words.slice(at + count)];
+}

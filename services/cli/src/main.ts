@@ -3,6 +3,7 @@
 // Each command's code is loaded when it is the one, so that a start is quick.
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
+import { contextFirst } from './arguments.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import { readSurroundings } from './config.ts';
 import { buildProgram } from './program.ts';
@@ -12,7 +13,7 @@ const mainFile = fileURLToPath(import.meta.url);
 
 try {
   const program = buildProgram({ surroundings, mainFile });
-  await program.parseAsync();
+  await program.parseAsync(contextFirst(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   process.exitCode = leave(error);
 }
