@@ -119,9 +119,10 @@ class History {
     for (const part of this.master.snapshot(2)) this.allocator.facts(part, this.#nowMs);
   }
 
+  /** Until the run after the last event is over, that of a filter which ends meanwhile included. */
   #run(): void {
-    const startMs = this.#nowMs;
-    for (this.#nowMs = startMs; this.#nowMs <= startMs + 2 * COALESCE_MS; this.#nowMs += 1) {
+    const endMs = this.#nowMs + 2 * COALESCE_MS;
+    for (; this.#nowMs <= endMs || this.#isDueSoon(); this.#nowMs += 1) {
       for (const effect of this.allocator.tick(this.#nowMs)) {
         if (effect.kind === 'propose') this.#judge(effect.proposals);
         else this.#hearSnapshot();
@@ -129,6 +130,10 @@ class History {
       this.allocator.checkInvariants();
     }
     this.#expectNothingLeft();
+  }
+
+  #isDueSoon(): boolean {
+    return (this.allocator.nextWakeMs() ?? Number.POSITIVE_INFINITY) <= this.#nowMs + COALESCE_MS;
   }
 
   #judge(proposals: readonly Proposal[]): void {
@@ -218,6 +223,19 @@ test('every decision is one that the slow reference allows, and nothing is left 
       const history = new History(seed);
       for (const next of steps) history.apply(next);
     }),
-    { numRuns: 200 },
+    {
+      numRuns: 200,
+      // A filter that ended while the run after the refusal was under way.
+      examples: [
+        [
+          0,
+          [
+            { kind: 'agent', who: 0, cpus: 1, mem: 32, durationMs: 1 },
+            { kind: 'subscribe', who: 0, cpus: 0, mem: 0, durationMs: 1 },
+            { kind: 'refuse', who: 0, cpus: 0, mem: 0, durationMs: 3 },
+          ],
+        ],
+      ],
+    },
   );
 });
