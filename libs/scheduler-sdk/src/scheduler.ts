@@ -26,7 +26,8 @@ import {
   SchedulerError,
   unreachableCluster,
 } from './scheduler-connections.ts';
-import { identityOf, type SchedulerCredential } from './scheduler-credential.ts';
+import { identityOf } from './scheduler-credential.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 import { SchedulerSession } from './session.ts';
 import type { SchedulerEvent, SessionEffect, StopReason } from './session-vocabulary.ts';
 import {
@@ -39,30 +40,6 @@ import type { Placements } from './task-pool.ts';
 import { UpdateConsumer } from './update-consumer.ts';
 import { isFromItsSource } from './update-message.ts';
 import { openWorkBucket, type WorkBucket } from './work-bucket.ts';
-
-export type SchedulerHandlers = {
-  /** What it neither launches on nor declines is declined when it has returned. */
-  readonly onOffers: (offers: readonly Offer[], scheduler: Scheduler) => Promise<void> | void;
-  /** The update is acknowledged when it has returned; when it throws, the same update comes again. */
-  readonly onUpdate: (update: StatusUpdate, scheduler: Scheduler) => Promise<void> | void;
-  readonly onRescind?: (offerIds: readonly Offer['offerId'][], scheduler: Scheduler) => void;
-  /** Trouble that is not the end: the scheduler goes on by itself. A process warning when left out. */
-  readonly onError?: (error: Error) => void;
-};
-
-export type SchedulerOptions = SchedulerHandlers & {
-  /** Path of a credential file, or what it says together with what a NATS file does not say. */
-  readonly credential: string | SchedulerCredential;
-  /** Chosen once and kept by a framework that is to survive its scheduler; a fresh one when left out. */
-  readonly frameworkId?: string;
-  readonly name: string;
-  readonly role: string;
-  readonly demand?: Demand;
-  /** How long tasks go on without a scheduler. An hour when left out. */
-  readonly failoverTimeoutMs?: number;
-  /** How long to wait for the first answer. 30 s when left out. */
-  readonly connectTimeoutMs?: number;
-};
 
 const DEFAULT_FAILOVER_MS = 3600_000;
 const DEFAULT_CONNECT_MS = 30_000;
