@@ -9,7 +9,7 @@ export type Inputs =
   | { readonly ok: false; readonly message: string };
 
 /** A file or folder that cannot be read; `message` is for people. */
-class UnreadableInput extends Error {
+export class UnreadableInput extends Error {
   override readonly name = 'UnreadableInput';
 }
 
@@ -85,7 +85,8 @@ function splitAtNul(bytes: Buffer): Buffer[] {
   return parts;
 }
 
-async function explain<T>(path: Buffer, read: () => Promise<T>): Promise<T> {
+/** Throws `UnreadableInput` for what the read throws. */
+export async function explain<T>(path: Buffer, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

@@ -34,6 +34,10 @@ export type JobStep =
   | { readonly kind: 'done'; readonly outputs: readonly string[] }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** Work is still to come: what is offered now may be wanted soon. */
+const SOON_FILTER = { refuseMs: 1000 };
+const NEVER_FILTER = { refuseMs: 30_000 };
+
 export class JobPlan {
   readonly #options: JobOptions;
   readonly #pool: TaskPool;
@@ -81,12 +85,22 @@ export class JobPlan {
     return this.#advance();
   }
 
+  /** Until the last map has ended, what is not used is wanted again soon; after a job's end never. */
   place(offers: readonly Offer[]): Placements {
-    return this.#pool.place(offers);
+    if (this.#phase === 'failed' || this.#phase === 'done')
+      return { accepted: [], declined: [{ offers, filter: NEVER_FILTER }] };
+    const { accepted, declined } = this.#pool.place(offers);
+    if (this.#phase !== 'map' || this.#pool.counts().waiting > 0) return { accepted, declined };
+    return {
+      accepted: accepted.map((placement) => ({ ...placement, filter: SOON_FILTER })),
+      declined: declined.map((refusal) => ({ ...refusal, filter: SOON_FILTER })),
+    };
   }
 
   update(update: StatusUpdate): JobStep[] {
-    const event = this.#pool.update(update);
+    // Somebody killed it who does not own the job: for the job it is a task that failed.
+    const state = update.state === 'killed' ? 'failed' : update.state;
+    const event = this.#pool.update({ ...update, state });
     if (event?.kind !== 'ended' || this.#phase === 'failed') return [];
     if (!event.success) return [this.#fail(event.key, update)];
     const number = Number(event.key.slice(1));
@@ -98,8 +112,20 @@ export class JobPlan {
     return [{ kind: 'splitDone', split: number }, ...this.#advance()];
   }
 
+  /** Nothing is launched any more. */
+  giveUp(): void {
+    if (this.#phase === 'done') return;
+    this.#phase = 'failed';
+    this.#pool.dropWaiting();
+  }
+
+  liveTasks(): TaskId[] {
+    return this.#pool.liveTasks();
+  }
+
   /** While maps run, what is still to be mapped; then what is still to be reduced. */
   demand(): Demand {
+    if (this.#phase === 'failed' || this.#phase === 'done') return [];
     const { expectedSplits, taskResources } = this.#options;
     const toCome = this.#areSplitsComplete ? 0 : Math.max(expectedSplits - this.#splits, 0);
     const demand = this.#pool.demand();
@@ -129,13 +155,12 @@ export class JobPlan {
   }
 
   #fail(key: string, update: StatusUpdate): JobStep {
-    this.#phase = 'failed';
-    this.#pool.dropWaiting();
+    this.giveUp();
     const what = key.startsWith('r') ? 'reduce' : 'map';
-    const why = [update.reason, update.message].filter(Boolean).join(': ') || 'no reason given';
+    const why = [update.reason, update.message].filter(Boolean).join(', ') || 'no reason given';
     return {
       kind: 'failed',
-      message: `${what} task ${update.task.taskId} ended as ${update.state} (${why}) and was tried often enough`,
+      message: `${what} task ${update.task.taskId} ended as ${update.state}: ${why}`,
     };
   }
 

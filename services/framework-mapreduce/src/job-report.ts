@@ -1,54 +1,99 @@
-// Owns what a word count says while it works and at its end: one status line on a terminal, plain lines or JSON elsewhere.
+// Owns what the word count framework says while it works: one status line on a terminal, plain lines or JSON elsewhere.
+import type { StatusUpdate } from '@parley/protocol/tasks';
+import type { Counted } from './counts-output.ts';
 import type { JobPlan } from './job-plan.ts';
-import type { WordCount } from './word-counts.ts';
 
 export type ReportStyle = 'line' | 'plain' | 'json';
-type Progress = JobPlan['progress'];
+export type JobStart = {
+  readonly frameworkId: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** So many splits are expected. */
+  readonly splits: number;
+  readonly reducers: number;
+};
+type Progress = JobPlan['progress'] & { readonly phase: JobPlan['phase'] };
 
-/** Plain lines and JSON come at most so often. */
-const INTERVAL_MS = 2000;
+/** Plain lines come at most so often. */
+const PLAIN_INTERVAL_MS = 2000;
 
 export class JobReport {
   readonly #style: ReportStyle;
   readonly #write: (text: string) => void;
+  #splits = 0;
   #saidMs = Number.NEGATIVE_INFINITY;
+  #lastSaid = '';
 
   constructor(style: ReportStyle, write: (text: string) => void) {
     this.#style = style;
     this.#write = write;
   }
 
-  progress(progress: Progress, phase: JobPlan['phase'], nowMs: number): void {
-    if (this.#style === 'line') {
-      this.#write(`\r\u001b[K${wordsOf(progress, phase)}`);
-      return;
-    }
-    if (nowMs - this.#saidMs < INTERVAL_MS) return;
-    this.#saidMs = nowMs;
-    if (this.#style === 'json')
-      this.#write(`${JSON.stringify({ event: 'progress', phase, ...progress })}\n`);
-    else this.#write(`${wordsOf(progress, phase)}\n`);
-  }
-
-  end({ maps, retries }: Progress, tookMs: number): void {
-    if (this.#style === 'json') return;
-    if (this.#style === 'line') this.#write('\r\u001b[K');
-    const again = retries > 0 ? `, ${retries} tasks tried again` : '';
-    this.#write(`${maps} splits counted in ${(tookMs / 1000).toFixed(1)} s${again}\n`);
-  }
-
-  words(words: readonly WordCount[]): void {
+  started(start: JobStart): void {
+    this.#splits = start.splits;
     if (this.#style === 'json') {
-      this.#write(`${JSON.stringify({ event: 'done', words })}\n`);
+      this.#json({ event: 'started', ...start });
       return;
     }
-    for (const { word, count } of words) this.#write(`${String(count).padStart(10)} ${word}\n`);
+    const { files, bytes, splits } = start;
+    this.#write(`counting the words of ${files} files, ${bytes} bytes in about ${splits} splits\n`);
   }
-}
 
-function wordsOf(
-  { maps, mapped, waiting, staging, running }: Progress,
-  phase: JobPlan['phase'],
-): string {
-  return `${phase}: ${mapped} of ${maps} splits mapped; ${waiting} waiting, ${staging} starting, ${running} running`;
+  progress(progress: Progress, nowMs: number): void {
+    const words = this.#words(progress);
+    if (words === this.#lastSaid) return;
+    if (this.#style === 'plain' && nowMs - this.#saidMs < PLAIN_INTERVAL_MS) return;
+    this.#lastSaid = words;
+    this.#saidMs = nowMs;
+    if (this.#style === 'json') this.#json({ event: 'tasks', ...progress });
+    else if (this.#style === 'line') this.#write(`\r\u001b[K${words}`);
+    else this.#write(`${words}\n`);
+  }
+
+  /** A task that ended without success. */
+  trouble({ task, agentId, state, reason, message }: StatusUpdate): void {
+    const { taskId } = task;
+    if (this.#style === 'json') {
+      this.#json({ event: 'trouble', taskId, agentId, state, reason, message });
+      return;
+    }
+    const why = [reason, message].filter(Boolean).join(', ');
+    this.#clear();
+    this.#write(`task ${taskId} on agent ${agentId} ended as ${state}${why ? `: ${why}` : ''}\n`);
+  }
+
+  done(counted: Counted, tookMs: number): void {
+    const { words, distinct, commonest } = counted;
+    if (this.#style === 'json') {
+      this.#json({ event: 'done', words, distinct, commonest, tookMs: Math.round(tookMs) });
+      return;
+    }
+    this.#clear();
+    const seconds = (tookMs / 1000).toFixed(1);
+    this.#write(`${words} words, ${distinct} of them distinct, in ${seconds} s\n`);
+    const width = String(commonest[0]?.count ?? '').length;
+    for (const { word, count } of commonest)
+      this.#write(`${String(count).padStart(width)} ${word}\n`);
+  }
+
+  failed(event: 'failed' | 'interrupted', message: string): void {
+    if (this.#style === 'json') this.#json({ event, message });
+    else this.#clear();
+  }
+
+  #clear(): void {
+    if (this.#style === 'line') this.#write('\r\u001b[K');
+    this.#lastSaid = '';
+  }
+
+  #json(line: object): void {
+    this.#write(`${JSON.stringify(line)}\n`);
+  }
+
+  #words({ phase, maps, mapped, waiting, staging, running, retries }: Progress): string {
+    const again = retries > 0 ? `, ${retries} tried again` : '';
+    const splits = Math.max(this.#splits, maps);
+    const step = phase === 'map' ? `${mapped} of ${splits} splits mapped` : 'reducing';
+    return `${step}; tasks: ${waiting} waiting, ${staging} starting, ${running} running${again}`;
+  }
 }

@@ -1,7 +1,7 @@
 // Owns reading one split out of a list of files: from a position to where the cutter ends it. A separator
 // follows each file, so that no word runs from one into the next. Reading again gives the same bytes.
 import { type FileHandle, open } from 'node:fs/promises';
-import type { InputFile } from './input-files.ts';
+import { explain, type InputFile } from './input-files.ts';
 import { SplitCutter } from './split-cutter.ts';
 
 /** A place in the text: the bytes of a file, then its separator. */
@@ -27,14 +27,14 @@ export class SplitReader {
     return this.#position.file < this.#files.length ? this.#position : undefined;
   }
 
-  /** The bytes of the split. Throws what opening or reading a file throws. */
+  /** The bytes of the split. Throws `UnreadableInput`. */
   async *bytes(): AsyncGenerator<Uint8Array> {
     for (;;) {
       const file = this.#files[this.#position.file];
       if (file === undefined) return;
-      const handle = await open(file.path, 'r');
+      const handle = await explain(file.path, () => open(file.path, 'r'));
       try {
-        if (yield* this.#fileBytes(handle)) return;
+        if (yield* this.#fileBytes(handle, file.path)) return;
       } finally {
         await handle.close();
       }
@@ -42,14 +42,11 @@ export class SplitReader {
   }
 
   /** True when the split ends in this file. */
-  async *#fileBytes(handle: FileHandle): AsyncGenerator<Uint8Array, boolean> {
+  async *#fileBytes(handle: FileHandle, path: Buffer): AsyncGenerator<Uint8Array, boolean> {
     for (;;) {
       const { file, offset } = this.#position;
-      const { bytesRead, buffer } = await handle.read(
-        new Uint8Array(READ_BYTES),
-        0,
-        READ_BYTES,
-        offset,
+      const { bytesRead, buffer } = await explain(path, () =>
+        handle.read(new Uint8Array(READ_BYTES), 0, READ_BYTES, offset),
       );
       const isSeparator = bytesRead === 0;
       const bytes = isSeparator ? SEPARATOR : buffer.subarray(0, bytesRead);

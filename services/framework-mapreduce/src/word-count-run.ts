@@ -1,0 +1,214 @@
+// Owns one run of the word count framework: inputs, a place on the cluster, the job, its result, and how it ends. It
+// leaves nothing behind, however it ends: no task, no object, no half-written table.
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
+import type { WordCountConfig } from './config.ts';
+import { type Counted, collectCounts, OutputFile } from './counts-output.ts';
+import { filesBelow, filesOfList, type InputFile, UnreadableInput } from './input-files.ts';
+import { JobPlan } from './job-plan.ts';
+import type { JobReport } from './job-report.ts';
+import { type SplitSize, splitSizeFor } from './split-size.ts';
+import { JobFailed, WordCountJob } from './word-count-job.ts';
+
+const MAX_ATTEMPTS = 3;
+const PROGRESS_INTERVAL_MS = 1000;
+/** Nobody goes on with a job whose framework is gone: its tasks end soon after. */
+const FAILOVER_TIMEOUT_MS = 60_000;
+/** A cluster that is away must not keep the user waiting for the end of a job for ever. */
+const STOP_LIMIT_MS = 30_000;
+const INTERRUPTED_STOP_LIMIT_MS = 10_000;
+const TEARDOWN_LIMIT_MS = 5000;
+
+export type RunSurroundings = {
+  readonly report: JobReport;
+  readonly nowMs: () => number;
+  /** An id that was never used before. */
+  readonly freshFrameworkId: () => string;
+  readonly warn: (text: string) => void;
+  /** Aborted by Ctrl-C. */
+  readonly interrupt: AbortSignal;
+};
+
+/** Ctrl-C, at any moment. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** Throws what of `Interrupted`, `UnreadableInput`, `UnwritableOutput`, `SchedulerError`, `JobFailed` ended it. */
+export async function runWordCount(
+  config: WordCountConfig,
+  around: RunSurroundings,
+): Promise<Counted> {
+  const inputs =
+    config.input.kind === 'list'
+      ? await filesOfList(config.input.list)
+      : await filesBelow(config.input.folders);
+  if (!inputs.ok) throw new UnreadableInput(inputs.message);
+  const size = splitSizeFor(inputs.files, config.splits);
+  if (!size.ok) throw new UnreadableInput(size.failure.message);
+  const output = config.output === undefined ? undefined : await OutputFile.open(config.output);
+  try {
+    const run = new WordCountRun(config, around, inputs.files, size.value);
+    return await run.run(output);
+  } finally {
+    await output?.discard();
+  }
+}
+
+class WordCountRun {
+  readonly #config: WordCountConfig;
+  readonly #around: RunSurroundings;
+  readonly #files: readonly InputFile[];
+  readonly #size: SplitSize;
+  readonly #frameworkId: string;
+  readonly #plan: JobPlan;
+  /** Rejects at Ctrl-C. */
+  readonly #interrupted = Promise.withResolvers<never>();
+  #job: WordCountJob | undefined;
+
+  constructor(
+    config: WordCountConfig,
+    around: RunSurroundings,
+    files: readonly InputFile[],
+    size: SplitSize,
+  ) {
+    this.#config = config;
+    this.#around = around;
+    this.#files = files;
+    this.#size = size;
+    this.#frameworkId = config.frameworkId ?? around.freshFrameworkId();
+    this.#plan = new JobPlan({
+      jobId: this.#frameworkId,
+      reducers: config.reducers,
+      taskResources: config.taskResources,
+      minMapMs: config.minMapMs,
+      maxAttempts: MAX_ATTEMPTS,
+      expectedSplits: size.expectedSplits,
+    });
+    this.#interrupted.promise.catch(() => undefined);
+    const interrupt = (): void => this.#interrupted.reject(new Interrupted('interrupted'));
+    if (around.interrupt.aborted) interrupt();
+    else around.interrupt.addEventListener('abort', interrupt, { once: true });
+  }
+
+  async run(output: OutputFile | undefined): Promise<Counted> {
+    const { nowMs, report } = this.#around;
+    const startedMs = nowMs();
+    const scheduler = await this.#connect();
+    try {
+      const counted = await this.#countOn(scheduler, output);
+      report.done(counted, nowMs() - startedMs);
+      return counted;
+    } finally {
+      await this.#leave(scheduler);
+    }
+  }
+
+  async #countOn(scheduler: Scheduler, output: OutputFile | undefined): Promise<Counted> {
+    const { report, nowMs } = this.#around;
+    const bucket = await this.#orInterrupted(scheduler.bucket());
+    const job = new WordCountJob({
+      plan: this.#plan,
+      files: this.#files,
+      size: this.#size,
+      bucket,
+      cluster: scheduler,
+      onTrouble: (update) => report.trouble(update),
+    });
+    this.#job = job;
+    this.#reportStart();
+    const tell = (): void =>
+      report.progress({ ...this.#plan.progress, phase: this.#plan.phase }, nowMs());
+    const timer = setInterval(() => {
+      job.stateDemand();
+      tell();
+    }, PROGRESS_INTERVAL_MS);
+    try {
+      const outputs = await this.#orInterrupted(Promise.race([job.run(), removedEarly(scheduler)]));
+      tell();
+      return await this.#orInterrupted(collectCounts(bucket, outputs, output));
+    } finally {
+      clearInterval(timer);
+      await this.#stop(job);
+    }
+  }
+
+  /** Offers and updates come from now on; they go to the job as soon as there is one. */
+  async #connect(): Promise<Scheduler> {
+    const { credential, role } = this.#config;
+    const connecting = connectScheduler({
+      credential,
+      frameworkId: this.#frameworkId,
+      name: 'wordcount',
+      role,
+      demand: this.#plan.demand(),
+      failoverTimeoutMs: FAILOVER_TIMEOUT_MS,
+      onOffers: (offers, scheduler) => scheduler.place(this.#plan.place(offers)),
+      onUpdate: (update) => this.#job?.update(update),
+      onError: (error) => this.#around.warn(error.message),
+    });
+    try {
+      return await this.#orInterrupted(connecting);
+    } catch (error) {
+      if (error instanceof Interrupted) {
+        const left = connecting.then((scheduler) => scheduler.teardown());
+        await withinMs(TEARDOWN_LIMIT_MS / 2, left).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+
+  #reportStart(): void {
+    this.#around.report.started({
+      frameworkId: this.#frameworkId,
+      files: this.#files.length,
+      bytes: this.#files.reduce((sum, { size }) => sum + size, 0),
+      splits: this.#size.expectedSplits,
+      reducers: this.#config.reducers,
+    });
+  }
+
+  /** What cannot be deleted is not the job's failure: the bucket lets go of it by its age. */
+  async #stop(job: WordCountJob): Promise<void> {
+    const { interrupt, warn } = this.#around;
+    const limitMs = interrupt.aborted ? INTERRUPTED_STOP_LIMIT_MS : STOP_LIMIT_MS;
+    try {
+      if (await withinMs(limitMs, job.stop())) return;
+      warn(`the job's objects are not deleted yet, as the cluster does not answer; ${AGES}`);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      warn(`the job's objects could not be deleted: ${why} ${AGES}`);
+    }
+  }
+
+  async #leave(scheduler: Scheduler): Promise<void> {
+    if (await withinMs(TEARDOWN_LIMIT_MS, scheduler.teardown())) return;
+    this.#around.warn(
+      'no master confirmed the end of the framework; it is removed when its failover timeout is over',
+    );
+    await withinMs(TEARDOWN_LIMIT_MS, scheduler.close());
+  }
+
+  #orInterrupted<T>(value: Promise<T>): Promise<T> {
+    return Promise.race([value, this.#interrupted.promise]);
+  }
+}
+
+const AGES = 'the bucket removes what is left after 24 hours.';
+
+/** Throws when the cluster ends the framework while it is wanted. */
+async function removedEarly(scheduler: Scheduler): Promise<never> {
+  await scheduler.ended();
+  throw new JobFailed('the framework was removed from the cluster by somebody else. Start again.');
+}
+
+/** False when it took longer. */
+async function withinMs(limitMs: number, value: Promise<unknown>): Promise<boolean> {
+  const late = new AbortController();
+  const isLate = delay(limitMs, false, { signal: late.signal }).catch(() => false);
+  try {
+    return await Promise.race([value.then(() => true), isLate]);
+  } finally {
+    late.abort();
+  }
+}
