@@ -17,7 +17,7 @@ import {
 import { decodeMessage } from '@parley/protocol/message';
 import type { AcceptResult, Filter, Offer } from '@parley/protocol/offers';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import type { StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
+import type { TaskDescription } from '@parley/protocol/tasks';
 import type { NatsConnection } from 'nats';
 import { HandlerLane } from './handler-lane.ts';
 import {
