@@ -11,6 +11,7 @@ import { JobReport, type ReportStyle } from './job-report.ts';
 import { JobFailed } from './word-count-job.ts';
 import { Interrupted, runWordCount } from './word-count-run.ts';
 
+const EXPECTED = [SchedulerError, JobFailed, UnreadableInput, UnwritableOutput, WorkBucketError];
 const EXIT = { failed: 1, usage: 2, interrupted: 130 } as const;
 
 // Connections that cannot be closed in time must not keep the process.
@@ -52,13 +53,12 @@ function explainEnd(error: unknown, report: JobReport): number {
     return EXIT.interrupted;
   }
   report.failed('failed', message);
-  warn(isExpected(error) ? message : `${message}\n${error instanceof Error ? error.stack : ''}`);
+  const isExpected = EXPECTED.some((kind) => error instanceof kind);
+  // A defect: where it is helps more than what it says.
+  warn(isExpected || !(error instanceof Error) ? message : (error.stack ?? message));
   const isInput = error instanceof UnreadableInput || error instanceof UnwritableOutput;
   return isInput ? EXIT.usage : EXIT.failed;
 }
-
-const EXPECTED = [SchedulerError, JobFailed, UnreadableInput, UnwritableOutput, WorkBucketError];
-const isExpected = (error: unknown): boolean => EXPECTED.some((kind) => error instanceof kind);
 
 function warn(text: string): void {
   process.stderr.write(`framework-mapreduce: ${text}\n`);

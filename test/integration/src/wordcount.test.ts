@@ -10,6 +10,9 @@ import { jetstream } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { readCredentialFile } from '@parley/actor/nats/credential-file';
 import { openConnection } from '@parley/actor/nats/open-connection';
+import { provision, wantedUpdates } from '@parley/actor/nats/provision';
+import { addPrincipal } from '@parley/nats-server/principals';
+import { PrincipalName, RoleName } from '@parley/protocol/ids';
 import { workBucketName } from '@parley/protocol/streams';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
@@ -180,4 +183,48 @@ describe('a word count', () => {
       await expectNothingLeft();
     },
   );
+
+  test('goes on when the server dies and comes back, and is exact', async () => {
+    nastyInput();
+    const table = path.join(folder, 'words');
+    const paced = ['--split-bytes', '2000', '--min-map-time', '2000', '--mem', '32MiB', '--json'];
+    const running = start('--input', input, '--output', table, ...paced);
+    await running.says('"waiting":0,"staging":0,"running":');
+    await fixture.killServer();
+    await fixture.startServer();
+    await running.says('"event":"done"');
+    // It ends by itself: this signal does nothing to a process that runs.
+    expect(await running.end('SIGCONT'), running.output).toBe(0);
+    expect(readFileSync(table, 'utf8')).toBe(await reference());
+    await expectNothingLeft();
+  });
+});
+
+describe('what cannot be done is said with what to do', () => {
+  test('an input folder that is missing', async () => {
+    const missing = path.join(folder, 'missing');
+    const { code, output } = await count('--input', missing);
+    expect(code).toBe(2);
+    expect(output).toContain(`"${missing}" does not exist. Check the path.`);
+  });
+
+  test('a table that cannot be written, before anything is counted', async () => {
+    nastyInput();
+    const { code, output } = await count('--input', input, '--output', `${folder}/no/words`);
+    expect(code).toBe(2);
+    expect(output).toContain('its folder does not exist');
+    expect(output).not.toContain('counting');
+  });
+
+  test('a role that the principal may not use', async () => {
+    const carol = PrincipalName.parse('carol');
+    const member = { name: carol, roles: [RoleName.parse('ours')] };
+    await addPrincipal(fixture.server, member, async (connection) => {
+      succeeded(await provision(connection, [wantedUpdates(carol, { cluster, replicas: 1 })]));
+    });
+    const creds = ['--creds', fixture.credential('principal', carol)];
+    const { code, output } = await count('--input', input, '--role', 'theirs', ...creds);
+    expect(code).toBe(1);
+    expect(output).toContain('principal carol may not use role theirs');
+  });
 });
