@@ -128,7 +128,7 @@ export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher
 }
 
 /** What `scopeArguments` asks systemd-run for, as systemd itself takes it. */
-export function scopeProperties(
+function scopeProperties(
   request: LaunchRequest,
   pid: number,
   slice: string,
