@@ -35,8 +35,22 @@ it.each([
   [['--creds', 'f', '--input', 'a', '--min-map-time', 'soon'], '--min-map-time'],
   [['--creds', 'f', '--input', 'a', '--mem', 'lots'], 'mem'],
   [['--creds', 'f', '--input', 'a', '--framework-id', 'a/b'], '--framework-id'],
+  [['--creds', 'f', '--input', 'a', '--role', 'no role'], '--role'],
+  [['--creds', 'f', '--input', 'a', '--cluster', 'a b'], '--cluster'],
+  [['--creds', 'f', '--input', 'a', '--id', 'a.b'], '--id'],
   [['--creds', 'f', '--input', 'a', '--bogus'], '--bogus'],
 ])('wrong arguments %j are refused with the argument named', (words, named) => {
   const config = readConfig(words);
   expect(config.ok ? '' : config.failure.message).toContain(named);
+});
+
+it('a credential file of NATS is completed by arguments', () => {
+  const words = ['--creds', 'f.nk', '--nats', 'nats://a,nats://b', '--cluster', 'c', '--id', 'me'];
+  const config = readConfig([...words, '--input', 'a']);
+  expect(config.ok && config.value.credential).toEqual({
+    file: 'f.nk',
+    servers: ['nats://a', 'nats://b'],
+    cluster: 'c',
+    principal: 'me',
+  });
 });

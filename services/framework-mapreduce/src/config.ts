@@ -1,7 +1,7 @@
 // Owns what the word count framework is told: the arguments of its command line. Reading the inputs is in input-files.ts.
 import { parseArgs } from 'node:util';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import { Token } from '@parley/protocol/ids';
+import { ClusterName, PrincipalName, RoleName, Token } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { SchedulerCredential } from '@parley/scheduler-sdk/scheduler-credential';
 import { resources } from '@parley/scheduler-sdk/task';
@@ -13,6 +13,7 @@ Counts words with map and reduce tasks on a cluster: runs of ASCII letters, lowe
   --creds FILE         credential of a principal (parley principal add NAME --roles ROLE)
   --nats URL[,URL]     servers; wins over the credential file
   --cluster NAME       wins over the credential file
+  --id NAME            the principal; a NATS .creds or .nk file does not say it
   --input DIR...       every regular file below these folders, whatever its name; links are not followed
   --files-from FILE    the files that this one names, one path after another, each ended by a NUL byte
   --output FILE        all counts, as word<TAB>count lines sorted by word
@@ -47,6 +48,7 @@ const OPTIONS = {
   creds: { type: 'string' },
   nats: { type: 'string' },
   cluster: { type: 'string' },
+  id: { type: 'string' },
   input: { type: 'string', multiple: true },
   'files-from': { type: 'string' },
   output: { type: 'string' },
@@ -61,24 +63,26 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
 } as const;
 
+type NameKind = typeof Token | typeof ClusterName | typeof PrincipalName | typeof RoleName;
 type Values = ReturnType<typeof parse>['values'];
 
 /** Fails with `malformed`; the message names the argument. */
 export function readConfig(words: readonly string[]): Outcome<WordCountConfig> {
   try {
     const { values, positionals } = parse(words);
-    const { creds, nats, cluster, output, role, json, 'min-map-time': minimum } = values;
+    const { creds, nats, cluster, id, output, role, json, 'min-map-time': minimum } = values;
     if (creds === undefined) throw new TypeError('--creds FILE is missing');
     return succeed({
       credential: {
         file: creds,
         ...(nats !== undefined && { servers: nats.split(',') }),
-        ...(cluster !== undefined && { cluster }),
+        ...(cluster !== undefined && { cluster: nameOf('--cluster', ClusterName, cluster) }),
+        ...(id !== undefined && { principal: nameOf('--id', PrincipalName, id) }),
       },
       input: inputOf(values, positionals),
       output,
-      role,
-      frameworkId: frameworkIdOf(values['framework-id']),
+      role: nameOf('--role', RoleName, role),
+      frameworkId: nameOf('--framework-id', Token, values['framework-id']),
       taskResources: resources({ cpus: values.cpus, mem: values.mem }),
       reducers: wholeNumber('--reducers', values.reducers, 1, MAX_REDUCERS),
       splits: splitsOf(values),
@@ -116,10 +120,11 @@ function splitsOf({ 'split-bytes': bytes, 'map-tasks': tasks }: Values): SplitWi
   return {};
 }
 
-function frameworkIdOf(text: string | undefined): string | undefined {
-  const id = Token.optional().safeParse(text);
-  if (!id.success) throw new TypeError(`--framework-id ${text}: no id`);
-  return id.data;
+/** As it is, when it is such a name; what is left out stays so. */
+function nameOf<T extends string | undefined>(option: string, kind: NameKind, text: T): T {
+  const name = kind.optional().safeParse(text);
+  if (name.success) return text;
+  throw new TypeError(`${option} ${text}: ${name.error.issues[0]?.message ?? 'not valid'}`);
 }
 
 function wholeNumber(name: string, text: string, least: number, most: number): number {
