@@ -29,7 +29,7 @@ export type RunReport = {
   readonly hash: string;
 };
 
-export class SimulationFailure extends Error {
+class SimulationFailure extends Error {
   readonly seed: number;
 
   constructor(plan: Plan, world: World, cause: unknown) {
