@@ -166,7 +166,7 @@ describe('a word count', () => {
     async (signal) => {
       nastyInput();
       const table = path.join(folder, 'words');
-      const slow = ['--split-bytes', '2000', '--min-map-time', '600000'];
+      const slow = ['--split-bytes', '2000', '--min-map-time', '120000'];
       const running = start(
         '--input',
         input,
