@@ -8,6 +8,8 @@ import type { BatchConfig } from './config.ts';
 /** How often the demand is stated anew while it shrinks. */
 const DEMAND_INTERVAL_MS = 1000;
 const TEARDOWN_LIMIT_MS = 10_000;
+/** After Ctrl-C a connection that is nearly there is waited for, so that the framework can be ended in order. */
+const INTERRUPTED_PATIENCE_MS = 1000;
 const EXIT_INTERRUPTED = 130;
 
 export type BatchSurroundings = {
@@ -24,7 +26,7 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
   const startedMs = nowMs();
   const pool = poolOf(config);
   const done = Promise.withResolvers<void>();
-  const scheduler = await connectScheduler({
+  const connecting = connectScheduler({
     credential: config.credential,
     ...(config.frameworkId !== undefined && { frameworkId: config.frameworkId }),
     name: config.name,
@@ -39,7 +41,15 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
     },
     onError: (error) => around.warn(error.message),
   });
-  const demandTimer = setInterval(() => scheduler.setDemand(pool.demand()), DEMAND_INTERVAL_MS);
+  const scheduler = await unlessInterrupted(connecting, interrupt);
+  if (scheduler === undefined) return EXIT_INTERRUPTED;
+  let stated = JSON.stringify(pool.demand());
+  const demandTimer = setInterval(() => {
+    const demand = pool.demand();
+    if (JSON.stringify(demand) === stated) return;
+    stated = JSON.stringify(demand);
+    scheduler.setDemand(demand);
+  }, DEMAND_INTERVAL_MS);
   interrupt.addEventListener('abort', () => done.resolve(), { once: true });
   if (interrupt.aborted) done.resolve();
   try {
@@ -50,6 +60,21 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
   await endFramework(scheduler, around);
   report.end(pool.counts(), nowMs() - startedMs);
   return interrupt.aborted ? EXIT_INTERRUPTED : exitCodeOf(pool.counts(), config.instances);
+}
+
+/** Undefined when it was interrupted and there is no connection soon either: nothing was launched then. */
+async function unlessInterrupted(
+  connecting: Promise<Scheduler>,
+  interrupt: AbortSignal,
+): Promise<Scheduler | undefined> {
+  const given = Promise.withResolvers<undefined>();
+  const giveUp = (): void => {
+    setTimeout(() => given.resolve(undefined), INTERRUPTED_PATIENCE_MS);
+  };
+  interrupt.addEventListener('abort', giveUp, { once: true });
+  if (interrupt.aborted) giveUp();
+  connecting.catch(() => undefined);
+  return Promise.race([connecting, given.promise]);
 }
 
 function poolOf({ instances, maxAttempts, resources, argv }: BatchConfig): TaskPool {

@@ -6,7 +6,8 @@ import { BatchReport, type ReportStyle } from './batch-report.ts';
 import { runBatch } from './batch-run.ts';
 import { readConfig, USAGE } from './config.ts';
 
-process.exitCode = await main(process.argv.slice(2));
+// A connection that is still being made must not keep the process.
+process.exit(await main(process.argv.slice(2)));
 
 async function main(words: readonly string[]): Promise<number> {
   if (words[0] === '--help') {
