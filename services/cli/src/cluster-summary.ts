@@ -67,7 +67,9 @@ export function formatMemory(milliMib: number): string {
   return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(2)} GiB`;
 }
 
-export const formatPercent = (fraction: number): string => `${(fraction * 100).toFixed(0)} %`;
+/** Something that is there but too little to show is not shown as nothing. */
+export const formatPercent = (fraction: number): string =>
+  fraction > 0 && fraction < 0.005 ? '<1 %' : `${(fraction * 100).toFixed(0)} %`;
 
 /** One framework in one line: tasks by state, what is allocated to it, its dominant share. */
 export function frameworkLine(framework: FrameworkSummary, total: Amounts): string {

@@ -1,0 +1,20 @@
+// The simulator over many more seeds than a change has to wait for. The first seed is drawn, and printed with each failure.
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { simulate } from './simulation.ts';
+
+const SEEDS = 2000;
+const SEEDS_A_TEST = 100;
+/** Seeds of the short test are below. */
+const FIRST_DRAWN = 1000;
+const first = randomInt(FIRST_DRAWN, 2 ** 30);
+
+describe(`over ${SEEDS} seeds from ${first} on, every rule of the short run holds`, () => {
+  for (let from = first; from < first + SEEDS; from += SEEDS_A_TEST) {
+    it(`from ${from} to ${from + SEEDS_A_TEST - 1}`, () => {
+      for (let seed = from; seed < from + SEEDS_A_TEST; seed += 1) {
+        expect(simulate(seed).entries).toBeGreaterThan(0);
+      }
+    }, 300_000);
+  }
+});
