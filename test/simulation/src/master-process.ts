@@ -262,9 +262,10 @@ export class MasterProcess extends SimulatedProcess {
     this.wakeAt(this.nowMs);
   }
 
+  /** Nothing is said before the term's first entry is in the journal: who hears of a later epoch drops the earlier one. */
   #carryOut(): void {
     const term = this.#term;
-    if (term === undefined || term.leader.stopped) return;
+    if (term === undefined || term.leader.stopped || !term.leader.hasCommitted) return;
     term.actor.tick(this.nowMs);
     for (const output of term.actor.takeOutputs()) this.#carryOutOne(term, output);
     const [left] = term.inherited ?? [];
