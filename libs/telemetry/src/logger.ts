@@ -27,7 +27,7 @@ const SECRET_TEXT = /\bS[ACNOUX][A-Z2-7]{56}\b|\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g
  */
 export function createLogger(options: LoggerOptions): Logger {
   const { service, actorId, level = 'info', destination: target = 1 } = options;
-  const stream = typeof target === 'object' ? target : destination({ dest: target, sync: true });
+  const stream = typeof target === 'object' ? target : logFile(target);
   return pino(
     {
       level,
@@ -42,6 +42,16 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     stream,
   );
+}
+
+/** Bytes of lines that wait while the disk is full; what comes beyond is dropped. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** A log that cannot be written must not end the service: its lines wait, then are dropped. */
+function logFile(target: string | number): DestinationStream {
+  const file = destination({ dest: target, sync: true, maxLength: MAX_WAITING_BYTES });
+  file.on('error', () => undefined);
+  return file;
 }
 
 /** Sets the level and gives the one before; for the `control.logLevel` request. */

@@ -7,6 +7,7 @@ import {
   stopPrivateSystemd,
 } from '@parley/isolation/private-systemd';
 import { identifyProcess } from '@parley/isolation/process-identity';
+import { watchDisk } from '@parley/nats-server/disk-watch';
 import { findRunning, type NatsServer, startNatsServer } from '@parley/nats-server/nats-server';
 import type { Holder, HolderKind } from '@parley/protocol/credential';
 import { type ClusterName, PrincipalName, RoleName } from '@parley/protocol/ids';
@@ -175,7 +176,26 @@ export class LocalCluster {
     ];
     const place = { directory: paths.nats, cluster, actors, principals };
     this.#nats = await startNatsServer(port === undefined ? place : { ...place, port });
-    this.#endNatsWatch = this.#nats.onEnd((failure) => void this.#natsEnded(failure.message));
+    const endDiskWatch = this.#watchDisk(this.#nats);
+    const endWatch = this.#nats.onEnd((failure) => {
+      endDiskWatch();
+      void this.#natsEnded(failure.message);
+    });
+    this.#endNatsWatch = () => {
+      endDiskWatch();
+      endWatch();
+    };
+  }
+
+  /** A server that found its disk full may write no more until it is started again: its end does that. */
+  #watchDisk(nats: NatsServer): () => void {
+    return watchDisk(nats, {
+      onFull: (failure) => this.#watch.onNotice(failure.message),
+      onRoom: (restart) => {
+        this.#watch.onNotice('there is room on the disk again');
+        if (restart && !this.#stopping) void nats.stop();
+      },
+    });
   }
 
   /** On the same port, which every credential file names. */

@@ -32,10 +32,15 @@ export class ProcessRecord {
     if (this.#processes.delete(name)) this.#write();
   }
 
+  /** On a full disk the list stays as it was on it; the next change writes it whole. */
   #write(): void {
     const partial = `${this.#file}.new`;
-    writeFileSync(partial, JSON.stringify([...this.#processes.values()]), { mode: 0o600 });
-    renameSync(partial, this.#file);
+    try {
+      writeFileSync(partial, JSON.stringify([...this.#processes.values()]), { mode: 0o600 });
+      renameSync(partial, this.#file);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOSPC' && systemCode(error) !== 'EDQUOT') throw error;
+    }
   }
 }
 
