@@ -240,6 +240,19 @@ describe('an interrupted start', () => {
   );
 });
 
+describe('a keeper that is killed', () => {
+  it('ends the start that it kept, and leaves nothing that a stop does not clear away', async () => {
+    const { ended, said } = start(['--name', 'orphan', '--input', input]);
+    await said('started in');
+    const context = JSON.parse(readFileSync(join(directory, 'contexts', 'orphan.json'), 'utf8'));
+    process.kill(context.local.keeper.pid, 'SIGKILL');
+    expect((await ended).code).toBe(1);
+    expect(await parley('stop', '--name', 'orphan')).toContain('had ended by itself');
+    expect(processesLeft()).toEqual([]);
+    expect(mountsLeft()).toEqual([]);
+  }, 120_000);
+});
+
 describe('a start that cannot go well', () => {
   it('says what is wrong with a missing input folder before anything is started', async () => {
     const { code, stderr } = await start(['--input', join(directory, 'nowhere')]).ended;
