@@ -21,7 +21,7 @@ import { integrate } from './utilisation.ts';
 
 /** A `Core` of @parley/actor. State is changed in place by `begin`, `step` and `finish` only. */
 export const clusterCore = {
-  rulesVersion: 1,
+  rulesVersion: 2,
   inputSchema: Input,
   create: createState,
   begin,

@@ -8,11 +8,15 @@ import { Fifo } from './fifo.ts';
 import type {
   AgentRecord,
   AnswerRecord,
+  CardRecord,
   ClusterRecord,
   EndedTaskRecord,
+  ExecutorRecord,
+  FrameworkEventRecord,
   FrameworkRecord,
   OfferRecord,
   OrderRecord,
+  ReservationRecord,
   SessionRecord,
   StreamRecord,
   TaskRecord,
@@ -29,6 +33,10 @@ export class ClusterState {
   readonly frameworks = new EntityTable<FrameworkRecord>('frameworks');
   readonly offers = new EntityTable<OfferRecord>('offers');
   readonly tasks = new EntityTable<TaskRecord>('tasks');
+  readonly reservations = new EntityTable<ReservationRecord>('reservations');
+  readonly executors = new EntityTable<ExecutorRecord>('executors');
+  readonly frameworkEvents = new EntityTable<FrameworkEventRecord>('frameworkEvents');
+  readonly cards = new EntityTable<CardRecord>('cards');
   readonly ended = new EntityTable<EndedTaskRecord>('ended');
   readonly orders = new EntityTable<OrderRecord>('orders');
   readonly unwritten = new EntityTable<UnwrittenRecord>('unwritten');
@@ -64,6 +72,10 @@ export class ClusterState {
       this.frameworks,
       this.offers,
       this.tasks,
+      this.reservations,
+      this.executors,
+      this.frameworkEvents,
+      this.cards,
       this.ended,
       this.orders,
       this.unwritten,

@@ -2,6 +2,7 @@
 // commit. Hot standbys drop all but the events; followers read only the events.
 import type { Fact } from '@parley/protocol/allocation';
 import type { RequestId } from '@parley/protocol/envelope';
+import type { EventsMessage } from '@parley/protocol/frameworks';
 import type { FrameworkRef } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { OffersMessage, RescindMessage } from '@parley/protocol/offers';
@@ -18,6 +19,7 @@ export type Effect =
     }
   | { readonly kind: 'offers'; readonly framework: FrameworkRef; readonly message: OffersMessage }
   | { readonly kind: 'rescind'; readonly framework: FrameworkRef; readonly message: RescindMessage }
+  | { readonly kind: 'events'; readonly framework: FrameworkRef; readonly message: EventsMessage }
   /** Send until answered; `orderAnswered` comes back as an input. */
   | { readonly kind: 'order'; readonly order: Order }
   /** The leader's own status update: write to the principal's stream until acknowledged; in force when read back. */

@@ -1,15 +1,18 @@
 // Owns the vocabulary of what happened in a cluster. Events are derived by stepping the journal, never
 // written; whoever follows numbers them (journal sequence, index). Console, progress lines and replay read them.
 import type { Epoch } from '@parley/protocol/epoch';
+import type { ExecutorEnd } from '@parley/protocol/frameworks';
 import type {
   ActorId,
   AgentId,
+  ExecutorRef,
   FrameworkRef,
   OfferId,
+  ReservationId,
   RoleName,
   TaskRef,
 } from '@parley/protocol/ids';
-import type { RescindReason } from '@parley/protocol/offers';
+import type { DeclineReason, RescindReason } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskReason, TaskState } from '@parley/protocol/tasks';
 
@@ -23,18 +26,47 @@ export type ClusterEvent =
       readonly returned: boolean;
     }
   | { readonly type: 'agentUnreachable'; readonly agentId: AgentId }
+  | { readonly type: 'agentGone'; readonly agentId: AgentId }
+  | { readonly type: 'agentDeactivated'; readonly agentId: AgentId }
+  | { readonly type: 'agentReactivated'; readonly agentId: AgentId }
+  | {
+      readonly type: 'executorLaunched';
+      readonly executor: ExecutorRef;
+      readonly agentId: AgentId;
+      readonly resources: Resources;
+    }
+  | {
+      readonly type: 'executorExited';
+      readonly executor: ExecutorRef;
+      readonly agentId: AgentId;
+      readonly end: ExecutorEnd;
+    }
+  | {
+      readonly type: 'reservationChanged';
+      readonly agentId: AgentId;
+      readonly role: RoleName;
+      readonly reservationId: ReservationId;
+      /** Nothing: it is no more. */
+      readonly resources: Resources;
+    }
   | {
       readonly type: 'frameworkSubscribed';
       readonly framework: FrameworkRef;
       readonly name: string;
-      readonly role: RoleName;
+      readonly roles: readonly RoleName[];
       readonly session: number;
+    }
+  | {
+      readonly type: 'frameworkUpdated';
+      readonly framework: FrameworkRef;
+      readonly name: string;
+      readonly roles: readonly RoleName[];
     }
   | { readonly type: 'frameworkDisconnected'; readonly framework: FrameworkRef }
   | {
       readonly type: 'frameworkRemoved';
       readonly framework: FrameworkRef;
-      readonly reason: 'teardown' | 'failoverTimeout';
+      readonly reason: 'teardown' | 'teardownByOperator' | 'failoverTimeout';
     }
   /** The framework first holds the smaller of its fair share and its demand. Duration in core time. */
   | {
@@ -63,6 +95,8 @@ export type ClusterEvent =
       readonly framework: FrameworkRef;
       readonly agentId: AgentId;
       readonly refuseMs: number;
+      readonly reason?: DeclineReason;
+      readonly text?: string;
     }
   | {
       readonly type: 'offerRescinded';

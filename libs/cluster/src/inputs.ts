@@ -1,14 +1,34 @@
 // Owns the inputs of the master's core: everything that can change its state, as journalled.
-import { KillOrder, RegisterRequest, RunOrder } from '@parley/protocol/agents';
+import {
+  DestroyVolumeOrder,
+  ExecutorExited,
+  KillOrder,
+  RegisterRequest,
+  RunGroupOrder,
+  RunOrder,
+  ShutdownExecutorOrder,
+} from '@parley/protocol/agents';
 import { Proposal } from '@parley/protocol/allocation';
 import { RequestId } from '@parley/protocol/envelope';
 import { Epoch } from '@parley/protocol/epoch';
 import { Failure } from '@parley/protocol/errors';
-import { DemandRequest, SubscribeRequest } from '@parley/protocol/frameworks';
+import {
+  AcknowledgeEventsRequest,
+  DemandRequest,
+  RolesRequest,
+  ShutdownExecutorRequest,
+  SubscribeRequest,
+  UpdateFrameworkRequest,
+} from '@parley/protocol/frameworks';
 import { ActorId, AgentId, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
 import { AcceptRequest, DeclineRequest } from '@parley/protocol/offers';
-import { OperatorKillRequest } from '@parley/protocol/operators';
-import { Empty, KillTaskRequest, StatusUpdate } from '@parley/protocol/tasks';
+import {
+  OperatorAgentRequest,
+  OperatorKillRequest,
+  OperatorOperateRequest,
+  OperatorTeardownRequest,
+} from '@parley/protocol/operators';
+import { Empty, KillTaskRequest, ReconcileRequest, StatusUpdate } from '@parley/protocol/tasks';
 import * as z from 'zod';
 
 /** Everything that `step` reads as a setting is state; the leader journals its settings when they differ. */
@@ -17,6 +37,12 @@ export const ClusterSettings = z.object({
   agentSilenceMs: z.int().min(1000).default(75_000),
   frameworkHeartbeatIntervalMs: z.int().min(100).default(5000),
   frameworkSilenceMs: z.int().min(1000).default(20_000),
+  /** An offer that is not answered by then is rescinded; a framework may set its own. */
+  offerTimeoutMs: z.int().min(100).default(10_000),
+  /** Of the cluster's total, in thousandths: what the unanswered offers of one framework may hold. */
+  outstandingCapPermille: z.int().min(1).max(1000).default(500),
+  /** Events that a framework has not acknowledged; beyond it the oldest are dropped and counted. */
+  eventsPerFramework: z.int().min(1).default(1024),
   endedTasksPerFramework: z.int().min(0).default(1000),
   endedTasksMs: z.int().min(0).default(600_000),
   answersPerCaller: z.int().min(1).default(1024),
@@ -44,8 +70,18 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('decline'), body: DeclineRequest }),
   z.object({ verb: z.literal('killTask'), body: KillTaskRequest }),
   z.object({ verb: z.literal('teardown'), body: Empty }),
+  z.object({ verb: z.literal('updateFramework'), body: UpdateFrameworkRequest }),
+  z.object({ verb: z.literal('suppress'), body: RolesRequest }),
+  z.object({ verb: z.literal('revive'), body: RolesRequest }),
+  z.object({ verb: z.literal('reconcile'), body: ReconcileRequest }),
+  z.object({ verb: z.literal('shutdownExecutor'), body: ShutdownExecutorRequest }),
+  z.object({ verb: z.literal('acknowledgeEvents'), body: AcknowledgeEventsRequest }),
   z.object({ verb: z.literal('register'), body: RegisterRequest }),
+  z.object({ verb: z.literal('executorExited'), body: ExecutorExited }),
   z.object({ verb: z.literal('operatorKill'), body: OperatorKillRequest }),
+  z.object({ verb: z.literal('operatorTeardown'), body: OperatorTeardownRequest }),
+  z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
+  z.object({ verb: z.literal('operatorOperate'), body: OperatorOperateRequest }),
 ]);
 export type Call = z.infer<typeof Call>;
 
@@ -74,6 +110,13 @@ export const Input = z.discriminatedUnion('kind', [
   /** Verdicts about silence, with the session or registration that they are about. */
   z.object({ kind: z.literal('frameworkSilent'), framework: FrameworkRef, session: z.int() }),
   z.object({ kind: z.literal('agentSilent'), agentId: AgentId, registration: z.int() }),
+  /** The framework has seen all messages up to this number; submitted while it has offers that it had not confirmed. */
+  z.object({
+    kind: z.literal('frameworkConfirmed'),
+    framework: FrameworkRef,
+    session: z.int(),
+    number: z.int().min(0),
+  }),
   /** Status updates read from a principal's stream, in stream order. */
   z.object({
     kind: z.literal('updates'),
@@ -93,5 +136,23 @@ export type Input = z.infer<typeof Input>;
 export const Order = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('run'), orderId: z.string(), agentId: AgentId, body: RunOrder }),
   z.object({ kind: z.literal('kill'), orderId: z.string(), agentId: AgentId, body: KillOrder }),
+  z.object({
+    kind: z.literal('runGroup'),
+    orderId: z.string(),
+    agentId: AgentId,
+    body: RunGroupOrder,
+  }),
+  z.object({
+    kind: z.literal('shutdownExecutor'),
+    orderId: z.string(),
+    agentId: AgentId,
+    body: ShutdownExecutorOrder,
+  }),
+  z.object({
+    kind: z.literal('destroyVolume'),
+    orderId: z.string(),
+    agentId: AgentId,
+    body: DestroyVolumeOrder,
+  }),
 ]);
 export type Order = z.infer<typeof Order>;

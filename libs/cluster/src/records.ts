@@ -2,21 +2,27 @@
 // How they change is in the files named after their concepts; sums and indexes over them are in books.ts.
 import type { AgentState, FrameworkState, OfferState } from '@parley/lifecycle/transitions';
 import type { KillReason } from '@parley/protocol/agents';
+import type { Constraints } from '@parley/protocol/constraints';
 import type { Epoch } from '@parley/protocol/epoch';
-import type { Demand } from '@parley/protocol/frameworks';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import type { FrameworkEvent } from '@parley/protocol/frameworks';
 import type {
   ActorId,
   AgentId,
+  ExecutorId,
+  ExecutorRef,
   FrameworkRef,
   OfferId,
   PrincipalName,
+  ReservationId,
   RoleName,
   TaskRef,
+  VolumeId,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
-import type { StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
+import type { Labels, StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
 import type { ClusterSettings, Order } from './inputs.ts';
 
 /** The one record of its table. */
@@ -57,18 +63,42 @@ export type AgentRecord = {
   readonly attributes: Attributes;
   /** It came back with less than what is held on it: nothing is offered until it fits again. */
   readonly isOvercommitted: boolean;
+  /** An operator wants nothing offered of it. */
+  readonly isDeactivated: boolean;
+};
+
+/** A role in which a framework shares. */
+export type RoleRecord = { readonly role: RoleName; readonly isSuppressed: boolean };
+
+/** `count` tasks that are not launched, whether offers are promised to them or not. `shape` as in the facts. */
+export type NeedRecord = {
+  readonly role: RoleName;
+  readonly shape: string;
+  readonly count: number;
+  readonly resources: Resources;
+  readonly constraints: Constraints;
 };
 
 export type FrameworkRecord = {
   readonly framework: FrameworkRef;
   readonly state: FrameworkState;
   readonly name: string;
-  readonly role: RoleName;
+  /** At least one, in the order in which the framework named them. */
+  readonly roles: readonly RoleRecord[];
   readonly session: number;
-  /** Number of the last message sent to it. */
+  /** Number of the last message sent to it, and of the last one that it has confirmed seeing. */
   readonly lastNumber: number;
-  readonly demand: Demand;
+  readonly confirmedNumber: number;
+  /** Absent: it states none. */
+  readonly demand?: readonly NeedRecord[];
   readonly failoverTimeoutMs: number;
+  /** Its own; absent: the cluster's. */
+  readonly offerTimeoutMs?: number;
+  /** Offers that it saw and let expire, less those that it answered since: the more, the fewer it gets at a time. */
+  readonly expiryStrikes: number;
+  /** Id of the last event told to it, and how many were dropped because it acknowledged none for too long. */
+  readonly lastEventId: number;
+  readonly droppedEvents: number;
   /** Core time at which it is removed; only while disconnected. */
   readonly failoverAtMs?: number;
   /** Core time of its first subscription. */
@@ -82,7 +112,56 @@ export type OfferRecord = {
   readonly framework: FrameworkRef;
   readonly role: RoleName;
   readonly agentId: AgentId;
+  /** Not reserved. */
   readonly resources: Resources;
+  readonly reserved: readonly ReservedPart[];
+  /** Which needs it is meant for, by shape. */
+  readonly promised: readonly { readonly shape: string; readonly count: number }[];
+  readonly madeAtMs: number;
+  /** Core time at which it is rescinded. */
+  readonly expiresAtMs: number;
+  /** Of the message that last told it; 0 while it is not outstanding. */
+  readonly number: number;
+};
+
+/** What an offer or a task holds of one reservation of its agent. */
+export type ReservedPart = {
+  readonly role: RoleName;
+  readonly reservationId: ReservationId;
+  readonly resources: Resources;
+  readonly volumes: readonly VolumeId[];
+};
+
+/** Resources of an agent that are set aside for a role and the roles below it. */
+export type ReservationRecord = {
+  readonly agentId: AgentId;
+  readonly role: RoleName;
+  readonly reservationId: ReservationId;
+  readonly labels: Labels;
+  /** All of it: what is in volumes, tasks and offers too. */
+  readonly resources: Resources;
+  readonly volumes: readonly { readonly volumeId: VolumeId; readonly mib: number }[];
+  /** Who made it. */
+  readonly by: string;
+};
+
+/** A live executor of a framework on an agent; what it holds is free when the agent says that it is no more. */
+export type ExecutorRecord = {
+  readonly executor: ExecutorRef;
+  readonly agentId: AgentId;
+  readonly role: RoleName;
+  readonly description: ExecutorDescription;
+  /** Its own, beside those of its tasks. Not reserved. */
+  readonly resources: Resources;
+  /** It has been ordered to shut down: no more tasks for it. */
+  readonly isShuttingDown: boolean;
+  readonly shutdownOrder?: string;
+};
+
+/** Told to a framework and not acknowledged. */
+export type FrameworkEventRecord = {
+  readonly framework: FrameworkRef;
+  readonly event: FrameworkEvent;
 };
 
 export type KillWish = { readonly graceMs?: number; readonly reason: KillReason };
@@ -93,10 +172,20 @@ export type TaskRecord = {
   readonly name: string;
   readonly agentId: AgentId;
   readonly role: RoleName;
+  /** Not reserved. */
   readonly resources: Resources;
+  readonly reserved: readonly ReservedPart[];
+  readonly executorId?: ExecutorId;
+  /** The other tasks of its group end with it. */
+  readonly isInGroup: boolean;
   readonly state: TaskState;
   readonly reason?: TaskReason;
   readonly message?: string;
+  readonly healthy?: boolean;
+  /** Core time of `running`, for the length of tasks and the cost of a launch. */
+  readonly runningAtMs?: number;
+  /** Wall clock of the verdict, while unreachable. */
+  readonly unreachableSinceMs?: number;
   /** Core time of the launch and wall time of the last change. */
   readonly launchedAtMs: number;
   readonly changedWallTimeMs: number;
@@ -148,7 +237,7 @@ export type AnswerRecord = {
 export type TombstoneRecord = {
   readonly framework: FrameworkRef;
   readonly removedAtMs: number;
-  readonly reason: 'teardown' | 'failoverTimeout';
+  readonly reason: 'teardown' | 'teardownByOperator' | 'failoverTimeout';
 };
 
 /** How far a principal's stream of updates was read. */
@@ -156,4 +245,26 @@ export type StreamRecord = {
   readonly principal: PrincipalName;
   readonly createdMs: number;
   readonly readUpTo: number;
+};
+
+/** What a framework did with its offers and tasks, since it first subscribed: its report card. Counts. */
+export type CardRecord = {
+  readonly framework: FrameworkRef;
+  readonly offered: number;
+  readonly accepted: number;
+  readonly declined: number;
+  readonly rescinded: number;
+  readonly expired: number;
+  /** Expired ones that it had confirmed seeing. */
+  readonly ignored: number;
+  readonly declineReasons: Readonly<Record<string, number>>;
+  /** Core milliseconds from making to answer, over accepted and declined ones. */
+  readonly holdingMs: number;
+  readonly launched: number;
+  /** Ended tasks by terminal state. */
+  readonly ended: Readonly<Record<string, number>>;
+  /** Tasks by length (`running` to end): index n counts lengths from 2^n up to 2^(n+1) ms. */
+  readonly taskLengths: readonly number[];
+  /** Likewise from launch to `running`. */
+  readonly launchDelays: readonly number[];
 };

@@ -1,6 +1,8 @@
 // Owns the messages between agents and the leader, and the reads that operators make of agents.
 import * as z from 'zod';
-import { FrameworkRef, TaskRef } from './ids.ts';
+import { ExecutorDescription } from './executor-description.ts';
+import { ExecutorEnd } from './frameworks.ts';
+import { ExecutorRef, FrameworkRef, RoleName, TaskRef, VolumeId } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
 import { TaskDescription, TaskState } from './tasks.ts';
@@ -19,6 +21,8 @@ export const RegisterRequest = z.object({
   total: Resources,
   attributes: Attributes,
   tasks: z.array(AgentTask).max(100_000),
+  /** Executors that live on it. */
+  executors: z.array(ExecutorRef).max(10_000).default([]),
 });
 export type RegisterRequest = z.infer<typeof RegisterRequest>;
 
@@ -26,6 +30,8 @@ export const RegisterResult = z.object({
   heartbeatIntervalMs: z.int().min(1),
   /** Tasks that the agent named and the leader does not know: to be killed. */
   unknownTasks: z.array(TaskRef),
+  /** Likewise executors: to be shut down. */
+  unknownExecutors: z.array(ExecutorRef).default([]),
 });
 export type RegisterResult = z.infer<typeof RegisterResult>;
 
@@ -40,11 +46,53 @@ export const UsageReport = z.object({
 });
 export type UsageReport = z.infer<typeof UsageReport>;
 
-/** Orders are repeated until answered; a task that the agent knows counts as launched already. */
-export const RunOrder = z.object({ framework: FrameworkRef, description: TaskDescription });
+/**
+ * Orders are repeated until answered; a task that the agent knows counts as launched already. `role`: whose volumes
+ * the task's volumes are.
+ */
+export const RunOrder = z.object({
+  framework: FrameworkRef,
+  role: RoleName,
+  description: TaskDescription,
+});
 export type RunOrder = z.infer<typeof RunOrder>;
 
-export const KillReason = z.enum(['framework', 'operator', 'frameworkRemoved', 'unknownToMaster']);
+/** All of the tasks or none; the descriptions name no executor. */
+export const RunGroupOrder = z.object({
+  framework: FrameworkRef,
+  role: RoleName,
+  executor: ExecutorDescription,
+  descriptions: z.array(TaskDescription).min(1),
+});
+export type RunGroupOrder = z.infer<typeof RunGroupOrder>;
+
+export const ShutdownExecutorOrder = z.object({
+  executor: ExecutorRef,
+  graceMs: z.int().min(0).optional(),
+});
+export type ShutdownExecutorOrder = z.infer<typeof ShutdownExecutorOrder>;
+
+/** Deletes the data. A volume that is not there counts as destroyed. */
+export const DestroyVolumeOrder = z.object({ role: RoleName, volumeId: VolumeId });
+export type DestroyVolumeOrder = z.infer<typeof DestroyVolumeOrder>;
+
+/** Agent to leader, repeated until answered: the executor is no more, what it held is free. */
+export const ExecutorExited = z.object({
+  executor: ExecutorRef,
+  end: ExecutorEnd,
+  exitCode: z.int().optional(),
+  signal: z.string().max(32).optional(),
+  message: z.string().max(4096).optional(),
+});
+export type ExecutorExited = z.infer<typeof ExecutorExited>;
+
+export const KillReason = z.enum([
+  'framework',
+  'operator',
+  'frameworkRemoved',
+  'unknownToMaster',
+  'agentGone',
+]);
 export type KillReason = z.infer<typeof KillReason>;
 export const KillOrder = z.object({
   task: TaskRef,

@@ -1,34 +1,90 @@
 // Owns the messages between the leading master and the leading allocator: facts and proposals.
 // Facts are absolute (what is free, who holds what), so that one that is applied twice does no harm.
 import * as z from 'zod';
-import { AgentId, FrameworkRef, RoleName } from './ids.ts';
+import { Constraints } from './constraints.ts';
+import { AgentId, FrameworkRef, ReservationId, RoleName } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
 
+/** What is free of a reservation: in no task, volume or offer. */
+export const FreeReservation = z.object({
+  reservationId: ReservationId,
+  role: RoleName,
+  resources: Resources,
+});
+export type FreeReservation = z.infer<typeof FreeReservation>;
+
+/**
+ * A need of which `count` tasks are neither launched nor covered by an outstanding offer. `shape` names it: equal
+ * resources and constraints of one role have one shape.
+ */
+export const OpenNeed = z.object({
+  shape: z.string().max(64),
+  count: z.int().min(0),
+  resources: Resources,
+  constraints: Constraints,
+});
+export type OpenNeed = z.infer<typeof OpenNeed>;
+
 export const Fact = z.discriminatedUnion('kind', [
-  /** An agent that may be offered, or its new figures. `free`: neither offered nor allocated. */
+  /** An agent that may be offered, or its new figures. `free`: not reserved, neither offered nor allocated. */
   z.object({
     kind: z.literal('agent'),
     agentId: AgentId,
+    hostname: z.string(),
     total: Resources,
     free: Resources,
+    reservations: z.array(FreeReservation),
     attributes: Attributes,
   }),
-  /** Removed, unreachable: forget it, its filters too; its total no longer counts. */
+  /** Removed, unreachable, deactivated: forget it, its filters too; its total no longer counts. */
   z.object({ kind: z.literal('agentAway'), agentId: AgentId }),
-  z.object({ kind: z.literal('agentFree'), agentId: AgentId, free: Resources }),
-  /** A subscribed framework that takes offers. Clears its filters. */
-  z.object({ kind: z.literal('framework'), framework: FrameworkRef, role: RoleName }),
+  z.object({
+    kind: z.literal('agentFree'),
+    agentId: AgentId,
+    free: Resources,
+    reservations: z.array(FreeReservation),
+  }),
+  /**
+   * A subscribed framework, as it is now: the roles in which it shares; those that take offers are not suppressed.
+   * `needs`: it states its demand and is to be offered just that. `maxOffers`: it let offers expire and gets fewer
+   * at a time. Filters stay.
+   */
+  z.object({
+    kind: z.literal('framework'),
+    framework: FrameworkRef,
+    roles: z.array(
+      z.object({
+        role: RoleName,
+        isSuppressed: z.boolean(),
+        needs: z.array(OpenNeed).optional(),
+      }),
+    ),
+    maxOffers: z.int().min(1).optional(),
+  }),
+  /** It subscribed anew or revived: its filters end, in this role or in all. */
+  z.object({
+    kind: z.literal('filtersCleared'),
+    framework: FrameworkRef,
+    role: RoleName.optional(),
+  }),
   /** Disconnected or removed: no offers; its usage counts until it is zero. Clears its filters. */
   z.object({ kind: z.literal('frameworkAway'), framework: FrameworkRef }),
-  /** Offered plus allocated of one framework, over all agents: scalars only. */
+  /** Offered plus allocated of one framework in one role, over all agents: scalars only, reserved ones included. */
   z.object({
     kind: z.literal('usage'),
     framework: FrameworkRef,
     role: RoleName,
     scalars: z.record(z.string(), z.int().min(0)),
   }),
-  /** The framework refused these resources of this agent for so long. */
+  /** Outstanding offers of one framework, over all roles: how many, and what is in them. */
+  z.object({
+    kind: z.literal('outstanding'),
+    framework: FrameworkRef,
+    offers: z.int().min(0),
+    scalars: z.record(z.string(), z.int().min(0)),
+  }),
+  /** The framework refused these resources of this agent (reserved ones included) for so long. */
   z.object({
     kind: z.literal('refused'),
     framework: FrameworkRef,
@@ -37,6 +93,10 @@ export const Fact = z.discriminatedUnion('kind', [
     resources: Resources,
     refuseMs: z.int().min(1),
   }),
+  /** The framework let an offer of this agent expire: others who want it come first, once. */
+  z.object({ kind: z.literal('expired'), framework: FrameworkRef, agentId: AgentId }),
+  /** Of the cluster's total, in thousandths: what one framework's unanswered offers may hold together. */
+  z.object({ kind: z.literal('settings'), outstandingCapPermille: z.int().min(1).max(1000) }),
   /** Proposals up to this number, of this allocator's term, have been decided. */
   z.object({ kind: z.literal('decided'), proposalNumber: z.int().min(0) }),
 ]);
@@ -61,7 +121,12 @@ export const Proposal = z.object({
   framework: FrameworkRef,
   role: RoleName,
   agentId: AgentId,
+  /** Not reserved. */
   resources: Resources,
+  /** Reservations of the role or one above it, each with all that is free of it. */
+  reservations: z.array(FreeReservation).default([]),
+  /** Which needs of the framework the resources are for, by shape; none where it states no demand. */
+  promised: z.array(z.object({ shape: z.string().max(64), count: z.int().min(1) })).default([]),
 });
 export type Proposal = z.infer<typeof Proposal>;
 export const ProposalsMessage = z.object({ proposals: z.array(Proposal).min(1) });

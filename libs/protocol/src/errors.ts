@@ -36,12 +36,24 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'The tasks ask for more than the offers hold.',
   },
+  invalidOperation: {
+    retryable: false,
+    meaning: 'A reserve, unreserve or volume operation cannot be done (message says why).',
+  },
   unknownTask: { retryable: false, meaning: 'No such task.' },
   unknownAgent: { retryable: false, meaning: 'No such agent, or it has to register first.' },
+  agentGone: {
+    retryable: false,
+    meaning: 'An operator declared this agent gone: it must kill its tasks and stop.',
+  },
   tooLarge: { retryable: false, meaning: 'The message is larger than the bus carries.' },
   staleEpoch: { retryable: false, meaning: 'The sender is a leader of an earlier term.' },
   diskFull: { retryable: true, meaning: 'No space is left where the receiver keeps its state.' },
   overloaded: { retryable: true, meaning: 'Too many requests are waiting; try again later.' },
+  rateLimited: {
+    retryable: true,
+    meaning: 'The principal calls too often or has too many calls open; retryAfterMs says when.',
+  },
   unavailable: { retryable: true, meaning: 'Nobody answers now (no leader, or the bus is away).' },
   internalError: {
     retryable: false,
@@ -53,7 +65,12 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export const ErrorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
 
 /** `message` says what, why and what to do. */
-export const Failure = z.object({ code: ErrorCode, message: z.string() });
+export const Failure = z.object({
+  code: ErrorCode,
+  message: z.string(),
+  /** With `rateLimited`: the same request is not tried again before so many milliseconds. */
+  retryAfterMs: z.int().min(0).optional(),
+});
 export type Failure = z.infer<typeof Failure>;
 
 export type Outcome<T> =

@@ -1,25 +1,58 @@
-// Owns the calls of a framework about itself: subscribe, heartbeat, resync, teardown.
+// Owns the calls of a framework about itself: subscribe, heartbeat, roles, demand, resync, teardown, and what the leader
+// tells it that must not get lost.
 import * as z from 'zod';
-import { RoleName } from './ids.ts';
+import { Constraints } from './constraints.ts';
+import { AgentId, ExecutorId, RoleName } from './ids.ts';
 import { Offer } from './offers.ts';
 import { Resources } from './resources.ts';
 
-/** What the framework could use now, for the ramp-up metric; allocation does not read it. */
-export const Demand = z.array(z.object({ count: z.int().min(0), resources: Resources })).max(64);
+/** `count` tasks of this shape, to be launched on agents that meet the constraints. */
+export const Need = z.object({
+  /** One of the framework's roles; by default its first. */
+  role: RoleName.optional(),
+  count: z.int().min(0).max(1_000_000),
+  resources: Resources,
+  constraints: Constraints.default([]),
+});
+export type Need = z.infer<typeof Need>;
+export type NeedInput = z.input<typeof Need>;
+
+/**
+ * What the framework could launch beside what it has launched already. A framework that states its demand is offered
+ * just that, at once, and nothing when the demand is empty. The leader lowers a count for each task launched.
+ */
+export const Demand = z.array(Need).max(64);
 export type Demand = z.infer<typeof Demand>;
+export type DemandInput = z.input<typeof Demand>;
+
+const Roles = z
+  .array(RoleName)
+  .min(1)
+  .max(64)
+  .refine((roles) => new Set(roles).size === roles.length, 'names a role twice');
+const DAY_MS = 24 * 3600 * 1000;
+const FrameworkName = z.string().min(1).max(255);
+const FailoverTimeoutMs = z
+  .int()
+  .min(0)
+  .max(365 * DAY_MS);
+const OfferTimeoutMs = z.int().min(100).max(DAY_MS);
 
 export const SubscribeRequest = z.object({
-  name: z.string().min(1).max(255),
-  role: RoleName,
-  demand: Demand.default([]),
+  name: FrameworkName,
+  /** The groups that it shares in; each offer is for one of them. */
+  roles: Roles,
+  /** Roles in which it takes no offers until it revives them. */
+  suppressed: z.array(RoleName).max(64).default([]),
+  /** Absent: it states none, and gets whole agents' remainders until it declines or suppresses (as in Mesos). */
+  demand: Demand.optional(),
   /** How long its tasks go on without it after it was found silent; then it is removed. */
-  failoverTimeoutMs: z
-    .int()
-    .min(0)
-    .max(365 * 24 * 3600 * 1000)
-    .default(3600_000),
+  failoverTimeoutMs: FailoverTimeoutMs.default(3600_000),
+  /** Shorter or longer than the cluster's: an offer that is not answered by then is rescinded. */
+  offerTimeoutMs: OfferTimeoutMs.optional(),
 });
 export type SubscribeRequest = z.infer<typeof SubscribeRequest>;
+export type SubscribeRequestInput = z.input<typeof SubscribeRequest>;
 
 export const SubscribeResult = z.object({
   /** Carried by every later call; a newer one makes this one `sessionReplaced`. */
@@ -30,6 +63,19 @@ export const SubscribeResult = z.object({
 });
 export type SubscribeResult = z.infer<typeof SubscribeResult>;
 
+/** Changes what is given and leaves the rest. Offers of roles that are dropped are rescinded. */
+export const UpdateFrameworkRequest = z.object({
+  name: FrameworkName.optional(),
+  roles: Roles.optional(),
+  failoverTimeoutMs: FailoverTimeoutMs.optional(),
+  offerTimeoutMs: OfferTimeoutMs.optional(),
+});
+export type UpdateFrameworkRequest = z.infer<typeof UpdateFrameworkRequest>;
+
+/** For `suppress` and `revive`; none named means all. A role that is not the framework's fails the whole call. */
+export const RolesRequest = z.object({ roles: z.array(RoleName).max(64).default([]) });
+export type RolesRequest = z.infer<typeof RolesRequest>;
+
 /** Framework to leader, unanswered. `confirmed`: the last message number seen without a gap. */
 export const FrameworkHeartbeat = z.object({ session: z.int().min(1), confirmed: z.int().min(0) });
 export type FrameworkHeartbeat = z.infer<typeof FrameworkHeartbeat>;
@@ -38,10 +84,74 @@ export type FrameworkHeartbeat = z.infer<typeof FrameworkHeartbeat>;
 export const LeaderHeartbeat = z.object({ session: z.int().min(0), lastNumber: z.int().min(0) });
 export type LeaderHeartbeat = z.infer<typeof LeaderHeartbeat>;
 
+/** Why an executor is no more. */
+export const ExecutorEnd = z.enum([
+  'exited',
+  'signaled',
+  'memoryLimit',
+  'shutDown',
+  'notRegistered',
+  'notReturned',
+  'launchFailed',
+  'unknown',
+]);
+export type ExecutorEnd = z.infer<typeof ExecutorEnd>;
+
+/** What must reach a framework: kept and told again until acknowledged. `eventId` counts up by one a framework. */
+const eventId = { eventId: z.int().min(1) };
+export const FrameworkEvent = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('executorExited'),
+    ...eventId,
+    agentId: AgentId,
+    executorId: ExecutorId,
+    end: ExecutorEnd,
+    exitCode: z.int().optional(),
+    signal: z.string().max(32).optional(),
+    message: z.string().max(4096).optional(),
+  }),
+  /** About agents on which the framework has tasks or executors. */
+  z.object({ kind: z.literal('agentUnreachable'), ...eventId, agentId: AgentId }),
+  z.object({ kind: z.literal('agentReturned'), ...eventId, agentId: AgentId }),
+  z.object({ kind: z.literal('agentGone'), ...eventId, agentId: AgentId }),
+]);
+export type FrameworkEvent = z.infer<typeof FrameworkEvent>;
+
+/** Numbered like offers. `dropped`: so many older ones were never acknowledged and are not kept any more. */
+export const EventsMessage = z.object({
+  number: z.int().min(1),
+  events: z.array(FrameworkEvent),
+  dropped: z.int().min(0).default(0),
+});
+export type EventsMessage = z.infer<typeof EventsMessage>;
+
+export const AcknowledgeEventsRequest = z.object({ upTo: z.int().min(1) });
+export type AcknowledgeEventsRequest = z.infer<typeof AcknowledgeEventsRequest>;
+
 /** Everything outstanding, to replace what the scheduler believes. */
-export const ResyncResult = z.object({ lastNumber: z.int().min(0), offers: z.array(Offer) });
+export const ResyncResult = z.object({
+  lastNumber: z.int().min(0),
+  offers: z.array(Offer),
+  /** Not acknowledged. */
+  events: z.array(FrameworkEvent).default([]),
+});
 export type ResyncResult = z.infer<typeof ResyncResult>;
 
-/** States the demand anew (replaces the one of subscribe). */
-export const DemandRequest = z.object({ demand: Demand });
+/** States the demand anew; without one the framework states none any more. */
+export const DemandRequest = z.object({ demand: Demand.optional() });
 export type DemandRequest = z.infer<typeof DemandRequest>;
+
+export const ShutdownExecutorRequest = z.object({
+  agentId: AgentId,
+  executorId: ExecutorId,
+  graceMs: z.int().min(0).max(DAY_MS).optional(),
+});
+export type ShutdownExecutorRequest = z.infer<typeof ShutdownExecutorRequest>;
+
+/** Between a framework's scheduler and one of its executors, opaque, at most once. */
+export const ExecutorMessage = z.object({
+  data: z.instanceof(Uint8Array).refine((data) => data.length <= 256 * 1024, {
+    message: 'must be at most 256 KiB',
+  }),
+});
+export type ExecutorMessage = z.infer<typeof ExecutorMessage>;

@@ -32,6 +32,18 @@ export type TaskId = z.infer<typeof TaskId>;
 export const OfferId = Token.brand<'OfferId'>();
 export type OfferId = z.infer<typeof OfferId>;
 
+/** Names a reservation; unique per agent and role. Chosen by whoever reserves. */
+export const ReservationId = Token.brand<'ReservationId'>();
+export type ReservationId = z.infer<typeof ReservationId>;
+
+/** Names a persistent volume; unique per agent and role. */
+export const VolumeId = Token.brand<'VolumeId'>();
+export type VolumeId = z.infer<typeof VolumeId>;
+
+/** Unique within its framework and agent. */
+export const ExecutorId = Token.brand<'ExecutorId'>();
+export type ExecutorId = z.infer<typeof ExecutorId>;
+
 /** An id of any service process (master-1, allocator-1, an operator's tool). */
 export const ActorId = Token.brand<'ActorId'>();
 export type ActorId = z.infer<typeof ActorId>;
@@ -54,10 +66,20 @@ export type FrameworkRef = z.infer<typeof FrameworkRef>;
 export const TaskRef = FrameworkRef.extend({ taskId: TaskId });
 export type TaskRef = z.infer<typeof TaskRef>;
 
+/** An executor is known by its agent as (framework, id). */
+export const ExecutorRef = FrameworkRef.extend({ executorId: ExecutorId });
+export type ExecutorRef = z.infer<typeof ExecutorRef>;
+
 /** Key of a framework in maps: `principal/frameworkId`. */
 export type FrameworkKey = `${string}/${string}`;
 /** Key of a task in maps: `principal/frameworkId/taskId`. */
 export type TaskKey = `${string}/${string}/${string}`;
+
+/** Key of an executor of one agent in maps: `principal/frameworkId/executorId`. */
+export type ExecutorKey = `${string}/${string}/${string}`;
+
+export const executorKey = (ref: ExecutorRef): ExecutorKey =>
+  `${ref.principal}/${ref.frameworkId}/${ref.executorId}`;
 
 export const frameworkKey = (ref: FrameworkRef): FrameworkKey =>
   `${ref.principal}/${ref.frameworkId}`;

@@ -13,7 +13,7 @@ const subscribe = () =>
     SUBJECTS.subscribe,
     cluster,
     { principal, frameworkId },
-    { name: 'x', role: '*' as never },
+    { name: 'x', roles: ['*'] as never },
   );
 
 it('a message comes out as it went in, with the defaults of its schema', () => {
@@ -22,7 +22,7 @@ it('a message comes out as it went in, with the defaults of its schema', () => {
   const received = decodeMessage(SUBJECTS.subscribe, cluster, subject, bytes);
   expect(received).toMatchObject({
     ok: true,
-    value: { parameters: { principal }, body: { name: 'x', demand: [] } },
+    value: { parameters: { principal }, body: { name: 'x', suppressed: [] } },
   });
 });
 
@@ -55,7 +55,7 @@ it('another protocol version is refused as such', () => {
 it('a body that breaks its schema is refused with the field named', () => {
   const { subject, bytes } = subscribe();
   const envelope = decode(bytes) as Record<string, unknown>;
-  const changed = encode({ ...envelope, body: { name: '', role: '*' } });
+  const changed = encode({ ...envelope, body: { name: '', roles: ['*'] } });
   const received = decodeMessage(SUBJECTS.subscribe, cluster, subject, changed);
   expect(received).toMatchObject({
     ok: false,

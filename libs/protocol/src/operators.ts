@@ -1,9 +1,31 @@
 // Owns what operators ask of the leader and of any service.
 import * as z from 'zod';
-import { TaskRef } from './ids.ts';
+import { AgentId, FrameworkRef, RoleName, TaskRef } from './ids.ts';
+import { Operation } from './offers.ts';
 
 export const OperatorKillRequest = z.object({ task: TaskRef, graceMs: z.int().min(0).optional() });
 export type OperatorKillRequest = z.infer<typeof OperatorKillRequest>;
+
+export const OperatorTeardownRequest = z.object({ framework: FrameworkRef });
+export type OperatorTeardownRequest = z.infer<typeof OperatorTeardownRequest>;
+
+/**
+ * `deactivate`: no more offers of it, its tasks go on; `reactivate` ends that. `gone`: it will never come back; its
+ * tasks are gone, and an agent of this id is refused from then on.
+ */
+export const OperatorAgentRequest = z.object({
+  agentId: AgentId,
+  change: z.enum(['deactivate', 'reactivate', 'gone']),
+});
+export type OperatorAgentRequest = z.infer<typeof OperatorAgentRequest>;
+
+/** Reservations and volumes of a role on one agent; offers that hold what is needed are rescinded. No launches. */
+export const OperatorOperateRequest = z.object({
+  agentId: AgentId,
+  role: RoleName,
+  operation: Operation,
+});
+export type OperatorOperateRequest = z.infer<typeof OperatorOperateRequest>;
 
 export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error']);
 export type LogLevel = z.infer<typeof LogLevel>;

@@ -4,6 +4,7 @@ import {
   ActorId,
   AgentId,
   type ClusterName,
+  ExecutorId,
   FrameworkId,
   OfferId,
   PrincipalName,
@@ -21,6 +22,7 @@ const PARAMETERS = {
   agentId: AgentId,
   offerId: OfferId,
   taskId: TaskId,
+  executorId: ExecutorId,
   operator: PrincipalName,
   actorKind: Token,
   actorId: ActorId,
@@ -55,6 +57,15 @@ export type SubjectEntry<
   readonly reply?: Reply;
   readonly summary: string;
 };
+
+/** Keeps the exact pattern and schemas of an entry. */
+export function entry<
+  const Pattern extends string,
+  Body extends z.ZodType,
+  Reply extends z.ZodType,
+>(value: SubjectEntry<Pattern, Body, Reply>): SubjectEntry<Pattern, Body, Reply> {
+  return value;
+}
 
 export type BodyOf<Entry extends SubjectEntry> = z.infer<Entry['body']>;
 export type ReplyOf<Entry extends SubjectEntry> = z.infer<NonNullable<Entry['reply']>>;

@@ -1,6 +1,9 @@
 // Owns the shapes of tasks: their description, states and status updates.
 import * as z from 'zod';
-import { AgentId, TaskId, TaskRef } from './ids.ts';
+import { Check, CheckResult, HealthCheck } from './checks.ts';
+import { Command } from './command.ts';
+import { ExecutorDescription } from './executor-description.ts';
+import { AgentId, ExecutorId, ReservationId, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Resources } from './resources.ts';
 
 /** Terminal: finished, failed, killed, error, dropped, gone. `unreachable` may come back. */
@@ -43,6 +46,18 @@ export const TaskReason = z.enum([
   'agentReturned',
   'agentForgot',
   'agentRefused',
+  'agentGoneByOperator',
+  'maxCompletionTime',
+  'unhealthy',
+  'healthChanged',
+  'checkChanged',
+  'invalidGroup',
+  'groupMemberEnded',
+  'executorReported',
+  'executorExited',
+  'executorNotRegistered',
+  'executorNotReturned',
+  'reconciliation',
 ]);
 export type TaskReason = z.infer<typeof TaskReason>;
 
@@ -70,46 +85,63 @@ const ObjectName = z
 export const Transfer = z.object({ object: ObjectName, path: SandboxPath });
 export type Transfer = z.infer<typeof Transfer>;
 
-const Command = z.object({
-  /** Program and arguments, passed as they are: no shell unless the program is one. */
-  argv: z
-    .array(
-      z
-        .string()
-        .max(131072)
-        .refine((s) => !s.includes('\u0000'), 'must hold no NUL'),
-    )
-    .min(1)
-    .max(4096),
-  environment: z
-    .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/),
-      z
-        .string()
-        .max(131072)
-        .refine((s) => !s.includes('\u0000'), 'must hold no NUL'),
-    )
-    .default({}),
-});
-export type Command = z.infer<typeof Command>;
-
 export const DEFAULT_KILL_GRACE_MS = 3000;
 const KillGraceMs = z
   .int()
   .min(0)
   .max(24 * 3600 * 1000);
 
+/** A persistent volume of the offer's role, seen in the sandbox at `path`. One task at a time may use it. */
+export const VolumeMount = z.object({ volumeId: VolumeId, path: SandboxPath });
+export type VolumeMount = z.infer<typeof VolumeMount>;
+
+/** Opaque bytes that the framework passes to its executor, and back in status updates. */
+export const Data = z.instanceof(Uint8Array).refine((data) => data.length <= 32 * 1024, {
+  message: 'must be at most 32 KiB',
+});
+
+/** Text for people and tools; uninterpreted. */
+export const Labels = z.record(z.string().min(1).max(255), z.string().max(1024));
+export type Labels = z.infer<typeof Labels>;
+
+/**
+ * A command task has a `command` and no `executor`. A task of a custom executor has an `executor`. A task of a group
+ * has neither: the group names its executor, and the default executor runs the task's `command`.
+ */
 export const TaskDescription = z.object({
   taskId: TaskId,
   name: z.string().max(255).default(''),
+  /** Only to check that the task goes where its framework meant it to: must be the agent of the offer. */
+  agentId: AgentId.optional(),
   resources: Resources,
-  command: Command,
+  /** Taken from this reservation first, the rest from what is not reserved. */
+  reservationId: ReservationId.optional(),
+  command: Command.optional(),
+  executor: ExecutorDescription.optional(),
   inputs: z.array(Transfer).max(4096).default([]),
   outputs: z.array(Transfer).max(4096).default([]),
+  volumes: z.array(VolumeMount).max(64).default([]),
   killGraceMs: KillGraceMs.default(DEFAULT_KILL_GRACE_MS),
+  /** Counted from `running`; then the task is killed and ends as `failed`, reason `maxCompletionTime`. */
+  maxCompletionMs: z
+    .int()
+    .min(1)
+    .max(365 * 24 * 3600 * 1000)
+    .optional(),
+  healthCheck: HealthCheck.optional(),
+  check: Check.optional(),
+  labels: Labels.default({}),
+  data: Data.optional(),
 });
 export type TaskDescription = z.infer<typeof TaskDescription>;
 export type TaskDescriptionInput = z.input<typeof TaskDescription>;
+
+/**
+ * A task as it arrives: what is wrong with one is answered for that one alone, with a status update that names the
+ * field (Mesos: TASK_ERROR), so the leader parses each by itself. Only an id that no update could carry spoils all.
+ */
+export const UnparsedTask = z.looseObject({ taskId: TaskId });
+export type UnparsedTask = z.infer<typeof UnparsedTask>;
 
 /**
  * One step of a task's life. `source` and `sequence` (from 1, per task and source) identify it:
@@ -126,12 +158,60 @@ export const StatusUpdate = z.object({
   exitCode: z.int().optional(),
   signal: z.string().max(32).optional(),
   memory: z.object({ limitMib: z.int(), peakMib: z.int() }).optional(),
+  executorId: ExecutorId.optional(),
+  /** The last result of the health check; absent before the first one and for tasks without. */
+  healthy: z.boolean().optional(),
+  check: CheckResult.optional(),
+  data: Data.optional(),
   /** Wall clock of the sender in milliseconds since 1970: for people, never compared. */
   wallTimeMs: z.int(),
 });
 export type StatusUpdate = z.infer<typeof StatusUpdate>;
 
-export const KillTaskRequest = z.object({ taskId: TaskId, graceMs: KillGraceMs.optional() });
+/** `agentId` is a guard: a task that runs elsewhere is not killed. */
+export const KillTaskRequest = z.object({
+  taskId: TaskId,
+  agentId: AgentId.optional(),
+  graceMs: KillGraceMs.optional(),
+});
 export type KillTaskRequest = z.infer<typeof KillTaskRequest>;
+
+/** What the leader knows of a task now: `unknown` when nobody has any idea. Mesos docs, "Task reconciliation". */
+export const TaskStatus = z.object({
+  taskId: TaskId,
+  agentId: AgentId.optional(),
+  state: z.enum([...TaskState.options, 'unknown']),
+  reason: TaskReason.optional(),
+  message: z.string().max(4096).optional(),
+  healthy: z.boolean().optional(),
+  /** With `unreachable`: wall clock of the verdict, milliseconds since 1970, for people. */
+  unreachableSinceMs: z.int().optional(),
+});
+export type TaskStatus = z.infer<typeof TaskStatus>;
+
+/** The status when the call was carried out; a task that is not known is not killed, and no error. */
+export const KillTaskResult = z.object({ status: TaskStatus });
+export type KillTaskResult = z.infer<typeof KillTaskResult>;
+
+/** Explicit with `tasks`, implicit (all that the leader holds, by pages) without. */
+export const ReconcileRequest = z.object({
+  tasks: z
+    .array(z.object({ taskId: TaskId, agentId: AgentId.optional() }))
+    .max(1024)
+    .default([]),
+  /** Of an implicit one: go on after this task. */
+  after: TaskId.optional(),
+});
+export type ReconcileRequest = z.infer<typeof ReconcileRequest>;
+
+/** `position`: the statuses are those after this message of the principal's update stream; what follows it is newer. */
+export const ReconcileResult = z.object({
+  statuses: z.array(TaskStatus),
+  position: z.object({ streamCreatedMs: z.int().min(0), sequence: z.int().min(0) }),
+  /** There are more: ask again with `after`. */
+  next: TaskId.optional(),
+});
+export type ReconcileResult = z.infer<typeof ReconcileResult>;
+
 export const Empty = z.object({});
 export type Empty = z.infer<typeof Empty>;
