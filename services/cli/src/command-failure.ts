@@ -7,6 +7,8 @@ export const EXIT = {
   failed: 1,
   usage: 2,
   notFound: 3,
+  /** It needs a yes that was not given: nothing was done. */
+  notConfirmed: 4,
   unreachable: 5,
   timedOut: 6,
 } as const;
