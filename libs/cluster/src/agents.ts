@@ -11,8 +11,9 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
-import { offersOf, rescindOffersOfAgent } from './offer-book.ts';
-import { confirmLaunch, resendOrders } from './orders.ts';
+import { offersOf, rescindOffers } from './offer-book.ts';
+import { resendOrders } from './order-book.ts';
+import { confirmLaunch } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
@@ -39,18 +40,23 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
     total,
     attributes,
     isOvercommitted: false,
+    isDeactivated: before?.isDeactivated ?? false,
   };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
     rescindAll(turn, agentId, 'agentChanged');
   if (!state.books.fits(record)) state.agents.put(agentId, { ...record, isOvercommitted: true });
-  state.marks.announce({ kind: 'agent', agentId });
+  state.marks.agent(agentId);
   const returned = before?.state === 'unreachable';
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
-  const result: RegisterResult = { heartbeatIntervalMs: heartbeatIntervalMs(state), unknownTasks };
+  const result: RegisterResult = {
+    heartbeatIntervalMs: heartbeatIntervalMs(state),
+    unknownTasks,
+    unknownExecutors: [],
+  };
   return succeed(result);
 }
 
@@ -68,7 +74,7 @@ export function agentFellSilent(
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   rescindAll(turn, agentId, 'agentUnreachable');
-  state.marks.announce({ kind: 'agent', agentId });
+  state.marks.agent(agentId);
   report(turn, { type: 'agentUnreachable', agentId });
   for (const task of tasksOn(state, agentId)) {
     orderUpdate(turn, task, {
@@ -138,7 +144,7 @@ function rescindAll(
   reason: 'agentChanged' | 'agentUnreachable',
 ): void {
   const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
-  rescindOffersOfAgent(turn, offersOf(turn.state, offers), reason);
+  rescindOffers(turn, offersOf(turn.state, offers), reason);
 }
 
 /** What offers of it say would still be true. */

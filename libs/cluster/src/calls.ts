@@ -1,13 +1,16 @@
 // Owns the calls of frameworks, agents and operators: admitted once, carried out, answered and remembered.
 import { fail, succeed } from '@parley/protocol/errors';
-import { type TaskRef, taskKey } from '@parley/protocol/ids';
+import { type PrincipalName, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import { acceptOffers, declineOffers } from './accept.ts';
 import { registerAgent } from './agents.ts';
 import type { Effect } from './effects.ts';
-import { callingFramework, removeFramework, resync, stateDemand, subscribe } from './frameworks.ts';
+import { removeFramework, tearDownByOperator } from './framework-removal.ts';
+import { reviveOffers, stateDemand, suppressOffers, updateFramework } from './framework-roles.ts';
+import { callingFramework, resync, subscribe } from './frameworks.ts';
 import type { Call, Caller, Input } from './inputs.ts';
+import { operateByOperator } from './operator-operations.ts';
 import { orderKill } from './orders.ts';
 import type { FrameworkRecord, KillWish } from './records.ts';
 import { admitRequest, rememberAnswer } from './requests.ts';
@@ -16,8 +19,13 @@ import type { Turn } from './turn.ts';
 type CallInput = Extract<Input, { kind: 'call' }>;
 type Verb = Call['verb'];
 
-const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register']);
-const OPERATOR_VERBS: ReadonlySet<Verb> = new Set(['operatorKill']);
+const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register', 'executorExited']);
+const OPERATOR_VERBS: ReadonlySet<Verb> = new Set([
+  'operatorKill',
+  'operatorTeardown',
+  'operatorAgent',
+  'operatorOperate',
+]);
 
 /** The answer stands before whatever the call caused. */
 export function stepCall(turn: Turn, input: CallInput): void {
@@ -50,15 +58,26 @@ function carryOut(turn: Turn, { caller, frameworkSession, call }: CallInput): An
     case 'agent':
       return call.verb === 'register'
         ? registerAgent(turn, caller.agentId, call.body)
-        : neverHere();
+        : unknownHere(call.verb);
     case 'operator':
-      return call.verb === 'operatorKill'
-        ? killTask(turn, call.body.task, killWish('operator', call.body.graceMs))
-        : neverHere();
+      return operatorCall(turn, caller.operator, call);
     case 'framework':
       return frameworkCall(turn, caller, { frameworkSession, call });
     default:
       return unreachable(caller);
+  }
+}
+
+function operatorCall(turn: Turn, operator: PrincipalName, call: Call): Answer {
+  switch (call.verb) {
+    case 'operatorKill':
+      return killTask(turn, call.body.task, killWish('operator', call.body.graceMs));
+    case 'operatorTeardown':
+      return tearDownByOperator(turn, call.body.framework);
+    case 'operatorOperate':
+      return operateByOperator(turn, operator, call.body);
+    default:
+      return unknownHere(call.verb);
   }
 }
 
@@ -79,6 +98,12 @@ function subscribedCall(turn: Turn, record: FrameworkRecord, call: Call): Answer
       return resync(turn, record);
     case 'demand':
       return stateDemand(turn, record, call.body);
+    case 'updateFramework':
+      return updateFramework(turn, record, call.body);
+    case 'suppress':
+      return suppressOffers(turn, record, call.body);
+    case 'revive':
+      return reviveOffers(turn, record, call.body);
     case 'accept':
       return acceptOffers(turn, record, call.body);
     case 'decline':
@@ -90,12 +115,8 @@ function subscribedCall(turn: Turn, record: FrameworkRecord, call: Call): Answer
     case 'teardown':
       removeFramework(turn, record, 'teardown');
       return succeed({});
-    case 'subscribe':
-    case 'register':
-    case 'operatorKill':
-      return neverHere();
     default:
-      return unreachable(call);
+      return unknownHere(call.verb);
   }
 }
 
@@ -121,6 +142,6 @@ function kindOf(verb: Verb): Caller['kind'] {
   return OPERATOR_VERBS.has(verb) ? 'operator' : 'framework';
 }
 
-function neverHere(): never {
-  throw new Error('a verb was given to the wrong kind of caller');
+function unknownHere(verb: Verb): Answer {
+  return fail('unknownVerb', `${verb} is not carried out by this master`);
 }

@@ -83,7 +83,9 @@ export function countLaunched(turn: Turn, { task }: TaskRecord): void {
 /** When it is running for the first time. */
 export function countRunning(turn: Turn, { task, launchedAtMs }: TaskRecord): void {
   const bucket = bucketOf(turn.context.coreTimeMs - launchedAtMs);
-  change(turn.state, task, ({ launchDelays }) => ({ launchDelays: oneMoreAt(launchDelays, bucket) }));
+  change(turn.state, task, ({ launchDelays }) => ({
+    launchDelays: oneMoreAt(launchDelays, bucket),
+  }));
 }
 
 /** A task that never ran has no length. */

@@ -12,6 +12,7 @@ import { allFacts, finishFacts } from './facts.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
+import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './orders.ts';
 import { stepProposals } from './proposals.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
@@ -80,6 +81,9 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
     case 'agentSilent':
       agentFellSilent(turn, input);
       break;
+    case 'frameworkConfirmed':
+      confirmMessages(turn, input);
+      break;
     case 'updates':
       stepUpdates(turn, input);
       break;
@@ -106,7 +110,11 @@ function startTerm(
   { epoch, masterId, settings }: Extract<Input, { kind: 'termStarted' }>,
 ): void {
   const { state } = turn;
-  const isChanged = canonical(settings) !== canonical(state.record.settings);
+  const before = state.record.settings;
+  const isChanged = canonical(settings) !== canonical(before);
+  if (settings.outstandingCapPermille !== before.outstandingCapPermille) {
+    state.marks.hasNewSettings = true;
+  }
   state.change({ epoch, masterId, settings });
   if (isChanged) setAllDeadlines(state);
   report(turn, { type: 'termStarted', epoch, masterId });

@@ -3,6 +3,7 @@
 import { Books } from './books.ts';
 import { Deadlines } from './deadlines.ts';
 import { EntityTable } from './entity-table.ts';
+import { EventSpans } from './event-spans.ts';
 import { FactMarks } from './fact-marks.ts';
 import { Fifo } from './fifo.ts';
 import type {
@@ -49,6 +50,7 @@ export class ClusterState {
   readonly books = new Books();
   readonly requests = new RequestIndex();
   readonly deadlines = new Deadlines();
+  readonly eventSpans = new EventSpans();
   readonly unwrittenByTask = new Map<string, Set<string>>();
   readonly tombstoneQueue = new Fifo<string>();
 

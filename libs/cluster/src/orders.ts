@@ -1,11 +1,14 @@
-// Owns run and kill orders to agents: state until the agent has answered them.
-import { type AgentId, taskKey } from '@parley/protocol/ids';
+// Owns orders to agents: state until the agent has answered them.
+import { taskKey } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
+import { executorRecordKey } from './books.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input, Order } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
-import type { KillWish, TaskRecord } from './records.ts';
+import { dropOrder, nextOrderId, sendOrder } from './order-book.ts';
+import type { ExecutorRecord, KillWish, TaskRecord } from './records.ts';
 import { reportViolation, type Turn } from './turn.ts';
+import { destroyVolumeAnswered } from './volume-orders.ts';
 
 type OrderAnswered = Extract<Input, { kind: 'orderAnswered' }>;
 
@@ -18,10 +21,10 @@ export function orderRun(turn: Turn, task: TaskRecord, description: TaskDescript
     kind: 'run',
     orderId: nextOrderId(turn.state),
     agentId: task.agentId,
-    body: { framework: { principal, frameworkId }, description },
+    body: { framework: { principal, frameworkId }, role: task.role, description },
   };
   turn.state.tasks.put(taskKey(task.task), { ...task, runOrder: order.orderId });
-  send(turn, order);
+  sendOrder(turn, order);
 }
 
 /** A repeated kill goes out again; while one is unanswered, under the same id. */
@@ -39,7 +42,19 @@ export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
     killOrder: orderId,
     kill: { ...wish, isAfterLaunch },
   });
-  send(turn, { kind: 'kill', orderId, agentId: task.agentId, body });
+  sendOrder(turn, { kind: 'kill', orderId, agentId: task.agentId, body });
+}
+
+/** Once: an executor that is shutting down already has its order. */
+export function orderShutdown(turn: Turn, record: ExecutorRecord, graceMs?: number): void {
+  const { state } = turn;
+  if (record.isShuttingDown) return;
+  const orderId = nextOrderId(state);
+  const { executor, agentId } = record;
+  const changed = { ...record, isShuttingDown: true, shutdownOrder: orderId };
+  state.executors.put(executorRecordKey(agentId, executor), changed);
+  const body = { executor, ...(graceMs !== undefined && { graceMs }) };
+  sendOrder(turn, { kind: 'shutdownExecutor', orderId, agentId, body });
 }
 
 export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
@@ -50,6 +65,14 @@ export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
     return;
   }
   if (input.failure !== undefined && NO_VERDICT.has(input.failure.code)) return;
+  if (order.kind === 'destroyVolume') {
+    destroyVolumeAnswered(turn, order, input.failure);
+    return;
+  }
+  if (order.kind === 'runGroup' || order.kind === 'shutdownExecutor') {
+    dropOrder(turn.state, order.orderId);
+    return;
+  }
   const ref =
     order.kind === 'run' ? { ...order.body.framework, ...pickId(order) } : order.body.task;
   const task = turn.state.tasks.get(taskKey(ref));
@@ -71,14 +94,6 @@ export function confirmLaunch(turn: Turn, task: TaskRecord): TaskRecord {
   if (confirmed.kill === undefined || confirmed.killOrder !== undefined) return confirmed;
   orderKill(turn, confirmed, confirmed.kill);
   return turn.state.tasks.get(taskKey(task.task)) ?? confirmed;
-}
-
-/** Orders that the agent has not answered, to be sent again. */
-export function resendOrders(turn: Turn, orderIds: Iterable<string>): void {
-  for (const orderId of orderIds) {
-    const order = turn.state.orders.get(orderId)?.order;
-    if (order !== undefined) turn.effects.push({ kind: 'order', order });
-  }
 }
 
 /** The task has ended: nothing needs to be said to the agent any more. */
@@ -115,24 +130,6 @@ function killAnswered(turn: Turn, task: TaskRecord, { failure }: OrderAnswered):
     const message = 'the agent does not know the task any more';
     orderUpdate(turn, answered, { state: 'gone', reason: 'agentForgot', message });
   }
-}
-
-function send(turn: Turn, order: Order): void {
-  turn.state.orders.put(order.orderId, { order });
-  turn.state.books.agent(order.agentId).orders.add(order.orderId);
-  turn.effects.push({ kind: 'order', order });
-}
-
-function dropOrder(state: ClusterState, orderId: string): void {
-  const agentId: AgentId | undefined = state.orders.get(orderId)?.order.agentId;
-  if (agentId !== undefined) state.books.agents.get(agentId)?.orders.delete(orderId);
-  state.orders.delete(orderId);
-}
-
-function nextOrderId(state: ClusterState): string {
-  const orderCounter = state.record.orderCounter + 1;
-  state.change({ orderCounter });
-  return `${state.record.epoch.revision}-${orderCounter}`;
 }
 
 const pickId = (order: Extract<Order, { kind: 'run' }>) => ({

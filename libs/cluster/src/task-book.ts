@@ -2,20 +2,23 @@
 // What makes a task change its state is in task-updates.ts.
 import { frameworkKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
+import { countEnded, countLaunched } from './cards.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { deadlineKey } from './deadlines.ts';
 import { dropAllUnwritten } from './leader-updates.ts';
 import { dropOrdersOf } from './orders.ts';
+import { clearOvercommitment } from './overcommitment.ts';
 import type { EndedTaskRecord, TaskRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
 
 export function launchTask(
   turn: Turn,
-  launch: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'role' | 'resources'>,
+  launch: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'role' | 'resources' | 'reserved'>,
 ): TaskRecord {
   const { state, context } = turn;
   const record: TaskRecord = {
     ...launch,
+    isInGroup: false,
     state: 'staging',
     launchedAtMs: context.coreTimeMs,
     changedWallTimeMs: context.wallTimeMs,
@@ -26,6 +29,7 @@ export function launchTask(
   state.tasks.put(taskKey(record.task), record);
   state.books.taskLaunched(record, isRegistered(state, record));
   markHolder(state, record);
+  countLaunched(turn, record);
   const { task, name, agentId, resources } = record;
   report(turn, {
     type: 'taskStateChanged',
@@ -47,8 +51,9 @@ export function endTask(turn: Turn, task: TaskRecord, update: StatusUpdate): voi
   dropAllUnwritten(state, key);
   state.tasks.delete(key);
   state.books.taskEnded(task, isRegistered(state, task));
-  clearOvercommitment(state, task);
+  clearOvercommitment(state, task.agentId);
   markHolder(state, task);
+  countEnded(turn, task, update);
   keepEnded(turn, { ...task, update });
 }
 
@@ -117,15 +122,7 @@ function isRegistered(state: ClusterState, task: TaskRecord): boolean {
   return state.agents.get(task.agentId)?.state === 'registered';
 }
 
-function clearOvercommitment(state: ClusterState, task: TaskRecord): void {
-  const agent = state.agents.get(task.agentId);
-  if (agent?.isOvercommitted && state.books.fits(agent)) {
-    state.agents.put(agent.agentId, { ...agent, isOvercommitted: false });
-  }
-}
-
-function markHolder(state: ClusterState, { agentId, task }: TaskRecord): void {
-  const { principal, frameworkId } = task;
+function markHolder(state: ClusterState, { agentId, task, role }: TaskRecord): void {
   state.marks.agentFree(agentId);
-  state.marks.usage({ principal, frameworkId });
+  state.marks.usage(task, role);
 }

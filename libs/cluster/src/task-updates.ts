@@ -5,7 +5,7 @@ import { nextTaskState } from '@parley/lifecycle/transitions';
 import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
-import { forgetIfOver } from './frameworks.ts';
+import { forgetIfOver } from './framework-removal.ts';
 import type { Input } from './inputs.ts';
 import { dropUnwritten, unwrittenKey } from './leader-updates.ts';
 import type { TaskRecord } from './records.ts';
