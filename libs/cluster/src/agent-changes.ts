@@ -86,11 +86,7 @@ function declareGone(turn: Turn, before: AgentRecord): void {
   rememberGone(state, record);
 }
 
-function rescindAll(
-  turn: Turn,
-  agentId: AgentId,
-  reason: 'agentDeactivated' | 'agentGone',
-): void {
+function rescindAll(turn: Turn, agentId: AgentId, reason: 'agentDeactivated' | 'agentGone'): void {
   const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
   rescindOffers(turn, offersOf(turn.state, offers), reason);
 }

@@ -3,10 +3,15 @@
 // failure handling": there the end of an executor is told at most once; here until it is acknowledged.
 import type { ExecutorExited } from '@parley/protocol/agents';
 import { fail, succeed } from '@parley/protocol/errors';
-import type { ExecutorEnd, ShutdownExecutorRequest } from '@parley/protocol/frameworks';
-import { type AgentId, type ExecutorRef, executorKey, frameworkKey } from '@parley/protocol/ids';
+import type { ShutdownExecutorRequest } from '@parley/protocol/frameworks';
+import {
+  type AgentId,
+  type ExecutorRef,
+  executorKey,
+  frameworkKey,
+  type TaskId,
+} from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
-import type { TaskId } from '@parley/protocol/ids';
 import {
   confirmExecutor,
   executorsOn,
@@ -19,17 +24,13 @@ import {
   tasksOfExecutor,
 } from './executor-book.ts';
 import { tellFramework } from './framework-events.ts';
-import { forgetIfOver } from './frameworks.ts';
+import { forgetIfOver } from './framework-removal.ts';
 import { orderKill } from './orders.ts';
 import type { ExecutorRecord, FrameworkRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
-type Ending = {
-  readonly end: ExecutorEnd;
-  readonly exitCode?: number;
-  readonly signal?: string;
-  readonly message?: string;
-};
+/** How it ended, as its agent says. */
+type Ending = Omit<ExecutorExited, 'executor' | 'tasks'>;
 
 /**
  * Of its agent. One that is not in the books has been seen off already: the call was repeated, or its agent came back

@@ -14,7 +14,11 @@ type WithoutId<Event> = Event extends FrameworkEvent ? Omit<Event, 'eventId'> : 
 export type NewEvent = WithoutId<FrameworkEvent>;
 
 /** A framework that was removed, or that nobody knows, is told nothing. */
-export function tellFramework(turn: Turn, { principal, frameworkId }: FrameworkRef, told: NewEvent): void {
+export function tellFramework(
+  turn: Turn,
+  { principal, frameworkId }: FrameworkRef,
+  told: NewEvent,
+): void {
   const { state } = turn;
   const framework = { principal, frameworkId };
   const key = frameworkKey(framework);

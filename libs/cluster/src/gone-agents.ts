@@ -33,6 +33,11 @@ export function countOfAgents(state: ClusterState): number {
   return state.agents.size - state.goneAgents.size;
 }
 
+/** Their ids. */
+export function* goneAgents(state: ClusterState): Generator<readonly [AgentId, undefined]> {
+  for (const key of state.goneAgents) yield [idOf(key), undefined];
+}
+
 /** As derived state: of all records, when a state is restored. */
 export function indexGone(state: ClusterState): void {
   for (const record of state.agents.rows()) {
@@ -44,7 +49,7 @@ function forgetExcess(state: ClusterState): void {
   const excess = state.goneAgents.size - state.record.settings.maxTombstones;
   if (excess <= 0) return;
   for (const key of state.goneAgents.after(undefined, excess)) {
-    forget(state, AgentId.parse(key.slice(key.indexOf(' ') + 1)));
+    forget(state, idOf(key));
   }
 }
 
@@ -63,6 +68,8 @@ function forget(state: ClusterState, agentId: AgentId): void {
   state.books.agents.delete(agentId);
   state.goneAgents.delete(sortKey(record));
 }
+
+const idOf = (sorted: string): AgentId => AgentId.parse(sorted.slice(sorted.indexOf(' ') + 1));
 
 /** Who was declared gone first comes first. */
 function sortKey({ agentId, goneAtMs = 0 }: AgentRecord): string {

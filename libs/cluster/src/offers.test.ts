@@ -50,7 +50,7 @@ describe('a proposal', () => {
       () => cluster.propose(framework, some(1), anAgentId('x')),
     ],
     ['is for a framework that is not there', () => cluster.propose(aFramework('x'), some(1))],
-    ['names another role', () => cluster.propose(framework, some(1), agentId, 'other')],
+    ['names another role', () => cluster.propose(framework, some(1), agentId, { role: 'other' })],
     ['holds nothing', () => cluster.propose(framework, {})],
   ])('that %s is refused, and the facts correct the allocator', (_why, propose) => {
     const effects = propose();
@@ -98,7 +98,7 @@ describe('an accept', () => {
     const effects = cluster.accept(framework, [offerId], [aTask('t1'), aTask('t2', some(2))]);
     expect(answerOf(effects)).toEqual({
       ok: true,
-      value: { launched: ['t1', 't2'], rejected: [] },
+      value: { launched: ['t1', 't2'], rejected: [], refusedOperations: [], staleOffers: [] },
     });
     expect(of(effects, 'order').map(({ order }) => order)).toMatchObject([
       { kind: 'run', agentId, body: { framework, description: { taskId: 't1' } } },

@@ -1,7 +1,12 @@
 // Owns what an agent's answer to an order means: the order is done, refused, or to be sent again.
 import { taskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
-import { executorOfTask, findExecutor, isLaunchPending, shutdownAnswered } from './executor-book.ts';
+import {
+  executorOfTask,
+  findExecutor,
+  isLaunchPending,
+  shutdownAnswered,
+} from './executor-book.ts';
 import { executorIsNoMore } from './executor-ends.ts';
 import type { Input, Order } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
@@ -9,6 +14,7 @@ import { dropOrder } from './order-book.ts';
 import { confirmLaunch, orderKill, tasksOfOrder } from './orders.ts';
 import type { TaskRecord } from './records.ts';
 import { reportViolation, type Turn } from './turn.ts';
+import { destroyVolumeAnswered } from './volume-orders.ts';
 
 type OrderAnswered = Extract<Input, { kind: 'orderAnswered' }>;
 type OrderOf<Kind extends Order['kind']> = Extract<Order, { kind: Kind }>;
@@ -41,7 +47,7 @@ export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
       shutdownExecutorAnswered(turn, order, input);
       break;
     case 'destroyVolume':
-      destroyVolumeAnswered(turn, order, input);
+      destroyVolumeAnswered(turn, order, input.failure);
       break;
     default:
       unreachable(order);
@@ -124,15 +130,4 @@ function shutdownExecutorAnswered(
     end: 'unknown',
     message: 'the agent does not know the executor any more',
   });
-}
-
-/** One that is not there counts as destroyed. An agent that cannot delete it is asked again, until it can. */
-function destroyVolumeAnswered(
-  turn: Turn,
-  order: OrderOf<'destroyVolume'>,
-  { failure }: OrderAnswered,
-): void {
-  if (failure === undefined || failure.code === 'invalidOperation') {
-    dropOrder(turn.state, order.orderId);
-  }
 }

@@ -1,6 +1,6 @@
-// Owns what agents are ordered to do with tasks and volumes, and when an order goes out again. What an answer means
-// is in order-answers.ts, orders about executors are in executor-book.ts.
-import type { DestroyVolumeOrder, RunGroupOrder } from '@parley/protocol/agents';
+// Owns what agents are ordered to do with tasks, and when an order goes out again. What an answer means is in
+// order-answers.ts; orders about executors are in executor-book.ts, about volumes in volume-orders.ts.
+import type { RunGroupOrder } from '@parley/protocol/agents';
 import { type AgentId, type RoleName, taskKey } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
@@ -55,24 +55,6 @@ export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
   });
   const body = { task: task.task, ...timed };
   sendOrder(turn, { kind: 'kill', orderId, agentId: task.agentId, body });
-}
-
-export function orderDestroyVolume(turn: Turn, agentId: AgentId, body: DestroyVolumeOrder): void {
-  sendOrder(turn, { kind: 'destroyVolume', orderId: nextOrderId(turn.state), agentId, body });
-}
-
-/** The agent has not yet said that the data of this volume is deleted: no new one gets its name. */
-export function isBeingDestroyed(
-  state: ClusterState,
-  agentId: AgentId,
-  { role, volumeId }: DestroyVolumeOrder,
-): boolean {
-  for (const orderId of state.books.agents.get(agentId)?.orders ?? []) {
-    const order = state.orders.get(orderId)?.order;
-    if (order?.kind !== 'destroyVolume') continue;
-    if (order.body.role === role && order.body.volumeId === volumeId) return true;
-  }
-  return false;
 }
 
 /**

@@ -190,7 +190,7 @@ const subscribeCall = (a: number, b: number) => ({
   verb: 'subscribe',
   body: {
     name: 'n',
-    role: `r${a % 2}`,
+    roles: [`r${a % 2}`],
     failoverTimeoutMs: b * 1000,
     demand: b % 2 === 0 ? [] : [{ count: b, resources: some(1) }],
   },
@@ -208,7 +208,8 @@ function acceptCall(state: ClusterState, a: number, b: number, c: number) {
   const launches = Array.from({ length: c % 4 }, (_, index) =>
     aTask(`t${(b + index) % 30}`, some(b % 6)),
   );
-  return { verb: 'accept', body: { offerIds, launches, filter: { refuseMs: b % 2 } } };
+  const operations = [{ kind: 'launch', tasks: launches }];
+  return { verb: 'accept', body: { offerIds, operations, filter: { refuseMs: b % 2 } } };
 }
 
 function declineCall(state: ClusterState, a: number, b: number) {

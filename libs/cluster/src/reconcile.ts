@@ -8,11 +8,11 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
-import type { ReconcileRequest, ReconcileResult, TaskStatus } from '@parley/protocol/tasks';
+import type { ReconcileRequest, ReconcileResult, StatusUpdate, TaskStatus } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ClusterState } from './cluster-state.ts';
 import { MAX_STATUS_MESSAGE_LENGTH, RECONCILE_PAGE } from './limits.ts';
-import type { EndedTaskRecord, TaskRecord } from './records.ts';
+import type { TaskRecord } from './records.ts';
 
 /**
  * Explicit: every task that is named gets an answer. Implicit: all live tasks, by the order of their ids, so that a
@@ -96,7 +96,7 @@ function wordedStatus({
   state,
   reason,
   message,
-}: Pick<EndedTaskRecord, 'task' | 'agentId' | 'state' | 'reason' | 'message'>): TaskStatus {
+}: Pick<StatusUpdate, 'task' | 'agentId' | 'state' | 'reason' | 'message'>): TaskStatus {
   return {
     taskId: task.taskId,
     agentId,

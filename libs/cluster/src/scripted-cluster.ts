@@ -1,17 +1,20 @@
 // Owns driving the core in tests: entries with growing sequence and core time, builders for what is in them.
 // After each entry the invariants are checked. Nothing of the core is replaced here.
+import type { Proposal } from '@parley/protocol/allocation';
 import {
   ActorId,
   AgentId,
   FrameworkRef,
   OfferId,
-  type PrincipalName,
+  PrincipalName,
   type TaskRef,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { AcceptRequestInput, OperationInput } from '@parley/protocol/offers';
 import type { ResourcesInput } from '@parley/protocol/resources';
 import { type StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
+import type * as z from 'zod';
 import { clusterCore } from './cluster-core.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Effect } from './effects.ts';
@@ -31,6 +34,11 @@ export const some = (cpus: number, mem = cpus): ResourcesInput => ({
 });
 export const aTask = (taskId: string, resources: ResourcesInput = some(1)): TaskDescription =>
   TaskDescription.parse({ taskId, resources, command: { argv: ['true'] } });
+
+export const aLaunch = (...tasks: TaskDescription[]): OperationInput => ({ kind: 'launch', tasks });
+
+/** What a proposal may say beside its framework, its agent and what is not reserved. */
+type ProposalMore = Partial<Pick<z.input<typeof Proposal>, 'role' | 'reservations' | 'promised'>>;
 
 export class ScriptedCluster {
   state: ClusterState = clusterCore.create();
@@ -113,7 +121,7 @@ export class ScriptedCluster {
   subscribe(framework: FrameworkRef, body: Record<string, unknown> = {}): Effect[] {
     return this.call(
       { kind: 'framework', ...framework },
-      { verb: 'subscribe', body: { name: framework.frameworkId, role: 'r', ...body } },
+      { verb: 'subscribe', body: { name: framework.frameworkId, roles: ['r'], ...body } },
     );
   }
 
@@ -131,8 +139,9 @@ export class ScriptedCluster {
     framework: FrameworkRef,
     resources: ResourcesInput = some(4),
     agentId: AgentId = anAgentId(),
+    more: ProposalMore = {},
   ): OfferId {
-    const [message] = of(this.propose(framework, resources, agentId), 'offers');
+    const [message] = of(this.propose(framework, resources, agentId, more), 'offers');
     const id = message?.message.offers[0]?.offerId;
     assert(id !== undefined, 'the proposal became an offer');
     return id;
@@ -142,10 +151,11 @@ export class ScriptedCluster {
     framework: FrameworkRef,
     resources: ResourcesInput = some(4),
     agentId: AgentId = anAgentId(),
-    role = 'r',
+    more: ProposalMore = {},
   ): Effect[] {
     this.#proposals += 1;
-    const proposal = { number: this.#proposals, framework, role, agentId, resources };
+    const number = this.#proposals;
+    const proposal = { number, framework, role: 'r', agentId, resources, ...more };
     return this.enter({ kind: 'proposals', epoch: this.epoch, proposals: [proposal] });
   }
 
@@ -155,12 +165,29 @@ export class ScriptedCluster {
     launches: readonly TaskDescription[],
     refuseMs = 5000,
   ): Effect[] {
-    const body = {
-      offerIds: offerIds.map((id) => OfferId.parse(id)),
-      launches: [...launches],
-      filter: { refuseMs },
-    };
+    const operations = launches.length === 0 ? [] : [aLaunch(...launches)];
+    return this.operate(framework, offerIds, operations, { filter: { refuseMs } });
+  }
+
+  /** An accept with any operations. */
+  operate(
+    framework: FrameworkRef,
+    offerIds: readonly string[],
+    operations: readonly OperationInput[],
+    more: Partial<AcceptRequestInput> = {},
+  ): Effect[] {
+    const ids = offerIds.map((id) => OfferId.parse(id));
+    const body = { offerIds: ids, operations: [...operations], ...more };
     return this.frameworkCall(framework, { verb: 'accept', body });
+  }
+
+  operateAsOperator(
+    operation: OperationInput,
+    agentId: AgentId = anAgentId(),
+    role = 'r',
+  ): Effect[] {
+    const caller = { kind: 'operator', operator: PrincipalName.parse('admin') } as const;
+    return this.call(caller, { verb: 'operatorOperate', body: { agentId, role, operation } });
   }
 
   /** A running task on an agent of its own size, the order answered. */

@@ -18,14 +18,7 @@ export function launchTask(
   turn: Turn,
   launch: Pick<
     TaskRecord,
-    | 'task'
-    | 'name'
-    | 'agentId'
-    | 'role'
-    | 'resources'
-    | 'reserved'
-    | 'executorId'
-    | 'isInGroup'
+    'task' | 'name' | 'agentId' | 'role' | 'resources' | 'reserved' | 'executorId' | 'isInGroup'
   >,
 ): TaskRecord {
   const { state, context } = turn;

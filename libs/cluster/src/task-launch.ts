@@ -143,7 +143,8 @@ class LaunchJudge {
     const rejected: RejectedTask[] = [];
     for (const task of tasks) {
       const judged = this.#task(task, undefined);
-      if ('failure' in judged) rejected.push({ taskId: task.taskId, name: nameOf(task), ...judged });
+      if ('failure' in judged)
+        rejected.push({ taskId: task.taskId, name: nameOf(task), ...judged });
       else launches.push(judged);
     }
     return { launches, rejected };
@@ -175,7 +176,9 @@ class LaunchJudge {
       const own = isFirst && executorHolding !== undefined && { executorHolding };
       launches.push({ ...judged, executor, ...own });
     }
-    const roles = new Set(launches.map(({ holding }) => volumeRoleOf(holding)).filter((one) => one));
+    const roles = new Set(
+      launches.map(({ holding }) => volumeRoleOf(holding)).filter((one) => one),
+    );
     if (roles.size > 1) {
       pool.rollBack(mark);
       if (known === undefined) this.#args.named.executors.delete(this.#executorKey(executor));
@@ -244,7 +247,11 @@ class LaunchJudge {
       return { failure, state: 'error', reason: 'invalidTask' };
     }
     return this.#args.pool.hadStale
-      ? { failure: { ...failure, code: 'invalidOffers' }, state: 'dropped', reason: 'invalidOffers' }
+      ? {
+          failure: { ...failure, code: 'invalidOffers' },
+          state: 'dropped',
+          reason: 'invalidOffers',
+        }
       : { failure, state: 'error', reason: 'insufficientResources' };
   }
 

@@ -6,7 +6,7 @@ import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
 import { countRunning } from './cards.ts';
-import { forgetIfOver } from './frameworks.ts';
+import { forgetIfOver } from './framework-removal.ts';
 import type { Input } from './inputs.ts';
 import { dropUnwritten, unwrittenKey } from './leader-updates.ts';
 import type { TaskRecord } from './records.ts';
@@ -111,10 +111,7 @@ function applyToNoTask(turn: Turn, update: StatusUpdate): void {
 }
 
 /** Whatever the state does with it, the update was seen; health is the agent's word, in every state the last one counts. */
-function withSequence(
-  task: TaskRecord,
-  { source, sequence, healthy }: StatusUpdate,
-): TaskRecord {
+function withSequence(task: TaskRecord, { source, sequence, healthy }: StatusUpdate): TaskRecord {
   if (source === 'agent') {
     return { ...task, agentSequence: sequence, ...(healthy !== undefined && { healthy }) };
   }

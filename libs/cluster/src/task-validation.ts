@@ -1,8 +1,9 @@
 // Owns which descriptions of tasks and executors are valid, each judged by itself; the message begins with the field.
 // What follows from the state (ids, live executors, what is left of the offers) is judged in task-launch.ts.
 // Mesos docs, "Task State Reasons", REASON_TASK_INVALID; the rules are those of its task validation.
-import type { ExecutorDescription } from '@parley/protocol/executor-description';
+
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { AgentId } from '@parley/protocol/ids';
 import { TaskDescription, type UnparsedTask } from '@parley/protocol/tasks';
 import { isEmpty } from '@parley/resources/resources';

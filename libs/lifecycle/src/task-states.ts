@@ -57,5 +57,6 @@ export const TASK_STATES: ReadonlyMap<ReportedState, StateMeaning> = new Map(
 export const TASK_SOURCE_MEANINGS = {
   agent:
     'The agent that the task runs on: what happened to the task there, an executor’s word included.',
-  master: 'The leader: what nobody else can say, because there is no task or nothing is heard of its agent.',
+  master:
+    'The leader: what nobody else can say, because there is no task or nothing is heard of its agent.',
 } as const satisfies Record<'agent' | 'master', string>;
