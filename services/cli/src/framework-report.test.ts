@@ -137,6 +137,7 @@ function aState(): ClusterState {
       shutdownGraceMs: 1000,
     },
     resources: cpus(100),
+    isConfirmed: true,
     isShuttingDown: false,
   });
   state.offers.put('o1', {
