@@ -37,7 +37,12 @@ function describeFailure({ what, why, remedy }: FailureWords): string {
   return lines.join('\n');
 }
 
-const NOT_FOUND: ReadonlySet<ErrorCode> = new Set(['unknownTask', 'unknownAgent']);
+const NOT_FOUND: ReadonlySet<ErrorCode> = new Set([
+  'unknownTask',
+  'unknownAgent',
+  'notSubscribed',
+  'frameworkRemoved',
+]);
 
 /** A failure that an actor of the cluster answered with. */
 export function failureFromCluster(what: string, failure: Failure): CommandFailure {

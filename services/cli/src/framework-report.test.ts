@@ -18,6 +18,8 @@ import { formatDuration } from './cluster-summary.ts';
 import { describeFramework } from './framework-page.ts';
 import {
   cardOf,
+  isInBooks,
+  isLive,
   liveTasksOf,
   reportFramework,
   unknownFramework,
@@ -223,6 +225,20 @@ describe('the report on a framework', () => {
     expect(reportFramework(state, framework)?.standing?.demand).toBeUndefined();
     state.frameworks.put(key, { ...record, demand: [] });
     expect(reportFramework(state, framework)?.standing?.demand).toEqual([]);
+  });
+
+  it('of one that is removed while its last tasks go on says both', () => {
+    const state = aState();
+    const record = state.frameworks.get(key);
+    if (record === undefined) throw new Error('no record');
+    state.frameworks.put(key, { ...record, state: 'removed' });
+    state.tombstones.put(key, { framework, removedAtMs: 0, reason: 'teardown' });
+    expect(reportFramework(state, framework)).toMatchObject({
+      state: 'removed (teardown)',
+      standing: { tasks: { running: 2 } },
+    });
+    expect([isLive(state, framework), isInBooks(state, framework)]).toEqual([false, true]);
+    expect([isLive(aState(), framework), isLive(aState(), stranger)]).toEqual([true, false]);
   });
 
   it('of one that was removed is its card, and of one that never was nothing', () => {

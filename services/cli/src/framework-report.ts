@@ -59,7 +59,7 @@ export type ReportCard = {
 
 export type FrameworkReport = {
   readonly framework: string;
-  /** `removed`: the card is what is left of it. */
+  /** Of a removed one the card is left, and what stands for as long as its last tasks go on. */
   readonly state: string;
   readonly standing: Standing | undefined;
   readonly card: ReportCard | undefined;
@@ -86,10 +86,15 @@ export type Standing = Pick<
   readonly droppedEvents: number;
 };
 
-export const findFramework = (
-  state: ClusterState,
-  framework: FrameworkRef,
-): FrameworkRecord | undefined => state.frameworks.get(frameworkKey(framework));
+/** A removed framework stays in the books until its last task and executor have ended. */
+export const isInBooks = (state: ClusterState, framework: FrameworkRef): boolean =>
+  state.frameworks.has(frameworkKey(framework));
+
+/** Whether there is one that has not been removed. */
+export function isLive(state: ClusterState, framework: FrameworkRef): boolean {
+  const record = state.frameworks.get(frameworkKey(framework));
+  return record !== undefined && record.state !== 'removed';
+}
 
 export function liveTasksOf(state: ClusterState, framework: FrameworkRef): number {
   const key = frameworkKey(framework);
@@ -104,7 +109,7 @@ export function reportFramework(
   framework: FrameworkRef,
 ): FrameworkReport | undefined {
   const key = frameworkKey(framework);
-  const record = findFramework(state, framework);
+  const record = state.frameworks.get(key);
   const tombstone = state.tombstones.get(key);
   if (record === undefined && tombstone === undefined) return undefined;
   const standing = record && standingOf(state, record);
@@ -112,7 +117,7 @@ export function reportFramework(
   const card = cardRecord && cardOf(cardRecord, medianLaunchDelayMs(state.cards.rows()));
   return {
     framework: key,
-    state: record?.state ?? `removed (${tombstone?.reason})`,
+    state: tombstone === undefined ? (record?.state ?? '') : `removed (${tombstone.reason})`,
     standing,
     card,
     warnings: warningsOf(standing, card),

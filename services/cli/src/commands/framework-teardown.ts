@@ -6,7 +6,7 @@ import { failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { askAtTerminal } from '../effects.ts';
-import { findFramework, liveTasksOf, unknownFramework } from '../framework-report.ts';
+import { isInBooks, isLive, liveTasksOf, unknownFramework } from '../framework-report.ts';
 import { withOperator } from '../operator-link.ts';
 import { printJson, printLine } from '../print.ts';
 import { currentContext } from './context.ts';
@@ -29,7 +29,7 @@ export async function frameworkTeardownCommand(
   const key = frameworkKey(framework);
   const tasks = await withOperator(context, async (link) => {
     const { state } = await link.load();
-    if (findFramework(state, framework) === undefined) throw unknownFramework(state, framework);
+    if (!isLive(state, framework)) throw unknownFramework(state, framework);
     const live = liveTasksOf(state, framework);
     await confirm(
       {
@@ -43,16 +43,10 @@ export async function frameworkTeardownCommand(
     const asked = await link.callLeader(SUBJECTS.operatorTeardown, caller, { framework });
     if (!asked.ok) throw failureFromCluster(`framework ${key} was not torn down`, asked.failure);
     if (!how.wait) return live;
-    await link.waitFor(
-      ({ state: now }) =>
-        findFramework(now, framework) === undefined && liveTasksOf(now, framework) === 0
-          ? true
-          : undefined,
-      {
-        timeoutMs: WAIT_MS,
-        what: `framework ${key} is removed, but some of its tasks are not gone yet`,
-      },
-    );
+    await link.waitFor(({ state: now }) => (isInBooks(now, framework) ? undefined : true), {
+      timeoutMs: WAIT_MS,
+      what: `framework ${key} is removed, but some of its tasks are not gone yet`,
+    });
     return live;
   });
   if (how.json) printJson({ framework: key, state: 'removed', tasks, tasksAreGone: how.wait });
