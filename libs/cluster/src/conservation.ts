@@ -96,7 +96,6 @@ function reservationOf(
 /** Outstanding offers are for roles that their frameworks have, promise what is in the books, and have a deadline. */
 function offers(state: ClusterState): string[] {
   const broken: string[] = [];
-  const promised = new Map<string, number>();
   for (const offer of state.offers.rows()) {
     const key = frameworkKey(offer.framework);
     const record = state.frameworks.get(key);
@@ -107,17 +106,25 @@ function offers(state: ClusterState): string[] {
       broken.push(`${offer.offerId}: it stands in no message`);
     }
     if (offer.expiresAtMs <= state.record.coreTimeMs) broken.push(`${offer.offerId} has expired`);
-    for (const { shape, count } of offer.promised) {
-      const promise = `${key} ${promiseKey(offer.role, shape)}`;
-      promised.set(promise, (promised.get(promise) ?? 0) + count);
+  }
+  return [...broken, ...promises(state)];
+}
+
+function promises(state: ClusterState): string[] {
+  const broken: string[] = [];
+  const made = new Map<string, number>();
+  for (const { framework, role, promised } of state.offers.rows()) {
+    for (const { shape, count } of promised) {
+      const promise = `${frameworkKey(framework)} ${promiseKey(role, shape)}`;
+      made.set(promise, (made.get(promise) ?? 0) + count);
     }
   }
   for (const [key, book] of state.books.frameworks) {
     for (const [promise, count] of book.promised) {
-      if (promised.get(`${key} ${promise}`) !== count) broken.push(`${key}: promises ${promise}`);
-      promised.delete(`${key} ${promise}`);
+      if (made.get(`${key} ${promise}`) !== count) broken.push(`${key}: promises ${promise}`);
+      made.delete(`${key} ${promise}`);
     }
   }
-  for (const promise of promised.keys()) broken.push(`${promise} is promised and in no book`);
+  for (const promise of made.keys()) broken.push(`${promise} is promised and in no book`);
   return broken;
 }
