@@ -7,7 +7,10 @@ import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
 import { equals, normalise } from '@parley/resources/resources';
+import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { reconcileExecutors } from './executor-ends.ts';
+import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
@@ -17,20 +20,27 @@ import { confirmLaunch } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
-/** Fails with `overloaded`, or with `malformed` when the amounts leave what can be counted exactly. */
+/**
+ * Fails with `agentGone`, with `overloaded`, or with `malformed` when the amounts leave what can be counted exactly.
+ */
 export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterRequest): Answer {
   const { state } = turn;
   const before = state.agents.get(agentId);
   const total = normalise(request.total);
-  if (before === undefined && state.agents.size >= MAX_AGENTS) {
+  const next = nextAgentState(before?.state ?? 'unknown', 'register');
+  if (next === undefined) {
+    return fail(
+      'agentGone',
+      `an operator declared agent ${agentId} gone: it must not run any more`,
+    );
+  }
+  if (before === undefined && countOfAgents(state) >= MAX_AGENTS) {
     return fail('overloaded', `there are ${MAX_AGENTS} agents`);
   }
   const excess = uncountable(state, before, total.scalars);
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
-  const next = nextAgentState(before?.state ?? 'unknown', 'register');
-  if (next === undefined) return fail('malformed', `agent ${agentId} cannot register now`);
   const { hostname, attributes } = request;
   const record: AgentRecord = {
     agentId,
@@ -50,12 +60,14 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   state.marks.agent(agentId);
   const returned = before?.state === 'unreachable';
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
+  if (returned) tellHolders(turn, agentId, 'agentReturned');
   const unknownTasks = reconcile(turn, agentId, request.tasks);
+  const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
   const result: RegisterResult = {
     heartbeatIntervalMs: heartbeatIntervalMs(state),
     unknownTasks,
-    unknownExecutors: [],
+    unknownExecutors,
   };
   return succeed(result);
 }
@@ -70,12 +82,13 @@ export function agentFellSilent(
   if (before === undefined || before.registration !== registration) return;
   const next = nextAgentState(before.state, 'silent');
   if (next === undefined) return;
-  const record = { ...before, state: next };
+  const record = { ...before, state: next, unreachableSinceMs: turn.context.wallTimeMs };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   rescindAll(turn, agentId, 'agentUnreachable');
   state.marks.agent(agentId);
   report(turn, { type: 'agentUnreachable', agentId });
+  tellHolders(turn, agentId, 'agentUnreachable');
   for (const task of tasksOn(state, agentId)) {
     orderUpdate(turn, task, {
       state: 'unreachable',
@@ -118,7 +131,8 @@ function reconcile(turn: Turn, agentId: AgentId, named: readonly AgentTask[]): T
 }
 
 function returnTask(turn: Turn, task: TaskRecord, named: TaskState): void {
-  const confirmed = confirmLaunch(turn, task);
+  confirmLaunch(turn, task);
+  const confirmed = turn.state.tasks.get(taskKey(task.task)) ?? task;
   if (effectiveState(confirmed) !== 'unreachable' || isTerminal(named)) return;
   orderUpdate(turn, confirmed, {
     state: returnedState(named),
@@ -131,11 +145,6 @@ function returnTask(turn: Turn, task: TaskRecord, named: TaskState): void {
 function returnedState(named: TaskState): TaskState {
   if (named === 'killing' || named === 'running') return named;
   return 'starting';
-}
-
-function tasksOn(state: ClusterState, agentId: AgentId): TaskRecord[] {
-  const keys = [...(state.books.agents.get(agentId)?.tasks ?? [])];
-  return keys.map((key) => state.tasks.get(key)).filter((task) => task !== undefined);
 }
 
 function rescindAll(

@@ -154,12 +154,13 @@ export class Books {
     return sums.toScalars();
   }
 
-  /** After the record of an agent changed, or came to be. */
-  agentChanged(before: AgentRecord | undefined, after: AgentRecord): void {
+  /** After the record of an agent changed, came to be, or was forgotten. */
+  agentChanged(before: AgentRecord | undefined, after: AgentRecord | undefined): void {
     if (before !== undefined) {
       this.known.subtract(before.total.scalars);
       this.#count(before, -1);
     }
+    if (after === undefined) return;
     this.known.add(after.total.scalars);
     this.#count(after, 1);
   }

@@ -9,11 +9,12 @@ import type { ClusterState } from './cluster-state.ts';
 import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
 import { allFacts, finishFacts } from './facts.ts';
+import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
-import { stepOrderAnswered } from './orders.ts';
+import { stepOrderAnswered } from './order-answers.ts';
 import { stepProposals } from './proposals.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
@@ -104,7 +105,7 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
   return turn.effects;
 }
 
-/** Offers survive and are told again, under new numbers. */
+/** Offers survive and are told again, under new numbers; events until they are acknowledged. */
 function startTerm(
   turn: Turn,
   { epoch, masterId, settings }: Extract<Input, { kind: 'termStarted' }>,
@@ -122,6 +123,7 @@ function startTerm(
     const framework = state.frameworks.get(key);
     if (framework?.state !== 'subscribed') continue;
     announceOffers(turn, framework, outstandingOffers(state, framework));
+    tellAgain(turn, framework);
   }
 }
 

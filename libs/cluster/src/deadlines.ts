@@ -1,7 +1,14 @@
 // Owns the order of what falls due: a binary heap of keys by core time, at most one time a key.
 // A deadline that moves later is found out when it comes up (the caller says what it is then).
 
-export const DEADLINE_KINDS = ['framework', 'ended', 'session', 'tombstone', 'offer'] as const;
+export const DEADLINE_KINDS = [
+  'framework',
+  'ended',
+  'session',
+  'tombstone',
+  'offer',
+  'goneAgent',
+] as const;
 export type DeadlineKind = (typeof DEADLINE_KINDS)[number];
 
 /** The key of a deadline: whose table, and its key there. */

@@ -1,9 +1,10 @@
 // Owns what the passing of core time does, before the inputs of an entry are stepped.
-import { OfferId } from '@parley/protocol/ids';
+import { AgentId, OfferId } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
 import type { ClusterState } from './cluster-state.ts';
 import { DEADLINE_KINDS, type DeadlineKind, deadlineKey } from './deadlines.ts';
 import { removeFramework } from './framework-removal.ts';
+import { forgetGone, goneAgents, goneDeadline } from './gone-agents.ts';
 import { expireOffers, offerDeadline } from './offer-expiry.ts';
 import { forgetSession, sessionDeadline } from './requests.ts';
 import { endedDeadline, forgetEnded } from './task-book.ts';
@@ -57,6 +58,13 @@ const DUE: Readonly<Record<DeadlineKind, Due>> = {
         keys.map((key) => OfferId.parse(key)),
       ),
     keys: (state) => state.offers.entries(),
+  },
+  goneAgent: {
+    deadlineOf: goneDeadline,
+    carryOut: ({ state }, keys) => {
+      for (const key of keys) forgetGone(state, AgentId.parse(key));
+    },
+    keys: goneAgents,
   },
 };
 

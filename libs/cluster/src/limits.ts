@@ -21,6 +21,10 @@ export const HEARTBEATS_PER_SECOND = 2000;
 export const MAX_AGENT_HEARTBEAT_INTERVAL_MS = 25_000;
 /** Longest message in a status update. */
 export const MAX_UPDATE_MESSAGE_LENGTH = 4096;
+/** Tasks in one answer to an implicit reconciliation. */
+export const RECONCILE_PAGE = 512;
+/** Of a task's message in such an answer: 1,024 tasks must fit into one that the bus carries. */
+export const MAX_STATUS_MESSAGE_LENGTH = 200;
 /** On one agent, over all roles; beyond it reserving fails. */
 export const MAX_RESERVATIONS_PER_AGENT = 1024;
 /** Of one reservation. */

@@ -12,10 +12,11 @@ import {
   type Judgement,
   judgeLaunch,
   type LaunchOperation,
-  nameOf,
+  NamedInAccept,
   type RejectedTask,
   rejectTasks,
 } from './task-launch.ts';
+import { nameOf } from './task-validation.ts';
 import type { Turn } from './turn.ts';
 
 type Step =
@@ -45,7 +46,7 @@ export function planOperations(
 ): Plan {
   const steps: Step[] = [];
   const refused: Refused[] = [];
-  const named = new Set<TaskId>();
+  const named = new NamedInAccept();
   for (const [index, operation] of operations.entries()) {
     const pool = poolOf(pools, operation.agentId);
     if (operation.kind === 'launch' || operation.kind === 'launchGroup') {

@@ -4,7 +4,9 @@ import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
 import { CLUSTER, ClusterState } from './cluster-state.ts';
 import { setAllDeadlines } from './due.ts';
+import { indexGone } from './gone-agents.ts';
 import { ClusterSettings } from './inputs.ts';
+import { indexTask } from './task-book.ts';
 
 /** Plain data, as in @parley/actor, which pure libs do not import. */
 export type SnapshotItem = readonly [table: string, key: string, record: unknown];
@@ -65,6 +67,7 @@ function derive(state: ClusterState): void {
   for (const offer of state.offers.rows()) books.offerMade(offer);
   for (const task of state.tasks.rows()) {
     books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');
+    indexTask(state, task);
   }
   for (const executor of state.executors.rows()) {
     const isRegistered = state.agents.get(executor.agentId)?.state === 'registered';
@@ -82,5 +85,6 @@ function derive(state: ClusterState): void {
   for (const [key, session] of state.sessions.entries()) requests.sessionOpened(key, session);
   for (const answer of state.answers.rows()) requests.answered(answer);
   for (const key of state.tombstones.keys()) state.tombstoneQueue.push(key);
+  indexGone(state);
   setAllDeadlines(state);
 }
