@@ -99,7 +99,14 @@ function freeParts(state: ClusterState, agent: AgentRecord, role: string): unkno
     }));
 }
 
-export function randomAccept(state: ClusterState, framework: FrameworkRef, roll: Dice): unknown {
+export function randomAccept(
+  state: ClusterState,
+  {
+    framework,
+    roll,
+    launch,
+  }: { framework: FrameworkRef; roll: Dice; launch: (roll: Dice) => object },
+): unknown {
   const own = [...state.offers.rows()].filter(
     (offer) => frameworkKey(offer.framework) === frameworkKey(framework),
   );
@@ -113,7 +120,7 @@ export function randomAccept(state: ClusterState, framework: FrameworkRef, roll:
   const offerIds: string[] = named.map(({ offerId }) => offerId);
   if (offerIds.length === 0 || roll(8) === 0) offerIds.push(OfferId.parse(`o0-${roll(3)}`));
   if (roll(40) === 0) offerIds.push(...offerIds);
-  const operations = Array.from({ length: roll(4) }, () => randomOperation(named, roll));
+  const operations = Array.from({ length: roll(4) }, () => randomOperation(named, roll, launch));
   const filter = { refuseMs: roll(2) * 5000 };
   return {
     verb: 'accept',
@@ -121,12 +128,17 @@ export function randomAccept(state: ClusterState, framework: FrameworkRef, roll:
   };
 }
 
-function randomOperation(offers: readonly OfferRecord[], roll: Dice): unknown {
+function randomOperation(
+  offers: readonly OfferRecord[],
+  roll: Dice,
+  launch: (roll: Dice) => object,
+): unknown {
   const offer = pick(offers, roll);
   const isOfSeveral = new Set(offers.map(({ agentId }) => agentId)).size > 1;
   const names = isOfSeveral ? roll(8) > 0 : roll(4) === 0;
   const agentId = names && offer !== undefined ? { agentId: offer.agentId } : {};
   if (roll(2) === 0) return { ...randomChange(roll), ...agentId };
+  if (roll(2) === 0) return { ...launch(roll), ...agentId };
   const tasks = Array.from({ length: 1 + roll(2) }, () => randomTask(roll));
   return { kind: 'launch', tasks, ...agentId };
 }

@@ -1,6 +1,6 @@
 // Owns random inputs for property tests: numbers choose among what the state holds and what it does not, so that
 // most inputs take effect and some make no sense. All are valid by their schema.
-import { type FrameworkRef, frameworkKey, TaskId } from '@parley/protocol/ids';
+import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import { TaskState } from '@parley/protocol/tasks';
 import fc from 'fast-check';
 import type { ClusterState } from './cluster-state.ts';
@@ -18,6 +18,13 @@ import {
   randomSubscribe,
   units,
 } from './random-calls.ts';
+import {
+  randomAgentChange,
+  randomExecutors,
+  randomExit,
+  randomLaunch,
+  randomTaskCall,
+} from './random-tasks.ts';
 import { aFramework, anAgentId } from './scripted-cluster.ts';
 
 export type Choice = readonly [kind: number, a: number, b: number, c: number];
@@ -43,6 +50,13 @@ const frameworkOf = (a: number): FrameworkRef => pick(FRAMEWORKS, a) ?? aFramewo
 const pick = <T>(items: readonly T[], number: number): T | undefined =>
   items[number % Math.max(1, items.length)];
 
+function randomCall(state: ClusterState, roll: Dice): unknown {
+  const kind = roll(9);
+  if (kind < 4) return randomDecline(state, roll);
+  if (kind < 7) return randomRoleCall(roll);
+  return { verb: kind === 7 ? 'teardown' : 'resync', body: {} };
+}
+
 /** What was sent so far, for requests and stream positions; not part of the state. */
 export class RandomInputs {
   #counter = 0;
@@ -56,16 +70,20 @@ export class RandomInputs {
     if (kind < 10) return this.#register(state, a, b, c);
     if (kind < 18) return this.#call(a, c, state, randomSubscribe(roll));
     if (kind < 38) return this.#propose(state, a, roll);
-    if (kind < 55) return this.#call(a, c, state, randomAccept(state, frameworkOf(a), roll));
-    if (kind < 59) return this.#call(a, c, state, randomDecline(state, roll));
-    if (kind < 62) return this.#call(a, c, state, randomRoleCall(roll));
+    if (kind < 55)
+      return this.#call(
+        a,
+        c,
+        state,
+        randomAccept(state, { framework: frameworkOf(a), roll, launch: randomLaunch }),
+      );
+    if (kind < 62) return this.#call(a, c, state, randomCall(state, roll));
     if (kind < 65) return this.#operate(c, roll);
     if (kind < 66) return this.#confirm(state, a, b);
-    if (kind < 69) return this.#call(a, c, state, killCall(b));
-    if (kind < 70) return this.#call(a, c, state, { verb: 'teardown', body: {} });
-    if (kind < 71) return this.#call(a, c, state, { verb: 'resync', body: {} });
-    if (kind < 78) return this.#answerOrder(state, a, b);
-    if (kind < 82) return this.#silence(state, a, b);
+    if (kind < 73) return this.#call(a, c, state, randomTaskCall(state, frameworkOf(a), roll));
+    if (kind < 75) return this.#exit(state, c, roll);
+    if (kind < 80) return this.#answerOrder(state, a, b);
+    if (kind < 83) return this.#silence(state, a, b);
     if (kind < 91) return this.#readBack(state, a);
     return this.#update(state, a, b, c);
   }
@@ -112,6 +130,7 @@ export class RandomInputs {
           total: { ...units(b % 7 === 0 ? 2 : 10), ports: [[1000, 1010]] },
           attributes: b % 3 === 0 ? { zone: 'z' } : {},
           tasks,
+          executors: randomExecutors(state, agentId, diceOf(a, b, c)),
         },
       },
     });
@@ -146,10 +165,25 @@ export class RandomInputs {
       kind: 'call',
       caller: { kind: 'operator', operator: 'admin' },
       request: this.#request(c),
-      call:
-        roll(12) === 0
-          ? { verb: 'operatorTeardown', body: teardown }
-          : { verb: 'operatorOperate', body },
+      call: [
+        { verb: 'operatorTeardown', body: teardown },
+        randomAgentChange(roll),
+        randomAgentChange(roll),
+        {
+          verb: 'operatorKill',
+          body: { task: { ...frameworkOf(roll(3)), taskId: `t${roll(30)}` } },
+        },
+      ][roll(12)] ?? { verb: 'operatorOperate', body },
+    });
+  }
+
+  #exit(state: ClusterState, c: number, roll: Dice): Input {
+    const { agentId, body } = randomExit(state, roll);
+    return Input.parse({
+      kind: 'call',
+      caller: { kind: 'agent', agentId },
+      request: this.#request(c),
+      call: { verb: 'executorExited', body },
     });
   }
 
@@ -219,8 +253,3 @@ export class RandomInputs {
     });
   }
 }
-
-const killCall = (b: number) => ({
-  verb: 'killTask',
-  body: { taskId: TaskId.parse(`t${b % 30}`) },
-});
