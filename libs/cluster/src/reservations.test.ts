@@ -214,6 +214,19 @@ describe('an offer', () => {
     expect(eventsOf(effects)).toMatchObject([{ type: 'proposalRefused' }]);
   });
 
+  test('holds nothing of a reservation of which nothing is left, so that this may end', () => {
+    operate(
+      reservedOffer(),
+      aLaunch(taskWith('t1', { resources: some(3, 30), reservationId: 'x', ...mount() })),
+    );
+    const part = { reservationId: 'x', role: 'eng', resources: {} };
+    const effects = cluster.propose(framework, some(1), agentId, {
+      role: 'eng',
+      reservations: [part],
+    });
+    expect(of(effects, 'offers')[0]?.message.offers).toMatchObject([{ reservations: [] }]);
+  });
+
   test('does not get what is reserved as if it were free', () => {
     const effects = cluster.propose(framework, some(8), agentId, { role: 'eng' });
     expect(eventsOf(effects)).toMatchObject([{ why: 'so much is not free' }]);
