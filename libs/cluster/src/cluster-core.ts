@@ -6,7 +6,7 @@ import { agentFellSilent } from './agents.ts';
 import { stepCall } from './calls.ts';
 import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { carryOutDue, setAllDeadlines } from './due.ts';
+import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
 import { allFacts, finishFacts } from './facts.ts';
 import { tellAgain } from './framework-events.ts';
@@ -50,9 +50,9 @@ export function factsSnapshot(state: ClusterState): Fact[] {
   return allFacts(state);
 }
 
-/** Core time at which an entry is due though nothing else happens; it may turn out that nothing was. */
+/** Core time at which an entry is due though nothing else happens. */
 export function nextDeadlineMs(state: ClusterState): number | undefined {
-  return state.deadlines.nextMs;
+  return nextDueMs(state);
 }
 
 /** Core time moves on; what is due by then happens first. */

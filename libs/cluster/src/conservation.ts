@@ -1,6 +1,6 @@
 // Owns the check that nothing of an agent or of a reservation is held twice or lost. For tests and the simulator: it
 // looks at everything.
-import { type AgentId, frameworkKey } from '@parley/protocol/ids';
+import { type AgentId, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, equals, isEmpty, sum, trySubtract } from '@parley/resources/resources';
 import { promiseKey } from './books.ts';
@@ -51,11 +51,10 @@ function conservationOf(
 export function offersAndReservations(state: ClusterState): string[] {
   const broken: string[] = [];
   const parts = new Map<string, ReservedPart[]>();
-  const holders = [...state.offers.rows(), ...state.tasks.rows()];
-  for (const { agentId, role, reserved } of holders) {
-    for (const part of reserved) {
-      if (!isRoleOrAbove(part.role, role)) broken.push(`${part.role} is not above ${role}`);
-      const key = reservationKey(agentId, part);
+  for (const holder of [...state.offers.rows(), ...state.tasks.rows()]) {
+    broken.push(...holder.reserved.flatMap((part) => partOf(part, holder.role)));
+    for (const part of holder.reserved) {
+      const key = reservationKey(holder.agentId, part);
       parts.set(key, [...(parts.get(key) ?? []), part]);
     }
   }
@@ -67,6 +66,14 @@ export function offersAndReservations(state: ClusterState): string[] {
     if (!state.agents.has(record.agentId)) broken.push(`${key}: its agent is not known`);
   }
   return [...broken, ...offers(state)];
+}
+
+function partOf({ role, reservationId, resources, volumes }: ReservedPart, holder: RoleName) {
+  const broken: string[] = [];
+  if (isEmpty(resources) && volumes.length === 0)
+    broken.push(`nothing is held of ${reservationId}`);
+  if (!isRoleOrAbove(role, holder)) broken.push(`${role} is not above ${holder}`);
+  return broken;
 }
 
 function reservationOf(
@@ -96,7 +103,6 @@ function reservationOf(
 /** Outstanding offers are for roles that their frameworks have, promise what is in the books, and have a deadline. */
 function offers(state: ClusterState): string[] {
   const broken: string[] = [];
-  const promised = new Map<string, number>();
   for (const offer of state.offers.rows()) {
     const key = frameworkKey(offer.framework);
     const record = state.frameworks.get(key);
@@ -107,17 +113,25 @@ function offers(state: ClusterState): string[] {
       broken.push(`${offer.offerId}: it stands in no message`);
     }
     if (offer.expiresAtMs <= state.record.coreTimeMs) broken.push(`${offer.offerId} has expired`);
-    for (const { shape, count } of offer.promised) {
-      const promise = `${key} ${promiseKey(offer.role, shape)}`;
-      promised.set(promise, (promised.get(promise) ?? 0) + count);
+  }
+  return [...broken, ...promises(state)];
+}
+
+function promises(state: ClusterState): string[] {
+  const broken: string[] = [];
+  const made = new Map<string, number>();
+  for (const { framework, role, promised } of state.offers.rows()) {
+    for (const { shape, count } of promised) {
+      const promise = `${frameworkKey(framework)} ${promiseKey(role, shape)}`;
+      made.set(promise, (made.get(promise) ?? 0) + count);
     }
   }
   for (const [key, book] of state.books.frameworks) {
     for (const [promise, count] of book.promised) {
-      if (promised.get(`${key} ${promise}`) !== count) broken.push(`${key}: promises ${promise}`);
-      promised.delete(`${key} ${promise}`);
+      if (made.get(`${key} ${promise}`) !== count) broken.push(`${key}: promises ${promise}`);
+      made.delete(`${key} ${promise}`);
     }
   }
-  for (const promise of promised.keys()) broken.push(`${promise} is promised and in no book`);
+  for (const promise of made.keys()) broken.push(`${promise} is promised and in no book`);
   return broken;
 }

@@ -20,9 +20,20 @@ export class Deadlines {
   #heap: Deadline[] = [];
   readonly #known = new Map<string, number>();
 
-  /** Earliest deadline in core time, or earlier than that where one was moved. */
-  get nextMs(): number | undefined {
-    return this.#heap[0]?.atMs;
+  /**
+   * Earliest deadline in core time; what is none any more is dropped on the way, so that nobody wakes up for an offer
+   * that was answered. `deadlineOf` as in `takeDue`.
+   */
+  next(deadlineOf: (key: string) => number | undefined): number | undefined {
+    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
+      const isCurrent = this.#known.get(top.key) === top.atMs;
+      const atMs = isCurrent ? deadlineOf(top.key) : undefined;
+      if (atMs === top.atMs) return atMs;
+      this.#pop();
+      if (isCurrent) this.#known.delete(top.key);
+      if (atMs !== undefined) this.set(top.key, atMs);
+    }
+    return undefined;
   }
 
   clear(): void {

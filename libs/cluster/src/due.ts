@@ -71,11 +71,13 @@ const DUE: Readonly<Record<DeadlineKind, Due>> = {
 /** Removes and forgets what is due at the state's core time, in the order of the deadlines. */
 export function carryOutDue(turn: Turn): void {
   const { state } = turn;
-  const due = state.deadlines.takeDue(state.record.coreTimeMs, (key) => {
-    const [kind, rest] = partsOf(key);
-    return DUE[kind].deadlineOf(state, rest);
-  });
+  const due = state.deadlines.takeDue(state.record.coreTimeMs, (key) => deadlineOf(state, key));
   for (const { kind, keys } of runsOf(due)) DUE[kind].carryOut(turn, keys);
+}
+
+/** Core time at which something is due. */
+export function nextDueMs(state: ClusterState): number | undefined {
+  return state.deadlines.next((key) => deadlineOf(state, key));
 }
 
 /** After a restore, and when a setting moved deadlines: those of all records anew. */
@@ -87,6 +89,11 @@ export function setAllDeadlines(state: ClusterState): void {
       if (atMs !== undefined) state.deadlines.set(deadlineKey(kind, key), atMs);
     }
   }
+}
+
+function deadlineOf(state: ClusterState, key: string): number | undefined {
+  const [kind, rest] = partsOf(key);
+  return DUE[kind].deadlineOf(state, rest);
 }
 
 /** Those of one kind that follow each other are carried out together, in their order. */

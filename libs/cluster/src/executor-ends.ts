@@ -25,7 +25,7 @@ import {
 } from './executor-book.ts';
 import { tellFramework } from './framework-events.ts';
 import { forgetIfOver } from './framework-removal.ts';
-import { orderKill } from './orders.ts';
+import { confirmLaunch, orderKill } from './orders.ts';
 import type { ExecutorRecord, FrameworkRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
@@ -34,7 +34,8 @@ type Ending = Omit<ExecutorExited, 'executor' | 'tasks'>;
 
 /**
  * Of its agent. One that is not in the books has been seen off already: the call was repeated, or its agent came back
- * without it. Fails with `agentGone`.
+ * without it. What the agent had given to it was launched, whether the order was answered yet or not. Fails with
+ * `agentGone`.
  */
 export function executorExited(
   turn: Turn,
@@ -47,7 +48,11 @@ export function executorExited(
   }
   const record = findExecutor(state, agentId, executor);
   if (record?.description.kind !== 'custom') return succeed({});
-  executorIsNoMore(turn, record, ending, new Set(tasks));
+  const endedWith: ReadonlySet<TaskId> = new Set(tasks);
+  for (const task of tasksOfExecutor(state, record)) {
+    if (endedWith.has(task.task.taskId)) confirmLaunch(turn, task);
+  }
+  executorIsNoMore(turn, findExecutor(state, agentId, executor) ?? record, ending);
   return succeed({});
 }
 
@@ -106,21 +111,13 @@ export function endExecutorsOn(turn: Turn, agentId: AgentId): void {
 }
 
 /**
- * `endedWith`: tasks that the agent had given to it. A task of it that is still to be launched and is none of these
- * makes the agent start it anew: what it holds stays taken. Mesos docs, "Executor HTTP API"; there such a task is
- * dropped.
+ * A task of it that is still to be launched makes the agent start it anew: what it holds stays taken. Mesos drops such
+ * a task (REASON_EXECUTOR_TERMINATED).
  */
-export function executorIsNoMore(
-  turn: Turn,
-  record: ExecutorRecord,
-  ending: Ending,
-  endedWith: ReadonlySet<TaskId> = new Set(),
-): void {
+export function executorIsNoMore(turn: Turn, record: ExecutorRecord, ending: Ending): void {
   const { state } = turn;
   const { executor, agentId, isShuttingDown } = record;
-  const isStartedAnew = tasksOfExecutor(state, record).some(
-    ({ task, runOrder }) => runOrder !== undefined && !endedWith.has(task.taskId),
-  );
+  const isStartedAnew = isLaunchPending(state, record);
   removeExecutor(turn, record, ending.end);
   if (isStartedAnew) {
     const { principal, frameworkId } = executor;

@@ -224,9 +224,10 @@ describe('the ramp-up of a framework', () => {
   test('ends at its demand when that is the smaller one', () => {
     const demand = [{ count: 2, resources: some(1) }];
     cluster.frameworkCall(framework, { verb: 'demand', body: { demand } });
-    cluster.launch(framework, 't1');
+    const promised = [{ shape: cluster.shapeOf(some(1)), count: 1 }];
+    cluster.launch(framework, 't1', some(1), agentId, { promised });
     expect(cluster.framework(framework)?.rampUpMs).toBeUndefined();
-    cluster.launch(framework, 't2');
+    cluster.launch(framework, 't2', some(1), agentId, { promised });
     expect(cluster.framework(framework)?.rampUpMs).toBe(0);
   });
 });

@@ -7,6 +7,7 @@ import { add, contains, equals } from '@parley/resources/resources';
 import { Books, executorRecordKey } from './books.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { conservation, offersAndReservations } from './conservation.ts';
+import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
 
 /** What is broken, in words; empty when all holds. */
@@ -16,6 +17,7 @@ export function checkInvariants(state: ClusterState): string[] {
     ...offersAndReservations(state),
     ...references(state),
     ...ordersHaveTasks(state),
+    ...executorsAndEvents(state),
     ...lifecycles(state),
     ...deadlines(state),
     ...bookSums(state),

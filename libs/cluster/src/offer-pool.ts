@@ -39,6 +39,12 @@ type Part = {
   readonly volumes: ReadonlyMap<VolumeId, number>;
 };
 
+type Taken = {
+  readonly part: Part;
+  readonly resources: Resources;
+  readonly volumes: readonly VolumeId[];
+};
+
 type Content = {
   readonly resources: Resources;
   readonly fresh: Resources;
@@ -124,7 +130,7 @@ export class OfferPool {
    * Where roles above have a reservation or volume of the same id, the nearest one counts.
    */
   tryTake({ resources, reservationId, volumes }: Want): Outcome<Holding> {
-    const taken = new Map<string, { readonly part: Part; resources: Resources; ids: VolumeId[] }>();
+    const taken = new Map<string, Taken>();
     let rest = resources;
     if (reservationId !== undefined) {
       const part = this.#nearest((one) => one.reservationId === reservationId);
@@ -133,31 +139,21 @@ export class OfferPool {
       }
       const fromPart = intersect(part.resources, resources);
       rest = subtract(resources, fromPart);
-      taken.set(partKey(part), { part, resources: fromPart, ids: [] });
+      taken.set(partKey(part), { part, resources: fromPart, volumes: [] });
     }
     if (!contains(this.#content.resources, rest)) {
       return short('resources: more than what is left of the offers');
     }
-    let volumeRole: RoleName | undefined;
-    for (const volumeId of new Set(volumes)) {
-      const part = this.#nearest((one) => one.volumes.has(volumeId));
-      if (part === undefined) return short(`volumes: the offers do not hold volume ${volumeId}`);
-      volumeRole ??= part.role;
-      if (part.role !== volumeRole) {
-        return fail('invalidTask', 'volumes: they are of several roles');
-      }
-      const before = taken.get(partKey(part));
-      if (before !== undefined) before.ids.push(volumeId);
-      else taken.set(partKey(part), { part, resources: NO_RESOURCES, ids: [volumeId] });
-    }
+    const found = this.#findVolumes(taken, new Set(volumes));
+    if (!found.ok) return found;
     this.#change({ resources: subtract(this.#content.resources, rest) });
-    const reserved: ReservedPart[] = [];
-    for (const { part, resources: fromPart, ids } of taken.values()) {
-      if (isEmpty(fromPart) && ids.length === 0) continue;
-      const { role, reservationId: id } = part;
-      reserved.push({ role, reservationId: id, resources: fromPart, volumes: ids });
-      this.#takeFromPart(part, fromPart, ids);
-    }
+    const used = [...taken.values()].filter(
+      (one) => one.volumes.length > 0 || !isEmpty(one.resources),
+    );
+    for (const one of used) this.#takeFromPart(one);
+    const reserved = used.map(({ part: { role, reservationId: id }, ...one }): ReservedPart => {
+      return { role, reservationId: id, ...one };
+    });
     return succeed({ resources: rest, reserved });
   }
 
@@ -305,19 +301,34 @@ export class OfferPool {
     return nearest;
   }
 
+  /** Adds them to what is taken of the parts that hold them. */
+  #findVolumes(taken: Map<string, Taken>, volumes: ReadonlySet<VolumeId>): Outcome<void> {
+    let role: RoleName | undefined;
+    for (const volumeId of volumes) {
+      const part = this.#nearest((one) => one.volumes.has(volumeId));
+      if (part === undefined) return short(`volumes: the offers do not hold volume ${volumeId}`);
+      role ??= part.role;
+      if (part.role !== role) return fail('invalidTask', 'volumes: they are of several roles');
+      const key = partKey(part);
+      const one = taken.get(key) ?? { part, resources: NO_RESOURCES, volumes: [] };
+      taken.set(key, { ...one, volumes: [...one.volumes, volumeId] });
+    }
+    return succeed(undefined);
+  }
+
   #ownPartWith(volumeId: VolumeId): Part | undefined {
     return this.#nearest((part) => part.role === this.role && part.volumes.has(volumeId));
   }
 
-  #takeFromPart(part: Part, resources: Resources, ids: readonly VolumeId[]): void {
-    const volumes = new Map(part.volumes);
+  #takeFromPart({ part, resources, volumes }: Taken): void {
+    const left = new Map(part.volumes);
     const takenVolumes = new Set(this.#content.takenVolumes);
-    for (const volumeId of ids) {
-      volumes.delete(volumeId);
+    for (const volumeId of volumes) {
+      left.delete(volumeId);
       takenVolumes.add(`${part.role} ${volumeId}`);
     }
     this.#change({ takenVolumes });
-    this.#putPart({ ...part, resources: subtract(part.resources, resources), volumes });
+    this.#putPart({ ...part, resources: subtract(part.resources, resources), volumes: left });
   }
 
   #putPart(part: Part): void {

@@ -8,7 +8,12 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
-import type { ReconcileRequest, ReconcileResult, StatusUpdate, TaskStatus } from '@parley/protocol/tasks';
+import type {
+  ReconcileRequest,
+  ReconcileResult,
+  StatusUpdate,
+  TaskStatus,
+} from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ClusterState } from './cluster-state.ts';
 import { MAX_STATUS_MESSAGE_LENGTH, RECONCILE_PAGE } from './limits.ts';

@@ -1,6 +1,7 @@
 // Owns driving the core in tests: entries with growing sequence and core time, builders for what is in them.
 // After each entry the invariants are checked. Nothing of the core is replaced here.
 import type { Proposal } from '@parley/protocol/allocation';
+import type { Constraints } from '@parley/protocol/constraints';
 import {
   ActorId,
   AgentId,
@@ -14,6 +15,7 @@ import type { AcceptRequestInput, OperationInput } from '@parley/protocol/offers
 import type { ResourcesInput } from '@parley/protocol/resources';
 import { type StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
+import { normalise } from '@parley/resources/resources';
 import type * as z from 'zod';
 import { clusterCore } from './cluster-core.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -21,6 +23,7 @@ import type { Effect } from './effects.ts';
 import type { ClusterEvent } from './events.ts';
 import { type Caller, ClusterSettings, Input } from './inputs.ts';
 import { checkInvariants } from './invariants.ts';
+import { shapeOf } from './needs.ts';
 
 type InputOf = (typeof Input)['_zod']['input'];
 type CallOf = Extract<InputOf, { kind: 'call' }>['call'];
@@ -79,7 +82,8 @@ export class ScriptedCluster {
       kind: 'termStarted',
       epoch: this.epoch,
       masterId: ActorId.parse('master-1'),
-      settings: ClusterSettings.parse(settings),
+      // The cap on unanswered offers is off where a test does not ask for it.
+      settings: ClusterSettings.parse({ outstandingCapPermille: 1000, ...settings }),
     });
   }
 
@@ -191,11 +195,22 @@ export class ScriptedCluster {
   }
 
   /** A running task on an agent of its own size, the order answered. */
-  launch(framework: FrameworkRef, taskId: string, resources = some(1), agentId = anAgentId()) {
-    const offerId = this.offer(framework, resources, agentId);
+  launch(
+    framework: FrameworkRef,
+    taskId: string,
+    resources = some(1),
+    agentId = anAgentId(),
+    more: ProposalMore = {},
+  ) {
+    const offerId = this.offer(framework, resources, agentId, more);
     const effects = this.accept(framework, [offerId], [aTask(taskId, resources)]);
     for (const { order } of of(effects, 'order')) this.answerOrder(order.orderId, agentId);
     return { ...framework, ...aTask(taskId), taskId: aTask(taskId).taskId };
+  }
+
+  /** The name of a need for these resources. */
+  shapeOf(resources: ResourcesInput, constraints: Constraints = []): string {
+    return shapeOf(normalise(resources), constraints);
   }
 
   answerOrder(orderId: string, agentId: AgentId = anAgentId(), code?: 'unknownTask' | 'diskFull') {

@@ -25,14 +25,19 @@ export function isBeingDestroyed(
   return false;
 }
 
-/** Whatever the agent says, it is done with it: data that it could not delete is for people to look after. */
+/**
+ * One that is not there counts as destroyed. Data that the agent could not delete is reported, and the order stands: a
+ * new volume of that name would show it. It goes out again when the agent registers and when a leader begins.
+ */
 export function destroyVolumeAnswered(
   turn: Turn,
   order: Extract<Order, { kind: 'destroyVolume' }>,
   failure: Failure | undefined,
 ): void {
-  dropOrder(turn.state, order.orderId);
-  if (failure === undefined) return;
+  if (failure === undefined) {
+    dropOrder(turn.state, order.orderId);
+    return;
+  }
   const { agentId, body } = order;
   reportViolation(turn, agentId, `could not delete volume ${body.volumeId}: ${failure.message}`);
 }
