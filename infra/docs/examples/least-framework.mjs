@@ -1,0 +1,93 @@
+// A whole framework with nothing but `nats` and `msgpackr`: five messages. It runs five tasks and leaves.
+// usage: node least-framework.mjs CREDENTIAL
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pack, unpack } from 'msgpackr';
+import { connect, nkeyAuthenticator } from 'nats';
+
+const { cluster, servers, actor, seeds } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const open = (seed) => {
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+  return connect({ servers, authenticator, inboxPrefix: `_INBOX.principal.${actor.id}` });
+};
+const control = await open(seeds.control); // the cluster's messages
+const own = await open(seeds.work); // this principal's own account, with the stream of its updates
+const id = `least-${process.pid}-${Date.now()}`;
+const calls = `parley.${cluster}.master.call.framework.${actor.id}.${id}`;
+const waiting = Array.from({ length: 5 }, (_, n) => `least-${n}`);
+const unfinished = new Set(waiting);
+let session;
+let confirmed = 0;
+let counter = 0;
+
+const message = (kind, target, body, request) =>
+  pack({ version: 1, kind, target, body, request, frameworkSession: session });
+
+/** A call is sent with one id until it is answered: nothing is lost, and nothing is done twice. */
+async function call(kind, subject, body) {
+  counter += 1;
+  const bytes = message(kind, subject, body, { session: id, counter, lowest: counter });
+  for (;;) {
+    const reply = await control.request(subject, bytes, { timeout: 2000 }).catch(() => undefined);
+    const answer = reply && unpack(reply.data).answer;
+    if (answer?.ok) return answer.value;
+    const passing = ['overloaded', 'rateLimited', 'unavailable', 'diskFull'];
+    if (answer && !passing.includes(answer.failure.code)) throw new Error(answer.failure.message);
+    await wait(500);
+  }
+}
+
+// 1. Subscribe. It is removed as soon as it is silent for too long: it leaves nothing behind.
+const offers = control.subscribe(`parley.${cluster}.framework.${actor.id}.${id}.offers`);
+const subscription = { name: 'least', roles: ['*'], failoverTimeoutMs: 0 };
+const subscribed = await call('framework.subscribe', `${calls}.subscribe`, subscription);
+session = subscribed.session;
+
+// 2. Heartbeat.
+const beat = () =>
+  control.publish(
+    `${calls}.heartbeat`,
+    message('framework.heartbeat', `${calls}.heartbeat`, { session, confirmed }),
+  );
+setInterval(beat, subscribed.heartbeatIntervalMs);
+
+// 3. Offers come, and 4. are accepted on the subject that names the offer. What no task uses is declined with it.
+async function useOffers() {
+  for await (const { data } of offers) {
+    const { number, offers: list } = unpack(data).body;
+    confirmed = number;
+    for (const { offerId, resources } of list) {
+      const room = Math.min(resources.scalars.cpus / 100, resources.scalars.mem / 32_000);
+      const tasks = waiting.splice(0, Math.floor(room)).map((taskId) => ({
+        taskId,
+        resources: { scalars: { cpus: 100, mem: 32_000 } }, // thousandths: 0.1 CPUs, 32 MiB
+        command: { argv: ['echo', `hello from ${taskId}`] },
+      }));
+      const subject = `parley.${cluster}.offers.${actor.id}.${id}.${offerId}.accept`;
+      const operations = [{ kind: 'launch', tasks }];
+      const result = await call('offer.accept', subject, { offerIds: [offerId], operations });
+      for (const { taskId } of result.rejected) waiting.push(taskId);
+    }
+  }
+}
+void useOffers();
+
+// 5. Status updates are read from the principal's own stream, and acknowledged when they were handled.
+const stream = `PARLEY_${cluster}_UPDATES_${actor.id}`;
+const filter_subject = `parley.${cluster}.updates.*.${actor.id}.${id}.*`;
+const config = { durable_name: id, filter_subject, ack_policy: 'explicit' };
+const create = `$JS.API.CONSUMER.CREATE.${stream}.${id}.${filter_subject}`;
+await own.request(create, JSON.stringify({ stream_name: stream, config }));
+while (unfinished.size > 0) {
+  const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${id}`;
+  const update = await own.request(next, '{"expires":2000000000}', { timeout: 3000 });
+  if (update.headers?.code) continue; // nothing for now
+  const { task, state } = unpack(update.data).body;
+  process.stdout.write(`${task.taskId} is ${state}\n`);
+  if (['finished', 'failed', 'killed', 'error', 'dropped', 'gone'].includes(state))
+    unfinished.delete(task.taskId);
+  update.respond('+ACK');
+}
+await own.drain();
+await control.close();
+process.exit();
