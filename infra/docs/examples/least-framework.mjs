@@ -1,4 +1,4 @@
-// A whole framework with nothing but `nats` and `msgpackr`: five messages. It runs five tasks and leaves.
+// A whole framework with nothing but `nats` and `msgpackr`, and five messages: it runs five tasks and leaves.
 // usage: node least-framework.mjs CREDENTIAL
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -14,12 +14,9 @@ const control = await open(seeds.control); // the cluster's messages
 const own = await open(seeds.work); // this principal's own account, with the stream of its updates
 const id = `least-${process.pid}-${Date.now()}`;
 const calls = `parley.${cluster}.master.call.framework.${actor.id}.${id}`;
-const waiting = Array.from({ length: 5 }, (_, n) => `least-${n}`);
+const waiting = ['least-0', 'least-1', 'least-2', 'least-3', 'least-4'];
 const unfinished = new Set(waiting);
-let session;
-let confirmed = 0;
-let counter = 0;
-
+let [session, confirmed, counter] = [undefined, 0, 0];
 const message = (kind, target, body, request) =>
   pack({ version: 1, kind, target, body, request, frameworkSession: session });
 
@@ -36,23 +33,18 @@ async function call(kind, subject, body) {
     await wait(500);
   }
 }
-
-// 1. Subscribe. It is removed as soon as it is silent for too long: it leaves nothing behind.
+// 1. Subscribe. `failoverTimeoutMs: 0`: it is removed as soon as it has been silent for too long.
 const offers = control.subscribe(`parley.${cluster}.framework.${actor.id}.${id}.offers`);
-const subscription = { name: 'least', roles: ['*'], failoverTimeoutMs: 0 };
-const subscribed = await call('framework.subscribe', `${calls}.subscribe`, subscription);
+const me = { name: 'least', roles: ['*'], failoverTimeoutMs: 0 };
+const subscribed = await call('framework.subscribe', `${calls}.subscribe`, me);
 session = subscribed.session;
-
 // 2. Heartbeat.
-const beat = () =>
-  control.publish(
-    `${calls}.heartbeat`,
-    message('framework.heartbeat', `${calls}.heartbeat`, { session, confirmed }),
-  );
-setInterval(beat, subscribed.heartbeatIntervalMs);
-
+setInterval(() => {
+  const target = `${calls}.heartbeat`;
+  control.publish(target, message('framework.heartbeat', target, { session, confirmed }));
+}, subscribed.heartbeatIntervalMs);
 // 3. Offers come, and 4. are accepted on the subject that names the offer. What no task uses is declined with it.
-async function useOffers() {
+void (async () => {
   for await (const { data } of offers) {
     const { number, offers: list } = unpack(data).body;
     confirmed = number;
@@ -65,29 +57,24 @@ async function useOffers() {
       }));
       const subject = `parley.${cluster}.offers.${actor.id}.${id}.${offerId}.accept`;
       const operations = [{ kind: 'launch', tasks }];
-      const result = await call('offer.accept', subject, { offerIds: [offerId], operations });
-      for (const { taskId } of result.rejected) waiting.push(taskId);
+      await call('offer.accept', subject, { offerIds: [offerId], operations });
     }
   }
-}
-void useOffers();
-
+})();
 // 5. Status updates are read from the principal's own stream, and acknowledged when they were handled.
 const stream = `PARLEY_${cluster}_UPDATES_${actor.id}`;
 const filter_subject = `parley.${cluster}.updates.*.${actor.id}.${id}.*`;
 const config = { durable_name: id, filter_subject, ack_policy: 'explicit' };
-const create = `$JS.API.CONSUMER.CREATE.${stream}.${id}.${filter_subject}`;
-await own.request(create, JSON.stringify({ stream_name: stream, config }));
+const consumer = `$JS.API.CONSUMER.CREATE.${stream}.${id}.${filter_subject}`;
+await own.request(consumer, JSON.stringify({ stream_name: stream, config }));
 while (unfinished.size > 0) {
   const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${id}`;
   const update = await own.request(next, '{"expires":2000000000}', { timeout: 3000 });
   if (update.headers?.code) continue; // nothing for now
   const { task, state } = unpack(update.data).body;
   process.stdout.write(`${task.taskId} is ${state}\n`);
-  if (['finished', 'failed', 'killed', 'error', 'dropped', 'gone'].includes(state))
-    unfinished.delete(task.taskId);
+  if (/finished|failed|killed|error|dropped|gone/.test(state)) unfinished.delete(task.taskId);
   update.respond('+ACK');
 }
 await own.drain();
-await control.close();
 process.exit();
