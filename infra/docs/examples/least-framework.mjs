@@ -1,5 +1,4 @@
-// A whole framework with nothing but `nats` and `msgpackr`, and five messages: it runs five tasks and leaves.
-// usage: node least-framework.mjs CREDENTIAL
+// node least-framework.mjs CREDENTIAL: a whole framework of five messages, with nothing but `nats` and `msgpackr`.
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pack, unpack } from 'msgpackr';
@@ -38,11 +37,12 @@ const offers = control.subscribe(`parley.${cluster}.framework.${actor.id}.${id}.
 const me = { name: 'least', roles: ['*'], failoverTimeoutMs: 0 };
 const subscribed = await call('framework.subscribe', `${calls}.subscribe`, me);
 session = subscribed.session;
-// 2. Heartbeat.
-setInterval(() => {
-  const target = `${calls}.heartbeat`;
-  control.publish(target, message('framework.heartbeat', target, { session, confirmed }));
-}, subscribed.heartbeatIntervalMs);
+// 2. Heartbeat, so that nobody takes it for dead.
+const heart = `${calls}.heartbeat`;
+const beat = () =>
+  control.publish(heart, message('framework.heartbeat', heart, { session, confirmed }));
+beat();
+setInterval(beat, subscribed.heartbeatIntervalMs);
 // 3. Offers come, and 4. are accepted on the subject that names the offer. What no task uses is declined with it.
 void (async () => {
   for await (const { data } of offers) {
