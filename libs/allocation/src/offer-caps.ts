@@ -1,0 +1,199 @@
+// Owns how much each framework has in offers that it has not answered, those under way included, and the limits to it:
+// a share of the cluster and a number of offers. Who is at a limit stands still until it has less, or the limit moves.
+// What is in an offer, and whose turn it is, are decided elsewhere (agent-division.ts, fair-order.ts).
+import type { FrameworkKey } from '@parley/protocol/ids';
+import { assert } from '@parley/protocol/unreachable';
+import { accumulate, type ClusterTotals, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
+
+/** Until the master has said otherwise one framework may hold everything. */
+const NO_CAP_PERMILLE = 1000;
+
+type Unanswered = {
+  /** As the master says. */
+  offers: number;
+  amounts: Vector;
+  /** In proposals that are not decided. */
+  pendingOffers: number;
+  readonly pendingAmounts: number[];
+  maxOffers: number;
+  /** What it had when it reached a limit; absent while it may have more. */
+  stoppedAt: Holding | undefined;
+};
+type Holding = { readonly offers: number; readonly amounts: Vector };
+
+export class OfferCaps {
+  readonly #totals: ClusterTotals;
+  readonly #frameworks = new Map<FrameworkKey, Unanswered>();
+  readonly #stopped = new Set<FrameworkKey>();
+  #permille = NO_CAP_PERMILLE;
+  /** Of the totals by which the stopped ones were stopped. */
+  #version = 0;
+
+  constructor(totals: ClusterTotals) {
+    this.#totals = totals;
+  }
+
+  /** Of the cluster's totals, in thousandths; those that had stopped because of the old limit go on. */
+  setPermille(permille: number): FrameworkKey[] {
+    if (permille === this.#permille) return [];
+    this.#permille = permille;
+    return this.#resumeAll();
+  }
+
+  /** What changed totals mean for those that have stopped: they go on. */
+  totalsChanged(): FrameworkKey[] {
+    if (this.#version === this.#totals.version) return [];
+    this.#version = this.#totals.version;
+    return this.#resumeAll();
+  }
+
+  /** Whether it goes on because of this. */
+  setMaxOffers(framework: FrameworkKey, maxOffers = Number.POSITIVE_INFINITY): boolean {
+    const entry = this.#ensure(framework);
+    const hasChanged = entry.maxOffers !== maxOffers;
+    entry.maxOffers = maxOffers;
+    const isResumed = hasChanged && this.#stopped.has(framework);
+    if (isResumed) this.#resume(framework);
+    this.stopWhenFull(framework);
+    this.#forgetUnused(framework);
+    return isResumed && !this.#stopped.has(framework);
+  }
+
+  setOutstanding(framework: FrameworkKey, offers: number, amounts: Vector): void {
+    const entry = this.#ensure(framework);
+    entry.offers = offers;
+    entry.amounts = amounts;
+    this.#forgetUnused(framework);
+  }
+
+  /** More in a proposal; `offers` is 1 when that is a new one. */
+  hold(framework: FrameworkKey, amounts: Vector, offers: 0 | 1): void {
+    const entry = this.#ensure(framework);
+    accumulate(entry.pendingAmounts, amounts, 1);
+    entry.pendingOffers += offers;
+  }
+
+  /** A proposal was decided, or never will be. */
+  release(framework: FrameworkKey, amounts: Vector): void {
+    const entry = this.#ensure(framework);
+    accumulate(entry.pendingAmounts, amounts, -1);
+    entry.pendingOffers -= 1;
+    this.#forgetUnused(framework);
+  }
+
+  /** Unanswered ones and those under way. */
+  offersOf(framework: FrameworkKey): number {
+    const entry = this.#frameworks.get(framework);
+    return entry === undefined ? 0 : entry.offers + entry.pendingOffers;
+  }
+
+  mayHaveAnotherOffer(framework: FrameworkKey): boolean {
+    const entry = this.#frameworks.get(framework);
+    return entry === undefined || entry.offers + entry.pendingOffers < entry.maxOffers;
+  }
+
+  /** Whether with these it would have no more of any scalar than one framework may. */
+  hasRoomFor(framework: FrameworkKey, amounts: Vector): boolean {
+    const held = this.#holdingOf(framework).amounts;
+    return amounts.every((amount, number) => {
+      const total = this.#totals.amounts[number] ?? 0;
+      if (amount === 0 || total === 0) return true;
+      return ((held[number] ?? 0) + amount) * 1000 <= total * this.#permille;
+    });
+  }
+
+  isStopped(framework: FrameworkKey): boolean {
+    return this.#stopped.has(framework);
+  }
+
+  /** It has what it may have: it gets no more until it has less. */
+  stop(framework: FrameworkKey): void {
+    this.#ensure(framework).stoppedAt = this.#holdingOf(framework);
+    this.#stopped.add(framework);
+  }
+
+  stopWhenFull(framework: FrameworkKey): void {
+    if (!this.mayHaveAnotherOffer(framework)) this.stop(framework);
+  }
+
+  /** Whether it goes on: it had stopped, and now has less of something than then. */
+  resumeWithLess(framework: FrameworkKey): boolean {
+    const before = this.#frameworks.get(framework)?.stoppedAt;
+    if (before === undefined) return false;
+    const now = this.#holdingOf(framework);
+    const hasLess =
+      now.offers < before.offers ||
+      before.amounts.some((amount, number) => (now.amounts[number] ?? 0) < amount);
+    if (hasLess) this.#resume(framework);
+    // Fewer than before may still be too many, when the limit fell meanwhile.
+    this.stopWhenFull(framework);
+    return hasLess && !this.#stopped.has(framework);
+  }
+
+  /** For tests and the simulator: `pending` is what the undecided proposals of each framework hold. */
+  checkInvariants(
+    pending: ReadonlyMap<FrameworkKey, { readonly offers: number; readonly amounts: Vector }>,
+  ): void {
+    for (const [framework, entry] of this.#frameworks) {
+      const expected = pending.get(framework) ?? { offers: 0, amounts: NO_AMOUNTS };
+      const difference = [...entry.pendingAmounts];
+      accumulate(difference, expected.amounts, -1);
+      assert(
+        entry.pendingOffers === expected.offers && difference.every((amount) => amount === 0),
+        `what is under way to ${framework} is what its proposals hold`,
+      );
+      assert(
+        this.#stopped.has(framework) === (entry.stoppedAt !== undefined),
+        `${framework} has stopped when it is among the stopped`,
+      );
+    }
+    for (const framework of [...pending.keys(), ...this.#stopped]) {
+      assert(this.#frameworks.has(framework), `what ${framework} holds is known`);
+    }
+  }
+
+  #holdingOf(framework: FrameworkKey): Holding {
+    const entry = this.#frameworks.get(framework);
+    if (entry === undefined) return { offers: 0, amounts: NO_AMOUNTS };
+    const amounts = [...entry.pendingAmounts];
+    accumulate(amounts, entry.amounts, 1);
+    return { offers: entry.offers + entry.pendingOffers, amounts };
+  }
+
+  #resumeAll(): FrameworkKey[] {
+    const resumed = [...this.#stopped];
+    for (const framework of resumed) {
+      this.#resume(framework);
+      this.stopWhenFull(framework);
+    }
+    return resumed.filter((framework) => !this.#stopped.has(framework));
+  }
+
+  #resume(framework: FrameworkKey): void {
+    this.#ensure(framework).stoppedAt = undefined;
+    this.#stopped.delete(framework);
+  }
+
+  #ensure(framework: FrameworkKey): Unanswered {
+    const known = this.#frameworks.get(framework);
+    if (known !== undefined) return known;
+    const entry: Unanswered = {
+      offers: 0,
+      amounts: NO_AMOUNTS,
+      pendingOffers: 0,
+      pendingAmounts: [],
+      maxOffers: Number.POSITIVE_INFINITY,
+      stoppedAt: undefined,
+    };
+    this.#frameworks.set(framework, entry);
+    return entry;
+  }
+
+  /** Keeps what is known bounded by what is unanswered or limited. */
+  #forgetUnused(framework: FrameworkKey): void {
+    const entry = this.#frameworks.get(framework);
+    if (entry === undefined || entry.stoppedAt !== undefined) return;
+    if (entry.offers + entry.pendingOffers > 0 || Number.isFinite(entry.maxOffers)) return;
+    this.#frameworks.delete(framework);
+  }
+}
