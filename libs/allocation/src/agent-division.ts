@@ -57,8 +57,6 @@ export type DivisionSurroundings = {
 export class AgentDivision {
   readonly #around: DivisionSurroundings;
   readonly #available: Available;
-  /** All that the agent had when the decision began. */
-  readonly #whole: Resources;
   #unreserved: Resources;
   #reservations: readonly FreeReservation[];
   readonly #grants = new Map<RoleName, Map<FrameworkKey, Grant>>();
@@ -71,7 +69,6 @@ export class AgentDivision {
   constructor(around: DivisionSurroundings, available: Available) {
     this.#around = around;
     this.#available = available;
-    this.#whole = sumOf(available);
     this.#unreserved = available.unreserved;
     this.#reservations = available.reservations;
     this.#late = available.late;
@@ -155,7 +152,8 @@ export class AgentDivision {
   #portionSize(client: Client, need: OpenNeed, surplus: Resources): number {
     const covered = timesContained(surplus, need.resources);
     if (covered > 0) return covered;
-    const portion = Math.floor(timesContained(this.#whole, need.resources) / PORTIONS_OF_AN_AGENT);
+    const whole = sumOf(this.#available);
+    const portion = Math.floor(timesContained(whole, need.resources) / PORTIONS_OF_AN_AGENT);
     if (this.#usableBy(client).length > 0) return portion;
     const { fairOrder, totals } = this.#around;
     const amounts = totals.vectorOf(need.resources.scalars);
@@ -188,21 +186,47 @@ export class AgentDivision {
 
   #take({ client, taking, promise }: Step): void {
     const { fairOrder, caps, frameworks } = this.#around;
-    const known = this.#grantOf(client);
-    const grant = known ?? this.#newGrant(client);
     const amounts = this.#amountsOf(taking);
-    this.#unreserved = subtract(this.#unreserved, taking.unreserved);
-    this.#reservations = this.#reservations.filter((one) => !taking.reservations.includes(one));
-    grant.unreserved = add(grant.unreserved, taking.unreserved);
-    grant.reservations.push(...taking.reservations);
-    grant.surplus = taking.surplus;
-    accumulate(grant.amounts, amounts, 1);
-    caps.hold(client.framework, amounts, known === undefined ? 1 : 0);
+    const isNew = this.#grant({ client, taking, amounts });
+    this.#unreserved =
+      taking.unreserved === this.#unreserved
+        ? NO_RESOURCES
+        : subtract(this.#unreserved, taking.unreserved);
+    if (taking.reservations.length > 0) {
+      this.#reservations = this.#reservations.filter((one) => !taking.reservations.includes(one));
+    }
+    caps.hold(client.framework, amounts, isNew ? 1 : 0);
     fairOrder.allocate(client, amounts);
     if (promise === undefined) return;
     const { shape, count } = promise;
-    grant.promised.set(shape, (grant.promised.get(shape) ?? 0) + count);
+    const { promised } = this.#grantOf(client) ?? {};
+    promised?.set(shape, (promised.get(shape) ?? 0) + count);
     frameworks.promise(client, shape, count);
+  }
+
+  /** The value: whether it is the first that the client is granted of the agent. */
+  #grant(more: { client: Client; taking: Taking; amounts: Vector }): boolean {
+    const { client, taking, amounts } = more;
+    const { unreserved, reservations, surplus } = taking;
+    const known = this.#grantOf(client);
+    if (known === undefined) {
+      const ofRole = this.#grants.get(client.role) ?? new Map<FrameworkKey, Grant>();
+      this.#grants.set(client.role, ofRole);
+      ofRole.set(client.framework, {
+        client,
+        unreserved,
+        reservations: [...reservations],
+        promised: new Map(),
+        amounts: [...amounts],
+        surplus,
+      });
+      return true;
+    }
+    known.unreserved = add(known.unreserved, unreserved);
+    known.reservations.push(...reservations);
+    accumulate(known.amounts, amounts, 1);
+    known.surplus = surplus;
+    return false;
   }
 
   #isUsedUp(): boolean {
@@ -230,20 +254,6 @@ export class AgentDivision {
 
   #grantOf({ framework, role }: Client): Grant | undefined {
     return this.#grants.get(role)?.get(framework);
-  }
-
-  #newGrant(client: Client): Grant {
-    const grant: Grant = {
-      client,
-      unreserved: NO_RESOURCES,
-      reservations: [],
-      promised: new Map(),
-      amounts: [],
-      surplus: NO_RESOURCES,
-    };
-    const ofRole = this.#grants.get(client.role) ?? new Map<FrameworkKey, Grant>();
-    this.#grants.set(client.role, ofRole.set(client.framework, grant));
-    return grant;
   }
 
   #isOut({ framework, role }: Client): boolean {

@@ -1,7 +1,7 @@
 // Owns what the allocator knows of the cluster and how facts change it: agents, frameworks, shares, filters, caps and
 // proposals under way, kept consistent with each other. When to decide is in allocator.ts. Milliseconds throughout.
 import type { Fact, Proposal } from '@parley/protocol/allocation';
-import { type AgentId, type FrameworkKey, frameworkKey } from '@parley/protocol/ids';
+import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant, isWorthOffering } from './agent-division.ts';
 import { AgentPool } from './agent-pool.ts';
@@ -103,9 +103,10 @@ export class Knowledge {
       const grant = made.grants[place];
       if (grant !== undefined) this.pending.add(proposal, grant.amounts, made.nowMs);
     }
-    for (const { client } of made.grants) {
-      this.caps.stopWhenFull(client.framework);
-      this.#refresh(client.framework);
+    for (const { client, promised } of made.grants) {
+      const { framework } = client;
+      this.caps.stopWhenFull(framework);
+      if (promised.size > 0 || this.caps.isStopped(framework)) this.#refresh(framework);
     }
     this.pool.forgiveLate(agentId);
     this.pool.settle(agentId);
@@ -225,10 +226,13 @@ export class Knowledge {
   #refresh(framework: FrameworkKey): void {
     const { fairOrder, frameworks } = this;
     const isStopped = this.caps.isStopped(framework);
-    const roles = new Set([...fairOrder.rolesOf(framework), ...frameworks.rolesOf(framework)]);
-    for (const role of roles) {
+    const refresh = (role: RoleName): void => {
       const isActive = !isStopped && frameworks.takesOffers({ framework, role });
       fairOrder.setActive({ framework, role }, isActive);
+    };
+    for (const role of frameworks.rolesOf(framework)) refresh(role);
+    for (const role of fairOrder.rolesOf(framework)) {
+      if (!frameworks.hasRole({ framework, role })) refresh(role);
     }
   }
 }

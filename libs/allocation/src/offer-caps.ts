@@ -3,7 +3,7 @@
 // What is in an offer, and whose turn it is, are decided elsewhere (agent-division.ts, fair-order.ts).
 import type { FrameworkKey } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
-import { accumulate, type ClusterTotals, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
+import { accumulate, type ClusterTotals, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 
 /** Until the master has said otherwise one framework may hold everything. */
 const NO_CAP_PERMILLE = 1000;
@@ -92,13 +92,13 @@ export class OfferCaps {
     return entry === undefined || entry.offers + entry.pendingOffers < entry.maxOffers;
   }
 
-  /** Whether with these it would have no more of any scalar than one framework may. */
+  /** Whether with these it would have of no scalar more than one framework may; what adds nothing always has room. */
   hasRoomFor(framework: FrameworkKey, amounts: Vector): boolean {
-    const held = this.#holdingOf(framework).amounts;
-    return amounts.every((amount, number) => {
-      const total = this.#totals.amounts[number] ?? 0;
-      if (amount === 0 || total === 0) return true;
-      return ((held[number] ?? 0) + amount) * 1000 <= total * this.#permille;
+    if (isZero(amounts)) return true;
+    const entry = this.#frameworks.get(framework);
+    return this.#totals.amounts.every((total, number) => {
+      const held = (entry?.amounts[number] ?? 0) + (entry?.pendingAmounts[number] ?? 0);
+      return total === 0 || (held + (amounts[number] ?? 0)) * 1000 <= total * this.#permille;
     });
   }
 

@@ -45,6 +45,10 @@ export class SubscribedFrameworks {
     return entry.ref;
   }
 
+  hasRole({ framework, role }: Client): boolean {
+    return this.#frameworks.get(framework)?.roles.has(role) === true;
+  }
+
   rolesOf(framework: FrameworkKey): Iterable<RoleName> {
     return this.#frameworks.get(framework)?.roles.keys() ?? [];
   }
