@@ -64,7 +64,7 @@ export class AgentDivision {
   readonly #out = new Map<RoleName, Set<FrameworkKey>>();
   /** Frameworks that are passed over for now, because they let an offer of this agent expire. */
   #late: ReadonlySet<FrameworkKey>;
-  readonly #stopped = new Set<FrameworkKey>();
+  readonly #passed = new Set<FrameworkKey>();
 
   constructor(around: DivisionSurroundings, available: Available) {
     this.#around = around;
@@ -74,9 +74,9 @@ export class AgentDivision {
     this.#late = available.late;
   }
 
-  /** Frameworks that would have been offered something but for what they may have unanswered; known at the end. */
-  get stopped(): ReadonlySet<FrameworkKey> {
-    return this.#stopped;
+  /** Frameworks that would have been offered something but for what they have unanswered; known at the end. */
+  get passed(): ReadonlySet<FrameworkKey> {
+    return this.#passed;
   }
 
   /** Counts what is granted in shares, promises and caps at once; it is up to the caller to propose it. */
@@ -120,7 +120,7 @@ export class AgentDivision {
     const taking = { unreserved: this.#unreserved, reservations, surplus: NO_RESOURCES };
     if (this.#isRefused(client, taking)) return undefined;
     if (this.#mayHold(client, taking)) return { client, taking };
-    this.#stop(client);
+    this.#pass(client);
     return undefined;
   }
 
@@ -144,7 +144,7 @@ export class AgentDivision {
       const count = withSurplus(Math.min(most, wished), { need, most, taking });
       return { client, taking: taking(count), promise: { shape: need.shape, count } };
     }
-    if (isCapped) this.#stop(client);
+    if (isCapped) this.#pass(client);
     return undefined;
   }
 
@@ -265,8 +265,8 @@ export class AgentDivision {
     this.#out.set(role, ofRole.add(framework));
   }
 
-  #stop({ framework }: Client): void {
-    this.#stopped.add(framework);
+  #pass({ framework }: Client): void {
+    this.#passed.add(framework);
   }
 }
 

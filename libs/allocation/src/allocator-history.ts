@@ -346,14 +346,14 @@ export class AllocatorHistory {
     );
   }
 
-  /** Who has stopped at a cap is not asked again before it has less, though a smaller offer might do. */
+  /** Who is at a cap may not be asked again before it has less, though a smaller offer might do. */
   #checkNothingLeft(): void {
     const world = this.#world();
     for (const agentId of this.master.agents.keys()) {
       const agent = this.#agent(agentId);
       for (const client of world.clients) {
         const framework = this.master.frameworks.get(client.key);
-        if (framework !== undefined && this.#mayHaveStopped(framework)) continue;
+        if (framework !== undefined && this.#mayBeAtLimit(framework)) continue;
         assert(
           mostFor(client, agent, world) === undefined,
           `nothing is left on ${agentId} that ${client.key} in ${client.role} would take`,
@@ -362,7 +362,7 @@ export class AllocatorHistory {
     }
   }
 
-  #mayHaveStopped(framework: ScriptedFramework): boolean {
+  #mayBeAtLimit(framework: ScriptedFramework): boolean {
     const isLimited = framework.maxOffers !== undefined || this.master.capPermille < 1000;
     return isLimited && this.master.outstandingOf(framework).offers > 0;
   }

@@ -82,8 +82,8 @@ export class Knowledge {
     if (isSliver && !this.frameworks.areDemanding) return [];
     const division = new AgentDivision(this, available);
     const grants = division.divide();
-    for (const framework of division.stopped) {
-      this.caps.stop(framework);
+    for (const framework of division.passed) {
+      this.caps.pass(framework);
       this.#refresh(framework);
     }
     return grants;
@@ -105,8 +105,8 @@ export class Knowledge {
     }
     for (const { client, promised } of made.grants) {
       const { framework } = client;
-      this.caps.stopWhenFull(framework);
-      if (promised.size > 0 || this.caps.isStopped(framework)) this.#refresh(framework);
+      this.caps.passIfFull(framework);
+      if (promised.size > 0 || this.caps.isAtLimit(framework)) this.#refresh(framework);
     }
     this.pool.forgiveLate(agentId);
     this.pool.settle(agentId);
@@ -225,9 +225,9 @@ export class Knowledge {
   /** Puts it into the order where it would take an offer, and out of it elsewhere. */
   #refresh(framework: FrameworkKey): void {
     const { fairOrder, frameworks } = this;
-    const isStopped = this.caps.isStopped(framework);
+    const isAtLimit = this.caps.isAtLimit(framework);
     const refresh = (role: RoleName): void => {
-      const isActive = !isStopped && frameworks.takesOffers({ framework, role });
+      const isActive = !isAtLimit && frameworks.takesOffers({ framework, role });
       fairOrder.setActive({ framework, role }, isActive);
     };
     for (const role of frameworks.rolesOf(framework)) refresh(role);

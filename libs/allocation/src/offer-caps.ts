@@ -3,8 +3,19 @@
 // What is in an offer, and whose turn it is, are decided elsewhere (agent-division.ts, fair-order.ts).
 import type { FrameworkKey } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
-import { accumulate, type ClusterTotals, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
+import {
+  accumulate,
+  type ClusterTotals,
+  isZero,
+  NO_AMOUNTS,
+  type Vector,
+} from './cluster-totals.ts';
 
+/**
+ * Agents for which a framework is passed over because they are too much for it beside what it has: a smaller one may
+ * still do, but asking for each of many would cost.
+ */
+export const MAX_PASSES = 16;
 /** Until the master has said otherwise one framework may hold everything. */
 const NO_CAP_PERMILLE = 1000;
 
@@ -16,47 +27,48 @@ type Unanswered = {
   pendingOffers: number;
   readonly pendingAmounts: number[];
   maxOffers: number;
-  /** What it had when it reached a limit; absent while it may have more. */
-  stoppedAt: Holding | undefined;
+  /** What it had when it was last passed over; absent when it was not since it had less, or the limit moved. */
+  passedAt: Holding | undefined;
+  passes: number;
 };
 type Holding = { readonly offers: number; readonly amounts: Vector };
 
 export class OfferCaps {
   readonly #totals: ClusterTotals;
   readonly #frameworks = new Map<FrameworkKey, Unanswered>();
-  readonly #stopped = new Set<FrameworkKey>();
+  /** Passed over: they deserve a turn when there is room again. */
+  readonly #passed = new Set<FrameworkKey>();
   #permille = NO_CAP_PERMILLE;
-  /** Of the totals by which the stopped ones were stopped. */
+  /** Of the totals by which they were passed over. */
   #version = 0;
 
   constructor(totals: ClusterTotals) {
     this.#totals = totals;
   }
 
-  /** Of the cluster's totals, in thousandths; those that had stopped because of the old limit go on. */
+  /** Of the cluster's totals, in thousandths. The value: those for whom there may be room now. */
   setPermille(permille: number): FrameworkKey[] {
     if (permille === this.#permille) return [];
     this.#permille = permille;
     return this.#resumeAll();
   }
 
-  /** What changed totals mean for those that have stopped: they go on. */
+  /** To be called after the totals may have changed. The value: those for whom there may be room now. */
   totalsChanged(): FrameworkKey[] {
     if (this.#version === this.#totals.version) return [];
     this.#version = this.#totals.version;
     return this.#resumeAll();
   }
 
-  /** Whether it goes on because of this. */
+  /** Whether there may be room for it because of this. */
   setMaxOffers(framework: FrameworkKey, maxOffers = Number.POSITIVE_INFINITY): boolean {
     const entry = this.#ensure(framework);
-    const hasChanged = entry.maxOffers !== maxOffers;
+    const isResumed = entry.maxOffers !== maxOffers && entry.passedAt !== undefined;
     entry.maxOffers = maxOffers;
-    const isResumed = hasChanged && this.#stopped.has(framework);
     if (isResumed) this.#resume(framework);
-    this.stopWhenFull(framework);
+    this.passIfFull(framework);
     this.#forgetUnused(framework);
-    return isResumed && !this.#stopped.has(framework);
+    return isResumed;
   }
 
   setOutstanding(framework: FrameworkKey, offers: number, amounts: Vector): void {
@@ -102,32 +114,40 @@ export class OfferCaps {
     });
   }
 
-  isStopped(framework: FrameworkKey): boolean {
-    return this.#stopped.has(framework);
+  /** Whether it is not to be asked for now. */
+  isAtLimit(framework: FrameworkKey): boolean {
+    const entry = this.#frameworks.get(framework);
+    if (entry === undefined) return false;
+    return entry.passes >= MAX_PASSES || entry.offers + entry.pendingOffers >= entry.maxOffers;
   }
 
-  /** It has what it may have: it gets no more until it has less. */
-  stop(framework: FrameworkKey): void {
-    this.#ensure(framework).stoppedAt = this.#holdingOf(framework);
-    this.#stopped.add(framework);
+  /** It was not offered something that was too much for it beside what it has. */
+  pass(framework: FrameworkKey): void {
+    const entry = this.#ensure(framework);
+    entry.passedAt = this.#holdingOf(framework);
+    entry.passes += 1;
+    this.#passed.add(framework);
   }
 
-  stopWhenFull(framework: FrameworkKey): void {
-    if (!this.mayHaveAnotherOffer(framework)) this.stop(framework);
+  passIfFull(framework: FrameworkKey): void {
+    if (!this.mayHaveAnotherOffer(framework)) this.pass(framework);
   }
 
-  /** Whether it goes on: it had stopped, and now has less of something than then. */
+  /**
+   * To be called after what it has may have changed. The value: whether there may be room for it: it was passed over,
+   * and now has less of something than then.
+   */
   resumeWithLess(framework: FrameworkKey): boolean {
-    const before = this.#frameworks.get(framework)?.stoppedAt;
-    if (before === undefined) return false;
+    const before = this.#frameworks.get(framework)?.passedAt;
     const now = this.#holdingOf(framework);
     const hasLess =
-      now.offers < before.offers ||
-      before.amounts.some((amount, number) => (now.amounts[number] ?? 0) < amount);
+      before !== undefined &&
+      (now.offers < before.offers ||
+        before.amounts.some((amount, number) => (now.amounts[number] ?? 0) < amount));
     if (hasLess) this.#resume(framework);
     // Fewer than before may still be too many, when the limit fell meanwhile.
-    this.stopWhenFull(framework);
-    return hasLess && !this.#stopped.has(framework);
+    this.passIfFull(framework);
+    return hasLess;
   }
 
   /** For tests and the simulator: `pending` is what the undecided proposals of each framework hold. */
@@ -143,11 +163,11 @@ export class OfferCaps {
         `what is under way to ${framework} is what its proposals hold`,
       );
       assert(
-        this.#stopped.has(framework) === (entry.stoppedAt !== undefined),
-        `${framework} has stopped when it is among the stopped`,
+        this.#passed.has(framework) === (entry.passedAt !== undefined),
+        `${framework} was passed over when it is among the passed`,
       );
     }
-    for (const framework of [...pending.keys(), ...this.#stopped]) {
+    for (const framework of [...pending.keys(), ...this.#passed]) {
       assert(this.#frameworks.has(framework), `what ${framework} holds is known`);
     }
   }
@@ -161,17 +181,19 @@ export class OfferCaps {
   }
 
   #resumeAll(): FrameworkKey[] {
-    const resumed = [...this.#stopped];
+    const resumed = [...this.#passed];
     for (const framework of resumed) {
       this.#resume(framework);
-      this.stopWhenFull(framework);
+      this.passIfFull(framework);
     }
-    return resumed.filter((framework) => !this.#stopped.has(framework));
+    return resumed;
   }
 
   #resume(framework: FrameworkKey): void {
-    this.#ensure(framework).stoppedAt = undefined;
-    this.#stopped.delete(framework);
+    const entry = this.#ensure(framework);
+    entry.passedAt = undefined;
+    entry.passes = 0;
+    this.#passed.delete(framework);
   }
 
   #ensure(framework: FrameworkKey): Unanswered {
@@ -183,7 +205,8 @@ export class OfferCaps {
       pendingOffers: 0,
       pendingAmounts: [],
       maxOffers: Number.POSITIVE_INFINITY,
-      stoppedAt: undefined,
+      passedAt: undefined,
+      passes: 0,
     };
     this.#frameworks.set(framework, entry);
     return entry;
@@ -192,7 +215,7 @@ export class OfferCaps {
   /** Keeps what is known bounded by what is unanswered or limited. */
   #forgetUnused(framework: FrameworkKey): void {
     const entry = this.#frameworks.get(framework);
-    if (entry === undefined || entry.stoppedAt !== undefined) return;
+    if (entry === undefined || entry.passedAt !== undefined) return;
     if (entry.offers + entry.pendingOffers > 0 || Number.isFinite(entry.maxOffers)) return;
     this.#frameworks.delete(framework);
   }
