@@ -13,7 +13,7 @@ import type { Client, FairOrder } from './fair-order.ts';
 import type { Filters } from './filters.ts';
 import { repeated, sumOf, type Taking, takeFor, timesContained } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
-import type { SubscribedFrameworks } from './subscribed-frameworks.ts';
+import type { StatedNeed, SubscribedFrameworks } from './subscribed-frameworks.ts';
 
 /**
  * Less is not worth an offer where nobody said what is needed: 0.01 CPUs and 32 MiB. Mesos,
@@ -108,7 +108,7 @@ export class AgentDivision {
   }
 
   #stepOf(client: Client): Step | undefined {
-    const needs = this.#around.frameworks.openNeeds(client);
+    const needs = this.#around.frameworks.needsOf(client);
     return needs === undefined ? this.#wholeRest(client) : this.#portion(client, needs);
   }
 
@@ -125,13 +125,17 @@ export class AgentDivision {
   }
 
   /** Of the first need that fits: as many as come to this client before another is next. */
-  #portion(client: Client, needs: readonly OpenNeed[]): Step | undefined {
+  #portion(client: Client, needs: Iterable<StatedNeed>): Step | undefined {
     const surplus = this.#grantOf(client)?.surplus ?? NO_RESOURCES;
     const reservations = this.#usableBy(client);
-    const reach = sumOf({ unreserved: add(this.#unreserved, surplus), reservations });
+    const reach =
+      reservations.length === 0 && isEmpty(surplus)
+        ? this.#unreserved
+        : sumOf({ unreserved: add(this.#unreserved, surplus), reservations });
     let isCapped = false;
     for (const need of needs) {
-      const fitting = Math.min(need.count, timesContained(reach, need.resources));
+      if (need.open <= 0) continue;
+      const fitting = Math.min(need.open, timesContained(reach, need.resources));
       if (fitting === 0) continue;
       if (unmetConstraint(this.#available.agent, need.constraints) !== undefined) continue;
       const taking = (count: number): Taking =>

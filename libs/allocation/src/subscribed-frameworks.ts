@@ -13,14 +13,17 @@ import type { Client } from './fair-order.ts';
 
 type FrameworkFact = Extract<Fact, { kind: 'framework' }>;
 
-type Need = OpenNeed & {
+/** What a framework needs in a role; to be read only. */
+export type StatedNeed = OpenNeed & {
+  /** Of the count, what is not promised in a proposal under way; below 0 when the need has become smaller meanwhile. */
+  open: number;
   /** So many open ones have had their turn: more than that deserve another. */
   turned: number;
 };
 type Role = {
   readonly isSuppressed: boolean;
   /** By shape, in the framework's order; absent where it states no demand. */
-  readonly needs: ReadonlyMap<string, Need> | undefined;
+  readonly needs: ReadonlyMap<string, StatedNeed> | undefined;
 };
 type Framework = { readonly ref: FrameworkRef; readonly roles: ReadonlyMap<RoleName, Role> };
 
@@ -66,7 +69,7 @@ export class SubscribedFrameworks {
       const entry: Role = { isSuppressed, needs: needs && this.#needsOf(framework, role, needs) };
       roles.set(role, entry);
       if (isSuppressed) continue;
-      const grows = this.#turn({ framework, role }, entry, isNew ? undefined : old);
+      const grows = turn(entry, isNew ? undefined : old);
       wantsMore ||= grows;
     }
     this.#frameworks.set(framework, { ref: fact.framework, roles });
@@ -84,29 +87,19 @@ export class SubscribedFrameworks {
     const entry = this.#frameworks.get(framework)?.roles.get(role);
     if (entry === undefined || entry.isSuppressed) return false;
     if (entry.needs === undefined) return true;
-    for (const need of entry.needs.values()) {
-      if (this.#open({ framework, role }, need) > 0) return true;
-    }
+    for (const { open } of entry.needs.values()) if (open > 0) return true;
     return false;
   }
 
-  /** Without what is promised already, in the framework's order; undefined where it states no demand. */
-  openNeeds(client: Client): OpenNeed[] | undefined {
-    const needs = this.#frameworks.get(client.framework)?.roles.get(client.role)?.needs;
-    if (needs === undefined) return undefined;
-    const open: OpenNeed[] = [];
-    for (const need of needs.values()) {
-      const count = this.#open(client, need);
-      if (count > 0) open.push({ ...need, count });
-    }
-    return open;
+  /** In the framework's order; undefined where it states no demand. */
+  needsOf({ framework, role }: Client): Iterable<Readonly<StatedNeed>> | undefined {
+    return this.#frameworks.get(framework)?.roles.get(role)?.needs?.values();
   }
 
   /** `count` tasks of this shape are in a proposal. */
   promise(client: Client, shape: string, count: number): void {
-    this.#changePromised(client, shape, count);
-    const need = this.#frameworks.get(client.framework)?.roles.get(client.role)?.needs?.get(shape);
-    if (need !== undefined) need.turned = Math.min(need.turned, this.#open(client, need));
+    const need = this.#changePromised(client, shape, count);
+    if (need !== undefined) need.turned = Math.min(need.turned, need.open);
   }
 
   /** The proposal was decided, or never will be. It is open again, without a turn, if the master does not say less. */
@@ -118,38 +111,29 @@ export class SubscribedFrameworks {
     framework: FrameworkKey,
     role: RoleName,
     needs: readonly OpenNeed[],
-  ): ReadonlyMap<string, Need> {
+  ): ReadonlyMap<string, StatedNeed> {
     const before = this.#frameworks.get(framework)?.roles.get(role)?.needs;
     return new Map(
       needs
         // Nobody can be given nothing: it would be promised without end.
         .filter(({ resources }) => !isEmpty(resources))
-        .map((need) => [need.shape, { ...need, turned: before?.get(need.shape)?.turned ?? 0 }]),
+        .map((need) => {
+          const promised = this.#promised.get(keyOf({ framework, role }, need.shape)) ?? 0;
+          const turned = before?.get(need.shape)?.turned ?? 0;
+          return [need.shape, { ...need, open: need.count - promised, turned }];
+        }),
     );
   }
 
-  /** Whether the role takes more than `old` did; what is open counts as turned from now on. */
-  #turn(client: Client, { needs }: Role, old: Role | undefined): boolean {
-    if (needs === undefined) return old === undefined || old.needs !== undefined;
-    let grows = false;
-    for (const need of needs.values()) {
-      const open = this.#open(client, need);
-      grows ||= open > (old?.needs === undefined ? 0 : need.turned);
-      need.turned = Math.max(0, open);
-    }
-    return grows;
-  }
-
-  #open(client: Client, { shape, count }: OpenNeed): number {
-    return count - (this.#promised.get(keyOf(client, shape)) ?? 0);
-  }
-
-  #changePromised(client: Client, shape: string, change: number): void {
+  #changePromised(client: Client, shape: string, change: number): StatedNeed | undefined {
     const key = keyOf(client, shape);
     const promised = (this.#promised.get(key) ?? 0) + change;
     assert(promised >= 0, 'no more promises end than were made');
     if (promised === 0) this.#promised.delete(key);
     else this.#promised.set(key, promised);
+    const need = this.#frameworks.get(client.framework)?.roles.get(client.role)?.needs?.get(shape);
+    if (need !== undefined) need.open = need.count - promised;
+    return need;
   }
 
   #countDemanding(framework: FrameworkKey, sign: 1 | -1): void {
@@ -162,3 +146,14 @@ export class SubscribedFrameworks {
 /** Neither keys of frameworks nor roles contain a space. */
 const keyOf = ({ framework, role }: Client, shape: string): string =>
   `${framework} ${role} ${shape}`;
+
+/** Whether the role takes more than `old` did; what is open counts as turned from now on. */
+function turn({ needs }: Role, old: Role | undefined): boolean {
+  if (needs === undefined) return old === undefined || old.needs !== undefined;
+  let grows = false;
+  for (const need of needs.values()) {
+    grows ||= need.open > (old?.needs === undefined ? 0 : need.turned);
+    need.turned = Math.max(0, need.open);
+  }
+  return grows;
+}
