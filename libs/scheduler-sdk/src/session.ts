@@ -10,60 +10,82 @@ import {
 } from '@parley/protocol/frameworks';
 import type { FrameworkRef, OfferId, RoleName, TaskId } from '@parley/protocol/ids';
 import type { ReceivedAnswer } from '@parley/protocol/message';
-import { AcceptResult, type Filter, type Offer } from '@parley/protocol/offers';
-import type { StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
+import {
+  AcceptResult,
+  type DeclineReason,
+  type DeclineRequest,
+  type Filter,
+  type Offer,
+} from '@parley/protocol/offers';
+import { ReconcileResult, type StatusUpdate } from '@parley/protocol/tasks';
 import { assert, unreachable } from '@parley/protocol/unreachable';
+import { type AcceptOrder, acceptRequest } from './accept-order.ts';
 import { CallWindow, type PendingCall } from './call-window.ts';
-import { DemandStatement } from './demand-statement.ts';
+import { type FrameworkFacts, withChange } from './framework-facts.ts';
 import { type Heard, OfferBook } from './offer-book.ts';
+import { OwnCalls } from './own-calls.ts';
 import { Pulse } from './pulse.ts';
+import type { ReconcileTimes } from './reconciliation.ts';
 import { droppedUpdates, reactionTo } from './refusal.ts';
+import type { StreamPosition } from './scheduler-ports.ts';
 import type {
   SchedulerEvent,
   SchedulerMessage,
   SessionEffect,
   StopReason,
+  UserCall,
 } from './session-vocabulary.ts';
 import { UpdateLedger } from './update-ledger.ts';
 
-export type SessionOptions = {
+export type SessionOptions = FrameworkFacts & {
   readonly framework: FrameworkRef;
-  readonly name: string;
-  readonly role: RoleName;
-  readonly demand: Demand;
-  readonly failoverTimeoutMs: number;
+  /** Roles in which no offers are wanted until they are revived. */
+  readonly suppressed?: RoleName[];
+  /** Left out: the framework states none. */
+  readonly demand?: Demand | undefined;
+  /** False: the user reconciles himself. */
+  readonly reconcile?: ReconcileTimes | false;
   /** Random token, new for each process: the session part of its request ids. */
   readonly callerSession: string;
+};
+
+/** What goes with a decline beside the offers. */
+export type Declining = {
+  readonly filter?: Filter;
+  readonly reason?: DeclineReason;
+  readonly text?: string;
 };
 
 const DEFAULT_FILTER: Filter = { refuseMs: 5000 };
 const MAX_OFFERS_A_DECLINE = 1024;
 const NO_SESSION = fail('invalidOffers', 'the session is not open: its offers are void').failure;
 
-export type AcceptOrder = {
-  /** All of one agent and role; at least one. */
-  readonly offers: readonly Offer[];
-  readonly launches: readonly TaskDescription[];
-  readonly filter?: Filter;
-};
-
 export class SchedulerSession {
-  readonly #options: SessionOptions;
+  readonly #framework: FrameworkRef;
   readonly #calls: CallWindow;
-  readonly #demand: DemandStatement;
+  readonly #own: OwnCalls;
   readonly #updates = new UpdateLedger();
-  readonly #book = new OfferBook();
+  readonly #book: OfferBook;
+  #facts: FrameworkFacts;
   #phase: 'idle' | 'subscribing' | 'subscribed' | 'stopped' = 'idle';
   #session = 0;
   #epoch: Epoch = NO_EPOCH;
   readonly #pulse = new Pulse();
-  #nextAcceptId = 1;
+  #nextCallId = 1;
   #effects: SessionEffect[] = [];
 
   constructor(options: SessionOptions) {
-    this.#options = options;
-    this.#demand = new DemandStatement(options.demand);
-    this.#calls = new CallWindow(options.callerSession);
+    const { framework, suppressed = [], demand, reconcile = {}, callerSession } = options;
+    this.#framework = framework;
+    this.#facts = withChange(options, {});
+    this.#own = new OwnCalls({
+      roles: options.roles,
+      suppressed,
+      demand,
+      reconcile: reconcile === false ? undefined : reconcile,
+    });
+    this.#book = new OfferBook(this.#own.events);
+    this.#calls = new CallWindow(callerSession);
   }
 
   get phase(): 'idle' | 'subscribing' | 'subscribed' | 'stopped' {
@@ -87,9 +109,14 @@ export class SchedulerSession {
     return this.#take(nowMs);
   }
 
-  /** A message of the leader. Lower epochs are dropped. */
+  /** A message of the leader, or of an executor. Lower epochs are dropped. */
   message(message: SchedulerMessage, nowMs: number): SessionEffect[] {
-    if (this.#phase === 'stopped' || !this.#observe(message.epoch, nowMs)) return [];
+    if (this.#phase === 'stopped') return [];
+    if (message.kind === 'executorMessage') {
+      this.#deliver(message);
+      return this.#take(nowMs);
+    }
+    if (!this.#observe(message.epoch, nowMs)) return [];
     switch (message.kind) {
       case 'presence':
         break;
@@ -98,6 +125,7 @@ export class SchedulerSession {
         break;
       case 'offers':
       case 'rescind':
+      case 'events':
         this.#pulse.heard(nowMs);
         this.#takeOffers(this.#book.receive(message), nowMs);
         break;
@@ -112,8 +140,12 @@ export class SchedulerSession {
     const pending = this.#calls.peek(counter);
     if (pending === undefined) return this.#take(nowMs);
     const { answer } = received;
-    // `overloaded`, `unavailable`: given before the journal and not remembered, so the same id is sent again.
-    if (!answer.ok && isRetryable(answer.failure.code)) return this.#take(nowMs);
+    if (!answer.ok && isRetryable(answer.failure.code)) {
+      // Given before the journal and not remembered, so the same id is sent again.
+      const { retryAfterMs } = answer.failure;
+      if (retryAfterMs !== undefined) this.#calls.postpone(counter, nowMs + retryAfterMs);
+      return this.#take(nowMs);
+    }
     this.#calls.close(counter);
     if (answer.ok) this.#succeeded(pending, answer.value, nowMs);
     else this.#failed(pending, answer.failure, nowMs);
@@ -138,66 +170,71 @@ export class SchedulerSession {
   nextWakeMs(): number | undefined {
     if (this.#phase === 'idle' || this.#phase === 'stopped') return undefined;
     const due = this.#calls.nextDueMs() ?? Number.POSITIVE_INFINITY;
-    const next = this.#phase === 'subscribed' ? Math.min(due, this.#pulse.nextMs) : due;
+    const isOpen = this.#phase === 'subscribed';
+    const next = isOpen ? Math.min(due, this.#pulse.nextMs, this.#own.nextMs()) : due;
     return Number.isFinite(next) ? next : undefined;
   }
 
   /**
-   * Launches tasks on offers; what they leave goes back with the filter. Exactly one `accepted` event with
-   * this id follows. When the whole call fails, each task also ends with a `dropped` update.
+   * Carries out operations on offers; what they leave goes back with the filter. Exactly one `accepted` event with
+   * this id follows. When the whole call fails, each task in it also ends with a `dropped` update.
    */
   accept(order: AcceptOrder, nowMs: number): { acceptId: number; effects: SessionEffect[] } {
     const first = order.offers[0];
     assert(first !== undefined, 'accept names at least one offer');
-    const acceptId = this.#nextAcceptId++;
-    const offerIds = order.offers.map((offer) => offer.offerId);
-    const filter = order.filter ?? DEFAULT_FILTER;
-    const body = { offerIds, launches: [...order.launches], filter };
-    const pending: PendingCall = {
-      call: { name: 'accept', offerId: first.offerId, body },
-      accept: { acceptId, agentId: first.agentId },
-    };
+    const callId = this.#nextCallId++;
+    const request = acceptRequest(order, first);
+    if (!request.ok) {
+      const { failure } = request;
+      this.#deliver({ kind: 'accepted', acceptId: callId, outcome: { ok: false, failure } });
+      return { acceptId: callId, effects: this.#take(nowMs) };
+    }
+    const { body, tasks } = request.value;
+    const { offerId } = first;
+    const pending: PendingCall = { call: { name: 'accept', offerId, body }, callId, tasks };
     const failure =
       this.#phase === 'subscribed' ? this.#book.ledger.checkUse(order.offers) : NO_SESSION;
     if (failure) {
-      this.#acceptFailed(pending, failure);
+      this.#callFailed(pending, failure);
     } else {
-      for (const { taskId } of order.launches) this.#updates.launched(taskId, first.agentId);
-      this.#book.ledger.beginAnswer(offerIds);
+      for (const task of tasks) this.#updates.launched(task);
+      this.#book.ledger.beginAnswer(body.offerIds);
       this.#enqueue(pending);
     }
-    return { acceptId, effects: this.#take(nowMs) };
+    return { acceptId: callId, effects: this.#take(nowMs) };
   }
 
   /** Gives offers back. Those that are not outstanding any more are left out. */
-  decline(
-    offerIds: readonly OfferId[],
-    nowMs: number,
-    filter: Filter = DEFAULT_FILTER,
-  ): SessionEffect[] {
+  decline(offerIds: readonly OfferId[], nowMs: number, how: Declining = {}): SessionEffect[] {
+    const { filter = DEFAULT_FILTER, reason, text } = how;
+    const why = { ...(reason !== undefined && { reason }), ...(text !== undefined && { text }) };
     const held = this.#book.ledger.stillOutstanding(offerIds);
     this.#book.ledger.beginAnswer(held);
     for (let from = 0; from < held.length; from += MAX_OFFERS_A_DECLINE) {
       const part = held.slice(from, from + MAX_OFFERS_A_DECLINE);
       const [offerId] = part;
       if (offerId === undefined) continue;
-      this.#enqueue({ call: { name: 'decline', offerId, body: { offerIds: part, filter } } });
+      const body: DeclineRequest = { offerIds: part, filter, ...why };
+      this.#enqueue({ call: { name: 'decline', offerId, body } });
     }
     return this.#take(nowMs);
   }
 
-  /** The user's handler has ended: what it neither used nor declined is declined. */
-  offersHandled(offers: readonly Offer[], nowMs: number): SessionEffect[] {
-    return this.decline(
-      offers.map((offer) => offer.offerId),
-      nowMs,
-    );
+  /** The user's handler has ended: what it neither used nor declined is declined, by default as `unused`. */
+  offersHandled(
+    offers: readonly Offer[],
+    nowMs: number,
+    how: Declining = { reason: 'unused' },
+  ): SessionEffect[] {
+    const ids = offers.map(({ offerId }) => offerId);
+    return this.decline(ids, nowMs, how);
   }
 
   /** An update read from the stream. */
   updateRead(streamSequence: number, update: StatusUpdate, nowMs: number): SessionEffect[] {
     switch (this.#updates.decide(streamSequence, update)) {
       case 'deliver':
+        this.#own.reconciliation?.heard(update.task.taskId);
         this.#deliver({ kind: 'update', update, streamSequence });
         break;
       case 'foreign':
@@ -221,6 +258,33 @@ export class SchedulerSession {
     return this.#take(nowMs);
   }
 
+  /** The update stream has been read as far as `catchUp` asked, so that what the leader knows can be compared. */
+  caughtUp(position: StreamPosition, nowMs: number): SessionEffect[] {
+    for (const result of this.#own.reconciliation?.caughtUp(position, nowMs) ?? []) {
+      for (const status of result.statuses) {
+        const readUpTo = result.position.sequence;
+        const update = this.#updates.reconcile(this.#framework, status, readUpTo);
+        if (update === undefined) continue;
+        this.#own.reconciliation?.heard(status.taskId);
+        this.#deliver({ kind: 'update', update, streamSequence: undefined });
+      }
+    }
+    return this.#take(nowMs);
+  }
+
+  /** The user's handler has done with an event, and with all before it: only now is it acknowledged. */
+  eventHandled(eventId: number, nowMs: number): SessionEffect[] {
+    this.#own.events.handled(eventId);
+    return this.#take(nowMs);
+  }
+
+  /** Repeated until answered. Exactly one `answered` event with this id follows. */
+  call(call: UserCall, nowMs: number): { callId: number; effects: SessionEffect[] } {
+    const callId = this.#nextCallId++;
+    this.#enqueue({ call, callId });
+    return { callId, effects: this.#take(nowMs) };
+  }
+
   /** Repeated until answered; the task's end comes as an update. */
   kill(taskId: TaskId, nowMs: number, graceMs?: number): SessionEffect[] {
     const body = graceMs === undefined ? { taskId } : { taskId, graceMs };
@@ -228,9 +292,20 @@ export class SchedulerSession {
     return this.#take(nowMs);
   }
 
-  /** States the demand; of several statements in a row the last one counts. */
-  setDemand(demand: Demand, nowMs: number): SessionEffect[] {
-    this.#demand.state(demand);
+  /** States the demand, or that none is stated; of several statements in a row the last one counts. */
+  setDemand(demand: Demand | undefined, nowMs: number): SessionEffect[] {
+    this.#own.demand.state(demand);
+    return this.#take(nowMs);
+  }
+
+  /** In which roles offers are wanted; the leader is told of a change once. None named means all. */
+  setInterest(
+    interest: 'exactly' | 'suppress' | 'revive',
+    roles: readonly RoleName[],
+    nowMs: number,
+  ): SessionEffect[] {
+    if (interest === 'exactly') this.#own.interest.want(roles);
+    else this.#own.interest[interest](roles);
     return this.#take(nowMs);
   }
 
@@ -243,9 +318,7 @@ export class SchedulerSession {
   #subscribe(nowMs: number): void {
     this.#phase = 'subscribing';
     for (const event of this.#book.restart()) this.#deliver(event);
-    this.#demand.statedBySubscribing();
-    const { name, role, failoverTimeoutMs } = this.#options;
-    const body = { name, role, failoverTimeoutMs, demand: this.#demand.current };
+    const body = { ...this.#facts, ...this.#own.stateBySubscribing() };
     this.#calls.open({ call: { name: 'subscribe', body } }, nowMs);
   }
 
@@ -257,6 +330,7 @@ export class SchedulerSession {
     this.#calls.retryAll(nowMs);
     this.#effects.push({ kind: 'openConsumer', session: result.session });
     this.#deliver({ kind: 'subscribed', session: result.session });
+    this.#own.reconciliation?.begin(nowMs);
     this.#takeOffers(this.#book.resume(result.lastNumber), nowMs);
   }
 
@@ -284,7 +358,7 @@ export class SchedulerSession {
   }
 
   #succeeded(pending: PendingCall, value: unknown, nowMs: number): void {
-    const { call } = pending;
+    const { call, callId } = pending;
     switch (call.name) {
       case 'subscribe':
         this.#subscribed(SubscribeResult.parse(value), nowMs);
@@ -294,23 +368,61 @@ export class SchedulerSession {
         this.#takeOffers(this.#book.resynced(ResyncResult.parse(value)), nowMs);
         break;
       case 'accept':
-        this.#book.ledger.endAnswer(call.body.offerIds);
-        this.#accepted(pending, { ok: true, value: AcceptResult.parse(value) });
-        break;
+        this.#acceptSucceeded(pending, AcceptResult.parse(value), nowMs);
+        return;
       case 'decline':
         this.#book.ledger.endAnswer(call.body.offerIds);
         break;
-      case 'demand':
-        this.#demand.callEnded('done');
+      case 'reconcile':
+        this.#reconciled(pending, ReconcileResult.parse(value), nowMs);
         break;
       case 'teardown':
         this.#stop({ kind: 'teardown' });
         break;
+      case 'updateFramework':
+        this.#facts = withChange(this.#facts, call.body);
+        this.#own.interest.setRoles(this.#facts.roles);
+        break;
+      case 'suppress':
+      case 'revive':
+        if (callId === undefined) this.#own.ended(call, 'done', nowMs);
+        else this.#own.interest.wasTold(call);
+        break;
+      case 'demand':
+      case 'acknowledgeEvents':
+        this.#own.ended(call, 'done', nowMs);
+        break;
       case 'killTask':
+      case 'shutdownExecutor':
         break;
       default:
         unreachable(call);
     }
+    if (callId !== undefined) this.#answered(callId, { ok: true, value });
+  }
+
+  #acceptSucceeded(pending: PendingCall, value: AcceptResult, nowMs: number): void {
+    const { call, callId, tasks = [] } = pending;
+    if (call.name !== 'accept') return;
+    this.#book.ledger.endAnswer(call.body.offerIds);
+    const launched = new Set(value.launched);
+    for (const task of tasks) {
+      if (!launched.has(task.taskId) || !this.#updates.confirmed(task.taskId)) continue;
+      if (this.#updates.isSilent(task.taskId)) this.#own.reconciliation?.launched(task, nowMs);
+    }
+    if (callId === undefined) return;
+    this.#deliver({ kind: 'accepted', acceptId: callId, outcome: { ok: true, value } });
+  }
+
+  #reconciled(pending: PendingCall, result: ReconcileResult, nowMs: number): void {
+    const { reconciliation } = this.#own;
+    const { call, callId } = pending;
+    if (reconciliation === undefined || call.name !== 'reconcile') return;
+    if (!this.#isCurrent(pending)) return this.#own.ended(call, 'repeat', nowMs);
+    if (callId !== undefined) reconciliation.hold(result);
+    else if (!reconciliation.answered(call.body, result)) return;
+    const streamSequence = reconciliation.heldUpTo;
+    if (streamSequence !== undefined) this.#effects.push({ kind: 'catchUp', streamSequence });
   }
 
   #failed(pending: PendingCall, failure: Failure, nowMs: number): void {
@@ -324,10 +436,10 @@ export class SchedulerSession {
         break;
       case 'subscribeAgain':
         this.#subscribe(nowMs);
-        this.#sessionOver(pending, failure);
+        this.#sessionOver(pending, failure, nowMs);
         break;
       case 'sessionOver':
-        this.#sessionOver(pending, failure);
+        this.#sessionOver(pending, failure, nowMs);
         break;
       case 'refused':
         this.#refused(pending, failure, nowMs);
@@ -338,29 +450,49 @@ export class SchedulerSession {
   }
 
   /** Under a session that is no more, offers were void; what still makes sense is asked again. */
-  #sessionOver(pending: PendingCall, failure: Failure): void {
-    const { call } = pending;
-    if (call.name === 'killTask' || call.name === 'teardown') this.#enqueue({ call });
-    else if (call.name === 'demand') this.#demand.callEnded('repeat');
-    else if (call.name === 'accept' || call.name === 'decline') {
-      this.#book.ledger.forgetAnswer(call.body.offerIds);
-      this.#acceptFailed(pending, failure);
+  #sessionOver(pending: PendingCall, failure: Failure, nowMs: number): void {
+    const { call, callId } = pending;
+    switch (call.name) {
+      case 'accept':
+      case 'decline':
+        this.#book.ledger.forgetAnswer(call.body.offerIds);
+        this.#callFailed(pending, failure);
+        break;
+      case 'subscribe':
+      case 'resync':
+        break;
+      case 'demand':
+      case 'suppress':
+      case 'revive':
+      case 'acknowledgeEvents':
+      case 'reconcile':
+        if (callId === undefined) this.#own.ended(call, 'repeat', nowMs);
+        else this.#enqueue({ call, callId });
+        break;
+      case 'killTask':
+      case 'teardown':
+      case 'updateFramework':
+      case 'shutdownExecutor':
+        this.#enqueue(callId === undefined ? { call } : { call, callId });
+        break;
+      default:
+        unreachable(call);
     }
   }
 
   #refused(pending: PendingCall, failure: Failure, nowMs: number): void {
-    const { call } = pending;
+    const { call, callId } = pending;
     if (call.name === 'accept' || call.name === 'decline') {
       // What became of the offers only the leader knows.
       this.#book.ledger.forgetAnswer(call.body.offerIds);
-      this.#acceptFailed(pending, failure);
+      this.#callFailed(pending, failure);
       this.#resync(nowMs);
       return;
     }
-    if (call.name === 'demand') this.#demand.callEnded('done');
     // Not asked again at once, which could go on for ever: the next message that shows a gap does.
     if (call.name === 'resync') this.#book.giveUpWaiting();
-    this.#deliver({ kind: 'refused', call, failure });
+    if (callId === undefined) this.#own.ended(call, 'done', nowMs);
+    this.#callFailed(pending, failure);
   }
 
   /** Every try of this call was made under the session in force. */
@@ -368,14 +500,20 @@ export class SchedulerSession {
     return this.#phase === 'subscribed' && pending.firstSession === this.#session;
   }
 
-  #accepted(pending: PendingCall, outcome: Outcome<AcceptResult>): void {
-    if (pending.accept === undefined) return;
-    this.#deliver({ kind: 'accepted', acceptId: pending.accept.acceptId, outcome });
+  #answered(callId: number, outcome: Outcome<unknown>): void {
+    this.#deliver({ kind: 'answered', callId, outcome });
   }
 
-  #acceptFailed(pending: PendingCall, failure: Failure): void {
-    this.#accepted(pending, { ok: false, failure });
-    for (const update of droppedUpdates(this.#options.framework, pending, failure)) {
+  /** Tells whoever waits for it; the tasks of an accept end as dropped. */
+  #callFailed({ call, callId, tasks = [] }: PendingCall, failure: Failure): void {
+    const outcome = { ok: false, failure } as const;
+    if (call.name !== 'accept') {
+      if (callId !== undefined) this.#answered(callId, outcome);
+      else if (call.name !== 'decline') this.#deliver({ kind: 'refused', call, failure });
+      return;
+    }
+    if (callId !== undefined) this.#deliver({ kind: 'accepted', acceptId: callId, outcome });
+    for (const update of droppedUpdates(this.#framework, tasks, failure)) {
       if (this.#updates.decide(undefined, update) !== 'deliver') continue;
       this.#deliver({ kind: 'update', update, streamSequence: undefined });
     }
@@ -384,8 +522,7 @@ export class SchedulerSession {
   #enqueue(pending: PendingCall): void {
     if (this.#phase !== 'stopped' && this.#calls.enqueue(pending)) return;
     const { failure } = fail('overloaded', 'too many calls wait for the leader; try again later');
-    if (pending.call.name === 'accept') this.#acceptFailed(pending, failure);
-    else this.#deliver({ kind: 'refused', call: pending.call, failure });
+    this.#callFailed(pending, failure);
   }
 
   #stop(reason: StopReason): void {
@@ -396,7 +533,12 @@ export class SchedulerSession {
     this.#phase = 'stopped';
     const remove = failure.code === 'frameworkRemoved';
     this.#effects.push({ kind: 'closeConsumer', remove });
-    for (const pending of this.#calls.drain()) this.#accepted(pending, { ok: false, failure });
+    for (const { call, callId } of this.#calls.drain()) {
+      if (callId === undefined) continue;
+      const outcome = { ok: false, failure } as const;
+      if (call.name === 'accept') this.#deliver({ kind: 'accepted', acceptId: callId, outcome });
+      else this.#answered(callId, outcome);
+    }
     this.#deliver({ kind: 'stopped', reason });
   }
 
@@ -417,8 +559,8 @@ export class SchedulerSession {
   /** What has gathered, and everything that is due to be sent. */
   #take(nowMs: number): SessionEffect[] {
     if (this.#phase === 'subscribed') {
-      const demand = this.#demand.takeDue();
-      if (demand) this.#enqueue({ call: { name: 'demand', body: { demand } } });
+      const running = () => this.#updates.running();
+      for (const call of this.#own.takeDue(nowMs, running)) this.#enqueue({ call });
       this.#calls.advance(nowMs);
     }
     const session = this.#phase === 'subscribed' ? this.#session : undefined;
