@@ -7,7 +7,7 @@ import type { TaskDescription } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { trySubtract } from '@parley/resources/resources';
 import type { AcceptOrder } from './accept-order.ts';
-import type { Declining } from './session.ts';
+import type { Declining } from './session-calls.ts';
 import { type LeaseNeed, type Shortfall, shortfallsOn } from './shortfall.ts';
 
 /** What a lease needs of its scheduler. */

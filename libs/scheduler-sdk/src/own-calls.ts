@@ -5,13 +5,13 @@ import type { LaunchedTask } from './accept-order.ts';
 import { DemandStatement } from './demand-statement.ts';
 import { EventInbox } from './event-inbox.ts';
 import { OfferInterest } from './offer-interest.ts';
-import { type ReconcileTimes, Reconciliation } from './reconciliation.ts';
+import type { Reconciliation } from './reconciliation.ts';
 import type { SchedulerRequest } from './session-vocabulary.ts';
 
 export type OwnCallsOptions = Pick<SubscribeRequest, 'roles' | 'demand'> & {
   readonly suppressed: SubscribeRequest['suppressed'];
   /** Undefined: the user reconciles himself. */
-  readonly reconcile: ReconcileTimes | undefined;
+  readonly reconciliation: Reconciliation | undefined;
 };
 
 export class OwnCalls {
@@ -20,10 +20,10 @@ export class OwnCalls {
   readonly events = new EventInbox();
   readonly reconciliation: Reconciliation | undefined;
 
-  constructor({ roles, suppressed, demand, reconcile }: OwnCallsOptions) {
+  constructor({ roles, suppressed, demand, reconciliation }: OwnCallsOptions) {
     this.demand = new DemandStatement(demand);
     this.interest = new OfferInterest(roles, suppressed);
-    this.reconciliation = reconcile && new Reconciliation(reconcile);
+    this.reconciliation = reconciliation;
   }
 
   /** What a subscription states; what was under way in the session before is void. */

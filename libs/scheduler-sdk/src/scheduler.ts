@@ -25,7 +25,7 @@ import {
   sessionOptionsOf,
 } from './scheduler-options.ts';
 import type { SchedulerPorts, WorkObjects } from './scheduler-ports.ts';
-import type { Declining } from './session.ts';
+import type { Declining } from './session-calls.ts';
 import { SessionShell } from './session-shell.ts';
 import type { SchedulerEvent, UserCall } from './session-vocabulary.ts';
 import type { Placements } from './task-pool.ts';

@@ -1,7 +1,7 @@
 // Owns the decisions of a framework's side of the bus: session, numbers and gaps, offers, calls retried
 // until answered, which updates count. Sans-IO: time and messages come in, effects go out; it reads no clock.
 import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
-import { type Failure, fail, isRetryable, type Outcome } from '@parley/protocol/errors';
+import { type Failure, fail, isRetryable } from '@parley/protocol/errors';
 import {
   type Demand,
   type LeaderHeartbeat,
@@ -10,32 +10,27 @@ import {
 } from '@parley/protocol/frameworks';
 import type { FrameworkRef, OfferId, RoleName, TaskId } from '@parley/protocol/ids';
 import type { ReceivedAnswer } from '@parley/protocol/message';
-import {
-  AcceptResult,
-  type DeclineReason,
-  type DeclineRequest,
-  type Filter,
-  type Offer,
-} from '@parley/protocol/offers';
+import { AcceptResult, type Offer } from '@parley/protocol/offers';
 import { ReconcileResult, type StatusUpdate } from '@parley/protocol/tasks';
 import { assert, unreachable } from '@parley/protocol/unreachable';
-import { type AcceptOrder, acceptRequest } from './accept-order.ts';
-import { CallWindow, type PendingCall } from './call-window.ts';
+import type { AcceptOrder } from './accept-order.ts';
+import type { PendingCall } from './call-window.ts';
+import { EffectBuffer } from './effect-buffer.ts';
 import { type FrameworkFacts, withChange } from './framework-facts.ts';
 import { type Heard, OfferBook } from './offer-book.ts';
 import { OwnCalls } from './own-calls.ts';
 import { Pulse } from './pulse.ts';
 import type { ReconcileTimes } from './reconciliation.ts';
-import { droppedUpdates, reactionTo } from './refusal.ts';
+import { reactionTo } from './refusal.ts';
 import type { StreamPosition } from './scheduler-ports.ts';
+import { type Declining, SessionCalls } from './session-calls.ts';
 import type {
-  SchedulerEvent,
   SchedulerMessage,
   SessionEffect,
   StopReason,
   UserCall,
 } from './session-vocabulary.ts';
-import { UpdateLedger } from './update-ledger.ts';
+import { TaskBook } from './task-book.ts';
 
 export type SessionOptions = FrameworkFacts & {
   readonly framework: FrameworkRef;
@@ -49,43 +44,32 @@ export type SessionOptions = FrameworkFacts & {
   readonly callerSession: string;
 };
 
-/** What goes with a decline beside the offers. */
-export type Declining = {
-  readonly filter?: Filter;
-  readonly reason?: DeclineReason;
-  readonly text?: string;
-};
-
-const DEFAULT_FILTER: Filter = { refuseMs: 5000 };
-const MAX_OFFERS_A_DECLINE = 1024;
-const NO_SESSION = fail('invalidOffers', 'the session is not open: its offers are void').failure;
-
 export class SchedulerSession {
-  readonly #framework: FrameworkRef;
-  readonly #calls: CallWindow;
+  readonly #out = new EffectBuffer();
+  readonly #tasks: TaskBook;
   readonly #own: OwnCalls;
-  readonly #updates = new UpdateLedger();
   readonly #book: OfferBook;
+  readonly #calls: SessionCalls;
   #facts: FrameworkFacts;
   #phase: 'idle' | 'subscribing' | 'subscribed' | 'stopped' = 'idle';
   #session = 0;
   #epoch: Epoch = NO_EPOCH;
   readonly #pulse = new Pulse();
-  #nextCallId = 1;
-  #effects: SessionEffect[] = [];
 
   constructor(options: SessionOptions) {
     const { framework, suppressed = [], demand, reconcile = {}, callerSession } = options;
-    this.#framework = framework;
     this.#facts = withChange(options, {});
-    this.#own = new OwnCalls({
-      roles: options.roles,
-      suppressed,
-      demand,
-      reconcile: reconcile === false ? undefined : reconcile,
-    });
+    this.#tasks = new TaskBook(framework, reconcile === false ? undefined : reconcile, this.#out);
+    const { roles } = options;
+    const { reconciliation } = this.#tasks;
+    this.#own = new OwnCalls({ roles, suppressed, demand, reconciliation });
     this.#book = new OfferBook(this.#own.events);
-    this.#calls = new CallWindow(callerSession);
+    this.#calls = new SessionCalls(callerSession, {
+      offers: this.#book.ledger,
+      tasks: this.#tasks,
+      own: this.#own,
+      out: this.#out,
+    });
   }
 
   get phase(): 'idle' | 'subscribing' | 'subscribed' | 'stopped' {
@@ -97,8 +81,8 @@ export class SchedulerSession {
     return {
       outstanding: this.#book.ledger.outstandingCount,
       answering: this.#book.ledger.answeringCount,
-      openCalls: this.#calls.openCount,
-      waiting: this.#calls.waitingCount,
+      openCalls: this.#calls.window.openCount,
+      waiting: this.#calls.window.waitingCount,
     };
   }
 
@@ -113,7 +97,7 @@ export class SchedulerSession {
   message(message: SchedulerMessage, nowMs: number): SessionEffect[] {
     if (this.#phase === 'stopped') return [];
     if (message.kind === 'executorMessage') {
-      this.#deliver(message);
+      this.#out.deliver(message);
       return this.#take(nowMs);
     }
     if (!this.#observe(message.epoch, nowMs)) return [];
@@ -129,6 +113,8 @@ export class SchedulerSession {
         this.#pulse.heard(nowMs);
         this.#takeOffers(this.#book.receive(message), nowMs);
         break;
+      default:
+        unreachable(message);
     }
     return this.#take(nowMs);
   }
@@ -137,16 +123,16 @@ export class SchedulerSession {
   answered(counter: number, received: ReceivedAnswer, nowMs: number): SessionEffect[] {
     if (this.#phase === 'stopped') return [];
     if (received.epoch !== undefined && !this.#observe(received.epoch, nowMs)) return [];
-    const pending = this.#calls.peek(counter);
+    const pending = this.#calls.window.peek(counter);
     if (pending === undefined) return this.#take(nowMs);
     const { answer } = received;
     if (!answer.ok && isRetryable(answer.failure.code)) {
       // Given before the journal and not remembered, so the same id is sent again.
       const { retryAfterMs } = answer.failure;
-      if (retryAfterMs !== undefined) this.#calls.postpone(counter, nowMs + retryAfterMs);
+      if (retryAfterMs !== undefined) this.#calls.window.postpone(counter, nowMs + retryAfterMs);
       return this.#take(nowMs);
     }
-    this.#calls.close(counter);
+    this.#calls.window.close(counter);
     if (answer.ok) this.#succeeded(pending, answer.value, nowMs);
     else this.#failed(pending, answer.failure, nowMs);
     return this.#take(nowMs);
@@ -155,7 +141,7 @@ export class SchedulerSession {
   /** The bus is there again after a loss: nothing that was sent meanwhile arrived. */
   reconnected(nowMs: number): SessionEffect[] {
     if (this.#phase === 'idle' || this.#phase === 'stopped') return [];
-    this.#calls.retryAll(nowMs);
+    this.#calls.window.retryAll(nowMs);
     this.#pulse.beatSoon(nowMs);
     if (this.#phase === 'subscribed') this.#resync(nowMs);
     return this.#take(nowMs);
@@ -169,7 +155,7 @@ export class SchedulerSession {
   /** When `tick` has to be called at the latest; undefined when nothing is due. */
   nextWakeMs(): number | undefined {
     if (this.#phase === 'idle' || this.#phase === 'stopped') return undefined;
-    const due = this.#calls.nextDueMs() ?? Number.POSITIVE_INFINITY;
+    const due = this.#calls.window.nextDueMs() ?? Number.POSITIVE_INFINITY;
     const isOpen = this.#phase === 'subscribed';
     const next = isOpen ? Math.min(due, this.#pulse.nextMs, this.#own.nextMs()) : due;
     return Number.isFinite(next) ? next : undefined;
@@ -180,43 +166,13 @@ export class SchedulerSession {
    * this id follows. When the whole call fails, each task in it also ends with a `dropped` update.
    */
   accept(order: AcceptOrder, nowMs: number): { acceptId: number; effects: SessionEffect[] } {
-    const first = order.offers[0];
-    assert(first !== undefined, 'accept names at least one offer');
-    const callId = this.#nextCallId++;
-    const request = acceptRequest(order, first);
-    if (!request.ok) {
-      const { failure } = request;
-      this.#deliver({ kind: 'accepted', acceptId: callId, outcome: { ok: false, failure } });
-      return { acceptId: callId, effects: this.#take(nowMs) };
-    }
-    const { body, tasks } = request.value;
-    const { offerId } = first;
-    const pending: PendingCall = { call: { name: 'accept', offerId, body }, callId, tasks };
-    const failure =
-      this.#phase === 'subscribed' ? this.#book.ledger.checkUse(order.offers) : NO_SESSION;
-    if (failure) {
-      this.#callFailed(pending, failure);
-    } else {
-      for (const task of tasks) this.#updates.launched(task);
-      this.#book.ledger.beginAnswer(body.offerIds);
-      this.#enqueue(pending);
-    }
-    return { acceptId: callId, effects: this.#take(nowMs) };
+    const acceptId = this.#calls.accept(order, this.#phase === 'subscribed');
+    return { acceptId, effects: this.#take(nowMs) };
   }
 
   /** Gives offers back. Those that are not outstanding any more are left out. */
   decline(offerIds: readonly OfferId[], nowMs: number, how: Declining = {}): SessionEffect[] {
-    const { filter = DEFAULT_FILTER, reason, text } = how;
-    const why = { ...(reason !== undefined && { reason }), ...(text !== undefined && { text }) };
-    const held = this.#book.ledger.stillOutstanding(offerIds);
-    this.#book.ledger.beginAnswer(held);
-    for (let from = 0; from < held.length; from += MAX_OFFERS_A_DECLINE) {
-      const part = held.slice(from, from + MAX_OFFERS_A_DECLINE);
-      const [offerId] = part;
-      if (offerId === undefined) continue;
-      const body: DeclineRequest = { offerIds: part, filter, ...why };
-      this.#enqueue({ call: { name: 'decline', offerId, body } });
-    }
+    this.#calls.decline(offerIds, how);
     return this.#take(nowMs);
   }
 
@@ -232,43 +188,19 @@ export class SchedulerSession {
 
   /** An update read from the stream. */
   updateRead(streamSequence: number, update: StatusUpdate, nowMs: number): SessionEffect[] {
-    switch (this.#updates.decide(streamSequence, update)) {
-      case 'deliver':
-        this.#own.reconciliation?.heard(update.task.taskId);
-        this.#deliver({ kind: 'update', update, streamSequence });
-        break;
-      case 'foreign':
-        this.#deliver({ kind: 'foreignUpdate', update, agentId: update.agentId });
-        this.#effects.push({ kind: 'acknowledge', streamSequence });
-        break;
-      case 'drop':
-        this.#effects.push({ kind: 'acknowledge', streamSequence });
-        break;
-      case 'inHand':
-        break;
-    }
+    this.#tasks.read(streamSequence, update);
     return this.#take(nowMs);
   }
 
   /** The user's handler has done with an update: only now is it acknowledged. */
   updateHandled(streamSequence: number, nowMs: number): SessionEffect[] {
-    if (this.#updates.handled(streamSequence)) {
-      this.#effects.push({ kind: 'acknowledge', streamSequence });
-    }
+    this.#tasks.handled(streamSequence);
     return this.#take(nowMs);
   }
 
   /** The update stream has been read as far as `catchUp` asked, so that what the leader knows can be compared. */
   caughtUp(position: StreamPosition, nowMs: number): SessionEffect[] {
-    for (const result of this.#own.reconciliation?.caughtUp(position, nowMs) ?? []) {
-      for (const status of result.statuses) {
-        const readUpTo = result.position.sequence;
-        const update = this.#updates.reconcile(this.#framework, status, readUpTo);
-        if (update === undefined) continue;
-        this.#own.reconciliation?.heard(status.taskId);
-        this.#deliver({ kind: 'update', update, streamSequence: undefined });
-      }
-    }
+    this.#tasks.caughtUp(position, nowMs);
     return this.#take(nowMs);
   }
 
@@ -280,15 +212,14 @@ export class SchedulerSession {
 
   /** Repeated until answered. Exactly one `answered` event with this id follows. */
   call(call: UserCall, nowMs: number): { callId: number; effects: SessionEffect[] } {
-    const callId = this.#nextCallId++;
-    this.#enqueue({ call, callId });
+    const callId = this.#calls.call(call);
     return { callId, effects: this.#take(nowMs) };
   }
 
   /** Repeated until answered; the task's end comes as an update. */
   kill(taskId: TaskId, nowMs: number, graceMs?: number): SessionEffect[] {
     const body = graceMs === undefined ? { taskId } : { taskId, graceMs };
-    this.#enqueue({ call: { name: 'killTask', body } });
+    this.#calls.enqueue({ call: { name: 'killTask', body } });
     return this.#take(nowMs);
   }
 
@@ -311,31 +242,31 @@ export class SchedulerSession {
 
   /** Ends the framework for good: its tasks are killed, its id is not used again. `stopped` follows. */
   teardown(nowMs: number): SessionEffect[] {
-    this.#enqueue({ call: { name: 'teardown', body: {} } });
+    this.#calls.enqueue({ call: { name: 'teardown', body: {} } });
     return this.#take(nowMs);
   }
 
   #subscribe(nowMs: number): void {
     this.#phase = 'subscribing';
-    for (const event of this.#book.restart()) this.#deliver(event);
+    for (const event of this.#book.restart()) this.#out.deliver(event);
     const body = { ...this.#facts, ...this.#own.stateBySubscribing() };
-    this.#calls.open({ call: { name: 'subscribe', body } }, nowMs);
+    this.#calls.window.open({ call: { name: 'subscribe', body } }, nowMs);
   }
 
   #subscribed(result: SubscribeResult, nowMs: number): void {
-    if (this.#session !== 0) this.#effects.push({ kind: 'closeConsumer', remove: false });
+    if (this.#session !== 0) this.#out.push({ kind: 'closeConsumer', remove: false });
     this.#phase = 'subscribed';
     this.#session = result.session;
     this.#pulse.begin(result.heartbeatIntervalMs, nowMs);
-    this.#calls.retryAll(nowMs);
-    this.#effects.push({ kind: 'openConsumer', session: result.session });
-    this.#deliver({ kind: 'subscribed', session: result.session });
+    this.#calls.window.retryAll(nowMs);
+    this.#out.push({ kind: 'openConsumer', session: result.session });
+    this.#out.deliver({ kind: 'subscribed', session: result.session });
     this.#own.reconciliation?.begin(nowMs);
     this.#takeOffers(this.#book.resume(result.lastNumber), nowMs);
   }
 
   #takeOffers(heard: Heard, nowMs: number): void {
-    for (const event of heard.events) this.#deliver(event);
+    for (const event of heard.events) this.#out.deliver(event);
     if (heard.gap) this.#askResync(nowMs);
   }
 
@@ -346,7 +277,7 @@ export class SchedulerSession {
   }
 
   #askResync(nowMs: number): void {
-    this.#calls.open({ call: { name: 'resync', body: {} } }, nowMs);
+    this.#calls.window.open({ call: { name: 'resync', body: {} } }, nowMs);
   }
 
   #leaderHeartbeat(body: LeaderHeartbeat, nowMs: number): void {
@@ -368,7 +299,7 @@ export class SchedulerSession {
         this.#takeOffers(this.#book.resynced(ResyncResult.parse(value)), nowMs);
         break;
       case 'accept':
-        this.#acceptSucceeded(pending, AcceptResult.parse(value), nowMs);
+        this.#calls.acceptSucceeded(pending, AcceptResult.parse(value), nowMs);
         return;
       case 'decline':
         this.#book.ledger.endAnswer(call.body.offerIds);
@@ -398,31 +329,15 @@ export class SchedulerSession {
       default:
         unreachable(call);
     }
-    if (callId !== undefined) this.#answered(callId, { ok: true, value });
-  }
-
-  #acceptSucceeded(pending: PendingCall, value: AcceptResult, nowMs: number): void {
-    const { call, callId, tasks = [] } = pending;
-    if (call.name !== 'accept') return;
-    this.#book.ledger.endAnswer(call.body.offerIds);
-    const launched = new Set(value.launched);
-    for (const task of tasks) {
-      if (!launched.has(task.taskId) || !this.#updates.confirmed(task.taskId)) continue;
-      if (this.#updates.isSilent(task.taskId)) this.#own.reconciliation?.launched(task, nowMs);
-    }
-    if (callId === undefined) return;
-    this.#deliver({ kind: 'accepted', acceptId: callId, outcome: { ok: true, value } });
+    this.#calls.answered(callId, { ok: true, value });
   }
 
   #reconciled(pending: PendingCall, result: ReconcileResult, nowMs: number): void {
-    const { reconciliation } = this.#own;
     const { call, callId } = pending;
-    if (reconciliation === undefined || call.name !== 'reconcile') return;
-    if (!this.#isCurrent(pending)) return this.#own.ended(call, 'repeat', nowMs);
-    if (callId !== undefined) reconciliation.hold(result);
-    else if (!reconciliation.answered(call.body, result)) return;
-    const streamSequence = reconciliation.heldUpTo;
-    if (streamSequence !== undefined) this.#effects.push({ kind: 'catchUp', streamSequence });
+    if (call.name !== 'reconcile') return;
+    if (this.#isCurrent(pending))
+      this.#tasks.answered(call.body, result, callId === undefined ? 'own' : 'user');
+    else if (callId === undefined) this.#own.ended(call, 'repeat', nowMs);
   }
 
   #failed(pending: PendingCall, failure: Failure, nowMs: number): void {
@@ -436,10 +351,10 @@ export class SchedulerSession {
         break;
       case 'subscribeAgain':
         this.#subscribe(nowMs);
-        this.#sessionOver(pending, failure, nowMs);
+        this.#calls.sessionOver(pending, failure, nowMs);
         break;
       case 'sessionOver':
-        this.#sessionOver(pending, failure, nowMs);
+        this.#calls.sessionOver(pending, failure, nowMs);
         break;
       case 'refused':
         this.#refused(pending, failure, nowMs);
@@ -449,80 +364,24 @@ export class SchedulerSession {
     }
   }
 
-  /** Under a session that is no more, offers were void; what still makes sense is asked again. */
-  #sessionOver(pending: PendingCall, failure: Failure, nowMs: number): void {
-    const { call, callId } = pending;
-    switch (call.name) {
-      case 'accept':
-      case 'decline':
-        this.#book.ledger.forgetAnswer(call.body.offerIds);
-        this.#callFailed(pending, failure);
-        break;
-      case 'subscribe':
-      case 'resync':
-        break;
-      case 'demand':
-      case 'suppress':
-      case 'revive':
-      case 'acknowledgeEvents':
-      case 'reconcile':
-        if (callId === undefined) this.#own.ended(call, 'repeat', nowMs);
-        else this.#enqueue({ call, callId });
-        break;
-      case 'killTask':
-      case 'teardown':
-      case 'updateFramework':
-      case 'shutdownExecutor':
-        this.#enqueue(callId === undefined ? { call } : { call, callId });
-        break;
-      default:
-        unreachable(call);
-    }
-  }
-
   #refused(pending: PendingCall, failure: Failure, nowMs: number): void {
     const { call, callId } = pending;
     if (call.name === 'accept' || call.name === 'decline') {
       // What became of the offers only the leader knows.
       this.#book.ledger.forgetAnswer(call.body.offerIds);
-      this.#callFailed(pending, failure);
+      this.#calls.failed(pending, failure);
       this.#resync(nowMs);
       return;
     }
     // Not asked again at once, which could go on for ever: the next message that shows a gap does.
     if (call.name === 'resync') this.#book.giveUpWaiting();
     if (callId === undefined) this.#own.ended(call, 'done', nowMs);
-    this.#callFailed(pending, failure);
+    this.#calls.failed(pending, failure);
   }
 
   /** Every try of this call was made under the session in force. */
   #isCurrent(pending: PendingCall): boolean {
     return this.#phase === 'subscribed' && pending.firstSession === this.#session;
-  }
-
-  #answered(callId: number, outcome: Outcome<unknown>): void {
-    this.#deliver({ kind: 'answered', callId, outcome });
-  }
-
-  /** Tells whoever waits for it; the tasks of an accept end as dropped. */
-  #callFailed({ call, callId, tasks = [] }: PendingCall, failure: Failure): void {
-    const outcome = { ok: false, failure } as const;
-    if (call.name !== 'accept') {
-      if (callId !== undefined) this.#answered(callId, outcome);
-      else if (call.name !== 'decline') this.#deliver({ kind: 'refused', call, failure });
-      return;
-    }
-    if (callId !== undefined) this.#deliver({ kind: 'accepted', acceptId: callId, outcome });
-    for (const update of droppedUpdates(this.#framework, tasks, failure)) {
-      if (this.#updates.decide(undefined, update) !== 'deliver') continue;
-      this.#deliver({ kind: 'update', update, streamSequence: undefined });
-    }
-  }
-
-  #enqueue(pending: PendingCall): void {
-    if (this.#phase !== 'stopped' && this.#calls.enqueue(pending)) return;
-    const { failure } = fail('overloaded', 'too many calls wait for the leader; try again later');
-    this.#callFailed(pending, failure);
   }
 
   #stop(reason: StopReason): void {
@@ -532,14 +391,9 @@ export class SchedulerSession {
         : fail('frameworkRemoved', 'the framework was torn down').failure;
     this.#phase = 'stopped';
     const remove = failure.code === 'frameworkRemoved';
-    this.#effects.push({ kind: 'closeConsumer', remove });
-    for (const { call, callId } of this.#calls.drain()) {
-      if (callId === undefined) continue;
-      const outcome = { ok: false, failure } as const;
-      if (call.name === 'accept') this.#deliver({ kind: 'accepted', acceptId: callId, outcome });
-      else this.#answered(callId, outcome);
-    }
-    this.#deliver({ kind: 'stopped', reason });
+    this.#out.push({ kind: 'closeConsumer', remove });
+    this.#calls.stop(failure);
+    this.#out.deliver({ kind: 'stopped', reason });
   }
 
   /** False for an earlier term. A later one: what the old leader left unanswered is sent to the new one. */
@@ -547,33 +401,27 @@ export class SchedulerSession {
     const comparison = compareEpochs(epoch, this.#epoch);
     if (comparison > 0) {
       this.#epoch = epoch;
-      this.#calls.retryAll(nowMs);
+      this.#calls.window.retryAll(nowMs);
     }
     return comparison >= 0;
-  }
-
-  #deliver(event: SchedulerEvent): void {
-    this.#effects.push({ kind: 'deliver', event });
   }
 
   /** What has gathered, and everything that is due to be sent. */
   #take(nowMs: number): SessionEffect[] {
     if (this.#phase === 'subscribed') {
-      const running = () => this.#updates.running();
-      for (const call of this.#own.takeDue(nowMs, running)) this.#enqueue({ call });
-      this.#calls.advance(nowMs);
+      const running = () => this.#tasks.running();
+      for (const call of this.#own.takeDue(nowMs, running)) this.#calls.enqueue({ call });
+      this.#calls.window.advance(nowMs);
     }
     const session = this.#phase === 'subscribed' ? this.#session : undefined;
-    this.#effects.push(...this.#calls.takeDue(nowMs, session));
+    this.#out.push(...this.#calls.window.takeDue(nowMs, session));
     if (session !== undefined && this.#pulse.beat(nowMs)) this.#heartbeat();
-    const effects = this.#effects;
-    this.#effects = [];
-    return effects;
+    return this.#out.take();
   }
 
   #heartbeat(): void {
     const body = { session: this.#session, confirmed: this.#book.lastNumber };
     const call = { name: 'frameworkHeartbeat', body } as const;
-    this.#effects.push({ kind: 'publish', call, header: { frameworkSession: this.#session } });
+    this.#out.push({ kind: 'publish', call, header: { frameworkSession: this.#session } });
   }
 }

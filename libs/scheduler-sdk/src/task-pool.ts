@@ -12,7 +12,7 @@ import {
 } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { normalise, trySubtract } from '@parley/resources/resources';
-import type { Declining } from './session.ts';
+import type { Declining } from './session-calls.ts';
 
 /** A piece of work. Its tasks are named `<key>-<attempt>`, so the key is a token of at most 56 characters. */
 export type WorkItem = {
