@@ -142,6 +142,7 @@ export class JournalWitness {
     switch (effect.kind) {
       case 'offers':
       case 'rescind':
+      case 'events':
         this.#once(numberKey(effect.framework, effect.message), effect.message);
         break;
       case 'facts': {
