@@ -33,9 +33,9 @@ export const units = (count: number): ResourcesInput => ({
 });
 
 export function randomDemand(roll: Dice, roles: readonly string[]): unknown {
-  const kind = roll(4);
-  if (kind < 2) return undefined;
-  if (kind === 2 && roll(3) === 0) return [];
+  const kind = roll(8);
+  if (kind < 5) return undefined;
+  if (kind === 5 && roll(3) === 0) return [];
   return Array.from({ length: 1 + roll(2) }, () => ({
     role: roll(9) === 0 ? 'other' : pick(roles, roll),
     count: roll(4),
@@ -53,9 +53,9 @@ export function randomSubscribe(roll: Dice): unknown {
     body: {
       name: 'n',
       roles,
-      suppressed: roles.filter(() => roll(6) === 0),
-      failoverTimeoutMs: roll(100) * 1000,
-      ...(roll(3) === 0 && { offerTimeoutMs: 100 + roll(400) }),
+      suppressed: roles.filter(() => roll(12) === 0),
+      failoverTimeoutMs: roll(100) * 100_000,
+      ...(roll(3) === 0 && { offerTimeoutMs: 500 + roll(4000) }),
       ...(demand !== undefined && { demand }),
     },
   };
@@ -77,16 +77,18 @@ export function randomProposal(
     framework,
     role,
     agentId: agent?.agentId ?? 'a1',
-    resources: roll(5) === 0 ? {} : { ...units(1 + roll(3)), ...(roll(4) === 0 && ports(roll)) },
+    resources: roll(5) === 0 ? {} : wantedOf(state, agent, roll),
     reservations: agent === undefined || roll(4) === 0 ? [] : freeParts(state, agent, role),
     promised: roll(15) === 0 ? [] : promised,
   };
 }
 
-const ports = (roll: Dice) => {
+/** All that is free, or some of it, or what may not be free. */
+function wantedOf(state: ClusterState, agent: AgentRecord | undefined, roll: Dice): ResourcesInput {
+  if (agent !== undefined && roll(3) === 0) return state.books.free(agent);
   const first = 1000 + roll(5);
-  return { ports: [[first, first + 4]] };
-};
+  return { ...units(1 + roll(3)), ...(roll(4) === 0 && { ports: [[first, first + 4]] }) };
+}
 
 function freeParts(state: ClusterState, agent: AgentRecord, role: string): unknown[] {
   return [...state.reservations.rows()]
@@ -107,9 +109,7 @@ export function randomAccept(
     launch,
   }: { framework: FrameworkRef; roll: Dice; launch: (roll: Dice) => object },
 ): unknown {
-  const own = [...state.offers.rows()].filter(
-    (offer) => frameworkKey(offer.framework) === frameworkKey(framework),
-  );
+  const own = offersOfFramework(state, framework);
   const first = pick(own, roll);
   const isOfSeveral = roll(3) === 0;
   const named = own.filter(
@@ -120,7 +120,9 @@ export function randomAccept(
   const offerIds: string[] = named.map(({ offerId }) => offerId);
   if (offerIds.length === 0 || roll(8) === 0) offerIds.push(OfferId.parse(`o0-${roll(3)}`));
   if (roll(40) === 0) offerIds.push(...offerIds);
-  const operations = Array.from({ length: roll(4) }, () => randomOperation(named, roll, launch));
+  const operations = Array.from({ length: roll(4) }, () =>
+    randomOperations(state, { offers: named, roll, launch }),
+  ).flat();
   const filter = { refuseMs: roll(2) * 5000 };
   return {
     verb: 'accept',
@@ -128,46 +130,108 @@ export function randomAccept(
   };
 }
 
-function randomOperation(
-  offers: readonly OfferRecord[],
-  roll: Dice,
-  launch: (roll: Dice) => object,
-): unknown {
+const offersOfFramework = (state: ClusterState, framework: FrameworkRef): OfferRecord[] =>
+  [...state.offers.rows()].filter(
+    (offer) => frameworkKey(offer.framework) === frameworkKey(framework),
+  );
+
+/** One operation, or several of which the later ones use what the first one makes. */
+function randomOperations(
+  state: ClusterState,
+  {
+    offers,
+    roll,
+    launch,
+  }: { offers: readonly OfferRecord[]; roll: Dice; launch: (roll: Dice) => object },
+): unknown[] {
   const offer = pick(offers, roll);
   const isOfSeveral = new Set(offers.map(({ agentId }) => agentId)).size > 1;
   const names = isOfSeveral ? roll(8) > 0 : roll(4) === 0;
   const agentId = names && offer !== undefined ? { agentId: offer.agentId } : {};
-  if (roll(2) === 0) return { ...randomChange(roll), ...agentId };
-  if (roll(2) === 0) return { ...launch(roll), ...agentId };
-  const tasks = Array.from({ length: 1 + roll(2) }, () => randomTask(roll));
-  return { kind: 'launch', tasks, ...agentId };
+  switch (roll(6)) {
+    case 0:
+    case 1:
+      return [
+        {
+          ...randomChange(state, { agentId: offer?.agentId, role: offer?.role, roll }),
+          ...agentId,
+        },
+      ];
+    case 2:
+      return [{ ...launch(roll), ...agentId }];
+    case 3:
+      return randomPipeline(roll).map((operation) => ({ ...operation, ...agentId }));
+    default: {
+      const tasks = Array.from({ length: 1 + roll(2) }, () => randomTask(offer, roll));
+      return [{ kind: 'launch', tasks, ...agentId }];
+    }
+  }
 }
 
-function randomTask(roll: Dice): unknown {
-  const task = aTask(`t${roll(30)}`, roll(15) === 0 ? {} : units(1 + roll(2)));
-  const volumes = roll(4) === 0 ? [{ volumeId: oneOf(VOLUMES, roll), path: 'data' }] : [];
-  return { ...task, volumes, ...(roll(3) === 0 && { reservationId: oneOf(RESERVATIONS, roll) }) };
-}
-
-/** An operation that is no launch. */
-export function randomChange(roll: Dice): { readonly kind: string } & Record<string, unknown> {
+/** Reserve, make a volume of it, and launch a task on both. */
+function randomPipeline(roll: Dice): object[] {
   const reservationId = oneOf(RESERVATIONS, roll);
   const volumeId = oneOf(VOLUMES, roll);
-  const kind = roll(6);
-  if (kind < 2) return { kind: 'reserve', reservationId, resources: units(1 + roll(2)) };
-  if (kind === 2) {
+  const task = {
+    ...aTask(`t${roll(30)}`, { scalars: { cpus: 1000 } }),
+    reservationId,
+    volumes: [{ volumeId, path: 'data' }],
+  };
+  const all = [
+    { kind: 'reserve', reservationId, resources: units(2) },
+    { kind: 'createVolume', reservationId, volumeId, mib: 1 },
+    { kind: 'launch', tasks: [task] },
+  ];
+  return all.slice(0, 2 + roll(2));
+}
+
+/** Now and then with what the offer holds of a reservation. */
+function randomTask(offer: OfferRecord | undefined, roll: Dice): unknown {
+  const task = aTask(`t${roll(30)}`, roll(15) === 0 ? {} : units(1 + roll(2)));
+  const part = pick(offer?.reserved ?? [], roll);
+  const volumeId = pick(part?.volumes ?? [], roll) ?? oneOf(VOLUMES, roll);
+  const isUsed = (part?.volumes.length ?? 0) > 0 ? roll(2) === 0 : roll(9) === 0;
+  const reservationId = part?.reservationId ?? oneOf(RESERVATIONS, roll);
+  return {
+    ...task,
+    volumes: isUsed ? [{ volumeId, path: 'data' }] : [],
+    ...((part === undefined ? roll(9) === 0 : roll(4) > 0) && { reservationId }),
+  };
+}
+
+/** An operation that is no launch: mostly about what there is on the agent. */
+export function randomChange(
+  state: ClusterState,
+  { agentId, role, roll }: { agentId: string | undefined; role: string | undefined; roll: Dice },
+): { readonly kind: string } & Record<string, unknown> {
+  const records = [...state.reservations.rows()].filter(
+    (one) => one.agentId === agentId && one.role === role,
+  );
+  const record = roll(6) === 0 ? undefined : pick(records, roll);
+  const reservationId = record?.reservationId ?? oneOf(RESERVATIONS, roll);
+  const volumeId = pick(record?.volumes ?? [], roll)?.volumeId ?? oneOf(VOLUMES, roll);
+  const isFirst = record === undefined && roll(6) > 0;
+  const kind = isFirst ? 0 : 2 + roll(7);
+  if (kind < 3) return { kind: 'reserve', reservationId, resources: units(2 + roll(2)) };
+  if (kind === 3) {
     return {
       kind: 'unreserve',
       reservationId,
       ...(roll(2) === 0 && { resources: units(1) }),
     };
   }
-  if (kind < 5) return { kind: 'createVolume', reservationId, volumeId, mib: 1 };
+  if (kind < 7) {
+    const fresh = roll(4) === 0 ? volumeId : oneOf(VOLUMES, roll);
+    return { kind: 'createVolume', reservationId, volumeId: fresh, mib: 1 };
+  }
   return { kind: 'destroyVolume', volumeId };
 }
 
-export function randomDecline(state: ClusterState, roll: Dice): unknown {
-  const offer = pick([...state.offers.rows()], roll);
+export function randomDecline(
+  state: ClusterState,
+  { framework, roll }: { framework: FrameworkRef; roll: Dice },
+): unknown {
+  const offer = pick(offersOfFramework(state, framework), roll);
   const offerIds = [offer?.offerId ?? OfferId.parse('o0-0')];
   const reasons = [undefined, 'noWork', 'tooSmall'] as const;
   const reason = oneOf(reasons, roll);

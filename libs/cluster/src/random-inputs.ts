@@ -34,8 +34,8 @@ const choice: fc.Arbitrary<Choice> = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99)
 export const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
     passMs: fc.oneof(
-      { weight: 12, arbitrary: fc.nat(50) },
-      { weight: 1, arbitrary: fc.nat(15_000) },
+      { weight: 60, arbitrary: fc.nat(50) },
+      { weight: 3, arbitrary: fc.nat(15_000) },
       { weight: 1, arbitrary: fc.nat(4_000_000) },
     ),
     choices: fc.array(choice, { minLength: 1, maxLength: 4 }),
@@ -47,15 +47,12 @@ const AGENTS = ['a1', 'a2', 'a3'].map((id) => anAgentId(id));
 const FRAMEWORKS = ['f1', 'f2', 'f3'].map((id) => aFramework(id));
 const frameworkOf = (a: number): FrameworkRef => pick(FRAMEWORKS, a) ?? aFramework();
 
+/** One that has outstanding offers, where there is one. */
+const holderOf = (state: ClusterState, a: number): FrameworkRef =>
+  pick([...state.offers.rows()], a)?.framework ?? frameworkOf(a);
+
 const pick = <T>(items: readonly T[], number: number): T | undefined =>
   items[number % Math.max(1, items.length)];
-
-function randomCall(state: ClusterState, roll: Dice): unknown {
-  const kind = roll(9);
-  if (kind < 4) return randomDecline(state, roll);
-  if (kind < 7) return randomRoleCall(roll);
-  return { verb: kind === 7 ? 'teardown' : 'resync', body: {} };
-}
 
 /** What was sent so far, for requests and stream positions; not part of the state. */
 export class RandomInputs {
@@ -63,29 +60,55 @@ export class RandomInputs {
   #streamSequence = 0;
   #proposal = 0;
   #term = 0;
+  #made = 0;
 
-  make(state: ClusterState, [kind, a, b, c]: Choice): Input {
-    const roll = diceOf(kind, a, b, c);
-    if (this.#term === 0 || kind > 97) return this.#startTerm(b);
-    if (kind < 10) return this.#register(state, a, b, c);
-    if (kind < 18) return this.#call(a, c, state, randomSubscribe(roll));
-    if (kind < 38) return this.#propose(state, a, roll);
-    if (kind < 55)
-      return this.#call(
-        a,
-        c,
-        state,
-        randomAccept(state, { framework: frameworkOf(a), roll, launch: randomLaunch }),
-      );
-    if (kind < 62) return this.#call(a, c, state, randomCall(state, roll));
-    if (kind < 65) return this.#operate(c, roll);
-    if (kind < 66) return this.#confirm(state, a, b);
-    if (kind < 73) return this.#call(a, c, state, randomTaskCall(state, frameworkOf(a), roll));
-    if (kind < 75) return this.#exit(state, c, roll);
-    if (kind < 80) return this.#answerOrder(state, a, b);
-    if (kind < 83) return this.#silence(state, a, b);
-    if (kind < 91) return this.#readBack(state, a);
+  /** A cluster with agents and frameworks first, then whatever the numbers say. */
+  make(state: ClusterState, choice: Choice): Input {
+    const [, , b, c] = choice;
+    this.#made += 1;
+    if (this.#term === 0) return this.#startTerm(b);
+    if (this.#made <= 1 + AGENTS.length) return this.#register(state, this.#made, b, c);
+    if (this.#made <= 1 + AGENTS.length + FRAMEWORKS.length) {
+      return this.#call(state, frameworkOf(this.#made), 1, randomSubscribe(diceOf(...choice)));
+    }
+    return this.#any(state, choice);
+  }
+
+  #any(state: ClusterState, choice: Choice): Input {
+    const [kind, a, b, c] = choice;
+    if (kind > 98) return this.#startTerm(b);
+    if (kind < 6) return this.#register(state, a, b, c);
+    if (kind < 28) return this.#propose(state, a, diceOf(...choice));
+    if (kind < 60) return this.#frameworkCall(state, choice);
+    if (kind < 66) return this.#operate(state, c, diceOf(...choice));
+    if (kind < 67) return this.#confirm(state, a, b);
+    if (kind < 69) return this.#exit(state, c, diceOf(...choice));
+    if (kind < 76) return this.#answerOrder(state, a, b);
+    if (kind < 78) return this.#silence(state, a, b);
+    if (kind < 88) return this.#readBack(state, a);
     return this.#update(state, a, b, c);
+  }
+
+  #frameworkCall(state: ClusterState, [kind, a, b, c]: Choice): Input {
+    const roll = diceOf(kind, a, b, c);
+    // Whoever has offers is asked to answer them, most of the time.
+    const isAnswer = kind < 49 && b % 8 > 0;
+    const framework = isAnswer ? holderOf(state, a) : frameworkOf(a);
+    if (kind < 47) {
+      const accept = randomAccept(state, { framework, roll, launch: randomLaunch });
+      return this.#call(state, framework, c, accept);
+    }
+    if (kind < 49)
+      return this.#call(state, framework, c, randomDecline(state, { framework, roll }));
+    return this.#call(state, framework, c, this.#otherCall(state, [kind, a, b, c]));
+  }
+
+  #otherCall(state: ClusterState, [kind, a, b, c]: Choice): unknown {
+    const roll = diceOf(kind, a, b, c);
+    if (kind < 52) return randomRoleCall(roll);
+    if (kind < 55) return randomTaskCall(state, frameworkOf(a), roll);
+    if (kind < 58) return randomSubscribe(roll);
+    return { verb: kind === 58 && b % 4 === 0 ? 'teardown' : 'resync', body: {} };
   }
 
   #startTerm(b: number): Input {
@@ -136,14 +159,13 @@ export class RandomInputs {
     });
   }
 
-  #call(a: number, c: number, state: ClusterState, call: unknown): Input {
-    const framework = frameworkOf(a);
+  #call(state: ClusterState, framework: FrameworkRef, c: number, call: unknown): Input {
     const session = state.frameworks.get(`alice/${framework.frameworkId}`)?.session ?? 1;
     return Input.parse({
       kind: 'call',
       caller: { kind: 'framework', ...framework },
       request: this.#request(c),
-      frameworkSession: c % 11 === 0 ? session - 1 : session,
+      frameworkSession: c % 23 === 0 ? session - 1 : session,
       call,
     });
   }
@@ -157,9 +179,14 @@ export class RandomInputs {
     return Input.parse({ kind: 'proposals', epoch, proposals });
   }
 
-  #operate(c: number, roll: Dice): Input {
+  #operate(state: ClusterState, c: number, roll: Dice): Input {
     const agentId = pick(AGENTS, roll(3)) ?? anAgentId();
-    const body = { agentId, role: ROLES[roll(3)] ?? 'web', operation: randomChange(roll) };
+    const role = ROLES[roll(3)] ?? 'web';
+    const body = {
+      agentId,
+      role,
+      operation: randomChange(state, { agentId, role, roll }),
+    };
     const teardown = { framework: frameworkOf(roll(3)) };
     return Input.parse({
       kind: 'call',
