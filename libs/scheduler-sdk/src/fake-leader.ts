@@ -39,6 +39,7 @@ export class FakeLeader {
   /** Tasks on a page of an answer about all. */
   pageSize = 1000;
   role = RoleName.parse('batch');
+  agentId = AgentId.parse('agent-1');
   /** Messages to the framework that the test's network has to carry. */
   outbox: SchedulerMessage[] = [];
   session = 0;
@@ -85,7 +86,11 @@ export class FakeLeader {
 
   /** An agent went: told now, and again until it is acknowledged. */
   event(): void {
-    const event = { kind: 'agentUnreachable', eventId: this.#nextEvent, agentId } as const;
+    const event = {
+      kind: 'agentUnreachable',
+      eventId: this.#nextEvent,
+      agentId: this.agentId,
+    } as const;
     this.#nextEvent += 1;
     this.events.push(event);
     if (this.subscribed) this.#tell([event]);
@@ -198,12 +203,12 @@ export class FakeLeader {
 
   #known(): Map<TaskId, TaskStatus> {
     const known = new Map<TaskId, TaskStatus>();
-    for (const { task, state } of this.stream) {
+    for (const { task, state, agentId } of this.stream) {
       known.set(task.taskId, { taskId: task.taskId, agentId, state });
     }
     for (const [taskId, state] of this.beliefs) {
       if (state === 'unknown') known.delete(taskId);
-      else known.set(taskId, { taskId, agentId, state });
+      else known.set(taskId, { taskId, agentId: this.agentId, state });
     }
     return known;
   }
@@ -215,7 +220,7 @@ export class FakeLeader {
     state: TaskState,
   ): void {
     const task = { ...this.framework, taskId };
-    this.stream.push({ task, agentId, source, sequence, state, wallTimeMs: 0 });
+    this.stream.push({ task, agentId: this.agentId, source, sequence, state, wallTimeMs: 0 });
   }
 
   #makeOffer(): Offer {
@@ -223,7 +228,7 @@ export class FakeLeader {
     const resources = { scalars: { cpus: 1000 }, ports: [], sets: {} };
     const offer: Offer = {
       offerId,
-      agentId,
+      agentId: this.agentId,
       hostname: 'h',
       role: this.role,
       resources,
@@ -249,5 +254,4 @@ export class FakeLeader {
   }
 }
 
-const agentId = AgentId.parse('agent-1');
 const masterId = ActorId.parse('master-1');

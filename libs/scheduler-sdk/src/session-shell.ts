@@ -285,6 +285,7 @@ export class SessionShell {
 
   #lost(reason: string): void {
     const message = `the bus closed the connection: ${reason}. The credential may have been taken away.`;
-    this.#stopped({ kind: 'refused', failure: fail('notPermitted', message).failure });
+    const { failure } = fail('notPermitted', message);
+    this.#deliver({ kind: 'stopped', reason: { kind: 'refused', failure } });
   }
 }
