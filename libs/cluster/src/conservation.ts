@@ -1,6 +1,6 @@
 // Owns the check that nothing of an agent or of a reservation is held twice or lost. For tests and the simulator: it
 // looks at everything.
-import { type AgentId, frameworkKey } from '@parley/protocol/ids';
+import { type AgentId, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, equals, isEmpty, sum, trySubtract } from '@parley/resources/resources';
 import { promiseKey } from './books.ts';
@@ -51,11 +51,10 @@ function conservationOf(
 export function offersAndReservations(state: ClusterState): string[] {
   const broken: string[] = [];
   const parts = new Map<string, ReservedPart[]>();
-  const holders = [...state.offers.rows(), ...state.tasks.rows()];
-  for (const { agentId, role, reserved } of holders) {
-    for (const part of reserved) {
-      if (!isRoleOrAbove(part.role, role)) broken.push(`${part.role} is not above ${role}`);
-      const key = reservationKey(agentId, part);
+  for (const holder of [...state.offers.rows(), ...state.tasks.rows()]) {
+    broken.push(...holder.reserved.flatMap((part) => partOf(part, holder.role)));
+    for (const part of holder.reserved) {
+      const key = reservationKey(holder.agentId, part);
       parts.set(key, [...(parts.get(key) ?? []), part]);
     }
   }
@@ -67,6 +66,14 @@ export function offersAndReservations(state: ClusterState): string[] {
     if (!state.agents.has(record.agentId)) broken.push(`${key}: its agent is not known`);
   }
   return [...broken, ...offers(state)];
+}
+
+function partOf({ role, reservationId, resources, volumes }: ReservedPart, holder: RoleName) {
+  const broken: string[] = [];
+  if (isEmpty(resources) && volumes.length === 0)
+    broken.push(`nothing is held of ${reservationId}`);
+  if (!isRoleOrAbove(role, holder)) broken.push(`${role} is not above ${holder}`);
+  return broken;
 }
 
 function reservationOf(

@@ -67,7 +67,7 @@ function decide(turn: Turn, proposal: Proposal): OfferRecord | undefined {
   return makeOffer(turn, { ...wanted, offerId: nextOfferId(state), expiresAtMs });
 }
 
-/** Volumes of a reservation that nobody holds come along with what is free of it. */
+/** Volumes of a reservation that nobody holds come along with what is free of it; of nothing, nothing is held. */
 function readProposal(state: ClusterState, proposal: Proposal): Wanted {
   const { framework, role, agentId, promised, reservations } = proposal;
   const reserved = reservations.flatMap((part) => {
@@ -76,6 +76,7 @@ function readProposal(state: ClusterState, proposal: Proposal): Wanted {
     const { reservationId } = record;
     const resources = normalise(part.resources);
     const volumes = state.books.reservations.freeVolumes(record);
+    if (isEmpty(resources) && volumes.length === 0) return [];
     return [{ role: record.role, reservationId, resources, volumes }];
   });
   const resources = normalise(proposal.resources);
@@ -110,8 +111,7 @@ function agentObjection(
   if (agent.isDeactivated) return 'the agent is deactivated';
   if (agent.isOvercommitted) return 'the agent has less than what is held on it';
   if (!contains(state.books.free(agent), resources)) return 'so much is not free';
-  const isNothing = reserved.every((part) => isEmpty(part.resources) && part.volumes.length === 0);
-  return isEmpty(resources) && isNothing ? 'there is nothing in it' : undefined;
+  return isEmpty(resources) && reserved.length === 0 ? 'there is nothing in it' : undefined;
 }
 
 function frameworkObjection(

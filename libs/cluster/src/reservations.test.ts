@@ -214,6 +214,19 @@ describe('an offer', () => {
     expect(eventsOf(effects)).toMatchObject([{ type: 'proposalRefused' }]);
   });
 
+  test('holds nothing of a reservation of which nothing is left, so that this may end', () => {
+    operate(
+      reservedOffer(),
+      aLaunch(taskWith('t1', { resources: some(3, 30), reservationId: 'x', ...mount() })),
+    );
+    const part = { reservationId: 'x', role: 'eng', resources: {} };
+    const effects = cluster.propose(framework, some(1), agentId, {
+      role: 'eng',
+      reservations: [part],
+    });
+    expect(of(effects, 'offers')[0]?.message.offers).toMatchObject([{ reservations: [] }]);
+  });
+
   test('does not get what is reserved as if it were free', () => {
     const effects = cluster.propose(framework, some(8), agentId, { role: 'eng' });
     expect(eventsOf(effects)).toMatchObject([{ why: 'so much is not free' }]);
@@ -331,6 +344,16 @@ describe('an operator', () => {
       refuseMs: 5000,
     });
     expect([...cluster.state.offers.keys()]).toEqual([oldest, useless]);
+  });
+
+  test('that was first leaves nothing to a proposal that was under way', () => {
+    operator(reserve(6));
+    const effects = cluster.propose(framework, some(10), agentId, { role: 'eng' });
+    expect(of(effects, 'offers')).toEqual([]);
+    expect(freeOf(effects)).toMatchObject({
+      free: normalise(some(4, 100)),
+      reservations: [{ reservationId: 'x', resources: normalise(some(6)) }],
+    });
   });
 
   test('that asks for more than there is fails, and no offer is rescinded', () => {
