@@ -151,10 +151,11 @@ function lowerDemand(turn: Turn, { framework, offers, role, plan }: Planned): vo
   const { state } = turn;
   const key = frameworkKey(framework.framework);
   const record = state.frameworks.get(key);
-  if (record?.demand === undefined) return;
+  const launches = plan.steps.filter((step) => step.kind === 'launch');
+  const isLaunched = launches.some(({ judgement }) => judgement.launches.length > 0);
+  if (record?.demand === undefined || !isLaunched) return;
   let { demand } = record;
-  for (const step of plan.steps) {
-    if (step.kind !== 'launch' || step.judgement.launches.length === 0) continue;
+  for (const step of launches) {
     const { agentId } = step;
     const promised = offers.filter((offer) => offer.agentId === agentId).flatMap(shapesOf);
     const tasks = step.judgement.launches.map(({ description }) => {

@@ -1,6 +1,7 @@
 // Tests the core as a whole on random inputs: it is total, keeps its invariants, and a state restored from a
 // snapshot goes on exactly as the one that it was taken of.
 import { decode, encode } from '@parley/protocol/codec';
+import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clusterCore, factsSnapshot, takeoverEffects } from './cluster-core.ts';
@@ -8,6 +9,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Effect } from './effects.ts';
 import type { Input } from './inputs.ts';
 import { checkInvariants } from './invariants.ts';
+import { maxOffersOf } from './offer-expiry.ts';
 import { RandomInputs, type Step, steps } from './random-inputs.ts';
 import type { SnapshotItem } from './snapshot.ts';
 import type { StepContext } from './turn.ts';
@@ -45,6 +47,30 @@ function restored(state: ClusterState): ClusterState {
   const items: SnapshotItem[] = [];
   for (let part = reader.next(7); part.length > 0; part = reader.next(7)) items.push(...part);
   return clusterCore.restore(decode(encode(items)) as SnapshotItem[]);
+}
+
+function namesOf(effect: Effect): string[] {
+  if (effect.kind === 'order') return [effect.kind, effect.order.kind];
+  if (effect.kind !== 'event') return [effect.kind];
+  const { event } = effect;
+  if (event.type === 'taskStateChanged') return [event.type, event.to];
+  if (event.type === 'offerRescinded') return [event.type, event.reason];
+  return [event.type];
+}
+
+function isWithinBounds(state: ClusterState, framework: FrameworkRef): boolean {
+  const key = frameworkKey(framework);
+  const book = state.books.framework(key);
+  if (book.offers.size === 1) return true;
+  const record = state.frameworks.get(key);
+  const maxOffers = (record && maxOffersOf(record)) ?? Number.POSITIVE_INFINITY;
+  const { outstandingCapPermille } = state.record.settings;
+  return (
+    book.offers.size <= maxOffers &&
+    Object.entries(book.offered.toScalars()).every(
+      ([name, held]) => held * 1000 <= state.books.total.get(name) * outstandingCapPermille,
+    )
+  );
 }
 
 const READS = new Set(['resync', 'reconcile']);
@@ -105,6 +131,27 @@ describe('the core on random inputs', () => {
     );
   });
 
+  test('makes no offer that brings a framework above its cap or its number of offers', {
+    timeout: 120_000,
+  }, () => {
+    let made = 0;
+    fc.assert(
+      fc.property(steps, (all) => {
+        run(all, (state, { inputs }, effects) => {
+          // Where an entry holds nothing else, the state after it is that in which the offers were made.
+          if (inputs.length > 1 || inputs[0]?.kind !== 'proposals') return;
+          for (const effect of effects) {
+            if (effect.kind !== 'event' || effect.event.type !== 'offerMade') continue;
+            made += 1;
+            expect(isWithinBounds(state, effect.event.framework)).toBe(true);
+          }
+        });
+      }),
+      RUNS,
+    );
+    expect(made).toBeGreaterThan(0);
+  });
+
   test('answers a repeated request as before and changes nothing', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(steps, (all) => {
@@ -130,10 +177,7 @@ describe('the core on random inputs', () => {
       fc.property(steps, (all) => {
         run(all, (_state, _entry, effects) => {
           for (const effect of effects) {
-            seen.add(effect.kind === 'event' ? effect.event.type : effect.kind);
-            if (effect.kind === 'event' && effect.event.type === 'taskStateChanged') {
-              seen.add(effect.event.to);
-            }
+            for (const name of namesOf(effect)) seen.add(name);
           }
         });
       }),
@@ -149,6 +193,17 @@ describe('the core on random inputs', () => {
         'facts',
         'frameworkRemoved',
         'frameworkRampedUp',
+        'frameworkUpdated',
+        'reservationChanged',
+        'offerTimeout',
+        'agentChanged',
+        'agentDeactivated',
+        'roleDropped',
+        'takenByOperator',
+        'volumeDestroyed',
+        'sessionReplaced',
+        'invalidAccept',
+        'destroyVolume',
         'agentUnreachable',
         'proposalRefused',
         'protocolViolation',

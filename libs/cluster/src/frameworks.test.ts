@@ -1,4 +1,5 @@
 // Tests frameworks: sessions, silence, failover, removal, requests that are repeated, the ramp-up metric.
+import { TaskDescription } from '@parley/protocol/tasks';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { clusterCore, factsSnapshot, nextDeadlineMs } from './cluster-core.ts';
 import {
@@ -111,7 +112,43 @@ describe('a framework found silent', () => {
   });
 });
 
+describe('a failover timeout', () => {
+  test('goes on under a new leader', () => {
+    silent(1);
+    cluster.pass(1_000_000);
+    cluster.startTerm();
+    expect(eventsOf(cluster.pass(2_599_999))).toEqual([]);
+    expect(eventsOf(cluster.pass(1))).toContainEqual({
+      type: 'frameworkRemoved',
+      framework,
+      reason: 'failoverTimeout',
+    });
+  });
+});
+
 describe('a teardown', () => {
+  test('shuts executors down, and their resources are free only when they have exited', () => {
+    const executor = { executorId: 'e1', command: { argv: ['run'] }, resources: some(2) };
+    const task = TaskDescription.parse({ taskId: 't1', resources: some(1), executor });
+    const id = cluster.offer(framework, some(3));
+    const [run] = of(cluster.accept(framework, [id], [task]), 'order');
+    cluster.answerOrder(run?.order.orderId ?? '');
+    const effects = cluster.frameworkCall(framework, { verb: 'teardown', body: {} });
+    expect(of(effects, 'order').map(({ order }) => order.kind)).toEqual([
+      'kill',
+      'shutdownExecutor',
+    ]);
+    cluster.update({ ...framework, taskId: task.taskId }, 'killed');
+    expect(cluster.state.books.agents.get(agentId)?.allocated.scalars).toMatchObject({
+      cpus: 2000,
+    });
+    expect(cluster.framework(framework)?.state).toBe('removed');
+    const body = { executor: { ...framework, executorId: 'e1' }, end: 'exited' as const };
+    cluster.call({ kind: 'agent', agentId }, { verb: 'executorExited', body });
+    expect(cluster.state.books.agents.get(agentId)?.allocated.scalars).toEqual({});
+    expect(cluster.framework(framework)).toBeUndefined();
+  });
+
   test('keeps the resources of tasks until they have really ended, then forgets the framework', () => {
     const task = cluster.launch(framework, 't1', some(3));
     const effects = cluster.frameworkCall(framework, { verb: 'teardown', body: {} });

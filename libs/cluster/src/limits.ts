@@ -26,7 +26,7 @@ export const RECONCILE_PAGE = 512;
 /** Of a task's message in such an answer: 1,024 tasks must fit into one that the bus carries. */
 export const MAX_STATUS_MESSAGE_LENGTH = 200;
 /** On one agent, over all roles; beyond it reserving fails. */
-export const MAX_RESERVATIONS_PER_AGENT = 1024;
+export const MAX_RESERVATIONS_PER_AGENT = 256;
 /** Of one reservation. */
 export const MAX_VOLUMES_PER_RESERVATION = 256;
 /** How long what an operator took for a reservation is kept from the framework that was offered it. */

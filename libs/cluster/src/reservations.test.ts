@@ -346,6 +346,16 @@ describe('an operator', () => {
     expect([...cluster.state.offers.keys()]).toEqual([oldest, useless]);
   });
 
+  test('that was first leaves nothing to a proposal that was under way', () => {
+    operator(reserve(6));
+    const effects = cluster.propose(framework, some(10), agentId, { role: 'eng' });
+    expect(of(effects, 'offers')).toEqual([]);
+    expect(freeOf(effects)).toMatchObject({
+      free: normalise(some(4, 100)),
+      reservations: [{ reservationId: 'x', resources: normalise(some(6)) }],
+    });
+  });
+
   test('that asks for more than there is fails, and no offer is rescinded', () => {
     unreserved(some(4));
     const effects = operator(reserve(11));
