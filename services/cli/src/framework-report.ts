@@ -10,7 +10,7 @@ import { CommandFailure, EXIT } from './command-failure.ts';
 import { summarise } from './summarise.ts';
 
 /** Tasks shorter than so many launches: too much of the cluster's time goes into launching them. */
-export const SHORT_TASK_FACTOR = 20;
+const SHORT_TASK_FACTOR = 20;
 
 export type Needed = {
   readonly role: string;

@@ -2,7 +2,7 @@
 import { TaskStatus } from '@parley/protocol/tasks';
 import { describe, expect, it } from 'vitest';
 import { EXIT } from './command-failure.ts';
-import { checkKilled, describeKill, isStillThere } from './kill-report.ts';
+import { checkKilled, describeKill, isEndNear } from './kill-report.ts';
 import type { ShownTask } from './task-table.ts';
 
 const task = 'a/b/c';
@@ -22,15 +22,17 @@ const endedAs = (state: string, reason = ''): ShownTask => ({
 });
 
 describe('parley task kill', () => {
-  it('waits for the end of a task that has not ended', () => {
-    for (const state of ['staging', 'running', 'killing', 'unreachable']) {
-      expect(isStillThere(task, statusIs(state))).toBe(true);
+  it('waits for the end of a task, but not while its agent is away or when it has ended', () => {
+    for (const state of ['staging', 'running', 'killing']) {
+      expect(isEndNear(task, statusIs(state))).toBe(true);
     }
-    expect(isStillThere(task, statusIs('finished'))).toBe(false);
+    for (const state of ['unreachable', 'finished', 'gone']) {
+      expect(isEndNear(task, statusIs(state))).toBe(false);
+    }
   });
 
   it('fails when nobody knows the task', () => {
-    expect(() => isStillThere(task, statusIs('unknown'))).toThrow(
+    expect(() => isEndNear(task, statusIs('unknown'))).toThrow(
       expect.objectContaining({ exitCode: EXIT.notFound }),
     );
   });

@@ -4,9 +4,12 @@ import { isTerminal, type TaskStatus } from '@parley/protocol/tasks';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import type { ShownTask } from './task-table.ts';
 
-/** Whether there is an end to wait for. Throws `notFound` when nobody knows the task. */
-export function isStillThere(task: TaskKey, { state, message }: TaskStatus): boolean {
-  if (state !== 'unknown') return !isTerminal(state);
+/**
+ * Whether the end of the task is near: while its agent is away that may be never. Throws `notFound` when nobody knows
+ * the task.
+ */
+export function isEndNear(task: TaskKey, { state, message }: TaskStatus): boolean {
+  if (state !== 'unknown') return state !== 'unreachable' && !isTerminal(state);
   throw new CommandFailure(EXIT.notFound, {
     what: `task ${task} is not known to the cluster`,
     why: message ?? 'it never was, or it ended too long ago',

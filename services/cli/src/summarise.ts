@@ -78,7 +78,7 @@ const demandOf = (framework: FrameworkRecord): number =>
   (framework.demand ?? []).reduce((sum, { count }) => sum + count, 0);
 
 /** Live tasks, and those that ended lately, as far as the cluster remembers them. */
-export function countTasks(state: ClusterState): Map<string, Partial<Record<TaskState, number>>> {
+function countTasks(state: ClusterState): Map<string, Partial<Record<TaskState, number>>> {
   const counts = new Map<string, Partial<Record<TaskState, number>>>();
   for (const table of [state.tasks, state.ended]) {
     for (const { task, state: taskState } of table.rows()) {

@@ -6,7 +6,7 @@ import { failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { askAtTerminal } from '../effects.ts';
-import { checkKilled, describeKill, isStillThere, type Killed } from '../kill-report.ts';
+import { checkKilled, describeKill, isEndNear, type Killed } from '../kill-report.ts';
 import { withOperator } from '../operator-link.ts';
 import { printJson, printLine } from '../print.ts';
 import { findTask } from '../task-table.ts';
@@ -42,7 +42,7 @@ export async function taskKillCommand(
     const asked = await link.callLeader(SUBJECTS.operatorKill, { operator: link.operator }, body);
     if (!asked.ok) throw failureFromCluster(`task ${key} was not killed`, asked.failure);
     const { status } = asked.value;
-    if (!isStillThere(key, status) || !how.wait) return { task: key, status, ended: undefined };
+    if (!isEndNear(key, status) || !how.wait) return { task: key, status, ended: undefined };
     const ended = await link.waitFor(
       (followed) => {
         const found = findTask(followed.state, task);
