@@ -69,7 +69,7 @@ const consumer = `$JS.API.CONSUMER.CREATE.${stream}.${id}.${filter_subject}`;
 await own.request(consumer, JSON.stringify({ stream_name: stream, config }));
 while (unfinished.size > 0) {
   const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${id}`;
-  const update = await own.request(next, '{"expires":2000000000}', { timeout: 3000 });
+  const update = await own.request(next, '{"expires":2000000000}', { timeout: 3000, noMux: true });
   if (update.headers?.code) continue; // nothing for now
   const { task, state } = unpack(update.data).body;
   process.stdout.write(`${task.taskId} is ${state}\n`);

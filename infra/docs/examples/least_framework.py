@@ -32,7 +32,7 @@ class Nats:
             for _ in range(8):
                 crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
         nkey = base64.b32encode(public + crc.to_bytes(2, "little")).decode().rstrip("=")
-        signature = base64.urlsafe_b64encode(key.sign(nonce.encode()).signature).decode()
+        signature = base64.urlsafe_b64encode(key.sign(nonce.encode()).signature).decode().rstrip("=")
         options = {"verbose": False, "nkey": nkey, "sig": signature, "lang": "python", "headers": True}
         self.socket.sendall(b"CONNECT " + json.dumps(options).encode() + b"\r\nPING\r\n")
         self.send("SUB", f"{inbox}.* 1")

@@ -36,6 +36,7 @@ export class FakeLeader {
   rateLimited = 0;
   /** Launches that are answered as done and of which nothing is ever heard. */
   isMute = false;
+  readonly forgotten = new Set<TaskId>();
   /** Tasks on a page of an answer about all. */
   pageSize = 1000;
   role = RoleName.parse('batch');
@@ -142,6 +143,11 @@ export class FakeLeader {
         return this.#accept(call.body);
       case 'reconcile':
         return { ok: true, value: this.#reconcile(call.body) };
+      case 'killTask': {
+        const { taskId } = call.body;
+        const status = this.#known().get(taskId) ?? { taskId, state: 'unknown' };
+        return { ok: true, value: { status } };
+      }
       case 'acknowledgeEvents': {
         const { upTo } = call.body;
         this.events = this.events.filter(({ eventId }) => eventId > upTo);
@@ -174,7 +180,10 @@ export class FakeLeader {
     for (const { taskId } of tasks) {
       if (valid) {
         this.launches.set(taskId, (this.launches.get(taskId) ?? 0) + 1);
-        if (this.isMute) continue;
+        if (this.isMute) {
+          this.forgotten.add(taskId);
+          continue;
+        }
         this.update(taskId, 'agent', 1, 'running');
         this.update(taskId, 'agent', 2, 'finished');
       } else this.update(taskId, 'master', 1, 'dropped');

@@ -11,6 +11,7 @@ import type {
   ReconcileResult,
   TaskDescription,
 } from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
 import type { AcceptOrder } from './accept-order.ts';
 import { FilterSpread } from './filter-spread.ts';
 import { HandlerLane } from './handler-lane.ts';
@@ -241,6 +242,8 @@ export class Scheduler implements OfferDesk {
       case 'answered':
       case 'stopped':
         break;
+      default:
+        unreachable(event);
     }
   }
 

@@ -182,14 +182,19 @@ export class TestAgent {
     how: { readonly end: 'exited' | 'shutDown'; readonly exitCode?: number },
   ): void {
     if (!this.#executors.delete(executorKey(executor))) return;
-    for (const task of this.#tasks.values()) {
-      if (task.executor === undefined || executorKey(task.executor) !== executorKey(executor))
-        continue;
+    const given = [...this.#tasks.values()].filter(
+      (task) => task.executor !== undefined && executorKey(task.executor) === executorKey(executor),
+    );
+    const tasks = given.filter(({ state }) => !isTerminal(state)).map(({ ref }) => ref.taskId);
+    for (const task of given) {
       if (how.end === 'exited') this.#report(task, 'failed', { reason: 'executorExited' });
       else this.#report(task, 'killed', { reason: 'killedByFramework' });
     }
     const { agentId, call } = this.#options;
-    void call({ kind: 'agent', agentId }, { verb: 'executorExited', body: { executor, ...how } });
+    void call(
+      { kind: 'agent', agentId },
+      { verb: 'executorExited', body: { executor, tasks, ...how } },
+    );
   }
 
   #report(

@@ -60,7 +60,7 @@ export class TestCluster {
   readonly #allocator: Allocator;
   readonly #allocatorEpoch = { bucketCreatedMs: 1, revision: 1 };
   readonly #leader: TestLeader;
-  readonly #agents: TestAgent[];
+  readonly #agents: TestAgent[] = [];
   readonly #watch: ViolationWatch;
   readonly #connections = new Map<string, MemoryConnection>();
   /** By framework: since when it has been subscribed and in reach. */
@@ -95,7 +95,7 @@ export class TestCluster {
           this.#agents.filter(({ isReachable }) => isReachable).map(({ agentId }) => agentId),
       },
     });
-    this.#agents = this.#makeAgents(options);
+    this.#agents.push(...this.#makeAgents(options));
     this.#allocated(this.#allocator.started(this.#allocatorEpoch, this.#clock.nowMs()));
     this.#bus.faults = { ...NO_FAULTS, ...options.faults };
   }

@@ -27,7 +27,15 @@ export function benchCluster(
   const clone = fileURLToPath(new URL('../../..', import.meta.url));
   const paths = clusterPaths(directory, name);
   return new LocalCluster(
-    { cluster: name, clone, paths, agents: shares, isolation, environment: process.env },
+    {
+      cluster: name,
+      clone,
+      paths,
+      agents: shares,
+      isolation,
+      masterArguments: [],
+      environment: process.env,
+    },
     {
       nowMs: () => performance.now(),
       onNotice: say,
