@@ -121,3 +121,39 @@ describe('the task lifecycle', () => {
     expect(nextTaskState('killing', 'agent.running')).toBe('killing');
   });
 });
+
+describe('the agent lifecycle', () => {
+  test('ends on an operator’s word only, and then for good', () => {
+    for (const state of ['registered', 'unreachable'] as const) {
+      expect(nextAgentState(state, 'declareGone')).toBe('gone');
+    }
+    expect(nextAgentState('gone', 'register')).toBeUndefined();
+    expect(nextAgentState('unreachable', 'silent')).toBeUndefined();
+  });
+});
+
+describe('the framework lifecycle', () => {
+  test('ends by the framework, by an operator, or by its failover timeout once it is disconnected', () => {
+    for (const state of ['subscribed', 'disconnected'] as const) {
+      expect(nextFrameworkState(state, 'teardown')).toBe('removed');
+      expect(nextFrameworkState(state, 'teardownByOperator')).toBe('removed');
+    }
+    expect(nextFrameworkState('subscribed', 'failoverTimeout')).toBeUndefined();
+    expect(nextFrameworkState('disconnected', 'failoverTimeout')).toBe('removed');
+  });
+});
+
+describe('the stream order of a task', () => {
+  test('lets whichever comes first of finished and gone stand', () => {
+    expect(nextTaskState('running', 'agent.finished')).toBe('finished');
+    expect(nextTaskState('finished', 'master.gone')).toBeUndefined();
+    expect(nextTaskState('running', 'master.gone')).toBe('gone');
+    expect(nextTaskState('gone', 'agent.finished')).toBeUndefined();
+  });
+
+  test('lets whichever comes last of unreachable and running stand', () => {
+    expect(nextTaskState('running', 'master.unreachable')).toBe('unreachable');
+    expect(nextTaskState('unreachable', 'agent.running')).toBe('running');
+    expect(nextTaskState('staging', 'agent.running')).toBe('running');
+  });
+});
