@@ -9,7 +9,6 @@ import type {
   Offer,
   OperationInput,
 } from '@parley/protocol/offers';
-import type { TaskStatus } from '@parley/protocol/tasks';
 import type { FrameworkUpdate } from './framework-update.ts';
 import type { ReasonCount } from './placement/placement-reason.ts';
 
@@ -32,21 +31,10 @@ export type PlanDecision =
   /** Undefined: the framework states none, and is offered whole agents. */
   | { readonly kind: 'demand'; readonly demand: Demand | undefined }
   | { readonly kind: 'suppress' | 'revive'; readonly roles: readonly RoleName[] }
-  /** Tasks that should be known and are not: to be asked about one by one. */
-  | { readonly kind: 'reconcile'; readonly taskIds: readonly TaskId[] }
   /** About work of which no status update tells. */
   | { readonly kind: 'tell'; readonly update: FrameworkUpdate };
 
 export type AcceptAnswer = { readonly acceptId: number; readonly outcome: Outcome<AcceptResult> };
-
-export type ReconciliationAnswer = {
-  /** Together with all updates that the leader knew of when it answered. */
-  readonly statuses: readonly TaskStatus[];
-  /** These are all tasks that the leader holds. */
-  readonly isComplete: boolean;
-  /** When it was asked for: what was launched later may be missing. */
-  readonly askedMs: number;
-};
 
 export type Explanation = {
   readonly key: string;

@@ -4,7 +4,7 @@ import { add } from '@parley/resources/resources';
 import type { PreparedTask } from './desired-task.ts';
 
 /** A demand has at most so many entries. */
-const MAX_SHAPES = 64;
+export const MAX_SHAPES = 64;
 const MAX_COUNT = 1_000_000;
 
 /**

@@ -16,8 +16,6 @@ export type Attempt = {
   readonly ended: TaskState[];
   readonly group: string;
   agentId: AgentId | undefined;
-  /** Undefined as long as the accept that launches it is not answered. */
-  confirmedMs: number | undefined;
   unreachableSinceMs: number | undefined;
   isKillSent: boolean;
 };

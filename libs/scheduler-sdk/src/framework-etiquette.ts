@@ -4,7 +4,7 @@ import type { Demand } from '@parley/protocol/frameworks';
 import type { RoleName } from '@parley/protocol/ids';
 import type { PreparedTask } from './desired-task.ts';
 import type { PlanDecision } from './framework-decisions.ts';
-import { demandOf, shapeName } from './framework-demand.ts';
+import { demandOf, MAX_SHAPES, shapeName } from './framework-demand.ts';
 
 /** Between two statements of the demand. */
 const DEMAND_INTERVAL_MS = 100;
@@ -46,8 +46,11 @@ export class FrameworkEtiquette {
 
   /** What was waiting was launched in part: the leader has counted that down by itself, if it knew of all of it. */
   countedDown(before: readonly PreparedTask[], after: readonly PreparedTask[]): void {
-    const wasKnown = this.#believed === nameOf(demandOf(before));
-    this.#believed = wasKnown ? nameOf(demandOf(after)) : undefined;
+    const stated = demandOf(before);
+    // Of a demand that was cut the leader does not know what comes after.
+    const isCut = stated?.length === MAX_SHAPES;
+    const wasKnown = this.#believed === nameOf(stated);
+    this.#believed = wasKnown && !isCut ? nameOf(demandOf(after)) : undefined;
   }
 
   settle(waiting: readonly PreparedTask[], nowMs: number): PlanDecision[] {

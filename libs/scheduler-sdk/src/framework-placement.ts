@@ -198,7 +198,6 @@ function newAttempt(
     ended: [],
     group: entry.wanted?.group ?? '',
     agentId: undefined,
-    confirmedMs: undefined,
     unreachableSinceMs: undefined,
     isKillSent: false,
   };

@@ -4,12 +4,7 @@ import type { RoleName, TaskId } from '@parley/protocol/ids';
 import type { Offer } from '@parley/protocol/offers';
 import { isTerminal, type StatusUpdate, type TaskStatus } from '@parley/protocol/tasks';
 import { type DesiredTask, type PreparedTask, prepareTask } from './desired-task.ts';
-import type {
-  AcceptAnswer,
-  Explanation,
-  PlanDecision,
-  ReconciliationAnswer,
-} from './framework-decisions.ts';
+import type { AcceptAnswer, Explanation, PlanDecision } from './framework-decisions.ts';
 import { isCountedDown } from './framework-demand.ts';
 import { type Attempt, endOfAttempt, type FrameworkEntry } from './framework-entry.ts';
 import { FrameworkEtiquette } from './framework-etiquette.ts';
@@ -111,65 +106,41 @@ export class FrameworkPlan {
     return [...decisions, ...this.#settle(nowMs)];
   }
 
+  /** Of a task that was not launched an update tells, too; here it only ends what is under way. */
   accepted({ acceptId, outcome }: AcceptAnswer, nowMs: number): PlanDecision[] {
     const launches = this.#accepts.get(acceptId) ?? [];
     this.#accepts.delete(acceptId);
-    const decisions: PlanDecision[] = [];
-    if (!outcome.ok || outcome.value.rejected.length > 0) this.#etiquette.forgetDemand();
-    for (const { entry, attempt } of launches) {
-      attempt.confirmedMs ??= nowMs;
-      // What was rejected one by one is told by a status update of its own.
-      if (outcome.ok || !entry.attempts.has(attempt.id)) continue;
-      attempt.tasks.clear();
-      const { willRetry } = entry.attemptEnded(attempt, 'dropped', nowMs);
-      const { message } = outcome.failure;
-      const state = { state: 'dropped', attempt: attempt.number, terminal: true } as const;
-      if (entry.prepared !== undefined)
-        decisions.push({
-          kind: 'tell',
-          update: { ...ownerOf(entry), ...state, willRetry, message },
-        });
-      decisions.push(...this.#roster.refresh(entry, nowMs));
-    }
-    return [...decisions, ...this.#settle(nowMs)];
+    const isAllLaunched = outcome.ok && outcome.value.rejected.length === 0;
+    if (launches.length > 0 && !isAllLaunched) this.#etiquette.forgetDemand();
+    return this.#settle(nowMs);
   }
 
   update(update: StatusUpdate, nowMs: number): UpdateResult {
     const { task, agentId } = update;
-    const found = this.#roster.attemptOf(task.taskId, !isTerminal(update.state), agentId);
+    const isLive = !isTerminal(update.state);
+    // What a reconciliation says of the end of a task that was never heard of may be about another time.
+    const isOld = !isLive && update.reason === 'reconciliation' && !this.#roster.knows(task.taskId);
+    const found = isOld ? undefined : this.#roster.attemptOf(task.taskId, isLive, agentId);
     if (found === undefined) return { decisions: [], update: undefined };
-    found.attempt.confirmedMs ??= nowMs;
     const told = this.#taskChanged(found, update, nowMs);
     const decisions = [...this.#roster.refresh(found.entry, nowMs), ...this.#settle(nowMs)];
     return { decisions, update: told && { ...told, update } };
   }
 
-  /** The first complete one lets the framework begin: from then on it is known what runs. */
-  reconciled(
-    { statuses, isComplete, askedMs }: ReconciliationAnswer,
-    nowMs: number,
-  ): PlanDecision[] {
-    const decisions: PlanDecision[] = [];
-    const held = new Set<TaskId>();
-    for (const status of statuses) {
-      held.add(status.taskId);
-      const { state } = status;
-      const isLive = state !== 'unknown' && !isTerminal(state);
-      const found = this.#roster.attemptOf(status.taskId, isLive, status.agentId);
-      if (found === undefined) continue;
-      if (state === 'unknown' && !isOlder(found.attempt, askedMs)) continue;
-      const told = this.#taskChanged(found, asUpdate(status), nowMs);
-      if (told?.terminal) decisions.push({ kind: 'tell', update: told });
-      decisions.push(...this.#roster.refresh(found.entry, nowMs));
+  /**
+   * All tasks that the leader holds, told once all updates that it knew of were handed in: from now on it is known what
+   * runs, and the framework begins. May be told again.
+   */
+  recovered(statuses: readonly TaskStatus[], nowMs: number): PlanDecision[] {
+    for (const { taskId, agentId, state } of statuses) {
+      // What has ended was told by an update, or belongs to another time.
+      if (state === 'unknown' || isTerminal(state)) continue;
+      const found = this.#roster.attemptOf(taskId, true, agentId);
+      if (found !== undefined) this.#roster.taskLives(found.attempt, taskId, state, nowMs);
     }
-    if (isComplete) {
-      this.#isRunningKnown = true;
-      this.#etiquette.forgetDemand();
-      const missing = this.#roster.tasksLaunchedBefore(askedMs).filter((id) => !held.has(id));
-      if (missing.length > 0) decisions.push({ kind: 'reconcile', taskIds: missing });
-      decisions.push(...this.#refreshAll(nowMs));
-    }
-    return [...decisions, ...this.#settle(nowMs)];
+    this.#isRunningKnown = true;
+    this.#etiquette.forgetDemand();
+    return [...this.#refreshAll(nowMs), ...this.#settle(nowMs)];
   }
 
   tick(nowMs: number): PlanDecision[] {
@@ -209,7 +180,7 @@ export class FrameworkPlan {
   /** `attempt` loses the task when the state is terminal, and ends with its last one. */
   #taskChanged(
     { entry, attempt, taskId }: { entry: FrameworkEntry; attempt: Attempt; taskId: TaskId },
-    change: TaskChange,
+    change: StatusUpdate,
     nowMs: number,
   ): FrameworkUpdate | undefined {
     const { state, reason, message, exitCode } = change;
@@ -247,16 +218,6 @@ export class FrameworkPlan {
 }
 
 type Launch = { readonly entry: FrameworkEntry; readonly attempt: Attempt };
-type TaskChange = Pick<StatusUpdate, 'state' | 'reason' | 'message' | 'exitCode'>;
-
-/** Nobody has any idea of it: it was lost, on whatever way. */
-function asUpdate({ state, reason, message }: TaskStatus): TaskChange {
-  const known = state === 'unknown' ? 'gone' : state;
-  return { state: known, reason: reason ?? 'reconciliation', message };
-}
-
-const isOlder = ({ confirmedMs }: Attempt, askedMs: number): boolean =>
-  confirmedMs !== undefined && confirmedMs < askedMs;
 
 const ownerOf = (entry: FrameworkEntry): { key: string; payload: unknown } => ({
   key: entry.key,

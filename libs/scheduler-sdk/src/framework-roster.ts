@@ -80,6 +80,14 @@ export class FrameworkRoster {
     return running;
   }
 
+  /** The task lives, as far as is known. */
+  knows(taskId: TaskId): boolean {
+    const name = readTaskId(taskId);
+    const entry = name && this.#entries.get(name.token);
+    if (name === undefined || entry === undefined) return false;
+    return entry.attempts.get(attemptIdOf(name))?.tasks.has(taskId) ?? false;
+  }
+
   /** With `isLive` a task of which nothing was known is taken up: one that an earlier scheduler launched. */
   attemptOf(
     taskId: TaskId,
@@ -92,7 +100,7 @@ export class FrameworkRoster {
     // Of a key that nobody wants an end is no news.
     if (known === undefined && !isLive) return undefined;
     const entry = known ?? this.entryOf(name.token, name.token);
-    const attemptId = `${name.incarnation}-${name.attempt}`;
+    const attemptId = attemptIdOf(name);
     if (entry.wasEnded(attemptId)) return undefined;
     const attempt = entry.attempts.get(attemptId) ?? adopt(entry, attemptId, name);
     attempt.agentId = agentId ?? attempt.agentId;
@@ -117,13 +125,6 @@ export class FrameworkRoster {
     return next;
   }
 
-  /** Those of accepts that were answered before. */
-  tasksLaunchedBefore(atMs: number): TaskId[] {
-    return this.#attempts()
-      .filter(({ confirmedMs }) => confirmedMs !== undefined && confirmedMs < atMs)
-      .flatMap(({ tasks }) => [...tasks.keys()]);
-  }
-
   liveTasks(): TaskId[] {
     return this.#attempts().flatMap(({ tasks }) => [...tasks.keys()]);
   }
@@ -133,6 +134,8 @@ export class FrameworkRoster {
   }
 }
 
+const attemptIdOf = ({ incarnation, attempt }: TaskName): string => `${incarnation}-${attempt}`;
+
 function adopt(entry: FrameworkEntry, attemptId: string, name: TaskName): Attempt {
   const attempt: Attempt = {
     id: attemptId,
@@ -141,7 +144,6 @@ function adopt(entry: FrameworkEntry, attemptId: string, name: TaskName): Attemp
     ended: [],
     group: entry.prepared?.group ?? '',
     agentId: undefined,
-    confirmedMs: undefined,
     unreachableSinceMs: undefined,
     isKillSent: false,
   };

@@ -145,7 +145,10 @@ describe('what a need takes', () => {
 
 function checkFit(offer: Offer, need: TaskNeed): void {
   const result = fitOffer(offer, need);
-  if (!result.ok) return expect(result.reasons.length).toBeGreaterThan(0);
+  if (!result.ok) {
+    expect(result.reasons.length).toBeGreaterThan(0);
+    return;
+  }
   const { reservationId, resources } = result.take;
   const reserved = offer.reservations.find((each) => each.reservationId === reservationId);
   const held = reserved ? add(offer.resources, reserved.resources) : offer.resources;
