@@ -1,20 +1,22 @@
 // Owns which statement of demand is under way: one call at a time, and of several statements the last counts.
-import type { Demand } from '@parley/protocol/frameworks';
+import type { Demand, DemandRequest } from '@parley/protocol/frameworks';
 
 export class DemandStatement {
-  #current: Demand;
+  #current: Demand | undefined;
   #callOpen = false;
   #outdated = false;
 
-  constructor(initial: Demand) {
+  /** Without a demand the framework states none. */
+  constructor(initial: Demand | undefined) {
     this.#current = initial;
   }
 
-  get current(): Demand {
-    return this.#current;
+  /** As the body of a call has it. */
+  get current(): DemandRequest {
+    return this.#current === undefined ? {} : { demand: this.#current };
   }
 
-  state(demand: Demand): void {
+  state(demand: Demand | undefined): void {
     this.#current = demand;
     this.#outdated = true;
   }
@@ -25,11 +27,11 @@ export class DemandStatement {
   }
 
   /** The demand to send now, when it is out of date and no call is open; the call counts as open then. */
-  takeDue(): Demand | undefined {
+  takeDue(): DemandRequest | undefined {
     if (!this.#outdated || this.#callOpen) return undefined;
     this.#outdated = false;
     this.#callOpen = true;
-    return this.#current;
+    return this.current;
   }
 
   callEnded(outcome: 'done' | 'repeat'): void {
