@@ -36,9 +36,11 @@ export class FakeLeader {
   rateLimited = 0;
   /** Launches that are answered as done and of which nothing is ever heard. */
   isMute = false;
+  readonly forgotten = new Set<TaskId>();
   /** Tasks on a page of an answer about all. */
   pageSize = 1000;
   role = RoleName.parse('batch');
+  agentId = AgentId.parse('agent-1');
   /** Messages to the framework that the test's network has to carry. */
   outbox: SchedulerMessage[] = [];
   session = 0;
@@ -85,7 +87,11 @@ export class FakeLeader {
 
   /** An agent went: told now, and again until it is acknowledged. */
   event(): void {
-    const event = { kind: 'agentUnreachable', eventId: this.#nextEvent, agentId } as const;
+    const event = {
+      kind: 'agentUnreachable',
+      eventId: this.#nextEvent,
+      agentId: this.agentId,
+    } as const;
     this.#nextEvent += 1;
     this.events.push(event);
     if (this.subscribed) this.#tell([event]);
@@ -137,6 +143,11 @@ export class FakeLeader {
         return this.#accept(call.body);
       case 'reconcile':
         return { ok: true, value: this.#reconcile(call.body) };
+      case 'killTask': {
+        const { taskId } = call.body;
+        const status = this.#known().get(taskId) ?? { taskId, state: 'unknown' };
+        return { ok: true, value: { status } };
+      }
       case 'acknowledgeEvents': {
         const { upTo } = call.body;
         this.events = this.events.filter(({ eventId }) => eventId > upTo);
@@ -169,7 +180,10 @@ export class FakeLeader {
     for (const { taskId } of tasks) {
       if (valid) {
         this.launches.set(taskId, (this.launches.get(taskId) ?? 0) + 1);
-        if (this.isMute) continue;
+        if (this.isMute) {
+          this.forgotten.add(taskId);
+          continue;
+        }
         this.update(taskId, 'agent', 1, 'running');
         this.update(taskId, 'agent', 2, 'finished');
       } else this.update(taskId, 'master', 1, 'dropped');
@@ -198,12 +212,12 @@ export class FakeLeader {
 
   #known(): Map<TaskId, TaskStatus> {
     const known = new Map<TaskId, TaskStatus>();
-    for (const { task, state } of this.stream) {
+    for (const { task, state, agentId } of this.stream) {
       known.set(task.taskId, { taskId: task.taskId, agentId, state });
     }
     for (const [taskId, state] of this.beliefs) {
       if (state === 'unknown') known.delete(taskId);
-      else known.set(taskId, { taskId, agentId, state });
+      else known.set(taskId, { taskId, agentId: this.agentId, state });
     }
     return known;
   }
@@ -215,7 +229,7 @@ export class FakeLeader {
     state: TaskState,
   ): void {
     const task = { ...this.framework, taskId };
-    this.stream.push({ task, agentId, source, sequence, state, wallTimeMs: 0 });
+    this.stream.push({ task, agentId: this.agentId, source, sequence, state, wallTimeMs: 0 });
   }
 
   #makeOffer(): Offer {
@@ -223,7 +237,7 @@ export class FakeLeader {
     const resources = { scalars: { cpus: 1000 }, ports: [], sets: {} };
     const offer: Offer = {
       offerId,
-      agentId,
+      agentId: this.agentId,
       hostname: 'h',
       role: this.role,
       resources,
@@ -249,5 +263,4 @@ export class FakeLeader {
   }
 }
 
-const agentId = AgentId.parse('agent-1');
 const masterId = ActorId.parse('master-1');

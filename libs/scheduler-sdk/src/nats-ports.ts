@@ -3,12 +3,14 @@ import type { Identity } from '@parley/actor/nats/credential-file';
 import { type BusTrouble, NatsBus } from '@parley/actor/nats/nats-bus';
 import { randomNonce, systemClock } from '@parley/actor/nats/system-clock';
 import { PrincipalName } from '@parley/protocol/ids';
-import type { Connections } from './scheduler-connections.ts';
+import { type Connections, openPatiently, SchedulerError } from './scheduler-connections.ts';
+import { identityOf } from './scheduler-credential.ts';
+import type { ConnectOptions } from './scheduler-options.ts';
 import type { BusListener, SchedulerClock, SchedulerPorts } from './scheduler-ports.ts';
 import { UpdateConsumer } from './update-consumer.ts';
 import { openWorkBucket } from './work-bucket.ts';
 
-export const systemTime: SchedulerClock = {
+const systemTime: SchedulerClock = {
   nowMs: () => systemClock.nowMs(),
   startTimer: (afterMs, run) => {
     const timer = setTimeout(run, afterMs);
@@ -16,8 +18,24 @@ export const systemTime: SchedulerClock = {
   },
 };
 
+const DEFAULT_CONNECT_MS = 30_000;
+/** What is left for the first answer when connecting has taken nearly all the time there was. */
+const MIN_LEFT_MS = 1000;
+
+/** Connects. Throws `SchedulerError`. `leftMs`: what is left of the time to wait for a first answer. */
+export async function connectPorts(
+  options: ConnectOptions,
+): Promise<{ ports: SchedulerPorts; leftMs: () => number }> {
+  const identity = identityOf(options.credential);
+  if (!identity.ok) throw new SchedulerError(identity.failure);
+  const deadlineMs = systemClock.nowMs() + (options.connectTimeoutMs ?? DEFAULT_CONNECT_MS);
+  const connections = await openPatiently(identity.value, deadlineMs);
+  const leftMs = (): number => Math.max(deadlineMs - systemClock.nowMs(), MIN_LEFT_MS);
+  return { ports: natsPorts(identity.value, connections), leftMs };
+}
+
 /** `identity` is a principal's. */
-export function natsPorts(identity: Identity, connections: Connections): SchedulerPorts {
+function natsPorts(identity: Identity, connections: Connections): SchedulerPorts {
   const { cluster } = identity;
   const { control, own } = connections;
   const principal = PrincipalName.parse(identity.actor.id);

@@ -1,10 +1,14 @@
-// Owns in which roles a scheduler wants offers and what the leader has been told of it: a change is told once, and no
-// faster than one revive a second whatever the user does. Mesos docs, "Designing highly available frameworks".
+// Owns in which roles a scheduler wants offers and what the leader has been told of it: a change is told once, and a
+// revive at most once a second, less often when they follow each other, whatever the user does. Mesos docs, "Designing highly available frameworks".
 import type { RoleName } from '@parley/protocol/ids';
 import type { SchedulerRequest } from './session-vocabulary.ts';
 
 /** A revive ends all filters, so that every agent is offered anew: dear where many do it often. */
 export const REVIVE_INTERVAL_MS = 1000;
+/** The interval doubles up to this while revives follow each other, */
+const MAX_REVIVE_INTERVAL_MS = 8000;
+/** and is the first one again after so long without. */
+const QUIET_MS = 10_000;
 
 export type InterestCall = Extract<SchedulerRequest, { name: 'suppress' | 'revive' }>;
 
@@ -17,6 +21,8 @@ export class OfferInterest {
   readonly #revived = new Set<RoleName>();
   #open: InterestCall | undefined;
   #reviveDueMs = Number.NEGATIVE_INFINITY;
+  #revivedMs = Number.NEGATIVE_INFINITY;
+  #intervalMs = REVIVE_INTERVAL_MS;
 
   constructor(roles: readonly RoleName[], suppressed: readonly RoleName[]) {
     this.#roles = roles;
@@ -78,7 +84,11 @@ export class OfferInterest {
     if (tooMuch.length > 0) return this.#begin({ name: 'suppress', body: { roles: tooMuch } });
     const missing = this.#toRevive();
     if (missing.length === 0 || nowMs < this.#reviveDueMs) return undefined;
-    this.#reviveDueMs = nowMs + REVIVE_INTERVAL_MS;
+    const isQuiet = nowMs - this.#revivedMs >= QUIET_MS;
+    const doubled = Math.min(this.#intervalMs * 2, MAX_REVIVE_INTERVAL_MS);
+    this.#intervalMs = isQuiet ? REVIVE_INTERVAL_MS : doubled;
+    this.#revivedMs = nowMs;
+    this.#reviveDueMs = nowMs + this.#intervalMs;
     return this.#begin({ name: 'revive', body: { roles: missing } });
   }
 

@@ -14,6 +14,11 @@ export type OwnCallsOptions = Pick<SubscribeRequest, 'roles' | 'demand'> & {
   readonly reconciliation: Reconciliation | undefined;
 };
 
+export type OwnCallsAround = {
+  readonly running: () => LaunchedTask[];
+  readonly lowestOpenAccept: number | undefined;
+};
+
 export class OwnCalls {
   readonly demand: DemandStatement;
   readonly interest: OfferInterest;
@@ -32,9 +37,10 @@ export class OwnCalls {
     return { ...this.demand.current, suppressed: this.interest.statedBySubscribing() };
   }
 
-  takeDue(nowMs: number, running: () => LaunchedTask[]): SchedulerRequest[] {
+  takeDue(nowMs: number, around: OwnCallsAround): SchedulerRequest[] {
+    const { running, lowestOpenAccept } = around;
     const due: SchedulerRequest[] = [];
-    const demand = this.demand.takeDue();
+    const demand = this.demand.takeDue(lowestOpenAccept);
     if (demand) due.push({ name: 'demand', body: demand });
     const interest = this.interest.takeDue(nowMs);
     if (interest) due.push(interest);

@@ -38,6 +38,8 @@ export class Reconciliation {
   #roundDueMs = Number.POSITIVE_INFINITY;
   readonly #toAsk = new Map<TaskId, LaunchedTask>();
   readonly #overdue = new Map<TaskId, Overdue>();
+  /** None of them is due before. Looked up anew only then, as there may be very many. */
+  #overdueDueMs = Number.POSITIVE_INFINITY;
   #open: ReconcileRequest | undefined;
   #held: ReconcileResult[] = [];
 
@@ -54,12 +56,14 @@ export class Reconciliation {
     this.#held = [];
     // Neither went on while there was no session.
     for (const overdue of this.#overdue.values()) overdue.dueMs = nowMs + overdue.waitMs;
+    this.#overdueDueMs = this.#firstOverdueMs();
   }
 
   /** The leader has confirmed a launch: from now on something has to be heard of the task. */
   launched(task: LaunchedTask, nowMs: number): void {
     const waitMs = this.#overdueMs;
     this.#overdue.set(task.taskId, { task, dueMs: nowMs + waitMs, waitMs });
+    this.#overdueDueMs = Math.min(this.#overdueDueMs, nowMs + waitMs);
   }
 
   heard(taskId: TaskId): void {
@@ -138,9 +142,7 @@ export class Reconciliation {
 
   nextMs(): number {
     if (this.#open !== undefined) return Number.POSITIVE_INFINITY;
-    let next = this.#roundDueMs;
-    for (const { dueMs } of this.#overdue.values()) next = Math.min(next, dueMs);
-    return next;
+    return Math.min(this.#roundDueMs, this.#overdueDueMs);
   }
 
   #endRound(round: Round): void {
@@ -150,12 +152,20 @@ export class Reconciliation {
     }
   }
 
+  #firstOverdueMs(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { dueMs } of this.#overdue.values()) first = Math.min(first, dueMs);
+    return first;
+  }
+
   #takeOverdue(nowMs: number): void {
+    if (nowMs < this.#overdueDueMs) return;
     for (const overdue of this.#overdue.values()) {
       if (overdue.dueMs > nowMs) continue;
       overdue.waitMs = Math.min(overdue.waitMs * 2, MAX_OVERDUE_MS);
       overdue.dueMs = nowMs + overdue.waitMs;
       this.#toAsk.set(overdue.task.taskId, overdue.task);
     }
+    this.#overdueDueMs = this.#firstOverdueMs();
   }
 }

@@ -1,6 +1,5 @@
 // Owns the driver of a framework: calls the user's handlers with what the session tells, one after the other, declines
 // what they leave, acknowledges what they are through with. Describing and placing tasks is in task.ts and task-pool.ts.
-import { systemClock } from '@parley/actor/nats/system-clock';
 import type { Outcome } from '@parley/protocol/errors';
 import { Demand, type DemandInput, type UpdateFrameworkRequest } from '@parley/protocol/frameworks';
 import { AgentId, ExecutorId, type FrameworkRef, RoleName, TaskId } from '@parley/protocol/ids';
@@ -12,13 +11,13 @@ import type {
   ReconcileResult,
   TaskDescription,
 } from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
 import type { AcceptOrder } from './accept-order.ts';
 import { FilterSpread } from './filter-spread.ts';
 import { HandlerLane } from './handler-lane.ts';
-import { natsPorts } from './nats-ports.ts';
+import { connectPorts } from './nats-ports.ts';
 import { type OfferDesk, OfferLease } from './offer-lease.ts';
-import { openPatiently, SchedulerError } from './scheduler-connections.ts';
-import { identityOf } from './scheduler-credential.ts';
+import { SchedulerError } from './scheduler-connections.ts';
 import {
   type DriverOptions,
   type SchedulerOptions,
@@ -30,20 +29,14 @@ import { SessionShell } from './session-shell.ts';
 import type { SchedulerEvent, UserCall } from './session-vocabulary.ts';
 import type { Placements } from './task-pool.ts';
 
-const DEFAULT_CONNECT_MS = 30_000;
-/** What is left for the first answer when connecting has taken nearly all the time there was. */
-const MIN_SUBSCRIBE_MS = 1000;
 /** Nothing is wanted: not offered again before, unless it is revived. */
 const NOTHING_WANTED: Declining = { filter: { refuseMs: 60_000 }, reason: 'noWork' };
 
 /** Connects and subscribes. Throws `SchedulerError` when the cluster cannot be reached or refuses. */
 export async function connectScheduler(options: SchedulerOptions): Promise<Scheduler> {
-  const identity = identityOf(options.credential);
-  if (!identity.ok) throw new SchedulerError(identity.failure);
-  const deadlineMs = systemClock.nowMs() + (options.connectTimeoutMs ?? DEFAULT_CONNECT_MS);
-  const connections = await openPatiently(identity.value, deadlineMs);
-  const scheduler = new Scheduler(options, natsPorts(identity.value, connections));
-  await scheduler.subscribed(Math.max(deadlineMs - systemClock.nowMs(), MIN_SUBSCRIBE_MS));
+  const { ports, leftMs } = await connectPorts(options);
+  const scheduler = new Scheduler(options, ports);
+  await scheduler.subscribed(leftMs());
   return scheduler;
 }
 
@@ -249,6 +242,8 @@ export class Scheduler implements OfferDesk {
       case 'answered':
       case 'stopped':
         break;
+      default:
+        unreachable(event);
     }
   }
 

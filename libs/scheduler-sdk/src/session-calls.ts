@@ -35,11 +35,23 @@ export class SessionCalls {
   readonly window: CallWindow;
   readonly #parts: SessionCallsParts;
   #nextCallId = 1;
+  /** Ascending. */
+  readonly #openAccepts = new Set<number>();
   #isStopped = false;
 
   constructor(callerSession: string, parts: SessionCallsParts) {
     this.window = new CallWindow(callerSession);
     this.#parts = parts;
+  }
+
+  /** The last call of the user that was made; 0 before the first. */
+  get lastCallId(): number {
+    return this.#nextCallId - 1;
+  }
+
+  /** Of the accepts whose outcome is not known. */
+  get lowestOpenAccept(): number | undefined {
+    return this.#openAccepts.values().next().value;
   }
 
   /** The id of the `accepted` event that follows. */
@@ -63,6 +75,7 @@ export class SessionCalls {
     } else {
       tasks.launching(launched);
       offers.beginAnswer(body.offerIds);
+      this.#openAccepts.add(callId);
       this.enqueue(pending);
     }
     return callId;
@@ -99,7 +112,9 @@ export class SessionCalls {
     const { call, callId, tasks = [] } = pending;
     if (call.name === 'accept') this.#parts.offers.endAnswer(call.body.offerIds);
     this.#parts.tasks.launchAnswered(tasks, value.launched, nowMs);
+    if (value.launched.length > 0) this.#parts.own.demand.lowered();
     if (callId === undefined) return;
+    this.#openAccepts.delete(callId);
     this.#parts.out.deliver({ kind: 'accepted', acceptId: callId, outcome: { ok: true, value } });
   }
 
@@ -118,7 +133,10 @@ export class SessionCalls {
         out.deliver({ kind: 'refused', call, failure });
       return;
     }
-    if (callId !== undefined) out.deliver({ kind: 'accepted', acceptId: callId, outcome });
+    if (callId !== undefined) {
+      this.#openAccepts.delete(callId);
+      out.deliver({ kind: 'accepted', acceptId: callId, outcome });
+    }
     this.#parts.tasks.launchFailed(tasks, failure);
   }
 

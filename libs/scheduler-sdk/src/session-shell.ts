@@ -4,6 +4,7 @@ import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
 import type { FrameworkRef } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import { unreachable } from '@parley/protocol/unreachable';
 import { SchedulerError, unreachableCluster } from './scheduler-connections.ts';
 import type {
   SchedulerBus,
@@ -42,6 +43,8 @@ export class SessionShell {
   readonly #subscribedSignal = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<StopReason>();
   #reader: UpdateReader | undefined;
+  /** What the session waits for; a reader that is opened meanwhile is told, too. */
+  #catchUpTo: number | undefined;
   /** Closing one reader and opening the next, one after the other. */
   #readerChange: Promise<void> = Promise.resolve();
   #bucket: Promise<Outcome<WorkObjects>> | undefined;
@@ -173,6 +176,7 @@ export class SessionShell {
           this.#publish(effect);
           break;
         case 'openConsumer':
+          this.#catchUpTo = undefined;
           void this.#changeReader(effect.session, false);
           break;
         case 'closeConsumer':
@@ -181,9 +185,15 @@ export class SessionShell {
         case 'acknowledge':
           this.#reader?.acknowledge(effect.streamSequence);
           break;
+        case 'catchUp':
+          this.#catchUpTo = effect.streamSequence;
+          this.#reader?.catchUp(effect.streamSequence);
+          break;
         case 'deliver':
           this.#deliver(effect.event);
           break;
+        default:
+          unreachable(effect);
       }
     }
     this.#schedule();
@@ -225,7 +235,14 @@ export class SessionShell {
   #deliver(event: SchedulerEvent): void {
     if (event.kind === 'subscribed') this.#subscribedSignal.resolve();
     if (event.kind === 'stopped') this.#stopped(event.reason);
+    if (event.kind === 'accepted') this.#tellOutcome(event.acceptId, event.outcome);
+    if (event.kind === 'answered') this.#tellOutcome(event.callId, event.outcome);
     this.#options.onEvent(event);
+  }
+
+  #tellOutcome(callId: number, outcome: Outcome<unknown>): void {
+    this.#answers.get(callId)?.(outcome);
+    this.#answers.delete(callId);
   }
 
   #stopped(reason: StopReason): void {
@@ -256,6 +273,7 @@ export class SessionShell {
       onCaughtUp: (position) => this.run((one, nowMs) => one.caughtUp(position, nowMs)),
       onTrouble: (error) => this.report(error),
     });
+    if (this.#catchUpTo !== undefined) this.#reader.catchUp(this.#catchUpTo);
   }
 
   #read(position: StreamPosition, subject: string, bytes: Uint8Array): void {
@@ -285,6 +303,7 @@ export class SessionShell {
 
   #lost(reason: string): void {
     const message = `the bus closed the connection: ${reason}. The credential may have been taken away.`;
-    this.#stopped({ kind: 'refused', failure: fail('notPermitted', message).failure });
+    const { failure } = fail('notPermitted', message);
+    this.#deliver({ kind: 'stopped', reason: { kind: 'refused', failure } });
   }
 }

@@ -225,7 +225,7 @@ export class SchedulerSession {
 
   /** States the demand, or that none is stated; of several statements in a row the last one counts. */
   setDemand(demand: Demand | undefined, nowMs: number): SessionEffect[] {
-    this.#own.demand.state(demand);
+    this.#own.demand.state(demand, this.#calls.lastCallId);
     return this.#take(nowMs);
   }
 
@@ -409,8 +409,9 @@ export class SchedulerSession {
   /** What has gathered, and everything that is due to be sent. */
   #take(nowMs: number): SessionEffect[] {
     if (this.#phase === 'subscribed') {
-      const running = () => this.#tasks.running();
-      for (const call of this.#own.takeDue(nowMs, running)) this.#calls.enqueue({ call });
+      const { lowestOpenAccept } = this.#calls;
+      const around = { running: () => this.#tasks.running(), lowestOpenAccept };
+      for (const call of this.#own.takeDue(nowMs, around)) this.#calls.enqueue({ call });
       this.#calls.window.advance(nowMs);
     }
     const session = this.#phase === 'subscribed' ? this.#session : undefined;

@@ -50,7 +50,7 @@ export function shortfallsOn(offer: Offer, rest: Resources, need: LeaseNeed): Sh
   return unmet === undefined ? found : [{ kind: 'constraint', constraint: unmet }, ...found];
 }
 
-/** For people: "mem 1200MiB of 2048MiB". */
+/** For people: "mem 1200 MiB of 2 GiB". */
 export function describeShortfall(shortfall: Shortfall): string {
   switch (shortfall.kind) {
     case 'scalar': {

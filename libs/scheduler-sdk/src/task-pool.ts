@@ -140,11 +140,10 @@ export class TaskPool {
     this.#waiting.clear();
   }
 
-  /** Everything that is not done, by shape: what could be used now. */
+  /** What waits, by shape: what could be launched beside what runs. */
   demand(): Demand {
     const counts = new Map<string, { count: number; resources: Resources }>();
-    const unfinished = [...this.#live.values(), ...[...this.#waiting.values()].flat()];
-    for (const { shape, item } of unfinished) {
+    for (const { shape, item } of [...this.#waiting.values()].flat()) {
       const known = counts.get(shape);
       if (known) known.count += 1;
       else if (counts.size < MAX_SHAPES) counts.set(shape, { count: 1, resources: item.resources });
