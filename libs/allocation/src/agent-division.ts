@@ -233,10 +233,12 @@ export class AgentDivision {
     return false;
   }
 
+  /** Whether what is left is too little for everybody. */
   #isUsedUp(): boolean {
-    if (Object.keys(this.#unreserved.scalars).length > 0 || this.#reservations.length > 0) {
-      return false;
-    }
+    if (this.#reservations.length > 0) return false;
+    const { frameworks } = this.#around;
+    if (frameworks.areUndemanding && isWorthOffering(this.#unreserved)) return false;
+    if (frameworks.mayNeed(this.#unreserved)) return false;
     for (const grants of this.#grants.values()) {
       for (const { surplus } of grants.values()) if (!isEmpty(surplus)) return false;
     }
@@ -274,7 +276,7 @@ export class AgentDivision {
   }
 }
 
-export function isWorthOffering(resources: Resources): boolean {
+function isWorthOffering(resources: Resources): boolean {
   return Object.entries(MINIMUM.scalars).every(
     ([name, amount]) => amountOf(resources, name) >= amount,
   );

@@ -62,6 +62,24 @@ test('with demands, reservations and caps it never proposes more than is free, t
       for (const step of steps) history.apply(step);
       expect(history.master.agents.size).toBeLessThanOrEqual(10);
     }),
-    { numRuns: 300 },
+    {
+      numRuns: 300,
+      // A limit of offers that is known before what is outstanding, as in a snapshot.
+      examples: [
+        [
+          0,
+          [
+            ...BEGINNING,
+            aStep({ kind: 'subscribe', who: 5 }),
+            aStep({ kind: 'suppress', who: 5 }),
+            aStep({ kind: 'needNothing', who: 6 }),
+            aStep({ kind: 'refuse', durationMs: 8 }),
+            aStep({ kind: 'limitOffers', count: 5 }),
+            aStep({ kind: 'lose' }),
+            aStep({ kind: 'launch' }),
+          ],
+        ],
+      ],
+    },
   );
 });

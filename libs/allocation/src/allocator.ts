@@ -143,7 +143,7 @@ export class Allocator {
     if (!this.#hasChanged || nowMs < this.#lastFullRunMs + FULL_RUN_INTERVAL_MS) return;
     this.#lastFullRunMs = nowMs;
     this.#hasChanged = false;
-    this.#known.pool.touchOpen();
+    this.#known.reopen();
   }
 
   #scheduleRun(nowMs: number): void {

@@ -3,7 +3,7 @@
 import type { Fact, Proposal } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
-import { AgentDivision, type Grant, isWorthOffering } from './agent-division.ts';
+import { AgentDivision, type Grant } from './agent-division.ts';
 import { AgentPool } from './agent-pool.ts';
 import { accumulate, ClusterTotals } from './cluster-totals.ts';
 import { type Client, FairOrder } from './fair-order.ts';
@@ -73,13 +73,16 @@ export class Knowledge {
     return overdue.length > 0;
   }
 
+  /** Every open agent gets a turn, for whatever news were overlooked. */
+  reopen(): void {
+    this.frameworks.remeasure();
+    this.pool.touchOpen();
+  }
+
   /** One decision about an agent; each grant is to be proposed, see `proposed`. */
   divide(agentId: AgentId): Grant[] {
     const available = this.pool.available(agentId);
     if (available === undefined) return [];
-    const isSliver = available.reservations.length === 0 && !isWorthOffering(available.unreserved);
-    // Only who says what it needs may want so little: nobody has to be asked.
-    if (isSliver && !this.frameworks.areDemanding) return [];
     const division = new AgentDivision(this, available);
     const grants = division.divide();
     for (const framework of division.passed) {
@@ -117,6 +120,7 @@ export class Knowledge {
     this.fairOrder.checkInvariants();
     this.pool.checkInvariants();
     this.filters.checkInvariants();
+    this.frameworks.checkInvariants();
     const underWay = new Map<FrameworkKey, { offers: number; amounts: number[] }>();
     for (const { client, amounts } of this.pending.all()) {
       const ofFramework = underWay.get(client.framework) ?? { offers: 0, amounts: [] };

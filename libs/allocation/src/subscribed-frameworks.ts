@@ -7,9 +7,11 @@ import {
   frameworkKey,
   type RoleName,
 } from '@parley/protocol/ids';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
-import { isEmpty } from '@parley/resources/resources';
+import { intersect, isEmpty } from '@parley/resources/resources';
 import type { Client } from './fair-order.ts';
+import { timesContained } from './need-fit.ts';
 
 type FrameworkFact = Extract<Fact, { kind: 'framework' }>;
 
@@ -31,11 +33,29 @@ export class SubscribedFrameworks {
   readonly #frameworks = new Map<FrameworkKey, Framework>();
   /** Kept apart: what is under way outlasts a subscription. */
   readonly #promised = new Map<string, number>();
-  #demanding = 0;
+  /** Roles in which somebody takes whatever is offered. */
+  #undemanding = 0;
+  /**
+   * Of each scalar, no more than any open need asks for; absent when nothing was open. It may be too low, never too
+   * high: that saves asking everybody about what is enough for nobody.
+   */
+  #least: Resources | undefined;
 
-  /** Whether any framework states a demand. */
-  get areDemanding(): boolean {
-    return this.#demanding > 0;
+  /** Whether anybody takes offers without stating a demand, in a role in which it is not suppressed. */
+  get areUndemanding(): boolean {
+    return this.#undemanding > 0;
+  }
+
+  /** False only when not a single open need fits into these resources. */
+  mayNeed(resources: Resources): boolean {
+    if (this.#least === undefined) return false;
+    return timesContained(resources, this.#least) > 0;
+  }
+
+  /** Forgets the needs that are met or gone; takes time for every need. */
+  remeasure(): void {
+    this.#least = undefined;
+    for (const need of this.#openNeeds()) this.#measure(need);
   }
 
   has(framework: FrameworkKey): boolean {
@@ -60,7 +80,7 @@ export class SubscribedFrameworks {
   set(fact: FrameworkFact): boolean {
     const framework = frameworkKey(fact.framework);
     const before = this.#frameworks.get(framework)?.roles;
-    this.#countDemanding(framework, -1);
+    this.#countUndemanding(framework, -1);
     const roles = new Map<RoleName, Role>();
     let wantsMore = false;
     for (const { role, isSuppressed, needs } of fact.roles) {
@@ -68,17 +88,18 @@ export class SubscribedFrameworks {
       const isNew = old === undefined || old.isSuppressed;
       const entry: Role = { isSuppressed, needs: needs && this.#needsOf(framework, role, needs) };
       roles.set(role, entry);
+      for (const need of entry.needs?.values() ?? []) this.#measure(need);
       if (isSuppressed) continue;
       const grows = turn(entry, isNew ? undefined : old);
       wantsMore ||= grows;
     }
     this.#frameworks.set(framework, { ref: fact.framework, roles });
-    this.#countDemanding(framework, 1);
+    this.#countUndemanding(framework, 1);
     return wantsMore;
   }
 
   remove(framework: FrameworkKey): void {
-    this.#countDemanding(framework, -1);
+    this.#countUndemanding(framework, -1);
     this.#frameworks.delete(framework);
   }
 
@@ -104,7 +125,8 @@ export class SubscribedFrameworks {
 
   /** The proposal was decided, or never will be. It is open again, without a turn, if the master does not say less. */
   release(client: Client, shape: string, count: number): void {
-    this.#changePromised(client, shape, -count);
+    const need = this.#changePromised(client, shape, -count);
+    if (need !== undefined) this.#measure(need);
   }
 
   #needsOf(
@@ -136,9 +158,30 @@ export class SubscribedFrameworks {
     return need;
   }
 
-  #countDemanding(framework: FrameworkKey, sign: 1 | -1): void {
-    for (const { needs } of this.#frameworks.get(framework)?.roles.values() ?? []) {
-      if (needs !== undefined) this.#demanding += sign;
+  #countUndemanding(framework: FrameworkKey, sign: 1 | -1): void {
+    for (const { needs, isSuppressed } of this.#frameworks.get(framework)?.roles.values() ?? []) {
+      if (needs === undefined && !isSuppressed) this.#undemanding += sign;
+    }
+  }
+
+  *#openNeeds(): Generator<StatedNeed, void, void> {
+    for (const { roles } of this.#frameworks.values()) {
+      for (const { needs } of roles.values()) {
+        for (const need of needs?.values() ?? []) if (need.open > 0) yield need;
+      }
+    }
+  }
+
+  #measure({ resources, open }: StatedNeed): void {
+    if (open <= 0) return;
+    const { scalars } = this.#least === undefined ? resources : intersect(this.#least, resources);
+    this.#least = { ...NO_RESOURCES, scalars };
+  }
+
+  /** For tests and the simulator: throws when an open need could be overlooked. */
+  checkInvariants(): void {
+    for (const { resources, shape } of this.#openNeeds()) {
+      assert(this.mayNeed(resources), `what ${shape} needs is not too little for everybody`);
     }
   }
 }
