@@ -12,7 +12,7 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask } from './cluster-caller.ts';
-import { alice, ClusterFixture, cluster, TEST_TIMEOUT_MS } from './cluster-fixture.ts';
+import { alice, ClusterFixture, cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
 
 const PARLEY = fileURLToPath(new URL('../../../services/cli/src/main.ts', import.meta.url));
 const CALLS_PER_SECOND = 50;
@@ -141,6 +141,10 @@ test(
     writeFileSync(bad, '{\n  "rules": [],\n  "otherwise": nobody\n}\n');
     const twin = fixture.twinOf('master-1').start('--authorization', bad);
     await twin.says(`${bad}: line 3`);
+    await until(
+      () => !twin.isRunning,
+      () => 'the master leaves by itself',
+    );
     expect(await twin.end('SIGTERM')).toBe(2);
   },
   TEST_TIMEOUT_MS,
