@@ -116,6 +116,17 @@ describe('offers of a framework are taken back without a message', () => {
     expect(cluster.state.offers.size).toBe(2);
   });
 
+  test('when it falls silent just after a decline: nobody is told to keep a filter for it', () => {
+    const made = offers();
+    const session = cluster.framework(framework)?.session;
+    const decline = { verb: 'decline' as const, body: { offerIds: made.own } };
+    const effects = cluster.enter(
+      cluster.callInput({ kind: 'framework', ...framework }, decline, session),
+      { kind: 'frameworkSilent', framework, session: 1 },
+    );
+    expect(factsOf(effects).filter(({ kind }) => kind === 'refused')).toEqual([]);
+  });
+
   test('when it subscribes anew: a scheduler forgets its offers then', () => {
     offers();
     const effects = cluster.subscribe(framework);
