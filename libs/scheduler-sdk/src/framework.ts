@@ -13,6 +13,7 @@ import { FrameworkPlan } from './framework-plan.ts';
 import type { FrameworkUpdate } from './framework-update.ts';
 import { natsPorts } from './nats-ports.ts';
 import type { Strategy } from './placement/strategy.ts';
+import { reconcileAll } from './reconcile-all.ts';
 import { RecoveryWatch } from './recovery-watch.ts';
 import { retryPolicy } from './retry-policy.ts';
 import { Scheduler } from './scheduler.ts';
@@ -244,7 +245,7 @@ class RunningFramework<Payload> {
 
   /** What runs is known when the leader has said it and all that happened before was heard; then what is desired is read again. */
   async #recover(attempt: number): Promise<void> {
-    const running = await this.scheduler.reconcileAll();
+    const running = await reconcileAll(this.scheduler);
     if (this.#isClosed) return;
     if (!running.ok) {
       this.#report(new SchedulerError(running.failure));

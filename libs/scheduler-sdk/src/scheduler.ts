@@ -168,9 +168,16 @@ export class Scheduler implements OfferDesk {
     return this.#call({ name: 'updateFramework', body: change });
   }
 
-  /** Beside what the scheduler asks by itself. What is news comes as an update, too. */
-  reconcile(tasks: ReconcileRequest['tasks'] = []): Promise<Outcome<ReconcileResult>> {
-    return this.#call({ name: 'reconcile', body: { tasks } });
+  /**
+   * Beside what the scheduler asks by itself; about all tasks when none is named, then by pages: `after` is the `next` of
+   * the page before. What is news comes as an update, too.
+   */
+  reconcile(
+    tasks: ReconcileRequest['tasks'] = [],
+    after?: TaskId,
+  ): Promise<Outcome<ReconcileResult>> {
+    const from = after === undefined ? {} : { after };
+    return this.#call({ name: 'reconcile', body: { tasks, ...from } });
   }
 
   /** Its exit comes as an event. */
