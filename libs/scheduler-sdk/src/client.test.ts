@@ -1,6 +1,6 @@
 // Owns what the plain client promises: everything is told, nothing is done by itself.
 import { describe, expect, it } from 'vitest';
-import { type ClientEvent, SchedulerClient } from './client.ts';
+import { type ClientEvent, connectClient, SchedulerClient } from './client.ts';
 import { MemoryWorld } from './memory-ports.ts';
 import { aTask } from './session-driving.ts';
 
@@ -88,5 +88,10 @@ describe('the plain client', () => {
     await torn;
     await reading;
     expect(kinds).toEqual(['subscribed', 'stopped']);
+  });
+
+  it('says what is wrong when its credential cannot be read', async () => {
+    const options = { credential: '/nowhere/team.creds', name: 'test', roles: ['batch'] };
+    await expect(connectClient(options)).rejects.toThrow('/nowhere/team.creds');
   });
 });

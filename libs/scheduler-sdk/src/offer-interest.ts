@@ -4,7 +4,7 @@ import type { RoleName } from '@parley/protocol/ids';
 import type { SchedulerRequest } from './session-vocabulary.ts';
 
 /** A revive ends all filters, so that every agent is offered anew: dear where many do it often. */
-export const REVIVE_INTERVAL_MS = 1000;
+const REVIVE_INTERVAL_MS = 1000;
 /** The interval doubles up to this while revives follow each other, */
 const MAX_REVIVE_INTERVAL_MS = 8000;
 /** and is the first one again after so long without. */
@@ -34,8 +34,8 @@ export class OfferInterest {
   }
 
   /** Exactly in these roles offers are wanted. */
-  want(roles: readonly RoleName[]): void {
-    const wanted = new Set(roles);
+  want(roles: readonly RoleName[] | 'all'): void {
+    const wanted = new Set(roles === 'all' ? this.#roles : roles);
     for (const role of this.#roles) {
       if (wanted.has(role)) this.#unwanted.delete(role);
       else this.#unwanted.add(role);

@@ -14,7 +14,7 @@ export async function reconcileAll(scheduler: Scheduler): Promise<Outcome<AllTas
   const statuses: TaskStatus[] = [];
   let after: TaskId | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await scheduler.reconcile([], after);
+    const answer = await scheduler.reconcile(after === undefined ? {} : { after });
     if (!answer.ok) return answer;
     statuses.push(...answer.value.statuses);
     after = answer.value.next;

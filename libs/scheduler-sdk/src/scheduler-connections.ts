@@ -25,7 +25,7 @@ export type Connections = {
 };
 
 /** Fails as `openConnection` does. */
-export async function openBoth(identity: Identity): Promise<Outcome<Connections>> {
+async function openBoth(identity: Identity): Promise<Outcome<Connections>> {
   const control = await openConnection(identity);
   if (!control.ok) return control;
   const own = await openConnection(identity, 'work');

@@ -50,7 +50,7 @@ export type SchedulerHandlers = {
   readonly onRescind?: (offerIds: readonly Offer['offerId'][], scheduler: Scheduler) => void;
   /** An executor that exited, an agent that went or came back. Acknowledged when it has returned, as updates are. */
   readonly onEvent?: (event: FrameworkEvent, scheduler: Scheduler) => Promise<void> | void;
-  /** Bytes from one of the framework's executors; may be lost. */
+  /** Bytes from one of the framework's executors; may be lost. Not called again when it throws. */
   readonly onMessage?: (message: MessageOfExecutor, scheduler: Scheduler) => Promise<void> | void;
   /** Trouble that is not the end: the scheduler goes on by itself. A process warning when left out. */
   readonly onError?: (error: Error) => void;
@@ -62,7 +62,10 @@ export type SchedulerHandlers = {
 };
 
 export type DriverOptions = FrameworkOptions &
-  SchedulerHandlers & { readonly reconcile?: ReconcileTimes };
+  SchedulerHandlers & {
+    /** How often it asks by itself what the leader knows of its tasks; it always does after subscribing. */
+    readonly reconcile?: ReconcileTimes;
+  };
 export type SchedulerOptions = DriverOptions & ConnectOptions;
 
 /** Throws a zod error that names what is not valid. */

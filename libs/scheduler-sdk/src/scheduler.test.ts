@@ -142,6 +142,24 @@ describe('the driver', () => {
     expect(world.published).toContain('parley.c1.message.agent-1.team.fw.e1');
   });
 
+  it('goes on with events when the handler of messages throws', async () => {
+    const errors: string[] = [];
+    const seen: number[] = [];
+    const { world } = aScheduler({
+      onMessage: () => {
+        throw new Error('no such message');
+      },
+      onEvent: ({ eventId }) => void seen.push(eventId),
+      onError: ({ message }) => void errors.push(message),
+    });
+    await world.pass(10);
+    world.say('e1', new Uint8Array([7]));
+    world.leader.event();
+    await world.pass(10);
+    expect(errors).toEqual(['no such message']);
+    expect(seen).toEqual([1]);
+  });
+
   it('tells a task that the leader does not know as gone, by itself', async () => {
     const { world, updates } = aScheduler({
       onOffers: (offers, scheduler) => void scheduler.launch(offers, [aTask('t1')]),

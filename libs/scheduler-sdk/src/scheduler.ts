@@ -47,7 +47,6 @@ export class Scheduler implements OfferDesk {
   readonly #options: DriverOptions;
   readonly #shell: SessionShell;
   readonly #spread: FilterSpread;
-  readonly #roles: readonly string[];
   readonly #offerLane: HandlerLane<() => Promise<void> | void>;
   readonly #updateLane: HandlerLane<Extract<SchedulerEvent, { kind: 'update' }>>;
   readonly #eventLane: HandlerLane<HandledEvent>;
@@ -57,7 +56,6 @@ export class Scheduler implements OfferDesk {
     const session = sessionOptionsOf(options, ports.principal, () => ports.randomToken());
     this.#options = options;
     this.framework = session.framework;
-    this.#roles = session.roles;
     this.#spread = new FilterSpread(session.framework.frameworkId);
     const lane = { clock: ports.clock, onThrow: (error: unknown) => this.#shell.report(error) };
     this.#offerLane = new HandlerLane({
@@ -160,7 +158,7 @@ export class Scheduler implements OfferDesk {
   checkWanted(): void {
     const roles = this.#wantedRoles();
     if (roles === undefined) return;
-    this.#shell.run((session, nowMs) => session.setInterest('exactly', roles, nowMs));
+    this.#shell.run((session, nowMs) => session.want(roles, nowMs));
   }
 
   /** Changes what is given and leaves the rest. */
@@ -169,15 +167,10 @@ export class Scheduler implements OfferDesk {
   }
 
   /**
-   * Beside what the scheduler asks by itself; about all tasks when none is named, then by pages: `after` is the `next` of
-   * the page before. What is news comes as an update, too.
+   * Beside what the scheduler asks by itself: of these tasks, or a page of all. What is news comes as an update, too.
    */
-  reconcile(
-    tasks: ReconcileRequest['tasks'] = [],
-    after?: TaskId,
-  ): Promise<Outcome<ReconcileResult>> {
-    const from = after === undefined ? {} : { after };
-    return this.#call({ name: 'reconcile', body: { tasks, ...from } });
+  reconcile(request: Partial<ReconcileRequest> = {}): Promise<Outcome<ReconcileResult>> {
+    return this.#call({ name: 'reconcile', body: { tasks: [], ...request } });
   }
 
   /** Its exit comes as an event. */
@@ -276,7 +269,12 @@ export class Scheduler implements OfferDesk {
 
   async #handleEvent(told: HandledEvent): Promise<void> {
     if (told.kind === 'executorMessage') {
-      await this.#options.onMessage?.(told, this);
+      try {
+        await this.#options.onMessage?.(told, this);
+      } catch (error) {
+        // Not called again: it may be lost anyway, and must not keep events waiting.
+        this.#shell.report(error);
+      }
       return;
     }
     const { event } = told;
@@ -286,12 +284,12 @@ export class Scheduler implements OfferDesk {
   }
 
   /** Undefined when the user does not say. */
-  #wantedRoles(): RoleName[] | undefined {
+  #wantedRoles(): RoleName[] | 'all' | undefined {
     try {
       const wanted = this.#options.wanted?.();
       if (wanted === undefined) return undefined;
-      const roles = wanted === true ? this.#roles : wanted === false ? [] : wanted;
-      return roles.map((role) => RoleName.parse(role));
+      if (wanted === true) return 'all';
+      return wanted === false ? [] : wanted.map((role) => RoleName.parse(role));
     } catch (error) {
       this.#shell.report(error);
       return undefined;

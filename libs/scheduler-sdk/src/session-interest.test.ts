@@ -36,10 +36,10 @@ describe('interest in offers', () => {
   it('is told once when it ends and once when it comes back', () => {
     const { session, leader } = subscribed({ roles });
     for (let again = 0; again < 3; again += 1) {
-      settle(session, leader, session.setInterest('exactly', [], 1), 1);
+      settle(session, leader, session.want([], 1), 1);
     }
     for (let again = 0; again < 3; again += 1) {
-      settle(session, leader, session.setInterest('exactly', [batch, web], 2), 2);
+      settle(session, leader, session.want('all', 2), 2);
     }
     expect(leader.calls.slice(1)).toEqual([
       { name: 'suppress', body: { roles } },
@@ -49,7 +49,7 @@ describe('interest in offers', () => {
 
   it('is told role by role', () => {
     const { session, leader } = subscribed({ roles });
-    settle(session, leader, session.setInterest('exactly', [web], 1), 1);
+    settle(session, leader, session.want([web], 1), 1);
     expect(leader.calls.at(-1)).toEqual({ name: 'suppress', body: { roles: [batch] } });
   });
 
@@ -97,6 +97,14 @@ describe('interest in offers', () => {
       { body: { suppressed: [batch] } },
     ]);
     expect(named(leader.calls, 'suppress')).toHaveLength(1);
+  });
+
+  it('in all roles holds for a role that the framework takes on later', () => {
+    const { session, leader } = subscribed();
+    const call = { name: 'updateFramework', body: { roles } } as const;
+    settle(session, leader, session.call(call, 1).effects, 1);
+    settle(session, leader, session.want('all', 2), 2);
+    expect(leader.calls.map(({ name }) => name)).toEqual(['subscribe', 'updateFramework']);
   });
 
   it('that was refused is not told again and again', () => {

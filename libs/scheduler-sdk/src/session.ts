@@ -229,14 +229,19 @@ export class SchedulerSession {
     return this.#take(nowMs);
   }
 
-  /** In which roles offers are wanted; the leader is told of a change once. None named means all. */
+  /** Exactly in these roles offers are wanted; the leader is told of a change once. */
+  want(roles: readonly RoleName[] | 'all', nowMs: number): SessionEffect[] {
+    this.#own.interest.want(roles);
+    return this.#take(nowMs);
+  }
+
+  /** None named means all. What changes the leader is told once, and revives are kept apart in time. */
   setInterest(
-    interest: 'exactly' | 'suppress' | 'revive',
+    interest: 'suppress' | 'revive',
     roles: readonly RoleName[],
     nowMs: number,
   ): SessionEffect[] {
-    if (interest === 'exactly') this.#own.interest.want(roles);
-    else this.#own.interest[interest](roles);
+    this.#own.interest[interest](roles);
     return this.#take(nowMs);
   }
 

@@ -142,13 +142,11 @@ export class TaskPool {
 
   /** What waits, by shape: what could be launched beside what runs. */
   demand(): Demand {
-    const counts = new Map<string, { count: number; resources: Resources }>();
-    for (const { shape, item } of [...this.#waiting.values()].flat()) {
-      const known = counts.get(shape);
-      if (known) known.count += 1;
-      else if (counts.size < MAX_SHAPES) counts.set(shape, { count: 1, resources: item.resources });
-    }
-    return [...counts.values()].map((need) => ({ ...need, constraints: [] }));
+    const needs = [...this.#waiting.values()].flatMap((queue) => {
+      const resources = queue[0]?.item.resources;
+      return resources === undefined ? [] : [{ count: queue.length, resources, constraints: [] }];
+    });
+    return needs.slice(0, MAX_SHAPES);
   }
 
   counts(): PoolCounts {

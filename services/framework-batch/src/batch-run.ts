@@ -34,8 +34,9 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
     // Offered just what fits, and nothing when nothing waits.
     demand: pool.demand(),
     onOffers: (offers, one) => one.place(pool.place(offers)),
-    onUpdate: (update) => {
+    onUpdate: (update, one) => {
       const event = pool.update(update);
+      if (event?.kind === 'retried') one.setDemand(pool.demand());
       if (event !== undefined) report.event(event);
       report.progress(pool.counts(), nowMs());
       if (pool.isDone) done.resolve();
