@@ -163,6 +163,21 @@ describe('a framework', () => {
     expect(fixture.framework.explain('a')).toMatchObject({ state: 'running', taskIds: ['a-t0-1'] });
   });
 
+  it('that takes over launches nothing as long as an earlier end waits behind one in hand', async () => {
+    const world = new MemoryWorld();
+    world.leader.update('a-t0-1' as TaskId, 'agent', 1, 'finished');
+    world.leader.update('b-t0-1' as TaskId, 'agent', 1, 'finished');
+    const fixture = await Fixture.started([job('a'), job('b')], {}, world);
+    await fixture.offer(2);
+    const updates = fixture.framework.updates()[Symbol.asyncIterator]();
+    await updates.next();
+    await fixture.offer(2);
+    expect(fixture.launched).toEqual([]);
+    expect((await updates.next()).value).toMatchObject({ key: 'b', state: 'finished' });
+    await fixture.offer(2);
+    expect(fixture.launched).toEqual([]);
+  });
+
   it('kills what it finds running and nobody desires', async () => {
     const world = new MemoryWorld();
     world.leader.beliefs.set('old-t0-1' as TaskId, 'running');
