@@ -1,13 +1,14 @@
 // Drives a supervisor through a story in tests: a disk that works, is full or slow, time that is set by hand, and the
 // effects by kind. It decides nothing.
 import { fail } from '@parley/protocol/errors';
-import { AgentId, FrameworkRef, type TaskKey, TaskRef } from '@parley/protocol/ids';
+import { AgentId, FrameworkRef, RoleName, type TaskKey, TaskRef } from '@parley/protocol/ids';
 import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
 import { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import type { SupervisorOptions } from './supervisor-options.ts';
 
 const framework = FrameworkRef.parse({ principal: 'team', frameworkId: 'fw' });
+const ROLE = RoleName.parse('a/b');
 export const EPOCH = { bucketCreatedMs: 1, revision: 1 };
 export const LATER = { bucketCreatedMs: 1, revision: 2 };
 export const KEY: TaskKey = 'team/fw/t1';
@@ -25,7 +26,7 @@ function aDescription(changes: Partial<TaskDescriptionInput> = {}): TaskDescript
 export const aRun = (reply = 1, changes: Partial<TaskDescriptionInput> = {}): SupervisorInput => ({
   kind: 'run',
   epoch: EPOCH,
-  order: { framework, description: aDescription(changes) },
+  order: { framework, role: ROLE, description: aDescription(changes) },
   reply,
 });
 

@@ -6,6 +6,7 @@ import {
   AgentId,
   FrameworkRef,
   PrincipalName,
+  RoleName,
   type TaskKey,
   TaskRef,
   taskKey,
@@ -18,6 +19,7 @@ import type { ObservedOutcome } from './task-outcome.ts';
 import type { TaskRecord } from './task-record.ts';
 
 const principal = PrincipalName.parse('team');
+const ROLE = RoleName.parse('a');
 const framework = FrameworkRef.parse({ principal, frameworkId: 'fw' });
 
 export const TASKS = 4;
@@ -95,7 +97,8 @@ export class SupervisorWorld {
       outputs: index % 2 === 0 ? [{ object: 'o', path: 'o' }] : [],
     });
     const epoch = this.#epoch;
-    if (kind === 'run') this.send({ kind, epoch, reply, order: { framework, description } });
+    if (kind === 'run')
+      this.send({ kind, epoch, reply, order: { framework, role: ROLE, description } });
     else this.send({ kind, epoch, reply, order: { task, reason: 'framework', graceMs: 500 } });
   }
 
@@ -196,6 +199,10 @@ export class SupervisorWorld {
         return;
       case 'report':
         throw new Error(`${effect.about}: ${effect.what}`);
+      case 'probe':
+      case 'destroyVolume':
+      case 'leave':
+        return;
       default:
         this.#carryOutTask(effect, succeeds);
     }
