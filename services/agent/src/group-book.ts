@@ -12,7 +12,8 @@ import {
   type TaskKey,
   taskKey,
 } from '@parley/protocol/ids';
-import type { SupervisedTask } from './supervised-task.ts';
+import type { AgentTask } from './agent-task.ts';
+import { SupervisedTask } from './supervised-task.ts';
 import type { Instant, ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
 import type { GroupPlace } from './task-record.ts';
 
@@ -40,10 +41,10 @@ export type GroupStep = {
 const NOTHING: GroupStep = { answers: [], refused: [], refusal: undefined };
 
 export class GroupBook {
-  readonly #tasks: ReadonlyMap<TaskKey, SupervisedTask>;
+  readonly #tasks: ReadonlyMap<TaskKey, AgentTask>;
   readonly #groups = new Map<string, Group>();
 
-  constructor(tasks: ReadonlyMap<TaskKey, SupervisedTask>) {
+  constructor(tasks: ReadonlyMap<TaskKey, AgentTask>) {
     this.#tasks = tasks;
   }
 
@@ -135,7 +136,7 @@ export class GroupBook {
   #present(group: Group): SupervisedTask[] {
     return group.members
       .map((key) => this.#tasks.get(key))
-      .filter((member) => member !== undefined);
+      .filter((member) => member instanceof SupervisedTask);
   }
 }
 

@@ -202,6 +202,7 @@ export class SupervisorWorld {
       case 'probe':
       case 'destroyVolume':
       case 'leave':
+      case 'executor':
         return;
       default:
         this.#carryOutTask(effect, succeeds);

@@ -42,7 +42,8 @@ export class ExecutorRoster {
   readonly #toldOf = new Map<number, SupervisedExecutor>();
   readonly #tellAgain = new Map<SupervisedExecutor, number>();
   /** Executors that the last register request named: it says nothing about those that came after it was made. */
-  #named = new Set<SupervisedExecutor>();
+  #named: ReadonlySet<SupervisedExecutor> = new Set();
+  #namedIn: readonly ExecutorRef[] | undefined;
   #droppedMessages = 0;
   #isConnected = false;
 
@@ -153,9 +154,14 @@ export class ExecutorRoster {
 
   /** For a register request: what holds resources, which is also what ended and the leader has not confirmed. */
   describe(): ExecutorRef[] {
-    const held = [...this.#executors.values()].filter(({ phase }) => phase !== 'new');
-    this.#named = new Set(held);
-    return held.map(({ ref }) => ref);
+    return this.#held().map(({ ref }) => ref);
+  }
+
+  /** A register request goes out with this list, for the first time or again. */
+  named(list: readonly ExecutorRef[]): void {
+    if (list === this.#namedIn) return;
+    this.#namedIn = list;
+    this.#named = new Set(this.#held());
   }
 
   /** Before the tasks are taken up. */
@@ -218,6 +224,10 @@ export class ExecutorRoster {
     const dues = [...this.#executors.values()].map((executor) => executor.nextDueMs());
     const exits = this.#isConnected ? this.#exits.nextDueMs() : undefined;
     return Math.min(exits ?? Number.POSITIVE_INFINITY, ...this.#tellAgain.values(), ...dues);
+  }
+
+  #held(): SupervisedExecutor[] {
+    return [...this.#executors.values()].filter(({ phase }) => phase !== 'new');
   }
 
   #turn(now: Instant, out: Out): Turn {

@@ -13,12 +13,14 @@ import {
   type StatusUpdate,
   type TaskState,
 } from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
 import { RecordProgress } from '../record-progress.ts';
 import type { StopWish } from '../supervised-task.ts';
-import type { Instant, StepFailure, SupervisorEffect } from '../supervisor-messages.ts';
+import type { Instant, StepFailure, SupervisorEffect, TaskInput } from '../supervisor-messages.ts';
 import { endedBeforeStart, endedByKill, failedStep, type Status } from '../task-outcome.ts';
 import { TASK_RECORD_VERSION, type TaskOrder, type TaskRecord } from '../task-record.ts';
 import { UpdateOutbox } from '../update-outbox.ts';
+import type { ExecutorPlace } from './executor-messages.ts';
 
 export type ExecutorTaskPhase =
   | 'accepting'
@@ -53,6 +55,8 @@ export class ExecutorTask {
   readonly outbox: UpdateOutbox;
   readonly record = new RecordProgress();
   readonly #agentId: AgentId;
+  /** Whose sandbox it has; set while it belongs to an executor. */
+  place: ExecutorPlace | undefined;
   #phase: ExecutorTaskPhase = 'accepting';
   #state: TaskState = 'staging';
   #lastSequence = 0;
@@ -114,14 +118,44 @@ export class ExecutorTask {
     this.#write(out);
   }
 
+  take(input: TaskInput, now: Instant, out: Out): void {
+    switch (input.kind) {
+      case 'recorded':
+        this.recorded(input.revision, now, out);
+        return;
+      case 'recordFailed':
+        // The record on the disk is out of date: only the task's end goes out nevertheless. It is written again later.
+        this.record.failed(input.revision, now.nowMs);
+        return;
+      case 'inputsCopied':
+        this.inputsCopied();
+        return;
+      case 'inputsFailed':
+        this.inputsFailed(input.failure, now, out);
+        return;
+      case 'outputsCopied':
+        this.outputsCopied(now, out);
+        return;
+      case 'outputsFailed':
+        this.outputsFailed(input.failure, now, out);
+        return;
+      case 'updateAcked':
+        this.outbox.acknowledge(input.sequence, input.streamSequence);
+        return;
+      case 'launched':
+      case 'launchFailed':
+      case 'ended':
+      case 'probed':
+        // The agent does none of this for it.
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
   recorded(revision: number, now: Instant, out: Out): void {
     this.record.succeeded(revision);
     if (this.#phase === 'accepting') this.#prepare(now, out);
-  }
-
-  /** The record on the disk is out of date: only the task's end goes out nevertheless. It is written again later. */
-  recordFailed(revision: number, now: Instant): void {
-    this.record.failed(revision, now.nowMs);
   }
 
   inputsCopied(): void {
@@ -154,7 +188,8 @@ export class ExecutorTask {
       this.#phase = 'collecting';
       this.#final = { sequence: update.sequence, status };
       const { outputs } = this.order.description;
-      out.push({ kind: 'copyOutputs', task: this.key, ref: this.ref, outputs });
+      const { place: executor } = this;
+      out.push({ kind: 'copyOutputs', task: this.key, ref: this.ref, outputs, executor });
       return 'taken';
     }
     const isNews = next !== this.#state;
@@ -258,7 +293,8 @@ export class ExecutorTask {
     }
     this.#phase = 'preparing';
     if (this.#state === 'staging') this.#startingDueMs = now.nowMs + STARTING_AFTER_MS;
-    out.push({ kind: 'copyInputs', task: this.key, ref: this.ref, order: this.order });
+    const { key: task, ref, order, place: executor } = this;
+    out.push({ kind: 'copyInputs', task, ref, order, executor });
   }
 
   #run(now: Instant): void {

@@ -124,7 +124,9 @@ export class ScriptedExecutors {
     record,
   }: Extract<SupervisorEffect, { kind: 'persist' }>): void {
     this.disk.tasks.set(key, record);
-    this.#withTask(record.task.taskId, (task, now, out) => task.recorded(revision, now, out));
+    this.#withTask(record.task.taskId, (task, now, out) => {
+      task.take({ kind: 'recorded', task: key, revision }, now, out);
+    });
   }
 
   /** The slow disk does what it was asked for. */

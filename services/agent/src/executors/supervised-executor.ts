@@ -97,9 +97,6 @@ export class SupervisedExecutor {
   get exit(): ExecutorExit | undefined {
     return this.#exit;
   }
-  get isConnected(): boolean {
-    return this.#phase === 'live';
-  }
   /** New tasks may come to it. */
   get isOpen(): boolean {
     return !['shuttingDown', 'destroying', 'exited'].includes(this.#phase);
@@ -116,6 +113,7 @@ export class SupervisedExecutor {
   /** From now on the scope has room for the task. */
   attach(task: ExecutorTask): void {
     this.#tasks.set(task.key, task);
+    task.place = this.place;
     this.#limits.add(task.key, task.order.description.resources);
   }
 
@@ -183,7 +181,7 @@ export class SupervisedExecutor {
 
   /** False when it is not connected: the message is lost, as messages may be. */
   tell(data: ExecutorMessage['data'], turn: Turn): boolean {
-    if (!this.isConnected) return false;
+    if (this.#phase !== 'live') return false;
     this.#talk.send({ kind: 'message', data }, turn);
     return true;
   }
