@@ -52,6 +52,9 @@ export type ExecutorIdentity = {
   readonly incarnation: number;
 };
 
+/** What the units of executors begin with; the dot is in no task's. */
+export const EXECUTOR_UNIT_PREFIX = 'parley-executor.';
+
 /** The unit of an executor and of the tasks in it; never that of a task, nor of another incarnation. */
 export function executorUnitNameFor(identity: ExecutorIdentity): string {
   const { agentId, principal, frameworkId, executorId, incarnation } = identity;
@@ -60,7 +63,7 @@ export function executorUnitNameFor(identity: ExecutorIdentity): string {
     .update(['executor', agentId, principal, frameworkId, executorId, incarnation].join('/'))
     .digest('hex');
   const readable = [principal, frameworkId, executorId].map((id) => id.slice(0, READABLE_LENGTH));
-  return ['parley', 'executor', ...readable, hash.slice(0, 16)].join('-');
+  return `${EXECUTOR_UNIT_PREFIX}${[...readable, hash.slice(0, 16)].join('-')}`;
 }
 
 /** The child slice that a unit belongs to, `<base>-<0..31>.slice`, by a hash of its name. */

@@ -6,6 +6,9 @@ import { MILLI, type Resources } from '@parley/protocol/resources';
 const LEAST_CPU_MILLIS = 10;
 const LEAST_MEMORY_MIB = 4;
 
+/** Processes and threads a scope. */
+export const PIDS_MAX = 2048;
+
 /** The limits for all of these together. */
 export function limitsOf(parts: readonly Resources[]): {
   readonly cpuMillis: number;

@@ -3,6 +3,8 @@
 import type { RunGroupOrder, RunOrder, ShutdownExecutorOrder } from '@parley/protocol/agents';
 import { type Failure, fail, succeed } from '@parley/protocol/errors';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import { encodeFrame } from '@parley/protocol/executor-frames';
+import type { ToExecutor } from '@parley/protocol/executors';
 import { type AgentId, type FrameworkRef, type TaskKey, taskKey } from '@parley/protocol/ids';
 import type { AgentTask } from '../agent-task.ts';
 import type { HeldAnswers } from '../held-answers.ts';
@@ -69,7 +71,8 @@ export class ExecutorDesk {
     out: Out,
   ): void {
     const { framework, role, description } = order;
-    const fault = this.#fault(framework, executor);
+    const launch = { kind: 'launch', task: description } as const;
+    const fault = this.#fault(framework, executor, launch);
     if (fault !== undefined) {
       out.push({ kind: 'answer', reply, answer: { ok: false, failure: fault } });
       return;
@@ -83,7 +86,8 @@ export class ExecutorDesk {
   runGroup(order: RunGroupOrder, reply: ReplyHandle, now: Instant, out: Out): void {
     const { framework, role, executor, descriptions } = order;
     const { table } = this.#options;
-    const fault = groupFault(order) ?? this.#fault(framework, executor);
+    const launch = { kind: 'launchGroup', tasks: descriptions } as const;
+    const fault = groupFault(order) ?? this.#fault(framework, executor, launch);
     const taskIds = descriptions.map(({ taskId }) => taskId);
     const keys = taskIds.map((taskId) => taskKey({ ...framework, taskId }));
     const isGone = (key: TaskKey): boolean => table.isForgotten(key);
@@ -159,7 +163,14 @@ export class ExecutorDesk {
     return task instanceof ExecutorTask ? task : undefined;
   }
 
-  #fault(framework: FrameworkRef, executor: ExecutorDescription): Failure | undefined {
+  #fault(
+    framework: FrameworkRef,
+    executor: ExecutorDescription,
+    launch: ToExecutor,
+  ): Failure | undefined {
+    const frame = encodeFrame(launch);
+    if (!frame.ok)
+      return fail('invalidTask', `too large for its executor: ${frame.failure.message}`).failure;
     if (executor.command === undefined) {
       return fail('invalidTask', 'executor.command: a custom executor needs one').failure;
     }

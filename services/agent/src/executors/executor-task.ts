@@ -11,6 +11,7 @@ import {
   DEFAULT_KILL_GRACE_MS,
   isTerminal,
   type StatusUpdate,
+  type TaskDescription,
   type TaskState,
 } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -42,8 +43,10 @@ type ReportedStatus = Status & Pick<StatusUpdate, 'healthy' | 'data'>;
 export type Reception = 'taken' | 'known' | 'refused';
 
 /** The executor of a task that is not the agent itself. */
-export function customExecutorOf(order: TaskOrder | undefined): ExecutorDescription | undefined {
-  const executor = order?.description.executor;
+export function customExecutorOf(
+  order: { readonly description?: TaskDescription | undefined } | undefined,
+): ExecutorDescription | undefined {
+  const executor = order?.description?.executor;
   return executor?.kind === 'custom' ? executor : undefined;
 }
 
