@@ -22,6 +22,7 @@ const MAX_ANSWERS_A_GROUP = 16;
 type Out = SupervisorEffect[];
 
 type Group = {
+  readonly key: string;
   readonly members: readonly TaskKey[];
   /** Answers that wait until every task is on the disk. */
   replies: ReplyHandle[];
@@ -43,6 +44,8 @@ const NOTHING: GroupStep = { answers: [], refused: [], refusal: undefined };
 export class GroupBook {
   readonly #tasks: ReadonlyMap<TaskKey, AgentTask>;
   readonly #groups = new Map<string, Group>();
+  /** Also of members that are not known, or not as such: one that was killed before its order came. */
+  readonly #groupsOfTasks = new Map<TaskKey, Group>();
 
   constructor(tasks: ReadonlyMap<TaskKey, AgentTask>) {
     this.#tasks = tasks;
@@ -53,7 +56,9 @@ export class GroupBook {
     const key = keyOf(framework, place);
     if (this.#groups.has(key)) return;
     const members = place.taskIds.map((taskId) => taskKey({ ...framework, taskId }));
-    this.#groups.set(key, { members, replies: [], isGathered: false, refusal: undefined });
+    const group = { key, members, replies: [], isGathered: false, refusal: undefined };
+    this.#groups.set(key, group);
+    for (const member of members) this.#groupsOfTasks.set(member, group);
   }
 
   /** An order is repeated while its answer waits: the newest repetitions are the ones still listened for. */
@@ -112,10 +117,10 @@ export class GroupBook {
 
   /** The task is in the table no more. */
   forget(task: SupervisedTask): void {
-    const place = task.order?.group;
     const group = this.#groupOf(task);
-    if (place === undefined || group === undefined) return;
-    if (this.#present(group).length === 0) this.#groups.delete(keyOf(task.ref, place));
+    if (group === undefined || this.#present(group).length > 0) return;
+    this.#groups.delete(group.key);
+    for (const member of group.members) this.#groupsOfTasks.delete(member);
   }
 
   #refuse(group: Group, members: readonly SupervisedTask[]): GroupStep {
@@ -129,8 +134,7 @@ export class GroupBook {
   }
 
   #groupOf(task: SupervisedTask): Group | undefined {
-    const place = task.order?.group;
-    return place && this.#groups.get(keyOf(task.ref, place));
+    return this.#groupsOfTasks.get(task.key);
   }
 
   #present(group: Group): SupervisedTask[] {
