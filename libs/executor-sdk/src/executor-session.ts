@@ -16,7 +16,7 @@ export type SessionEffect =
   | { readonly kind: 'start'; readonly tasks: readonly TaskDescription[] }
   /** Ask a task to end, by then without asking. Repeated when the grace got shorter. */
   | { readonly kind: 'stop'; readonly taskId: TaskId; readonly graceMs: number }
-  | { readonly kind: 'deliver'; readonly data: Uint8Array }
+  | { readonly kind: 'deliver'; readonly data: Extract<ToExecutor, { kind: 'message' }>['data'] }
   /** The agent has told the executor who and where it is; once a connection. */
   | { readonly kind: 'subscribed'; readonly about: Extract<ToExecutor, { kind: 'subscribed' }> }
   /** Every task is asked to end; the process ends when it can, and after the grace at the latest. */
@@ -88,6 +88,7 @@ export class ExecutorSession {
   }
 
   connected(): SessionEffect[] {
+    this.#connectDueMs = undefined;
     const unacknowledgedTasks = [...this.#tasks]
       .filter(([, { hasAcknowledgedUpdate }]) => !hasAcknowledgedUpdate)
       .map(([taskId]) => taskId);
