@@ -86,23 +86,19 @@ export class ExecutorDesk {
   runGroup(order: RunGroupOrder, reply: ReplyHandle, now: Instant, out: Out): void {
     const { framework, role, executor, descriptions } = order;
     const { table } = this.#options;
-    const launch = { kind: 'launchGroup', tasks: descriptions } as const;
-    const fault = groupFault(order) ?? this.#fault(framework, executor, launch);
     const taskIds = descriptions.map(({ taskId }) => taskId);
     const keys = taskIds.map((taskId) => taskKey({ ...framework, taskId }));
     const isGone = (key: TaskKey): boolean => table.isForgotten(key);
-    if (fault !== undefined || keys.every(isGone)) {
-      const answer = fault === undefined ? succeed({}) : { ok: false as const, failure: fault };
-      out.push({ kind: 'answer', reply, answer });
-      return;
-    }
     const missing = descriptions.filter(({ taskId }) => {
       const key = taskKey({ ...framework, taskId });
       return table.get(key) === undefined && !isGone(key);
     });
-    if (!table.hasRoomFor(missing.length)) {
-      const message = `this agent has ${table.size} tasks and no room for ${missing.length} more`;
-      out.push({ kind: 'answer', reply, answer: fail('overloaded', message) });
+    const fault =
+      groupFault(order) ??
+      (missing.length > 0 ? this.#groupFault(order, missing.length) : undefined);
+    if (fault !== undefined || keys.every(isGone)) {
+      const answer = fault === undefined ? succeed({}) : { ok: false as const, failure: fault };
+      out.push({ kind: 'answer', reply, answer });
       return;
     }
     const group = { executorId: executor.executorId, taskIds };
@@ -118,8 +114,10 @@ export class ExecutorDesk {
   }
 
   shutDown(order: ShutdownExecutorOrder, reply: ReplyHandle, now: Instant, out: Out): void {
-    this.roster.shutDown(order, now, out);
-    out.push({ kind: 'answer', reply, answer: succeed({}) });
+    const isThere = this.roster.shutDown(order, now, out);
+    const { executorId } = order.executor;
+    const answer = isThere ? succeed({}) : fail('unknownTask', `no executor ${executorId} is here`);
+    out.push({ kind: 'answer', reply, answer });
   }
 
   /** What happened to one of the tasks here. */
@@ -175,6 +173,18 @@ export class ExecutorDesk {
       return fail('invalidTask', 'executor.command: a custom executor needs one').failure;
     }
     return this.roster.refusal({ ...framework, executorId: executor.executorId }, executor);
+  }
+
+  #groupFault(
+    { framework, executor, descriptions }: RunGroupOrder,
+    more: number,
+  ): Failure | undefined {
+    const { table } = this.#options;
+    if (!table.hasRoomFor(more)) {
+      const message = `this agent has ${table.size} tasks and no room for ${more} more`;
+      return fail('overloaded', message).failure;
+    }
+    return this.#fault(framework, executor, { kind: 'launchGroup', tasks: descriptions });
   }
 
   #make(

@@ -3,11 +3,14 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { ObservedOutcome, Status } from '../task-outcome.ts';
 import type { ExecutorExit } from './executor-record.ts';
 
+/** How it ended, but for its tasks. */
+export type ExecutorEnding = Omit<ExecutorExit, 'tasks'>;
+
 /** Its end as the leader is told it. `ending`: why the agent wanted it to end, if it did. */
 export function exitOf(
   outcome: ObservedOutcome,
   ending: ExecutorExit['end'] | undefined,
-): ExecutorExit {
+): ExecutorEnding {
   switch (outcome.state) {
     case 'exited':
       return { end: ending ?? 'exited', exitCode: outcome.code };
@@ -28,7 +31,7 @@ export function exitOf(
 }
 
 /** The end of a task whose executor is no more. */
-export function taskEndOf(exit: ExecutorExit, outcome?: ObservedOutcome): Status {
+export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Status {
   switch (exit.end) {
     case 'memoryLimit': {
       const message = 'its executor, and all tasks in it, reached their memory limit';

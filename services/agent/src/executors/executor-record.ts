@@ -3,7 +3,7 @@
 // that an update and the mark that it was taken are written at once. Writing it is in executor-store.ts.
 import { ExecutorDescription } from '@parley/protocol/executor-description';
 import { ExecutorEnd } from '@parley/protocol/frameworks';
-import { ExecutorRef } from '@parley/protocol/ids';
+import { ExecutorRef, TaskId } from '@parley/protocol/ids';
 import * as z from 'zod';
 
 export const EXECUTOR_RECORD_VERSION = 1;
@@ -14,6 +14,8 @@ export const ExecutorExit = z.object({
   exitCode: z.int().optional(),
   signal: z.string().optional(),
   message: z.string().optional(),
+  /** Those that it had been given and whose ends the leader has not journalled: their launches are answered by this. */
+  tasks: z.array(TaskId).default([]),
 });
 export type ExecutorExit = z.infer<typeof ExecutorExit>;
 

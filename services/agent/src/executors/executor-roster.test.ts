@@ -194,15 +194,30 @@ test('an exit that the leader refuses is told anew a while later', () => {
   expect(story.takeEffects('tellExited')).toMatchObject([{ counter: 2 }]);
 });
 
-test('a task that comes before the leader has confirmed the exit is dropped; after it, it starts a new executor', () => {
-  const story = new ScriptedExecutors().goesLive().ends(LEFT).run('t2');
+test('a task that comes before the leader has confirmed the exit is not taken yet; after it, it starts a new executor', () => {
+  const story = new ScriptedExecutors().goesLive().ends(LEFT);
   const { incarnation } = story;
-  expect(story.end('t2')).toEqual({ state: 'dropped', reason: 'executorExited' });
+  const { executor } = story.task('t1');
+  expect(story.roster.refusal(EXECUTOR, executor)).toMatchObject({ code: 'unavailable' });
   story.takeEffects('launch');
   story.confirmExits();
-  story.after(1).run('t3');
+  expect(story.roster.refusal(EXECUTOR, executor)).toBeUndefined();
+  story.after(1).run('t2');
   expect(story.takeEffects('launch')).toHaveLength(1);
   expect(story.incarnation).not.toBe(incarnation);
+});
+
+test('an exit names the tasks that the executor had been given, but not those that were journalled as ended', () => {
+  const story = new ScriptedExecutors()
+    .goesLive()
+    .run('t2')
+    .setLimits()
+    .run('old')
+    .setLimits()
+    .updates('old', 1, 'finished');
+  story.tasks.delete('team/fw/old');
+  story.ends(LEFT);
+  expect(story.confirmExits()).toMatchObject([{ body: { tasks: ['t1', 't2'] } }]);
 });
 
 test('what is told of an executor that had the id before means nothing to the new one', () => {
@@ -248,10 +263,16 @@ test('a repeated shutdown can only shorten the grace', () => {
   expect(story.takeEffects('destroy')).toHaveLength(1);
 });
 
-test('a task that comes while its executor shuts down, or waits for it then, is dropped', () => {
-  const story = new ScriptedExecutors().goesLive().run('waits').shutsDown().run('late');
+test('a task that waits for its executor when that is to shut down is dropped, and no new one is taken', () => {
+  const story = new ScriptedExecutors().goesLive().run('waits').shutsDown();
   expect(story.end('waits')).toEqual({ state: 'dropped', reason: 'executorExited' });
-  expect(story.end('late')).toEqual({ state: 'dropped', reason: 'executorExited' });
+  const { executor } = story.task('waits');
+  expect(story.roster.refusal(EXECUTOR, executor)).toMatchObject({ code: 'unavailable' });
+});
+
+test('an executor that is not there cannot be shut down', () => {
+  const { roster } = new ScriptedExecutors();
+  expect(roster.shutDown({ executor: EXECUTOR }, { nowMs: 0, wallTimeMs: 0 }, [])).toBe(false);
 });
 
 test('an executor that subscribes while it is to shut down is told so', () => {

@@ -1,9 +1,10 @@
 // Owns which custom executors an agent has: one a framework and id, started with its first task, known until the
 // leader has been told of its exit. What one of them does is in supervised-executor.ts.
 //
-// A task that comes for an executor that is ending, or whose exit the leader has not confirmed, ends as `dropped`
-// (Mesos: EXECUTOR_TERMINATED): the leader takes what the executor held for free when it confirms, so it must not hold
-// anything under that name before. The framework is told, and loses nothing: the next launch starts a new executor.
+// A task that comes for an executor that is ending, or whose exit the leader has not confirmed, is not taken yet: the
+// order stays unanswered for now (`unavailable`) and comes again, and after the confirmation it starts a new executor.
+// So nothing is lost (Mesos drops such a task, EXECUTOR_TERMINATED), and the leader, which frees what the old executor
+// held when it confirms, keeps what the new one needs: it knows that the order is open.
 import { OutstandingRequests } from '@parley/actor/outstanding-requests';
 import type { ExecutorExited, ShutdownExecutorOrder } from '@parley/protocol/agents';
 import { type Failure, fail, isRetryable } from '@parley/protocol/errors';
@@ -74,7 +75,11 @@ export class ExecutorRoster {
         ? undefined
         : fail('overloaded', `this agent has ${MAX_EXECUTORS} executors, its limit`).failure;
     }
-    if (!known.isOpen || sameDescription(known.description, description)) return undefined;
+    if (!known.isOpen) {
+      const what = `executor ${executor.executorId} is ending: the next one starts after its exit`;
+      return fail('unavailable', what).failure;
+    }
+    if (sameDescription(known.description, description)) return undefined;
     const what = `executor: ${executor.executorId} runs on this agent as another description says`;
     return fail('invalidTask', what).failure;
   }
@@ -138,9 +143,11 @@ export class ExecutorRoster {
     }
   }
 
-  /** One that is not here has been shut down already. */
-  shutDown({ executor, graceMs }: ShutdownExecutorOrder, now: Instant, out: Out): void {
-    this.#executors.get(executorKey(executor))?.shutDown(graceMs, this.#turn(now, out));
+  /** False when there is none: it was never begun, or is over. */
+  shutDown({ executor, graceMs }: ShutdownExecutorOrder, now: Instant, out: Out): boolean {
+    const known = this.#executors.get(executorKey(executor));
+    known?.shutDown(graceMs, this.#turn(now, out));
+    return known !== undefined;
   }
 
   /** The leader knows nothing of these, though the register request named them. */
@@ -239,7 +246,7 @@ export class ExecutorRoster {
   }
 
   #tellExit(executor: SupervisedExecutor, nowMs: number): void {
-    const exit = executor.exit ?? { end: 'unknown' as const };
+    const exit = executor.exit ?? { end: 'unknown' as const, tasks: [] };
     const counter = this.#exits.open({ executor: executor.ref, ...exit }, nowMs);
     this.#toldOf.set(counter, executor);
   }

@@ -1,7 +1,7 @@
 // Owns what one step of an executor has at hand: the time, where effects go, and the tasks of the agent.
-import type { TaskKey } from '@parley/protocol/ids';
+import { executorKey, type TaskId, type TaskKey } from '@parley/protocol/ids';
 import type { Instant, SupervisorEffect } from '../supervisor-messages.ts';
-import type { ExecutorEffect } from './executor-messages.ts';
+import type { ExecutorEffect, ExecutorPlace } from './executor-messages.ts';
 import type { ExecutorTask } from './executor-task.ts';
 import type { SupervisedExecutor } from './supervised-executor.ts';
 
@@ -47,6 +47,16 @@ export class Turn {
 
   wasForgotten(task: TaskKey): boolean {
     return this.#tasks.wasForgotten(task);
+  }
+
+  /** Tasks that were given to this executor and are still kept, whether they have ended or not. */
+  tasksOf({ executor, incarnation }: ExecutorPlace): TaskId[] {
+    const key = executorKey(executor);
+    return [...this.#tasks.all()]
+      .filter(
+        ({ place }) => place?.incarnation === incarnation && executorKey(place.executor) === key,
+      )
+      .map(({ ref }) => ref.taskId);
   }
 
   changed(task: ExecutorTask): void {

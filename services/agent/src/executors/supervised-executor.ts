@@ -18,7 +18,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { Instant, StepFailure } from '../supervisor-messages.ts';
 import type { ObservedOutcome, Status } from '../task-outcome.ts';
 import { ExecutorConversation } from './executor-conversation.ts';
-import { executorWasLeaving, exitOf, taskEndOf } from './executor-ends.ts';
+import { type ExecutorEnding, executorWasLeaving, exitOf, taskEndOf } from './executor-ends.ts';
 import { LimitsOfExecutor } from './executor-limits.ts';
 import type {
   ConnectionNumber,
@@ -309,9 +309,9 @@ export class SupervisedExecutor {
   }
 
   /** Nothing of it runs any more. */
-  #finish(exit: ExecutorExit, outcome: ObservedOutcome | undefined, turn: Turn): void {
+  #finish(exit: ExecutorEnding, outcome: ObservedOutcome | undefined, turn: Turn): void {
     this.#phase = 'exited';
-    this.#exit = exit;
+    this.#exit = { tasks: turn.tasksOf(this.place), ...exit };
     this.#dueMs = undefined;
     this.#talk.drop(turn);
     this.#write(turn);
