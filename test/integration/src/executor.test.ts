@@ -158,6 +158,7 @@ test(
     await agent.end('SIGKILL');
     process.kill(program, 'SIGKILL');
     agent.start(...TIMEOUTS);
+    await leader.registered();
     expect(await leader.ended('lost')).toMatchObject({ state: 'failed', reason: 'executorExited' });
     expect(await exitOf('e2')).toMatchObject({ end: 'signaled', signal: 'SIGKILL' });
   },

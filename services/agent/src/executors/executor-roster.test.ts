@@ -252,6 +252,16 @@ test('a shutdown asks first, and destroys what is left after the grace of the de
   expect(story.confirmExits()).toMatchObject([{ body: { end: 'shutDown', signal: 'SIGKILL' } }]);
 });
 
+test('a grace is told in whole milliseconds, whatever fractions the clock has', () => {
+  const story = new ScriptedExecutors().goesLive();
+  story.nowMs += 0.1;
+  story.shutsDown(3000);
+  story.nowMs += 1000.3;
+  story.sent();
+  story.subscribes(['t1']);
+  expect(story.sent()).toContainEqual({ kind: 'shutdown', graceMs: 2000 });
+});
+
 test('a repeated shutdown can only shorten the grace', () => {
   const story = new ScriptedExecutors().goesLive().shutsDown(2000);
   story.sent();

@@ -429,7 +429,8 @@ export class SupervisedExecutor {
   }
 
   #sendShutdown(turn: Turn): void {
-    const graceMs = Math.max(0, (this.#dueMs ?? turn.now.nowMs) - turn.now.nowMs);
+    // Monotonic time has fractions, what is sent has none.
+    const graceMs = Math.max(0, Math.round((this.#dueMs ?? turn.now.nowMs) - turn.now.nowMs));
     this.#talk.send({ kind: 'shutdown', graceMs }, turn);
   }
 
