@@ -1,5 +1,6 @@
 // A custom executor, written with the SDK, under a real agent process in a real scope, led by the test.
 import { readdirSync, readFileSync } from 'node:fs';
+import type { RegisterRequest } from '@parley/protocol/agents';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AgentUnderTest, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
@@ -38,6 +39,22 @@ function findProcess(variable: string): number {
     }
   }
   throw new Error(`no process has ${variable}`);
+}
+
+/** Ends the agent and starts it again; what it then registers. */
+async function restart(
+  signal: NodeJS.Signals,
+  options: readonly string[] = TIMEOUTS,
+  meanwhile: () => void = () => undefined,
+): Promise<RegisterRequest | undefined> {
+  await agent.end(signal);
+  meanwhile();
+  const before = leader.registrations.length;
+  agent.start(...options);
+  await expect
+    .poll(() => leader.registrations.length, { timeout: WAIT_MS })
+    .toBeGreaterThan(before);
+  return leader.registrations.at(-1);
 }
 
 const messageOf = async (taskId: string): Promise<string> =>
@@ -96,11 +113,9 @@ test(
   async () => {
     const before = await messageOf('stays');
     expect(before).toMatch(/^waits in process \d+$/);
-    await agent.end('SIGKILL');
-    agent.start(...TIMEOUTS);
-    const registration = await leader.registered();
-    expect(registration.executors).toEqual([executorRef('e1')]);
-    expect(registration.tasks.map(({ task, state }) => [task.taskId, state])).toContainEqual([
+    const registration = await restart('SIGKILL');
+    expect(registration?.executors).toEqual([executorRef('e1')]);
+    expect(registration?.tasks.map(({ task, state }) => [task.taskId, state])).toContainEqual([
       'stays',
       'running',
     ]);
@@ -155,10 +170,7 @@ test(
     await leader.order(anExecutorTask('lost', 'wait', 'e2'));
     await expect.poll(() => messageOf('lost'), { timeout: WAIT_MS }).toContain('process');
     const program = findProcess('PARLEY_EXECUTOR_ID=e2');
-    await agent.end('SIGKILL');
-    process.kill(program, 'SIGKILL');
-    agent.start(...TIMEOUTS);
-    await leader.registered();
+    await restart('SIGKILL', TIMEOUTS, () => process.kill(program, 'SIGKILL'));
     expect(await leader.ended('lost')).toMatchObject({ state: 'failed', reason: 'executorExited' });
     expect(await exitOf('e2')).toMatchObject({ end: 'signaled', signal: 'SIGKILL' });
   },
@@ -169,9 +181,7 @@ test(
   'a program that never subscribes is destroyed and its task fails as executorNotRegistered',
   async () => {
     const task = anExecutorTask('silent', 'wait', 'e3');
-    await agent.end('SIGTERM');
-    agent.start('--executor-registration-timeout', '1');
-    await leader.registered();
+    await restart('SIGTERM', ['--executor-registration-timeout', '1']);
     const executor = { executorId: 'e3', command: { argv: ['sleep', '1000'] } };
     await leader.order({ ...task, executor });
     expect(await leader.ended('silent')).toMatchObject({ reason: 'executorNotRegistered' });
