@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { ExecutorDescription } from './executor-description.ts';
 import { ExecutorEnd } from './frameworks.ts';
-import { ExecutorRef, FrameworkRef, RoleName, TaskRef, VolumeId } from './ids.ts';
+import { ExecutorRef, FrameworkRef, RoleName, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
 import { TaskDescription, TaskState } from './tasks.ts';
@@ -83,6 +83,11 @@ export const ExecutorExited = z.object({
   exitCode: z.int().optional(),
   signal: z.string().max(32).optional(),
   message: z.string().max(4096).optional(),
+  /**
+   * All that it had been given and that had not ended before it. A task for it whose launch the agent has not answered
+   * and that is not named here starts it anew.
+   */
+  tasks: z.array(TaskId).max(10_000).default([]),
 });
 export type ExecutorExited = z.infer<typeof ExecutorExited>;
 
