@@ -1,7 +1,8 @@
-// Owns what frameworks do with offers: accept with launches, or decline.
-// Order of the checks: Mesos docs, "Scheduler HTTP API", ACCEPT; the offers stand or fall together, tasks one by one.
+// Owns what frameworks do with offers: accept with operations, or decline.
+// Order of the checks: Mesos docs, "Scheduler HTTP API", ACCEPT; but a stale offer does not spoil the others, unless the
+// accept says that it is all or nothing.
 import { type Failure, fail, succeed } from '@parley/protocol/errors';
-import { AgentId, frameworkKey, type TaskId, type TaskRef } from '@parley/protocol/ids';
+import { AgentId, frameworkKey, type OfferId, type RoleName } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type {
   AcceptRequest,
@@ -10,63 +11,82 @@ import type {
   DeclineResult,
 } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
-import type { TaskDescription } from '@parley/protocol/tasks';
-import { isEmpty, normalise, sum, trySubtract } from '@parley/resources/resources';
-import { orderRejection } from './leader-updates.ts';
+import { isEmpty, normalise } from '@parley/resources/resources';
+import { countAccepted, countDeclined } from './cards.ts';
 import { MAX_UNWRITTEN } from './limits.ts';
-import { discardOffers, endOffer } from './offer-book.ts';
-import { orderRun } from './orders.ts';
+import { lowerNeeds } from './needs.ts';
+import { discardOffers, endOffer, resourcesOf } from './offer-book.ts';
+import { forgiveStrike } from './offer-expiry.ts';
+import { type OfferPool, poolOfOffers } from './offer-pool.ts';
+import {
+  carryOutPlan,
+  dropAllTasks,
+  type Plan,
+  type Pools,
+  planOperations,
+  rejectedTasks,
+} from './operations.ts';
 import { checkRampUp } from './ramp-up.ts';
 import type { FrameworkRecord, OfferRecord } from './records.ts';
-import { isKnownTask, launchTask } from './task-book.ts';
+import type { RejectedTask } from './task-launch.ts';
 import type { Turn } from './turn.ts';
 
 /** Stands in a rejected task's update when none of its offers was known. */
 const NO_AGENT = AgentId.parse('none');
 
-/** Fails as a whole with `invalidOffers`, or with `overloaded`; what is wrong with a task is in the result. */
+/**
+ * Fails as a whole with `overloaded`; with `invalidOffers` when no offer is left, one is named twice or they are of
+ * several roles; when it is atomic, with `invalidOffers` or `invalidOperation`, naming the culprit. What is wrong with
+ * a task or an operation is in the result.
+ */
 export function acceptOffers(
   turn: Turn,
   framework: FrameworkRecord,
   request: AcceptRequest,
 ): Answer {
   const { state } = turn;
-  if (state.unwritten.size + request.launches.length > MAX_UNWRITTEN) {
+  if (state.unwritten.size + taskCount(request) > MAX_UNWRITTEN) {
     return fail('overloaded', 'too many status updates wait for being written');
   }
-  const offers = ownOffers(turn, framework, request.offerIds);
+  const offers = ownOffers(turn, framework, new Set(request.offerIds));
+  const found = new Set(offers.map(({ offerId }) => offerId));
+  const staleOffers = request.offerIds.filter((id) => !found.has(id));
+  const why = objection(offers, { request, staleOffers });
   const [first] = offers;
-  const why = objection(offers, request);
   if (first === undefined || why !== undefined) {
-    return rejectAll(turn, { framework, request, offers, why: why ?? 'no offer is named' });
+    const failure = fail('invalidOffers', why ?? 'no offer is named').failure;
+    return rejectAll(turn, { framework, request, offers, failure });
   }
-  const { launched, rejected, remainder } = launchAll(turn, { framework, request, offers, first });
-  if (request.filter.refuseMs > 0 && !isEmpty(remainder)) {
-    const { agentId, role } = first;
-    const { refuseMs } = request.filter;
-    const fact = { kind: 'refused', framework: framework.framework, role, agentId } as const;
-    state.marks.announce({ kind: 'fact', fact: { ...fact, resources: remainder, refuseMs } });
+  const pools = poolsOf(turn, offers, staleOffers.length > 0);
+  const plan = planOperations(state, { framework, operations: request.operations, pools });
+  if (request.atomic && plan.culprit !== undefined) {
+    const failure = fail('invalidOperation', plan.culprit.message).failure;
+    const culprits = rejectedTasks(plan).filter(({ taskId }) => taskId === plan.culprit?.taskId);
+    return rejectAll(turn, { framework, request, offers, failure, culprits });
   }
-  if (launched.length > 0) checkRampUp(turn, frameworkKey(framework.framework));
-  const result: AcceptResult = { launched, rejected };
-  return succeed(result);
+  return carryOut(turn, { framework, request, offers, role: first.role, pools, plan, staleOffers });
 }
 
 /** Offers that are not outstanding any more are counted, not refused. */
 export function declineOffers(
   turn: Turn,
   framework: FrameworkRecord,
-  { offerIds, filter: { refuseMs } }: DeclineRequest,
+  { offerIds, filter: { refuseMs }, reason, text }: DeclineRequest,
 ): Answer {
   const offers = ownOffers(turn, framework, new Set(offerIds));
   for (const offer of offers) {
-    const { offerId, agentId, role, resources } = offer;
+    const { offerId, agentId, role } = offer;
     const holder = framework.framework;
     const reported = { type: 'offerDeclined', offerId, framework: holder, agentId } as const;
-    endOffer(turn, offer, 'decline', { ...reported, refuseMs });
-    if (refuseMs === 0) continue;
-    const fact = { kind: 'refused', framework: holder, role, agentId } as const;
-    turn.state.marks.announce({ kind: 'fact', fact: { ...fact, resources, refuseMs } });
+    countDeclined(turn, offer, reason);
+    endOffer(turn, offer, 'decline', {
+      ...reported,
+      refuseMs,
+      ...(reason !== undefined && { reason }),
+      ...(text !== undefined && { text }),
+    });
+    forgiveStrike(turn.state, offer);
+    refuse(turn, framework, { agentId, role, resources: resourcesOf(offer), refuseMs });
   }
   const result: DeclineResult = {
     declined: offers.length,
@@ -80,125 +100,154 @@ type Accept = {
   readonly request: AcceptRequest;
   readonly offers: readonly OfferRecord[];
 };
-type Rejections = { taskId: TaskId; failure: Failure }[];
 
-type Launch = { readonly description: TaskDescription; readonly resources: Resources };
-type Verdicts = {
-  readonly launches: Launch[];
-  readonly rejected: Rejections;
-  readonly remainder: Resources;
+type Planned = Accept & {
+  readonly role: RoleName;
+  readonly pools: Pools;
+  readonly plan: Plan;
+  readonly staleOffers: readonly OfferId[];
 };
 
-function launchAll(
-  turn: Turn,
-  { framework, request, offers, first }: Accept & { readonly first: OfferRecord },
-): { launched: TaskId[]; rejected: Rejections; remainder: Resources } {
-  const { agentId, role } = first;
-  const verdicts = judgeTasks(turn, { framework, request, offers });
-  for (const [index, offer] of offers.entries()) {
-    takeOffer(turn, offer, index === 0 ? verdicts.launches.length : 0);
+/** Every offer is used up: what no operation took is declined with the filter, except what an operation converted. */
+function carryOut(turn: Turn, planned: Planned): Answer {
+  const { framework, request, offers, role, pools, plan, staleOffers } = planned;
+  endAll(turn, planned);
+  const launched = carryOutPlan(turn, { framework, role, plan });
+  lowerDemand(turn, planned);
+  for (const pool of pools.values()) {
+    const { agentId, declined: resources } = pool;
+    refuse(turn, framework, { agentId, role, resources, refuseMs: request.filter.refuseMs });
   }
-  for (const { description, resources } of verdicts.launches) {
-    const { taskId, name } = description;
-    const task: TaskRef = { ...framework.framework, taskId };
-    orderRun(turn, launchTask(turn, { task, name, agentId, role, resources }), description);
-  }
-  const launched = verdicts.launches.map(({ description }) => description.taskId);
-  return { launched, rejected: verdicts.rejected, remainder: verdicts.remainder };
+  for (const offer of offers) forgiveStrike(turn.state, offer);
+  if (launched.length > 0) checkRampUp(turn, frameworkKey(framework.framework));
+  const result: AcceptResult = {
+    launched,
+    rejected: rejectedTasks(plan).map(({ taskId, failure }) => ({ taskId, failure })),
+    refusedOperations: [...plan.refused],
+    staleOffers: [...staleOffers],
+  };
+  return succeed(result);
 }
 
-/** What is left of the offers shrinks with each launch, in the order of the request. */
-function judgeTasks(turn: Turn, { framework, request, offers }: Accept): Verdicts {
-  const launches: Launch[] = [];
-  const rejected: Rejections = [];
-  const named = new Set<TaskId>();
-  const agentId = offers[0]?.agentId ?? NO_AGENT;
-  let remainder = sum(offers.map((offer) => offer.resources));
-  for (const description of request.launches) {
-    const { taskId, name } = description;
-    const task: TaskRef = { ...framework.framework, taskId };
-    const resources = normalise(description.resources);
-    const rest = trySubtract(remainder, resources);
-    if (named.has(taskId) || isKnownTask(turn.state, task)) {
-      // No update: it would end the task that has this id.
-      rejected.push({ taskId, failure: usedFailure(taskId) });
-    } else if (isEmpty(resources)) {
-      rejected.push({ taskId, failure: emptyFailure });
-      rejectTask(turn, { task, agentId, name }, emptyFailure);
-    } else if (rest === undefined) {
-      rejected.push({ taskId, failure: tooLargeFailure });
-      rejectTask(turn, { task, agentId, name }, tooLargeFailure);
-    } else {
-      remainder = rest;
-      launches.push({ description, resources });
-    }
-    named.add(taskId);
+/** The first offer of each agent says how many tasks were launched there. */
+function endAll(turn: Turn, { offers, plan }: Planned): void {
+  const launches = new Map<AgentId, number>();
+  for (const step of plan.steps) {
+    if (step.kind !== 'launch') continue;
+    const before = launches.get(step.agentId) ?? 0;
+    launches.set(step.agentId, before + step.judgement.launches.length);
   }
-  return { launches, rejected, remainder };
+  for (const offer of offers) {
+    const { offerId, framework, agentId } = offer;
+    const launched = launches.get(agentId) ?? 0;
+    launches.delete(agentId);
+    countAccepted(turn, offer);
+    const reported = { type: 'offerAccepted', offerId, framework, agentId, launched } as const;
+    endOffer(turn, offer, 'accept', reported);
+  }
 }
 
-/** Every offer is used up, also what no task took: that is declined with the filter. */
-function takeOffer(turn: Turn, offer: OfferRecord, launched: number): void {
-  const { offerId, framework, agentId } = offer;
-  endOffer(turn, offer, 'accept', { type: 'offerAccepted', offerId, framework, agentId, launched });
+function lowerDemand(turn: Turn, { framework, offers, role, plan }: Planned): void {
+  const { state } = turn;
+  const key = frameworkKey(framework.framework);
+  const record = state.frameworks.get(key);
+  if (record?.demand === undefined) return;
+  let { demand } = record;
+  for (const step of plan.steps) {
+    if (step.kind !== 'launch' || step.judgement.launches.length === 0) continue;
+    const { agentId } = step;
+    const promised = offers.filter((offer) => offer.agentId === agentId).flatMap(shapesOf);
+    const tasks = step.judgement.launches.map(({ description }) => {
+      return normalise(description.resources);
+    });
+    const agent = state.agents.get(agentId);
+    demand = lowerNeeds(demand, { role, agent, promised: new Set(promised), tasks });
+  }
+  state.frameworks.put(key, { ...record, demand });
+  state.marks.framework(framework.framework);
 }
 
-/** What is still outstanding of the offers is freed without a filter; every task is dropped. */
+const shapesOf = ({ promised }: OfferRecord): string[] => promised.map(({ shape }) => shape);
+
+/** What is still outstanding of the offers is freed without a filter; no task is launched. */
 function rejectAll(
   turn: Turn,
-  { framework, request, offers, why }: Accept & { readonly why: string },
+  {
+    framework,
+    request,
+    offers,
+    failure,
+    culprits = [],
+  }: Accept & { readonly failure: Failure; readonly culprits?: readonly RejectedTask[] },
 ): Answer {
-  discardOffers(turn, [...new Set(offers)], 'invalidAccept');
+  discardOffers(turn, offers, 'invalidAccept');
   const agentId = offers[0]?.agentId ?? NO_AGENT;
-  for (const { taskId, name } of request.launches) {
-    const task: TaskRef = { ...framework.framework, taskId };
-    if (isKnownTask(turn.state, task)) continue;
-    const wording = { state: 'dropped', reason: 'invalidOffers', message: why } as const;
-    orderRejection(turn, { task, agentId, name }, wording);
-  }
-  return fail('invalidOffers', why);
+  const { operations } = request;
+  dropAllTasks(turn, { framework, agentId, operations, why: failure.message, culprits });
+  return { ok: false, failure };
 }
 
 function objection(
   offers: readonly OfferRecord[],
-  { offerIds }: AcceptRequest,
+  {
+    request,
+    staleOffers,
+  }: { readonly request: AcceptRequest; readonly staleOffers: readonly OfferId[] },
 ): string | undefined {
+  const { offerIds, atomic } = request;
   if (new Set(offerIds).size < offerIds.length) return 'an offer is named twice';
-  const missing = offerIds.find((id) => !offers.some((offer) => offer.offerId === id));
-  if (missing !== undefined) return `offer ${missing} is not outstanding for this framework`;
-  if (new Set(offers.map((offer) => offer.role)).size > 1) return 'the offers are of several roles';
-  if (new Set(offers.map((offer) => offer.agentId)).size > 1) {
-    return 'the offers are of several agents';
+  const [stale] = staleOffers;
+  if (stale !== undefined && (atomic || offers.length === 0)) {
+    return `offer ${stale} is not outstanding for this framework`;
   }
+  if (new Set(offers.map((offer) => offer.role)).size > 1) return 'the offers are of several roles';
   return undefined;
 }
 
-const emptyFailure: Failure = {
-  code: 'invalidTask',
-  message: 'resources: a task needs some',
-};
-const tooLargeFailure: Failure = {
-  code: 'insufficientResources',
-  message: 'resources: more than what is left of the offers',
-};
-
-function usedFailure(taskId: TaskId): Failure {
-  return { code: 'invalidTask', message: `taskId: ${taskId} was used already; choose a new one` };
+function poolsOf(turn: Turn, offers: readonly OfferRecord[], hadStale: boolean): Pools {
+  const byAgent = new Map<AgentId, OfferRecord[]>();
+  for (const offer of offers) {
+    const list = byAgent.get(offer.agentId);
+    if (list === undefined) byAgent.set(offer.agentId, [offer]);
+    else list.push(offer);
+  }
+  const pools = new Map<AgentId, OfferPool>();
+  for (const [agentId, list] of byAgent) {
+    const role = list[0]?.role;
+    if (role === undefined) continue;
+    pools.set(agentId, poolOfOffers(turn.state, { agentId, role, offers: list, hadStale }));
+  }
+  return pools;
 }
 
-function rejectTask(
+function refuse(
   turn: Turn,
-  task: { readonly task: TaskRef; readonly agentId: AgentId; readonly name: string },
-  { code, message }: Failure,
+  { framework }: FrameworkRecord,
+  refused: {
+    readonly agentId: AgentId;
+    readonly role: RoleName;
+    readonly resources: Resources;
+    readonly refuseMs: number;
+  },
 ): void {
-  const reason = code === 'insufficientResources' ? 'insufficientResources' : 'invalidTask';
-  orderRejection(turn, task, { state: 'error', reason, message });
+  if (refused.refuseMs === 0 || isEmpty(refused.resources)) return;
+  turn.state.marks.tell({ kind: 'refused', framework, ...refused });
+}
+
+function taskCount({ operations }: AcceptRequest): number {
+  let count = 0;
+  for (const operation of operations) {
+    if (operation.kind === 'launch' || operation.kind === 'launchGroup') {
+      count += operation.tasks.length;
+    }
+  }
+  return count;
 }
 
 function ownOffers(
   turn: Turn,
   { framework }: FrameworkRecord,
-  ids: Iterable<AcceptRequest['offerIds'][number]>,
+  ids: Iterable<OfferId>,
 ): OfferRecord[] {
   const key = frameworkKey(framework);
   const found: OfferRecord[] = [];

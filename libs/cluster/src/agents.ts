@@ -7,29 +7,40 @@ import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
 import { equals, normalise } from '@parley/resources/resources';
+import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { reconcileExecutors } from './executor-ends.ts';
+import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
-import { offersOf, rescindOffersOfAgent } from './offer-book.ts';
-import { confirmLaunch, resendOrders } from './orders.ts';
+import { offersOf, rescindOffers } from './offer-book.ts';
+import { resendOrders } from './order-book.ts';
+import { confirmLaunch } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
-/** Fails with `overloaded`, or with `malformed` when the amounts leave what can be counted exactly. */
+/**
+ * Fails with `agentGone`, with `overloaded`, or with `malformed` when the amounts leave what can be counted exactly.
+ */
 export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterRequest): Answer {
   const { state } = turn;
   const before = state.agents.get(agentId);
   const total = normalise(request.total);
-  if (before === undefined && state.agents.size >= MAX_AGENTS) {
+  const next = nextAgentState(before?.state ?? 'unknown', 'register');
+  if (next === undefined) {
+    return fail(
+      'agentGone',
+      `an operator declared agent ${agentId} gone: it must not run any more`,
+    );
+  }
+  if (before === undefined && countOfAgents(state) >= MAX_AGENTS) {
     return fail('overloaded', `there are ${MAX_AGENTS} agents`);
   }
   const excess = uncountable(state, before, total.scalars);
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
-  const next = nextAgentState(before?.state ?? 'unknown', 'register');
-  if (next === undefined) return fail('malformed', `agent ${agentId} cannot register now`);
   const { hostname, attributes } = request;
   const record: AgentRecord = {
     agentId,
@@ -39,18 +50,25 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
     total,
     attributes,
     isOvercommitted: false,
+    isDeactivated: before?.isDeactivated ?? false,
   };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
     rescindAll(turn, agentId, 'agentChanged');
   if (!state.books.fits(record)) state.agents.put(agentId, { ...record, isOvercommitted: true });
-  state.marks.announce({ kind: 'agent', agentId });
+  state.marks.agent(agentId);
   const returned = before?.state === 'unreachable';
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
+  if (returned) tellHolders(turn, agentId, 'agentReturned');
   const unknownTasks = reconcile(turn, agentId, request.tasks);
+  const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
-  const result: RegisterResult = { heartbeatIntervalMs: heartbeatIntervalMs(state), unknownTasks };
+  const result: RegisterResult = {
+    heartbeatIntervalMs: heartbeatIntervalMs(state),
+    unknownTasks,
+    unknownExecutors,
+  };
   return succeed(result);
 }
 
@@ -64,12 +82,13 @@ export function agentFellSilent(
   if (before === undefined || before.registration !== registration) return;
   const next = nextAgentState(before.state, 'silent');
   if (next === undefined) return;
-  const record = { ...before, state: next };
+  const record = { ...before, state: next, unreachableSinceMs: turn.context.wallTimeMs };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   rescindAll(turn, agentId, 'agentUnreachable');
-  state.marks.announce({ kind: 'agent', agentId });
+  state.marks.agent(agentId);
   report(turn, { type: 'agentUnreachable', agentId });
+  tellHolders(turn, agentId, 'agentUnreachable');
   for (const task of tasksOn(state, agentId)) {
     orderUpdate(turn, task, {
       state: 'unreachable',
@@ -112,7 +131,8 @@ function reconcile(turn: Turn, agentId: AgentId, named: readonly AgentTask[]): T
 }
 
 function returnTask(turn: Turn, task: TaskRecord, named: TaskState): void {
-  const confirmed = confirmLaunch(turn, task);
+  confirmLaunch(turn, task);
+  const confirmed = turn.state.tasks.get(taskKey(task.task)) ?? task;
   if (effectiveState(confirmed) !== 'unreachable' || isTerminal(named)) return;
   orderUpdate(turn, confirmed, {
     state: returnedState(named),
@@ -127,18 +147,13 @@ function returnedState(named: TaskState): TaskState {
   return 'starting';
 }
 
-function tasksOn(state: ClusterState, agentId: AgentId): TaskRecord[] {
-  const keys = [...(state.books.agents.get(agentId)?.tasks ?? [])];
-  return keys.map((key) => state.tasks.get(key)).filter((task) => task !== undefined);
-}
-
 function rescindAll(
   turn: Turn,
   agentId: AgentId,
   reason: 'agentChanged' | 'agentUnreachable',
 ): void {
   const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
-  rescindOffersOfAgent(turn, offersOf(turn.state, offers), reason);
+  rescindOffers(turn, offersOf(turn.state, offers), reason);
 }
 
 /** What offers of it say would still be true. */

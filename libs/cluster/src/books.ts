@@ -1,31 +1,57 @@
 // Owns what follows from the records and is too dear to work out each time: who holds how much of what, and
 // which records belong to whom. Derived state: never hashed, built anew when a state is restored.
-import { type AgentId, frameworkKey, type OfferId, taskKey } from '@parley/protocol/ids';
+import {
+  type AgentId,
+  type ExecutorRef,
+  executorKey,
+  frameworkKey,
+  type OfferId,
+  type RoleName,
+  taskKey,
+} from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, subtract, trySubtract } from '@parley/resources/resources';
 import { Fifo } from './fifo.ts';
 import type {
   AgentRecord,
   EndedTaskRecord,
+  ExecutorRecord,
   FrameworkRecord,
   OfferRecord,
+  ReservationRecord,
+  ReservedPart,
   TaskRecord,
 } from './records.ts';
+import { ReservationBooks, reservationKey } from './reservation-books.ts';
 import { ScalarSums } from './scalar-sums.ts';
 
 export type AgentBook = {
+  /** Not reserved. */
   offered: Resources;
+  /** Of tasks and executors; not reserved. */
   allocated: Resources;
+  /** All reservations, whoever holds what of them. */
+  reserved: Resources;
+  /** Of tasks and executors, what they hold of reservations included. */
+  readonly used: ScalarSums;
   readonly offers: Set<OfferId>;
   readonly tasks: Set<string>;
+  readonly executors: Set<string>;
   readonly orders: Set<string>;
+  readonly reservations: Set<string>;
 };
 
 export type FrameworkBook = {
+  /** Over all roles, parts of reservations included. */
   readonly offered: ScalarSums;
   readonly allocated: ScalarSums;
+  /** Offered plus allocated by role; none for a role in which it holds nothing. */
+  readonly usage: Map<RoleName, ScalarSums>;
+  /** Tasks promised by its outstanding offers, by role and shape. */
+  readonly promised: Map<string, number>;
   readonly offers: Set<OfferId>;
   readonly tasks: Set<string>;
+  readonly executors: Set<string>;
   /** Keys of its ended tasks, oldest first; some may be gone already. */
   readonly ended: Fifo<string>;
   endedCount: number;
@@ -33,9 +59,24 @@ export type FrameworkBook = {
   readonly shapes: Map<string, { scalars: Resources['scalars']; count: number }>;
 };
 
+/** What an offer, a task or an executor holds of an agent. */
+type Held = {
+  readonly agentId: AgentId;
+  readonly role: RoleName;
+  readonly resources: Resources;
+  readonly reserved: readonly ReservedPart[];
+};
+
+/** Key of an executor in its table: its id is unique within its framework and agent only. */
+export const executorRecordKey = (agentId: AgentId, executor: ExecutorRef): string =>
+  `${agentId}/${executorKey(executor)}`;
+
+export const promiseKey = (role: RoleName, shape: string): string => `${role} ${shape}`;
+
 export class Books {
   readonly agents = new Map<AgentId, AgentBook>();
   readonly frameworks = new Map<string, FrameworkBook>();
+  readonly reservations = new ReservationBooks();
   /** Over registered agents only. */
   readonly total = new ScalarSums();
   readonly allocated = new ScalarSums();
@@ -50,9 +91,13 @@ export class Books {
       book = {
         offered: NO_RESOURCES,
         allocated: NO_RESOURCES,
+        reserved: NO_RESOURCES,
+        used: new ScalarSums(),
         offers: new Set(),
         tasks: new Set(),
+        executors: new Set(),
         orders: new Set(),
+        reservations: new Set(),
       };
       this.agents.set(agentId, book);
     }
@@ -65,8 +110,11 @@ export class Books {
       book = {
         offered: new ScalarSums(),
         allocated: new ScalarSums(),
+        usage: new Map(),
+        promised: new Map(),
         offers: new Set(),
         tasks: new Set(),
+        executors: new Set(),
         ended: new Fifo(),
         endedCount: 0,
         shapes: new Map(),
@@ -76,24 +124,43 @@ export class Books {
     return book;
   }
 
-  /** Neither offered nor allocated; nothing while more is held than there is. */
+  /** Neither reserved, offered nor allocated; nothing while more is held or reserved than there is. */
   free(agent: AgentRecord): Resources {
     const book = this.agents.get(agent.agentId);
     if (book === undefined) return agent.total;
-    return trySubtract(agent.total, add(book.offered, book.allocated)) ?? NO_RESOURCES;
+    return trySubtract(agent.total, taken(book)) ?? NO_RESOURCES;
+  }
+
+  /** In no volume, offer or task. */
+  freeOfReservation(record: ReservationRecord): Resources {
+    return this.reservations.free(record);
   }
 
   fits(agent: AgentRecord): boolean {
     const book = this.agents.get(agent.agentId);
-    return book === undefined || contains(agent.total, add(book.offered, book.allocated));
+    return book === undefined || contains(agent.total, taken(book));
   }
 
-  /** After the record of an agent changed, or came to be. */
-  agentChanged(before: AgentRecord | undefined, after: AgentRecord): void {
+  /** All that is held, the disk of volumes included. */
+  scalarsOf({
+    agentId,
+    resources,
+    reserved,
+  }: Pick<Held, 'agentId' | 'resources' | 'reserved'>): Resources['scalars'] {
+    if (reserved.length === 0) return resources.scalars;
+    const sums = new ScalarSums();
+    sums.add(resources.scalars);
+    for (const part of reserved) sums.add(this.reservations.scalarsOf(agentId, part));
+    return sums.toScalars();
+  }
+
+  /** After the record of an agent changed, came to be, or was forgotten. */
+  agentChanged(before: AgentRecord | undefined, after: AgentRecord | undefined): void {
     if (before !== undefined) {
       this.known.subtract(before.total.scalars);
       this.#count(before, -1);
     }
+    if (after === undefined) return;
     this.known.add(after.total.scalars);
     this.#count(after, 1);
   }
@@ -103,53 +170,98 @@ export class Books {
     if (after?.state === 'subscribed') this.subscribedFrameworks += 1;
   }
 
+  reservationChanged(
+    before: ReservationRecord | undefined,
+    after: ReservationRecord | undefined,
+  ): void {
+    this.reservations.changed(before, after);
+    const record = after ?? before;
+    if (record === undefined) return;
+    const agent = this.agent(record.agentId);
+    const key = reservationKey(record.agentId, record);
+    if (before !== undefined) agent.reserved = subtract(agent.reserved, before.resources);
+    if (after === undefined) {
+      agent.reservations.delete(key);
+    } else {
+      agent.reserved = add(agent.reserved, after.resources);
+      agent.reservations.add(key);
+    }
+  }
+
   offerMade(offer: OfferRecord): void {
     const agent = this.agent(offer.agentId);
     const framework = this.framework(frameworkKey(offer.framework));
+    const scalars = this.scalarsOf(offer);
     agent.offered = add(agent.offered, offer.resources);
     agent.offers.add(offer.offerId);
-    framework.offered.add(offer.resources.scalars);
+    framework.offered.add(scalars);
     framework.offers.add(offer.offerId);
+    addTo(framework.usage, offer.role, scalars);
+    for (const { shape, count } of offer.promised) {
+      const key = promiseKey(offer.role, shape);
+      framework.promised.set(key, (framework.promised.get(key) ?? 0) + count);
+    }
+    const holder = { kind: 'offer', offerId: offer.offerId } as const;
+    this.reservations.partsHeld(offer.agentId, offer.reserved, holder);
   }
 
   offerEnded(offer: OfferRecord): void {
     const agent = this.agent(offer.agentId);
     const framework = this.framework(frameworkKey(offer.framework));
+    const scalars = this.scalarsOf(offer);
     agent.offered = subtract(agent.offered, offer.resources);
     agent.offers.delete(offer.offerId);
-    framework.offered.subtract(offer.resources.scalars);
+    framework.offered.subtract(scalars);
     framework.offers.delete(offer.offerId);
+    subtractFrom(framework.usage, offer.role, scalars);
+    for (const { shape, count } of offer.promised) {
+      const key = promiseKey(offer.role, shape);
+      const left = (framework.promised.get(key) ?? 0) - count;
+      if (left > 0) framework.promised.set(key, left);
+      else framework.promised.delete(key);
+    }
+    this.reservations.partsFreed(offer.agentId, offer.reserved);
   }
 
   /** `isAgentRegistered`: whether the agent's resources count towards the cluster's. */
   taskLaunched(task: TaskRecord, isAgentRegistered: boolean): void {
     const key = taskKey(task.task);
-    const agent = this.agent(task.agentId);
     const framework = this.framework(frameworkKey(task.task));
-    const { scalars } = task.resources;
-    agent.allocated = add(agent.allocated, task.resources);
-    agent.tasks.add(key);
-    framework.allocated.add(scalars);
+    const scalars = this.#allocate(framework, task, isAgentRegistered);
+    this.reservations.partsHeld(task.agentId, task.reserved, { kind: 'task', task: key });
+    this.agent(task.agentId).tasks.add(key);
     framework.tasks.add(key);
-    const shape = framework.shapes.get(shapeOf(task));
-    if (shape === undefined) framework.shapes.set(shapeOf(task), { scalars, count: 1 });
+    const shape = framework.shapes.get(shapeOf(scalars));
+    if (shape === undefined) framework.shapes.set(shapeOf(scalars), { scalars, count: 1 });
     else shape.count += 1;
-    if (isAgentRegistered) this.allocated.add(scalars);
   }
 
   taskEnded(task: TaskRecord, isAgentRegistered: boolean): void {
     const key = taskKey(task.task);
-    const agent = this.agent(task.agentId);
     const framework = this.framework(frameworkKey(task.task));
-    const { scalars } = task.resources;
-    agent.allocated = subtract(agent.allocated, task.resources);
-    agent.tasks.delete(key);
-    framework.allocated.subtract(scalars);
+    const scalars = this.#release(framework, task, isAgentRegistered);
+    this.reservations.partsFreed(task.agentId, task.reserved);
+    this.agent(task.agentId).tasks.delete(key);
     framework.tasks.delete(key);
-    const shape = framework.shapes.get(shapeOf(task));
+    const shape = framework.shapes.get(shapeOf(scalars));
     if (shape !== undefined) shape.count -= 1;
-    if (shape?.count === 0) framework.shapes.delete(shapeOf(task));
-    if (isAgentRegistered) this.allocated.subtract(scalars);
+    if (shape?.count === 0) framework.shapes.delete(shapeOf(scalars));
+  }
+
+  executorLaunched(record: ExecutorRecord, isAgentRegistered: boolean): void {
+    const key = executorRecordKey(record.agentId, record.executor);
+    const framework = this.framework(frameworkKey(record.executor));
+    this.#allocate(framework, { ...record, reserved: [] }, isAgentRegistered);
+    this.agent(record.agentId).executors.add(key);
+    framework.executors.add(key);
+  }
+
+  executorEnded(record: ExecutorRecord, isAgentRegistered: boolean): void {
+    const key = executorRecordKey(record.agentId, record.executor);
+    const framework = this.framework(frameworkKey(record.executor));
+    this.#release(framework, { ...record, reserved: [] }, isAgentRegistered);
+    this.agent(record.agentId).executors.delete(key);
+    framework.executors.delete(key);
   }
 
   endedTaskKept(ended: EndedTaskRecord): void {
@@ -161,27 +273,77 @@ export class Books {
   /** Drops the book of a framework that has nothing left. */
   dropFrameworkIfEmpty(key: string): void {
     const book = this.frameworks.get(key);
-    if (book === undefined) return;
-    if (book.offers.size === 0 && book.tasks.size === 0 && book.endedCount === 0) {
+    if (book === undefined || book.endedCount > 0) return;
+    if (book.offers.size + book.tasks.size + book.executors.size === 0) {
       this.frameworks.delete(key);
     }
   }
 
+  #allocate(
+    framework: FrameworkBook,
+    held: Held,
+    isAgentRegistered: boolean,
+  ): Resources['scalars'] {
+    const agent = this.agent(held.agentId);
+    const scalars = this.scalarsOf(held);
+    agent.allocated = add(agent.allocated, held.resources);
+    agent.used.add(scalars);
+    framework.allocated.add(scalars);
+    addTo(framework.usage, held.role, scalars);
+    if (isAgentRegistered) this.allocated.add(scalars);
+    return scalars;
+  }
+
+  #release(framework: FrameworkBook, held: Held, isAgentRegistered: boolean): Resources['scalars'] {
+    const agent = this.agent(held.agentId);
+    const scalars = this.scalarsOf(held);
+    agent.allocated = subtract(agent.allocated, held.resources);
+    agent.used.subtract(scalars);
+    framework.allocated.subtract(scalars);
+    subtractFrom(framework.usage, held.role, scalars);
+    if (isAgentRegistered) this.allocated.subtract(scalars);
+    return scalars;
+  }
+
   #count(agent: AgentRecord, sign: 1 | -1): void {
     if (agent.state !== 'registered') return;
-    const allocated = this.agent(agent.agentId).allocated.scalars;
+    const used = this.agent(agent.agentId).used.toScalars();
     this.registeredAgents += sign;
     if (sign === 1) {
       this.total.add(agent.total.scalars);
-      this.allocated.add(allocated);
+      this.allocated.add(used);
     } else {
       this.total.subtract(agent.total.scalars);
-      this.allocated.subtract(allocated);
+      this.allocated.subtract(used);
     }
   }
 }
 
+function taken({ offered, allocated, reserved }: AgentBook): Resources {
+  return add(add(offered, allocated), reserved);
+}
+
+function addTo(
+  sums: Map<RoleName, ScalarSums>,
+  role: RoleName,
+  scalars: Resources['scalars'],
+): void {
+  const sum = sums.get(role) ?? new ScalarSums();
+  sum.add(scalars);
+  if (!sum.isZero) sums.set(role, sum);
+}
+
+function subtractFrom(
+  sums: Map<RoleName, ScalarSums>,
+  role: RoleName,
+  scalars: Resources['scalars'],
+): void {
+  const sum = sums.get(role);
+  sum?.subtract(scalars);
+  if (sum?.isZero) sums.delete(role);
+}
+
 /** Normal form sorts the names, so equal scalars have equal keys. */
-function shapeOf(task: TaskRecord): string {
-  return JSON.stringify(task.resources.scalars);
+function shapeOf(scalars: Resources['scalars']): string {
+  return JSON.stringify(scalars);
 }

@@ -1,23 +1,38 @@
 // Owns the calls of frameworks, agents and operators: admitted once, carried out, answered and remembered.
 import { fail, succeed } from '@parley/protocol/errors';
-import { type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { AgentId, PrincipalName } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import { acceptOffers, declineOffers } from './accept.ts';
+import { changeAgent } from './agent-changes.ts';
 import { registerAgent } from './agents.ts';
 import type { Effect } from './effects.ts';
-import { callingFramework, removeFramework, resync, stateDemand, subscribe } from './frameworks.ts';
+import { executorExited, shutdownExecutor } from './executor-ends.ts';
+import { acknowledgeEvents } from './framework-events.ts';
+import { removeFramework, tearDownByOperator } from './framework-removal.ts';
+import { reviveOffers, stateDemand, suppressOffers, updateFramework } from './framework-roles.ts';
+import { callingFramework, resync, subscribe } from './frameworks.ts';
 import type { Call, Caller, Input } from './inputs.ts';
-import { orderKill } from './orders.ts';
-import type { FrameworkRecord, KillWish } from './records.ts';
+import { killTask, killWish } from './kills.ts';
+import { operateByOperator } from './operator-operations.ts';
+import { reconcileTasks } from './reconcile.ts';
+import type { FrameworkRecord } from './records.ts';
 import { admitRequest, rememberAnswer } from './requests.ts';
 import type { Turn } from './turn.ts';
 
 type CallInput = Extract<Input, { kind: 'call' }>;
 type Verb = Call['verb'];
 
-const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register']);
-const OPERATOR_VERBS: ReadonlySet<Verb> = new Set(['operatorKill']);
+const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register', 'executorExited']);
+const OPERATOR_VERBS: ReadonlySet<Verb> = new Set([
+  'operatorKill',
+  'operatorTeardown',
+  'operatorAgent',
+  'operatorOperate',
+]);
+
+/** Answers that may be long and change nothing: a repeated one is answered with what is true then. */
+const READS: ReadonlySet<Verb> = new Set(['resync', 'reconcile']);
 
 /** The answer stands before whatever the call caused. */
 export function stepCall(turn: Turn, input: CallInput): void {
@@ -37,8 +52,7 @@ function answerTo(turn: Turn, input: CallInput): Answer {
     return fail('requestExpired', message);
   }
   const answer = carryOut(turn, input);
-  // A resync is a read that may be long: a repeated one is answered with what is true then.
-  if (input.call.verb !== 'resync') rememberAnswer(turn, { caller, request, answer });
+  if (!READS.has(input.call.verb)) rememberAnswer(turn, { caller, request, answer });
   return answer;
 }
 
@@ -48,17 +62,39 @@ function carryOut(turn: Turn, { caller, frameworkSession, call }: CallInput): An
   }
   switch (caller.kind) {
     case 'agent':
-      return call.verb === 'register'
-        ? registerAgent(turn, caller.agentId, call.body)
-        : neverHere();
+      return agentCall(turn, caller.agentId, call);
     case 'operator':
-      return call.verb === 'operatorKill'
-        ? killTask(turn, call.body.task, killWish('operator', call.body.graceMs))
-        : neverHere();
+      return operatorCall(turn, caller.operator, call);
     case 'framework':
       return frameworkCall(turn, caller, { frameworkSession, call });
     default:
       return unreachable(caller);
+  }
+}
+
+function agentCall(turn: Turn, agentId: AgentId, call: Call): Answer {
+  switch (call.verb) {
+    case 'register':
+      return registerAgent(turn, agentId, call.body);
+    case 'executorExited':
+      return executorExited(turn, agentId, call.body);
+    default:
+      return neverHere(call.verb);
+  }
+}
+
+function operatorCall(turn: Turn, operator: PrincipalName, call: Call): Answer {
+  switch (call.verb) {
+    case 'operatorKill':
+      return killTask(turn, call.body, killWish('operator', call.body.graceMs));
+    case 'operatorTeardown':
+      return tearDownByOperator(turn, call.body.framework);
+    case 'operatorAgent':
+      return changeAgent(turn, call.body);
+    case 'operatorOperate':
+      return operateByOperator(turn, operator, call.body);
+    default:
+      return neverHere(call.verb);
   }
 }
 
@@ -79,48 +115,41 @@ function subscribedCall(turn: Turn, record: FrameworkRecord, call: Call): Answer
       return resync(turn, record);
     case 'demand':
       return stateDemand(turn, record, call.body);
+    case 'updateFramework':
+      return updateFramework(turn, record, call.body);
+    case 'suppress':
+      return suppressOffers(turn, record, call.body);
+    case 'revive':
+      return reviveOffers(turn, record, call.body);
     case 'accept':
       return acceptOffers(turn, record, call.body);
     case 'decline':
       return declineOffers(turn, record, call.body);
     case 'killTask': {
-      const task = { ...record.framework, taskId: call.body.taskId };
-      return killTask(turn, task, killWish('framework', call.body.graceMs));
+      const { taskId, agentId, graceMs } = call.body;
+      const task = { ...record.framework, taskId };
+      return killTask(turn, { task, agentId }, killWish('framework', graceMs));
     }
+    case 'reconcile':
+      return succeed(reconcileTasks(turn.state, record.framework, call.body));
+    case 'shutdownExecutor':
+      return shutdownExecutor(turn, record, call.body);
+    case 'acknowledgeEvents':
+      return acknowledgeEvents(turn, record, call.body);
     case 'teardown':
       removeFramework(turn, record, 'teardown');
       return succeed({});
-    case 'subscribe':
-    case 'register':
-    case 'operatorKill':
-      return neverHere();
     default:
-      return unreachable(call);
+      return neverHere(call.verb);
   }
 }
-
-/** A task that has ended, or was rejected, needs no kill. Fails with `unknownTask`. */
-function killTask(turn: Turn, task: TaskRef, wish: KillWish): Answer {
-  const { state } = turn;
-  const key = taskKey(task);
-  const live = state.tasks.get(key);
-  if (live !== undefined) orderKill(turn, live, wish);
-  else if (!state.ended.has(key) && !state.unwrittenByTask.has(key)) {
-    return fail('unknownTask', `there is no task ${key}, or it ended long ago`);
-  }
-  return succeed({});
-}
-
-const killWish = (reason: KillWish['reason'], graceMs: number | undefined): KillWish => ({
-  reason,
-  ...(graceMs !== undefined && { graceMs }),
-});
 
 function kindOf(verb: Verb): Caller['kind'] {
   if (AGENT_VERBS.has(verb)) return 'agent';
   return OPERATOR_VERBS.has(verb) ? 'operator' : 'framework';
 }
 
-function neverHere(): never {
-  throw new Error('a verb was given to the wrong kind of caller');
+/** The kind of the caller was checked before. */
+function neverHere(verb: Verb): never {
+  throw new Error(`${verb} was given to the wrong kind of caller`);
 }

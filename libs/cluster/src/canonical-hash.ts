@@ -6,13 +6,14 @@ import { createHash } from 'node:crypto';
 const LANES = 8;
 export type Digest = Uint32Array;
 
-/** JSON with sorted keys; a property that is undefined is left out. Throws on what is not plain data. */
+/** JSON with sorted keys, bytes as hexadecimal; a property that is undefined is left out. Throws on what is not plain data. */
 export function canonical(value: unknown): string {
   if (value === null || typeof value !== 'object') {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`a record holds a ${typeof value}`);
     return text;
   }
+  if (value instanceof Uint8Array) return `x"${Buffer.from(value).toString('hex')}"`;
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const parts: string[] = [];
   for (const [key, part] of Object.entries(value).sort(byKey)) {

@@ -6,13 +6,15 @@ import { agentFellSilent } from './agents.ts';
 import { stepCall } from './calls.ts';
 import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { carryOutDue, setAllDeadlines } from './due.ts';
+import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
 import { allFacts, finishFacts } from './facts.ts';
+import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
-import { stepOrderAnswered } from './orders.ts';
+import { confirmMessages } from './offer-expiry.ts';
+import { stepOrderAnswered } from './order-answers.ts';
 import { stepProposals } from './proposals.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
@@ -48,9 +50,9 @@ export function factsSnapshot(state: ClusterState): Fact[] {
   return allFacts(state);
 }
 
-/** Core time at which an entry is due though nothing else happens; it may turn out that nothing was. */
+/** Core time at which an entry is due though nothing else happens. */
 export function nextDeadlineMs(state: ClusterState): number | undefined {
-  return state.deadlines.nextMs;
+  return nextDueMs(state);
 }
 
 /** Core time moves on; what is due by then happens first. */
@@ -80,6 +82,9 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
     case 'agentSilent':
       agentFellSilent(turn, input);
       break;
+    case 'frameworkConfirmed':
+      confirmMessages(turn, input);
+      break;
     case 'updates':
       stepUpdates(turn, input);
       break;
@@ -100,13 +105,17 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
   return turn.effects;
 }
 
-/** Offers survive and are told again, under new numbers. */
+/** Offers survive and are told again, under new numbers; events until they are acknowledged. */
 function startTerm(
   turn: Turn,
   { epoch, masterId, settings }: Extract<Input, { kind: 'termStarted' }>,
 ): void {
   const { state } = turn;
-  const isChanged = canonical(settings) !== canonical(state.record.settings);
+  const before = state.record.settings;
+  const isChanged = canonical(settings) !== canonical(before);
+  if (settings.outstandingCapPermille !== before.outstandingCapPermille) {
+    state.marks.hasNewSettings = true;
+  }
   state.change({ epoch, masterId, settings });
   if (isChanged) setAllDeadlines(state);
   report(turn, { type: 'termStarted', epoch, masterId });
@@ -114,6 +123,7 @@ function startTerm(
     const framework = state.frameworks.get(key);
     if (framework?.state !== 'subscribed') continue;
     announceOffers(turn, framework, outstandingOffers(state, framework));
+    tellAgain(turn, framework);
   }
 }
 

@@ -3,6 +3,8 @@
 import { Books } from './books.ts';
 import { Deadlines } from './deadlines.ts';
 import { EntityTable } from './entity-table.ts';
+import { EventSpans } from './event-spans.ts';
+import { ExecutorTasks } from './executor-tasks.ts';
 import { FactMarks } from './fact-marks.ts';
 import { Fifo } from './fifo.ts';
 import type {
@@ -24,6 +26,7 @@ import type {
   UnwrittenRecord,
 } from './records.ts';
 import { RequestIndex } from './request-index.ts';
+import { SortedKeys } from './sorted-keys.ts';
 
 export const CLUSTER = 'cluster';
 
@@ -49,6 +52,12 @@ export class ClusterState {
   readonly books = new Books();
   readonly requests = new RequestIndex();
   readonly deadlines = new Deadlines();
+  readonly eventSpans = new EventSpans();
+  readonly executorTasks = new ExecutorTasks();
+  /** Keys of live tasks in their order. */
+  readonly taskOrder = new SortedKeys();
+  /** Agents that are gone, those first that were declared so first. */
+  readonly goneAgents = new SortedKeys();
   readonly unwrittenByTask = new Map<string, Set<string>>();
   readonly tombstoneQueue = new Fifo<string>();
 

@@ -1,7 +1,14 @@
 // Owns the order of what falls due: a binary heap of keys by core time, at most one time a key.
 // A deadline that moves later is found out when it comes up (the caller says what it is then).
 
-export const DEADLINE_KINDS = ['framework', 'ended', 'session', 'tombstone'] as const;
+export const DEADLINE_KINDS = [
+  'framework',
+  'ended',
+  'session',
+  'tombstone',
+  'offer',
+  'goneAgent',
+] as const;
 export type DeadlineKind = (typeof DEADLINE_KINDS)[number];
 
 /** The key of a deadline: whose table, and its key there. */
@@ -13,9 +20,20 @@ export class Deadlines {
   #heap: Deadline[] = [];
   readonly #known = new Map<string, number>();
 
-  /** Earliest deadline in core time, or earlier than that where one was moved. */
-  get nextMs(): number | undefined {
-    return this.#heap[0]?.atMs;
+  /**
+   * Earliest deadline in core time; what is none any more is dropped on the way, so that nobody wakes up for an offer
+   * that was answered. `deadlineOf` as in `takeDue`.
+   */
+  next(deadlineOf: (key: string) => number | undefined): number | undefined {
+    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
+      const isCurrent = this.#known.get(top.key) === top.atMs;
+      const atMs = isCurrent ? deadlineOf(top.key) : undefined;
+      if (atMs === top.atMs) return atMs;
+      this.#pop();
+      if (isCurrent) this.#known.delete(top.key);
+      if (atMs !== undefined) this.set(top.key, atMs);
+    }
+    return undefined;
   }
 
   clear(): void {

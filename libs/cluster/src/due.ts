@@ -1,56 +1,83 @@
 // Owns what the passing of core time does, before the inputs of an entry are stepped.
+import { AgentId, OfferId } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
 import type { ClusterState } from './cluster-state.ts';
 import { DEADLINE_KINDS, type DeadlineKind, deadlineKey } from './deadlines.ts';
-import { dropTombstone, removeFramework, tombstoneDeadline } from './frameworks.ts';
+import { removeFramework } from './framework-removal.ts';
+import { forgetGone, goneAgents, goneDeadline } from './gone-agents.ts';
+import { expireOffers, offerDeadline } from './offer-expiry.ts';
 import { forgetSession, sessionDeadline } from './requests.ts';
 import { endedDeadline, forgetEnded } from './task-book.ts';
+import { dropTombstone, tombstoneDeadline } from './tombstones.ts';
 import type { Turn } from './turn.ts';
 
 type Due = {
   /** In core time; undefined when there is none any more. */
   readonly deadlineOf: (state: ClusterState, key: string) => number | undefined;
-  readonly carryOut: (turn: Turn, key: string) => void;
+  readonly carryOut: (turn: Turn, keys: readonly string[]) => void;
   readonly keys: (state: ClusterState) => Iterable<readonly [string, unknown]>;
 };
 
 const DUE: Readonly<Record<DeadlineKind, Due>> = {
   framework: {
     deadlineOf: (state, key) => state.frameworks.get(key)?.failoverAtMs,
-    carryOut: (turn, key) => {
-      const record = turn.state.frameworks.get(key);
-      if (record !== undefined) removeFramework(turn, record, 'failoverTimeout');
+    carryOut: (turn, keys) => {
+      for (const key of keys) {
+        const record = turn.state.frameworks.get(key);
+        if (record !== undefined) removeFramework(turn, record, 'failoverTimeout');
+      }
     },
     keys: (state) => state.frameworks.entries(),
   },
   ended: {
     deadlineOf: endedDeadline,
-    carryOut: ({ state }, key) => forgetEnded(state, key),
+    carryOut: ({ state }, keys) => {
+      for (const key of keys) forgetEnded(state, key);
+    },
     keys: (state) => state.ended.entries(),
   },
   session: {
     deadlineOf: sessionDeadline,
-    carryOut: ({ state }, key) => forgetSession(state, key),
+    carryOut: ({ state }, keys) => {
+      for (const key of keys) forgetSession(state, key);
+    },
     keys: (state) => state.sessions.entries(),
   },
   tombstone: {
     deadlineOf: tombstoneDeadline,
-    carryOut: ({ state }, key) => dropTombstone(state, key),
+    carryOut: ({ state }, keys) => {
+      for (const key of keys) dropTombstone(state, key);
+    },
     keys: (state) => state.tombstones.entries(),
+  },
+  offer: {
+    deadlineOf: offerDeadline,
+    carryOut: (turn, keys) =>
+      expireOffers(
+        turn,
+        keys.map((key) => OfferId.parse(key)),
+      ),
+    keys: (state) => state.offers.entries(),
+  },
+  goneAgent: {
+    deadlineOf: goneDeadline,
+    carryOut: ({ state }, keys) => {
+      for (const key of keys) forgetGone(state, AgentId.parse(key));
+    },
+    keys: goneAgents,
   },
 };
 
 /** Removes and forgets what is due at the state's core time, in the order of the deadlines. */
 export function carryOutDue(turn: Turn): void {
   const { state } = turn;
-  const due = state.deadlines.takeDue(state.record.coreTimeMs, (key) => {
-    const [kind, rest] = partsOf(key);
-    return DUE[kind].deadlineOf(state, rest);
-  });
-  for (const key of due) {
-    const [kind, rest] = partsOf(key);
-    DUE[kind].carryOut(turn, rest);
-  }
+  const due = state.deadlines.takeDue(state.record.coreTimeMs, (key) => deadlineOf(state, key));
+  for (const { kind, keys } of runsOf(due)) DUE[kind].carryOut(turn, keys);
+}
+
+/** Core time at which something is due. */
+export function nextDueMs(state: ClusterState): number | undefined {
+  return state.deadlines.next((key) => deadlineOf(state, key));
 }
 
 /** After a restore, and when a setting moved deadlines: those of all records anew. */
@@ -62,6 +89,23 @@ export function setAllDeadlines(state: ClusterState): void {
       if (atMs !== undefined) state.deadlines.set(deadlineKey(kind, key), atMs);
     }
   }
+}
+
+function deadlineOf(state: ClusterState, key: string): number | undefined {
+  const [kind, rest] = partsOf(key);
+  return DUE[kind].deadlineOf(state, rest);
+}
+
+/** Those of one kind that follow each other are carried out together, in their order. */
+function runsOf(due: readonly string[]): { kind: DeadlineKind; keys: string[] }[] {
+  const runs: { kind: DeadlineKind; keys: string[] }[] = [];
+  for (const key of due) {
+    const [kind, rest] = partsOf(key);
+    const last = runs.at(-1);
+    if (last?.kind === kind) last.keys.push(rest);
+    else runs.push({ kind, keys: [rest] });
+  }
+  return runs;
 }
 
 function partsOf(key: string): [DeadlineKind, string] {

@@ -1,46 +1,71 @@
 // Owns what an entry has changed for the allocator, until `finish` turns it into one facts message.
-// Announcements keep their order (a refusal after a subscription must stay after it); figures need none.
+// Figures are marked, and read at the end; what happened (refused, expired, filters cleared) keeps its order.
 import type { Fact } from '@parley/protocol/allocation';
-import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
+import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
 
-export type Announcement =
-  | { readonly kind: 'agent'; readonly agentId: AgentId }
-  | { readonly kind: 'framework'; readonly framework: FrameworkRef }
-  | { readonly kind: 'fact'; readonly fact: Fact };
+/** Facts that are no figures: two of them do not replace each other. */
+export type Happened = Extract<Fact, { kind: 'filtersCleared' | 'refused' | 'expired' }>;
 
 export class FactMarks {
-  announcements: Announcement[] = [];
   readonly agents = new Set<AgentId>();
+  readonly freeAgents = new Set<AgentId>();
   readonly frameworks = new Map<string, FrameworkRef>();
+  readonly usages = new Map<
+    string,
+    { readonly framework: FrameworkRef; readonly role: RoleName }
+  >();
+  readonly outstanding = new Map<string, FrameworkRef>();
+  happened: Happened[] = [];
+  hasNewSettings = false;
   decided: number | undefined;
 
-  announce(announcement: Announcement): void {
-    this.announcements.push(announcement);
-  }
-
-  /** What is free on it has changed. */
-  agentFree(agentId: AgentId): void {
+  /** It came, left, or what it is has changed. */
+  agent(agentId: AgentId): void {
     this.agents.add(agentId);
   }
 
-  /** What it holds has changed. */
-  usage(framework: FrameworkRef): void {
+  /** What is free on it, or of its reservations, has changed. */
+  agentFree(agentId: AgentId): void {
+    this.freeAgents.add(agentId);
+  }
+
+  /** It came, left, or its roles, needs or limit have changed. */
+  framework(framework: FrameworkRef): void {
     this.frameworks.set(frameworkKey(framework), framework);
+  }
+
+  /** What it holds in the role has changed. */
+  usage({ principal, frameworkId }: FrameworkRef, role: RoleName): void {
+    const framework = { principal, frameworkId };
+    this.usages.set(`${frameworkKey(framework)} ${role}`, { framework, role });
+  }
+
+  /** Its outstanding offers have changed. */
+  offers(framework: FrameworkRef): void {
+    this.outstanding.set(frameworkKey(framework), framework);
+  }
+
+  tell(fact: Happened): void {
+    this.happened.push(fact);
   }
 
   get isEmpty(): boolean {
     return (
-      this.announcements.length === 0 &&
-      this.agents.size === 0 &&
-      this.frameworks.size === 0 &&
+      this.agents.size + this.freeAgents.size + this.frameworks.size + this.usages.size === 0 &&
+      this.outstanding.size + this.happened.length === 0 &&
+      !this.hasNewSettings &&
       this.decided === undefined
     );
   }
 
   clear(): void {
-    this.announcements = [];
     this.agents.clear();
+    this.freeAgents.clear();
     this.frameworks.clear();
+    this.usages.clear();
+    this.outstanding.clear();
+    this.happened = [];
+    this.hasNewSettings = false;
     this.decided = undefined;
   }
 }

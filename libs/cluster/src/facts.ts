@@ -1,12 +1,14 @@
 // Owns the facts for the allocator: those of one entry, and all of them for one that asks anew.
 // They are absolute: one that is applied twice does no harm.
-import type { Fact } from '@parley/protocol/allocation';
-import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
-import { unreachable } from '@parley/protocol/unreachable';
+import type { Fact, FreeReservation } from '@parley/protocol/allocation';
+import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
+import { isEmpty } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
-import type { Announcement } from './fact-marks.ts';
-import type { FrameworkRecord } from './records.ts';
-import { ScalarSums } from './scalar-sums.ts';
+import type { Happened } from './fact-marks.ts';
+import { openNeeds } from './needs.ts';
+import { maxOffersOf } from './offer-expiry.ts';
+import type { AgentRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
 /** At most one message an entry, with the figures as they are at its end. */
@@ -23,70 +25,106 @@ export function finishFacts(turn: Turn): void {
 
 /** All that is true as of the last entry. What was decided of proposals under way is not in it. */
 export function allFacts(state: ClusterState): Fact[] {
-  const facts: Fact[] = [];
+  const facts: Fact[] = [settingsFact(state)];
   for (const agent of state.agents.rows()) {
-    if (agent.state === 'registered') facts.push(agentFact(state, agent.agentId));
+    if (isOffered(agent)) facts.push(agentFact(state, agent.agentId));
   }
-  for (const record of state.frameworks.rows()) {
-    if (record.state === 'subscribed') facts.push(frameworkFact(state, record.framework));
-    const usage = usageFact(state, record);
-    if (Object.keys(usage.scalars).length > 0) facts.push(usage);
-  }
-  return facts;
-}
-
-function entryFacts(state: ClusterState): Fact[] {
-  const { announcements, agents, frameworks, decided } = state.marks;
-  const facts = announcements.map((announcement) => announcedFact(state, announcement));
-  for (const framework of frameworks.values()) {
-    const record = state.frameworks.get(frameworkKey(framework));
-    if (record !== undefined) facts.push(usageFact(state, record));
-  }
-  for (const agentId of agents) {
-    const agent = state.agents.get(agentId);
-    if (agent?.state === 'registered') {
-      facts.push({ kind: 'agentFree', agentId, free: state.books.free(agent) });
+  for (const { framework, state: lifecycle } of state.frameworks.rows()) {
+    const book = state.books.frameworks.get(frameworkKey(framework));
+    if (lifecycle === 'subscribed') facts.push(frameworkFact(state, framework));
+    for (const role of [...(book?.usage.keys() ?? [])].sort()) {
+      facts.push(usageFact(state, framework, role));
     }
+    if ((book?.offers.size ?? 0) > 0) facts.push(outstandingFact(state, framework));
   }
-  if (decided !== undefined) facts.push({ kind: 'decided', proposalNumber: decided });
   return facts;
 }
 
-function announcedFact(state: ClusterState, announcement: Announcement): Fact {
-  switch (announcement.kind) {
-    case 'agent':
-      return agentFact(state, announcement.agentId);
-    case 'framework':
-      return frameworkFact(state, announcement.framework);
-    case 'fact':
-      return announcement.fact;
-    default:
-      return unreachable(announcement);
+/** What there is comes before what happened to it, and that before the sums. */
+function entryFacts(state: ClusterState): Fact[] {
+  const { marks } = state;
+  const facts: Fact[] = marks.hasNewSettings ? [settingsFact(state)] : [];
+  for (const agentId of marks.agents) facts.push(agentFact(state, agentId));
+  for (const framework of marks.frameworks.values()) facts.push(frameworkFact(state, framework));
+  facts.push(...marks.happened.filter((fact) => stillMatters(state, fact)));
+  for (const { framework, role } of marks.usages.values()) {
+    facts.push(usageFact(state, framework, role));
   }
+  for (const framework of marks.outstanding.values()) {
+    facts.push(outstandingFact(state, framework));
+  }
+  for (const agentId of marks.freeAgents) {
+    const agent = state.agents.get(agentId);
+    if (agent === undefined || !isOffered(agent) || marks.agents.has(agentId)) continue;
+    facts.push({ kind: 'agentFree', agentId, ...freeOf(state, agent) });
+  }
+  if (marks.decided !== undefined) facts.push({ kind: 'decided', proposalNumber: marks.decided });
+  return facts;
+}
+
+/** An allocator that was told that somebody is away keeps no filters of it. */
+function stillMatters(state: ClusterState, fact: Happened): boolean {
+  if (state.frameworks.get(frameworkKey(fact.framework))?.state !== 'subscribed') return false;
+  if (fact.kind === 'filtersCleared') return true;
+  const agent = state.agents.get(fact.agentId);
+  return agent !== undefined && isOffered(agent);
+}
+
+const isOffered = (agent: AgentRecord): boolean =>
+  agent.state === 'registered' && !agent.isDeactivated;
+
+function settingsFact(state: ClusterState): Fact {
+  const { outstandingCapPermille } = state.record.settings;
+  return { kind: 'settings', outstandingCapPermille };
 }
 
 function agentFact(state: ClusterState, agentId: AgentId): Fact {
   const agent = state.agents.get(agentId);
-  if (agent?.state !== 'registered') return { kind: 'agentAway', agentId };
-  const { total, attributes } = agent;
-  return { kind: 'agent', agentId, total, free: state.books.free(agent), attributes };
+  if (agent === undefined || !isOffered(agent)) return { kind: 'agentAway', agentId };
+  const { hostname, total, attributes } = agent;
+  return { kind: 'agent', agentId, hostname, total, ...freeOf(state, agent), attributes };
+}
+
+/** Of an agent that has less than what is held on it, nothing is free. */
+function freeOf(
+  state: ClusterState,
+  agent: AgentRecord,
+): { free: AgentRecord['total']; reservations: FreeReservation[] } {
+  if (agent.isOvercommitted) return { free: NO_RESOURCES, reservations: [] };
+  const reservations: FreeReservation[] = [];
+  for (const key of state.books.agents.get(agent.agentId)?.reservations ?? []) {
+    const record = state.reservations.get(key);
+    if (record === undefined) continue;
+    const resources = state.books.freeOfReservation(record);
+    const { reservationId, role } = record;
+    const isWorthless =
+      isEmpty(resources) && state.books.reservations.freeVolumes(record).length === 0;
+    if (!isWorthless) reservations.push({ reservationId, role, resources });
+  }
+  reservations.sort((a, b) => compare(a.role, b.role) || compare(a.reservationId, b.reservationId));
+  return { free: state.books.free(agent), reservations };
 }
 
 function frameworkFact(state: ClusterState, framework: FrameworkRef): Fact {
   const record = state.frameworks.get(frameworkKey(framework));
   if (record?.state !== 'subscribed') return { kind: 'frameworkAway', framework };
-  return { kind: 'framework', framework, role: record.role };
+  const maxOffers = maxOffersOf(record);
+  const roles = record.roles.map(({ role, isSuppressed }) => {
+    const needs = openNeeds(state, record, role);
+    return { role, isSuppressed, ...(needs !== undefined && { needs }) };
+  });
+  return { kind: 'framework', framework, roles, ...(maxOffers !== undefined && { maxOffers }) };
 }
 
-function usageFact(
-  state: ClusterState,
-  { framework, role }: FrameworkRecord,
-): Extract<Fact, { kind: 'usage' }> {
-  const book = state.books.frameworks.get(frameworkKey(framework));
-  const sums = new ScalarSums();
-  if (book !== undefined) {
-    sums.add(book.offered.toScalars());
-    sums.add(book.allocated.toScalars());
-  }
-  return { kind: 'usage', framework, role, scalars: sums.toScalars() };
+function usageFact(state: ClusterState, framework: FrameworkRef, role: RoleName): Fact {
+  const sums = state.books.frameworks.get(frameworkKey(framework))?.usage.get(role);
+  return { kind: 'usage', framework, role, scalars: sums?.toScalars() ?? {} };
 }
+
+function outstandingFact(state: ClusterState, framework: FrameworkRef): Fact {
+  const book = state.books.frameworks.get(frameworkKey(framework));
+  const scalars = book?.offered.toScalars() ?? {};
+  return { kind: 'outstanding', framework, offers: book?.offers.size ?? 0, scalars };
+}
+
+const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { clusterCore, factsSnapshot, nextDeadlineMs } from './cluster-core.ts';
 import {
   aFramework,
+  aLaunch,
   anAgentId,
   answerOf,
   aTask,
@@ -35,7 +36,12 @@ describe('a session', () => {
     expect(eventsOf(effects)).toContainEqual(
       expect.objectContaining({ type: 'offerRescinded', reason: 'sessionReplaced' }),
     );
-    expect(factsOf(effects)).toContainEqual({ kind: 'framework', framework, role: 'r' });
+    expect(factsOf(effects)).toContainEqual({
+      kind: 'framework',
+      framework,
+      roles: [{ role: 'r', isSuppressed: false }],
+    });
+    expect(factsOf(effects)).toContainEqual({ kind: 'filtersCleared', framework });
     expect(cluster.state.offers.size).toBe(0);
     expect(answerOf(cluster.call(caller, { verb: 'resync', body: {} }, 1))).toMatchObject({
       failure: { code: 'sessionReplaced' },
@@ -117,7 +123,7 @@ describe('a teardown', () => {
     const ended = cluster.update(task, 'killed');
     expect(factsOf(ended)).toContainEqual({ kind: 'usage', framework, role: 'r', scalars: {} });
     expect(cluster.framework(framework)).toBeUndefined();
-    expect(factsSnapshot(cluster.state).map(({ kind }) => kind)).toEqual(['agent']);
+    expect(factsSnapshot(cluster.state).map(({ kind }) => kind)).toEqual(['settings', 'agent']);
   });
 
   test('is answered again as it was when its request is repeated', () => {
@@ -139,7 +145,7 @@ describe('a teardown', () => {
 
 describe('a repeated request', () => {
   test('gets the first answer again and changes nothing', () => {
-    const body = { offerIds: [cluster.offer(framework)], launches: [aTask('t1')] };
+    const body = { offerIds: [cluster.offer(framework)], operations: [aLaunch(aTask('t1'))] };
     const input = cluster.callInput(caller, { verb: 'accept', body }, 1);
     const first = cluster.enter(input);
     const hash = clusterCore.hash(cluster.state);
@@ -218,9 +224,10 @@ describe('the ramp-up of a framework', () => {
   test('ends at its demand when that is the smaller one', () => {
     const demand = [{ count: 2, resources: some(1) }];
     cluster.frameworkCall(framework, { verb: 'demand', body: { demand } });
-    cluster.launch(framework, 't1');
+    const promised = [{ shape: cluster.shapeOf(some(1)), count: 1 }];
+    cluster.launch(framework, 't1', some(1), agentId, { promised });
     expect(cluster.framework(framework)?.rampUpMs).toBeUndefined();
-    cluster.launch(framework, 't2');
+    cluster.launch(framework, 't2', some(1), agentId, { promised });
     expect(cluster.framework(framework)?.rampUpMs).toBe(0);
   });
 });

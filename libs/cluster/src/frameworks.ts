@@ -1,53 +1,64 @@
-// Owns frameworks: subscriptions and their sessions, silence, removal. Their offers end here with them; their
-// tasks go on until a kill order has ended them, and only then their resources are free.
+// Owns frameworks: subscriptions and their sessions, and silence. Offers end here with the session that they were made
+// to; tasks go on. How a framework ends is in framework-removal.ts.
 import { nextFrameworkState } from '@parley/lifecycle/transitions';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import type { DemandRequest, ResyncResult, SubscribeRequest } from '@parley/protocol/frameworks';
+import type { ResyncResult, SubscribeRequest } from '@parley/protocol/frameworks';
 import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
-import { normalise } from '@parley/resources/resources';
+import { openCard } from './cards.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { deadlineKey } from './deadlines.ts';
+import {
+  announceEvents,
+  splitEvents,
+  tellAgain,
+  unacknowledgedEvents,
+} from './framework-events.ts';
 import type { Input } from './inputs.ts';
 import { MAX_FRAMEWORKS } from './limits.ts';
+import { readDemand } from './needs.ts';
 import { announceOffers, discardOffers, outstandingOffers, splitOffers } from './offer-book.ts';
-import { orderKill } from './orders.ts';
 import { checkRampUp } from './ramp-up.ts';
-import type { FrameworkRecord, TombstoneRecord } from './records.ts';
+import type { FrameworkRecord } from './records.ts';
+import { removedFailure } from './tombstones.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
-/** Opens a new session, whatever the one before was doing. Fails with `frameworkRemoved` or `overloaded`. */
+/**
+ * Opens a new session, whatever the one before was doing. Fails with `frameworkRemoved` or `overloaded`, and with
+ * `malformed` when it suppresses, or needs something in, a role that it does not name.
+ */
 export function subscribe(turn: Turn, framework: FrameworkRef, request: SubscribeRequest): Answer {
-  const { state, context } = turn;
+  const { state } = turn;
   const key = frameworkKey(framework);
-  const before = state.frameworks.get(key);
-  const next = nextFrameworkState(before?.state ?? 'unknown', 'subscribe');
+  const known = state.frameworks.get(key);
+  const next = nextFrameworkState(known?.state ?? 'unknown', 'subscribe');
   if (next === undefined || state.tombstones.has(key)) return removedFailure(key);
-  if (before === undefined && state.frameworks.size >= MAX_FRAMEWORKS) {
+  if (known === undefined && state.frameworks.size >= MAX_FRAMEWORKS) {
     return fail('overloaded', `there are ${MAX_FRAMEWORKS} frameworks; tear some down first`);
   }
-  if (before !== undefined) {
-    discardOffers(turn, outstandingOffers(state, before), 'sessionReplaced');
+  const stated = readStated(request);
+  if (!stated.ok) return stated;
+  if (known !== undefined) {
+    discardOffers(turn, outstandingOffers(state, known), 'sessionReplaced');
   }
-  const { name, role, failoverTimeoutMs } = request;
+  const { name, failoverTimeoutMs, offerTimeoutMs } = request;
   const record: FrameworkRecord = {
-    framework,
+    ...history(turn, framework),
+    ...stated.value,
     state: next,
     name,
-    role,
-    session: (before?.session ?? 0) + 1,
-    lastNumber: before?.lastNumber ?? 0,
-    demand: normaliseDemand(request),
     failoverTimeoutMs,
-    subscribedAtMs: before?.subscribedAtMs ?? context.coreTimeMs,
-    ...(before?.rampUpMs !== undefined && { rampUpMs: before.rampUpMs }),
+    ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
   };
-  put(state, record);
-  state.marks.announce({ kind: 'framework', framework });
-  state.marks.usage(framework);
+  state.books.frameworkChanged(known, record);
+  state.frameworks.put(key, record);
+  openCard(state, framework);
+  state.marks.framework(framework);
+  state.marks.tell({ kind: 'filtersCleared', framework });
   const { session, lastNumber } = record;
-  report(turn, { type: 'frameworkSubscribed', framework, name, role, session });
+  report(turn, { type: 'frameworkSubscribed', framework, name, roles: request.roles, session });
   checkRampUp(turn, key);
+  tellAgain(turn, record);
   const heartbeatIntervalMs = state.record.settings.frameworkHeartbeatIntervalMs;
   return succeed({ session, lastNumber, heartbeatIntervalMs });
 }
@@ -77,20 +88,20 @@ export function callingFramework(
   return succeed(record);
 }
 
-export function stateDemand(turn: Turn, record: FrameworkRecord, request: DemandRequest): Answer {
-  const key = frameworkKey(record.framework);
-  turn.state.frameworks.put(key, { ...record, demand: normaliseDemand(request) });
-  checkRampUp(turn, key);
-  return succeed({});
-}
-
 /** What does not fit into the answer follows as numbered messages. */
 export function resync(turn: Turn, record: FrameworkRecord): Answer {
   const offers = outstandingOffers(turn.state, record);
-  const [first] = splitOffers(turn.state, offers);
-  const result: ResyncResult = { lastNumber: record.lastNumber, offers: first?.offers ?? [] };
-  const rest = offers.slice(result.offers.length);
-  if (rest.length > 0) announceOffers(turn, record, rest);
+  const events = unacknowledgedEvents(turn.state, record);
+  const [firstOffers] = splitOffers(turn.state, offers);
+  const [firstEvents] = splitEvents(events);
+  const result: ResyncResult = {
+    lastNumber: record.lastNumber,
+    offers: firstOffers?.offers ?? [],
+    events: firstEvents ?? [],
+  };
+  const restOfOffers = offers.slice(result.offers.length);
+  if (restOfOffers.length > 0) announceOffers(turn, record, restOfOffers);
+  announceEvents(turn, record.framework, events.slice(result.events.length));
   return succeed(result);
 }
 
@@ -109,91 +120,46 @@ export function frameworkFellSilent(
     return;
   }
   const failoverAtMs = context.coreTimeMs + before.failoverTimeoutMs;
-  put(state, { ...before, state: next, failoverAtMs });
+  const record: FrameworkRecord = { ...before, state: next, failoverAtMs };
+  state.books.frameworkChanged(before, record);
+  state.frameworks.put(key, record);
   state.deadlines.set(deadlineKey('framework', key), failoverAtMs);
-  discardOffers(turn, outstandingOffers(state, before), 'frameworkDisconnected');
-  state.marks.announce({ kind: 'framework', framework });
+  discardOffers(turn, outstandingOffers(state, record), 'frameworkDisconnected');
+  state.marks.framework(framework);
   report(turn, { type: 'frameworkDisconnected', framework });
 }
 
-/** For good: its id is not used again. Its tasks are killed. */
-export function removeFramework(
-  turn: Turn,
-  record: FrameworkRecord,
-  reason: TombstoneRecord['reason'],
-): void {
-  const { state } = turn;
-  const { framework } = record;
-  const key = frameworkKey(framework);
-  const next = nextFrameworkState(record.state, reason);
-  if (next === undefined) {
-    reportViolation(turn, key, `${reason} while ${record.state}`);
-    return;
-  }
-  const { failoverAtMs: _, ...rest } = record;
-  put(state, { ...rest, state: next });
-  discardOffers(turn, outstandingOffers(state, record), 'frameworkRemoved');
-  bury(turn, { framework, removedAtMs: turn.context.coreTimeMs, reason });
-  state.marks.announce({ kind: 'framework', framework });
-  state.marks.usage(framework);
-  report(turn, { type: 'frameworkRemoved', framework, reason });
-  for (const task of [...(state.books.frameworks.get(key)?.tasks ?? [])]) {
-    const live = state.tasks.get(task);
-    if (live !== undefined) orderKill(turn, live, { reason: 'frameworkRemoved' });
-  }
-  forgetIfOver(turn, key);
+/** Roles and demand, as the request states them. */
+function readStated({
+  roles,
+  suppressed,
+  demand,
+}: SubscribeRequest): Outcome<Pick<FrameworkRecord, 'roles' | 'demand'>> {
+  const foreign = suppressed.find((role) => !roles.includes(role));
+  if (foreign !== undefined)
+    return fail('malformed', `suppressed: ${foreign} is none of the roles`);
+  const records = roles.map((role) => ({ role, isSuppressed: suppressed.includes(role) }));
+  if (demand === undefined) return succeed({ roles: records });
+  const needs = readDemand(demand, roles);
+  return needs.ok ? succeed({ roles: records, demand: needs.value }) : needs;
 }
 
-/** A removed framework is forgotten when its last task has ended; the tombstone stays. */
-export function forgetIfOver(turn: Turn, key: string): void {
-  const { state } = turn;
-  const record = state.frameworks.get(key);
-  if (record?.state !== 'removed') return;
-  if ((state.books.frameworks.get(key)?.tasks.size ?? 0) > 0) return;
-  state.frameworks.delete(key);
-  state.books.frameworkChanged(record, undefined);
-  state.books.dropFrameworkIfEmpty(key);
-  const { framework, role } = record;
-  state.marks.frameworks.delete(key);
-  state.marks.announce({ kind: 'fact', fact: { kind: 'usage', framework, role, scalars: {} } });
-}
-
-export function tombstoneDeadline(state: ClusterState, key: string): number | undefined {
-  const tombstone = state.tombstones.get(key);
-  return tombstone && tombstone.removedAtMs + state.record.settings.tombstonesMs;
-}
-
-export function dropTombstone(state: ClusterState, key: string): void {
-  state.tombstones.delete(key);
-  const queue = state.tombstoneQueue;
-  for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
-    if (state.tombstones.has(head)) return;
-    queue.shift();
-  }
-}
-
-function bury(turn: Turn, tombstone: TombstoneRecord): void {
-  const { state, context } = turn;
-  const { tombstonesMs, maxTombstones } = state.record.settings;
-  const key = frameworkKey(tombstone.framework);
-  state.tombstones.put(key, tombstone);
-  state.tombstoneQueue.push(key);
-  state.deadlines.set(deadlineKey('tombstone', key), context.coreTimeMs + tombstonesMs);
-  while (state.tombstones.size > maxTombstones) {
-    dropTombstone(state, state.tombstoneQueue.peek() ?? key);
-  }
-}
-
-function put(state: ClusterState, record: FrameworkRecord): void {
-  const key = frameworkKey(record.framework);
-  state.books.frameworkChanged(state.frameworks.get(key), record);
-  state.frameworks.put(key, record);
-}
-
-function normaliseDemand({ demand }: DemandRequest): FrameworkRecord['demand'] {
-  return demand.map(({ count, resources }) => ({ count, resources: normalise(resources) }));
-}
-
-function removedFailure(key: string): ReturnType<typeof fail> {
-  return fail('frameworkRemoved', `framework ${key} was removed; use a new id`);
+/** What outlives a session. Messages that the one before never saw are nobody's to confirm any more. */
+function history(
+  { state, context }: Turn,
+  framework: FrameworkRef,
+): Omit<FrameworkRecord, 'state' | 'roles' | 'name' | 'failoverTimeoutMs'> {
+  const known = state.frameworks.get(frameworkKey(framework));
+  const rampUpMs = known?.rampUpMs;
+  return {
+    framework,
+    session: (known?.session ?? 0) + 1,
+    lastNumber: known?.lastNumber ?? 0,
+    confirmedNumber: known?.confirmedNumber ?? 0,
+    expiryStrikes: known?.expiryStrikes ?? 0,
+    lastEventId: known?.lastEventId ?? 0,
+    droppedEvents: known?.droppedEvents ?? 0,
+    subscribedAtMs: known?.subscribedAtMs ?? context.coreTimeMs,
+    ...(rampUpMs !== undefined && { rampUpMs }),
+  };
 }

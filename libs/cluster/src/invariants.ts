@@ -1,56 +1,29 @@
 // Owns what must hold of a state after every entry. For tests and the simulator: it looks at everything.
-import { type AgentId, frameworkKey, taskKey } from '@parley/protocol/ids';
-import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { frameworkKey, taskKey } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
 import { isTerminal } from '@parley/protocol/tasks';
-import { add, contains, equals, trySubtract } from '@parley/resources/resources';
-import { Books } from './books.ts';
+import { unreachable } from '@parley/protocol/unreachable';
+import { add, contains, equals } from '@parley/resources/resources';
+import { Books, executorRecordKey } from './books.ts';
 import type { ClusterState } from './cluster-state.ts';
-import type { AgentRecord } from './records.ts';
+import { conservation, offersAndReservations } from './conservation.ts';
+import { executorsAndEvents } from './executor-invariants.ts';
+import type { Order } from './inputs.ts';
 
 /** What is broken, in words; empty when all holds. */
 export function checkInvariants(state: ClusterState): string[] {
   return [
     ...conservation(state),
+    ...offersAndReservations(state),
     ...references(state),
     ...ordersHaveTasks(state),
+    ...executorsAndEvents(state),
     ...lifecycles(state),
     ...deadlines(state),
     ...bookSums(state),
     ...indexes(state),
     ...bounds(state),
   ];
-}
-
-/** offered + allocated + free = total, and nothing of an agent is held twice. */
-function conservation(state: ClusterState): string[] {
-  const held = new Map<AgentId, Resources[]>();
-  for (const { agentId, resources } of [...state.offers.rows(), ...state.tasks.rows()]) {
-    const list = held.get(agentId);
-    if (list === undefined) held.set(agentId, [resources]);
-    else list.push(resources);
-  }
-  const broken: string[] = [];
-  for (const agent of state.agents.rows()) {
-    broken.push(...conservationOf(state, agent, held.get(agent.agentId) ?? []));
-  }
-  return broken;
-}
-
-function conservationOf(
-  state: ClusterState,
-  agent: AgentRecord,
-  held: readonly Resources[],
-): string[] {
-  const free = state.books.free(agent);
-  if (agent.isOvercommitted) {
-    return equals(free, NO_RESOURCES) ? [] : [`${agent.agentId} has too little and offers`];
-  }
-  let rest: Resources | undefined = agent.total;
-  for (const resources of held) rest = rest && trySubtract(rest, resources);
-  if (rest === undefined) return [`${agent.agentId} holds more than it has, or something twice`];
-  return equals(rest, free)
-    ? []
-    : [`${agent.agentId}: offered + allocated + free is not its total`];
 }
 
 /** Offers and tasks are of agents and frameworks that are there. */
@@ -73,15 +46,36 @@ function references(state: ClusterState): string[] {
 function ordersHaveTasks(state: ClusterState): string[] {
   const broken: string[] = [];
   for (const { order } of state.orders.rows()) {
-    const ref =
-      order.kind === 'run'
-        ? { ...order.body.framework, taskId: order.body.description.taskId }
-        : order.body.task;
-    const task = state.tasks.get(taskKey(ref));
-    const expected = order.kind === 'run' ? task?.runOrder : task?.killOrder;
-    if (expected !== order.orderId) broken.push(`order ${order.orderId}: not its task's order`);
+    if (!isExpected(state, order)) broken.push(`order ${order.orderId}: nobody's order`);
   }
   return broken;
+}
+
+/** Whoever it is about names it; an order about a volume stands for itself. */
+function isExpected(state: ClusterState, order: Order): boolean {
+  const { orderId } = order;
+  switch (order.kind) {
+    case 'run': {
+      const { taskId } = order.body.description;
+      return state.tasks.get(taskKey({ ...order.body.framework, taskId }))?.runOrder === orderId;
+    }
+    case 'runGroup':
+      return order.body.descriptions.some(({ taskId }) => {
+        return state.tasks.get(taskKey({ ...order.body.framework, taskId }))?.runOrder === orderId;
+      });
+    case 'kill':
+      return state.tasks.get(taskKey(order.body.task))?.killOrder === orderId;
+    case 'shutdownExecutor': {
+      const key = executorRecordKey(order.agentId, order.body.executor);
+      return state.executors.get(key)?.shutdownOrder === orderId;
+    }
+    case 'destroyVolume': {
+      const { role, volumeId } = order.body;
+      return state.books.reservations.ofVolume(order.agentId, role, volumeId) === undefined;
+    }
+    default:
+      return unreachable(order);
+  }
 }
 
 function lifecycles(state: ClusterState): string[] {
@@ -119,6 +113,15 @@ function bookSums(state: ClusterState): string[] {
     const fresh = books.agent(agentId);
     if (!equals(fresh.offered, book.offered)) broken.push(`${agentId}: offered is wrong`);
     if (!equals(fresh.allocated, book.allocated)) broken.push(`${agentId}: allocated is wrong`);
+    if (!equals(fresh.reserved, book.reserved)) broken.push(`${agentId}: reserved is wrong`);
+    compare(broken, `${agentId}: used`, fresh.used.toScalars(), book.used.toScalars());
+    compare(broken, `${agentId}: executors`, sorted(fresh.executors), sorted(book.executors));
+    compare(
+      broken,
+      `${agentId}: reservations`,
+      sorted(fresh.reservations),
+      sorted(book.reservations),
+    );
     compare(broken, `${agentId}: offers`, [...fresh.offers], [...book.offers]);
     compare(broken, `${agentId}: tasks`, [...fresh.tasks], [...book.tasks]);
     compare(broken, `${agentId}: orders`, [...fresh.orders], [...book.orders]);
@@ -130,6 +133,9 @@ function bookSums(state: ClusterState): string[] {
     compare(broken, `${key}: offers`, [...fresh.offers], [...book.offers]);
     compare(broken, `${key}: tasks`, [...fresh.tasks], [...book.tasks]);
     compare(broken, `${key}: ended`, fresh.endedCount, book.endedCount);
+    compare(broken, `${key}: executors`, sorted(fresh.executors), sorted(book.executors));
+    compare(broken, `${key}: usage`, usageOf(fresh), usageOf(book));
+    compare(broken, `${key}: promised`, sorted(fresh.promised), sorted(book.promised));
     compare(broken, `${key}: shapes`, sortedShapes(fresh), sortedShapes(book));
   }
   const kept = state.books;
@@ -147,10 +153,14 @@ function bookSums(state: ClusterState): string[] {
 function sumUp(state: ClusterState): Books {
   const books = new Books();
   for (const agent of state.agents.rows()) books.agentChanged(undefined, agent);
+  for (const record of state.reservations.rows()) books.reservationChanged(undefined, record);
   for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
   for (const offer of state.offers.rows()) books.offerMade(offer);
   for (const task of state.tasks.rows()) {
     books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');
+  }
+  for (const executor of state.executors.rows()) {
+    books.executorLaunched(executor, state.agents.get(executor.agentId)?.state === 'registered');
   }
   for (const ended of state.ended.rows()) books.endedTaskKept(ended);
   for (const { order } of state.orders.rows()) books.agent(order.agentId).orders.add(order.orderId);
@@ -180,6 +190,10 @@ function bounds(state: ClusterState): string[] {
   }
   if (state.tombstones.size > settings.maxTombstones) broken.push('too many tombstones');
   if (!state.marks.isEmpty) broken.push('changes that the allocator was not told');
+  for (const key of state.cards.keys()) {
+    if (!state.frameworks.has(key) && !state.tombstones.has(key))
+      broken.push(`${key}: a stale card`);
+  }
   for (const agent of state.agents.rows()) {
     if (!contains(add(agent.total, NO_RESOURCES), state.books.free(agent))) {
       broken.push(`${agent.agentId}: more is free than there is`);
@@ -187,6 +201,12 @@ function bounds(state: ClusterState): string[] {
   }
   return broken;
 }
+
+const sorted = (items: Iterable<unknown>): string[] =>
+  [...items].map((item) => JSON.stringify(item)).sort();
+
+const usageOf = ({ usage }: ReturnType<Books['framework']>): string[] =>
+  sorted([...usage].map(([role, sums]) => [role, sums.toScalars()]));
 
 function sortedShapes({ shapes }: ReturnType<Books['framework']>): unknown {
   return [...shapes].map(([key, { count }]) => `${key} ${count}`).sort();

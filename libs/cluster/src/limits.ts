@@ -14,8 +14,20 @@ export const MAX_SESSIONS_PER_CALLER = 64;
 export const REQUEST_SESSION_IDLE_MS = 3_600_000;
 /** Estimated bytes of offers in one message; far below what the bus carries, as an offer may be badly estimated. */
 export const OFFERS_MESSAGE_BYTES = 256 * 1024;
+/** Estimated bytes of events in one message. */
+export const EVENTS_MESSAGE_BYTES = 256 * 1024;
 /** All agents together send at most so many heartbeats a second, as far as the longest interval allows. */
 export const HEARTBEATS_PER_SECOND = 2000;
 export const MAX_AGENT_HEARTBEAT_INTERVAL_MS = 25_000;
 /** Longest message in a status update. */
 export const MAX_UPDATE_MESSAGE_LENGTH = 4096;
+/** Tasks in one answer to an implicit reconciliation. */
+export const RECONCILE_PAGE = 512;
+/** Of a task's message in such an answer: 1,024 tasks must fit into one that the bus carries. */
+export const MAX_STATUS_MESSAGE_LENGTH = 200;
+/** On one agent, over all roles; beyond it reserving fails. */
+export const MAX_RESERVATIONS_PER_AGENT = 1024;
+/** Of one reservation. */
+export const MAX_VOLUMES_PER_RESERVATION = 256;
+/** How long what an operator took for a reservation is kept from the framework that was offered it. */
+export const TAKEN_BY_OPERATOR_REFUSE_MS = 5000;

@@ -1,140 +1,121 @@
-// Owns run and kill orders to agents: state until the agent has answered them.
-import { type AgentId, taskKey } from '@parley/protocol/ids';
+// Owns what agents are ordered to do with tasks, and when an order goes out again. What an answer means is in
+// order-answers.ts; orders about executors are in executor-book.ts, about volumes in volume-orders.ts.
+import type { RunGroupOrder } from '@parley/protocol/agents';
+import { type AgentId, type RoleName, taskKey } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
-import type { Input, Order } from './inputs.ts';
-import { effectiveState, orderUpdate } from './leader-updates.ts';
+import { confirmExecutor, executorOfTask } from './executor-book.ts';
+import type { Order } from './inputs.ts';
+import { dropOrder, nextOrderId, sendOrder } from './order-book.ts';
 import type { KillWish, TaskRecord } from './records.ts';
-import { reportViolation, type Turn } from './turn.ts';
+import type { Turn } from './turn.ts';
 
-type OrderAnswered = Extract<Input, { kind: 'orderAnswered' }>;
-
-/** Answers that say nothing about the order itself: it stays, and the shell sends it again. */
-const NO_VERDICT: ReadonlySet<string> = new Set(['staleEpoch', 'overloaded', 'unavailable']);
-
-export function orderRun(turn: Turn, task: TaskRecord, description: TaskDescription): void {
+/** `role`: whose volumes the task's volumes are. */
+export function orderRun(
+  turn: Turn,
+  task: TaskRecord,
+  { description, role }: { readonly description: TaskDescription; readonly role: RoleName },
+): void {
   const { principal, frameworkId } = task.task;
-  const order: Order = {
-    kind: 'run',
-    orderId: nextOrderId(turn.state),
-    agentId: task.agentId,
-    body: { framework: { principal, frameworkId }, description },
-  };
-  turn.state.tasks.put(taskKey(task.task), { ...task, runOrder: order.orderId });
-  send(turn, order);
+  const orderId = nextOrderId(turn.state);
+  const body = { framework: { principal, frameworkId }, role, description };
+  turn.state.tasks.put(taskKey(task.task), { ...task, runOrder: orderId });
+  sendOrder(turn, { kind: 'run', orderId, agentId: task.agentId, body });
 }
 
-/** A repeated kill goes out again; while one is unanswered, under the same id. */
+/** One order for all of them: it is answered, confirmed and refused for all at once. */
+export function orderRunGroup(
+  turn: Turn,
+  tasks: readonly TaskRecord[],
+  { agentId, body }: { readonly agentId: AgentId; readonly body: RunGroupOrder },
+): void {
+  const orderId = nextOrderId(turn.state);
+  for (const task of tasks) {
+    turn.state.tasks.put(taskKey(task.task), { ...task, runOrder: orderId });
+  }
+  sendOrder(turn, { kind: 'runGroup', orderId, agentId, body });
+}
+
+/**
+ * A repeated kill goes out again; while one is unanswered, under the same id and with the shorter grace, as nobody
+ * knows which of them the agent has seen. Nobody can be told about an agent that is gone.
+ */
 export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
   const { state } = turn;
-  const { graceMs, reason } = wish;
-  const isRepeated = task.killOrder !== undefined && task.kill !== undefined;
-  const isAfterLaunch = isRepeated
-    ? task.kill?.isAfterLaunch === true
-    : task.runOrder === undefined;
+  if (state.agents.get(task.agentId)?.state === 'gone') return;
+  const before = task.killOrder === undefined ? undefined : task.kill;
+  const graceMs = shorter(before?.graceMs, wish.graceMs);
+  const isAfterLaunch = before?.isAfterLaunch ?? task.runOrder === undefined;
   const orderId = task.killOrder ?? nextOrderId(state);
-  const body = { task: task.task, ...(graceMs !== undefined && { graceMs }), reason };
+  const timed = { reason: wish.reason, ...(graceMs !== undefined && { graceMs }) };
   state.tasks.put(taskKey(task.task), {
     ...task,
     killOrder: orderId,
-    kill: { ...wish, isAfterLaunch },
+    kill: { ...timed, isAfterLaunch },
   });
-  send(turn, { kind: 'kill', orderId, agentId: task.agentId, body });
-}
-
-export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
-  const order = turn.state.orders.get(input.orderId)?.order;
-  if (order === undefined) return;
-  if (order.agentId !== input.agentId) {
-    reportViolation(turn, input.agentId, `answered order ${input.orderId} of ${order.agentId}`);
-    return;
-  }
-  if (input.failure !== undefined && NO_VERDICT.has(input.failure.code)) return;
-  const ref =
-    order.kind === 'run' ? { ...order.body.framework, ...pickId(order) } : order.body.task;
-  const task = turn.state.tasks.get(taskKey(ref));
-  if (task === undefined) dropOrder(turn.state, order.orderId);
-  else if (order.kind === 'run') runAnswered(turn, task, input);
-  else killAnswered(turn, task, input);
+  const body = { task: task.task, ...timed };
+  sendOrder(turn, { kind: 'kill', orderId, agentId: task.agentId, body });
 }
 
 /**
  * The agent said that it knows the task: by answering the order, or by naming it when it registered. A status
  * update confirms nothing: the agent's registration on its way may be older than the task, and would look as
- * if the agent had forgotten it. (An agent answers no order while it waits to be registered.)
+ * if the agent had forgotten it. (An agent answers no order while it waits to be registered.) A group is known
+ * as a whole.
  */
-export function confirmLaunch(turn: Turn, task: TaskRecord): TaskRecord {
-  if (task.runOrder === undefined) return task;
-  dropOrder(turn.state, task.runOrder);
-  const { runOrder: _, ...confirmed } = task;
-  turn.state.tasks.put(taskKey(task.task), confirmed);
-  if (confirmed.kill === undefined || confirmed.killOrder !== undefined) return confirmed;
-  orderKill(turn, confirmed, confirmed.kill);
-  return turn.state.tasks.get(taskKey(task.task)) ?? confirmed;
-}
-
-/** Orders that the agent has not answered, to be sent again. */
-export function resendOrders(turn: Turn, orderIds: Iterable<string>): void {
-  for (const orderId of orderIds) {
-    const order = turn.state.orders.get(orderId)?.order;
-    if (order !== undefined) turn.effects.push({ kind: 'order', order });
+export function confirmLaunch(turn: Turn, task: TaskRecord): void {
+  const { state } = turn;
+  const order = task.runOrder === undefined ? undefined : state.orders.get(task.runOrder)?.order;
+  if (order === undefined) return;
+  dropOrder(state, order.orderId);
+  const executor = executorOfTask(state, task);
+  if (executor !== undefined) confirmExecutor(turn, executor);
+  for (const launched of tasksOfOrder(state, order)) {
+    const { runOrder: _, ...confirmed } = launched;
+    state.tasks.put(taskKey(launched.task), confirmed);
+    if (confirmed.kill === undefined || confirmed.killOrder !== undefined) continue;
+    orderKill(turn, confirmed, confirmed.kill);
   }
 }
 
-/** The task has ended: nothing needs to be said to the agent any more. */
+/** Live tasks that this order is to launch. */
+export function tasksOfOrder(state: ClusterState, order: Order): TaskRecord[] {
+  return taskIdsOf(order)
+    .map((key) => state.tasks.get(key))
+    .filter((task) => task?.runOrder === order.orderId)
+    .filter((task) => task !== undefined);
+}
+
+/** The task has ended: nothing needs to be said to the agent any more, unless others of its group are still to be launched. */
 export function dropOrdersOf(state: ClusterState, task: TaskRecord): void {
-  if (task.runOrder !== undefined) dropOrder(state, task.runOrder);
+  const order = task.runOrder === undefined ? undefined : state.orders.get(task.runOrder)?.order;
+  if (order !== undefined) {
+    const key = taskKey(task.task);
+    const others = tasksOfOrder(state, order).filter((one) => taskKey(one.task) !== key);
+    if (others.length === 0) dropOrder(state, order.orderId);
+  }
   if (task.killOrder !== undefined) dropOrder(state, task.killOrder);
 }
 
-function runAnswered(turn: Turn, task: TaskRecord, { failure }: OrderAnswered): void {
-  if (failure === undefined) {
-    confirmLaunch(turn, task);
-    return;
+/** Its agent is gone: there is nobody to send them to. */
+export function forgetOrdersOf(state: ClusterState, task: TaskRecord): TaskRecord {
+  const { runOrder, killOrder, ...rest } = task;
+  if (runOrder !== undefined) dropOrder(state, runOrder);
+  if (killOrder !== undefined) dropOrder(state, killOrder);
+  state.tasks.put(taskKey(task.task), rest);
+  return rest;
+}
+
+function taskIdsOf(order: Order): string[] {
+  if (order.kind === 'run') {
+    return [taskKey({ ...order.body.framework, taskId: order.body.description.taskId })];
   }
-  if (task.runOrder !== undefined) dropOrder(turn.state, task.runOrder);
-  const { runOrder: _, ...refused } = task;
-  turn.state.tasks.put(taskKey(task.task), refused);
-  const message = `the agent refused the task: ${failure.code}: ${failure.message}`;
-  orderUpdate(turn, refused, { state: 'dropped', reason: 'agentRefused', message });
+  if (order.kind !== 'runGroup') return [];
+  const { framework, descriptions } = order.body;
+  return descriptions.map(({ taskId }) => taskKey({ ...framework, taskId }));
 }
 
-/**
- * A kill may overtake its launch on the bus, and the agent then knows no such task: it is sent again once the
- * launch is confirmed. An agent that does not know a task whose launch it had confirmed before has forgotten it.
- */
-function killAnswered(turn: Turn, task: TaskRecord, { failure }: OrderAnswered): void {
-  if (failure !== undefined && failure.code !== 'unknownTask') return;
-  if (task.killOrder !== undefined) dropOrder(turn.state, task.killOrder);
-  const { killOrder: _, ...answered } = task;
-  turn.state.tasks.put(taskKey(task.task), answered);
-  if (failure === undefined || task.runOrder !== undefined || task.kill === undefined) return;
-  if (!task.kill.isAfterLaunch) {
-    orderKill(turn, answered, task.kill);
-  } else if (effectiveState(answered) !== 'gone') {
-    const message = 'the agent does not know the task any more';
-    orderUpdate(turn, answered, { state: 'gone', reason: 'agentForgot', message });
-  }
+function shorter(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
 }
-
-function send(turn: Turn, order: Order): void {
-  turn.state.orders.put(order.orderId, { order });
-  turn.state.books.agent(order.agentId).orders.add(order.orderId);
-  turn.effects.push({ kind: 'order', order });
-}
-
-function dropOrder(state: ClusterState, orderId: string): void {
-  const agentId: AgentId | undefined = state.orders.get(orderId)?.order.agentId;
-  if (agentId !== undefined) state.books.agents.get(agentId)?.orders.delete(orderId);
-  state.orders.delete(orderId);
-}
-
-function nextOrderId(state: ClusterState): string {
-  const orderCounter = state.record.orderCounter + 1;
-  state.change({ orderCounter });
-  return `${state.record.epoch.revision}-${orderCounter}`;
-}
-
-const pickId = (order: Extract<Order, { kind: 'run' }>) => ({
-  taskId: order.body.description.taskId,
-});

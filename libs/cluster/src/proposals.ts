@@ -7,8 +7,12 @@ import { frameworkKey, OfferId } from '@parley/protocol/ids';
 import { contains, isEmpty, normalise } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
+import { promisedCount } from './needs.ts';
 import { announceOffers, makeOffer } from './offer-book.ts';
-import type { OfferRecord } from './records.ts';
+import { expiryOf, maxOffersOf } from './offer-expiry.ts';
+import type { AgentRecord, FrameworkRecord, OfferRecord, ReservedPart } from './records.ts';
+import { reservationKey } from './reservation-books.ts';
+import { isRoleOrAbove } from './roles.ts';
 import { report, type Turn } from './turn.ts';
 
 /** Those of an earlier allocator's term are ignored, and so are numbers that were decided already. */
@@ -39,39 +43,149 @@ export function stepProposals(
   }
 }
 
+/** What the offer would be, in normal form. */
+type Wanted = Pick<OfferRecord, 'framework' | 'role' | 'agentId' | 'resources' | 'promised'> & {
+  readonly reserved: readonly ReservedPart[];
+};
+
 function decide(turn: Turn, proposal: Proposal): OfferRecord | undefined {
   const { state } = turn;
-  const { framework, agentId, role } = proposal;
-  const resources = normalise(proposal.resources);
-  const why = objection(state, { ...proposal, resources });
-  if (why !== undefined) {
+  const { framework, agentId } = proposal;
+  const record = state.frameworks.get(frameworkKey(framework));
+  const agent = state.agents.get(agentId);
+  const wanted = readProposal(state, proposal);
+  const why =
+    partObjection(state, proposal) ??
+    agentObjection(state, agent, wanted) ??
+    frameworkObjection(state, record, wanted);
+  if (why !== undefined || record === undefined) {
     correct(state, proposal);
-    report(turn, { type: 'proposalRefused', framework, agentId, why });
+    report(turn, { type: 'proposalRefused', framework, agentId, why: why ?? 'nobody to take it' });
     return undefined;
   }
-  return makeOffer(turn, { offerId: nextOfferId(state), framework, role, agentId, resources });
+  const expiresAtMs = expiryOf(turn, record);
+  return makeOffer(turn, { ...wanted, offerId: nextOfferId(state), expiresAtMs });
 }
 
-function objection(state: ClusterState, proposal: Proposal): string | undefined {
-  const agent = state.agents.get(proposal.agentId);
-  const framework = state.frameworks.get(frameworkKey(proposal.framework));
-  if (agent?.state !== 'registered') return 'the agent is not registered';
-  if (framework?.state !== 'subscribed') return 'the framework is not subscribed';
-  if (framework.role !== proposal.role) return `the framework's role is ${framework.role}`;
-  if (isEmpty(proposal.resources)) return 'there is nothing in it';
-  if (!contains(state.books.free(agent), proposal.resources)) return 'so much is not free';
+/** Volumes of a reservation that nobody holds come along with what is free of it; of nothing, nothing is held. */
+function readProposal(state: ClusterState, proposal: Proposal): Wanted {
+  const { framework, role, agentId, promised, reservations } = proposal;
+  const reserved = reservations.flatMap((part) => {
+    const record = state.reservations.get(reservationKey(agentId, part));
+    if (record === undefined) return [];
+    const { reservationId } = record;
+    const resources = normalise(part.resources);
+    const volumes = state.books.reservations.freeVolumes(record);
+    if (isEmpty(resources) && volumes.length === 0) return [];
+    return [{ role: record.role, reservationId, resources, volumes }];
+  });
+  const resources = normalise(proposal.resources);
+  return { framework, role, agentId, resources, reserved, promised };
+}
+
+function partObjection(
+  state: ClusterState,
+  { agentId, role, reservations }: Proposal,
+): string | undefined {
+  const seen = new Set<string>();
+  for (const part of reservations) {
+    const key = reservationKey(agentId, part);
+    const record = state.reservations.get(key);
+    if (record === undefined) return `there is no reservation ${part.reservationId}`;
+    if (seen.has(key)) return `reservation ${part.reservationId} is named twice`;
+    if (!isRoleOrAbove(part.role, role)) return `what is reserved for ${part.role} is not for it`;
+    if (!contains(state.books.freeOfReservation(record), normalise(part.resources))) {
+      return `so much is not free of reservation ${part.reservationId}`;
+    }
+    seen.add(key);
+  }
   return undefined;
 }
 
-/** An announcement clears filters, so a subscribed framework with the right role is not announced anew. */
-function correct(state: ClusterState, { agentId, framework, role }: Proposal): void {
-  if (state.agents.get(agentId)?.state === 'registered') state.marks.agentFree(agentId);
-  else state.marks.announce({ kind: 'agent', agentId });
-  const record = state.frameworks.get(frameworkKey(framework));
-  if (record?.state !== 'subscribed' || record.role !== role) {
-    state.marks.announce({ kind: 'framework', framework });
+function agentObjection(
+  state: ClusterState,
+  agent: AgentRecord | undefined,
+  { resources, reserved }: Wanted,
+): string | undefined {
+  if (agent?.state !== 'registered') return 'the agent is not registered';
+  if (agent.isDeactivated) return 'the agent is deactivated';
+  if (agent.isOvercommitted) return 'the agent has less than what is held on it';
+  if (!contains(state.books.free(agent), resources)) return 'so much is not free';
+  return isEmpty(resources) && reserved.length === 0 ? 'there is nothing in it' : undefined;
+}
+
+function frameworkObjection(
+  state: ClusterState,
+  framework: FrameworkRecord | undefined,
+  wanted: Wanted,
+): string | undefined {
+  if (framework?.state !== 'subscribed') return 'the framework is not subscribed';
+  const role = framework.roles.find((one) => one.role === wanted.role);
+  if (role === undefined) return `${wanted.role} is no role of the framework`;
+  if (role.isSuppressed) return `the framework takes no offers in ${wanted.role}`;
+  return promiseObjection(state, framework, wanted) ?? capObjection(state, framework, wanted);
+}
+
+/** A framework that states its demand is offered just that. */
+function promiseObjection(
+  state: ClusterState,
+  { framework, demand }: FrameworkRecord,
+  { role, promised }: Wanted,
+): string | undefined {
+  if (demand === undefined) {
+    return promised.length === 0 ? undefined : 'the framework states no demand';
   }
-  state.marks.usage(framework);
+  if (promised.length === 0) return 'the framework states its demand, and this meets none of it';
+  const wanted = new Map<string, number>();
+  for (const { shape, count } of promised) wanted.set(shape, (wanted.get(shape) ?? 0) + count);
+  for (const [shape, count] of wanted) {
+    const need = demand.find((one) => one.role === role && one.shape === shape);
+    const open = (need?.count ?? 0) - promisedCount(state, framework, { role, shape });
+    if (count > open) return `the framework needs ${Math.max(0, open)} of ${shape}, not ${count}`;
+  }
+  return undefined;
+}
+
+/**
+ * One offer it may always have, however large; more only while what is unanswered stays within the cap, and within
+ * the number that it has left for itself by letting offers expire.
+ */
+function capObjection(
+  state: ClusterState,
+  framework: FrameworkRecord,
+  wanted: Wanted,
+): string | undefined {
+  const book = state.books.frameworks.get(frameworkKey(framework.framework));
+  if (book === undefined || book.offers.size === 0) return undefined;
+  const maxOffers = maxOffersOf(framework);
+  if (maxOffers !== undefined && book.offers.size >= maxOffers) {
+    return `the framework lets offers expire: ${maxOffers} at a time`;
+  }
+  const { outstandingCapPermille } = state.record.settings;
+  for (const [name, amount] of Object.entries(state.books.scalarsOf(wanted))) {
+    const held = book.offered.get(name) + amount;
+    if (isAboveCap(held, state.books.total.get(name), outstandingCapPermille)) {
+      return `its unanswered offers would hold more than ${outstandingCapPermille} per mille of ${name}`;
+    }
+  }
+  return undefined;
+}
+
+/** Exact: the allocator works out the same, and both must come to one conclusion. */
+export function isAboveCap(held: number, total: number, permille: number): boolean {
+  const [left, right] = [held * 1000, total * permille];
+  if (left <= Number.MAX_SAFE_INTEGER && right <= Number.MAX_SAFE_INTEGER) return left > right;
+  return BigInt(held) * 1000n > BigInt(total) * BigInt(permille);
+}
+
+/** Filters stay whatever is announced here, so all that the check looked at is. */
+function correct(state: ClusterState, { agentId, framework, role }: Proposal): void {
+  const agent = state.agents.get(agentId);
+  if (agent?.state === 'registered' && !agent.isDeactivated) state.marks.agentFree(agentId);
+  else state.marks.agent(agentId);
+  state.marks.framework(framework);
+  state.marks.usage(framework, role);
+  state.marks.offers(framework);
 }
 
 /** Contains the term that made it; the counter never starts anew, so no id comes twice. */

@@ -19,28 +19,29 @@ export function checkRampUp(turn: Turn, key: string): void {
   const book = state.books.frameworks.get(key);
   if (book === undefined || book.tasks.size === 0) return;
   const total = state.books.total.toScalars();
-  const held = shareOf(book.allocated.toScalars(), total);
+  const held = book.allocated.toScalars();
   let smallest = Number.POSITIVE_INFINITY;
   for (const { scalars } of book.shapes.values()) {
     smallest = Math.min(smallest, shareOf(scalars, total));
   }
-  if (held + smallest <= ownShare(state, record, total)) return;
+  if (shareOf(held, total) + smallest <= ownShare(state, record, held)) return;
   const rampUpMs = context.coreTimeMs - record.subscribedAtMs;
   state.frameworks.put(key, { ...record, rampUpMs });
   report(turn, { type: 'frameworkRampedUp', framework: record.framework, rampUpMs });
 }
 
-function ownShare(state: ClusterState, { demand }: FrameworkRecord, total: Scalars): number {
+/** What it holds and what it still needs, or its fair share; only the latter where it states no demand. */
+function ownShare(state: ClusterState, { demand }: FrameworkRecord, held: Scalars): number {
   const fair = 1 / Math.max(1, state.books.subscribedFrameworks);
-  if (demand.length === 0) return fair;
-  const wanted: Scalars = {};
+  if (demand === undefined) return fair;
+  const wanted: Scalars = { ...held };
   for (const { count, resources } of demand) {
     for (const [name, amount] of Object.entries(resources.scalars)) {
       const before = Object.hasOwn(wanted, name) ? (wanted[name] ?? 0) : 0;
       wanted[name] = Math.min(Number.MAX_SAFE_INTEGER, before + count * amount);
     }
   }
-  return Math.min(fair, shareOf(wanted, total));
+  return Math.min(fair, shareOf(wanted, state.books.total.toScalars()));
 }
 
 function shareOf(scalars: Scalars, total: Scalars): number {

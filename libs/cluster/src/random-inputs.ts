@@ -1,12 +1,31 @@
 // Owns random inputs for property tests: numbers choose among what the state holds and what it does not, so that
 // most inputs take effect and some make no sense. All are valid by their schema.
-import { OfferId, TaskId } from '@parley/protocol/ids';
+import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import { TaskState } from '@parley/protocol/tasks';
 import fc from 'fast-check';
 import type { ClusterState } from './cluster-state.ts';
 import { Input } from './inputs.ts';
 import { effectiveState } from './leader-updates.ts';
-import { aFramework, anAgentId, aTask, some } from './scripted-cluster.ts';
+import {
+  type Dice,
+  diceOf,
+  ROLES,
+  randomAccept,
+  randomChange,
+  randomDecline,
+  randomProposal,
+  randomRoleCall,
+  randomSubscribe,
+  units,
+} from './random-calls.ts';
+import {
+  randomAgentChange,
+  randomExecutors,
+  randomExit,
+  randomLaunch,
+  randomTaskCall,
+} from './random-tasks.ts';
+import { aFramework, anAgentId } from './scripted-cluster.ts';
 
 export type Choice = readonly [kind: number, a: number, b: number, c: number];
 export type Step = { readonly passMs: number; readonly choices: readonly Choice[] };
@@ -15,7 +34,8 @@ const choice: fc.Arbitrary<Choice> = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99)
 export const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
     passMs: fc.oneof(
-      { weight: 8, arbitrary: fc.nat(50) },
+      { weight: 60, arbitrary: fc.nat(50) },
+      { weight: 3, arbitrary: fc.nat(15_000) },
       { weight: 1, arbitrary: fc.nat(4_000_000) },
     ),
     choices: fc.array(choice, { minLength: 1, maxLength: 4 }),
@@ -25,6 +45,11 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
 
 const AGENTS = ['a1', 'a2', 'a3'].map((id) => anAgentId(id));
 const FRAMEWORKS = ['f1', 'f2', 'f3'].map((id) => aFramework(id));
+const frameworkOf = (a: number): FrameworkRef => pick(FRAMEWORKS, a) ?? aFramework();
+
+/** One that has outstanding offers, where there is one. */
+const holderOf = (state: ClusterState, a: number): FrameworkRef =>
+  pick([...state.offers.rows()], a)?.framework ?? frameworkOf(a);
 
 const pick = <T>(items: readonly T[], number: number): T | undefined =>
   items[number % Math.max(1, items.length)];
@@ -35,21 +60,55 @@ export class RandomInputs {
   #streamSequence = 0;
   #proposal = 0;
   #term = 0;
+  #made = 0;
 
-  make(state: ClusterState, [kind, a, b, c]: Choice): Input {
-    if (this.#term === 0 || kind > 97) return this.#startTerm(b);
-    if (kind < 12) return this.#register(state, a, b, c);
-    if (kind < 20) return this.#call(a, c, state, subscribeCall(a, b));
-    if (kind < 45) return this.#propose(a, b, c);
-    if (kind < 62) return this.#call(a, c, state, acceptCall(state, a, b, c));
-    if (kind < 66) return this.#call(a, c, state, declineCall(state, a, b));
-    if (kind < 70) return this.#call(a, c, state, killCall(b));
-    if (kind < 71) return this.#call(a, c, state, { verb: 'teardown', body: {} });
-    if (kind < 72) return this.#call(a, c, state, { verb: 'resync', body: {} });
-    if (kind < 78) return this.#answerOrder(state, a, b);
-    if (kind < 82) return this.#silence(state, a, b);
-    if (kind < 91) return this.#readBack(state, a);
+  /** A cluster with agents and frameworks first, then whatever the numbers say. */
+  make(state: ClusterState, choice: Choice): Input {
+    const [, , b, c] = choice;
+    this.#made += 1;
+    if (this.#term === 0) return this.#startTerm(b);
+    if (this.#made <= 1 + AGENTS.length) return this.#register(state, this.#made, b, c);
+    if (this.#made <= 1 + AGENTS.length + FRAMEWORKS.length) {
+      return this.#call(state, frameworkOf(this.#made), 1, randomSubscribe(diceOf(...choice)));
+    }
+    return this.#any(state, choice);
+  }
+
+  #any(state: ClusterState, choice: Choice): Input {
+    const [kind, a, b, c] = choice;
+    if (kind > 98) return this.#startTerm(b);
+    if (kind < 6) return this.#register(state, a, b, c);
+    if (kind < 28) return this.#propose(state, a, diceOf(...choice));
+    if (kind < 60) return this.#frameworkCall(state, choice);
+    if (kind < 66) return this.#operate(state, c, diceOf(...choice));
+    if (kind < 67) return this.#confirm(state, a, b);
+    if (kind < 69) return this.#exit(state, c, diceOf(...choice));
+    if (kind < 76) return this.#answerOrder(state, a, b);
+    if (kind < 78) return this.#silence(state, a, b);
+    if (kind < 88) return this.#readBack(state, a);
     return this.#update(state, a, b, c);
+  }
+
+  #frameworkCall(state: ClusterState, [kind, a, b, c]: Choice): Input {
+    const roll = diceOf(kind, a, b, c);
+    // Whoever has offers is asked to answer them, most of the time.
+    const isAnswer = kind < 49 && b % 8 > 0;
+    const framework = isAnswer ? holderOf(state, a) : frameworkOf(a);
+    if (kind < 47) {
+      const accept = randomAccept(state, { framework, roll, launch: randomLaunch });
+      return this.#call(state, framework, c, accept);
+    }
+    if (kind < 49)
+      return this.#call(state, framework, c, randomDecline(state, { framework, roll }));
+    return this.#call(state, framework, c, this.#otherCall(state, [kind, a, b, c]));
+  }
+
+  #otherCall(state: ClusterState, [kind, a, b, c]: Choice): unknown {
+    const roll = diceOf(kind, a, b, c);
+    if (kind < 52) return randomRoleCall(roll);
+    if (kind < 55) return randomTaskCall(state, frameworkOf(a), roll);
+    if (kind < 58) return randomSubscribe(roll);
+    return { verb: kind === 58 && b % 4 === 0 ? 'teardown' : 'resync', body: {} };
   }
 
   #startTerm(b: number): Input {
@@ -58,7 +117,12 @@ export class RandomInputs {
       kind: 'termStarted',
       epoch: { bucketCreatedMs: 1, revision: this.#term },
       masterId: 'master-1',
-      settings: { endedTasksPerFramework: b % 4, answersPerCaller: 5, endedTasksMs: 1000 * b },
+      settings: {
+        endedTasksPerFramework: b % 4,
+        answersPerCaller: 5,
+        endedTasksMs: 1000 * b,
+        outstandingCapPermille: b % 3 === 0 ? 1000 : 400,
+      },
     });
   }
 
@@ -86,44 +150,75 @@ export class RandomInputs {
         verb: 'register',
         body: {
           hostname: 'h',
-          total: { ...some(b % 5 === 0 ? 2 : 8), ports: [[1000, 1010]] },
-          attributes: {},
+          total: { ...units(b % 7 === 0 ? 2 : 10), ports: [[1000, 1010]] },
+          attributes: b % 3 === 0 ? { zone: 'z' } : {},
           tasks,
+          executors: randomExecutors(state, agentId, diceOf(a, b, c)),
         },
       },
     });
   }
 
-  #call(a: number, c: number, state: ClusterState, call: unknown): Input {
-    const framework = pick(FRAMEWORKS, a) ?? aFramework();
+  #call(state: ClusterState, framework: FrameworkRef, c: number, call: unknown): Input {
     const session = state.frameworks.get(`alice/${framework.frameworkId}`)?.session ?? 1;
     return Input.parse({
       kind: 'call',
       caller: { kind: 'framework', ...framework },
       request: this.#request(c),
-      frameworkSession: c % 11 === 0 ? session - 1 : session,
+      frameworkSession: c % 23 === 0 ? session - 1 : session,
       call,
     });
   }
 
-  #propose(a: number, b: number, c: number): Input {
-    this.#proposal += 1;
-    const proposal = (number: number, shift: number) => ({
-      number,
-      framework: pick(FRAMEWORKS, a),
-      role: b % 13 === 0 ? 'other' : `r${a % 2}`,
-      agentId: pick(AGENTS, b + shift),
-      resources: {
-        scalars: some((c % 4) + 1).scalars,
-        ports: c % 3 === 0 ? [[1000 + (c % 5), 1004 + (c % 5)]] : [],
-      },
+  #propose(state: ClusterState, a: number, roll: Dice): Input {
+    const proposals = Array.from({ length: 1 + roll(2) }, () => {
+      this.#proposal += 1;
+      return randomProposal(state, { number: this.#proposal, framework: frameworkOf(a), roll });
     });
-    this.#proposal += 1;
+    const epoch = { bucketCreatedMs: 1, revision: 1 };
+    return Input.parse({ kind: 'proposals', epoch, proposals });
+  }
+
+  #operate(state: ClusterState, c: number, roll: Dice): Input {
+    const agentId = pick(AGENTS, roll(3)) ?? anAgentId();
+    const role = ROLES[roll(3)] ?? 'web';
+    const body = {
+      agentId,
+      role,
+      operation: randomChange(state, { agentId, role, roll }),
+    };
+    const teardown = { framework: frameworkOf(roll(3)) };
     return Input.parse({
-      kind: 'proposals',
-      epoch: { bucketCreatedMs: 1, revision: 1 },
-      proposals: [proposal(this.#proposal - 1, 0), proposal(this.#proposal, 1)],
+      kind: 'call',
+      caller: { kind: 'operator', operator: 'admin' },
+      request: this.#request(c),
+      call: [
+        { verb: 'operatorTeardown', body: teardown },
+        randomAgentChange(roll),
+        randomAgentChange(roll),
+        {
+          verb: 'operatorKill',
+          body: { task: { ...frameworkOf(roll(3)), taskId: `t${roll(30)}` } },
+        },
+      ][roll(12)] ?? { verb: 'operatorOperate', body },
     });
+  }
+
+  #exit(state: ClusterState, c: number, roll: Dice): Input {
+    const { agentId, body } = randomExit(state, roll);
+    return Input.parse({
+      kind: 'call',
+      caller: { kind: 'agent', agentId },
+      request: this.#request(c),
+      call: { verb: 'executorExited', body },
+    });
+  }
+
+  #confirm(state: ClusterState, a: number, b: number): Input {
+    const framework = frameworkOf(a);
+    const known = state.frameworks.get(frameworkKey(framework));
+    const session = (known?.session ?? 1) - (b % 7 === 0 ? 1 : 0);
+    return { kind: 'frameworkConfirmed', framework, session, number: known?.lastNumber ?? b };
   }
 
   #answerOrder(state: ClusterState, a: number, b: number): Input {
@@ -185,39 +280,3 @@ export class RandomInputs {
     });
   }
 }
-
-const subscribeCall = (a: number, b: number) => ({
-  verb: 'subscribe',
-  body: {
-    name: 'n',
-    role: `r${a % 2}`,
-    failoverTimeoutMs: b * 1000,
-    demand: b % 2 === 0 ? [] : [{ count: b, resources: some(1) }],
-  },
-});
-
-function acceptCall(state: ClusterState, a: number, b: number, c: number) {
-  const own = [...state.offers.rows()].filter(
-    (offer) => offer.framework.frameworkId === pick(FRAMEWORKS, a)?.frameworkId,
-  );
-  const [first] = own;
-  const offerIds = own
-    .filter((offer) => c % 5 === 0 || offer.agentId === first?.agentId)
-    .map((offer) => offer.offerId);
-  if (offerIds.length === 0 || c % 19 === 0) offerIds.push(OfferId.parse('o0-0'));
-  const launches = Array.from({ length: c % 4 }, (_, index) =>
-    aTask(`t${(b + index) % 30}`, some(b % 6)),
-  );
-  return { verb: 'accept', body: { offerIds, launches, filter: { refuseMs: b % 2 } } };
-}
-
-function declineCall(state: ClusterState, a: number, b: number) {
-  const offer = pick([...state.offers.rows()], a);
-  const offerIds = [offer?.offerId ?? OfferId.parse('o0-0')];
-  return { verb: 'decline', body: { offerIds, filter: { refuseMs: b } } };
-}
-
-const killCall = (b: number) => ({
-  verb: 'killTask',
-  body: { taskId: TaskId.parse(`t${b % 30}`) },
-});

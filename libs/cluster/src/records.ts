@@ -65,6 +65,10 @@ export type AgentRecord = {
   readonly isOvercommitted: boolean;
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
+  /** Wall clock of the verdict, while unreachable. */
+  readonly unreachableSinceMs?: number;
+  /** Core time at which an operator declared it gone. */
+  readonly goneAtMs?: number;
 };
 
 /** A role in which a framework shares. */
@@ -153,6 +157,8 @@ export type ExecutorRecord = {
   readonly description: ExecutorDescription;
   /** Its own, beside those of its tasks. Not reserved. */
   readonly resources: Resources;
+  /** Its agent has said that it has it. */
+  readonly isConfirmed: boolean;
   /** It has been ordered to shut down: no more tasks for it. */
   readonly isShuttingDown: boolean;
   readonly shutdownOrder?: string;

@@ -1,23 +1,29 @@
 // Owns driving the core in tests: entries with growing sequence and core time, builders for what is in them.
 // After each entry the invariants are checked. Nothing of the core is replaced here.
+import type { Proposal } from '@parley/protocol/allocation';
+import type { Constraints } from '@parley/protocol/constraints';
 import {
   ActorId,
   AgentId,
   FrameworkRef,
   OfferId,
-  type PrincipalName,
+  PrincipalName,
   type TaskRef,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { AcceptRequestInput, OperationInput } from '@parley/protocol/offers';
 import type { ResourcesInput } from '@parley/protocol/resources';
 import { type StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
+import { normalise } from '@parley/resources/resources';
+import type * as z from 'zod';
 import { clusterCore } from './cluster-core.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Effect } from './effects.ts';
 import type { ClusterEvent } from './events.ts';
 import { type Caller, ClusterSettings, Input } from './inputs.ts';
 import { checkInvariants } from './invariants.ts';
+import { shapeOf } from './needs.ts';
 
 type InputOf = (typeof Input)['_zod']['input'];
 type CallOf = Extract<InputOf, { kind: 'call' }>['call'];
@@ -31,6 +37,11 @@ export const some = (cpus: number, mem = cpus): ResourcesInput => ({
 });
 export const aTask = (taskId: string, resources: ResourcesInput = some(1)): TaskDescription =>
   TaskDescription.parse({ taskId, resources, command: { argv: ['true'] } });
+
+export const aLaunch = (...tasks: TaskDescription[]): OperationInput => ({ kind: 'launch', tasks });
+
+/** What a proposal may say beside its framework, its agent and what is not reserved. */
+type ProposalMore = Partial<Pick<z.input<typeof Proposal>, 'role' | 'reservations' | 'promised'>>;
 
 export class ScriptedCluster {
   state: ClusterState = clusterCore.create();
@@ -71,7 +82,8 @@ export class ScriptedCluster {
       kind: 'termStarted',
       epoch: this.epoch,
       masterId: ActorId.parse('master-1'),
-      settings: ClusterSettings.parse(settings),
+      // The cap on unanswered offers is off where a test does not ask for it.
+      settings: ClusterSettings.parse({ outstandingCapPermille: 1000, ...settings }),
     });
   }
 
@@ -113,7 +125,7 @@ export class ScriptedCluster {
   subscribe(framework: FrameworkRef, body: Record<string, unknown> = {}): Effect[] {
     return this.call(
       { kind: 'framework', ...framework },
-      { verb: 'subscribe', body: { name: framework.frameworkId, role: 'r', ...body } },
+      { verb: 'subscribe', body: { name: framework.frameworkId, roles: ['r'], ...body } },
     );
   }
 
@@ -131,8 +143,9 @@ export class ScriptedCluster {
     framework: FrameworkRef,
     resources: ResourcesInput = some(4),
     agentId: AgentId = anAgentId(),
+    more: ProposalMore = {},
   ): OfferId {
-    const [message] = of(this.propose(framework, resources, agentId), 'offers');
+    const [message] = of(this.propose(framework, resources, agentId, more), 'offers');
     const id = message?.message.offers[0]?.offerId;
     assert(id !== undefined, 'the proposal became an offer');
     return id;
@@ -142,10 +155,11 @@ export class ScriptedCluster {
     framework: FrameworkRef,
     resources: ResourcesInput = some(4),
     agentId: AgentId = anAgentId(),
-    role = 'r',
+    more: ProposalMore = {},
   ): Effect[] {
     this.#proposals += 1;
-    const proposal = { number: this.#proposals, framework, role, agentId, resources };
+    const number = this.#proposals;
+    const proposal = { number, framework, role: 'r', agentId, resources, ...more };
     return this.enter({ kind: 'proposals', epoch: this.epoch, proposals: [proposal] });
   }
 
@@ -155,20 +169,48 @@ export class ScriptedCluster {
     launches: readonly TaskDescription[],
     refuseMs = 5000,
   ): Effect[] {
-    const body = {
-      offerIds: offerIds.map((id) => OfferId.parse(id)),
-      launches: [...launches],
-      filter: { refuseMs },
-    };
+    const operations = launches.length === 0 ? [] : [aLaunch(...launches)];
+    return this.operate(framework, offerIds, operations, { filter: { refuseMs } });
+  }
+
+  /** An accept with any operations. */
+  operate(
+    framework: FrameworkRef,
+    offerIds: readonly string[],
+    operations: readonly OperationInput[],
+    more: Partial<AcceptRequestInput> = {},
+  ): Effect[] {
+    const ids = offerIds.map((id) => OfferId.parse(id));
+    const body = { offerIds: ids, operations: [...operations], ...more };
     return this.frameworkCall(framework, { verb: 'accept', body });
   }
 
+  operateAsOperator(
+    operation: OperationInput,
+    agentId: AgentId = anAgentId(),
+    role = 'r',
+  ): Effect[] {
+    const caller = { kind: 'operator', operator: PrincipalName.parse('admin') } as const;
+    return this.call(caller, { verb: 'operatorOperate', body: { agentId, role, operation } });
+  }
+
   /** A running task on an agent of its own size, the order answered. */
-  launch(framework: FrameworkRef, taskId: string, resources = some(1), agentId = anAgentId()) {
-    const offerId = this.offer(framework, resources, agentId);
+  launch(
+    framework: FrameworkRef,
+    taskId: string,
+    resources = some(1),
+    agentId = anAgentId(),
+    more: ProposalMore = {},
+  ) {
+    const offerId = this.offer(framework, resources, agentId, more);
     const effects = this.accept(framework, [offerId], [aTask(taskId, resources)]);
     for (const { order } of of(effects, 'order')) this.answerOrder(order.orderId, agentId);
     return { ...framework, ...aTask(taskId), taskId: aTask(taskId).taskId };
+  }
+
+  /** The name of a need for these resources. */
+  shapeOf(resources: ResourcesInput, constraints: Constraints = []): string {
+    return shapeOf(normalise(resources), constraints);
   }
 
   answerOrder(orderId: string, agentId: AgentId = anAgentId(), code?: 'unknownTask' | 'diskFull') {

@@ -1,10 +1,12 @@
 // Owns the beginning of a state: empty, or as a snapshot says. What is derived is built anew here.
 import { NO_EPOCH } from '@parley/protocol/epoch';
-import { taskKey } from '@parley/protocol/ids';
+import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
 import { CLUSTER, ClusterState } from './cluster-state.ts';
 import { setAllDeadlines } from './due.ts';
+import { indexGone } from './gone-agents.ts';
 import { ClusterSettings } from './inputs.ts';
+import { indexTask } from './task-book.ts';
 
 /** Plain data, as in @parley/actor, which pure libs do not import. */
 export type SnapshotItem = readonly [table: string, key: string, record: unknown];
@@ -60,10 +62,19 @@ export function restoreState(items: Iterable<SnapshotItem>): ClusterState {
 function derive(state: ClusterState): void {
   const { books, requests } = state;
   for (const agent of state.agents.rows()) books.agentChanged(undefined, agent);
+  for (const record of state.reservations.rows()) books.reservationChanged(undefined, record);
   for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
   for (const offer of state.offers.rows()) books.offerMade(offer);
   for (const task of state.tasks.rows()) {
     books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');
+    indexTask(state, task);
+  }
+  for (const executor of state.executors.rows()) {
+    const isRegistered = state.agents.get(executor.agentId)?.state === 'registered';
+    books.executorLaunched(executor, isRegistered);
+  }
+  for (const { framework, event } of state.frameworkEvents.rows()) {
+    state.eventSpans.kept(frameworkKey(framework), event.eventId);
   }
   for (const ended of state.ended.rows()) books.endedTaskKept(ended);
   for (const { order } of state.orders.rows()) books.agent(order.agentId).orders.add(order.orderId);
@@ -74,5 +85,6 @@ function derive(state: ClusterState): void {
   for (const [key, session] of state.sessions.entries()) requests.sessionOpened(key, session);
   for (const answer of state.answers.rows()) requests.answered(answer);
   for (const key of state.tombstones.keys()) state.tombstoneQueue.push(key);
+  indexGone(state);
   setAllDeadlines(state);
 }

@@ -2,16 +2,24 @@
 // What makes a task change its state is in task-updates.ts.
 import { frameworkKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
+import { sum } from '@parley/resources/resources';
+import { countEnded, countLaunched } from './cards.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { deadlineKey } from './deadlines.ts';
+import { endDefaultExecutor } from './executor-book.ts';
+import { forgetGone } from './gone-agents.ts';
 import { dropAllUnwritten } from './leader-updates.ts';
 import { dropOrdersOf } from './orders.ts';
+import { clearOvercommitment } from './overcommitment.ts';
 import type { EndedTaskRecord, TaskRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
 
 export function launchTask(
   turn: Turn,
-  launch: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'role' | 'resources'>,
+  launch: Pick<
+    TaskRecord,
+    'task' | 'name' | 'agentId' | 'role' | 'resources' | 'reserved' | 'executorId' | 'isInGroup'
+  >,
 ): TaskRecord {
   const { state, context } = turn;
   const record: TaskRecord = {
@@ -25,8 +33,11 @@ export function launchTask(
   };
   state.tasks.put(taskKey(record.task), record);
   state.books.taskLaunched(record, isRegistered(state, record));
+  indexTask(state, record);
   markHolder(state, record);
-  const { task, name, agentId, resources } = record;
+  countLaunched(turn, record);
+  const { task, name, agentId } = record;
+  const resources = heldBy(record);
   report(turn, {
     type: 'taskStateChanged',
     task,
@@ -47,9 +58,26 @@ export function endTask(turn: Turn, task: TaskRecord, update: StatusUpdate): voi
   dropAllUnwritten(state, key);
   state.tasks.delete(key);
   state.books.taskEnded(task, isRegistered(state, task));
-  clearOvercommitment(state, task);
+  state.executorTasks.taskEnded(task);
+  state.taskOrder.delete(key);
+  endDefaultExecutor(turn, task);
+  clearOvercommitment(state, task.agentId);
+  forgetGone(state, task.agentId);
   markHolder(state, task);
-  keepEnded(turn, { ...task, update });
+  countEnded(turn, task, update);
+  keepEnded(turn, { ...task, resources: heldBy(task), update });
+}
+
+/** Not reserved and reserved together; the disk of volumes is not in it. */
+export function heldBy({ resources, reserved }: TaskRecord): TaskRecord['resources'] {
+  if (reserved.length === 0) return resources;
+  return sum([resources, ...reserved.map((part) => part.resources)]);
+}
+
+/** As derived state; of all records, when a state is restored. */
+export function indexTask(state: ClusterState, task: TaskRecord): void {
+  state.executorTasks.taskLaunched(task);
+  state.taskOrder.add(taskKey(task.task));
 }
 
 /** Whether the id was used before, as far as is still known. */
@@ -117,15 +145,7 @@ function isRegistered(state: ClusterState, task: TaskRecord): boolean {
   return state.agents.get(task.agentId)?.state === 'registered';
 }
 
-function clearOvercommitment(state: ClusterState, task: TaskRecord): void {
-  const agent = state.agents.get(task.agentId);
-  if (agent?.isOvercommitted && state.books.fits(agent)) {
-    state.agents.put(agent.agentId, { ...agent, isOvercommitted: false });
-  }
-}
-
-function markHolder(state: ClusterState, { agentId, task }: TaskRecord): void {
-  const { principal, frameworkId } = task;
+function markHolder(state: ClusterState, { agentId, task, role }: TaskRecord): void {
   state.marks.agentFree(agentId);
-  state.marks.usage({ principal, frameworkId });
+  state.marks.usage(task, role);
 }

@@ -5,11 +5,12 @@ import { nextTaskState } from '@parley/lifecycle/transitions';
 import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
-import { forgetIfOver } from './frameworks.ts';
+import { countRunning } from './cards.ts';
+import { forgetIfOver } from './framework-removal.ts';
 import type { Input } from './inputs.ts';
 import { dropUnwritten, unwrittenKey } from './leader-updates.ts';
 import type { TaskRecord } from './records.ts';
-import { endTask, keepEnded } from './task-book.ts';
+import { endTask, heldBy, keepEnded } from './task-book.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /** A stream that was made anew is read from its start; what it repeats is told by source and sequence. */
@@ -51,18 +52,10 @@ function applyUpdate(turn: Turn, update: StatusUpdate): void {
 }
 
 function changeState(turn: Turn, task: TaskRecord, next: TaskState, update: StatusUpdate): void {
-  const { reason: _reason, message: _message, ...rest } = task;
-  if (isTerminal(next)) {
-    endTask(turn, task, { ...update, state: next });
-  } else {
-    turn.state.tasks.put(taskKey(task.task), {
-      ...rest,
-      state: next,
-      ...worded(update),
-      changedWallTimeMs: update.wallTimeMs,
-    });
-  }
-  const { name, agentId, resources, state: from } = task;
+  if (isTerminal(next)) endTask(turn, task, { ...update, state: next });
+  else goOn(turn, task, next, update);
+  const { name, agentId, state: from } = task;
+  const resources = heldBy(task);
   report(turn, {
     type: 'taskStateChanged',
     task: task.task,
@@ -74,6 +67,20 @@ function changeState(turn: Turn, task: TaskRecord, next: TaskState, update: Stat
     ...worded(update),
   });
   if (isTerminal(next)) forgetIfOver(turn, frameworkKey(task.task));
+}
+
+function goOn(turn: Turn, task: TaskRecord, next: TaskState, update: StatusUpdate): void {
+  const { reason: _reason, message: _message, unreachableSinceMs: _since, ...rest } = task;
+  const isFirstRun = next === 'running' && task.runningAtMs === undefined;
+  turn.state.tasks.put(taskKey(task.task), {
+    ...rest,
+    state: next,
+    ...worded(update),
+    ...(isFirstRun && { runningAtMs: turn.context.coreTimeMs }),
+    ...(next === 'unreachable' && { unreachableSinceMs: update.wallTimeMs }),
+    changedWallTimeMs: update.wallTimeMs,
+  });
+  if (isFirstRun) countRunning(turn, task);
 }
 
 /** The leader's word on a task that was never accepted, or something about a task that has ended. */
@@ -103,8 +110,11 @@ function applyToNoTask(turn: Turn, update: StatusUpdate): void {
   });
 }
 
-function withSequence(task: TaskRecord, { source, sequence }: StatusUpdate): TaskRecord {
-  if (source === 'agent') return { ...task, agentSequence: sequence };
+/** Whatever the state does with it, the update was seen; health is the agent's word, in every state the last one counts. */
+function withSequence(task: TaskRecord, { source, sequence, healthy }: StatusUpdate): TaskRecord {
+  if (source === 'agent') {
+    return { ...task, agentSequence: sequence, ...(healthy !== undefined && { healthy }) };
+  }
   const { orderedState, ...rest } = task;
   const isLast = sequence >= task.orderedSequence;
   return {

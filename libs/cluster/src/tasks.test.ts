@@ -50,6 +50,7 @@ describe('a status update', () => {
       kind: 'agentFree',
       agentId,
       free: normalise(some(10)),
+      reservations: [],
     });
     expect(cluster.state.ended.get('alice/f1/t1')).toMatchObject({ state: 'failed', exitCode: 3 });
     expect(eventsOf(effects)).toMatchObject([{ type: 'taskStateChanged', to: 'failed' }]);
@@ -302,6 +303,7 @@ describe('an agent', () => {
       kind: 'agentFree',
       agentId,
       free: normalise(some(3)),
+      reservations: [],
     });
   });
 

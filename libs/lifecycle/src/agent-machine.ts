@@ -1,13 +1,14 @@
 // Owns whether an agent is there. Silence is a verdict made elsewhere and arrives as an event.
 //
-//   state       | register   | silent
-//   unknown     | registered |
-//   registered  | registered | unreachable
-//   unreachable | registered |
-//   An agent has no end here: one that is away keeps its tasks until it says what became of them.
+//   state       | register   | silent      | declareGone
+//   unknown     | registered |             |
+//   registered  | registered | unreachable | gone
+//   unreachable | registered |             | gone
+//   gone: final (an operator's word that it never comes back; one of that id is refused)
+//   Only an operator ends an agent: one that is away keeps its tasks until it says what became of them.
 import { setup } from 'xstate';
 
-export const AGENT_EVENTS = ['register', 'silent'] as const;
+export const AGENT_EVENTS = ['register', 'silent', 'declareGone'] as const;
 export type AgentEvent = (typeof AGENT_EVENTS)[number];
 
 export const agentMachine = setup({ types: { events: {} as { type: AgentEvent } } }).createMachine({
@@ -15,7 +16,10 @@ export const agentMachine = setup({ types: { events: {} as { type: AgentEvent } 
   initial: 'unknown',
   states: {
     unknown: { on: { register: 'registered' } },
-    registered: { on: { register: 'registered', silent: 'unreachable' } },
-    unreachable: { on: { register: 'registered' } },
+    registered: {
+      on: { register: 'registered', silent: 'unreachable', declareGone: 'gone' },
+    },
+    unreachable: { on: { register: 'registered', declareGone: 'gone' } },
+    gone: { type: 'final' },
   },
 });

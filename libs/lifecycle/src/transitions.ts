@@ -1,7 +1,7 @@
 // Owns the tables (state x event -> next state) that hot code looks up. They are compiled from the machines
 // when this module is loaded, by running xstate's pure transition() once for each pair; nothing is written by hand.
 import type { TaskState } from '@parley/protocol/tasks';
-import { type AnyStateMachine, transition } from 'xstate';
+import { type AnyStateMachine, type StateValueFrom, transition } from 'xstate';
 import { AGENT_EVENTS, type AgentEvent, agentMachine } from './agent-machine.ts';
 import { FRAMEWORK_EVENTS, type FrameworkEvent, frameworkMachine } from './framework-machine.ts';
 import {
@@ -12,10 +12,10 @@ import {
 import { OFFER_EVENTS, type OfferEvent, offerMachine } from './offer-machine.ts';
 import { TASK_EVENTS, type TaskEvent, taskMachine } from './task-machine.ts';
 
-export type AgentState = keyof (typeof agentMachine)['states'];
-export type FrameworkState = keyof (typeof frameworkMachine)['states'];
-export type LeadershipState = keyof (typeof leadershipMachine)['states'];
-export type OfferState = keyof (typeof offerMachine)['states'];
+export type AgentState = StateValueFrom<typeof agentMachine>;
+export type FrameworkState = StateValueFrom<typeof frameworkMachine>;
+export type LeadershipState = StateValueFrom<typeof leadershipMachine>;
+export type OfferState = StateValueFrom<typeof offerMachine>;
 
 type Table<State extends string, Event extends string> = ReadonlyMap<
   string,

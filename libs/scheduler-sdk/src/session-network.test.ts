@@ -40,8 +40,7 @@ class Run {
   readonly session = new SchedulerSession({
     framework,
     name: 'test',
-    role: RoleName.parse('batch'),
-    demand: [],
+    roles: [RoleName.parse('batch')],
     failoverTimeoutMs: 1000,
     callerSession: 'caller',
   });

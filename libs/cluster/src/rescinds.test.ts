@@ -1,0 +1,165 @@
+// Tests everything that takes offers back: one test for each case that there is here (Mesos: rescind, section by section).
+// The cases of operators and volumes are in reservations.test.ts, those of time in offer-expiry.test.ts.
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  aFramework,
+  anAgentId,
+  answerOf,
+  aTask,
+  eventsOf,
+  factsOf,
+  of,
+  ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
+
+const agentId = anAgentId();
+const [framework, other] = [aFramework('f1'), aFramework('f2')];
+let cluster: ScriptedCluster;
+type Effects = ReturnType<ScriptedCluster['enter']>;
+
+beforeEach(() => {
+  cluster = new ScriptedCluster();
+  cluster.startTerm();
+  cluster.register(agentId, some(4));
+  cluster.register(anAgentId('a2'), some(4));
+  cluster.subscribe(framework);
+  cluster.subscribe(other);
+});
+
+const rescindsOf = (effects: Effects) =>
+  of(effects, 'rescind').map(({ framework: holder, message }) => ({
+    frameworkId: holder.frameworkId,
+    offerIds: message.offerIds,
+    reason: message.reason,
+  }));
+const reasonsOf = (effects: Effects) =>
+  eventsOf(effects).flatMap((event) => (event.type === 'offerRescinded' ? [event.reason] : []));
+
+/** Two offers of the agent to one framework, one to another, and one of another agent that must stay. */
+function offers() {
+  const own = [cluster.offer(framework, some(1)), cluster.offer(framework, some(1))];
+  const others = [cluster.offer(other, some(1))];
+  const kept = cluster.offer(other, some(1), anAgentId('a2'));
+  return { own, others, kept };
+}
+
+function expectAllOfAgent(effects: Effects, made: ReturnType<typeof offers>, reason: string) {
+  expect(rescindsOf(effects)).toEqual([
+    { frameworkId: 'f1', offerIds: made.own, reason },
+    { frameworkId: 'f2', offerIds: made.others, reason },
+  ]);
+  expect([...cluster.state.offers.keys()]).toEqual([made.kept]);
+  expect(factsOf(effects).filter(({ kind }) => kind === 'refused')).toEqual([]);
+}
+
+describe('offers of an agent are rescinded, each framework told once,', () => {
+  test('when the agent becomes unreachable', () => {
+    const made = offers();
+    const effects = cluster.enter({ kind: 'agentSilent', agentId, registration: 1 });
+    expectAllOfAgent(effects, made, 'agentUnreachable');
+  });
+
+  test.each([
+    ['deactivate', 'agentDeactivated'],
+    ['gone', 'agentGone'],
+  ] as const)('when an operator says %s', (change, reason) => {
+    const made = offers();
+    const caller = { kind: 'operator', operator: framework.principal } as const;
+    const effects = cluster.call(caller, { verb: 'operatorAgent', body: { agentId, change } });
+    expectAllOfAgent(effects, made, reason);
+    expect(factsOf(effects)).toContainEqual({ kind: 'agentAway', agentId });
+    expect(eventsOf(cluster.propose(framework, some(1)))).toMatchObject([
+      { type: 'proposalRefused' },
+    ]);
+  });
+
+  test('when it comes back with another total', () => {
+    const made = offers();
+    expectAllOfAgent(cluster.register(agentId, some(5)), made, 'agentChanged');
+  });
+
+  test('when it comes back with other attributes', () => {
+    const made = offers();
+    const body = { hostname: 'a1.example', total: some(4), attributes: { zone: 'z' }, tasks: [] };
+    const effects = cluster.call({ kind: 'agent', agentId }, { verb: 'register', body });
+    expectAllOfAgent(effects, made, 'agentChanged');
+  });
+});
+
+describe('offers of an agent stay', () => {
+  test('when it comes back as it was', () => {
+    offers();
+    expect(rescindsOf(cluster.register(agentId, some(4)))).toEqual([]);
+    expect(cluster.state.offers.size).toBe(4);
+  });
+
+  test('through a change of leaders, and can be accepted', () => {
+    const made = offers();
+    const effects = cluster.startTerm();
+    expect(reasonsOf(effects)).toEqual([]);
+    expect(cluster.state.offers.size).toBe(4);
+    expect(answerOf(cluster.accept(framework, made.own, [aTask('t1')]))).toMatchObject({
+      ok: true,
+      value: { launched: ['t1'], staleOffers: [] },
+    });
+  });
+});
+
+describe('offers of a framework are taken back without a message', () => {
+  test('when it falls silent: there is nobody to tell', () => {
+    offers();
+    const effects = cluster.enter({ kind: 'frameworkSilent', framework, session: 1 });
+    expect(rescindsOf(effects)).toEqual([]);
+    expect(reasonsOf(effects)).toEqual(['frameworkDisconnected', 'frameworkDisconnected']);
+    expect(factsOf(effects)).toContainEqual({ kind: 'frameworkAway', framework });
+    expect(cluster.state.offers.size).toBe(2);
+  });
+
+  test('when it subscribes anew: a scheduler forgets its offers then', () => {
+    offers();
+    const effects = cluster.subscribe(framework);
+    expect(rescindsOf(effects)).toEqual([]);
+    expect(reasonsOf(effects)).toEqual(['sessionReplaced', 'sessionReplaced']);
+    expect(factsOf(effects)).toContainEqual({ kind: 'filtersCleared', framework });
+  });
+
+  test('when it tears itself down', () => {
+    offers();
+    const effects = cluster.frameworkCall(framework, { verb: 'teardown', body: {} });
+    expect(rescindsOf(effects)).toEqual([]);
+    expect(reasonsOf(effects)).toEqual(['frameworkRemoved', 'frameworkRemoved']);
+  });
+
+  test('when an operator tears it down: its id stays removed, and so it does under a new leader', () => {
+    offers();
+    const caller = { kind: 'operator', operator: framework.principal } as const;
+    const body = { framework };
+    const effects = cluster.call(caller, { verb: 'operatorTeardown', body });
+    expect(eventsOf(effects)).toContainEqual({
+      type: 'frameworkRemoved',
+      framework,
+      reason: 'teardownByOperator',
+    });
+    cluster.startTerm();
+    expect(answerOf(cluster.subscribe(framework))).toMatchObject({
+      failure: { code: 'frameworkRemoved' },
+    });
+    expect(answerOf(cluster.call(caller, { verb: 'operatorTeardown', body }))).toMatchObject({
+      failure: { code: 'frameworkRemoved' },
+    });
+  });
+});
+
+describe('an offer that the allocator proposes', () => {
+  test('for a framework or an agent that has left meanwhile is never made', () => {
+    cluster.enter({ kind: 'frameworkSilent', framework, session: 1 });
+    const effects = cluster.propose(framework, some(1));
+    expect(of(effects, 'offers')).toEqual([]);
+    expect(factsOf(effects)).toContainEqual({ kind: 'frameworkAway', framework });
+    cluster.enter({ kind: 'agentSilent', agentId, registration: 1 });
+    const late = cluster.propose(other, some(1));
+    expect(of(late, 'offers')).toEqual([]);
+    expect(factsOf(late)).toContainEqual({ kind: 'agentAway', agentId });
+  });
+});

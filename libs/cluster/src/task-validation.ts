@@ -1,0 +1,111 @@
+// Owns which descriptions of tasks and executors are valid, each judged by itself; the message begins with the field.
+// What follows from the state (ids, live executors, what is left of the offers) is judged in task-launch.ts.
+// Mesos docs, "Task State Reasons", REASON_TASK_INVALID; the rules are those of its task validation.
+
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import type { AgentId } from '@parley/protocol/ids';
+import { TaskDescription, type UnparsedTask } from '@parley/protocol/tasks';
+import { isEmpty } from '@parley/resources/resources';
+
+/** As many faults of one description are named. */
+const MAX_FAULTS = 5;
+
+export type TaskPlace = {
+  /** Of the offers. */
+  readonly agentId: AgentId;
+  /** The executor of the group; absent for a task that is launched by itself. */
+  readonly group?: ExecutorDescription;
+};
+
+/** The description, or `invalidTask`. */
+export function parseTask(task: UnparsedTask, place: TaskPlace): Outcome<TaskDescription> {
+  const parsed = TaskDescription.safeParse(task);
+  if (!parsed.success) {
+    const faults = parsed.error.issues
+      .slice(0, MAX_FAULTS)
+      .map(({ path, message }) => `${path.join('.') || 'task'}: ${message}`);
+    return fail('invalidTask', faults.join('; '));
+  }
+  const fault = faultOf(parsed.data, place);
+  return fault === undefined ? succeed(parsed.data) : fail('invalidTask', fault);
+}
+
+/** Of the executor of a group; `invalidTask`. */
+export function checkGroupExecutor(executor: ExecutorDescription): Outcome<ExecutorDescription> {
+  const fault = executorFault(executor);
+  return fault === undefined ? succeed(executor) : fail('invalidTask', fault);
+}
+
+/** For people, as far as it can be read out of a description that is not valid. */
+export function nameOf({ name }: UnparsedTask & { readonly name?: unknown }): string {
+  return typeof name === 'string' ? name.slice(0, 255) : '';
+}
+
+function faultOf(task: TaskDescription, { agentId, group }: TaskPlace): string | undefined {
+  if (task.agentId !== undefined && task.agentId !== agentId) {
+    return `agentId: the task is meant for ${task.agentId}, the offers are of ${agentId}`;
+  }
+  if (isEmpty(task.resources)) return 'resources: a task needs some';
+  return (
+    volumesFault(task) ??
+    (group === undefined ? aloneFault(task) : inGroupFault(task, group)) ??
+    (task.command === undefined ? withoutCommandFault(task) : undefined)
+  );
+}
+
+function volumesFault({ volumes }: TaskDescription): string | undefined {
+  if (new Set(volumes.map(({ volumeId }) => volumeId)).size < volumes.length) {
+    return 'volumes: one is named twice';
+  }
+  if (new Set(volumes.map(({ path }) => path)).size < volumes.length) {
+    return 'volumes: two of them have the same path';
+  }
+  return undefined;
+}
+
+function aloneFault({ command, executor }: TaskDescription): string | undefined {
+  if (command !== undefined && executor !== undefined) {
+    return 'command: a task has a command or an executor, not both';
+  }
+  if (executor === undefined) {
+    return command === undefined ? 'command: a task needs a command or an executor' : undefined;
+  }
+  return executor.kind === 'custom'
+    ? executorFault(executor)
+    : 'executor.kind: a default executor runs groups only (launchGroup)';
+}
+
+function inGroupFault(
+  { command, executor }: TaskDescription,
+  group: ExecutorDescription,
+): string | undefined {
+  if (executor !== undefined) return 'executor: the group names the executor of its tasks';
+  if (group.kind === 'default') {
+    return command === undefined
+      ? 'command: a task that a default executor runs needs one'
+      : undefined;
+  }
+  return command === undefined
+    ? undefined
+    : 'command: the executor of the group runs the task; it gets the data of the task';
+}
+
+/** What the agent does for a command, it does not do inside somebody else's executor. */
+function withoutCommandFault(task: TaskDescription): string | undefined {
+  const only = 'only for a task with a command; an executor does this itself';
+  if (task.inputs.length > 0) return `inputs: ${only}`;
+  if (task.outputs.length > 0) return `outputs: ${only}`;
+  if (task.check !== undefined) return `check: ${only}`;
+  if (task.healthCheck !== undefined) return `healthCheck: ${only}`;
+  return undefined;
+}
+
+function executorFault({ kind, command }: ExecutorDescription): string | undefined {
+  if (kind === 'custom') {
+    return command === undefined ? 'executor.command: a custom executor needs one' : undefined;
+  }
+  return command === undefined
+    ? undefined
+    : 'executor.command: a default executor has none, the agent runs its tasks';
+}
