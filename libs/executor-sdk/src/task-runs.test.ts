@@ -1,7 +1,7 @@
 import { TaskDescription } from '@parley/protocol/tasks';
 import { expect, test } from 'vitest';
 import type { TaskReport } from './executor-session.ts';
-import { type LaunchTask, TaskFailed, TaskRuns } from './task-runs.ts';
+import { type LaunchTask, TaskFailed, TaskKilled, TaskRuns } from './task-runs.ts';
 
 const TASK = TaskDescription.parse({ taskId: 't1', resources: {} });
 
@@ -69,4 +69,23 @@ test('a task that does not end counts as killed when its grace is over, and a la
   runs.stop(TASK.taskId, 3_600_000);
   runs.stop(TASK.taskId, 1);
   expect(await told).toMatchObject([{ state: 'running' }, { state: 'killed' }]);
+});
+
+test('a task knows the grace that it is given, and what it returns after that says nothing any more', async () => {
+  const late = Promise.withResolvers<undefined>();
+  let reason: unknown;
+  const { runs, told } = run((_, { signal }) => {
+    signal.addEventListener('abort', () => {
+      reason = signal.reason;
+    });
+    return late.promise;
+  }, 2);
+  await Promise.resolve();
+  runs.stop(TASK.taskId, 1);
+  const reports = await told;
+  late.resolve(undefined);
+  await late.promise;
+  await Promise.resolve();
+  expect(reports).toHaveLength(2);
+  expect(reason instanceof TaskKilled && reason.graceMs).toBe(1);
 });

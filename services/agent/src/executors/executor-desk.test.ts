@@ -136,6 +136,18 @@ test('a group of which one task cannot be written is refused as a whole and leav
   expect(answers().at(-1)).toEqual([2, 'ok']);
 });
 
+test('a group is refused only when no record of it is under way, so that it may come again at once', () => {
+  held = [];
+  broken.add('t2');
+  runGroup(1, 't1', 't2');
+  const [first, second] = held.splice(0);
+  if (second !== undefined) send(second);
+  expect(answers()).toEqual([]);
+  if (first !== undefined) send(first);
+  expect(answers()).toEqual([[1, 'diskFull']]);
+  expect(known()).toEqual([]);
+});
+
 test('a group of which one task was killed before the order came ends as a whole', () => {
   const task = { ...framework, taskId: aTask('t1').taskId };
   send({ kind: 'kill', epoch, reply: 1, order: { task, reason: 'framework' } });

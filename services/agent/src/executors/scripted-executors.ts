@@ -35,10 +35,10 @@ type Story<Input> = Input extends PlacedExecutorInput
   ? Omit<Input, 'executor' | 'incarnation'>
   : never;
 
-export const refOf = (taskId: string): TaskRef =>
+const refOf = (taskId: string): TaskRef =>
   TaskRef.parse({ principal: 'team', frameworkId: 'fw', taskId });
 
-export function aDescription(
+function aDescription(
   taskId: string,
   changes: Partial<TaskDescriptionInput> = {},
 ): TaskDescription {
