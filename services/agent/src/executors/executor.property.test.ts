@@ -130,16 +130,26 @@ class Pair {
 }
 
 const aName = fc.constantFrom(...TASKS);
+// Most steps carry on what is under way, so that what breaks breaks in the middle of something.
 const aStep = fc.oneof(
-  fc.record({ does: fc.constant('order' as const), name: aName }),
-  fc.record({ does: fc.constant('kill' as const), name: aName }),
-  fc.record({ does: fc.constant('running' as const), name: aName }),
-  fc.record({ does: fc.constant('finished' as const), name: aName }),
-  fc.record({ does: fc.constant('connect' as const) }),
-  fc.record({ does: fc.constant('disconnect' as const), count: fc.nat(4) }),
-  fc.record({ does: fc.constant('restart' as const), count: fc.nat(4) }),
-  fc.record({ does: fc.constant('slowDisk' as const), isSlow: fc.boolean() }),
-  fc.record({ does: fc.constant('deliver' as const), isToAgent: fc.boolean() }),
+  {
+    weight: 8,
+    arbitrary: fc.record({ does: fc.constant('deliver' as const), isToAgent: fc.boolean() }),
+  },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant('running' as const), name: aName }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('finished' as const), name: aName }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('order' as const), name: aName }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('kill' as const), name: aName }) },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant('connect' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ does: fc.constant('disconnect' as const), count: fc.nat(4) }),
+  },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('restart' as const), count: fc.nat(4) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ does: fc.constant('slowDisk' as const), isSlow: fc.boolean() }),
+  },
 );
 type Step = typeof aStep extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -173,16 +183,23 @@ function take(pair: Pair, step: Step): void {
   }
 }
 
+/** A task that is being killed stays so: what it says as running then is told with that state. */
+const asTold = (said: readonly string[]): string[] =>
+  said.map((state, place) =>
+    state === 'running' && said.slice(0, place).includes('killing') ? 'killing' : state,
+  );
+
 test('what an executor says is neither lost nor told twice, and no task starts twice, whatever breaks', () => {
   fc.assert(
-    fc.property(fc.array(aStep, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(aStep, { minLength: 20, maxLength: 150 }), (steps) => {
       const pair = new Pair();
+      pair.settle();
       for (const step of steps) take(pair, step);
       pair.settle();
       expect([...pair.starts.values()].filter((count) => count > 1)).toEqual([]);
       for (const [name, said] of pair.reported) {
         const told = pair.agent.states(name).filter((state) => state !== 'starting');
-        expect(told).toEqual(said);
+        expect(told).toEqual(asTold(said));
         if (said.some((state) => isTerminal(state as 'running'))) {
           expect(pair.agent.task(name).phase).toBe('ended');
         }
