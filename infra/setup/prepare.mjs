@@ -1,12 +1,12 @@
 // Sets up what a command of this repository needs, before it runs: `node infra/setup/prepare.mjs NEED...` with the
-// needs `dependencies`, `system-tools` and `nats-server`. npm runs it as the pre script of start, test and
+// needs `dependencies`, `system-tools`, `other-language` and `nats-server`. npm runs it as the pre script of start, test and
 // the like, on whatever Node the host has (18 or newer), so it uses nothing that has to be installed first.
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { ensureDependencies } from './dependencies.mjs';
 import { locateNatsServer } from './nats-server.mjs';
 import { SetupFailure } from './setup-failure.mjs';
-import { ensureSystemTools } from './system-tools.mjs';
+import { ensureOtherLanguage, ensureSystemTools } from './system-tools.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const env = process.env;
@@ -18,6 +18,7 @@ const log = (line) => void process.stdout.write(`${line}\n`);
 const steps = {
   dependencies: () => ensureDependencies({ root, env, log }),
   'system-tools': () => ensureSystemTools({ env, log }),
+  'other-language': () => ensureOtherLanguage({ env, log }),
   'nats-server': async () => {
     const { warning } = await locateNatsServer({ env, log });
     if (warning) log(`warning: ${warning}`);

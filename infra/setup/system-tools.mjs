@@ -40,13 +40,36 @@ export function ensureSystemTools({ env, log }) {
     log(`note: tasks cannot run in systemd scopes here: ${remedy}, or use --isolation process`);
     return;
   }
-  installPackages({ packages, env, log });
+  installPackages({ packages, purpose: 'tasks run in systemd scopes', env, log });
+}
+
+/** The framework in another language that the documentation shows, and a test runs, is written in Python. */
+const PYTHON = '/usr/bin/python3';
+const PYTHON_PACKAGES = ['python3', 'python3-msgpack', 'python3-nacl'];
+
+/**
+ * For the tests only: what the documentation's example in another language needs.
+ * @param {{ env: NodeJS.ProcessEnv, log: (line: string) => void }} options
+ * @returns {void}
+ * @throws {SetupFailure} when the packages are missing and installing them failed
+ */
+export function ensureOtherLanguage({ env, log }) {
+  if (runBriefly(PYTHON, ['-c', 'import msgpack, nacl'], { env, timeoutMs: 20_000 }).ok) return;
+  const isRoot = process.getuid !== undefined && process.getuid() === 0;
+  if (!isRoot || !describeHost(env).family) {
+    log(
+      `note: the test of a framework in Python needs ${PYTHON_PACKAGES.join(', ')}: install them`,
+    );
+    return;
+  }
+  const purpose = 'a test runs a framework that is written in Python';
+  installPackages({ packages: PYTHON_PACKAGES, purpose, env, log });
 }
 
 /**
- * @param {{ packages: string[], env: NodeJS.ProcessEnv, log: (line: string) => void }} options
+ * @param {{ packages: string[], purpose: string, env: NodeJS.ProcessEnv, log: (line: string) => void }} options
  */
-function installPackages({ packages, env, log }) {
+function installPackages({ packages, purpose, env, log }) {
   const quietEnv = { ...env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
   const settings = { env: quietEnv, timeoutMs: APT_LIMIT_MS };
   if (!hasPackageLists()) {
@@ -58,7 +81,7 @@ function installPackages({ packages, env, log }) {
   const size = /Need to get ([^.]*?(?:\.\d+)? [kMG]?B)/.exec(asked.stdout);
   log(
     `installing ${packages.join(' and ')} (${size ? size[1] : 'size unknown'}) from this machine's ` +
-      'configured package mirror: tasks run in systemd scopes',
+      `configured package mirror: ${purpose}`,
   );
   const installed = runBriefly('apt-get', [...install, '--yes', ...packages], settings);
   if (installed.ok) return;

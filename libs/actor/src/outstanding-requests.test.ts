@@ -29,6 +29,16 @@ test('a second answer to the same request finds nothing', () => {
   expect([requests.size, requests.nextDueMs()]).toEqual([0, undefined]);
 });
 
+test('a request that is postponed is not due before, whatever else makes requests due', () => {
+  const requests = new OutstandingRequests<string>('s', { firstMs: 100, maxMs: 300 });
+  const counter = requests.open('a', 0);
+  requests.takeDue(0);
+  requests.postpone(counter, 5000);
+  requests.retryAll(1000);
+  expect([requests.takeDue(4999).length, requests.nextDueMs()]).toEqual([0, 5000]);
+  expect(requests.takeDue(5000)).toHaveLength(1);
+});
+
 test('a new connection makes everything due at once', () => {
   const requests = new OutstandingRequests<string>('s');
   requests.open('a', 0);

@@ -5,7 +5,13 @@ import type { RequestId } from '@parley/protocol/envelope';
 export type RetryPolicy = { readonly firstMs: number; readonly maxMs: number };
 export const DEFAULT_RETRY: RetryPolicy = { firstMs: 500, maxMs: 5000 };
 
-type Outstanding<Payload> = { readonly payload: Payload; dueMs: number; waitMs: number };
+type Outstanding<Payload> = {
+  readonly payload: Payload;
+  dueMs: number;
+  waitMs: number;
+  /** The one who answers does not want it sooner. */
+  notBeforeMs: number;
+};
 
 export class OutstandingRequests<Payload> {
   readonly #session: string;
@@ -26,7 +32,8 @@ export class OutstandingRequests<Payload> {
   /** Registers a request; it is due at once. */
   open(payload: Payload, nowMs: number): number {
     this.#counter += 1;
-    this.#open.set(this.#counter, { payload, dueMs: nowMs, waitMs: this.#policy.firstMs });
+    const { firstMs } = this.#policy;
+    this.#open.set(this.#counter, { payload, dueMs: nowMs, waitMs: firstMs, notBeforeMs: nowMs });
     return this.#counter;
   }
 
@@ -49,10 +56,18 @@ export class OutstandingRequests<Payload> {
     return due;
   }
 
-  /** Makes everything due at once, for a new leader or a new connection. */
+  /** It was asked not to come again before then. */
+  postpone(counter: number, untilMs: number): void {
+    const request = this.#open.get(counter);
+    if (request === undefined) return;
+    request.notBeforeMs = Math.max(request.notBeforeMs, untilMs);
+    request.dueMs = request.notBeforeMs;
+  }
+
+  /** Makes everything due at once, for a new leader or a new connection; what was postponed waits its time. */
   retryAll(nowMs: number): void {
     for (const request of this.#open.values()) {
-      request.dueMs = nowMs;
+      request.dueMs = Math.max(nowMs, request.notBeforeMs);
       request.waitMs = this.#policy.firstMs;
     }
   }

@@ -1,13 +1,15 @@
 // Owns the agents as the allocator knows them: their totals, what is left of each after proposals that are not
-// decided, which ones are open (have enough left to be offered) and which of these await their turn.
-import type { Fact } from '@parley/protocol/allocation';
-import type { AgentId } from '@parley/protocol/ids';
+// decided, reserved or not, which ones are open (have anything left that could be offered) and which of these await
+// their turn. Whether what is left is enough for somebody is decided in agent-division.ts.
+import type { Fact, FreeReservation } from '@parley/protocol/allocation';
+import type { ConstrainedAgent } from '@parley/protocol/constraints';
+import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
 import {
-  amountOf,
   contains,
   equals,
+  isEmpty,
   normalise,
   sum,
   trySubtract,
@@ -15,20 +17,28 @@ import {
 import type { ClusterTotals } from './cluster-totals.ts';
 import type { PendingProposals } from './pending-proposals.ts';
 
-/**
- * Less is not worth an offer: 0.01 CPUs and 32 MiB. Mesos, --min_allocatable_resources, which by
- * default asks for one of the two only; slivers of one resource serve nobody.
- */
-const MINIMUM: Resources = { scalars: { cpus: 10, mem: 32_000 }, ports: [], sets: {} };
+/** Frameworks remembered per agent for having let an offer expire; beyond it the first gives way. */
+const MAX_LATE = 64;
 
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
 
-type Agent = {
+type Free = { readonly unreserved: Resources; readonly reservations: readonly FreeReservation[] };
+const NOTHING: Free = { unreserved: NO_RESOURCES, reservations: [] };
+
+type KnownAgent = ConstrainedAgent & { readonly agentId: AgentId };
+type Agent = KnownAgent & {
   readonly total: Resources;
-  readonly attributes: AgentFact['attributes'];
-  free: Resources;
+  free: Free;
   /** Free and not proposed to anybody. */
-  left: Resources;
+  left: Free;
+  /** Let an offer of it expire: others come first in the next decision. */
+  readonly late: Set<FrameworkKey>;
+};
+
+/** What may be offered of an agent now. */
+export type Available = Free & {
+  readonly agent: KnownAgent;
+  readonly late: ReadonlySet<FrameworkKey>;
 };
 
 export class AgentPool {
@@ -54,24 +64,41 @@ export class AgentPool {
   }
 
   /** `changed`: its total or attributes are other ones than before, or it is new. */
-  set({ agentId, total, free, attributes }: AgentFact): 'changed' | 'same' {
+  set({ agentId, hostname, total, attributes, ...fact }: AgentFact): 'changed' | 'same' {
     const before = this.#agents.get(agentId);
     const hasSameTotal = before !== undefined && equals(before.total, total);
     if (!hasSameTotal) {
       if (before !== undefined) this.#totals.subtract(this.#totals.vectorOf(before.total.scalars));
       this.#totals.add(this.#totals.vectorOf(total.scalars));
     }
-    this.#agents.set(agentId, { total, attributes, free: normalise(free), left: NO_RESOURCES });
+    const late = before?.late ?? new Set();
+    const free = normaliseFree(fact.free, fact.reservations);
+    const agent = { agentId, hostname, attributes, total, free, left: NOTHING, late };
+    this.#agents.set(agentId, agent);
     this.touch(agentId);
     return hasSameTotal && haveSameEntries(before.attributes, attributes) ? 'same' : 'changed';
   }
 
   /** About an agent that is not known it says nothing: its total is missing. */
-  setFree(agentId: AgentId, free: Resources): void {
+  setFree(agentId: AgentId, free: Resources, reservations: readonly FreeReservation[]): void {
     const agent = this.#agents.get(agentId);
     if (agent === undefined) return;
-    agent.free = normalise(free);
+    agent.free = normaliseFree(free, reservations);
     this.touch(agentId);
+  }
+
+  /** In the next decision about the agent others come before this one. */
+  noteExpired(agentId: AgentId, framework: FrameworkKey): void {
+    const late = this.#agents.get(agentId)?.late;
+    if (late === undefined) return;
+    const [first] = late;
+    if (late.size >= MAX_LATE && first !== undefined) late.delete(first);
+    late.add(framework);
+  }
+
+  /** A decision about it was made: whoever was late has stood back once. */
+  forgiveLate(agentId: AgentId): void {
+    this.#agents.get(agentId)?.late.clear();
   }
 
   remove(agentId: AgentId): void {
@@ -94,6 +121,11 @@ export class AgentPool {
     for (const agentId of this.#open) this.#touched.add(agentId);
   }
 
+  /** All that have anything left, but for these. */
+  openExcept(known: ReadonlySet<AgentId>): AgentId[] {
+    return [...this.#open].filter((agentId) => !known.has(agentId));
+  }
+
   /** Those that await their turn; they do no more. */
   takeTouched(): AgentId[] {
     const touched = [...this.#touched];
@@ -106,7 +138,7 @@ export class AgentPool {
     const agent = this.#agents.get(agentId);
     if (agent === undefined) return;
     agent.left = this.#leftOf(agentId, agent);
-    if (isWorthOffering(agent.left)) {
+    if (isAnythingLeft(agent.left)) {
       this.#open.add(agentId);
       return;
     }
@@ -115,8 +147,9 @@ export class AgentPool {
   }
 
   /** What may be offered of it now; undefined when it is not open. */
-  openResources(agentId: AgentId): Resources | undefined {
-    return this.#open.has(agentId) ? this.#agents.get(agentId)?.left : undefined;
+  available(agentId: AgentId): Available | undefined {
+    const agent = this.#open.has(agentId) ? this.#agents.get(agentId) : undefined;
+    return agent && { ...agent.left, agent, late: agent.late };
   }
 
   /** For tests and the simulator: throws when more is proposed than is free, or an index is wrong. */
@@ -126,15 +159,7 @@ export class AgentPool {
       for (const [number, amount] of this.#totals.vectorOf(agent.total.scalars).entries()) {
         together[number] = (together[number] ?? 0) + amount;
       }
-      assert(contains(agent.free, agent.left), `no more is left of ${agentId} than is free`);
-      assert(
-        equals(agent.left, this.#leftOf(agentId, agent)),
-        `what is left of ${agentId} is up to date`,
-      );
-      assert(
-        this.#open.has(agentId) === isWorthOffering(agent.left),
-        `${agentId} is open when enough is left`,
-      );
+      this.#checkLeft(agentId, agent);
     }
     for (const agentId of this.#touched) assert(this.#open.has(agentId), `${agentId} is open`);
     for (const [number, amount] of this.#totals.amounts.entries()) {
@@ -142,19 +167,71 @@ export class AgentPool {
     }
   }
 
-  #leftOf(agentId: AgentId, { free }: Agent): Resources {
+  #checkLeft(agentId: AgentId, agent: Agent): void {
+    const { free, left } = agent;
+    assert(
+      contains(free.unreserved, left.unreserved),
+      `no more is left of ${agentId} than is free`,
+    );
+    for (const reservation of left.reservations) {
+      const whole = free.reservations.find((one) => isSame(one, reservation));
+      assert(
+        whole !== undefined && contains(whole.resources, reservation.resources),
+        `no more is left of a reservation on ${agentId} than is free`,
+      );
+    }
+    const expected = this.#leftOf(agentId, agent);
+    assert(
+      equals(left.unreserved, expected.unreserved) &&
+        left.reservations.length === expected.reservations.length &&
+        left.reservations.every((one, place) => {
+          const other = expected.reservations[place];
+          return other !== undefined && equals(one.resources, other.resources);
+        }),
+      `what is left of ${agentId} is up to date`,
+    );
+    assert(
+      this.#open.has(agentId) === isAnythingLeft(left),
+      `${agentId} is open when anything is left`,
+    );
+  }
+
+  /** Where the books have moved on below what is proposed, what is left shows when the proposals are decided. */
+  #leftOf(agentId: AgentId, { free }: Agent): Free {
     const pending = this.#pending.ofAgent(agentId);
     if (pending.length === 0) return free;
     const proposed = sum(pending.map(({ proposal }) => proposal.resources));
-    // The books have moved on: what is left shows when the proposals are decided.
-    return trySubtract(free, proposed) ?? NO_RESOURCES;
+    return {
+      unreserved: trySubtract(free.unreserved, proposed) ?? NO_RESOURCES,
+      reservations: free.reservations.flatMap((reservation) => {
+        const taken = pending
+          .flatMap(({ proposal }) => proposal.reservations)
+          .filter((one) => isSame(one, reservation))
+          .map(({ resources }) => resources);
+        const rest = trySubtract(reservation.resources, sum(taken)) ?? NO_RESOURCES;
+        return isEmpty(rest) ? [] : [{ ...reservation, resources: rest }];
+      }),
+    };
   }
 }
 
-function isWorthOffering(resources: Resources): boolean {
-  return Object.entries(MINIMUM.scalars).every(
-    ([name, amount]) => amountOf(resources, name) >= amount,
-  );
+/** Reservations are told apart by their ids within an agent and role. */
+function isSame(a: FreeReservation, b: FreeReservation): boolean {
+  return a.reservationId === b.reservationId && a.role === b.role;
+}
+
+function normaliseFree(unreserved: Resources, reservations: readonly FreeReservation[]): Free {
+  return {
+    unreserved: normalise(unreserved),
+    reservations: reservations
+      .filter(({ resources }) => !isEmpty(resources))
+      .map((one) => ({ ...one, resources: normalise(one.resources) })),
+  };
+}
+
+/** Ports or items of sets alone serve nobody, unless they are reserved. */
+function isAnythingLeft({ unreserved, reservations }: Free): boolean {
+  return reservations.length > 0 || Object.keys(unreserved.scalars).length > 0;
 }
 
 function haveSameEntries(a: Record<string, string>, b: Record<string, string>): boolean {

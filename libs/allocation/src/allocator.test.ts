@@ -1,5 +1,7 @@
 // Tests the allocator from its facts to its proposals: who is offered what, when, and what is held back.
 import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
+import { type AgentId, frameworkKey } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Allocator, type AllocatorEffect, COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
@@ -51,6 +53,14 @@ function settle(): Proposal[] {
   return proposals;
 }
 
+/** In the role that it has been given offers in. */
+function giveBack(name: string, agentId: AgentId, resources: Resources, refuseMs = 0): void {
+  const framework = aFramework(name);
+  const [role] = master.frameworks.get(frameworkKey(framework))?.used.keys() ?? [];
+  if (role === undefined) throw new Error(`${name} holds something`);
+  master.giveBack({ framework, agentId, role }, resources, refuseMs);
+}
+
 const namesOf = (proposals: readonly Proposal[]): string[] =>
   proposals.map(({ framework }) => framework.frameworkId);
 
@@ -66,6 +76,8 @@ describe('a run', () => {
         role: 'services',
         agentId: 'agent-1',
         resources: normalise({ ...resourcesOf(4, 1024), ports: [[31_000, 31_009]] }),
+        reservations: [],
+        promised: [],
       },
     ]);
   });
@@ -161,14 +173,14 @@ describe('sharing', () => {
     const receivers: string[] = [];
     for (let turn = 0; turn < 12; turn += 1) {
       const agentId = anAgentId(`agent-${1 + (turn % 3)}`);
-      master.giveBack(aFramework('batch'), agentId, resourcesOf(0.5, 500));
+      giveBack('batch', agentId, resourcesOf(0.5, 500));
       receivers.push(...namesOf(settle()));
     }
     // 12 CPUs in pieces of 0.5: 12 pieces make the half.
     expect(receivers).toStrictEqual(Array.from({ length: 12 }, () => 'mapreduce'));
-    master.giveBack(aFramework('mapreduce'), anAgentId('agent-1'), resourcesOf(0.5, 500));
+    giveBack('mapreduce', anAgentId('agent-1'), resourcesOf(0.5, 500));
     expect(namesOf(settle())).toStrictEqual(['mapreduce']);
-    master.giveBack(aFramework('batch'), anAgentId('agent-1'), resourcesOf(0.5, 500));
+    giveBack('batch', anAgentId('agent-1'), resourcesOf(0.5, 500));
     expect(namesOf(settle())).toStrictEqual(['batch']);
   });
 
@@ -188,7 +200,7 @@ describe('sharing', () => {
 describe('refusals', () => {
   function refuse(proposal: Proposal | undefined, refuseMs: number): void {
     if (proposal === undefined) throw new Error('there is a proposal to refuse');
-    master.giveBack(proposal.framework, proposal.agentId, proposal.resources, refuseMs);
+    master.giveBack(proposal, proposal.resources, refuseMs);
   }
 
   test('what one framework refuses is offered to the next one at once', () => {
@@ -214,9 +226,9 @@ describe('refusals', () => {
     master.addAgent('agent-1', resourcesOf(4, 4000));
     master.subscribe('a', 'services');
     settle();
-    master.giveBack(aFramework('a'), anAgentId('agent-1'), resourcesOf(1, 1000), 60_000);
+    giveBack('a', anAgentId('agent-1'), resourcesOf(1, 1000), 60_000);
     expect(settle()).toStrictEqual([]);
-    master.giveBack(aFramework('a'), anAgentId('agent-1'), resourcesOf(1, 0));
+    giveBack('a', anAgentId('agent-1'), resourcesOf(1, 0));
     const [grown] = settle();
     expect(grown?.resources).toStrictEqual(resourcesOf(2, 1000));
   });
@@ -251,10 +263,10 @@ describe('proposals that are not decided', () => {
     master.addAgent('agent-1', resourcesOf(4, 4000));
     master.subscribe('a', 'services');
     settle();
-    master.giveBack(aFramework('a'), anAgentId('agent-1'), resourcesOf(1, 1000));
+    giveBack('a', anAgentId('agent-1'), resourcesOf(1, 1000));
     hear();
     expect(proposalsWithin(COALESCE_MS)).toHaveLength(1);
-    master.giveBack(aFramework('a'), anAgentId('agent-1'), resourcesOf(2, 2000));
+    giveBack('a', anAgentId('agent-1'), resourcesOf(2, 2000));
     hear();
     const [second] = proposalsWithin(COALESCE_MS);
     expect(second?.resources).toStrictEqual(resourcesOf(2, 2000));
@@ -399,9 +411,7 @@ describe('idleness', () => {
       master.addAgent(`agent-${number}`, resourcesOf(4, 1024));
     }
     master.subscribe('a', 'services');
-    for (const { framework, agentId, resources } of settle()) {
-      master.giveBack(framework, agentId, resources, 20_000);
-    }
+    for (const { number } of settle()) master.decline(number, 20_000);
     const refusedMs = nowMs;
     settle();
     // One full run after the last change, then silence.

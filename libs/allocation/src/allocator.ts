@@ -1,25 +1,16 @@
-// Owns the decisions of the allocator: which agent's free resources are proposed to which framework next. It does no
+// Owns when the allocator decides: terms, runs over the agents whose turn it is, the numbers of proposals. It does no
 // I/O: facts of the master and the time go in, proposals come out. The master alone knows who holds what; what is
-// known here may be stale, then a proposal is refused and costs time only.
-// A decision gives all that an agent has left to the first framework, by DRF over roles and then over the frameworks
-// of the role, that has not refused it. Mesos, hierarchical DRF allocator. Milliseconds of a monotonic clock.
-import type { Fact, FactsMessage, Proposal } from '@parley/protocol/allocation';
+// known here may be stale (knowledge.ts), then a proposal is refused and costs time only. How one agent is divided is
+// in agent-division.ts. Mesos, hierarchical DRF allocator. Milliseconds of a monotonic clock.
+import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
 import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
-import {
-  type AgentId,
-  type FrameworkKey,
-  type FrameworkRef,
-  frameworkKey,
-} from '@parley/protocol/ids';
-import type { Resources } from '@parley/protocol/resources';
+import type { AgentId } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
-import { AgentPool } from './agent-pool.ts';
-import { ClusterTotals } from './cluster-totals.ts';
+import type { Grant } from './agent-division.ts';
 import { FactsIntake } from './facts-intake.ts';
-import { type Client, FairOrder } from './fair-order.ts';
-import { Filters } from './filters.ts';
-import { PendingProposals } from './pending-proposals.ts';
+import { Knowledge } from './knowledge.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { TurnCycle } from './turn-cycle.ts';
 
 export type AllocatorEffect =
   | { readonly kind: 'requestSnapshot' }
@@ -40,24 +31,13 @@ const PROPOSALS_A_MESSAGE = 100;
 /** The rest of a larger run follows in the next tick, so that facts are heard in between. */
 const AGENTS_A_RUN = 1000;
 
-type Knowledge = {
-  readonly totals: ClusterTotals;
-  readonly fairOrder: FairOrder;
-  readonly pool: AgentPool;
-  readonly filters: Filters;
-  readonly pending: PendingProposals;
-  /** Subscribed frameworks. */
-  readonly frameworks: Map<FrameworkKey, FrameworkRef>;
-};
-
 export class Allocator {
   readonly #options: AllocatorOptions;
   #intake: FactsIntake | undefined;
   #known: Knowledge;
   #random: SeededRandom;
   #lastNumber = 0;
-  /** Agents whose turn it is, in a shuffled order, last first. */
-  #cycle: AgentId[] = [];
+  #cycle = new TurnCycle();
   #runAtMs: number | undefined;
   #lastFullRunMs = 0;
   #hasChanged = false;
@@ -65,7 +45,7 @@ export class Allocator {
   constructor(options: AllocatorOptions = {}) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed ?? 0);
-    this.#known = knowNothing(options);
+    this.#known = new Knowledge(options.exclude);
   }
 
   /** Begins a term: nothing is known, proposals count from 1. `epoch` is the own one. */
@@ -95,9 +75,7 @@ export class Allocator {
       default:
         return unreachable(verdict);
     }
-    // Decisions first: the other facts then give a turn to agents that are open without them.
-    for (const fact of message.facts) if (fact.kind === 'decided') this.#decided(fact);
-    for (const fact of message.facts) this.#apply(fact, nowMs);
+    this.#known.hear(message.facts, { lastNumber: this.#lastNumber, nowMs });
     this.#hasChanged = true;
     this.#scheduleRun(nowMs);
     return [];
@@ -121,8 +99,9 @@ export class Allocator {
     if (this.#intake === undefined) return effects;
     if (this.#intake.mustAsk(nowMs)) effects.push({ kind: 'requestSnapshot' });
     if (!this.#intake.isInStep) return effects;
-    this.#expire(nowMs);
+    if (this.#known.expire(nowMs)) this.#hasChanged = true;
     this.#reopen(nowMs);
+    this.#scheduleRun(nowMs);
     if (this.#runAtMs === undefined || this.#runAtMs > nowMs) return effects;
     const proposals = this.#run(nowMs);
     for (let from = 0; from < proposals.length; from += PROPOSALS_A_MESSAGE) {
@@ -151,172 +130,77 @@ export class Allocator {
 
   /** For tests and the simulator: throws when what is known contradicts itself. */
   checkInvariants(): void {
-    const { fairOrder, pool, filters } = this.#known;
-    fairOrder.checkInvariants();
-    pool.checkInvariants();
-    filters.checkInvariants();
+    this.#known.checkInvariants();
   }
 
   #forget(): void {
-    this.#known = knowNothing(this.#options);
-    this.#cycle = [];
+    this.#known = new Knowledge(this.#options.exclude);
+    this.#cycle = new TurnCycle();
     this.#runAtMs = undefined;
-  }
-
-  #apply(fact: Fact, nowMs: number): void {
-    const { totals, fairOrder, pool, filters, frameworks } = this.#known;
-    switch (fact.kind) {
-      case 'agent':
-        if (pool.set(fact) === 'changed') filters.clearAgent(fact.agentId);
-        break;
-      case 'agentAway':
-        this.#forgetAgent(fact.agentId);
-        break;
-      case 'agentFree':
-        pool.setFree(fact.agentId, fact.free);
-        break;
-      case 'framework': {
-        const framework = frameworkKey(fact.framework);
-        filters.clearFramework(framework);
-        frameworks.set(framework, fact.framework);
-        fairOrder.activate({ framework, role: fact.role });
-        pool.touchOpen();
-        break;
-      }
-      case 'frameworkAway': {
-        const framework = frameworkKey(fact.framework);
-        filters.clearFramework(framework);
-        frameworks.delete(framework);
-        fairOrder.deactivate(framework);
-        break;
-      }
-      case 'usage':
-        fairOrder.setUsage(clientOf(fact), totals.vectorOf(fact.scalars));
-        break;
-      case 'refused':
-        if (!pool.has(fact.agentId) || !frameworks.has(frameworkKey(fact.framework))) break;
-        filters.refuse({
-          ...clientOf(fact),
-          agentId: fact.agentId,
-          resources: fact.resources,
-          expiresMs: nowMs + fact.refuseMs,
-        });
-        break;
-      case 'decided':
-        break;
-      default:
-        unreachable(fact);
-    }
-  }
-
-  /** Gives no turn by itself: a refused proposal comes with correcting facts, or waits for the full run. */
-  #decided({ proposalNumber }: Extract<Fact, { kind: 'decided' }>): void {
-    // A number that was never given out belongs to an earlier term.
-    if (proposalNumber > this.#lastNumber) return;
-    const { fairOrder, pool, pending } = this.#known;
-    for (const { client, amounts, proposal } of pending.takeDecided(proposalNumber)) {
-      fairOrder.release(client, amounts);
-      pool.settle(proposal.agentId);
-    }
-  }
-
-  #forgetAgent(agentId: AgentId): void {
-    const { fairOrder, pool, filters, pending } = this.#known;
-    for (const { client, amounts } of pending.takeOfAgent(agentId)) {
-      fairOrder.release(client, amounts);
-    }
-    filters.clearAgent(agentId);
-    pool.remove(agentId);
-  }
-
-  /** Filters that end and proposals that were never decided give their agents another turn. */
-  #expire(nowMs: number): void {
-    const { fairOrder, pool, filters, pending } = this.#known;
-    for (const agentId of filters.expire(nowMs)) pool.touch(agentId);
-    for (const { client, amounts, proposal } of pending.takeOverdue(nowMs)) {
-      fairOrder.release(client, amounts);
-      pool.touch(proposal.agentId);
-    }
-    this.#scheduleRun(nowMs);
   }
 
   #reopen(nowMs: number): void {
     if (!this.#hasChanged || nowMs < this.#lastFullRunMs + FULL_RUN_INTERVAL_MS) return;
     this.#lastFullRunMs = nowMs;
     this.#hasChanged = false;
-    this.#known.pool.touchOpen();
-    this.#scheduleRun(nowMs);
+    this.#known.reopen();
   }
 
   #scheduleRun(nowMs: number): void {
-    if (this.#known.pool.touchedCount > 0) this.#runAtMs ??= nowMs + COALESCE_MS;
+    const { pool, fresh } = this.#known;
+    if (pool.touchedCount > 0 || fresh.size > 0) this.#runAtMs ??= nowMs + COALESCE_MS;
   }
 
   #run(nowMs: number): Proposal[] {
-    const { fairOrder, pool } = this.#known;
+    const { fairOrder, pool, fresh } = this.#known;
     this.#runAtMs = undefined;
     if (!fairOrder.hasActive) {
       // Whoever comes first gives every open agent its turn.
       pool.takeTouched();
-      this.#cycle = [];
+      fresh.clear();
+      this.#cycle = new TurnCycle();
       return [];
     }
-    if (this.#cycle.length === 0) {
-      this.#cycle = pool.takeTouched();
-      this.#random.shuffle(this.#cycle);
-    }
+    if (this.#cycle.isOver) this.#beginCycle();
     const proposals: Proposal[] = [];
     for (let turn = 0; turn < AGENTS_A_RUN; turn += 1) {
-      const agentId = this.#cycle.pop();
+      const agentId = this.#cycle.next((framework) => fairOrder.takesOffers(framework));
       if (agentId === undefined) break;
-      const proposal = this.#decide(agentId, nowMs);
-      if (proposal !== undefined) proposals.push(proposal);
+      proposals.push(...this.#decide(agentId, nowMs));
     }
-    if (this.#cycle.length > 0 || pool.touchedCount > 0) this.#runAtMs = nowMs;
+    if (!this.#cycle.isOver || pool.touchedCount > 0 || fresh.size > 0) this.#runAtMs = nowMs;
     return proposals;
   }
 
-  /** One decision: all that the agent has left, to the first in the order that has not refused it. */
-  #decide(agentId: AgentId, nowMs: number): Proposal | undefined {
-    const { totals, fairOrder, pool, pending } = this.#known;
-    const resources = pool.openResources(agentId);
-    if (resources === undefined) return undefined;
-    const client = this.#firstWilling(agentId, resources);
-    const framework = client && this.#known.frameworks.get(client.framework);
-    if (client === undefined || framework === undefined) return undefined;
-    this.#lastNumber += 1;
-    const { role } = client;
-    const proposal: Proposal = { number: this.#lastNumber, framework, role, agentId, resources };
-    const amounts = totals.vectorOf(resources.scalars);
-    fairOrder.allocate(client, amounts);
-    pending.add(proposal, amounts, nowMs);
-    pool.settle(agentId);
-    return proposal;
+  #beginCycle(): void {
+    const { pool, fresh } = this.#known;
+    const touched = pool.takeTouched();
+    this.#random.shuffle(touched);
+    const others = fresh.size > 0 ? pool.openExcept(new Set(touched)) : [];
+    this.#random.shuffle(others);
+    this.#cycle = new TurnCycle({ touched, others, fresh: new Set(fresh) });
+    fresh.clear();
   }
 
-  #firstWilling(agentId: AgentId, resources: Resources): Client | undefined {
-    const { fairOrder, filters } = this.#known;
-    for (const client of fairOrder.inOrder()) {
-      const { framework, role } = client;
-      if (!filters.blocks({ framework, role, agentId, resources })) return client;
-    }
-    return undefined;
+  #decide(agentId: AgentId, nowMs: number): Proposal[] {
+    const grants = this.#known.divide(agentId);
+    const proposals = grants.map((grant) => {
+      this.#lastNumber += 1;
+      return this.#proposalOf(grant, agentId);
+    });
+    this.#known.proposed(agentId, { grants, proposals, nowMs });
+    return proposals;
   }
-}
 
-function knowNothing({ exclude = [] }: AllocatorOptions): Knowledge {
-  const totals = new ClusterTotals(exclude);
-  const pending = new PendingProposals();
-  return {
-    totals,
-    fairOrder: new FairOrder(totals),
-    pool: new AgentPool(totals, pending),
-    filters: new Filters(),
-    pending,
-    frameworks: new Map(),
-  };
-}
-
-function clientOf(fact: Extract<Fact, { kind: 'usage' | 'refused' }>): Client {
-  return { framework: frameworkKey(fact.framework), role: fact.role };
+  #proposalOf({ client, unreserved, reservations, promised }: Grant, agentId: AgentId): Proposal {
+    return {
+      number: this.#lastNumber,
+      framework: this.#known.frameworks.refOf(client.framework),
+      role: client.role,
+      agentId,
+      resources: unreserved,
+      reservations,
+      promised: [...promised].map(([shape, count]) => ({ shape, count })),
+    };
+  }
 }

@@ -180,6 +180,40 @@ describe('the order', () => {
   });
 });
 
+describe('several allocations at once', () => {
+  test('they are as many as one after the other would be until another is no longer behind', () => {
+    const amount = fc.record({ cpus: fc.nat({ max: 50 }), mem: fc.nat({ max: 50 }) });
+    fc.assert(
+      fc.property(
+        amount,
+        amount,
+        amount,
+        fc.constantFrom(500, 1000, 3000),
+        (own, rival, more, weight) => {
+          const totals = new ClusterTotals();
+          totals.add(totals.vectorOf({ cpus: 1000, mem: 700 }));
+          const sorter = new DrfSorter(totals);
+          sorter.add('own', weight);
+          sorter.add('rival');
+          sorter.adjust('own', totals.vectorOf(own), 1);
+          sorter.adjust('rival', totals.vectorOf(rival), 1);
+          for (const name of ['own', 'rival']) sorter.setActive(name, true);
+          const amounts = totals.vectorOf({ ...more, cpus: more.cpus + 1 });
+          const atOnce = sorter.allocationsToReach('own', amounts, 'rival');
+          let oneByOne = 0;
+          do {
+            sorter.allocate('own', amounts);
+            oneByOne += 1;
+          } while (
+            compareWeightedShares(sorter.shareOf('own'), weight, sorter.shareOf('rival'), 1000) < 0
+          );
+          expect(atOnce).toBe(oneByOne);
+        },
+      ),
+    );
+  });
+});
+
 describe('what a decision costs', () => {
   /** Comparisons a decision, with `count` clients in the order. */
   function costWith(count: number): number {

@@ -24,6 +24,8 @@ type Client<Name> = {
 
 /** Far above the rounding error of two divisions, far below what matters. */
 const CLOSE = 2 ** -48;
+/** Keeps a count that is a whole number but for rounding from being one too many. */
+const ROUNDING_OF_A_COUNT = 1e-6;
 
 export class DrfSorter<Name extends string = string> {
   readonly #totals: ClusterTotals;
@@ -110,6 +112,24 @@ export class DrfSorter<Name extends string = string> {
   /** Amounts used now; not to be changed. */
   usedBy(name: Name): Vector {
     return this.#client(name).used;
+  }
+
+  /**
+   * After how many allocations of these amounts the client's share is no smaller than that of an active rival: at least
+   * 1, infinite when never. In doubles, so that shares which are all but equal count as equal.
+   */
+  allocationsToReach(name: Name, amounts: Vector, rival: Name): number {
+    this.#refresh();
+    const { used, weight } = this.#client(name);
+    const { share, weight: rivalWeight } = this.#client(rival);
+    const goal = (share.used / share.total / rivalWeight) * weight;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [number, amount] of amounts.entries()) {
+      const total = this.#totals.amounts[number] ?? 0;
+      if (amount === 0 || total === 0) continue;
+      least = Math.min(least, (goal * total - (used[number] ?? 0)) / amount);
+    }
+    return Math.max(1, Math.ceil(least - ROUNDING_OF_A_COUNT));
   }
 
   /** Active clients, the one that is next first. Nothing may change until the caller stops iterating. */

@@ -38,21 +38,30 @@ export class FairOrder {
     return this.#roleSorter.activeCount > 0;
   }
 
-  /** The framework takes offers in this role, and in no other. */
-  activate({ framework, role }: Client): void {
-    for (const other of this.#rolesOf.get(framework) ?? []) {
-      if (other !== role) this.#setActive({ framework, role: other }, false);
-    }
-    this.#ensure({ framework, role });
-    this.#setActive({ framework, role }, true);
+  /** In an inactive role it gets no offers; what it uses counts until it is zero. */
+  setActive({ framework, role }: Client, isActive: boolean): void {
+    if (isActive === this.isActive({ framework, role })) return;
+    const { frameworks } = this.#ensure({ framework, role });
+    frameworks.setActive(framework, isActive);
+    this.#roleSorter.setActive(role, frameworks.activeCount > 0);
+    this.#forgetUnused({ framework, role });
   }
 
-  /** No more offers. What the framework uses counts until it is zero. */
-  deactivate(framework: FrameworkKey): void {
-    for (const role of [...(this.#rolesOf.get(framework) ?? [])]) {
-      this.#setActive({ framework, role }, false);
-      this.#forgetUnused({ framework, role });
+  isActive({ framework, role }: Client): boolean {
+    return this.#roles.get(role)?.frameworks.isActive(framework) === true;
+  }
+
+  /** In any role. */
+  takesOffers(framework: FrameworkKey): boolean {
+    for (const role of this.#rolesOf.get(framework) ?? []) {
+      if (this.isActive({ framework, role })) return true;
     }
+    return false;
+  }
+
+  /** Roles in which the framework takes offers or uses something. */
+  rolesOf(framework: FrameworkKey): RoleName[] {
+    return [...(this.#rolesOf.get(framework) ?? [])];
   }
 
   /** A decision: counts as one allocation of the framework and of its role. */
@@ -84,6 +93,32 @@ export class FairOrder {
     }
   }
 
+  /**
+   * How many allocations of these amounts the client may be given at once, as the first of those that are not out:
+   * until one of the others is next. At least 1, infinite when it is alone.
+   */
+  allocationsInARow(client: Client, amounts: Vector, isOut: (client: Client) => boolean): number {
+    let count = Number.POSITIVE_INFINITY;
+    const { frameworks } = this.#ensure(client);
+    for (const rival of frameworks.inOrder()) {
+      if (rival === client.framework || isOut({ framework: rival, role: client.role })) continue;
+      count = frameworks.allocationsToReach(client.framework, amounts, rival);
+      break;
+    }
+    for (const rival of this.#roleSorter.inOrder()) {
+      if (rival === client.role || !this.#hasAny(rival, isOut)) continue;
+      return Math.min(count, this.#roleSorter.allocationsToReach(client.role, amounts, rival));
+    }
+    return count;
+  }
+
+  #hasAny(role: RoleName, isOut: (client: Client) => boolean): boolean {
+    for (const framework of this.#roles.get(role)?.frameworks.inOrder() ?? []) {
+      if (!isOut({ framework, role })) return true;
+    }
+    return false;
+  }
+
   usedBy({ framework, role }: Client): Vector {
     const frameworks = this.#roles.get(role)?.frameworks;
     return frameworks?.has(framework) ? frameworks.usedBy(framework) : NO_AMOUNTS;
@@ -112,13 +147,6 @@ export class FairOrder {
     this.#roleSorter.adjust(client.role, from, -1);
     this.#roleSorter.adjust(client.role, to, 1);
     this.#forgetUnused(client);
-  }
-
-  #setActive({ framework, role }: Client, isActive: boolean): void {
-    const entry = this.#roles.get(role);
-    if (entry === undefined) return;
-    entry.frameworks.setActive(framework, isActive);
-    this.#roleSorter.setActive(role, entry.frameworks.activeCount > 0);
   }
 
   /** Keeps what is known bounded by what is subscribed or in use. */

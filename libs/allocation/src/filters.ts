@@ -53,6 +53,10 @@ export class Filters {
     this.#expiries.push(filter);
   }
 
+  hasAny(framework: FrameworkKey, agentId: AgentId): boolean {
+    return this.#byAgent.get(agentId)?.has(framework) === true;
+  }
+
   /** Whether this framework has refused these resources of the agent, or more, in this role. */
   blocks(offer: Omit<Refusal, 'expiresMs'>): boolean {
     const filters = this.#byAgent.get(offer.agentId)?.get(offer.framework);
@@ -73,9 +77,12 @@ export class Filters {
     }
   }
 
-  clearFramework(framework: FrameworkKey): void {
+  /** Those of the framework, in this role or in all. */
+  clearFramework(framework: FrameworkKey, role?: RoleName): void {
     for (const agentId of [...(this.#agentsOf.get(framework) ?? [])]) {
-      for (const filter of [...this.#filtersOf(agentId, framework)]) this.#drop(filter);
+      for (const filter of [...this.#filtersOf(agentId, framework)]) {
+        if (role === undefined || filter.role === role) this.#drop(filter);
+      }
     }
   }
 

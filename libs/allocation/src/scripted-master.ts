@@ -1,25 +1,55 @@
 // Owns a master for the tests of the allocator: books that say what is free, numbered facts about every change, and
 // the decision about proposals. Simple on purpose; the real books are in @parley/cluster.
-import type { Fact, FactsMessage, Proposal } from '@parley/protocol/allocation';
+import type { Fact, FactsMessage, FreeReservation, Proposal } from '@parley/protocol/allocation';
+import type { Constraints } from '@parley/protocol/constraints';
 import {
   AgentId,
   FrameworkId,
   type FrameworkRef,
   frameworkKey,
   PrincipalName,
+  ReservationId,
   RoleName,
 } from '@parley/protocol/ids';
-import type { Resources } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
-import { add, contains, normalise, subtract } from '@parley/resources/resources';
+import {
+  add,
+  contains,
+  equals,
+  isEmpty,
+  normalise,
+  subtract,
+  sum,
+} from '@parley/resources/resources';
 
-type Framework = {
-  readonly ref: FrameworkRef;
-  readonly role: RoleName;
-  isActive: boolean;
-  used: Resources;
+/** `count` tasks that are not launched, whether they are promised in an offer or not. */
+export type ScriptedNeed = {
+  readonly shape: string;
+  readonly resources: Resources;
+  readonly constraints?: Constraints;
+  readonly count: number;
 };
-type Agent = { readonly total: Resources; free: Resources };
+export type ScriptedRole = {
+  readonly isSuppressed: boolean;
+  readonly needs: readonly ScriptedNeed[] | undefined;
+};
+export type ScriptedFramework = {
+  readonly ref: FrameworkRef;
+  isActive: boolean;
+  roles: Map<RoleName, ScriptedRole>;
+  maxOffers: number | undefined;
+  /** Offered plus allocated, by role. */
+  readonly used: Map<RoleName, Resources>;
+};
+type Agent = {
+  readonly total: Resources;
+  readonly attributes: Record<string, string>;
+  free: Resources;
+  reservations: FreeReservation[];
+};
+/** An offer that is not answered; the number is that of its proposal. */
+export type ScriptedOffer = Omit<Proposal, 'framework'> & { readonly framework: ScriptedFramework };
 
 export const anAgentId = (name: string): AgentId => AgentId.parse(name);
 
@@ -28,40 +58,88 @@ export const aFramework = (name: string): FrameworkRef => ({
   frameworkId: FrameworkId.parse(name),
 });
 
+export const aReservation = (role: string, id: string, resources: Resources): FreeReservation => ({
+  role: RoleName.parse(role),
+  reservationId: ReservationId.parse(id),
+  resources,
+});
+
 /** CPUs and MiB. */
 export const resourcesOf = (cpus: number, mem: number): Resources =>
   normalise({ scalars: { cpus: cpus * 1000, mem: mem * 1000 } });
 
+/** Reserved or not. */
+export const allOf = ({
+  resources,
+  reservations,
+}: Pick<Proposal, 'resources' | 'reservations'>): Resources =>
+  sum([resources, ...reservations.map((one) => one.resources)]);
+
 export class ScriptedMaster {
   readonly agents = new Map<AgentId, Agent>();
-  readonly frameworks = new Map<string, Framework>();
+  readonly frameworks = new Map<string, ScriptedFramework>();
+  readonly offers = new Map<number, ScriptedOffer>();
+  capPermille = 1000;
   #facts: Fact[] = [];
   #sequence = 0;
   #lastFactsSequence = 0;
 
-  addAgent(name: string, total: Resources): void {
+  addAgent(
+    name: string,
+    total: Resources,
+    more: { attributes?: Record<string, string>; reservations?: FreeReservation[] } = {},
+  ): void {
     const agentId = anAgentId(name);
-    this.agents.set(agentId, { total, free: total });
+    const { attributes = {}, reservations = [] } = more;
+    const free = subtract(total, sum(reservations.map(({ resources }) => resources)));
+    this.agents.set(agentId, { total, attributes, free, reservations });
     this.#facts.push(this.#agentFact(agentId));
   }
 
   removeAgent(name: string): void {
-    this.agents.delete(anAgentId(name));
-    this.#facts.push({ kind: 'agentAway', agentId: anAgentId(name) });
+    const agentId = anAgentId(name);
+    for (const offer of [...this.offers.values()]) {
+      if (offer.agentId === agentId) this.rescind(offer.number);
+    }
+    this.agents.delete(agentId);
+    this.#facts.push({ kind: 'agentAway', agentId });
   }
 
-  subscribe(name: string, role: string): void {
-    const ref = aFramework(name);
-    const known = this.frameworks.get(frameworkKey(ref));
-    const framework = known ?? {
-      ref,
-      role: RoleName.parse(role),
-      isActive: true,
-      used: normalise({}),
-    };
+  setCap(permille: number): void {
+    this.capPermille = permille;
+    this.#facts.push({ kind: 'settings', outstandingCapPermille: permille });
+  }
+
+  /** In these roles from now on, with no demand stated and none suppressed; its filters end. */
+  subscribe(name: string, ...roles: string[]): void {
+    const framework = this.#ensure(name);
     framework.isActive = true;
-    this.frameworks.set(frameworkKey(ref), framework);
-    this.#facts.push({ kind: 'framework', framework: ref, role: framework.role });
+    const role = { isSuppressed: false, needs: undefined };
+    framework.roles = new Map(roles.map((one) => [RoleName.parse(one), role]));
+    this.#facts.push(this.#frameworkFact(framework));
+    this.#facts.push({ kind: 'filtersCleared', framework: framework.ref });
+  }
+
+  /** States what it needs in the role; undefined: nothing is stated any more. */
+  need(name: string, role: string, needs: readonly ScriptedNeed[] | undefined): void {
+    this.#changeRole(name, role, { needs });
+  }
+
+  suppress(name: string, role: string): void {
+    this.#changeRole(name, role, { isSuppressed: true });
+  }
+
+  revive(name: string, role: string): void {
+    this.#changeRole(name, role, { isSuppressed: false });
+    const framework = aFramework(name);
+    this.#facts.push({ kind: 'filtersCleared', framework, role: RoleName.parse(role) });
+  }
+
+  /** At a time, for one that let offers expire. */
+  limitOffers(name: string, maxOffers: number | undefined): void {
+    const framework = this.#known(aFramework(name));
+    framework.maxOffers = maxOffers;
+    this.#facts.push(this.#frameworkFact(framework));
   }
 
   disconnect(name: string): void {
@@ -71,27 +149,94 @@ export class ScriptedMaster {
     this.#facts.push({ kind: 'frameworkAway', framework: framework.ref });
   }
 
-  /** Whether the proposal still fits the books. */
-  decide({ number, framework: ref, agentId, resources }: Proposal): boolean {
-    const framework = this.frameworks.get(frameworkKey(ref));
+  /** Makes an offer of the proposal, if it still fits the books: the value. */
+  decide(proposal: Proposal): boolean {
+    const { number, agentId } = proposal;
+    const framework = this.frameworks.get(frameworkKey(proposal.framework));
     const agent = this.agents.get(agentId);
-    const isFitting =
-      framework?.isActive === true && agent !== undefined && contains(agent.free, resources);
-    if (isFitting) this.#move(framework, agentId, resources, 'take');
-    else if (agent !== undefined)
-      this.#facts.push({ kind: 'agentFree', agentId, free: agent.free });
+    const isFitting = framework?.isActive === true && agent !== undefined && fits(agent, proposal);
+    if (isFitting) {
+      const offer = { ...proposal, framework };
+      this.offers.set(number, offer);
+      this.#move(offer, 'take');
+      this.#answered(framework);
+    } else if (agent !== undefined) this.#facts.push(this.#freeFact(agentId, agent));
     this.#facts.push({ kind: 'decided', proposalNumber: number });
     return isFitting;
   }
 
-  /** Gives resources back; with `refuseMs` also refuses them for so long. */
-  giveBack(ref: FrameworkRef, agentId: AgentId, resources: Resources, refuseMs = 0): void {
-    const framework = this.frameworks.get(frameworkKey(ref));
-    assert(framework !== undefined, 'the framework is known');
-    this.#move(framework, agentId, resources, 'give');
+  /** The framework accepts: as many tasks as are promised, with all that is offered. */
+  launch(number: number): void {
+    const offer = this.#takeOffer(number);
+    const role = offer.framework.roles.get(offer.role);
+    if (role?.needs !== undefined) {
+      const promised = new Map(offer.promised.map(({ shape, count }) => [shape, count]));
+      const needs = role.needs.map((need) => ({
+        ...need,
+        count: Math.max(0, need.count - (promised.get(need.shape) ?? 0)),
+      }));
+      offer.framework.roles.set(offer.role, { ...role, needs });
+    }
+    this.#answered(offer.framework);
+  }
+
+  /** The framework declines. */
+  decline(number: number, refuseMs: number): void {
+    const offer = this.rescind(number);
+    const { framework, role, agentId } = offer;
+    const resources = allOf(offer);
+    this.#facts.push({
+      kind: 'refused',
+      framework: framework.ref,
+      role,
+      agentId,
+      resources,
+      refuseMs,
+    });
+  }
+
+  /** The framework does not answer in time. */
+  expire(number: number): void {
+    const { framework, agentId } = this.rescind(number);
+    this.#facts.push({ kind: 'expired', framework: framework.ref, agentId });
+  }
+
+  rescind(number: number): ScriptedOffer {
+    const offer = this.#takeOffer(number);
+    this.#move(offer, 'give');
+    this.#answered(offer.framework);
+    return offer;
+  }
+
+  /** Gives unreserved resources back, of accepted offers too; with `refuseMs` also refuses them for so long. */
+  giveBack(
+    { framework: ref, agentId, role }: Pick<Proposal, 'framework' | 'agentId' | 'role'>,
+    resources: Resources,
+    refuseMs = 0,
+  ): void {
+    for (const offer of [...this.offers.values()]) {
+      const isOf = frameworkKey(offer.framework.ref) === frameworkKey(ref);
+      if (isOf && offer.agentId === agentId && offer.role === role) this.launch(offer.number);
+    }
+    const framework = this.#known(ref);
+    this.#move({ framework, agentId, role, resources, reservations: [] }, 'give');
     if (refuseMs === 0) return;
-    const { role } = framework;
     this.#facts.push({ kind: 'refused', framework: ref, role, agentId, resources, refuseMs });
+  }
+
+  /** Of a need that is neither launched nor in an unanswered offer. */
+  openCount(framework: ScriptedFramework, role: RoleName, { shape, count }: ScriptedNeed): number {
+    let open = count;
+    for (const offer of this.offers.values()) {
+      if (offer.framework !== framework || offer.role !== role) continue;
+      for (const promise of offer.promised) if (promise.shape === shape) open -= promise.count;
+    }
+    return Math.max(0, open);
+  }
+
+  outstandingOf(framework: ScriptedFramework): { offers: number; scalars: Resources['scalars'] } {
+    const offers = [...this.offers.values()].filter((one) => one.framework === framework);
+    return { offers: offers.length, scalars: sum(offers.map(allOf)).scalars };
   }
 
   /** The facts since the last message, as one journal entry makes them. */
@@ -109,11 +254,12 @@ export class ScriptedMaster {
 
   /** Everything, cut into so many parts. */
   snapshot(parts = 1): FactsMessage[] {
-    const facts: Fact[] = [...this.agents.keys()].map((agentId) => this.#agentFact(agentId));
+    const facts: Fact[] = [{ kind: 'settings', outstandingCapPermille: this.capPermille }];
+    for (const agentId of this.agents.keys()) facts.push(this.#agentFact(agentId));
     for (const framework of this.frameworks.values()) {
-      const { ref, role, isActive } = framework;
-      if (isActive) facts.push({ kind: 'framework', framework: ref, role });
-      facts.push(this.#usageFact(framework));
+      if (framework.isActive) facts.push(this.#frameworkFact(framework));
+      for (const role of framework.used.keys()) facts.push(this.#usageFact(framework, role));
+      facts.push(this.#outstandingFact(framework));
     }
     const size = Math.ceil(facts.length / parts) || 1;
     return Array.from({ length: parts }, (_, index) => ({
@@ -124,23 +270,114 @@ export class ScriptedMaster {
     }));
   }
 
-  #move(framework: Framework, agentId: AgentId, resources: Resources, way: 'take' | 'give'): void {
+  #ensure(name: string): ScriptedFramework {
+    const ref = aFramework(name);
+    const framework = this.frameworks.get(frameworkKey(ref)) ?? {
+      ref,
+      isActive: false,
+      roles: new Map(),
+      maxOffers: undefined,
+      used: new Map(),
+    };
+    this.frameworks.set(frameworkKey(ref), framework);
+    return framework;
+  }
+
+  #known(ref: FrameworkRef): ScriptedFramework {
+    const framework = this.frameworks.get(frameworkKey(ref));
+    assert(framework !== undefined, 'the framework is known');
+    return framework;
+  }
+
+  #changeRole(name: string, roleName: string, change: Partial<ScriptedRole>): void {
+    const framework = this.#known(aFramework(name));
+    const role = RoleName.parse(roleName);
+    const before = framework.roles.get(role);
+    assert(before !== undefined, 'the framework has the role');
+    framework.roles.set(role, { ...before, ...change });
+    if (framework.isActive) this.#facts.push(this.#frameworkFact(framework));
+  }
+
+  #takeOffer(number: number): ScriptedOffer {
+    const offer = this.offers.get(number);
+    assert(offer !== undefined, 'the offer is outstanding');
+    this.offers.delete(number);
+    return offer;
+  }
+
+  /** What is outstanding and what is open have changed. */
+  #answered(framework: ScriptedFramework): void {
+    this.#facts.push(this.#outstandingFact(framework));
+    const statesDemand = [...framework.roles.values()].some(({ needs }) => needs !== undefined);
+    if (framework.isActive && statesDemand) this.#facts.push(this.#frameworkFact(framework));
+  }
+
+  #move(
+    what: Pick<ScriptedOffer, 'framework' | 'agentId' | 'role' | 'resources' | 'reservations'>,
+    way: 'take' | 'give',
+  ): void {
+    const { framework, agentId, role } = what;
     const agent = this.agents.get(agentId);
     const isTaken = way === 'take';
-    framework.used = (isTaken ? add : subtract)(framework.used, resources);
-    this.#facts.push(this.#usageFact(framework));
+    const used = framework.used.get(role) ?? NO_RESOURCES;
+    framework.used.set(role, (isTaken ? add : subtract)(used, allOf(what)));
+    this.#facts.push(this.#usageFact(framework, role));
     if (agent === undefined) return;
-    agent.free = (isTaken ? subtract : add)(agent.free, resources);
-    this.#facts.push({ kind: 'agentFree', agentId, free: agent.free });
+    agent.free = (isTaken ? subtract : add)(agent.free, what.resources);
+    const others = agent.reservations.filter((one) => !what.reservations.some(isSame(one)));
+    agent.reservations = isTaken ? others : [...agent.reservations, ...what.reservations];
+    this.#facts.push(this.#freeFact(agentId, agent));
   }
 
   #agentFact(agentId: AgentId): Fact {
     const agent = this.agents.get(agentId);
     assert(agent !== undefined, 'the agent is known');
-    return { kind: 'agent', agentId, total: agent.total, free: agent.free, attributes: {} };
+    return { ...agent, kind: 'agent', agentId, hostname: `${agentId}.test` };
   }
 
-  #usageFact({ ref, role, used }: Framework): Fact {
-    return { kind: 'usage', framework: ref, role, scalars: used.scalars };
+  #freeFact(agentId: AgentId, { free, reservations }: Agent): Fact {
+    return { kind: 'agentFree', agentId, free, reservations };
+  }
+
+  #frameworkFact(framework: ScriptedFramework): Fact {
+    const { ref, maxOffers } = framework;
+    const roles = [...framework.roles].map(([role, { isSuppressed, needs }]) => ({
+      role,
+      isSuppressed,
+      ...(needs && {
+        needs: needs.map((need) => ({
+          ...need,
+          constraints: need.constraints ?? [],
+          count: this.openCount(framework, role, need),
+        })),
+      }),
+    }));
+    return { kind: 'framework', framework: ref, roles, ...(maxOffers && { maxOffers }) };
+  }
+
+  #usageFact({ ref, used }: ScriptedFramework, role: RoleName): Fact {
+    const { scalars } = used.get(role) ?? NO_RESOURCES;
+    return { kind: 'usage', framework: ref, role, scalars };
+  }
+
+  #outstandingFact(framework: ScriptedFramework): Fact {
+    return { kind: 'outstanding', framework: framework.ref, ...this.outstandingOf(framework) };
   }
 }
+
+/** A reservation is offered with all that is free of it. */
+function fits(agent: Agent, { resources, reservations }: Proposal): boolean {
+  return (
+    contains(agent.free, resources) &&
+    reservations.every((one) =>
+      agent.reservations.some(
+        (other) => isSame(one)(other) && equals(one.resources, other.resources),
+      ),
+    )
+  );
+}
+
+const isSame =
+  (one: FreeReservation) =>
+  (other: FreeReservation): boolean =>
+    one.reservationId === other.reservationId && one.role === other.role && !isEmpty(one.resources);

@@ -15,5 +15,5 @@ it('the page names every kind, subject and field', () => {
     expect(page).toContain(`### ${kind}\n`);
     expect(page).toContain(`\`${pattern}\``);
   }
-  expect(page).toContain('`offers` (list of {');
+  expect(page).toContain('`offers` (list of [Offer](#offer))');
 });

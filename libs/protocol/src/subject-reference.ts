@@ -1,7 +1,8 @@
 // Owns the text of infra/docs/subjects.md: the subject table for people who read. Pure: the table in, Markdown out.
 // `npm run docs` writes it; a test fails when the file is not what the table says.
-import * as z from 'zod';
 import { ERROR_CODES } from './errors.ts';
+import { LEAST_INTERFACE } from './least-interface.ts';
+import { fieldsOf, renderShapes } from './shape-reference.ts';
 import type { Delivery, SubjectEntry } from './subject-entry.ts';
 import { SUBJECTS } from './subjects.ts';
 
@@ -24,19 +25,23 @@ is core NATS, at most once, unanswered; *JetStream* is kept in a stream and ackn
 Each message is a MessagePack map \`{ version, kind, target, epoch?, request?, frameworkSession?, body }\`: \`kind\` is the first column,
 \`target\` the subject that it was meant for, \`epoch\` the sender's term in all messages of masters and allocators, \`request\` the id of a
 request. An answer is \`{ version, kind: "answer", epoch?, answer }\`, where \`answer\` is \`{ ok: true, value }\` or
-\`{ ok: false, failure: { code, message } }\`.
+\`{ ok: false, failure: { code, message, retryAfterMs? } }\`.
+
+The last column says what a framework needs: five messages make a working one, all others are optional
+([Writing a framework](writing-a-framework.md)). A \`?\` behind a field means that it may be left out.
 `;
 
 /** The whole page. */
 export function renderSubjectReference(): string {
   const entries: readonly SubjectEntry[] = Object.values(SUBJECTS);
   const overview = table(
-    ['kind', 'subject', 'from → to', 'delivery'],
+    ['kind', 'subject', 'from → to', 'delivery', 'frameworks'],
     entries.map((entry) => [
       `[\`${entry.kind}\`](#${anchorOf(entry.kind)})`,
       `\`${entry.pattern}\``,
       whoToWhom(entry),
       DELIVERIES[entry.delivery],
+      needOf(entry),
     ]),
   );
   const codes = table(
@@ -53,6 +58,8 @@ export function renderSubjectReference(): string {
     overview,
     '\n## Messages\n',
     entries.map(renderEntry).join('\n'),
+    '## Shapes\n',
+    renderShapes(),
     '## Error codes\n',
     `${codes}\n`,
   ].join('\n');
@@ -71,42 +78,14 @@ function renderEntry(entry: SubjectEntry): string {
 
 const whoToWhom = ({ from, to }: SubjectEntry): string => `${from.join(', ')} → ${to.join(', ')}`;
 
+/** Whether a framework can do without it; nothing for what is none of its business. */
+function needOf({ kind, from, to }: SubjectEntry): string {
+  if (!from.includes('principal') && !to.includes('principal')) return '';
+  return LEAST_INTERFACE.some((one) => one.kind === kind) ? '**needed**' : 'optional';
+}
+
 /** As GitHub makes anchors from headings. */
 const anchorOf = (heading: string): string => heading.toLowerCase().replaceAll('.', '');
-
-/** A JSON schema as far as this page speaks of it. */
-const Shape = z.object({
-  type: z.string().optional(),
-  enum: z.array(z.unknown()).optional(),
-  const: z.unknown().optional(),
-  anyOf: z.array(z.unknown()).optional(),
-  items: z.unknown().optional(),
-  properties: z.record(z.string(), z.unknown()).optional(),
-  required: z.array(z.string()).optional(),
-});
-
-function fieldsOf(schema: z.ZodType): string {
-  const { properties = {}, required = [] } = Shape.parse(
-    z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }),
-  );
-  const fields = Object.entries(properties).map(
-    ([name, shape]) => `\`${name}${required.includes(name) ? '' : '?'}\` (${typeOf(shape)})`,
-  );
-  return fields.length === 0 ? 'no fields' : fields.join(', ');
-}
-
-function typeOf(value: unknown): string {
-  const shape = Shape.safeParse(value);
-  if (!shape.success) return 'any';
-  const { type, items, anyOf, properties } = shape.data;
-  if (shape.data.enum !== undefined) return shape.data.enum.map(String).join(' | ');
-  if (shape.data.const !== undefined) return String(shape.data.const);
-  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(' or ');
-  if (type === 'array') return `list of ${typeOf(items)}`;
-  if (properties !== undefined) return `{ ${Object.keys(properties).join(', ')} }`;
-  if (type === 'object') return 'map';
-  return type ?? 'bytes';
-}
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;

@@ -1,7 +1,7 @@
 // Owns which calls of a session are open and which wait: the leader keeps the answers of 1,024 counters
 // from the caller's lowest unanswered one on, so no call may run further ahead than that.
 import { OutstandingRequests } from '@parley/actor/outstanding-requests';
-import type { AgentId } from '@parley/protocol/ids';
+import type { LaunchedTask } from './accept-order.ts';
 import type { SchedulerRequest, SessionEffect } from './session-vocabulary.ts';
 
 /** Half of what the leader keeps for a caller (answersPerCaller). */
@@ -11,8 +11,10 @@ const MAX_WAITING = 100_000;
 
 export type PendingCall = {
   readonly call: SchedulerRequest;
-  /** Of an accept: the user's handle and the agent of the offers. */
-  readonly accept?: { readonly acceptId: number; readonly agentId: AgentId };
+  /** The user's handle, who waits for the outcome; the session's own calls have none. */
+  readonly callId?: number;
+  /** Of an accept: the tasks that it launches. */
+  readonly tasks?: readonly LaunchedTask[];
   /** The session number under which it was first sent. */
   firstSession?: number;
 };
@@ -80,6 +82,11 @@ export class CallWindow {
   close(counter: number): void {
     this.#requests.answered(counter);
     this.#open.delete(counter);
+  }
+
+  /** The leader asked not to be asked again before then. */
+  postpone(counter: number, untilMs: number): void {
+    this.#requests.postpone(counter, untilMs);
   }
 
   retryAll(nowMs: number): void {

@@ -1,12 +1,20 @@
 // Owns a leader small enough for the tests of a session: one framework, offers on demand, answers remembered
-// by request id, an update stream. It is no model of the real books; those are in @parley/cluster.
+// by request id, an update stream, events told until acknowledged, what it knows of tasks. It is no model of the real books; those are in @parley/cluster.
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
-import { ActorId, AgentId, type FrameworkRef, OfferId, RoleName } from '@parley/protocol/ids';
+import type { FrameworkEvent } from '@parley/protocol/frameworks';
+import {
+  ActorId,
+  AgentId,
+  type FrameworkRef,
+  OfferId,
+  RoleName,
+  type TaskId,
+} from '@parley/protocol/ids';
 import type { Answer, ReceivedAnswer } from '@parley/protocol/message';
-import type { Offer } from '@parley/protocol/offers';
-import type { StatusUpdate, TaskState } from '@parley/protocol/tasks';
+import type { AcceptRequest, Offer } from '@parley/protocol/offers';
+import type { ReconcileRequest, StatusUpdate, TaskState, TaskStatus } from '@parley/protocol/tasks';
 import type { SchedulerMessage, SchedulerRequest } from './session-vocabulary.ts';
 
 const EMPTY = { ok: true, value: {} } as const;
@@ -18,6 +26,21 @@ export class FakeLeader {
   readonly stream: StatusUpdate[] = [];
   readonly launches = new Map<string, number>();
   readonly answers = new Map<string, Answer>();
+  /** The calls that were decided, in order, without those that were repeated. */
+  readonly calls: SchedulerRequest[] = [];
+  /** Not acknowledged. */
+  events: FrameworkEvent[] = [];
+  /** What it knows of tasks when it is asked, beside the last state in the stream. */
+  readonly beliefs = new Map<TaskId, TaskState | 'unknown'>();
+  /** The next calls are refused so, before anything is decided. */
+  rateLimited = 0;
+  /** Launches that are answered as done and of which nothing is ever heard. */
+  isMute = false;
+  readonly forgotten = new Set<TaskId>();
+  /** Tasks on a page of an answer about all. */
+  pageSize = 1000;
+  role = RoleName.parse('batch');
+  agentId = AgentId.parse('agent-1');
   /** Messages to the framework that the test's network has to carry. */
   outbox: SchedulerMessage[] = [];
   session = 0;
@@ -25,6 +48,7 @@ export class FakeLeader {
   lastNumber = 0;
   #epochRevision = 1;
   #nextOffer = 1;
+  #nextEvent = 1;
 
   constructor(framework: FrameworkRef) {
     this.framework = framework;
@@ -57,8 +81,25 @@ export class FakeLeader {
     const gone = offerIds.filter((id) => this.outstanding.delete(id));
     if (gone.length === 0) return;
     this.lastNumber += 1;
-    const body = { number: this.lastNumber, offerIds: gone, reason: 'agentRemoved' } as const;
+    const body = { number: this.lastNumber, offerIds: gone, reason: 'agentGone' } as const;
     this.outbox.push({ kind: 'rescind', epoch: this.epoch, body });
+  }
+
+  /** An agent went: told now, and again until it is acknowledged. */
+  event(): void {
+    const event = {
+      kind: 'agentUnreachable',
+      eventId: this.#nextEvent,
+      agentId: this.agentId,
+    } as const;
+    this.#nextEvent += 1;
+    this.events.push(event);
+    if (this.subscribed) this.#tell([event]);
+  }
+
+  /** What was not acknowledged, as after a new subscription. */
+  tellAgain(): void {
+    if (this.events.length > 0) this.#tell(this.events);
   }
 
   heartbeat(): void {
@@ -73,6 +114,12 @@ export class FakeLeader {
   ): ReceivedAnswer {
     const id = `${header.request.session}:${header.request.counter}`;
     const before = this.answers.get(id);
+    if (before === undefined && this.rateLimited > 0) {
+      this.rateLimited -= 1;
+      const failure = { code: 'rateLimited', message: 'slower', retryAfterMs: 7000 } as const;
+      return { epoch: this.epoch, answer: { ok: false, failure } };
+    }
+    if (before === undefined) this.calls.push(call);
     const answer = before ?? this.#decide(call, header.frameworkSession);
     this.answers.set(id, answer);
     return { epoch: this.epoch, answer };
@@ -86,10 +133,26 @@ export class FakeLeader {
       case 'resync':
         return {
           ok: true,
-          value: { lastNumber: this.lastNumber, offers: [...this.outstanding.values()] },
+          value: {
+            lastNumber: this.lastNumber,
+            offers: [...this.outstanding.values()],
+            events: [...this.events],
+          },
         };
       case 'accept':
-        return this.#accept(call.body.offerIds, call.body.launches);
+        return this.#accept(call.body);
+      case 'reconcile':
+        return { ok: true, value: this.#reconcile(call.body) };
+      case 'killTask': {
+        const { taskId } = call.body;
+        const status = this.#known().get(taskId) ?? { taskId, state: 'unknown' };
+        return { ok: true, value: { status } };
+      }
+      case 'acknowledgeEvents': {
+        const { upTo } = call.body;
+        this.events = this.events.filter(({ eventId }) => eventId > upTo);
+        return EMPTY;
+      }
       case 'decline':
         for (const id of call.body.offerIds) this.outstanding.delete(id);
         return { ok: true, value: { declined: call.body.offerIds.length, unknown: 0 } };
@@ -103,26 +166,60 @@ export class FakeLeader {
     this.subscribed = true;
     this.outstanding.clear();
     const { session, lastNumber } = this;
+    this.tellAgain();
     return { ok: true, value: { session, lastNumber, heartbeatIntervalMs: 5000 } };
   }
 
-  #accept(
-    offerIds: readonly OfferId[],
-    launches: readonly { taskId: StatusUpdate['task']['taskId'] }[],
-  ): Answer {
-    const valid = offerIds.every((id) => this.outstanding.has(id));
+  #accept({ offerIds, operations }: AcceptRequest): Answer {
+    const stale = offerIds.filter((id) => !this.outstanding.has(id));
+    const valid = stale.length === 0;
     for (const id of offerIds) this.outstanding.delete(id);
-    for (const { taskId } of launches) {
+    const tasks = operations.flatMap((one) =>
+      one.kind === 'launch' || one.kind === 'launchGroup' ? one.tasks : [],
+    );
+    for (const { taskId } of tasks) {
       if (valid) {
         this.launches.set(taskId, (this.launches.get(taskId) ?? 0) + 1);
+        if (this.isMute) {
+          this.forgotten.add(taskId);
+          continue;
+        }
         this.update(taskId, 'agent', 1, 'running');
         this.update(taskId, 'agent', 2, 'finished');
       } else this.update(taskId, 'master', 1, 'dropped');
     }
-    const taskIds = launches.map(({ taskId }) => taskId);
+    const taskIds = tasks.map(({ taskId }) => taskId);
     const { failure } = fail('invalidOffers', 'not outstanding');
     const rejected = valid ? [] : taskIds.map((taskId) => ({ taskId, failure }));
-    return { ok: true, value: { launched: valid ? taskIds : [], rejected } };
+    const launched = valid ? taskIds : [];
+    return { ok: true, value: { launched, rejected, staleOffers: stale, refusedOperations: [] } };
+  }
+
+  #reconcile({ tasks, after }: ReconcileRequest) {
+    const position = { streamCreatedMs: 1, sequence: this.stream.length };
+    const known = this.#known();
+    if (tasks.length > 0) {
+      const statuses = tasks.map(
+        ({ taskId }): TaskStatus => known.get(taskId) ?? { taskId, state: 'unknown' },
+      );
+      return { statuses, position };
+    }
+    const all = [...known.values()].filter(({ taskId }) => after === undefined || taskId > after);
+    const statuses = all.sort((a, b) => (a.taskId < b.taskId ? -1 : 1)).slice(0, this.pageSize);
+    const next = all.length > statuses.length ? statuses.at(-1)?.taskId : undefined;
+    return { statuses, position, ...(next !== undefined && { next }) };
+  }
+
+  #known(): Map<TaskId, TaskStatus> {
+    const known = new Map<TaskId, TaskStatus>();
+    for (const { task, state, agentId } of this.stream) {
+      known.set(task.taskId, { taskId: task.taskId, agentId, state });
+    }
+    for (const [taskId, state] of this.beliefs) {
+      if (state === 'unknown') known.delete(taskId);
+      else known.set(taskId, { taskId, agentId: this.agentId, state });
+    }
+    return known;
   }
 
   update(
@@ -132,15 +229,30 @@ export class FakeLeader {
     state: TaskState,
   ): void {
     const task = { ...this.framework, taskId };
-    this.stream.push({ task, agentId, source, sequence, state, wallTimeMs: 0 });
+    this.stream.push({ task, agentId: this.agentId, source, sequence, state, wallTimeMs: 0 });
   }
 
   #makeOffer(): Offer {
     const offerId = OfferId.parse(`o${this.#nextOffer++}`);
     const resources = { scalars: { cpus: 1000 }, ports: [], sets: {} };
-    const offer = { offerId, agentId, hostname: 'h', role, resources, attributes: {} };
+    const offer: Offer = {
+      offerId,
+      agentId: this.agentId,
+      hostname: 'h',
+      role: this.role,
+      resources,
+      reservations: [],
+      attributes: {},
+      executors: [],
+    };
     this.outstanding.set(offerId, offer);
     return offer;
+  }
+
+  #tell(events: readonly FrameworkEvent[]): void {
+    this.lastNumber += 1;
+    const body = { number: this.lastNumber, events: [...events], dropped: 0 };
+    this.outbox.push({ kind: 'events', epoch: this.epoch, body });
   }
 
   #publish(offers: Offer[]): void {
@@ -151,6 +263,4 @@ export class FakeLeader {
   }
 }
 
-const agentId = AgentId.parse('agent-1');
-const role = RoleName.parse('batch');
 const masterId = ActorId.parse('master-1');

@@ -1,5 +1,6 @@
 // Owns calling the user's handlers one after the other. A handler that throws is called again with the same item,
 // after a growing wait; meanwhile items of the same key wait behind it and those of other keys go on.
+import type { SchedulerClock, Timer } from './scheduler-ports.ts';
 
 export type LaneOptions<Item> = {
   /** Items of one key keep their order whatever happens. */
@@ -7,12 +8,13 @@ export type LaneOptions<Item> = {
   readonly handle: (item: Item) => Promise<void> | void;
   /** Called after each attempt that threw. */
   readonly onThrow: (error: unknown) => void;
+  readonly clock: SchedulerClock;
 };
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 10_000;
 
-type Parked<Item> = { readonly items: Item[]; readonly timer: NodeJS.Timeout };
+type Parked<Item> = { readonly items: Item[]; readonly timer: Timer };
 
 export class HandlerLane<Item> {
   readonly #options: LaneOptions<Item>;
@@ -36,7 +38,7 @@ export class HandlerLane<Item> {
   /** Nothing more is called; what waits is given up. */
   close(): void {
     this.#closed = true;
-    for (const { timer } of this.#parked.values()) clearTimeout(timer);
+    for (const { timer } of this.#parked.values()) timer.cancel();
     this.#parked.clear();
     this.#queue.length = 0;
   }
@@ -70,7 +72,7 @@ export class HandlerLane<Item> {
     if (this.#closed) return;
     const waitMs = this.#waits.get(key) ?? FIRST_WAIT_MS;
     this.#waits.set(key, Math.min(waitMs * 2, MAX_WAIT_MS));
-    const timer = setTimeout(() => this.#unpark(key), waitMs);
+    const timer = this.#options.clock.startTimer(waitMs, () => this.#unpark(key));
     this.#parked.set(key, { items: [item], timer });
   }
 

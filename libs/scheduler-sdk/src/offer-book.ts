@@ -1,11 +1,13 @@
-// Owns the numbered messages of the leader and what they make of a scheduler's offers: nothing applies
+// Owns the numbered messages of the leader and what they make of a scheduler's offers and events: nothing applies
 // out of order; after a gap messages wait until a resync has told what is outstanding.
 import type { ResyncResult } from '@parley/protocol/frameworks';
 import type { Offer } from '@parley/protocol/offers';
+import { unreachable } from '@parley/protocol/unreachable';
+import type { EventInbox } from './event-inbox.ts';
 import { OfferLedger } from './offer-ledger.ts';
 import type { SchedulerEvent, SchedulerMessage } from './session-vocabulary.ts';
 
-export type NumberedMessage = Extract<SchedulerMessage, { kind: 'offers' | 'rescind' }>;
+export type NumberedMessage = Extract<SchedulerMessage, { kind: 'offers' | 'rescind' | 'events' }>;
 
 /** What the user has to be told, and whether a message is missing. */
 export type Heard = { readonly events: readonly SchedulerEvent[]; readonly gap: boolean };
@@ -15,9 +17,14 @@ const MAX_HELD = 256;
 
 export class OfferBook {
   readonly ledger = new OfferLedger();
+  readonly #inbox: EventInbox;
   #lastNumber = 0;
   #waiting = true;
   #held: NumberedMessage[] = [];
+
+  constructor(inbox: EventInbox) {
+    this.#inbox = inbox;
+  }
 
   /** The last message seen without a gap. */
   get lastNumber(): number {
@@ -51,7 +58,9 @@ export class OfferBook {
     if (!this.#waiting && number <= this.#lastNumber) return { events: [], gap: false };
     if (!this.#waiting && number === this.#lastNumber + 1) {
       this.#lastNumber = number;
-      return { events: this.#apply(message), gap: false };
+      const heard = this.#apply(message);
+      if (heard.gap) this.#waiting = true;
+      return heard;
     }
     if (this.#held.length < MAX_HELD) this.#held.push(message);
     if (this.#waiting) return { events: [], gap: false };
@@ -71,16 +80,27 @@ export class OfferBook {
 
   /** The leader's list replaces what was believed. */
   resynced(result: ResyncResult): Heard {
-    const events = eventsOf(this.ledger.replace(result.offers));
+    const offers = eventsOf(this.ledger.replace(result.offers));
+    const told = this.#inbox.resynced(result.events);
     const later = this.resume(result.lastNumber);
-    return { events: [...events, ...later.events], gap: later.gap };
+    return { events: [...offers, ...told, ...later.events], gap: later.gap };
   }
 
-  #apply(message: NumberedMessage): SchedulerEvent[] {
-    if (message.kind === 'offers') {
-      return eventsOf({ added: this.ledger.add(message.body.offers), removed: [] });
+  #apply(message: NumberedMessage): Heard {
+    switch (message.kind) {
+      case 'offers': {
+        const added = this.ledger.add(message.body.offers);
+        return { events: eventsOf({ added, removed: [] }), gap: false };
+      }
+      case 'rescind': {
+        const removed = this.ledger.rescind(message.body.offerIds);
+        return { events: eventsOf({ added: [], removed }), gap: false };
+      }
+      case 'events':
+        return this.#inbox.receive(message.body);
+      default:
+        return unreachable(message);
     }
-    return eventsOf({ added: [], removed: this.ledger.rescind(message.body.offerIds) });
   }
 }
 

@@ -34,9 +34,8 @@ export class OfferLedger {
     if (offers.some(({ offerId }) => !this.#outstanding.has(offerId))) {
       return fail('invalidOffers', 'an offer was used, declined or taken back already').failure;
     }
-    const alike = offers.every((o) => o.agentId === first?.agentId && o.role === first.role);
-    if (alike) return undefined;
-    return fail('invalidOffers', 'the offers of one accept are of one agent and role').failure;
+    if (offers.every(({ role }) => role === first?.role)) return undefined;
+    return fail('invalidOffers', 'the offers of one accept are of one role').failure;
   }
 
   stillOutstanding(offerIds: readonly OfferId[]): OfferId[] {

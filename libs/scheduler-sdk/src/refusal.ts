@@ -3,7 +3,7 @@
 import type { Failure } from '@parley/protocol/errors';
 import type { FrameworkRef } from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
-import type { PendingCall } from './call-window.ts';
+import type { LaunchedTask } from './accept-order.ts';
 import type { SchedulerRequest } from './session-vocabulary.ts';
 
 export type Reaction =
@@ -34,14 +34,12 @@ export function reactionTo(call: SchedulerRequest, failure: Failure, current: bo
 /** A failed accept launched nothing: each of its tasks ends as dropped, as if the leader had written it. */
 export function droppedUpdates(
   framework: FrameworkRef,
-  pending: PendingCall,
+  tasks: readonly LaunchedTask[],
   failure: Failure,
 ): StatusUpdate[] {
-  const { call, accept } = pending;
-  if (call.name !== 'accept' || accept === undefined) return [];
-  return call.body.launches.map(({ taskId }) => ({
+  return tasks.map(({ taskId, agentId }) => ({
     task: { ...framework, taskId },
-    agentId: accept.agentId,
+    agentId,
     source: 'master',
     sequence: 1,
     state: 'dropped',

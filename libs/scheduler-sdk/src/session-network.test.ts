@@ -1,5 +1,6 @@
 // Owns the property that a session keeps over a bus that loses, repeats and reorders: no offer is leaked,
-// each accept has one outcome, no task is launched twice, every update reaches the user once.
+// each accept has one outcome, no task is launched twice, every update and event reaches the user once, and reconciliation
+// tells the end of those tasks, and of those only, of which no update tells.
 import { FrameworkId, PrincipalName, RoleName } from '@parley/protocol/ids';
 import type { Offer } from '@parley/protocol/offers';
 import { TaskDescription } from '@parley/protocol/tasks';
@@ -37,13 +38,16 @@ class Run {
   readonly launched = new Set<string>();
   readonly ended = new Set<string>();
   readonly acknowledged = new Set<number>();
+  readonly events: number[] = [];
+  /** Tasks whose end was told by a reconciliation. */
+  readonly reconciled: string[] = [];
   readonly session = new SchedulerSession({
     framework,
     name: 'test',
-    role: RoleName.parse('batch'),
-    demand: [],
+    roles: [RoleName.parse('batch')],
     failoverTimeoutMs: 1000,
     callerSession: 'caller',
+    reconcile: { intervalMs: 20_000, overdueMs: 10_000 },
   });
   readonly #random: () => number;
   #due: { atMs: number; run: () => void }[] = [];
@@ -57,6 +61,10 @@ class Run {
   go(): void {
     this.#carryOut(this.session.start(0));
     for (; this.#nowMs < END_MS; this.#nowMs += STEP_MS) this.#step();
+    // A question that is asked every 20 s may just be on its way.
+    const lastMs = END_MS + 10 * STEP_MS;
+    for (; this.session.figures.openCalls > 0 && this.#nowMs < lastMs; this.#nowMs += STEP_MS)
+      this.#step();
   }
 
   #step(): void {
@@ -65,11 +73,15 @@ class Run {
     this.#due = this.#due.filter(({ atMs }) => atMs > nowMs);
     for (const { run } of due) run();
     if (nowMs < BAD_UNTIL_MS) this.#trouble();
+    else {
+      this.leader.rateLimited = 0;
+      this.leader.pageSize = 1000;
+    }
     if (nowMs % 5000 === 0) this.leader.heartbeat();
     for (const message of this.leader.outbox.splice(0)) {
       this.#send(() => this.#carryOut(this.session.message(message, this.#nowMs)));
     }
-    if ((this.session.nextWakeMs() ?? END_MS) <= nowMs) this.#carryOut(this.session.tick(nowMs));
+    if ((this.session.nextWakeMs() ?? nowMs + 1) <= nowMs) this.#carryOut(this.session.tick(nowMs));
     if (nowMs % 2000 === 0) this.#readStream();
   }
 
@@ -80,6 +92,10 @@ class Run {
     if (this.#random() < 0.01) leader.disconnect();
     if (this.#random() < 0.03) leader.rescind([...leader.outstanding.keys()].slice(0, 1));
     if (this.#random() < 0.02) this.#carryOut(this.session.reconnected(this.#nowMs));
+    if (this.#random() < 0.05) leader.event();
+    if (this.#random() < 0.05) leader.rateLimited += 1;
+    leader.isMute = this.#random() < 0.1;
+    leader.pageSize = 1 + Math.floor(this.#random() * 5);
   }
 
   /** All unacknowledged updates again, as a consumer that is opened anew. */
@@ -89,6 +105,16 @@ class Run {
       if (this.acknowledged.has(sequence)) continue;
       this.#carryOut(this.session.updateRead(sequence, update, this.#nowMs));
     }
+  }
+
+  /** A reader takes its time; then everything up to there has been read. */
+  #catchUp(sequence: number): void {
+    const delayMs = Math.floor(this.#random() * 4000);
+    const run = (): void => {
+      this.#readStream();
+      this.#carryOut(this.session.caughtUp({ streamCreatedMs: 1, sequence }, this.#nowMs));
+    };
+    this.#due.push({ atMs: this.#nowMs + delayMs, run });
   }
 
   /** Loses one in five, repeats one in five, delays at random. */
@@ -111,6 +137,8 @@ class Run {
             this.#carryOut(this.session.answered(effect.counter, answer, this.#nowMs)),
           );
         });
+      } else if (effect.kind === 'catchUp') {
+        this.#catchUp(effect.streamSequence);
       } else if (effect.kind === 'acknowledge') {
         this.acknowledged.add(effect.streamSequence);
       } else if (effect.kind === 'deliver') this.#deliver(effect.event);
@@ -126,7 +154,11 @@ class Run {
         this.outcomes.set(event.acceptId, (this.outcomes.get(event.acceptId) ?? 0) + 1);
         break;
       case 'update': {
-        const { task, source, sequence, state } = event.update;
+        const { task, source, sequence, state, reason } = event.update;
+        if (reason === 'reconciliation') {
+          this.reconciled.push(task.taskId);
+          this.ended.add(task.taskId);
+        }
         const key = `${task.taskId}:${source}:${sequence}`;
         this.delivered.set(key, (this.delivered.get(key) ?? 0) + 1);
         if (state === 'finished' || state === 'dropped') this.ended.add(task.taskId);
@@ -135,6 +167,10 @@ class Run {
         }
         break;
       }
+      case 'event':
+        this.events.push(event.event.eventId);
+        this.#carryOut(this.session.eventHandled(event.event.eventId, this.#nowMs));
+        break;
       default:
         break;
     }
@@ -178,6 +214,9 @@ it('comes to rest over a bad network with nothing leaked, repeated or forgotten'
       expect([...run.delivered.values()].every((count) => count === 1)).toBe(true);
       expect([...run.ended].sort()).toEqual([...run.launched].sort());
       expect(run.acknowledged.size).toBe(run.leader.stream.length);
+      expect(run.events).toEqual(run.events.map((_, index) => index + 1));
+      expect(run.leader.events).toEqual([]);
+      expect(run.reconciled.sort()).toEqual([...run.leader.forgotten].sort());
     }),
     { numRuns: 60 },
   );

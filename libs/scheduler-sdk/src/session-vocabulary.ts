@@ -5,14 +5,30 @@ import type { LeaderPresence } from '@parley/protocol/broadcasts';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure, Outcome } from '@parley/protocol/errors';
-import type { FrameworkHeartbeat, LeaderHeartbeat } from '@parley/protocol/frameworks';
-import type { AgentId, OfferId } from '@parley/protocol/ids';
+import type {
+  EventsMessage,
+  FrameworkEvent,
+  FrameworkHeartbeat,
+  LeaderHeartbeat,
+} from '@parley/protocol/frameworks';
+import type { AgentId, ExecutorId, OfferId } from '@parley/protocol/ids';
 import type { AcceptResult, Offer, OffersMessage, RescindMessage } from '@parley/protocol/offers';
 import type { BodyOf } from '@parley/protocol/subject-entry';
 import type { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 
-type PlainCallName = 'subscribe' | 'resync' | 'demand' | 'killTask' | 'teardown';
+type PlainCallName =
+  | 'subscribe'
+  | 'resync'
+  | 'updateFramework'
+  | 'suppress'
+  | 'revive'
+  | 'demand'
+  | 'killTask'
+  | 'reconcile'
+  | 'shutdownExecutor'
+  | 'acknowledgeEvents'
+  | 'teardown';
 type OfferCallName = 'accept' | 'decline';
 type PlainCall = {
   [Name in PlainCallName]: { readonly name: Name; readonly body: BodyOf<(typeof SUBJECTS)[Name]> };
@@ -26,14 +42,29 @@ type OfferCall = {
   };
 }[OfferCallName];
 
+/** Calls of the user that may be made at any time and whose answer he may wait for. */
+export type UserCall = Extract<
+  PlainCall,
+  { name: Exclude<PlainCallName, 'subscribe' | 'resync' | 'demand' | 'teardown'> }
+>;
 /** Calls that are answered. */
 export type SchedulerRequest = PlainCall | OfferCall;
 export type SchedulerCall =
   | SchedulerRequest
   | { readonly name: 'frameworkHeartbeat'; readonly body: FrameworkHeartbeat };
 
-/** What the leader tells a scheduler unasked. */
+/** From one of the framework's executors, relayed by its agent; may be lost. */
+export type MessageOfExecutor = {
+  readonly kind: 'executorMessage';
+  readonly agentId: AgentId;
+  readonly executorId: ExecutorId;
+  readonly data: Uint8Array;
+};
+
+/** What a scheduler is told unasked. */
 export type SchedulerMessage =
+  | MessageOfExecutor
+  | { readonly kind: 'events'; readonly epoch: Epoch; readonly body: EventsMessage }
   | { readonly kind: 'offers'; readonly epoch: Epoch; readonly body: OffersMessage }
   | { readonly kind: 'rescind'; readonly epoch: Epoch; readonly body: RescindMessage }
   | { readonly kind: 'leaderHeartbeat'; readonly epoch: Epoch; readonly body: LeaderHeartbeat }
@@ -49,7 +80,10 @@ export type SchedulerEvent =
   /** Answer with `offersHandled` when the user is through: what is then still unused is declined. */
   | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
   | { readonly kind: 'rescinded'; readonly offerIds: readonly OfferId[] }
-  /** Answer with `updateHandled`. `streamSequence` is undefined for an update made by the session itself. */
+  /**
+   * Answer with `updateHandled`. `streamSequence` is undefined for an update made by the session itself: of a failed
+   * accept (`dropped`), or of a reconciliation (its reason says so). Such a one is no message of the stream.
+   */
   | {
       readonly kind: 'update';
       readonly update: StatusUpdate;
@@ -60,7 +94,14 @@ export type SchedulerEvent =
       readonly acceptId: number;
       readonly outcome: Outcome<AcceptResult>;
     }
-  /** A call other than accept that will not be repeated. */
+  /** The outcome of a call of the user other than accept; the value is as the call's schema has it. */
+  | { readonly kind: 'answered'; readonly callId: number; readonly outcome: Outcome<unknown> }
+  /** Answer with `eventHandled`. */
+  | { readonly kind: 'event'; readonly event: FrameworkEvent }
+  /** So many events were never acknowledged in time and are lost. */
+  | { readonly kind: 'eventsDropped'; readonly count: number }
+  | MessageOfExecutor
+  /** A call for whose answer nobody waits and that will not be repeated. */
   | { readonly kind: 'refused'; readonly call: SchedulerRequest; readonly failure: Failure }
   /** An update from an agent that the task was not launched on; it was left out. */
   | { readonly kind: 'foreignUpdate'; readonly update: StatusUpdate; readonly agentId: AgentId }
@@ -84,4 +125,6 @@ export type SessionEffect =
   /** `remove`: the framework is gone for good. Otherwise a later session goes on from this consumer. */
   | { readonly kind: 'closeConsumer'; readonly remove: boolean }
   | { readonly kind: 'acknowledge'; readonly streamSequence: number }
+  /** Answer with `caughtUp` when all updates up to this message have been read. */
+  | { readonly kind: 'catchUp'; readonly streamSequence: number }
   | { readonly kind: 'deliver'; readonly event: SchedulerEvent };

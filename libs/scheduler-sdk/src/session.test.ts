@@ -1,70 +1,18 @@
-// Owns what a session promises, rule by rule, against a small leader without any network in between.
-import { AgentId, FrameworkId, PrincipalName, RoleName, TaskId } from '@parley/protocol/ids';
-import type { Offer } from '@parley/protocol/offers';
-import { TaskDescription } from '@parley/protocol/tasks';
+// Owns what a session promises about subscribing, offers, accepts and updates, rule by rule.
+import { AgentId, TaskId } from '@parley/protocol/ids';
 import { describe, expect, it } from 'vitest';
 import { FakeLeader } from './fake-leader.ts';
-import { SchedulerSession } from './session.ts';
-import type { SchedulerEvent, SessionEffect } from './session-vocabulary.ts';
-
-const framework = {
-  principal: PrincipalName.parse('team'),
-  frameworkId: FrameworkId.parse('fw'),
-};
-
-const aSession = (): SchedulerSession =>
-  new SchedulerSession({
-    framework,
-    name: 'test',
-    role: RoleName.parse('batch'),
-    demand: [],
-    failoverTimeoutMs: 1000,
-    callerSession: 'caller',
-  });
-
-const aTask = (id: string): TaskDescription =>
-  TaskDescription.parse({ taskId: id, resources: {}, command: { argv: ['true'] } });
-
-const eventsOf = (effects: readonly SessionEffect[]): SchedulerEvent[] =>
-  effects.flatMap((effect) => (effect.kind === 'deliver' ? [effect.event] : []));
-const requestsOf = (effects: readonly SessionEffect[]) =>
-  effects.flatMap((effect) => (effect.kind === 'request' ? [effect] : []));
-const offersOf = (effects: readonly SessionEffect[]): Offer[] =>
-  eventsOf(effects).flatMap((event) => (event.kind === 'offers' ? event.offers : []));
-
-/** Carries requests to the leader and its messages back, until nothing moves. */
-function settle(
-  session: SchedulerSession,
-  leader: FakeLeader,
-  effects: readonly SessionEffect[],
-  nowMs = 0,
-): SessionEffect[] {
-  const all: SessionEffect[] = [];
-  let wave = [...effects];
-  while (wave.length > 0 || leader.outbox.length > 0) {
-    all.push(...wave);
-    const next: SessionEffect[] = [];
-    for (const { counter, call, header } of requestsOf(wave)) {
-      next.push(...session.answered(counter, leader.request(call, header), nowMs));
-    }
-    for (const message of leader.outbox.splice(0)) next.push(...session.message(message, nowMs));
-    wave = next;
-  }
-  return all;
-}
-
-function subscribed(): { session: SchedulerSession; leader: FakeLeader } {
-  const session = aSession();
-  const leader = new FakeLeader(framework);
-  settle(session, leader, session.start(0));
-  return { session, leader };
-}
-
-function offered(count: number) {
-  const { session, leader } = subscribed();
-  leader.offer(count);
-  return { session, leader, offers: offersOf(settle(session, leader, [])) };
-}
+import {
+  aSession,
+  aTask,
+  eventsOf,
+  framework,
+  offered,
+  offersOf,
+  requestsOf,
+  settle,
+  subscribed,
+} from './session-driving.ts';
 
 describe('subscribing', () => {
   it('opens the consumer of the session that the leader gave and sends a heartbeat', () => {
@@ -250,7 +198,8 @@ describe('sessions', () => {
 
   it('states the last of several demands, one call at a time', () => {
     const { session, leader } = subscribed();
-    const demand = (count: number) => [{ count, resources: { scalars: {}, ports: [], sets: {} } }];
+    const resources = { scalars: {}, ports: [], sets: {} };
+    const demand = (count: number) => [{ count, resources, constraints: [] }];
     const first = session.setDemand(demand(1), 1);
     expect(requestsOf(session.setDemand(demand(2), 1))).toEqual([]);
     expect(requestsOf(session.setDemand(demand(3), 1))).toEqual([]);

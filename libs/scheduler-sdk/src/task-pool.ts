@@ -12,6 +12,7 @@ import {
 } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { normalise, trySubtract } from '@parley/resources/resources';
+import type { Declining } from './session-calls.ts';
 
 /** A piece of work. Its tasks are named `<key>-<attempt>`, so the key is a token of at most 56 characters. */
 export type WorkItem = {
@@ -27,7 +28,7 @@ export type Placement = {
 };
 export type Placements = {
   readonly accepted: readonly Placement[];
-  readonly declined: readonly { readonly offers: readonly Offer[]; readonly filter: Filter }[];
+  readonly declined: readonly (Declining & { readonly offers: readonly Offer[] })[];
 };
 
 export type WorkEvent =
@@ -106,7 +107,9 @@ export class TaskPool {
       if (launches.length === 0) unused.push(offer);
       else accepted.push({ offer, launches, filter: isFull ? COME_BACK : this.#filter() });
     }
-    const declined = unused.length === 0 ? [] : [{ offers: unused, filter: this.#filter() }];
+    const reason = this.#waiting.size === 0 ? 'noWork' : 'tooSmall';
+    const filter = this.#filter();
+    const declined = unused.length === 0 ? [] : [{ offers: unused, filter, reason } as const];
     return { accepted, declined };
   }
 
@@ -137,16 +140,13 @@ export class TaskPool {
     this.#waiting.clear();
   }
 
-  /** Everything that is not done, by shape: what could be used now. */
+  /** What waits, by shape: what could be launched beside what runs. */
   demand(): Demand {
-    const counts = new Map<string, { count: number; resources: Resources }>();
-    const unfinished = [...this.#live.values(), ...[...this.#waiting.values()].flat()];
-    for (const { shape, item } of unfinished) {
-      const known = counts.get(shape);
-      if (known) known.count += 1;
-      else if (counts.size < MAX_SHAPES) counts.set(shape, { count: 1, resources: item.resources });
-    }
-    return [...counts.values()];
+    const needs = [...this.#waiting.values()].flatMap((queue) => {
+      const resources = queue[0]?.item.resources;
+      return resources === undefined ? [] : [{ count: queue.length, resources, constraints: [] }];
+    });
+    return needs.slice(0, MAX_SHAPES);
   }
 
   counts(): PoolCounts {

@@ -13,21 +13,17 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { readStanding } from '@parley/actor/nats/jetstream-requests';
-import type { ClusterName, FrameworkRef } from '@parley/protocol/ids';
+import type { ClusterName } from '@parley/protocol/ids';
 import { updatesStreamName } from '@parley/protocol/streams';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { NatsConnection } from 'nats';
+import type { UpdateReader, UpdateReaderOptions } from './scheduler-ports.ts';
 
-export type UpdateConsumerOptions = {
+export type UpdateConsumerOptions = UpdateReaderOptions & {
   /** To the principal's own account, where its stream is. */
   readonly connection: NatsConnection;
   readonly cluster: ClusterName;
-  readonly framework: FrameworkRef;
-  /** May be called again for a message that was not acknowledged. */
-  readonly onMessage: (streamSequence: number, subject: string, bytes: Uint8Array) => void;
-  /** Told once when trouble begins; reading goes on by itself. */
-  readonly onTrouble: (error: Error) => void;
 };
 
 const PULL_MS = 2000;
@@ -48,7 +44,7 @@ const CONSUMER_NOT_FOUND = 10014;
 
 type Start = { readonly sequence: number; readonly streamCreatedMs: number };
 
-export class UpdateConsumer {
+export class UpdateConsumer implements UpdateReader {
   readonly #options: UpdateConsumerOptions;
   readonly #session: number;
   readonly #stream: string;
@@ -57,14 +53,16 @@ export class UpdateConsumer {
   readonly #unacknowledged = new Map<number, JsMsg>();
   readonly #acknowledging = new Set<Promise<void>>();
   #lastDelivered = 0;
+  /** Up to where somebody wants to know that all was read. */
+  #wanted: number | undefined;
   #streamCreatedMs: number | undefined;
   #pull: ConsumerMessages | undefined;
   #troubled = false;
   #running: Promise<void> | undefined;
 
-  constructor(options: UpdateConsumerOptions, session: number) {
+  constructor(options: UpdateConsumerOptions) {
     this.#options = options;
-    this.#session = session;
+    this.#session = options.session;
     this.#stream = updatesStreamName(options.cluster, options.framework.principal);
   }
 
@@ -78,6 +76,10 @@ export class UpdateConsumer {
     if (message === undefined) return;
     const sent = this.#sendAcknowledgement(message).finally(() => this.#acknowledging.delete(sent));
     this.#acknowledging.add(sent);
+  }
+
+  catchUp(sequence: number): void {
+    this.#wanted = Math.max(sequence, this.#wanted ?? 0);
   }
 
   /** Waits for acknowledgements on their way. `remove`: the framework is gone and nobody will go on from here. */
@@ -99,8 +101,9 @@ export class UpdateConsumer {
         while (!this.#closing.signal.aborted) {
           await this.#pullOnce(consumer);
           this.#troubled = false;
+          const wanted = this.#wanted;
           // Throws when the consumer is gone, which a pull does not always tell.
-          await consumer.info();
+          this.#tellCaughtUp(await consumer.info(), wanted);
         }
       } catch (error) {
         this.#trouble(error);
@@ -118,6 +121,8 @@ export class UpdateConsumer {
     const start =
       own ?? (await this.#create(manager, { sequence: lastSequence, streamCreatedMs: createdMs }));
     this.#streamCreatedMs = createdMs;
+    // A new consumer counts what lies before its start as delivered.
+    if (this.#lastDelivered === 0) this.#lastDelivered = start.delivered.stream_seq;
     return manager.jetstream().consumers.getConsumerFromInfo(start);
   }
 
@@ -183,11 +188,20 @@ export class UpdateConsumer {
     }
   }
 
+  /** `info` was asked for after `wanted` was: what it says is pending includes everything up to there. */
+  #tellCaughtUp(info: ConsumerInfo, wanted: number | undefined): void {
+    if (wanted === undefined || this.#streamCreatedMs === undefined) return;
+    if (info.num_pending > 0 || info.delivered.stream_seq > this.#lastDelivered) return;
+    if (this.#wanted === wanted) this.#wanted = undefined;
+    this.#options.onCaughtUp({ streamCreatedMs: this.#streamCreatedMs, sequence: wanted });
+  }
+
   #take(message: JsMsg): void {
     if (this.#closing.signal.aborted) return;
     this.#unacknowledged.set(message.seq, message);
     this.#lastDelivered = Math.max(this.#lastDelivered, message.seq);
-    this.#options.onMessage(message.seq, message.subject, message.data);
+    const position = { streamCreatedMs: this.#streamCreatedMs ?? 0, sequence: message.seq };
+    this.#options.onMessage(position, message.subject, message.data);
   }
 
   async #sendAcknowledgement(message: JsMsg): Promise<void> {

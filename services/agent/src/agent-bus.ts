@@ -3,10 +3,12 @@
 import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
 import type {
   AgentHeartbeat,
+  DestroyVolumeOrder,
   KillOrder,
   LogsRequest,
   LogsResult,
   RegisterRequest,
+  RunGroupOrder,
   RunOrder,
   UsageReport,
 } from '@parley/protocol/agents';
@@ -32,6 +34,8 @@ import type { RegisterAnswer } from './supervisor-messages.ts';
 
 export type AgentHandlers = {
   run(epoch: Epoch, order: RunOrder, reply: (answer: Answer) => void): void;
+  runGroup(epoch: Epoch, order: RunGroupOrder, reply: (answer: Answer) => void): void;
+  destroyVolume(epoch: Epoch, order: DestroyVolumeOrder, reply: (answer: Answer) => void): void;
   kill(epoch: Epoch, order: KillOrder, reply: (answer: Answer) => void): void;
   logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
   /** Gives the level before. */
@@ -65,9 +69,13 @@ export class AgentBus {
     this.#cluster = cluster;
     this.#agentId = agentId;
     this.#handlers = handlers;
-    const { run, kill, logs, logLevel, presence, watermarks } = SUBJECTS;
+    const { run, runGroup, destroyVolume, kill, logs, logLevel, presence, watermarks } = SUBJECTS;
     this.#subscriptions = [
       this.#onOrder(run, (epoch, body, reply) => handlers.run(epoch, body, reply)),
+      this.#onOrder(runGroup, (epoch, body, reply) => handlers.runGroup(epoch, body, reply)),
+      this.#onOrder(destroyVolume, (epoch, body, reply) =>
+        handlers.destroyVolume(epoch, body, reply),
+      ),
       this.#onOrder(kill, (epoch, body, reply) => handlers.kill(epoch, body, reply)),
       this.#on(logs, ({ body }, message) => void this.#answerLogs(body, message)),
       this.#on(logLevel, ({ body: { level } }, message) => {

@@ -25,7 +25,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 function aRecord(taskId: string, changes: Partial<TaskRecord> = {}): TaskRecord {
   return {
-    version: 1,
+    version: 2,
     task: TaskRef.parse({ principal: 'team', frameworkId: 'fw', taskId }),
     description: TaskDescription.parse({
       taskId,

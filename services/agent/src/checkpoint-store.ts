@@ -7,7 +7,7 @@ import { decode, encode } from '@parley/protocol/codec';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import { describeIssues } from '@parley/protocol/message';
-import { TaskRecord } from './task-record.ts';
+import { ReadableTaskRecord, type TaskRecord } from './task-record.ts';
 
 export type Damage = { readonly file: string; readonly movedTo: string; readonly why: string };
 export type Recovered = { readonly records: TaskRecord[]; readonly damaged: Damage[] };
@@ -148,7 +148,7 @@ async function readRecord(file: string, name: string): Promise<Outcome<TaskRecor
   } catch (error) {
     return fail('malformed', error instanceof Error ? error.message : String(error));
   }
-  const parsed = TaskRecord.safeParse(value);
+  const parsed = ReadableTaskRecord.safeParse(value);
   if (!parsed.success) return fail('malformed', describeIssues('task record', parsed.error));
   const { principal, frameworkId, taskId } = parsed.data.task;
   return name === `${principal}.${frameworkId}.${taskId}${SUFFIX}`

@@ -8,6 +8,7 @@ import { systemClock } from '@parley/actor/nats/system-clock';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
+import { succeed } from '@parley/protocol/errors';
 import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal } from '@parley/protocol/tasks';
@@ -16,18 +17,16 @@ import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import { AgentBus } from './agent-bus.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
+import { GroupDirectories } from './group-directories.ts';
+import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { Supervisor } from './supervisor.ts';
-import type {
-  RecoveredTask,
-  StepFailure,
-  SupervisorEffect,
-  SupervisorInput,
-} from './supervisor-messages.ts';
+import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskHost } from './task-host.ts';
 import { UsageMeter } from './usage-meter.ts';
+import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
 const SWEEP_MS = 5000;
@@ -46,7 +45,10 @@ export class AgentShell {
   readonly #supervisor: Supervisor;
   readonly #checkpoints: CheckpointStore;
   readonly #host: TaskHost;
-  readonly #copies: ObjectCopies;
+  readonly #effects: HostEffects;
+  readonly #volumes: VolumeStore;
+  readonly #groups: GroupDirectories;
+  readonly #onLeave: (why: string) => void;
   readonly #work: WorkAccount;
   readonly #retention: SandboxRetention;
   readonly #meter = new UsageMeter(systemClock.nowMs());
@@ -61,27 +63,44 @@ export class AgentShell {
   #usageTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
-  constructor(config: AgentConfig, isolation: PreparedIsolation, logger: Logger) {
+  /** `onLeave`: called once, when the leader has declared this agent gone and nothing is left to be done. */
+  constructor(
+    config: AgentConfig,
+    isolation: PreparedIsolation,
+    logger: Logger,
+    onLeave: (why: string) => void,
+  ) {
     const { agentId, workDirectory, identity, hostname, total, attributes } = config;
     this.#config = config;
     this.#logger = logger;
     this.#isolation = isolation;
+    this.#onLeave = onLeave;
+    this.#volumes = new VolumeStore(workDirectory);
+    this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#exits?.check(unit));
-    this.#host = new TaskHost({ agentId, workDirectory, launcher, rootPath: isolation.rootPath });
+    const { rootPath, enterCommand } = isolation;
+    this.#host = new TaskHost({ agentId, workDirectory, launcher, rootPath, enterCommand });
     this.#work = new WorkAccount({
       identity,
       pause: wait,
       onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
     });
-    this.#copies = new ObjectCopies({
+    const copies = new ObjectCopies({
       openObjects: identity.work && (() => this.#work.openObjects()),
       cluster: identity.cluster,
       pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
     });
+    this.#effects = new HostEffects({
+      host: this.#host,
+      copies,
+      volumes: this.#volumes,
+      groups: this.#groups,
+    });
     this.#retention = new SandboxRetention({
       agentId,
       workDirectory,
+      onRemoved: (task) => this.#groups.leave(task),
       onFailure: (task, reason) => logger.warn({ ...task, reason }, 'sandbox not removed'),
     });
     this.#supervisor = new Supervisor({
@@ -106,6 +125,8 @@ export class AgentShell {
     );
     this.#dispatch({ kind: 'recovered', tasks });
     if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
+    await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
+    this.#track(this.#volumes.clearTrash());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     this.#exits = await watchExits({
       runRoot: runRootOf(workDirectory),
@@ -127,6 +148,10 @@ export class AgentShell {
       handlers: {
         run: (epoch, order, reply) =>
           this.#dispatch({ kind: 'run', epoch, order, reply: this.#handleOf(reply) }),
+        runGroup: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'runGroup', epoch, order, reply: this.#handleOf(reply) }),
+        destroyVolume: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'destroyVolume', epoch, order, reply: this.#handleOf(reply) }),
         kill: (epoch, order, reply) =>
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
@@ -184,20 +209,25 @@ export class AgentShell {
         this.#track(this.#forget(effect));
         return;
       case 'answer':
-        this.#replies.get(effect.reply)?.(effect.answer);
-        this.#replies.delete(effect.reply);
+        this.#answer(effect.reply, effect.answer);
         return;
       case 'copyInputs':
-        this.#track(this.#copyInputs(effect));
+        this.#tasksOfUnits.set(this.#unitOf(effect.ref), effect.ref);
+        this.#track(this.#carryOutOnHost(effect));
         return;
       case 'launch':
-        this.#track(this.#launch(effect));
+      case 'copyOutputs':
+      case 'probe':
+        this.#track(this.#carryOutOnHost(effect));
         return;
       case 'stop':
         this.#track(this.#stopTask(effect));
         return;
-      case 'copyOutputs':
-        this.#track(this.#copyOutputs(effect));
+      case 'destroyVolume':
+        this.#track(this.#destroyVolume(effect));
+        return;
+      case 'leave':
+        this.#onLeave(effect.why);
         return;
       case 'publishUpdate':
         this.#track(this.#publishUpdate(effect));
@@ -241,49 +271,20 @@ export class AgentShell {
     await this.#retention.keep(ref);
   }
 
-  async #copyInputs({ task, ref, inputs }: TaskEffect<'copyInputs'>): Promise<void> {
-    this.#tasksOfUnits.set(this.#unitOf(ref), ref);
-    const failure = await this.#host.prepare(ref);
-    if (failure !== undefined) {
-      this.#dispatch({ kind: 'inputsFailed', task, failure });
-      return;
-    }
-    const { sandboxDirectory } = this.#host.directoriesOf(ref);
-    const { principal } = ref;
-    const copied = await this.#copies.copyIn({ principal, sandboxDirectory, transfers: inputs });
-    this.#dispatch(
-      copied.ok
-        ? { kind: 'inputsCopied', task }
-        : { kind: 'inputsFailed', task, failure: copied.failure },
-    );
+  async #carryOutOnHost(effect: HostEffect): Promise<void> {
+    this.#dispatch(await this.#effects.carryOut(effect));
   }
 
-  async #launch({ task, ref, description }: TaskEffect<'launch'>): Promise<void> {
-    const outcome = await this.#host.launch(ref, description);
-    if (outcome.ok) {
-      this.#dispatch({ kind: 'launched', task });
-      return;
-    }
-    const { code, message } = outcome.failure;
-    const failure: StepFailure = { code: code === 'diskFull' ? code : 'failed', message };
-    this.#dispatch({ kind: 'launchFailed', task, failure });
+  async #destroyVolume({ role, volumeId, reply }: TaskEffect<'destroyVolume'>): Promise<void> {
+    const destroyed = await this.#volumes.destroy(role, volumeId);
+    this.#logger.info({ role, volumeId, isDestroyed: destroyed.ok }, 'volume destroyed');
+    this.#answer(reply, destroyed.ok ? succeed({}) : destroyed);
   }
 
   async #stopTask({ ref, signal }: TaskEffect<'stop'>): Promise<void> {
     await this.#host.stop(ref, signal);
     // A killed shim leaves no marker: its end is looked for.
     if (signal === 'SIGKILL') await this.#exits?.check(this.#unitOf(ref));
-  }
-
-  async #copyOutputs({ task, ref, outputs }: TaskEffect<'copyOutputs'>): Promise<void> {
-    const { sandboxDirectory } = this.#host.directoriesOf(ref);
-    const { principal } = ref;
-    const copied = await this.#copies.copyOut({ principal, sandboxDirectory, transfers: outputs });
-    this.#dispatch(
-      copied.ok
-        ? { kind: 'outputsCopied', task }
-        : { kind: 'outputsFailed', task, failure: copied.failure },
-    );
   }
 
   async #publishUpdate({ task, update }: TaskEffect<'publishUpdate'>): Promise<void> {
@@ -336,6 +337,11 @@ export class AgentShell {
     this.#toldSequences.set(task, update.sequence);
     const { state, reason, exitCode, signal, message } = update;
     this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
+  }
+
+  #answer(reply: number, answer: Answer): void {
+    this.#replies.get(reply)?.(answer);
+    this.#replies.delete(reply);
   }
 
   #handleOf(reply: (answer: Answer) => void): number {

@@ -37,6 +37,8 @@ export type PreparedIsolation = {
   readonly kind: Exclude<IsolationSupport['kind'], 'unsupported'> | 'process';
   /** Where the files of cgroups are found. */
   readonly rootPath: string;
+  /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
+  readonly enterCommand: readonly string[];
   readonly launcher: 'direct' | 'systemd-run' | 'none';
   createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
   /** Ends what this agent started beside tasks; for when no task is left. */
@@ -55,6 +57,7 @@ export async function prepareIsolation(
     return succeed({
       kind: 'process',
       rootPath: '/',
+      enterCommand: [],
       launcher: 'none',
       createLauncher: (onShimExit) => createProcessLauncher({ runRoot, onShimExit }),
       release: async () => undefined,
@@ -86,6 +89,7 @@ export async function prepareIsolation(
   return succeed({
     kind: support.kind,
     rootPath: '/',
+    enterCommand: [],
     launcher: how.isDirect ? 'direct' : 'systemd-run',
     createLauncher: scopeLaunchers({ ...how, manager, enterCommand: [] }),
     release: async () => undefined,
@@ -147,6 +151,7 @@ function inPrivateSystemd(
   return {
     kind: 'private-systemd',
     rootPath,
+    enterCommand,
     launcher: how.isDirect ? 'direct' : 'systemd-run',
     createLauncher: scopeLaunchers({ ...how, manager: 'system', enterCommand }),
     release,

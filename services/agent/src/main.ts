@@ -12,6 +12,8 @@ import { prepareIsolation } from './isolation-setup.ts';
 const CONNECT_AGAIN_MS = 500;
 /** Time to say goodbye in; then the process ends as it is. */
 const STOP_LIMIT_MS = 10_000;
+/** The exit code of an agent that an operator declared gone: to start it again serves nothing. */
+const EXIT_GONE = 3;
 
 function refuse(message: string, code: number): never {
   process.stderr.write(`parley agent: ${message}\n`);
@@ -37,10 +39,14 @@ async function run(config: AgentConfig): Promise<void> {
   }
   const how = { isolation: kind, launcher: isolation.value.launcher };
   logger.info({ ...how, total: config.total, workDirectory }, 'agent starts');
-  const shell = new AgentShell(config, isolation.value, logger);
+  const stopping = new AbortController();
+  let isGone = false;
+  const shell = new AgentShell(config, isolation.value, logger, (why) => {
+    isGone = true;
+    stopping.abort(why);
+  });
   const toggleDebug = createDebugToggle(logger);
   process.on('SIGUSR2', () => logger.warn({ level: toggleDebug() }, 'log level changed'));
-  const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort(signal));
   }
@@ -50,10 +56,13 @@ async function run(config: AgentConfig): Promise<void> {
   await shell.recover();
   await Promise.race([connect(config, shell, logger, stopping.signal), stopped]);
   await stopped;
-  logger.info({ signal: stopping.signal.reason }, 'agent stops; its tasks go on');
+  const { reason } = stopping.signal;
+  if (isGone)
+    logger.error({ reason }, 'this agent was declared gone: its tasks are ended, it stops');
+  else logger.info({ signal: reason }, 'agent stops; its tasks go on');
   await Promise.race([shell.stop(), wait(STOP_LIMIT_MS)]);
   await unlockWorkDirectory(workDirectory);
-  process.exit(0);
+  process.exit(isGone ? EXIT_GONE : 0);
 }
 
 /** Tries until there is a server; one that does not accept the credential ends the agent, its tasks go on. */

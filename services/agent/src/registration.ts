@@ -29,6 +29,7 @@ export class Registration {
   readonly #requests: OutstandingRequests<RegisterRequest>;
   #epoch: Epoch = NO_EPOCH;
   #isConnected = false;
+  #isRetired = false;
   #open: number | undefined;
   #plannedMs: number | undefined;
   #heardMs = 0;
@@ -74,6 +75,12 @@ export class Registration {
     this.#plan(nowMs);
   }
 
+  /** No more requests and no more signs of life: the leader wants none. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#heartbeat = undefined;
+  }
+
   disconnected(): void {
     this.#isConnected = false;
   }
@@ -99,7 +106,7 @@ export class Registration {
     nowMs: number,
     describe: () => { readonly body: RegisterRequest; readonly runningTasks: number },
   ): SupervisorEffect[] {
-    if (!this.#isConnected) return [];
+    if (!this.#isConnected || this.#isRetired) return [];
     const effects: SupervisorEffect[] = [];
     if (this.#plannedMs !== undefined && this.#plannedMs <= nowMs) {
       if (this.#open !== undefined) this.#requests.answered(this.#open);
@@ -118,7 +125,7 @@ export class Registration {
   }
 
   nextDueMs(): number | undefined {
-    if (!this.#isConnected) return undefined;
+    if (!this.#isConnected || this.#isRetired) return undefined;
     const dues = [this.#plannedMs, this.#requests.nextDueMs(), this.#heartbeat?.dueMs];
     const known = dues.filter((due) => due !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);

@@ -1,7 +1,7 @@
 // Opens files inside a task's sandbox so that no link leads out of it, whatever the task has put there: every
 // component is opened below the one before it, and none may be a link. Linux only (/proc/self/fd is openat(2) here).
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readlink, symlink } from 'node:fs/promises';
 import { errorCode } from '@parley/isolation/file-failure';
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
@@ -29,21 +29,50 @@ export function openToWrite(sandbox: string, relative: string): Promise<FileHand
   });
 }
 
+/**
+ * Puts a link to a directory of the agent's into the sandbox; the directories on the way are made. One that is there
+ * and leads to the same place is fine (an earlier process made it); anything else in its place is refused.
+ */
+export async function linkInside(sandbox: string, relative: string, target: string): Promise<void> {
+  await inside(sandbox, relative, true, async (directory, name) => {
+    const place = `${pathOf(directory)}/${name}`;
+    try {
+      await symlink(target, place);
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+      if ((await readlink(place).catch(() => undefined)) === target) return;
+      throw new SandboxPathError(`there is something at ${relative} in the sandbox already`);
+    }
+  });
+}
+
 type How = { readonly makesDirectories: boolean; readonly flags: number };
 
-async function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
+function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
+  return inside(sandbox, relative, how.makesDirectories, (directory, name) =>
+    open(`${pathOf(directory)}/${name}`, how.flags, 0o644),
+  );
+}
+
+/** Does something with the last part of the path in the directory that the parts before it lead to. */
+async function inside<Result>(
+  sandbox: string,
+  relative: string,
+  makesDirectories: boolean,
+  work: (directory: FileHandle, name: string) => Promise<Result>,
+): Promise<Result> {
   const parts = relative.split('/');
   const name = parts.pop() ?? '';
   let directory = await open(sandbox, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     for (const part of parts) {
       const next = `${pathOf(directory)}/${part}`;
-      if (how.makesDirectories) await makeDirectory(next);
+      if (makesDirectories) await makeDirectory(next);
       const opened = await open(next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       await directory.close();
       directory = opened;
     }
-    return await open(`${pathOf(directory)}/${name}`, how.flags, 0o644);
+    return await work(directory, name);
   } catch (error) {
     throw explained(error, relative);
   } finally {

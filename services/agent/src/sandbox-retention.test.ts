@@ -27,6 +27,7 @@ async function makeSandbox(taskId: string, ageSeconds: number): Promise<void> {
 const sandboxes = async (): Promise<string[]> =>
   (await readdir(path.join(workDirectory, 'sandboxes', 'team', 'fw'))).toSorted();
 
+const onRemoved = async (): Promise<void> => undefined;
 const onFailure = (_: TaskRef, message: string): void => {
   throw new Error(message);
 };
@@ -36,7 +37,13 @@ test('the newest are kept, whatever an earlier process left counts, and known ta
   await makeSandbox('live', 50);
   await makeSandbox('older', 30);
   await makeSandbox('old', 20);
-  const retention = new SandboxRetention({ agentId, workDirectory, onFailure, limit: 2 });
+  const retention = new SandboxRetention({
+    agentId,
+    workDirectory,
+    onFailure,
+    onRemoved,
+    limit: 2,
+  });
   await retention.adopt((task) => task === taskKey(refOf('live')));
   expect(await sandboxes()).toEqual(['live', 'old', 'older']);
   await makeSandbox('new', 0);
@@ -45,7 +52,7 @@ test('the newest are kept, whatever an earlier process left counts, and known ta
 });
 
 test('with nothing there nothing is done', async () => {
-  const retention = new SandboxRetention({ agentId, workDirectory, onFailure });
+  const retention = new SandboxRetention({ agentId, workDirectory, onFailure, onRemoved });
   await retention.adopt(() => false);
   await retention.keep(refOf('never-made'));
   expect(await readdir(workDirectory)).toEqual([]);

@@ -10,6 +10,8 @@ export type SandboxRetentionOptions = {
   readonly workDirectory: string;
   /** Told when a directory cannot be removed; it is tried again after the next start. */
   readonly onFailure: (task: TaskRef, message: string) => void;
+  /** Told when a task's directories are gone. */
+  readonly onRemoved: (task: TaskRef) => Promise<void>;
   readonly limit?: number;
 };
 
@@ -43,12 +45,13 @@ export class SandboxRetention {
   /** A task is over: its directories stay until enough others are. */
   async keep(ref: TaskRef): Promise<void> {
     this.#kept.set(taskKey(ref), ref);
-    const { agentId, workDirectory, limit = DEFAULT_LIMIT, onFailure } = this.#options;
+    const { agentId, workDirectory, limit = DEFAULT_LIMIT, onFailure, onRemoved } = this.#options;
     for (const [key, oldest] of this.#kept) {
       if (this.#kept.size <= limit) return;
       this.#kept.delete(key);
       const removed = await removeSandbox(workDirectory, { agentId, ...oldest });
-      if (!removed.ok) onFailure(oldest, removed.failure.message);
+      if (removed.ok) await onRemoved(oldest);
+      else onFailure(oldest, removed.failure.message);
     }
   }
 }

@@ -1,32 +1,37 @@
 // Owns one task on an agent: from the accepted order to the last journalled update. It decides by itself what
 // follows from what happened to it; which tasks there are, and who may launch now, is in supervisor.ts.
 //
-//   accepting -> preparing -> ready -> launching -> running -> collecting -> ended
-//   (any phase before `launching` ends at once when killed; `running` is told to stop first)
+//   accepting -> (gathering ->) preparing -> ready -> launching -> running -> collecting -> ended
+//   (any phase before `launching` ends at once when killed; `running` is told to stop first; a task of a group waits
+//   in `gathering` until all its group is recorded, and in `ready` until all of it is prepared: group-book.ts)
 import { nextTaskState } from '@parley/lifecycle/transitions';
-import type { KillOrder } from '@parley/protocol/agents';
 import { type AgentId, type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import {
   DEFAULT_KILL_GRACE_MS,
   isTerminal,
   type StatusUpdate,
-  type TaskDescription,
   type TaskState,
 } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import { RecordProgress } from './record-progress.ts';
+import { StopClock } from './stop-clock.ts';
 import type { Instant, StepFailure, SupervisorEffect } from './supervisor-messages.ts';
+import { type CheckFinding, type ProbeAim, type ProbeAnswer, TaskChecks } from './task-checks.ts';
 import {
+  endedBeforeStart,
   endedByItself,
   endedByKill,
-  killedBeforeStart,
+  failedStep,
   type ObservedOutcome,
   type Status,
+  type Stop,
 } from './task-outcome.ts';
-import { TASK_RECORD_VERSION, type TaskRecord } from './task-record.ts';
-import { type RecordProgress, UpdateOutbox } from './update-outbox.ts';
+import { TASK_RECORD_VERSION, type TaskOrder, type TaskRecord } from './task-record.ts';
+import { UpdateOutbox } from './update-outbox.ts';
 
 export type Phase =
   | 'accepting'
+  | 'gathering'
   | 'preparing'
   | 'ready'
   | 'launching'
@@ -34,11 +39,13 @@ export type Phase =
   | 'collecting'
   | 'ended';
 
+/** An order to stop, or a rule that asks for it; without a grace the task's own counts. */
+export type StopWish = Stop & { readonly graceMs?: number | undefined };
+
 /** `starting` is told only when preparation lasts longer: most tasks run at once. */
 const STARTING_AFTER_MS = 1000;
-/** A process in an uninterruptible sleep outlives SIGKILL for a while; it is sent again. */
-const KILL_AGAIN_MS = 5000;
-const RECORD_AGAIN_MS = 5000;
+/** A check whose value changes faster than updates are journalled tells its last value when there is room again. */
+const MAX_WAITING_UPDATES = 64;
 const MAX_MESSAGE_LENGTH = 4096;
 
 type Out = SupervisorEffect[];
@@ -46,26 +53,30 @@ type Out = SupervisorEffect[];
 export class SupervisedTask {
   readonly ref: TaskRef;
   readonly key: TaskKey;
+  /** Missing when the kill order came before the run order. */
+  readonly order: TaskOrder | undefined;
+  readonly outbox: UpdateOutbox;
+  readonly record = new RecordProgress();
   readonly #agentId: AgentId;
-  readonly #description: TaskDescription | undefined;
-  readonly outbox = new UpdateOutbox();
+  readonly #checks: TaskChecks;
+  readonly #clock = new StopClock();
   #phase: Phase = 'accepting';
   #state: TaskState = 'staging';
   #lastSequence = 0;
   #kill: TaskRecord['kill'];
-  #killDueMs: number | undefined;
-  #isTold = false;
   #startingDueMs: number | undefined;
-  #revision = 0;
-  #recorded = 0;
-  #settled = 0;
-  #recordDueMs: number | undefined;
+  #completionDueMs: number | undefined;
+  /** Wall clock. */
+  #runningSinceMs: number | undefined;
+  #owedReport: Status | undefined;
 
-  constructor(agentId: AgentId, ref: TaskRef, description: TaskDescription | undefined) {
+  constructor(agentId: AgentId, ref: TaskRef, order: TaskOrder | undefined) {
     this.#agentId = agentId;
     this.ref = ref;
     this.key = taskKey(ref);
-    this.#description = description;
+    this.order = order;
+    this.outbox = new UpdateOutbox(this.key);
+    this.#checks = new TaskChecks(order?.description ?? {});
   }
 
   get phase(): Phase {
@@ -77,43 +88,40 @@ export class SupervisedTask {
   get lastSequence(): number {
     return this.#lastSequence;
   }
-  /** The newest revision of the record that was asked to be written. */
-  get revision(): number {
-    return this.#revision;
-  }
-  get isRecorded(): boolean {
-    return this.#recorded === this.#revision;
+  /** It has been told, or will be as soon as there is anything to stop. */
+  get isStopping(): boolean {
+    return this.#kill !== undefined;
   }
   /** Everything about it is over: it ended, and the leader has journalled all its updates. */
   get isOver(): boolean {
     return this.#phase === 'ended' && this.outbox.isEmpty;
   }
 
-  get #progress(): RecordProgress {
-    return { recorded: this.#recorded, settled: this.#settled };
-  }
-
   accept(out: Out): void {
-    this.#record(out);
+    this.#write(out);
   }
 
-  /** A kill order for a task that is not known: it ends here, and a later run order will find it ended. */
-  acceptKilled(kill: KillOrder, now: Instant, out: Out): void {
-    this.#kill = { reason: kill.reason, graceMs: kill.graceMs ?? DEFAULT_KILL_GRACE_MS };
-    this.#end(killedBeforeStart, now, out);
+  /** For a task that is to end before it was accepted: a later order will find it ended. */
+  acceptStopped(wish: StopWish, now: Instant, out: Out): void {
+    this.#kill = { ...stopOf(wish), graceMs: wish.graceMs ?? DEFAULT_KILL_GRACE_MS };
+    this.#end(endedBeforeStart(wish), now, out);
   }
 
   recorded(revision: number, now: Instant, out: Out): void {
-    this.#recorded = Math.max(this.#recorded, revision);
-    this.#settled = Math.max(this.#settled, revision);
-    if (this.isRecorded) this.#recordDueMs = undefined;
-    if (this.#phase === 'accepting') this.#prepare(now, out);
+    this.record.succeeded(revision);
+    if (this.#phase !== 'accepting') return;
+    if (this.order?.group === undefined || this.#kill !== undefined) this.#prepare(now, out);
+    else this.#phase = 'gathering';
   }
 
   /** The record on the disk is out of date: only the task's end goes out nevertheless. It is written again later. */
   recordFailed(revision: number, now: Instant): void {
-    this.#settled = Math.max(this.#settled, revision);
-    this.#recordDueMs = now.nowMs + RECORD_AGAIN_MS;
+    this.record.failed(revision, now.nowMs);
+  }
+
+  /** All its group is on the disk. */
+  gathered(now: Instant, out: Out): void {
+    if (this.#phase === 'gathering') this.#prepare(now, out);
   }
 
   inputsCopied(): void {
@@ -127,43 +135,46 @@ export class SupervisedTask {
 
   /** Takes its place among the launches in flight. */
   launch(out: Out): void {
-    if (this.#phase !== 'ready' || this.#description === undefined) return;
+    if (this.#phase !== 'ready' || this.order === undefined) return;
     this.#phase = 'launching';
-    out.push({ kind: 'launch', task: this.key, ref: this.ref, description: this.#description });
+    const { description, group } = this.order;
+    const place = { task: this.key, ref: this.ref, executorId: group?.executorId };
+    out.push({ kind: 'launch', ...place, description });
   }
 
   launched(now: Instant, out: Out): void {
     if (this.#phase !== 'launching') return;
     this.#run(now, out);
-    if (this.#kill !== undefined) this.#stop(this.#kill.graceMs, now, out);
+    if (this.#kill !== undefined) this.#signal(this.#kill.graceMs, now, out);
   }
 
   launchFailed(failure: StepFailure, now: Instant, out: Out): void {
     if (this.#phase !== 'launching') return;
     const failed = failedStep('launchFailed', failure);
-    this.#end(this.#kill === undefined ? failed : killedBeforeStart, now, out);
+    this.#end(this.#kill === undefined ? failed : endedBeforeStart(this.#kill), now, out);
   }
 
   ended(outcome: ObservedOutcome, now: Instant, out: Out): void {
     if (outcome.state === 'running') return;
     // The end can be seen before the answer of the launch is.
     if (this.#phase === 'launching' && outcome.state !== 'notStarted') this.#run(now, out);
-    if (this.#phase !== 'running' || this.#description === undefined) return;
+    if (this.#phase !== 'running' || this.order === undefined) return;
     if (this.#kill !== undefined) {
-      this.#end(endedByKill(outcome, this.#kill.reason), now, out);
+      this.#end(endedByKill(outcome, this.#kill), now, out);
       return;
     }
-    const status = endedByItself(outcome, this.#description);
-    const { outputs } = this.#description;
+    const { description } = this.order;
+    const status = endedByItself(outcome, description);
+    const { outputs } = description;
     if (status.state === 'finished' && outputs.length > 0) {
-      this.#phase = 'collecting';
+      this.#leaveRunning('collecting');
       out.push({ kind: 'copyOutputs', task: this.key, ref: this.ref, outputs });
     } else this.#end(status, now, out);
   }
 
   outputsCopied(now: Instant, out: Out): void {
-    if (this.#phase !== 'collecting' || this.#description === undefined) return;
-    this.#end(endedByItself({ state: 'exited', code: 0 }, this.#description), now, out);
+    if (this.#phase !== 'collecting' || this.order === undefined) return;
+    this.#end(endedByItself({ state: 'exited', code: 0 }, this.order.description), now, out);
   }
 
   outputsFailed(failure: StepFailure, now: Instant, out: Out): void {
@@ -171,56 +182,69 @@ export class SupervisedTask {
     this.#end({ ...failedStep('outputsFailed', failure), exitCode: 0 }, now, out);
   }
 
-  /** Kills by what the order says, else the task's own policy. A repeated order can only shorten the grace. */
-  kill(order: KillOrder, now: Instant, out: Out): void {
+  /** Stops by what the order says, else the task's own policy. A repeated order can only shorten the grace. */
+  stop(wish: StopWish, now: Instant, out: Out): void {
     if (this.#phase === 'ended') return;
-    const policyMs = this.#description?.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
-    const graceMs = order.graceMs ?? this.#kill?.graceMs ?? policyMs;
+    const policyMs = this.order?.description.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
+    const graceMs = wish.graceMs ?? this.#kill?.graceMs ?? policyMs;
     const isNews = this.#kill === undefined || graceMs < this.#kill.graceMs;
-    if (isNews) this.#kill = { reason: this.#kill?.reason ?? order.reason, graceMs };
+    // Whoever came first says why it ends.
+    const kill = isNews ? { ...stopOf(this.#kill ?? wish), graceMs } : this.#kill;
+    this.#kill = kill;
     const phase = this.#phase;
     switch (phase) {
       case 'accepting':
       case 'launching':
         // The answer that is awaited decides whether there is anything to stop.
-        if (isNews) this.#record(out);
+        if (isNews) this.#write(out);
         return;
+      case 'gathering':
       case 'preparing':
       case 'ready':
-        this.#end(killedBeforeStart, now, out);
+        this.#end(endedBeforeStart(kill ?? wish), now, out);
         return;
       case 'collecting':
-        this.#end(endedByKill({ state: 'exited', code: 0 }, order.reason), now, out);
+        this.#end(endedByKill({ state: 'exited', code: 0 }, kill ?? wish), now, out);
         return;
       case 'running':
-        if (isNews && this.#isTold) this.#record(out);
-        this.#stop(graceMs, now, out);
+        if (isNews && this.#clock.isTold) this.#write(out);
+        this.#signal(graceMs, now, out);
         return;
       default:
         unreachable(phase);
     }
   }
 
+  /** A probe's result. One that comes late, after the task was told to stop, means nothing. */
+  probed(aim: ProbeAim, answer: ProbeAnswer, now: Instant, out: Out): void {
+    for (const finding of this.#checks.answered(aim, answer, now.nowMs)) {
+      this.#found(finding, now, out);
+    }
+  }
+
   /** Goes on from the record of an earlier process, by what the host says about the task's processes. */
   recover(record: TaskRecord, outcome: ObservedOutcome, now: Instant, out: Out): void {
+    this.record.found();
     this.#state = record.state;
     this.#lastSequence = record.lastSequence;
     this.#kill = record.kill;
+    this.#runningSinceMs = record.runningSinceMs;
+    if (record.checks !== undefined) this.#checks.recover(record.checks);
     for (const update of record.updates) this.outbox.add(update, 0);
-    if (isTerminal(record.state)) {
+    const { state } = record;
+    if (isTerminal(state)) {
       this.#phase = 'ended';
       return;
     }
-    const { state } = record;
     const hasRun = state === 'running' || state === 'killing' || outcome.state !== 'notStarted';
     if (!hasRun) {
-      if (this.#kill === undefined) this.#prepare(now, out);
-      else this.#end(killedBeforeStart, now, out);
+      if (this.order?.group === undefined || this.#kill !== undefined) this.#prepare(now, out);
+      else this.#phase = 'gathering';
       return;
     }
     this.#run(now, out);
     if (outcome.state !== 'running') this.ended(outcome, now, out);
-    else if (this.#kill !== undefined) this.#stop(this.#kill.graceMs, now, out);
+    else if (this.#kill !== undefined) this.#signal(this.#kill.graceMs, now, out);
   }
 
   tick(now: Instant, out: Out): void {
@@ -228,67 +252,123 @@ export class SupervisedTask {
       this.#startingDueMs = undefined;
       this.#update({ state: 'starting' }, now, out);
     }
-    if (isDue(this.#killDueMs, now)) {
-      this.#killDueMs = now.nowMs + KILL_AGAIN_MS;
+    if (isDue(this.#completionDueMs, now)) {
+      this.#completionDueMs = undefined;
+      const limitMs = this.order?.description.maxCompletionMs;
+      const message = `it ran for the ${limitMs} ms that it may run at most`;
+      this.stop({ reason: 'maxCompletionTime', message }, now, out);
+    }
+    if (this.#clock.takeDue(now.nowMs) !== undefined) {
       out.push({ kind: 'stop', task: this.key, ref: this.ref, signal: 'SIGKILL' });
     }
-    if (isDue(this.#recordDueMs, now)) {
-      this.#recordDueMs = undefined;
-      this.#record(out);
-    }
+    if (this.#owedReport !== undefined) this.#report(this.#owedReport, now, out);
+    if (this.record.takeDue(now.nowMs)) this.#write(out);
+  }
+
+  /** The probes to make now; each is made when `probe` is called, which may be later. */
+  takeDueProbes(now: Instant): ProbeAim[] {
+    return this.#checks.takeDue(now.nowMs);
+  }
+
+  /** False when the probe is not wanted any more. */
+  probe(aim: ProbeAim, out: Out): boolean {
+    const how = this.#checks.probe(aim);
+    if (how === undefined || this.order === undefined) return false;
+    const { description, group } = this.order;
+    const place = { task: this.key, ref: this.ref, executorId: group?.executorId };
+    const { probe, timeoutMs } = how;
+    out.push({ kind: 'probe', ...place, aim, probe, timeoutMs, description });
+    return true;
   }
 
   /** The next update that may be sent, given the creation time of the principal's stream as far as known. */
   publish(now: Instant, streamCreatedMs: number | undefined, out: Out): void {
-    const update = this.outbox.takeDue(now.nowMs, this.#progress, streamCreatedMs);
+    const update = this.outbox.takeDue(now.nowMs, this.record, streamCreatedMs);
     if (update !== undefined) out.push({ kind: 'publishUpdate', task: this.key, update });
   }
 
   nextDueMs(isConnected: boolean): number {
     return Math.min(
       this.#startingDueMs ?? Number.POSITIVE_INFINITY,
-      this.#killDueMs ?? Number.POSITIVE_INFINITY,
-      this.#recordDueMs ?? Number.POSITIVE_INFINITY,
-      (isConnected ? this.outbox.nextDueMs(this.#progress) : undefined) ?? Number.POSITIVE_INFINITY,
+      this.#completionDueMs ?? Number.POSITIVE_INFINITY,
+      this.#clock.nextDueMs(),
+      this.#checks.nextDueMs(),
+      this.record.nextDueMs(),
+      (isConnected ? this.outbox.nextDueMs(this.record) : undefined) ?? Number.POSITIVE_INFINITY,
     );
   }
 
   #prepare(now: Instant, out: Out): void {
-    if (this.#kill !== undefined) {
-      this.#end(killedBeforeStart, now, out);
+    if (this.#kill !== undefined || this.order === undefined) {
+      this.#end(endedBeforeStart(this.#kill ?? { reason: 'framework' }), now, out);
       return;
     }
     this.#phase = 'preparing';
     if (this.#state === 'staging') this.#startingDueMs = now.nowMs + STARTING_AFTER_MS;
-    const inputs = this.#description?.inputs ?? [];
-    out.push({ kind: 'copyInputs', task: this.key, ref: this.ref, inputs });
+    out.push({ kind: 'copyInputs', task: this.key, ref: this.ref, order: this.order });
   }
 
   #run(now: Instant, out: Out): void {
     this.#phase = 'running';
     this.#startingDueMs = undefined;
+    this.#runningSinceMs ??= now.wallTimeMs;
+    if (this.#kill === undefined) {
+      // Monotonic time begins anew with each process, so across a restart the wall clock counts. One that was set
+      // back gives the task its whole time again at most; one that was set forward takes it away.
+      const ranMs = Math.max(0, now.wallTimeMs - this.#runningSinceMs);
+      const sinceMs = now.nowMs - ranMs;
+      const limitMs = this.order?.description.maxCompletionMs;
+      if (limitMs !== undefined) this.#completionDueMs = sinceMs + limitMs;
+      this.#checks.start(sinceMs);
+    }
     if (this.#state === 'staging' || this.#state === 'starting') {
       this.#update({ state: 'running' }, now, out);
     }
   }
 
-  #stop(graceMs: number, now: Instant, out: Out): void {
+  #leaveRunning(phase: 'collecting' | 'ended'): void {
+    this.#phase = phase;
+    this.#startingDueMs = undefined;
+    this.#completionDueMs = undefined;
+    this.#owedReport = undefined;
+    this.#clock.end();
+    this.#checks.stop();
+  }
+
+  #signal(graceMs: number, now: Instant, out: Out): void {
+    this.#completionDueMs = undefined;
+    this.#owedReport = undefined;
+    this.#checks.stop();
     if (this.#state === 'running') this.#update({ state: 'killing' }, now, out);
-    const dueMs = now.nowMs + graceMs;
-    this.#killDueMs = Math.min(this.#killDueMs ?? dueMs, dueMs);
-    if (this.#killDueMs <= now.nowMs) {
-      this.#killDueMs = now.nowMs + KILL_AGAIN_MS;
-      out.push({ kind: 'stop', task: this.key, ref: this.ref, signal: 'SIGKILL' });
-    } else if (!this.#isTold) {
-      out.push({ kind: 'stop', task: this.key, ref: this.ref, signal: 'SIGTERM' });
+    const signal = this.#clock.begin(graceMs, now.nowMs);
+    if (signal !== undefined) out.push({ kind: 'stop', task: this.key, ref: this.ref, signal });
+  }
+
+  #found(finding: CheckFinding, now: Instant, out: Out): void {
+    switch (finding.kind) {
+      case 'report':
+        this.#report(
+          { state: 'running', reason: finding.reason, message: finding.message },
+          now,
+          out,
+        );
+        return;
+      case 'unhealthy':
+        this.stop({ reason: 'unhealthy', message: finding.message }, now, out);
+        return;
+      default:
+        unreachable(finding);
     }
-    this.#isTold = true;
+  }
+
+  #report(status: Status, now: Instant, out: Out): void {
+    const hasRoom = this.outbox.size < MAX_WAITING_UPDATES;
+    this.#owedReport = hasRoom ? undefined : status;
+    if (hasRoom) this.#update(status, now, out);
   }
 
   #end(status: Status, now: Instant, out: Out): void {
-    this.#phase = 'ended';
-    this.#startingDueMs = undefined;
-    this.#killDueMs = undefined;
+    this.#leaveRunning('ended');
     this.#update(status, now, out);
   }
 
@@ -302,6 +382,7 @@ export class SupervisedTask {
     this.#state = next;
     this.#lastSequence += 1;
     const { message } = status;
+    const group = this.order?.group;
     const update: StatusUpdate = {
       task: this.ref,
       agentId: this.#agentId,
@@ -309,24 +390,28 @@ export class SupervisedTask {
       sequence: this.#lastSequence,
       ...status,
       ...(message !== undefined && { message: message.slice(0, MAX_MESSAGE_LENGTH) }),
+      ...(group && { executorId: group.executorId }),
+      ...this.#checks.findings,
       wallTimeMs: now.wallTimeMs,
     };
-    this.outbox.add(update, this.#revision + 1);
-    this.#record(out);
+    this.outbox.add(update, this.record.revision + 1);
+    this.#write(out);
   }
 
-  #record(out: Out): void {
-    this.#revision += 1;
+  #write(out: Out): void {
+    const checks = this.#checks.memory;
     const record: TaskRecord = {
       version: TASK_RECORD_VERSION,
       task: this.ref,
-      ...(this.#description && { description: this.#description }),
+      ...this.order,
       ...(this.#kill && { kill: this.#kill }),
       state: this.#state,
       lastSequence: this.#lastSequence,
+      ...(this.#runningSinceMs !== undefined && { runningSinceMs: this.#runningSinceMs }),
+      ...(checks && { checks }),
       updates: this.outbox.updates,
     };
-    out.push({ kind: 'persist', task: this.key, revision: this.#revision, record });
+    out.push({ kind: 'persist', task: this.key, revision: this.record.next(), record });
   }
 }
 
@@ -334,13 +419,6 @@ function isDue(dueMs: number | undefined, now: Instant): boolean {
   return dueMs !== undefined && dueMs <= now.nowMs;
 }
 
-function failedStep(
-  reason: 'inputsFailed' | 'launchFailed' | 'outputsFailed',
-  failure: StepFailure,
-): Status {
-  return {
-    state: 'failed',
-    reason: failure.code === 'diskFull' ? 'diskFull' : reason,
-    message: failure.message,
-  };
+function stopOf({ reason, message }: Stop): Stop {
+  return { reason, ...(message !== undefined && { message }) };
 }

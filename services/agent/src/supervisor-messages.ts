@@ -1,20 +1,29 @@
 // Owns the vocabulary between the supervisor and whoever drives it (effects.ts, the simulator): inputs with the
 // time they came at, and effects as plain data, to be carried out in order.
-import type { AgentHeartbeat, KillOrder, RegisterRequest, RunOrder } from '@parley/protocol/agents';
+import type {
+  AgentHeartbeat,
+  DestroyVolumeOrder,
+  KillOrder,
+  RegisterRequest,
+  RunGroupOrder,
+  RunOrder,
+} from '@parley/protocol/agents';
 import type { Watermarks } from '@parley/protocol/broadcasts';
+import type { Probe } from '@parley/protocol/checks';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure } from '@parley/protocol/errors';
-import type { TaskKey, TaskRef } from '@parley/protocol/ids';
+import type { ExecutorId, RoleName, TaskKey, TaskRef, VolumeId } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
+import type { ProbeAim, ProbeAnswer } from './task-checks.ts';
 import type { ObservedOutcome } from './task-outcome.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { TaskOrder, TaskRecord } from './task-record.ts';
 
 export type Instant = {
   /** Monotonic milliseconds. */
   readonly nowMs: number;
-  /** Milliseconds since 1970: goes into status updates, is never compared. */
+  /** Milliseconds since 1970: goes into status updates; compared only across a restart of the agent. */
   readonly wallTimeMs: number;
 };
 
@@ -48,6 +57,18 @@ export type SupervisorInput =
       readonly order: KillOrder;
       readonly reply: ReplyHandle;
     }
+  | {
+      readonly kind: 'runGroup';
+      readonly epoch: Epoch;
+      readonly order: RunGroupOrder;
+      readonly reply: ReplyHandle;
+    }
+  | {
+      readonly kind: 'destroyVolume';
+      readonly epoch: Epoch;
+      readonly order: DestroyVolumeOrder;
+      readonly reply: ReplyHandle;
+    }
   /** The record with this revision, or a later one, is on the disk. */
   | { readonly kind: 'recorded'; readonly task: TaskKey; readonly revision: number }
   | {
@@ -65,6 +86,13 @@ export type SupervisorInput =
   | { readonly kind: 'ended'; readonly task: TaskKey; readonly outcome: ObservedOutcome }
   | { readonly kind: 'outputsCopied'; readonly task: TaskKey }
   | { readonly kind: 'outputsFailed'; readonly task: TaskKey; readonly failure: StepFailure }
+  /** Every probe that was asked for is answered, also when the task has ended meanwhile. */
+  | {
+      readonly kind: 'probed';
+      readonly task: TaskKey;
+      readonly aim: ProbeAim;
+      readonly answer: ProbeAnswer;
+    }
   /** JetStream has acknowledged the update. */
   | {
       readonly kind: 'updateAcked';
@@ -105,17 +133,30 @@ export type SupervisorEffect =
   /** The record may go from the disk, after the writes asked for before. */
   | { readonly kind: 'forget'; readonly task: TaskKey; readonly ref: TaskRef }
   | { readonly kind: 'answer'; readonly reply: ReplyHandle; readonly answer: Answer }
-  /** Makes the sandbox and copies the inputs into it. */
+  /** Makes the sandbox with the volumes and the directory of the group in it, and copies the inputs into it. */
   | {
       readonly kind: 'copyInputs';
       readonly task: TaskKey;
       readonly ref: TaskRef;
-      readonly inputs: readonly Transfer[];
+      readonly order: TaskOrder;
     }
   | {
       readonly kind: 'launch';
       readonly task: TaskKey;
       readonly ref: TaskRef;
+      /** Of a task of a group. */
+      readonly executorId: ExecutorId | undefined;
+      readonly description: TaskDescription;
+    }
+  /** Answered with `probed` soon after the timeout at the latest. */
+  | {
+      readonly kind: 'probe';
+      readonly task: TaskKey;
+      readonly ref: TaskRef;
+      readonly executorId: ExecutorId | undefined;
+      readonly aim: ProbeAim;
+      readonly probe: Probe;
+      readonly timeoutMs: number;
       readonly description: TaskDescription;
     }
   /** To every process of the task; one that has ended already is no error. */
@@ -139,5 +180,14 @@ export type SupervisorEffect =
       readonly body: RegisterRequest;
     }
   | { readonly kind: 'heartbeat'; readonly body: AgentHeartbeat }
+  /** Deletes the data of a volume that no task uses, then answers. */
+  | {
+      readonly kind: 'destroyVolume';
+      readonly role: RoleName;
+      readonly volumeId: VolumeId;
+      readonly reply: ReplyHandle;
+    }
+  /** The leader has declared this agent gone, every task has ended and every update is stored: the process ends. */
+  | { readonly kind: 'leave'; readonly why: string }
   /** For the log: something that ought not to happen. */
   | { readonly kind: 'report'; readonly about: string; readonly what: string };

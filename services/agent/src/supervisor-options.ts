@@ -20,6 +20,8 @@ export type SupervisorLimits = {
   readonly forgottenTasks: number;
   /** Answers held while a register request is under way. */
   readonly heldAnswers: number;
+  /** Probes of tasks; a probe that hangs holds its place until its timeout. */
+  readonly probesInFlight: number;
   /** Principals whose stream's creation time is remembered. */
   readonly principals: number;
 };
@@ -29,5 +31,6 @@ export const DEFAULT_SUPERVISOR_LIMITS: SupervisorLimits = {
   tasks: 3000,
   forgottenTasks: 20_000,
   heldAnswers: 10_000,
+  probesInFlight: 64,
   principals: 10_000,
 };

@@ -2,10 +2,12 @@
 // effect is carried out later or never, and the agent's process can die between any two of them.
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
+import { ExecutorDescription } from '@parley/protocol/executor-description';
 import {
   AgentId,
   FrameworkRef,
   PrincipalName,
+  RoleName,
   type TaskKey,
   TaskRef,
   taskKey,
@@ -18,11 +20,43 @@ import type { ObservedOutcome } from './task-outcome.ts';
 import type { TaskRecord } from './task-record.ts';
 
 const principal = PrincipalName.parse('team');
+const ROLE = RoleName.parse('a');
 const framework = FrameworkRef.parse({ principal, frameworkId: 'fw' });
 
-export const TASKS = 4;
+/** Tasks by themselves, then the tasks of one group. */
+export const TASKS = 7;
+const FIRST_OF_GROUP = 4;
+const isOfGroup = (index: number): boolean => index >= FIRST_OF_GROUP;
+/** One of the tasks may run only so long; another ends when its health check fails. */
+const LIMITED = 1;
+const CHECKED = 2;
+const LIMITED_IN_GROUP = 6;
+const MAX_COMPLETION_MS = 7000;
 const refOf = (index: number): TaskRef => TaskRef.parse({ ...framework, taskId: `t${index}` });
 export const keyOf = (index: number): TaskKey => taskKey(refOf(index));
+
+const groupIndexes = Array.from(
+  { length: TASKS - FIRST_OF_GROUP },
+  (_, index) => FIRST_OF_GROUP + index,
+);
+export const groupKeys: readonly TaskKey[] = groupIndexes.map(keyOf);
+const POD = ExecutorDescription.parse({ executorId: 'pod', kind: 'default' });
+
+function aDescription(index: number): TaskDescription {
+  const probe = { kind: 'tcp', port: 1 } as const;
+  return TaskDescription.parse({
+    taskId: refOf(index).taskId,
+    resources: {},
+    command: { argv: ['true'] },
+    outputs: index % 2 === 0 ? [{ object: 'o', path: 'o' }] : [],
+    ...((index === LIMITED || index === LIMITED_IN_GROUP) && {
+      maxCompletionMs: MAX_COMPLETION_MS,
+    }),
+    ...(index === CHECKED && {
+      healthCheck: { probe, delayMs: 0, intervalMs: 500, gracePeriodMs: 0, failures: 2 },
+    }),
+  });
+}
 
 type Job = { readonly effect: SupervisorEffect };
 type Process = { outcome: ObservedOutcome };
@@ -37,12 +71,15 @@ export class SupervisorWorld {
   readonly disk = new Map<TaskKey, TaskRecord>();
   readonly processes = new Map<TaskKey, Process>();
   readonly stream: StatusUpdate[] = [];
+  /** Tasks of the group whose inputs have been copied. */
+  readonly #prepared = new Set<TaskKey>();
   /** Tasks whose run order was answered with success. */
   readonly accepted = new Set<TaskKey>();
   /** Launch effects by the supervisor that lives now. */
   #launchEffects = new Set<TaskKey>();
   #revisions = new Map<TaskKey, number>();
-  readonly #replies = new Map<number, TaskKey>();
+  readonly #replies = new Map<number, readonly TaskKey[]>();
+  #isGroupOrdered = false;
   #replyCount = 0;
   #epoch: Epoch = { bucketCreatedMs: 1, revision: 1 };
   #journalled = 0;
@@ -76,27 +113,58 @@ export class SupervisorWorld {
     this.#launchEffects.add(task);
     const started = this.processes.has(task);
     assert(!started, `${task} is not launched after it has started`);
+    if (groupKeys.includes(task)) this.#checkGroupLaunch(task);
+  }
+
+  // The rule: no task of a group before all are prepared, and none after one has ended badly or was told to stop.
+  #checkGroupLaunch(task: TaskKey): void {
+    for (const member of groupKeys) {
+      assert(this.#prepared.has(member), `${task} is launched after ${member} was prepared`);
+      const record = this.disk.get(member);
+      const isOver =
+        record !== undefined && isTerminal(record.state) && record.state !== 'finished';
+      assert(!isOver, `${task} is not launched after ${member} has ended`);
+      assert(record?.kill === undefined, `${task} is not launched after ${member} was stopped`);
+    }
   }
 
   /** A leader gives no more orders for a task whose end it has journalled. */
   order(kind: 'run' | 'kill', index: number): void {
-    const journalled = this.stream.slice(0, this.#journalled);
-    if (journalled.some(({ task, state }) => taskKey(task) === keyOf(index) && isTerminal(state))) {
-      return;
-    }
-    this.#replyCount += 1;
-    const reply = this.#replyCount;
+    if (this.#hasJournalledEnd(index)) return;
     const task = refOf(index);
-    if (kind === 'run') this.#replies.set(reply, taskKey(task));
-    const description = TaskDescription.parse({
-      taskId: task.taskId,
-      resources: {},
-      command: { argv: ['true'] },
-      outputs: index % 2 === 0 ? [{ object: 'o', path: 'o' }] : [],
-    });
     const epoch = this.#epoch;
-    if (kind === 'run') this.send({ kind, epoch, reply, order: { framework, description } });
-    else this.send({ kind, epoch, reply, order: { task, reason: 'framework', graceMs: 500 } });
+    if (kind === 'kill') {
+      const reply = this.#replyFor([]);
+      this.send({ kind, epoch, reply, order: { task, reason: 'framework', graceMs: 500 } });
+    } else if (isOfGroup(index)) this.#orderGroup();
+    else {
+      const reply = this.#replyFor([taskKey(task)]);
+      const order = { framework, role: ROLE, description: aDescription(index) };
+      this.send({ kind, epoch, reply, order });
+    }
+  }
+
+  // Once the end of one of its tasks is journalled a leader orders a group no more, and kills the rest instead.
+  #orderGroup(): void {
+    if (groupIndexes.some((index) => this.#hasJournalledEnd(index))) return;
+    this.#isGroupOrdered = true;
+    const reply = this.#replyFor(groupKeys);
+    const descriptions = groupIndexes.map(aDescription);
+    const order = { framework, role: ROLE, executor: POD, descriptions };
+    this.send({ kind: 'runGroup', epoch: this.#epoch, reply, order });
+  }
+
+  #replyFor(tasks: readonly TaskKey[]): number {
+    this.#replyCount += 1;
+    this.#replies.set(this.#replyCount, tasks);
+    return this.#replyCount;
+  }
+
+  #hasJournalledEnd(index: number): boolean {
+    const journalled = this.stream.slice(0, this.#journalled);
+    return journalled.some(
+      ({ task, state }) => taskKey(task) === keyOf(index) && isTerminal(state),
+    );
   }
 
   newTerm(): void {
@@ -113,6 +181,32 @@ export class SupervisorWorld {
   pass(durationMs: number): void {
     this.nowMs += durationMs;
     this.send({ kind: 'tick' });
+  }
+
+  /** Tasks that have run longer than they may and were not told to stop. */
+  overdue(): TaskKey[] {
+    return [LIMITED, LIMITED_IN_GROUP].map(keyOf).filter((task) => {
+      const since = this.disk.get(task)?.runningSinceMs;
+      const isLate = since !== undefined && this.nowMs - since > MAX_COMPLETION_MS;
+      return (
+        isLate &&
+        this.supervisor.task(task)?.phase === 'running' &&
+        !this.supervisor.task(task)?.isStopping
+      );
+    });
+  }
+
+  /** Accepted tasks of the group that go on although another one has ended badly or was told to stop. */
+  survivors(): TaskKey[] {
+    const members = groupKeys.map((key) => this.supervisor.task(key));
+    const isOver = members.some((task) => task?.phase === 'ended' && task.state !== 'finished');
+    const isStopped = members.some((task) => task?.phase !== 'ended' && task?.isStopping === true);
+    if (!isOver && !isStopped) return [];
+    return members
+      .filter((task) => task !== undefined)
+      .filter(({ phase }) => phase !== 'accepting' && phase !== 'gathering' && phase !== 'ended')
+      .filter(({ isStopping }) => !isStopping)
+      .map(({ key }) => key);
   }
 
   /** A task's processes come to an end by themselves. */
@@ -169,8 +263,8 @@ export class SupervisorWorld {
         this.#revisions.delete(effect.task);
         return;
       case 'answer': {
-        const task = this.#replies.get(effect.reply);
-        if (task !== undefined && effect.answer.ok) this.accepted.add(task);
+        const tasks = this.#replies.get(effect.reply) ?? [];
+        if (effect.answer.ok) for (const task of tasks) this.accepted.add(task);
         return;
       }
       case 'publishUpdate':
@@ -196,6 +290,15 @@ export class SupervisorWorld {
         return;
       case 'report':
         throw new Error(`${effect.about}: ${effect.what}`);
+      case 'probe': {
+        const { task, aim } = effect;
+        const result = { kind: 'tcp', succeeded: succeeds } as const;
+        this.send({ kind: 'probed', task, aim, answer: { result, detail: 'seen' } });
+        return;
+      }
+      case 'destroyVolume':
+      case 'leave':
+        throw new Error(`nobody has asked for ${effect.kind}`);
       default:
         this.#carryOutTask(effect, succeeds);
     }
@@ -212,6 +315,7 @@ export class SupervisorWorld {
     const failure = { code: 'failed', message: 'it went wrong' } as const;
     switch (effect.kind) {
       case 'copyInputs':
+        this.#noteInputs(task, succeeds);
         this.send(
           succeeds ? { kind: 'inputsCopied', task } : { kind: 'inputsFailed', task, failure },
         );
@@ -236,6 +340,10 @@ export class SupervisorWorld {
     }
   }
 
+  #noteInputs(task: TaskKey, succeeds: boolean): void {
+    if (succeeds) this.#prepared.add(task);
+  }
+
   #write(effect: Extract<SupervisorEffect, { kind: 'persist' }>, succeeds: boolean): void {
     const { task, revision, record } = effect;
     if (!succeeds && this.#diskMayFail) {
@@ -255,6 +363,11 @@ export class SupervisorWorld {
     for (let round = 0; round < 40; round += 1) {
       for (let step = 0; step < 400 && this.jobs.length > 0; step += 1) this.work(0, true);
       for (let index = 0; index < TASKS; index += 1) this.end(index, { state: 'exited', code: 0 });
+      // A leader repeats an order until it is answered.
+      if (this.#isGroupOrdered && groupKeys.some((task) => !this.accepted.has(task))) {
+        if (!groupIndexes.some((index) => this.#hasJournalledEnd(index))) this.#orderGroup();
+        else for (const index of groupIndexes) this.order('kill', index);
+      }
       this.watermark();
       this.pass(6000);
     }

@@ -4,7 +4,7 @@ import { nextTaskState } from '@parley/lifecycle/transitions';
 import { TaskState } from '@parley/protocol/tasks';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isTerminalName, keyOf, SupervisorWorld, TASKS } from './supervisor-world.ts';
+import { groupKeys, isTerminalName, keyOf, SupervisorWorld, TASKS } from './supervisor-world.ts';
 import type { ObservedOutcome } from './task-outcome.ts';
 
 type Event = (world: SupervisorWorld) => void;
@@ -70,7 +70,11 @@ const story = fc.array(event, { minLength: 20, maxLength: 150 });
 function play(diskMayFail: boolean, events: readonly Event[]): SupervisorWorld {
   const world = new SupervisorWorld(diskMayFail);
   world.send({ kind: 'connected' });
-  for (const happen of events) happen(world);
+  for (const happen of events) {
+    happen(world);
+    expect(world.overdue()).toEqual([]);
+    expect(world.survivors()).toEqual([]);
+  }
   world.settle();
   return world;
 }
@@ -85,11 +89,20 @@ function expectOneEndEach(world: SupervisorWorld): void {
   expect([...world.supervisor.tasks()]).toEqual([]);
 }
 
-test('a task is never launched twice, and every accepted one ends in exactly one terminal update', () => {
+/** Every task of it has ended, or none was accepted; what ended otherwise than well did not end alone. */
+function expectOneEndOfGroup(world: SupervisorWorld): void {
+  const ends = groupKeys.map((task) => world.history(task).states.find(isTerminalName));
+  const isWhole =
+    ends.every((end) => end !== undefined) || !groupKeys.some((task) => world.accepted.has(task));
+  expect(isWhole, ends.join(' ')).toBe(true);
+}
+
+test('a task is never launched twice, every accepted one ends in exactly one terminal update, and a group as a whole', () => {
   fc.assert(
     fc.property(story, (events) => {
       const world = play(false, events);
       expectOneEndEach(world);
+      expectOneEndOfGroup(world);
       for (let task = 0; task < TASKS; task += 1) {
         const { states, conflicts } = world.history(keyOf(task));
         expect(conflicts).toBe(0);

@@ -1,12 +1,14 @@
 // Owns which tasks an agent has and what happens to each: the deciding part of an agent, without I/O, clock or
 // randomness. It checkpoints before it answers, launches a task id at most once, and forgets a task only after the
 // leader has journalled its end (design 3 and 6). Effects are for effects.ts, or the simulator, to carry out.
-import type { KillOrder, RegisterRequest, RunOrder } from '@parley/protocol/agents';
-import type { Watermarks } from '@parley/protocol/broadcasts';
+import type { RegisterRequest } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
-import { type Failure, fail, succeed } from '@parley/protocol/errors';
-import { type AgentId, type PrincipalName, type TaskKey, taskKey } from '@parley/protocol/ids';
+import type { Failure } from '@parley/protocol/errors';
+import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
+import { HeldAnswers } from './held-answers.ts';
+import { OrderDesk, refuse } from './order-desk.ts';
+import { ProbeQueue } from './probe-queue.ts';
 import { Registration } from './registration.ts';
 import { SupervisedTask } from './supervised-task.ts';
 import type {
@@ -21,27 +23,24 @@ import {
   type SupervisorLimits,
   type SupervisorOptions,
 } from './supervisor-options.ts';
-
-const MAX_ANSWERS_A_TASK = 16;
+import { TaskTable } from './task-table.ts';
 
 type Out = SupervisorEffect[];
-type WaitingAnswer = { readonly reply: ReplyHandle; readonly revision: number };
 
 export class Supervisor {
   readonly #agentId: AgentId;
   readonly #host: SupervisorOptions['host'];
   readonly #limits: SupervisorLimits;
   readonly #registration: Registration;
-  readonly #tasks = new Map<TaskKey, SupervisedTask>();
-  readonly #forgotten = new Set<TaskKey>();
+  readonly #table: TaskTable;
+  readonly #desk: OrderDesk;
+  readonly #probes: ProbeQueue;
   readonly #ready = new Set<SupervisedTask>();
   readonly #launching = new Set<TaskKey>();
-  readonly #streamCreatedMs = new Map<PrincipalName, number>();
-  /** Answers that wait until a revision of the task's record is on the disk. */
-  readonly #unrecorded = new Map<TaskKey, WaitingAnswer[]>();
-  /** Answers that wait until the register request under way, which does not name their tasks, is answered. */
-  #afterRegister: ReplyHandle[] = [];
+  readonly #answers: HeldAnswers;
   #isConnected = false;
+  /** Set when the leader has said that this agent is gone. `left`: the process has been told to end. */
+  #gone: { readonly why: string; hasLeft: boolean } | undefined;
   /** No task has anything due before this time. */
   #quietUntilMs = Number.POSITIVE_INFINITY;
 
@@ -50,6 +49,15 @@ export class Supervisor {
     this.#host = options.host;
     this.#limits = { ...DEFAULT_SUPERVISOR_LIMITS, ...options.limits };
     this.#registration = new Registration(options.registration);
+    this.#probes = new ProbeQueue(this.#limits.probesInFlight);
+    this.#table = new TaskTable(this.#limits);
+    this.#answers = new HeldAnswers(this.#limits.heldAnswers, () => this.#registration.isUnderWay);
+    this.#desk = new OrderDesk({
+      agentId: this.#agentId,
+      table: this.#table,
+      answers: this.#answers,
+      settle: (task, now, out) => this.#settle(task, now, out),
+    });
   }
 
   get epoch(): Epoch {
@@ -61,11 +69,11 @@ export class Supervisor {
   }
 
   task(key: TaskKey): SupervisedTask | undefined {
-    return this.#tasks.get(key);
+    return this.#table.get(key);
   }
 
   tasks(): IterableIterator<SupervisedTask> {
-    return this.#tasks.values();
+    return this.#table.all();
   }
 
   /** When to send `tick`; undefined when only another input can make anything due. */
@@ -88,16 +96,24 @@ export class Supervisor {
   #take(input: SupervisorInput, now: Instant, out: Out): void {
     switch (input.kind) {
       case 'recovered':
-        for (const recovered of input.tasks) this.#recover(recovered, now, out);
+        this.#recover(input.tasks, now, out);
         return;
       case 'run':
-        if (this.#admits(input, now, out)) this.#takeRun(input.order, input.reply, out);
+        if (this.#admits(input, now, out)) this.#desk.run(input.order, input.reply, out);
+        return;
+      case 'runGroup':
+        if (this.#admits(input, now, out)) this.#desk.runGroup(input.order, input.reply, now, out);
+        return;
+      case 'destroyVolume':
+        if (this.#admits(input, now, out)) this.#desk.destroyVolume(input.order, input.reply, out);
         return;
       case 'kill':
-        if (this.#admits(input, now, out)) this.#takeKill(input.order, input.reply, now, out);
+        if (this.#admits(input, now, out)) this.#desk.kill(input.order, input.reply, now, out);
         return;
       case 'watermarks':
-        if (this.#registration.heard(input.epoch, now.nowMs)) this.#cover(input.body, out);
+        if (!this.#registration.heard(input.epoch, now.nowMs)) return;
+        this.#table.cover(input.body, now, out);
+        this.#quietUntilMs = Number.NEGATIVE_INFINITY;
         return;
       case 'presence':
         this.#registration.heard(input.epoch, now.nowMs);
@@ -108,7 +124,7 @@ export class Supervisor {
       case 'connected':
         this.#isConnected = true;
         this.#registration.connected(now.nowMs);
-        for (const task of this.#tasks.values()) task.outbox.retryNow();
+        for (const task of this.#table.all()) task.outbox.retrySoon(now.nowMs);
         this.#quietUntilMs = now.nowMs;
         return;
       case 'disconnected':
@@ -127,12 +143,13 @@ export class Supervisor {
     now: Instant,
     out: Out,
   ): void {
-    const task = this.#tasks.get(input.task);
+    if (input.kind === 'probed') this.#probes.answered(input.task, input.aim);
+    const task = this.#table.get(input.task);
     if (task === undefined) return;
     switch (input.kind) {
       case 'recorded':
         task.recorded(input.revision, now, out);
-        this.#answerRecorded(task, input.revision, out);
+        this.#answers.recorded(task.key, input.revision, out);
         break;
       case 'recordFailed':
         this.#recordFailed(task, input, now, out);
@@ -158,6 +175,9 @@ export class Supervisor {
       case 'outputsFailed':
         task.outputsFailed(input.failure, now, out);
         break;
+      case 'probed':
+        task.probed(input.aim, input.answer, now, out);
+        break;
       case 'updateAcked':
         task.outbox.acknowledge(input.sequence, input.streamSequence);
         break;
@@ -167,13 +187,26 @@ export class Supervisor {
     this.#settle(task, now, out);
   }
 
-  /** After anything happened to a task: its place in the launch queue, its next update, its next deadline. */
+  /** After anything happened to a task: what it means for its group, and what is to be done for each of them. */
   #settle(task: SupervisedTask, now: Instant, out: Out): void {
-    if (task.phase === 'ready') this.#ready.add(task);
+    const { answers, refused, refusal } = this.#table.groups.advance(task, now, out);
+    for (const reply of answers) {
+      if (refusal === undefined) this.#answers.accept(reply, out);
+      else out.push({ kind: 'answer', reply, answer: { ok: false, failure: refusal } });
+    }
+    for (const member of refused) this.#drop(member, out);
+    for (const member of this.#table.groups.membersOf(task)) {
+      if (this.#table.get(member.key) === member) this.#settleOne(member, now, out);
+    }
+  }
+
+  /** Its place in the launch queue, its next update, its next deadline. */
+  #settleOne(task: SupervisedTask, now: Instant, out: Out): void {
+    if (task.phase === 'ready' && this.#table.groups.mayLaunch(task)) this.#ready.add(task);
     else this.#ready.delete(task);
     if (task.phase !== 'launching') this.#launching.delete(task.key);
     if (this.#isConnected) {
-      task.publish(now, this.#streamCreatedMs.get(task.ref.principal), out);
+      task.publish(now, this.#table.streamCreatedMs(task.ref.principal), out);
     }
     this.#quietUntilMs = Math.min(this.#quietUntilMs, task.nextDueMs(this.#isConnected));
   }
@@ -183,88 +216,15 @@ export class Supervisor {
     now: Instant,
     out: Out,
   ): boolean {
-    if (this.#registration.heard(input.epoch, now.nowMs)) return true;
     const { bucketCreatedMs, revision } = this.epoch;
-    const answer = fail(
-      'staleEpoch',
-      `a leader of the later term ${bucketCreatedMs}/${revision} has been heard`,
-    );
-    out.push({ kind: 'answer', reply: input.reply, answer });
+    if (!this.#registration.heard(input.epoch, now.nowMs)) {
+      const term = `${bucketCreatedMs}/${revision}`;
+      refuse(input.reply, 'staleEpoch', `a leader of the later term ${term} was heard`, out);
+      return false;
+    }
+    if (this.#gone === undefined) return true;
+    refuse(input.reply, 'agentGone', this.#gone.why, out);
     return false;
-  }
-
-  #takeRun(order: RunOrder, reply: ReplyHandle, out: Out): void {
-    const ref = { ...order.framework, taskId: order.description.taskId };
-    const key = taskKey(ref);
-    const known = this.#tasks.get(key);
-    if (known !== undefined) {
-      this.#answerWhenRecorded(known, reply, out);
-      return;
-    }
-    if (this.#forgotten.has(key)) {
-      out.push({ kind: 'answer', reply, answer: succeed({}) });
-      return;
-    }
-    if (this.#isFull(reply, out)) return;
-    const task = new SupervisedTask(this.#agentId, ref, order.description);
-    this.#tasks.set(key, task);
-    task.accept(out);
-    this.#answerWhenRecorded(task, reply, out);
-  }
-
-  #takeKill(order: KillOrder, reply: ReplyHandle, now: Instant, out: Out): void {
-    const key = taskKey(order.task);
-    let task = this.#tasks.get(key);
-    if (task !== undefined) task.kill(order, now, out);
-    else if (this.#forgotten.has(key)) {
-      out.push({ kind: 'answer', reply, answer: succeed({}) });
-      return;
-    } else {
-      if (this.#isFull(reply, out)) return;
-      task = new SupervisedTask(this.#agentId, order.task, undefined);
-      this.#tasks.set(key, task);
-      task.acceptKilled(order, now, out);
-    }
-    this.#answerWhenRecorded(task, reply, out);
-    this.#settle(task, now, out);
-  }
-
-  #isFull(reply: ReplyHandle, out: Out): boolean {
-    if (this.#tasks.size < this.#limits.tasks) return false;
-    const answer = fail('overloaded', `this agent has ${this.#tasks.size} tasks, its limit`);
-    out.push({ kind: 'answer', reply, answer });
-    return true;
-  }
-
-  #answerWhenRecorded(task: SupervisedTask, reply: ReplyHandle, out: Out): void {
-    if (task.isRecorded) {
-      this.#answerOk(reply, out);
-      return;
-    }
-    const waiting = this.#unrecorded.get(task.key) ?? [];
-    // An order is repeated while its answer waits: the newest repetitions are the ones still listened for.
-    const newest = waiting.slice(1 - MAX_ANSWERS_A_TASK);
-    this.#unrecorded.set(task.key, [...newest, { reply, revision: task.revision }]);
-  }
-
-  #answerRecorded(task: SupervisedTask, revision: number, out: Out): void {
-    const waiting = this.#unrecorded.get(task.key);
-    if (waiting === undefined) return;
-    const left = waiting.filter((answer) => answer.revision > revision);
-    if (left.length > 0) this.#unrecorded.set(task.key, left);
-    else this.#unrecorded.delete(task.key);
-    for (const { reply, revision: awaited } of waiting) {
-      if (awaited <= revision) this.#answerOk(reply, out);
-    }
-  }
-
-  // Otherwise the leader could read "accepted" first, then a register request that was made before and does not
-  // name the task, and take it for forgotten.
-  #answerOk(reply: ReplyHandle, out: Out): void {
-    if (this.#registration.isUnderWay) {
-      this.#afterRegister.push(reply);
-      if (this.#afterRegister.length > this.#limits.heldAnswers) this.#afterRegister.shift();
-    } else out.push({ kind: 'answer', reply, answer: succeed({}) });
   }
 
   #recordFailed(
@@ -273,41 +233,21 @@ export class Supervisor {
     now: Instant,
     out: Out,
   ): void {
-    if (task.phase !== 'accepting') {
-      // An order that could not be recorded is not answered: its sender asks again.
-      this.#unrecorded.delete(task.key);
+    // Of a group the other tasks must not be on their way to the disk any more when it is refused.
+    const isOfGroup = this.#table.groups.recordRefused(task, input.failure);
+    if (task.phase !== 'accepting' || isOfGroup) {
+      this.#answers.drop(task.key);
       task.recordFailed(input.revision, now);
       return;
     }
-    for (const { reply } of this.#unrecorded.get(task.key) ?? []) {
-      out.push({ kind: 'answer', reply, answer: { ok: false, failure: input.failure } });
-    }
+    this.#answers.refuse(task.key, input.failure, out);
     this.#drop(task, out);
   }
 
   #drop(task: SupervisedTask, out: Out): void {
-    this.#tasks.delete(task.key);
-    this.#unrecorded.delete(task.key);
-    out.push({ kind: 'forget', task: task.key, ref: task.ref });
-  }
-
-  #cover(watermarks: Watermarks, out: Out): void {
-    const sequences = new Map<PrincipalName, { createdMs: number; sequence: number }>();
-    for (const stream of watermarks.streams) {
-      sequences.set(stream.principal, stream);
-      this.#streamCreatedMs.set(stream.principal, stream.createdMs);
-    }
-    keepNewest(this.#streamCreatedMs, this.#limits.principals);
-    for (const task of this.#tasks.values()) {
-      const stream = sequences.get(task.ref.principal);
-      if (stream === undefined) continue;
-      task.outbox.cover(stream.createdMs, stream.sequence);
-      if (!task.isOver) continue;
-      this.#drop(task, out);
-      this.#forgotten.add(task.key);
-    }
-    keepNewest(this.#forgotten, this.#limits.forgottenTasks);
-    this.#quietUntilMs = Number.NEGATIVE_INFINITY;
+    this.#ready.delete(task);
+    this.#answers.drop(task.key);
+    this.#table.drop(task, out);
   }
 
   #registerAnswered(
@@ -320,36 +260,60 @@ export class Supervisor {
     if (!answer.ok) {
       const { code, message } = answer.failure;
       out.push({ kind: 'report', about: 'register', what: `${code}: ${message}` });
+      if (code === 'agentGone') this.#retire(message, now, out);
     }
     if (!this.#registration.answered(counter, answer, now.nowMs) || !answer.ok) return;
-    for (const reply of this.#afterRegister) {
-      out.push({ kind: 'answer', reply, answer: succeed({}) });
-    }
-    this.#afterRegister = [];
+    this.#answers.registered(out);
     for (const ref of answer.value.unknownTasks) {
-      const task = this.#tasks.get(taskKey(ref));
+      const task = this.#table.get(taskKey(ref));
       if (task === undefined) continue;
-      task.kill({ task: ref, reason: 'unknownToMaster' }, now, out);
+      task.stop({ reason: 'unknownToMaster' }, now, out);
       this.#settle(task, now, out);
     }
   }
 
-  #recover(recovered: RecoveredTask, now: Instant, out: Out): void {
-    const { record, outcome } = recovered;
-    const task = new SupervisedTask(this.#agentId, record.task, record.description);
-    this.#tasks.set(task.key, task);
-    task.recover(record, outcome, now, out);
-    this.#settle(task, now, out);
+  /** An operator has declared this agent gone: it ends all tasks, and then itself. */
+  #retire(why: string, now: Instant, out: Out): void {
+    this.#registration.retire();
+    this.#gone ??= { why, hasLeft: false };
+    for (const task of this.#table.all()) {
+      task.stop({ reason: 'agentGone' }, now, out);
+      this.#settleOne(task, now, out);
+    }
+  }
+
+  #leaveIfDone(out: Out): void {
+    if (this.#gone === undefined || this.#gone.hasLeft) return;
+    for (const { phase, outbox } of this.#table.all()) {
+      if (phase !== 'ended' || !outbox.isStored) return;
+    }
+    this.#gone.hasLeft = true;
+    out.push({ kind: 'leave', why: this.#gone.why });
+  }
+
+  #recover(recovered: readonly RecoveredTask[], now: Instant, out: Out): void {
+    const tasks = recovered.map(({ record, outcome }) => {
+      const { task: ref, role, description, group } = record;
+      const order = description && { role, description, group };
+      const task = new SupervisedTask(this.#agentId, ref, order);
+      this.#table.add(task);
+      if (group !== undefined) this.#table.groups.open(ref, group);
+      task.recover(record, outcome, now, out);
+      return task;
+    });
+    for (const task of tasks) this.#settle(task, now, out);
   }
 
   #runDue(now: Instant, out: Out): void {
     if (this.#quietUntilMs <= now.nowMs) {
       this.#quietUntilMs = Number.POSITIVE_INFINITY;
-      for (const task of this.#tasks.values()) {
+      for (const task of this.#table.all()) {
         task.tick(now, out);
+        this.#probes.add(task, now);
         this.#settle(task, now, out);
       }
     }
+    this.#probes.start(out);
     for (const task of this.#ready) {
       if (this.#launching.size >= this.#limits.launchesInFlight) break;
       this.#ready.delete(task);
@@ -357,30 +321,21 @@ export class Supervisor {
       task.launch(out);
     }
     out.push(...this.#registration.takeDue(now.nowMs, () => this.#describe()));
+    this.#leaveIfDone(out);
   }
 
   #describe(): { body: RegisterRequest; runningTasks: number } {
-    // What is not on the disk yet may still be refused: it is no task.
-    const tasks = [...this.#tasks.values()].filter((task) => task.phase !== 'accepting');
+    // What is not on the disk yet may still be refused, what is journalled waits for its group only: both are no tasks.
+    const tasks = [...this.#table.all()].filter(
+      (task) => task.phase !== 'accepting' && !task.isOver,
+    );
     return {
       runningTasks: tasks.filter((task) => task.phase === 'running').length,
       body: {
         ...this.#host,
         tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
+        executors: [],
       },
     };
-  }
-}
-
-/** Maps and sets keep the order of insertion: the oldest come first. */
-function keepNewest<Key>(
-  table: { readonly size: number; keys(): Iterator<Key>; delete(key: Key): boolean },
-  limit: number,
-): void {
-  const keys = table.keys();
-  while (table.size > limit) {
-    const oldest = keys.next();
-    if (oldest.done === true) return;
-    table.delete(oldest.value);
   }
 }

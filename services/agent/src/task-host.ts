@@ -1,5 +1,7 @@
 // Owns the processes and directories of tasks on this host, as the supervisor's effects ask for them. What is to be
 // done it does not decide; how a scope is made is in @parley/isolation.
+import { access } from 'node:fs/promises';
+import { runInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
 import { readShimProcess } from '@parley/isolation/run-directory';
@@ -12,11 +14,14 @@ import {
 import type { TaskIdentity } from '@parley/isolation/unit-name';
 import { type CgroupPaths, readGroupUsage } from '@parley/isolation/usage';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
+import type { Probe } from '@parley/protocol/checks';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
+import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
 import type { UsageReading } from './usage-meter.ts';
 
 export type TaskHostOptions = {
@@ -25,6 +30,17 @@ export type TaskHostOptions = {
   readonly launcher: TaskLauncher;
   /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
   readonly rootPath: string;
+  /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
+  readonly enterCommand: readonly string[];
+};
+
+export type CommandProbe = {
+  readonly ref: TaskRef;
+  /** Of the task that is probed. */
+  readonly description: TaskDescription;
+  readonly groupDirectory: string | undefined;
+  readonly probe: Extract<Probe, { kind: 'command' }>;
+  readonly timeoutMs: number;
 };
 
 /** The least that the kernel enforces sensibly; a task that asks for less gets this. */
@@ -52,6 +68,13 @@ export class TaskHost {
     return located.directories;
   }
 
+  hasSandbox(ref: TaskRef): Promise<boolean> {
+    return access(this.directoriesOf(ref).sandboxDirectory).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Makes the sandbox; undefined when it is there. */
   async prepare(ref: TaskRef): Promise<StepFailure | undefined> {
     const made = await createSandbox(this.#options.workDirectory, this.identityOf(ref));
@@ -60,28 +83,57 @@ export class TaskHost {
     return { code: code === 'diskFull' ? code : 'failed', message };
   }
 
-  launch(ref: TaskRef, description: TaskDescription): Promise<LaunchOutcome> {
-    const { agentId, launcher } = this.#options;
-    const directories = this.directoriesOf(ref);
+  /** `groupDirectory`: what the tasks of its group share. */
+  async launch(
+    ref: TaskRef,
+    description: TaskDescription,
+    groupDirectory: string | undefined,
+  ): Promise<LaunchOutcome> {
     const { command, resources } = description;
+    if (command === undefined) {
+      const message = 'the task has no command';
+      return { ok: false, failure: { code: 'invalidRequest', message } };
+    }
     const { cpus = 0, mem = 0 } = resources.scalars;
-    return launcher.launch({
-      ...directories,
+    return this.#options.launcher.launch({
+      ...this.directoriesOf(ref),
       command: command.argv,
-      environment: {
-        ...command.environment,
-        PARLEY_TASK_ID: ref.taskId,
-        PARLEY_FRAMEWORK_ID: ref.frameworkId,
-        PARLEY_PRINCIPAL: ref.principal,
-        PARLEY_AGENT_ID: agentId,
-        PARLEY_SANDBOX: directories.sandboxDirectory,
-      },
+      environment: this.#environmentOf(ref, description, groupDirectory),
       limits: {
         cpuMillis: Math.max(LEAST_CPU_MILLIS, cpus),
         memoryMib: Math.max(LEAST_MEMORY_MIB, Math.ceil(mem / MILLI)),
         pidsMax: PIDS_MAX,
       },
     });
+  }
+
+  /** Runs a probe's command in the task's scope, with the task's environment and its sandbox to work in. */
+  async probe(asked: CommandProbe): Promise<ProbeAnswer> {
+    const { ref, description, groupDirectory, probe, timeoutMs } = asked;
+    const { argv, environment } = probe.command;
+    const outcome = await runInScope({
+      ...this.directoriesOf(ref),
+      command: argv,
+      environment: { ...this.#environmentOf(ref, description, groupDirectory), ...environment },
+      timeoutMs,
+      enterCommand: this.#options.enterCommand,
+    });
+    const what = describeProbe(probe);
+    switch (outcome.kind) {
+      case 'exited': {
+        const { code } = outcome;
+        const result = { kind: 'command', exitCode: code } as const;
+        return { result, detail: `${what} exited with ${code}` };
+      }
+      case 'signaled':
+        return { result: noResult(probe), detail: `${what} was ended by ${outcome.signal}` };
+      case 'timedOut':
+        return { result: noResult(probe), detail: `${what} did not end within ${timeoutMs} ms` };
+      case 'notStarted':
+        return { result: noResult(probe), detail: `${what} was not started: ${outcome.message}` };
+      default:
+        return unreachable(outcome);
+    }
   }
 
   stop(ref: TaskRef, signal: StopSignal): Promise<boolean> {
@@ -134,6 +186,22 @@ export class TaskHost {
       size: part.size,
       ended: hasEnded && isAtEnd,
     });
+  }
+
+  #environmentOf(
+    ref: TaskRef,
+    { command }: TaskDescription,
+    groupDirectory: string | undefined,
+  ): Record<string, string> {
+    return {
+      ...command?.environment,
+      PARLEY_TASK_ID: ref.taskId,
+      PARLEY_FRAMEWORK_ID: ref.frameworkId,
+      PARLEY_PRINCIPAL: ref.principal,
+      PARLEY_AGENT_ID: this.#options.agentId,
+      PARLEY_SANDBOX: this.directoriesOf(ref).sandboxDirectory,
+      ...(groupDirectory !== undefined && { PARLEY_GROUP_DIRECTORY: groupDirectory }),
+    };
   }
 
   async #measureOne(ref: TaskRef): Promise<UsageReading | undefined> {

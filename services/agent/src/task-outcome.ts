@@ -1,8 +1,9 @@
 // Owns how the end of a task's processes becomes a terminal state with its reason. How the end was observed is in
 // @parley/isolation/exit-status; when it is asked for, the supervisor decides.
-import type { KillReason } from '@parley/protocol/agents';
 import type { TaskDescription, TaskReason, TaskState } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { StepFailure } from './supervisor-messages.ts';
+import type { StopReason } from './task-record.ts';
 
 /** The part of @parley/isolation's `TaskOutcome` that decides a state. */
 export type ObservedOutcome =
@@ -25,13 +26,21 @@ export type Status = {
   readonly memory?: { readonly limitMib: number; readonly peakMib: number };
 };
 
-const KILL_REASONS = {
-  framework: 'killedByFramework',
-  operator: 'killedByOperator',
-  frameworkRemoved: 'frameworkRemoved',
+/** Why a task was told to stop; `message` is for people. */
+export type Stop = { readonly reason: StopReason; readonly message?: string | undefined };
+
+/** What a stopped task's end is told as: its state and why. */
+const STOPS = {
+  framework: { state: 'killed', reason: 'killedByFramework' },
+  operator: { state: 'killed', reason: 'killedByOperator' },
+  frameworkRemoved: { state: 'killed', reason: 'frameworkRemoved' },
   // The leader does not know the task any more because its framework is gone from the books.
-  unknownToMaster: 'frameworkRemoved',
-} as const satisfies Record<KillReason, TaskReason>;
+  unknownToMaster: { state: 'killed', reason: 'frameworkRemoved' },
+  agentGone: { state: 'killed', reason: 'agentGoneByOperator' },
+  groupMemberEnded: { state: 'killed', reason: 'groupMemberEnded' },
+  maxCompletionTime: { state: 'failed', reason: 'maxCompletionTime' },
+  unhealthy: { state: 'failed', reason: 'unhealthy' },
+} as const satisfies Record<StopReason, { state: TaskState; reason: TaskReason }>;
 
 /** The end of a task that nobody asked to kill; exit code 0 is `finished` (its outputs come before that). */
 export function endedByItself(outcome: ObservedOutcome, description: TaskDescription): Status {
@@ -83,8 +92,9 @@ function endedByMemoryLimit(
 }
 
 /** The end of a task that was told to stop, however it then ended (Mesos command executor: TASK_KILLED). */
-export function endedByKill(outcome: ObservedOutcome, reason: KillReason): Status {
-  const status: Status = { state: 'killed', reason: KILL_REASONS[reason] };
+export function endedByKill(outcome: ObservedOutcome, stop: Stop): Status {
+  const { reason, message } = stop;
+  const status: Status = { ...STOPS[reason], ...(message !== undefined && { message }) };
   switch (outcome.state) {
     case 'exited':
       return { ...status, exitCode: outcome.code };
@@ -100,8 +110,25 @@ export function endedByKill(outcome: ObservedOutcome, reason: KillReason): Statu
   }
 }
 
-export const killedBeforeStart: Status = {
-  state: 'killed',
-  reason: 'killedBeforeStart',
-  message: 'the kill order came before the command was started',
-};
+/** The end of a task that was told to stop before its command was started. */
+export function endedBeforeStart(stop: Stop): Status {
+  return stop.reason === 'groupMemberEnded'
+    ? { ...STOPS.groupMemberEnded, ...(stop.message !== undefined && { message: stop.message }) }
+    : {
+        state: 'killed',
+        reason: 'killedBeforeStart',
+        message: 'the kill order came before the command was started',
+      };
+}
+
+/** A step around the command that went wrong. */
+export function failedStep(
+  reason: 'inputsFailed' | 'launchFailed' | 'outputsFailed',
+  failure: StepFailure,
+): Status {
+  return {
+    state: 'failed',
+    reason: failure.code === 'diskFull' ? 'diskFull' : reason,
+    message: failure.message,
+  };
+}

@@ -1,22 +1,68 @@
 // Owns what an agent keeps on its disk about one task: enough to go on after the agent's process died, and every
 // status update that the leader has not journalled yet. Writing it is in checkpoint-store.ts.
 import { KillReason } from '@parley/protocol/agents';
-import { TaskRef } from '@parley/protocol/ids';
+import { CheckResult } from '@parley/protocol/checks';
+import { ExecutorId, RoleName, TaskId, TaskRef } from '@parley/protocol/ids';
 import { StatusUpdate, TaskDescription, TaskState } from '@parley/protocol/tasks';
 import * as z from 'zod';
 
-export const TASK_RECORD_VERSION = 1;
+export const TASK_RECORD_VERSION = 2;
 
-export const TaskRecord = z.object({
-  version: z.literal(TASK_RECORD_VERSION),
+/** Why a task is told to stop: by an order, or by a rule of its own description or of its group. */
+export const StopReason = z.enum([
+  ...KillReason.options,
+  'maxCompletionTime',
+  'unhealthy',
+  'groupMemberEnded',
+]);
+export type StopReason = z.infer<typeof StopReason>;
+
+/** The group that a task belongs to: the executor that it names, and the ids of all its tasks. */
+export const GroupPlace = z.object({ executorId: ExecutorId, taskIds: z.array(TaskId) });
+export type GroupPlace = z.infer<typeof GroupPlace>;
+
+/** What checks have found so far: nothing of it is reported twice, and no failure in a row is forgotten. */
+export const CheckMemory = z.object({
+  healthy: z.boolean().optional(),
+  failures: z.int().min(0),
+  result: CheckResult.optional(),
+});
+export type CheckMemory = z.infer<typeof CheckMemory>;
+
+const FirstTaskRecord = z.object({
+  version: z.literal(1),
   task: TaskRef,
   /** Missing when the kill order came before the run order: then the task never starts. */
   description: TaskDescription.optional(),
-  kill: z.object({ reason: KillReason, graceMs: z.int().min(0) }).optional(),
+  kill: z
+    .object({ reason: StopReason, graceMs: z.int().min(0), message: z.string().optional() })
+    .optional(),
   /** State of the last update made; `staging` before the first. */
   state: TaskState,
   lastSequence: z.int().min(0),
   /** Updates that no watermark has covered, in order. */
   updates: z.array(StatusUpdate),
 });
+
+export const TaskRecord = FirstTaskRecord.extend({
+  version: z.literal(TASK_RECORD_VERSION),
+  /** Whose volumes the task's volumes are; missing in records that the first version wrote, which knew none. */
+  role: RoleName.optional(),
+  group: GroupPlace.optional(),
+  /** Wall clock at `running`, since monotonic time does not outlive a process. Milliseconds since 1970. */
+  runningSinceMs: z.int().optional(),
+  checks: CheckMemory.optional(),
+});
 export type TaskRecord = z.infer<typeof TaskRecord>;
+
+/** A record of this version or of the one before. */
+export const ReadableTaskRecord = z
+  .discriminatedUnion('version', [FirstTaskRecord, TaskRecord])
+  .transform((record): TaskRecord => ({ ...record, version: TASK_RECORD_VERSION }));
+
+/** What a task was ordered to be. */
+export type TaskOrder = {
+  readonly role?: RoleName | undefined;
+  readonly description: TaskDescription;
+  readonly group?: GroupPlace | undefined;
+};

@@ -32,14 +32,22 @@ const SNAPSHOT: FactsMessage = {
   previous: 8,
   snapshot: { part: 1, parts: 1 },
   facts: [
-    { kind: 'agent', agentId: AgentId.parse('agent-1'), total: ALL, free: ALL, attributes: {} },
+    {
+      kind: 'agent',
+      agentId: AgentId.parse('agent-1'),
+      hostname: 'agent-1.test',
+      total: ALL,
+      free: ALL,
+      reservations: [],
+      attributes: {},
+    },
     {
       kind: 'framework',
       framework: {
         principal: PrincipalName.parse('team'),
         frameworkId: FrameworkId.parse('batch'),
       },
-      role: RoleName.parse('services'),
+      roles: [{ role: RoleName.parse('services'), isSuppressed: false }],
     },
   ],
 };

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
+  agentArgument,
   clusterArgument,
   contextFirst,
   countArgument,
   durationArgument,
+  frameworkArgument,
+  percentArgument,
   rolesArgument,
   taskArgument,
 } from './arguments.ts';
@@ -20,10 +23,31 @@ describe('arguments', () => {
     }
   });
 
+  it('take a framework as the list prints it and nothing else', () => {
+    expect(frameworkArgument('batch/run-1')).toEqual({ principal: 'batch', frameworkId: 'run-1' });
+    for (const wrong of ['run-1', 'a/b/c', '/b', 'a/', 'a/b.c', '']) {
+      expect(() => frameworkArgument(wrong), wrong).toThrow(/must be|PRINCIPAL\/FRAMEWORK/);
+    }
+  });
+
   it('refuse ids that the protocol does not allow', () => {
     expect(clusterArgument('local-2')).toBe('local-2');
     for (const wrong of ['', 'a.b', 'a b', '*', '>', 'x'.repeat(65)]) {
       expect(() => clusterArgument(wrong), wrong).toThrow('1 to 64 characters');
+    }
+  });
+
+  it('know that the master is no agent', () => {
+    expect(agentArgument('agent-1')).toBe('agent-1');
+    expect(() => agentArgument('master')).toThrow('no agent id');
+  });
+
+  it('take a share as a percentage', () => {
+    expect([percentArgument('50'), percentArgument('33.3%'), percentArgument('100')]).toEqual([
+      50, 33.3, 100,
+    ]);
+    for (const wrong of ['0', '101', '33.33', '-1', 'half', '', '1e1']) {
+      expect(() => percentArgument(wrong), wrong).toThrow('percentage');
     }
   });
 
@@ -61,5 +85,14 @@ describe('the context', () => {
     expect(contextFirst(run)).toEqual(run);
     const agent = ['agent', '--context', 'its-own'];
     expect(contextFirst(agent)).toEqual(agent);
+  });
+
+  it('is looked for behind what operators ask of agents', () => {
+    for (const verb of ['list', 'deactivate', 'reactivate', 'gone']) {
+      expect(contextFirst(['agent', verb, 'a1', '--context', 'prod'])).toEqual([
+        ...['--context', 'prod'],
+        ...['agent', verb, 'a1'],
+      ]);
+    }
   });
 });

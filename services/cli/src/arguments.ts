@@ -1,8 +1,10 @@
 // Owns the checks of what is typed on the command line: ids by the protocol's schemas, amounts, task names. A wrong
 // value is a usage failure that says what would be right.
 import {
+  AgentId,
   ClusterName,
   FrameworkId,
+  type FrameworkRef,
   PrincipalName,
   RoleName,
   TaskId,
@@ -24,6 +26,7 @@ function parserOf<Schema extends z.ZodType>(
 }
 
 export const clusterArgument = parserOf('a cluster name', ClusterName);
+export const agentArgument = parserOf('an agent id', AgentId);
 export const principalArgument = parserOf('a principal name', PrincipalName);
 const roleArgument = parserOf('a role', RoleName);
 const frameworkIdArgument = parserOf('a framework id', FrameworkId);
@@ -32,6 +35,20 @@ const taskIdArgument = parserOf('a task id', TaskId);
 /** `a,b` as roles. */
 export function rolesArgument(value: string): RoleName[] {
   return value.split(',').map((role) => roleArgument(role.trim()));
+}
+
+/** `PRINCIPAL/FRAMEWORK`, as `framework list` prints it. */
+export function frameworkArgument(value: string): FrameworkRef {
+  const [principal, frameworkId, ...rest] = value.split('/');
+  if (principal === undefined || frameworkId === undefined || rest.length > 0) {
+    throw new InvalidArgumentError(
+      'a framework is PRINCIPAL/FRAMEWORK, as "parley framework list" prints it.',
+    );
+  }
+  return {
+    principal: principalArgument(principal),
+    frameworkId: frameworkIdArgument(frameworkId),
+  };
 }
 
 /** `PRINCIPAL/FRAMEWORK/TASK`, as `task list` prints it. */
@@ -63,6 +80,13 @@ export function countArgument(min: number): (value: string) => number {
   };
 }
 
+/** A share of a whole: `50`, `33.3`, with at most one digit behind the point. */
+export function percentArgument(value: string): number {
+  const percent = Number(value.replace(/%$/, ''));
+  if (/^\d+(\.\d)?%?$/.test(value) && percent > 0 && percent <= 100) return percent;
+  throw new InvalidArgumentError('must be a percentage from 0.1 to 100.');
+}
+
 /** `2s`, `500ms`, `1m`: milliseconds. */
 export function durationArgument(value: string): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value) ?? [];
@@ -76,6 +100,11 @@ export function durationArgument(value: string): number {
 /** Commands whose words are another program's. */
 const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent']);
 
+/** What an operator asks of agents; every other word behind `agent` is for the agent's own program. */
+export const AGENT_VERBS = ['list', 'deactivate', 'reactivate', 'gone'] as const;
+export const isAgentVerb = (word: string | undefined): boolean =>
+  AGENT_VERBS.some((verb) => verb === word);
+
 /**
  * `--context NAME` may stand anywhere before `--`: behind the command it is brought to the front, where the program
  * takes it. The words of a service are left alone.
@@ -83,7 +112,7 @@ const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agen
 export function contextFirst(words: readonly string[]): string[] {
   const end = words.indexOf('--');
   const own = end < 0 ? words : words.slice(0, end);
-  const isForeign = FOREIGN_WORDS.has(own[0] ?? '') && own[1] !== 'list';
+  const isForeign = FOREIGN_WORDS.has(own[0] ?? '') && !isAgentVerb(own[1]);
   const at = own.findIndex((word) => word === '--context' || word.startsWith('--context='));
   if (at < 0 || isForeign) return [...words];
   const count = own[at] === '--context' ? 2 : 1;

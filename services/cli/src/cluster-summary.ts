@@ -7,6 +7,8 @@ export type AgentSummary = {
   readonly agentId: string;
   readonly hostname: string;
   readonly state: string;
+  /** An operator wants nothing offered of it. */
+  readonly isDeactivated: boolean;
   readonly total: Amounts;
   readonly allocated: Amounts;
   readonly offered: Amounts;
@@ -17,8 +19,11 @@ export type FrameworkSummary = {
   readonly principal: string;
   readonly frameworkId: string;
   readonly name: string;
-  readonly role: string;
+  readonly roles: readonly string[];
+  /** Of those, the ones in which it wants no offers at present. */
+  readonly suppressedRoles: readonly string[];
   readonly state: string;
+  readonly outstandingOffers: number;
   readonly tasks: Readonly<Partial<Record<TaskState, number>>>;
   readonly allocated: Amounts;
   readonly dominantShare: { readonly share: number; readonly resource: string | undefined };
@@ -58,6 +63,20 @@ export function describeTasks(tasks: FrameworkSummary['tasks']): string {
   return shown.map((state) => `${state} ${tasks[state]}`).join(' ');
 }
 
+/** `registered`, `registered (deactivated)`. */
+export const describeAgentState = ({
+  state,
+  isDeactivated,
+}: Pick<AgentSummary, 'state' | 'isDeactivated'>): string =>
+  isDeactivated ? `${state} (deactivated)` : state;
+
+/** `eng,ops (suppressed)`. */
+export const describeRoles = ({
+  roles,
+  suppressedRoles,
+}: Pick<FrameworkSummary, 'roles' | 'suppressedRoles'>): string =>
+  roles.map((role) => (suppressedRoles.includes(role) ? `${role} (suppressed)` : role)).join(',');
+
 /** CPUs with two decimals. */
 export const formatCpus = (millis: number): string => (millis / 1000).toFixed(2);
 
@@ -70,6 +89,20 @@ export function formatMemory(milliMib: number): string {
 /** Something that is there but too little to show is not shown as nothing. */
 export const formatPercent = (fraction: number): string =>
   fraction > 0 && fraction < 0.005 ? '<1 %' : `${(fraction * 100).toFixed(0)} %`;
+
+const UNITS = [
+  { name: 'h', ms: 3_600_000 },
+  { name: 'min', ms: 60_000 },
+  { name: 's', ms: 1000 },
+] as const;
+
+/** 830 ms, 4.2 s, 1.5 min, 1 h; what is past counts as now. */
+export function formatDuration(milliseconds: number): string {
+  const unit = UNITS.find(({ ms }) => milliseconds >= ms);
+  if (unit === undefined) return `${Math.round(Math.max(0, milliseconds))} ms`;
+  const amount = (milliseconds / unit.ms).toFixed(1).replace(/\.0$/, '');
+  return `${amount} ${unit.name}`;
+}
 
 /** One framework in one line: tasks by state, what is allocated to it, its dominant share. */
 export function frameworkLine(framework: FrameworkSummary, total: Amounts): string {

@@ -7,6 +7,8 @@ export const EXIT = {
   failed: 1,
   usage: 2,
   notFound: 3,
+  /** It needs a yes that was not given: nothing was done. */
+  notConfirmed: 4,
   unreachable: 5,
   timedOut: 6,
 } as const;
@@ -35,7 +37,12 @@ function describeFailure({ what, why, remedy }: FailureWords): string {
   return lines.join('\n');
 }
 
-const NOT_FOUND: ReadonlySet<ErrorCode> = new Set(['unknownTask', 'unknownAgent']);
+const NOT_FOUND: ReadonlySet<ErrorCode> = new Set([
+  'unknownTask',
+  'unknownAgent',
+  'notSubscribed',
+  'frameworkRemoved',
+]);
 
 /** A failure that an actor of the cluster answered with. */
 export function failureFromCluster(what: string, failure: Failure): CommandFailure {

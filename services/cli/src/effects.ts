@@ -1,7 +1,9 @@
-// Owns the clocks, randomness and capacity of this host, for everything else to take as arguments.
+// Owns the clocks, randomness and capacity of this host and the line that somebody types, for everything else to take
+// as arguments.
 import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import type { HostCapacity } from './local-cluster/host-shares.ts';
 
 /** Milliseconds that never go back, for durations. */
@@ -21,4 +23,17 @@ export async function readHostCapacity(directory: string): Promise<HostCapacity>
     memoryMib: Math.floor(memory / MIB),
     freeDiskMib: Math.floor((disk.bavail * disk.bsize) / MIB),
   };
+}
+
+/** One line typed at the terminal; the question goes to stderr, so that stdout holds only results. Undefined at its end. */
+export async function askAtTerminal(question: string): Promise<string | undefined> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new Promise<undefined>((resolve) =>
+    terminal.once('close', () => resolve(undefined)),
+  );
+  try {
+    return await Promise.race([terminal.question(question), ended]);
+  } finally {
+    terminal.close();
+  }
 }

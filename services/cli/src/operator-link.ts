@@ -16,7 +16,7 @@ import type { Effect } from '@parley/cluster/effects';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { Input } from '@parley/cluster/inputs';
 import type { UsageReport } from '@parley/protocol/agents';
-import { type Failure, fail, isRetryable, type Outcome } from '@parley/protocol/errors';
+import { type Failure, isRetryable, type Outcome } from '@parley/protocol/errors';
 import { type AgentId, PrincipalName } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeMessage } from '@parley/protocol/message';
 import {
@@ -287,9 +287,7 @@ function answerOf<Entry extends SubjectEntry>(
   if (!answer.ok) return answer;
   const received = answer.value.answer;
   // Parsed against the entry's own reply schema just now.
-  return received.ok
-    ? { ok: true, value: received.value as ReplyOf<Entry> }
-    : fail(received.failure.code, received.failure.message);
+  return received.ok ? { ok: true, value: received.value as ReplyOf<Entry> } : received;
 }
 
 function unreachable({ name }: Context, failure: Failure): CommandFailure {

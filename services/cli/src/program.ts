@@ -4,17 +4,19 @@ import {
   clusterArgument,
   countArgument,
   durationArgument,
+  isAgentVerb,
+  percentArgument,
   principalArgument,
   rolesArgument,
   taskArgument,
 } from './arguments.ts';
+import { jsonOption, yesOption } from './command-options.ts';
 import type { Surroundings } from './config.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
+import { addAgentCommands, addFrameworkCommands } from './operator-commands.ts';
 
 export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
-
-const jsonOption = (): Option => new Option('--json', 'print one JSON value');
 
 export function buildProgram(place: ProgramPlace): Command {
   const program = new Command('parley')
@@ -26,6 +28,7 @@ export function buildProgram(place: ProgramPlace): Command {
     .configureHelp({ sortSubcommands: false });
   addLocalCommands(program, place);
   addReadingCommands(program, place);
+  addFrameworkCommands(program, place);
   addTaskCommands(program, place);
   addRunCommand(program, place);
   addServiceCommands(program, place);
@@ -47,6 +50,17 @@ function addLocalCommands(program: Command, place: ProgramPlace): void {
       new Option('--isolation <how>', 'how tasks are confined')
         .choices(ISOLATION_CHOICES)
         .default('auto'),
+    )
+    .option('--authorization <file>', 'rules of who may do what (infra/docs/authorization.md)')
+    .option(
+      '--offer-timeout <time>',
+      'until an unanswered offer is taken back (else 10s)',
+      durationArgument,
+    )
+    .option(
+      '--outstanding-cap <percent>',
+      'of the cluster, what unanswered offers of one framework may hold (else 50)',
+      percentArgument,
     )
     .action(async (options) => {
       const { startCommand } = await import('./commands/start.ts');
@@ -84,15 +98,6 @@ function addReadingCommands(program: Command, place: ProgramPlace): void {
     .action(async (options) => {
       const { statusCommand } = await import('./commands/status.ts');
       await statusCommand(place.surroundings, context(), options.json === true);
-    });
-  program
-    .command('framework')
-    .description('frameworks of the cluster')
-    .command('list')
-    .addOption(jsonOption())
-    .action(async (options) => {
-      const { frameworkListCommand } = await import('./commands/lists.ts');
-      await frameworkListCommand(place.surroundings, context(), options.json === true);
     });
   program
     .command('logs <service>')
@@ -148,12 +153,14 @@ function addTaskCommands(program: Command, place: ProgramPlace): void {
     .argument('<task>', 'PRINCIPAL/FRAMEWORK/TASK', taskArgument)
     .option('--grace <time>', 'between asking and killing, such as 5s', durationArgument)
     .option('--no-wait', 'do not wait for its end')
+    .addOption(yesOption())
     .addOption(jsonOption())
     .action(async (ref, options) => {
       const { taskKillCommand } = await import('./commands/task-kill.ts');
       const how = {
         graceMs: options.grace,
         wait: options.wait !== false,
+        yes: options.yes === true,
         json: options.json === true,
       };
       await taskKillCommand(place.surroundings, context(), ref, how);
@@ -185,7 +192,8 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
   const describe = {
     master: 'run a master (--nats URL --creds FILE --cluster NAME)',
     allocator: 'run an allocator (likewise)',
-    agent: 'run an agent (likewise); "agent list" shows the agents of the cluster',
+    agent:
+      'run an agent (likewise); for operators: agent list, deactivate, reactivate, gone (agent list --help)',
   } as const;
   for (const name of ['master', 'allocator', 'agent'] as const) {
     program
@@ -196,10 +204,9 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
       .passThroughOptions()
       .argument('[arguments...]')
       .action(async (words: string[]) => {
-        if (name === 'agent' && words[0] === 'list') {
-          const { agentListCommand } = await import('./commands/lists.ts');
-          const json = words.includes('--json');
-          await agentListCommand(place.surroundings, program.opts()['context'], json);
+        if (name === 'agent' && isAgentVerb(words[0])) {
+          const operators = addAgentCommands(new Command('parley agent'), program, place);
+          await operators.exitOverride().parseAsync(words, { from: 'user' });
           return;
         }
         const { becomeService } = await import('./commands/become-service.ts');

@@ -1,7 +1,8 @@
 // Owns making the picture that commands show from the followed state of a cluster. It only reads the state.
 import type { ClusterState } from '@parley/cluster/cluster-state';
-import type { FrameworkRecord } from '@parley/cluster/records';
-import { frameworkKey } from '@parley/protocol/ids';
+import type { FrameworkRecord, ReservedPart } from '@parley/cluster/records';
+import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import type { TaskState } from '@parley/protocol/tasks';
 import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
 import type { AgentSummary, ClusterSummary, FrameworkSummary } from './cluster-summary.ts';
@@ -14,10 +15,11 @@ export type Followed = {
 };
 
 export function summarise({ cluster, state, sequence }: Followed): ClusterSummary {
-  const total = sumOf(agentsOf(state).map((agent) => (isCounted(agent) ? agent.total : {})));
-  const allocated = sumOf(
-    agentsOf(state).map((agent) => (isCounted(agent) ? agent.allocated : {})),
-  );
+  const agents = agentsOf(state);
+  // An agent that is away counts neither with what it has nor with what runs on it.
+  const counted = agents.filter((agent) => agent.state === 'registered');
+  const total = sumOf(counted.map((agent) => agent.total));
+  const allocated = sumOf(counted.map((agent) => agent.allocated));
   const { masterId, epoch } = state.record;
   return {
     cluster,
@@ -26,7 +28,7 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
         ? undefined
         : { masterId, epoch: `${epoch.bucketCreatedMs}/${epoch.revision}` },
     journalSequence: sequence,
-    agents: agentsOf(state),
+    agents,
     frameworks: frameworksOf(state, total),
     outstandingOffers: state.offers.size,
     total,
@@ -34,36 +36,36 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
   };
 }
 
-/** An agent that is away counts neither with what it has nor with what runs on it. */
-const isCounted = (agent: AgentSummary): boolean => agent.state === 'registered';
-
 function agentsOf(state: ClusterState): AgentSummary[] {
-  return [...state.agents.rows()].map((agent) => {
-    const book = state.books.agents.get(agent.agentId);
-    return {
-      agentId: agent.agentId,
-      hostname: agent.hostname,
-      state: agent.state,
-      total: agent.total.scalars,
-      allocated: book?.allocated.scalars ?? {},
-      offered: book?.offered.scalars ?? {},
-      tasks: book?.tasks.size ?? 0,
-    };
-  });
+  const allocated = sumsBy(allocations(state), ({ agentId }) => agentId);
+  const offered = sumsBy(state.offers.rows(), ({ agentId }) => agentId);
+  return [...state.agents.rows()].map((agent) => ({
+    agentId: agent.agentId,
+    hostname: agent.hostname,
+    state: agent.state,
+    isDeactivated: agent.isDeactivated,
+    total: agent.total.scalars,
+    allocated: allocated.get(agent.agentId) ?? {},
+    offered: offered.get(agent.agentId) ?? {},
+    tasks: state.books.agents.get(agent.agentId)?.tasks.size ?? 0,
+  }));
 }
 
 function frameworksOf(state: ClusterState, total: Amounts): FrameworkSummary[] {
   const counts = countTasks(state);
-  const held = heldBy(state);
+  const held = sumsBy(allocations(state), ({ framework }) => frameworkKey(framework));
   return [...state.frameworks.rows()].map((framework) => {
     const key = frameworkKey(framework.framework);
     const allocated = held.get(key) ?? {};
     const share = dominantShare({ ...allocated }, { ...total });
+    const suppressed = framework.roles.filter(({ isSuppressed }) => isSuppressed);
     return {
       ...framework.framework,
       name: framework.name,
-      role: framework.role,
+      roles: framework.roles.map(({ role }) => role),
+      suppressedRoles: suppressed.map(({ role }) => role),
       state: framework.state,
+      outstandingOffers: state.books.frameworks.get(key)?.offers.size ?? 0,
       tasks: counts.get(key) ?? {},
       allocated,
       dominantShare: { share: shareAsNumber(share), resource: share.resource },
@@ -73,7 +75,7 @@ function frameworksOf(state: ClusterState, total: Amounts): FrameworkSummary[] {
 }
 
 const demandOf = (framework: FrameworkRecord): number =>
-  framework.demand.reduce((sum, { count }) => sum + count, 0);
+  (framework.demand ?? []).reduce((sum, { count }) => sum + count, 0);
 
 /** Live tasks, and those that ended lately, as far as the cluster remembers them. */
 function countTasks(state: ClusterState): Map<string, Partial<Record<TaskState, number>>> {
@@ -89,18 +91,45 @@ function countTasks(state: ClusterState): Map<string, Partial<Record<TaskState, 
   return counts;
 }
 
-function heldBy(state: ClusterState): Map<string, Amounts> {
-  const held = new Map<string, Amounts[]>();
-  for (const { task, resources } of state.tasks.rows()) {
-    const key = frameworkKey(task);
-    const list = held.get(key) ?? [];
-    list.push(resources.scalars);
-    held.set(key, list);
-  }
-  return new Map([...held].map(([key, list]) => [key, sumOf(list)]));
+type Holding = {
+  readonly agentId: AgentId;
+  readonly resources: Resources;
+  readonly reserved: readonly ReservedPart[];
+};
+type Allocation = Holding & { readonly framework: FrameworkRef };
+
+/** What tasks and executors hold, of what is reserved as well as of what is not. */
+function* allocations(state: ClusterState): Generator<Allocation> {
+  for (const { task, agentId, resources, reserved } of state.tasks.rows())
+    yield { framework: task, agentId, resources, reserved };
+  for (const { executor, agentId, resources } of state.executors.rows())
+    yield { framework: executor, agentId, resources, reserved: [] };
 }
 
-function sumOf(all: readonly Amounts[]): Amounts {
+/** Adds up, over what has the same key. */
+function sumsBy<One extends Pick<Holding, 'resources' | 'reserved'>>(
+  all: Iterable<One>,
+  keyOf: (one: One) => string,
+): Map<string, Amounts> {
+  const parts = new Map<string, Amounts[]>();
+  for (const one of all) {
+    const list = parts.get(keyOf(one)) ?? [];
+    list.push(...amountsOf(one));
+    parts.set(keyOf(one), list);
+  }
+  return new Map([...parts].map(([key, list]) => [key, sumOf(list)]));
+}
+
+/** In parts: not reserved, and of each reservation. */
+export const amountsOf = ({
+  resources,
+  reserved,
+}: Pick<Holding, 'resources' | 'reserved'>): Amounts[] => [
+  resources.scalars,
+  ...reserved.map((part) => part.resources.scalars),
+];
+
+export function sumOf(all: readonly Amounts[]): Amounts {
   const sum: Record<string, number> = {};
   for (const amounts of all) {
     for (const [name, amount] of Object.entries(amounts)) sum[name] = (sum[name] ?? 0) + amount;

@@ -3,6 +3,7 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { EndedTaskRecord, TaskRecord } from '@parley/cluster/records';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import { formatCpus, formatMemory } from './cluster-summary.ts';
+import { amountsOf, sumOf } from './summarise.ts';
 
 export type ShownTask = {
   /** PRINCIPAL/FRAMEWORK/TASK, as other commands take it. */
@@ -34,14 +35,15 @@ export function findTask(state: ClusterState, task: TaskRef): ShownTask | undefi
 }
 
 function shown(record: TaskRecord | EndedTaskRecord, ended: boolean): ShownTask {
-  const { scalars } = record.resources;
+  const reserved = 'reserved' in record ? record.reserved : [];
+  const amounts = sumOf(amountsOf({ resources: record.resources, reserved }));
   return {
     task: taskKey(record.task),
     name: record.name,
     state: record.state,
     agent: record.agentId,
-    cpus: formatCpus(scalars['cpus'] ?? 0),
-    memory: formatMemory(scalars['mem'] ?? 0),
+    cpus: formatCpus(amounts['cpus'] ?? 0),
+    memory: formatMemory(amounts['mem'] ?? 0),
     reason: record.reason ?? '',
     message: record.message ?? '',
     exitCode: 'exitCode' in record ? record.exitCode : undefined,

@@ -5,7 +5,7 @@ import { type PoolCounts, TaskPool } from '@parley/scheduler-sdk/task-pool';
 import type { BatchReport } from './batch-report.ts';
 import type { BatchConfig } from './config.ts';
 
-/** How often the demand is stated anew while it shrinks. */
+/** How often the demand is stated anew, where it is not what the master knows. */
 const DEMAND_INTERVAL_MS = 1000;
 const TEARDOWN_LIMIT_MS = 10_000;
 /** After Ctrl-C a connection that is nearly there is waited for, so that the framework can be ended in order. */
@@ -30,11 +30,13 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
     credential: config.credential,
     ...(config.frameworkId !== undefined && { frameworkId: config.frameworkId }),
     name: config.name,
-    role: config.role,
+    roles: [config.role],
+    // Offered just what fits, and nothing when nothing waits.
     demand: pool.demand(),
     onOffers: (offers, one) => one.place(pool.place(offers)),
-    onUpdate: (update) => {
+    onUpdate: (update, one) => {
       const event = pool.update(update);
+      if (event?.kind === 'retried') one.setDemand(pool.demand());
       if (event !== undefined) report.event(event);
       report.progress(pool.counts(), nowMs());
       if (pool.isDone) done.resolve();
@@ -43,13 +45,8 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
   });
   const scheduler = await unlessInterrupted(connecting, interrupt);
   if (scheduler === undefined) return EXIT_INTERRUPTED;
-  let stated = JSON.stringify(pool.demand());
-  const demandTimer = setInterval(() => {
-    const demand = pool.demand();
-    if (JSON.stringify(demand) === stated) return;
-    stated = JSON.stringify(demand);
-    scheduler.setDemand(demand);
-  }, DEMAND_INTERVAL_MS);
+  // The master lowers the counts by what it launches; what is to be run again it has to be told.
+  const demandTimer = setInterval(() => scheduler.setDemand(pool.demand()), DEMAND_INTERVAL_MS);
   interrupt.addEventListener('abort', () => done.resolve(), { once: true });
   if (interrupt.aborted) done.resolve();
   try {

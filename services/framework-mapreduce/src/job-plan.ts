@@ -131,7 +131,8 @@ export class JobPlan {
     const demand = this.#pool.demand();
     if (toCome === 0) return demand;
     const [first] = demand;
-    return [{ count: (first?.count ?? 0) + toCome, resources: first?.resources ?? taskResources }];
+    const resources = first?.resources ?? taskResources;
+    return [{ count: (first?.count ?? 0) + toCome, resources, constraints: [] }];
   }
 
   #advance(): JobStep[] {

@@ -88,7 +88,7 @@ export class MemoryCluster implements JobCluster {
       this.live.set(task.taskId, task);
       this.launched.push(task);
     }
-    return accepted[0]?.filter.refuseMs ?? declined[0]?.filter.refuseMs;
+    return accepted[0]?.filter.refuseMs ?? declined[0]?.filter?.refuseMs;
   }
 
   end(job: WordCountJob, task: TaskDescription, state: TaskState): void {

@@ -37,7 +37,6 @@ export class WordCountJob {
   readonly #outputs = Promise.withResolvers<readonly string[]>();
   readonly #stopped = Promise.withResolvers<void>();
   #uploading: Promise<void> = Promise.resolve();
-  #statedDemand = '';
 
   constructor(options: JobOptions) {
     const { plan, files, size, bucket } = options;
@@ -71,13 +70,9 @@ export class WordCountJob {
     if (plan.liveTasks().length === 0) this.#stopped.resolve();
   }
 
-  /** States the demand when it has changed. */
+  /** To be called now and then: the master is told only when it does not know, as after a failed task. */
   stateDemand(): void {
-    const demand = this.#options.plan.demand();
-    const stated = JSON.stringify(demand);
-    if (stated === this.#statedDemand) return;
-    this.#statedDemand = stated;
-    this.#options.cluster.setDemand(demand);
+    this.#options.cluster.setDemand(this.#options.plan.demand());
   }
 
   /**

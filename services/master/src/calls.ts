@@ -1,24 +1,51 @@
 // Owns the edge of the master: which call a subject names, whether it parses, who the caller is and
 // whether the answer may go where the message asks. Nothing that fails here reaches the core.
-import type { Call, Caller, Input } from '@parley/cluster/inputs';
+import { type Call, Caller, type Input } from '@parley/cluster/inputs';
 import { inboxPrefix } from '@parley/protocol/credential';
 import type { RequestId } from '@parley/protocol/envelope';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
-import { decodeMessage, type Received } from '@parley/protocol/message';
-import type { SubjectEntry } from '@parley/protocol/subject-entry';
-import { parametersOf } from '@parley/protocol/subject-entry';
+import { decodeMessage, describeIssues, type Received } from '@parley/protocol/message';
+import { parametersOf, type SubjectEntry, subjectPrefix } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 
-const FRAMEWORK_VERBS = {
-  subscribe: SUBJECTS.subscribe,
-  resync: SUBJECTS.resync,
-  demand: SUBJECTS.demand,
-  killTask: SUBJECTS.killTask,
-  teardown: SUBJECTS.teardown,
-  accept: SUBJECTS.accept,
-  decline: SUBJECTS.decline,
-} as const;
+type CallerKind = Caller['kind'];
+type CallEntry = { readonly by: CallerKind; readonly entry: SubjectEntry };
+
+/** Every call that is answered after a commit, under the verb that the core knows it by. */
+const CALLS = {
+  subscribe: { by: 'framework', entry: SUBJECTS.subscribe },
+  updateFramework: { by: 'framework', entry: SUBJECTS.updateFramework },
+  resync: { by: 'framework', entry: SUBJECTS.resync },
+  suppress: { by: 'framework', entry: SUBJECTS.suppress },
+  revive: { by: 'framework', entry: SUBJECTS.revive },
+  demand: { by: 'framework', entry: SUBJECTS.demand },
+  accept: { by: 'framework', entry: SUBJECTS.accept },
+  decline: { by: 'framework', entry: SUBJECTS.decline },
+  killTask: { by: 'framework', entry: SUBJECTS.killTask },
+  reconcile: { by: 'framework', entry: SUBJECTS.reconcile },
+  shutdownExecutor: { by: 'framework', entry: SUBJECTS.shutdownExecutor },
+  acknowledgeEvents: { by: 'framework', entry: SUBJECTS.acknowledgeEvents },
+  teardown: { by: 'framework', entry: SUBJECTS.teardown },
+  register: { by: 'agent', entry: SUBJECTS.register },
+  executorExited: { by: 'agent', entry: SUBJECTS.executorExited },
+  operatorKill: { by: 'operator', entry: SUBJECTS.operatorKill },
+  operatorTeardown: { by: 'operator', entry: SUBJECTS.operatorTeardown },
+  operatorAgent: { by: 'operator', entry: SUBJECTS.operatorAgent },
+  operatorOperate: { by: 'operator', entry: SUBJECTS.operatorOperate },
+} as const satisfies Record<Call['verb'], CallEntry>;
+
+type Candidate = CallEntry & { readonly verb: string };
+
+/** Few subjects have the same number of tokens and the same last one: only these are compared token by token. */
+const CANDIDATES: ReadonlyMap<string, readonly Candidate[]> = Map.groupBy(
+  Object.entries(CALLS).map(([verb, call]): Candidate => ({ verb, ...call })),
+  ({ entry }) => shapeOf(entry.pattern.split('.')),
+);
+
+function shapeOf(tokens: readonly string[]): string {
+  return `${tokens.length} ${tokens.at(-1)}`;
+}
 
 export type IncomingCall = Extract<Input, { kind: 'call' }>;
 
@@ -28,49 +55,26 @@ export function readCall(
   subject: string,
   bytes: Uint8Array,
 ): Outcome<IncomingCall> | undefined {
-  for (const [verb, entry] of Object.entries(FRAMEWORK_VERBS)) {
-    if (parametersOf<SubjectEntry>(entry, cluster, subject) === undefined) continue;
-    return readFrameworkCall(cluster, verb, entry, subject, bytes);
-  }
-  if (parametersOf(SUBJECTS.register, cluster, subject)) {
-    return withRequest(decodeMessage(SUBJECTS.register, cluster, subject, bytes), (received) => ({
-      caller: { kind: 'agent', agentId: received.parameters.agentId },
-      call: { verb: 'register', body: received.body },
+  const prefix = `${subjectPrefix(cluster)}.`;
+  if (!subject.startsWith(prefix)) return undefined;
+  const shape = shapeOf(subject.slice(prefix.length).split('.'));
+  for (const { verb, by, entry } of CANDIDATES.get(shape) ?? []) {
+    const parameters = parametersOf(entry, cluster, subject);
+    if (parameters === undefined) continue;
+    const caller = Caller.safeParse({ kind: by, ...parameters });
+    if (!caller.success) return fail('malformed', describeIssues('caller', caller.error));
+    return withRequest(decodeMessage(entry, cluster, subject, bytes), ({ body }) => ({
+      caller: caller.data,
+      // The verb and the entry's schema belong together by the table above.
+      call: { verb, body } as Call,
     }));
-  }
-  if (parametersOf(SUBJECTS.operatorKill, cluster, subject)) {
-    return withRequest(
-      decodeMessage(SUBJECTS.operatorKill, cluster, subject, bytes),
-      (received) => ({
-        caller: { kind: 'operator', operator: received.parameters.operator },
-        call: { verb: 'operatorKill', body: received.body },
-      }),
-    );
   }
   return undefined;
 }
 
-function readFrameworkCall(
-  cluster: ClusterName,
-  verb: string,
-  entry: (typeof FRAMEWORK_VERBS)[keyof typeof FRAMEWORK_VERBS],
-  subject: string,
-  bytes: Uint8Array,
-): Outcome<IncomingCall> {
-  return withRequest(decodeMessage(entry, cluster, subject, bytes), (received) => ({
-    caller: {
-      kind: 'framework',
-      principal: received.parameters.principal,
-      frameworkId: received.parameters.frameworkId,
-    },
-    // The verb and the entry's schema belong together by the table above.
-    call: { verb, body: received.body } as Call,
-  }));
-}
-
-function withRequest<Entry extends SubjectEntry>(
-  received: Outcome<Received<Entry>>,
-  build: (value: Received<Entry>) => { caller: Caller; call: Call },
+function withRequest(
+  received: Outcome<Received<SubjectEntry>>,
+  build: (value: Received<SubjectEntry>) => { caller: Caller; call: Call },
 ): Outcome<IncomingCall> {
   if (!received.ok) return received;
   const { request, frameworkSession } = received.value;
@@ -97,7 +101,7 @@ export function callerInbox(caller: Caller): string {
 
 /** Inbox prefix of whoever may publish on this subject, also when the message itself does not parse. */
 export function subjectInbox(cluster: ClusterName, subject: string): string | undefined {
-  const tokens = subject.slice(`parley.${cluster}.`.length).split('.');
+  const tokens = subject.slice(`${subjectPrefix(cluster)}.`.length).split('.');
   const [first, second, third, fourth] = tokens;
   if (first === 'offers' && second) return inboxPrefix({ kind: 'principal', id: second });
   if (first !== 'master' || second !== 'call' || !fourth) return undefined;

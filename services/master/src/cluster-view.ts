@@ -1,7 +1,14 @@
 // Owns what the master's actor reads of the books between two commits. It never changes them.
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import type { Fact } from '@parley/protocol/allocation';
-import type { AgentId, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import type {
+  AgentId,
+  FrameworkRef,
+  OfferId,
+  PrincipalName,
+  RoleName,
+  TaskRef,
+} from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 
 export type SubscribedFramework = {
@@ -16,10 +23,21 @@ export type StreamPosition = {
   readonly sequence: number;
 };
 
+/** For whom and where. */
+export type Place = { readonly role: RoleName; readonly agentId: AgentId };
+
 export interface ClusterView {
   settings(): ClusterSettings;
   /** Frameworks whose session is alive. */
   subscribedFrameworks(): Iterable<SubscribedFramework>;
+  /** The roles of a framework in the books; undefined when it is not there. */
+  frameworkRoles(framework: FrameworkRef): readonly RoleName[] | undefined;
+  /** Of an offer of this framework that has not ended. */
+  offerPlace(framework: FrameworkRef, offerId: OfferId): Place | undefined;
+  /** Of a task that has not ended. */
+  taskPlace(task: TaskRef): Place | undefined;
+  /** Whether the books learn of an outstanding offer that the session has seen all messages up to this number. */
+  isConfirming(framework: FrameworkRef, session: number, number: number): boolean;
   /** Agents that are not unreachable. */
   registeredAgents(): Iterable<RegisteredAgent>;
   /** How far each principal's update stream is journalled; those never read are missing. */

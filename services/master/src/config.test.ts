@@ -1,6 +1,6 @@
 // Tests of the settings that a master is started with.
 import { expect, test } from 'vitest';
-import { readSettings } from './config.ts';
+import { readEdgeSettings, readSettings } from './config.ts';
 
 test('without options agents and frameworks beat every 5 s, and fall silent after 75 and 20 s', () => {
   expect(readSettings({})).toMatchObject({
@@ -30,8 +30,55 @@ test('who is to be found silent sooner has to beat sooner', () => {
 test.each([
   ['agent-silence-ms', 'agentSilenceMs', 'soon'],
   ['framework-silence-ms', 'frameworkSilenceMs', '999'],
+  ['offer-timeout-ms', 'offerTimeoutMs', '99'],
+  ['outstanding-cap', 'outstandingCapPermille', '101'],
+  ['outstanding-cap', 'outstandingCapPermille', '0'],
+  ['outstanding-cap', 'outstandingCapPermille', '33.33'],
 ])('--%s that cannot be followed is refused by name', (option, setting, text) => {
   const refused = readSettings({ [option]: text });
   expect(refused).toMatchObject({ ok: false, failure: { code: 'malformed' } });
   expect(JSON.stringify(refused)).toContain(setting);
+});
+
+test('offers time out after 10 s and a framework may hold half of the cluster in them, unless an operator says otherwise', () => {
+  expect(readSettings({})).toMatchObject({
+    value: { offerTimeoutMs: 10_000, outstandingCapPermille: 500 },
+  });
+  expect(readSettings({ 'offer-timeout-ms': '2500', 'outstanding-cap': '33.3' })).toMatchObject({
+    value: { offerTimeoutMs: 2500, outstandingCapPermille: 333 },
+  });
+});
+
+test('limits of principals and the file of rules are settings of the edge, with generous defaults', () => {
+  expect(readEdgeSettings({})).toEqual({
+    ok: true,
+    value: {
+      rateLimits: { callsPerSecond: 2000, outstandingCalls: 4096 },
+      authorizationFile: undefined,
+    },
+  });
+  const given = {
+    'calls-per-second': '10',
+    'outstanding-calls': '3',
+    authorization: '/etc/rules.json',
+  };
+  expect(readEdgeSettings(given)).toEqual({
+    ok: true,
+    value: {
+      rateLimits: { callsPerSecond: 10, outstandingCalls: 3 },
+      authorizationFile: '/etc/rules.json',
+    },
+  });
+});
+
+test.each([
+  ['calls-per-second', '0'],
+  ['calls-per-second', 'many'],
+  ['outstanding-calls', '1.5'],
+  ['outstanding-calls', ''],
+  ['authorization', ''],
+])('--%s %s is refused by name', (option, text) => {
+  const refused = readEdgeSettings({ [option]: text });
+  expect(refused).toMatchObject({ ok: false, failure: { code: 'malformed' } });
+  expect(JSON.stringify(refused)).toContain(`--${option}`);
 });

@@ -1,24 +1,40 @@
-// Owns what the master is told at its start beside what every service is told: the settings of the cluster.
+// Owns what the master is told at its start beside what every service is told: the settings of the cluster, which are
+// journalled, and those of its edge, which are not.
 import { SERVICE_USAGE } from '@parley/actor/service-arguments';
 import { ClusterSettings } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
+import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
 export const SETTING_OPTIONS = {
   'agent-silence-ms': { type: 'string' },
   'framework-silence-ms': { type: 'string' },
+  'offer-timeout-ms': { type: 'string' },
+  'outstanding-cap': { type: 'string' },
+  authorization: { type: 'string' },
+  'calls-per-second': { type: 'string' },
+  'outstanding-calls': { type: 'string' },
 } as const;
 
 export const USAGE = `usage: parley master --creds FILE [options]
 ${SERVICE_USAGE}
   --agent-silence-ms N      an agent silent for longer is unreachable (default: 75000)
-  --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)`;
+  --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
+  --offer-timeout-ms N      an offer that is not answered by then is rescinded; a framework may set its own (default: 10000)
+  --outstanding-cap PERCENT share of the cluster that one framework may hold in unanswered offers (default: 50)
+  --authorization FILE      who may do what: infra/docs/authorization.md; read again on SIGHUP (default: all may)
+  --calls-per-second N      of one principal, over all of its frameworks (default: ${DEFAULT_RATE_LIMITS.callsPerSecond})
+  --outstanding-calls N     of one principal that may wait for an answer (default: ${DEFAULT_RATE_LIMITS.outstandingCalls})`;
+
+type Own = Readonly<Record<string, unknown>>;
 
 /** Fails with `malformed`; the message names the setting. */
-export function readSettings(own: Readonly<Record<string, unknown>>): Outcome<ClusterSettings> {
+export function readSettings(own: Own): Outcome<ClusterSettings> {
   const given = {
     agentSilenceMs: numberOf(own['agent-silence-ms']),
     frameworkSilenceMs: numberOf(own['framework-silence-ms']),
+    offerTimeoutMs: numberOf(own['offer-timeout-ms']),
+    outstandingCapPermille: permilleOf(own['outstanding-cap']),
   };
   const settings = ClusterSettings.safeParse(given);
   if (!settings.success) return fail('malformed', describeIssues('settings', settings.error));
@@ -33,6 +49,39 @@ export function readSettings(own: Readonly<Record<string, unknown>>): Outcome<Cl
   });
 }
 
+export type EdgeSettings = {
+  readonly rateLimits: RateLimitSettings;
+  readonly authorizationFile: string | undefined;
+};
+
+/** Fails with `malformed`; the message names the option. */
+export function readEdgeSettings(own: Own): Outcome<EdgeSettings> {
+  const { authorization } = own;
+  if (authorization === '') return fail('malformed', '--authorization: names no file');
+  const rate = countOf(own, 'calls-per-second', DEFAULT_RATE_LIMITS.callsPerSecond);
+  if (!rate.ok) return rate;
+  const open = countOf(own, 'outstanding-calls', DEFAULT_RATE_LIMITS.outstandingCalls);
+  if (!open.ok) return open;
+  return succeed({
+    rateLimits: { callsPerSecond: rate.value, outstandingCalls: open.value },
+    authorizationFile: typeof authorization === 'string' ? authorization : undefined,
+  });
+}
+
+const MAX_COUNT = 1_000_000;
+
+function countOf(own: Own, option: string, byDefault: number): Outcome<number> {
+  const text = own[option];
+  if (text === undefined) return succeed(byDefault);
+  const count = Number(text);
+  if (text !== '' && Number.isInteger(count) && count >= 1 && count <= MAX_COUNT)
+    return succeed(count);
+  return fail(
+    'malformed',
+    `--${option} ${String(text)}: must be a whole number from 1 to ${MAX_COUNT}`,
+  );
+}
+
 /** Signs of life that may get lost or late before silence is a verdict. */
 const BEATS_A_SILENCE = 4;
 
@@ -41,3 +90,7 @@ const beatWithin = (intervalMs: number, silenceMs: number): number =>
 
 const numberOf = (text: unknown): number | undefined =>
   text === undefined ? undefined : Number(text);
+
+/** Percent, with at most one digit behind the point, as thousandths. */
+const permilleOf = (percent: unknown): number | undefined =>
+  percent === undefined ? undefined : Math.round(Number(percent) * 1e6) / 1e5;

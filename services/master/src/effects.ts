@@ -1,6 +1,6 @@
 // Owns the master's dealings with the world: the connections, candidacies for the lease, one term after another,
-// the end of the process.
-
+// the end of the process, the file of rules.
+import { readFile } from 'node:fs/promises';
 import type { LeaderEnd } from '@parley/actor/leader-shell';
 import { answerLogLevel } from '@parley/actor/log-level-control';
 import type { Identity } from '@parley/actor/nats/credential-file';
@@ -13,8 +13,13 @@ import { systemClock } from '@parley/actor/nats/system-clock';
 import { NatsUpdateWriter } from '@parley/actor/nats/update-writer';
 import type { ClusterSettings } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
+import { fail, type Outcome } from '@parley/protocol/errors';
 import { ActorId } from '@parley/protocol/ids';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import type { AuthorizationRules } from './authorization.ts';
+import { parseRules } from './authorization-file.ts';
+import type { AuthorizationSource } from './authorization-source.ts';
+import type { RateLimitSettings } from './rate-limits.ts';
 import { type Surroundings, Term } from './term.ts';
 
 const OTHER_LEADS =
@@ -27,22 +32,31 @@ export type RunningMaster = {
   stop(): void;
 };
 
-export function runMaster(
-  identity: Identity,
-  settings: ClusterSettings,
-  logger: Logger,
-): RunningMaster {
+export type MasterPlan = {
+  readonly identity: Identity;
+  readonly settings: ClusterSettings;
+  readonly rateLimits: RateLimitSettings;
+  readonly authorization: AuthorizationSource;
+  readonly logger: Logger;
+};
+
+export function runMaster(plan: MasterPlan): RunningMaster {
   const stopping = new AbortController();
-  const ended = serve(identity, settings, logger, stopping.signal);
+  const ended = serve(plan, stopping.signal);
   return { ended, stop: () => stopping.abort() };
 }
 
-async function serve(
-  identity: Identity,
-  settings: ClusterSettings,
-  logger: Logger,
-  stopping: AbortSignal,
-): Promise<string | undefined> {
+/** Fails with `unavailable` when the file cannot be read, and as `parseRules` does. */
+export async function readRulesFile(file: string): Promise<Outcome<AuthorizationRules>> {
+  try {
+    return parseRules(file, await readFile(file, 'utf8'));
+  } catch (error) {
+    return fail('unavailable', error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | undefined> {
+  const { identity, settings, logger } = plan;
   const connect = (account: 'control' | 'books') =>
     connectUntilStopped(identity, {
       account,
@@ -69,6 +83,8 @@ async function serve(
     cluster: identity.cluster,
     masterId: ActorId.parse(identity.actor.id),
     settings,
+    rateLimits: plan.rateLimits,
+    rules: () => plan.authorization.rules(),
     bus,
     books: books.value,
     journal: new NatsJournal(books.value, identity.cluster),

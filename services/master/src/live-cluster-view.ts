@@ -5,10 +5,19 @@ import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import type { Fact } from '@parley/protocol/allocation';
-import type { PrincipalName } from '@parley/protocol/ids';
+import {
+  type FrameworkRef,
+  frameworkKey,
+  type OfferId,
+  type PrincipalName,
+  type RoleName,
+  type TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type {
   ClusterView,
+  Place,
   RegisteredAgent,
   StreamPosition,
   SubscribedFramework,
@@ -29,6 +38,36 @@ export class LiveClusterView implements ClusterView {
     for (const { framework, session, lastNumber, state } of this.#state().frameworks.rows()) {
       if (state === 'subscribed') yield { ref: framework, session, lastNumber };
     }
+  }
+
+  frameworkRoles(framework: FrameworkRef): readonly RoleName[] | undefined {
+    const record = this.#state().frameworks.get(frameworkKey(framework));
+    return record?.roles.map(({ role }) => role);
+  }
+
+  offerPlace(framework: FrameworkRef, offerId: OfferId): Place | undefined {
+    const offer = this.#state().offers.get(offerId);
+    if (offer === undefined || frameworkKey(offer.framework) !== frameworkKey(framework))
+      return undefined;
+    return { role: offer.role, agentId: offer.agentId };
+  }
+
+  taskPlace(task: TaskRef): Place | undefined {
+    const record = this.#state().tasks.get(taskKey(task));
+    return record && { role: record.role, agentId: record.agentId };
+  }
+
+  isConfirming(framework: FrameworkRef, session: number, number: number): boolean {
+    const state = this.#state();
+    const key = frameworkKey(framework);
+    const record = state.frameworks.get(key);
+    if (record?.state !== 'subscribed' || record.session !== session) return false;
+    if (number <= record.confirmedNumber || number > record.lastNumber) return false;
+    const outstanding = [...(state.books.frameworks.get(key)?.offers ?? [])];
+    return outstanding.some((offerId) => {
+      const told = state.offers.get(offerId)?.number ?? 0;
+      return told > record.confirmedNumber && told <= number;
+    });
   }
 
   *registeredAgents(): Generator<RegisteredAgent> {

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-// Owns the master's process: arguments, signals, exit code. 0: asked to stop; 1: it cannot go on; 2: wrong arguments.
+// Owns the master's process: arguments, signals, exit code. 0: asked to stop; 1: it cannot go on; 2: wrong arguments,
+// or a bad file of rules.
 import { readServiceArguments } from '@parley/actor/service-arguments';
 import { createDebugToggle, createLogger } from '@parley/telemetry/logger';
-import { readSettings, SETTING_OPTIONS, USAGE } from './config.ts';
-import { runMaster } from './effects.ts';
+import { AuthorizationSource } from './authorization-source.ts';
+import { readEdgeSettings, readSettings, SETTING_OPTIONS, USAGE } from './config.ts';
+import { readRulesFile, runMaster } from './effects.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -13,8 +15,24 @@ async function main(words: readonly string[]): Promise<number> {
   const { identity, logLevel: level, own } = service.value;
   const settings = readSettings(own);
   if (!settings.ok) return complain(`${settings.failure.message}\n${USAGE}`);
+  const edge = readEdgeSettings(own);
+  if (!edge.ok) return complain(`${edge.failure.message}\n${USAGE}`);
   const logger = createLogger({ service: 'master', actorId: identity.actor.id, level });
-  const master = runMaster(identity, settings.value, logger);
+  const { rateLimits, authorizationFile } = edge.value;
+  const authorization = new AuthorizationSource(
+    authorizationFile === undefined ? undefined : () => readRulesFile(authorizationFile),
+    logger,
+  );
+  const read = await authorization.reload();
+  if (!read.ok) return complain(`--authorization: ${read.failure.message}`);
+  process.on('SIGHUP', () => void authorization.reload());
+  const master = runMaster({
+    identity,
+    settings: settings.value,
+    rateLimits,
+    authorization,
+    logger,
+  });
   process.once('SIGTERM', () => master.stop());
   process.once('SIGINT', () => master.stop());
   process.on('SIGUSR2', createDebugToggle(logger));

@@ -1,31 +1,40 @@
 import { ClusterSettings, type Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail, succeed } from '@parley/protocol/errors';
+import type { EventsMessage } from '@parley/protocol/frameworks';
 import {
   ActorId,
   AgentId,
   ClusterName,
   FrameworkId,
   PrincipalName,
+  RoleName,
   TaskId,
 } from '@parley/protocol/ids';
-import { decodeAnswer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { expect, it } from 'vitest';
+import { AuthorizationRules } from './authorization.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { MasterActor, type MasterOutput } from './master-actor.ts';
+import { MasterActor, type MasterActorOptions, type MasterOutput } from './master-actor.ts';
 
 const cluster = ClusterName.parse('c1');
 const epoch: Epoch = { bucketCreatedMs: 1, revision: 7 };
 const principal = PrincipalName.parse('alice');
 const frameworkId = FrameworkId.parse('f1');
 const agentId = AgentId.parse('a1');
+const eng = RoleName.parse('eng');
+const ref = { principal, frameworkId };
 const INBOX = '_INBOX.principal.alice.x';
 
 function aView(changes: Partial<ClusterView> = {}): ClusterView {
   return {
     settings: () => ClusterSettings.parse({}),
     subscribedFrameworks: () => [],
+    frameworkRoles: () => undefined,
+    offerPlace: () => undefined,
+    taskPlace: () => undefined,
+    isConfirming: () => false,
     registeredAgents: () => [],
     streamPositions: () => [],
     principals: () => [],
@@ -37,15 +46,21 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
   };
 }
 
-function aMaster(options: { view?: Partial<ClusterView>; queueFull?: boolean } = {}) {
+type MasterChanges = Pick<MasterActorOptions, 'rateLimits' | 'rules'> & {
+  view?: Partial<ClusterView>;
+  queueFull?: boolean;
+};
+
+function aMaster({ view, queueFull, ...options }: MasterChanges = {}) {
   const inputs: Input[] = [];
   const actor = new MasterActor({
+    ...options,
     cluster,
     masterId: ActorId.parse('master-1'),
     epoch,
-    view: aView(options.view),
+    view: aView(view),
     submit: (input) => {
-      if (options.queueFull) return fail('overloaded', 'many requests wait for the journal');
+      if (queueFull) return fail('overloaded', 'many requests wait for the journal');
       inputs.push(input);
       return succeed(undefined);
     },
@@ -59,7 +74,7 @@ const aSubscribe = (counter = 1) =>
     SUBJECTS.subscribe,
     cluster,
     { principal, frameworkId },
-    { name: 'x', role: 'eng' as never },
+    { name: 'x', roles: [eng] },
     { request: { session: 's', counter, lowest: 1 } },
   );
 
@@ -198,7 +213,6 @@ it('a leader that is told of a later term says so and changes nothing', () => {
 });
 
 it('a framework that is silent for longer than the limit is judged once, and not before', () => {
-  const ref = { principal, frameworkId };
   const { actor, inputs } = aMaster({
     view: { subscribedFrameworks: () => [{ ref, session: 3, lastNumber: 0 }] },
   });
@@ -209,7 +223,6 @@ it('a framework that is silent for longer than the limit is judged once, and not
 });
 
 it('a heartbeat of an older session does not keep a framework alive', () => {
-  const ref = { principal, frameworkId };
   const { actor, inputs } = aMaster({
     view: { subscribedFrameworks: () => [{ ref, session: 3, lastNumber: 0 }] },
   });
@@ -245,7 +258,7 @@ it('each principal that has a framework is read once, from its journalled positi
     type: 'frameworkSubscribed',
     framework: { principal: bob, frameworkId },
     name: 'x',
-    role: 'eng' as never,
+    roles: [eng],
     session: 1,
   } as const;
   actor.carryOut([{ kind: 'event', event }], 1);
@@ -254,4 +267,105 @@ it('each principal that has a framework is read once, from its journalled positi
     { kind: 'readStream', principal, createdMs: 5, sequence: 12 },
     { kind: 'readStream', principal: bob, createdMs: 0, sequence: 0 },
   ]);
+});
+
+it('what must reach a framework is published as it stands in the journal', () => {
+  const { actor } = aMaster();
+  const message = {
+    number: 3,
+    events: [{ kind: 'agentGone', eventId: 1, agentId }],
+    dropped: 2,
+  } satisfies EventsMessage;
+  actor.carryOut([{ kind: 'events', framework: ref, message }], 0);
+  const [output] = actor.takeOutputs();
+  if (output?.kind !== 'publish') throw new Error('nothing is published');
+  expect(output.subject).toBe('parley.c1.framework.alice.f1.events');
+  expect(decodeMessage(SUBJECTS.events, cluster, output.subject, output.bytes)).toMatchObject({
+    ok: true,
+    value: { epoch, body: message },
+  });
+});
+
+it('a heartbeat that confirms offers becomes one input, and every other only a sign of life', () => {
+  const confirming: unknown[] = [];
+  const { actor, inputs } = aMaster({
+    view: {
+      isConfirming: (...asked) => {
+        confirming.push(asked);
+        return asked[2] === 8;
+      },
+    },
+  });
+  for (const confirmed of [7, 8]) {
+    const beat = encodeMessage(SUBJECTS.frameworkHeartbeat, cluster, ref, {
+      session: 3,
+      confirmed,
+    });
+    actor.received(beat.subject, beat.bytes, undefined, 0);
+  }
+  expect(confirming).toEqual([
+    [ref, 3, 7],
+    [ref, 3, 8],
+  ]);
+  expect(inputs).toEqual([{ kind: 'frameworkConfirmed', framework: ref, session: 3, number: 8 }]);
+});
+
+it('what a principal calls beyond its rate is answered with rateLimited and the time to wait, and kept out of the core', () => {
+  const { actor, inputs } = aMaster({ rateLimits: { callsPerSecond: 2, outstandingCalls: 2 } });
+  for (const counter of [1, 2]) {
+    const { subject, bytes } = aSubscribe(counter);
+    actor.received(subject, bytes, INBOX, 0);
+  }
+  expect(actor.takeOutputs()).toEqual([]);
+  const { subject, bytes } = aSubscribe(3);
+  actor.received(subject, bytes, INBOX, 0);
+  const [answer] = answersIn(actor.takeOutputs(), INBOX);
+  expect(answer).toMatchObject({ ok: false, failure: { code: 'rateLimited' } });
+  const retryAfterMs = answer?.ok === false ? (answer.failure.retryAfterMs ?? 0) : 0;
+  expect(retryAfterMs).toBeGreaterThan(0);
+  expect(inputs).toHaveLength(2);
+  const caller = { kind: 'framework', ...ref } as const;
+  const request = { session: 's', counter: 1, lowest: 1 };
+  actor.carryOut([{ kind: 'answer', caller, request, answer: { ok: true, value: {} } }], 1);
+  actor.received(subject, bytes, INBOX, 1000);
+  expect(inputs).toHaveLength(3);
+  expect(actor.gate.rates.counters(principal)).toEqual({ open: 2, passed: 3, refused: 1 });
+});
+
+it('a request that is repeated while it waits, or that the queue refuses, takes no further place', () => {
+  const rateLimits = { callsPerSecond: 5, outstandingCalls: 5 };
+  for (const queueFull of [false, true]) {
+    const { actor } = aMaster({ rateLimits, queueFull });
+    const { subject, bytes } = aSubscribe();
+    for (let again = 0; again < 5; again += 1) actor.received(subject, bytes, INBOX, 0);
+    const { open, refused } = actor.gate.rates.counters(principal);
+    expect({ open, refused }).toEqual({ open: queueFull ? 0 : 1, refused: 0 });
+  }
+});
+
+it('a call that a rule denies is answered with the rule, logged once, counted, and kept out of the core', () => {
+  const rule = {
+    name: 'no-eng',
+    principals: ['*'],
+    actions: ['subscribe'],
+    objects: { roles: ['eng'] },
+    allow: false,
+  };
+  const rules = AuthorizationRules.parse({ rules: [rule], otherwise: 'allow' });
+  const { actor, inputs } = aMaster({ rules: () => rules });
+  for (const counter of [1, 2]) {
+    const { subject, bytes } = aSubscribe(counter);
+    actor.received(subject, bytes, INBOX, 0);
+  }
+  const answers = answersIn(actor.takeOutputs(), INBOX);
+  expect(answers).toMatchObject([
+    { ok: false, failure: { code: 'notPermitted' } },
+    { ok: false, failure: { code: 'notPermitted' } },
+  ]);
+  expect(JSON.stringify(answers)).toContain('no-eng');
+  expect(actor.gate.denied).toEqual(new Map([['no-eng', 2]]));
+  actor.tick(0);
+  const lines = actor.takeOutputs().filter((output) => output.kind === 'log');
+  expect(lines).toMatchObject([{ message: 'call refused', fields: { by: 'no-eng', role: 'eng' } }]);
+  expect(inputs).toEqual([]);
 });

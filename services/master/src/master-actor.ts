@@ -4,13 +4,15 @@ import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure, Outcome } from '@parley/protocol/errors';
-import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
+import type { ActorId, ClusterName, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { AuthorizationRules } from './authorization.ts';
 import { Broadcasts } from './broadcasts.ts';
+import { CallGate } from './call-gate.ts';
 import {
   callerInbox,
   callerKey,
@@ -22,7 +24,7 @@ import {
 import type { ClusterView, StreamPosition } from './cluster-view.ts';
 import { factsMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
-import { PrincipalRoles } from './principal-roles.ts';
+import type { RateLimitSettings } from './rate-limits.ts';
 import { SilenceJudge } from './silence-judge.ts';
 import { readUnanswered } from './unanswered.ts';
 import { UpdateDesk } from './update-desk.ts';
@@ -66,11 +68,14 @@ export type MasterActorOptions = {
   readonly view: ClusterView;
   /** Queues an input for the journal. Fails with `overloaded`, `tooLarge` or `unavailable`. */
   readonly submit: (input: Input) => Outcome<undefined>;
+  readonly rateLimits?: RateLimitSettings;
+  /** The rules in force now; undefined: all that the bus lets through is allowed. */
+  readonly rules?: () => AuthorizationRules | undefined;
 };
 
 export class MasterActor {
   readonly #options: MasterActorOptions;
-  readonly #roles = new PrincipalRoles();
+  readonly #gate: CallGate;
   readonly #silence: SilenceJudge;
   readonly #orders: OrderDesk;
   readonly #updates: UpdateDesk;
@@ -84,6 +89,7 @@ export class MasterActor {
 
   constructor(options: MasterActorOptions) {
     this.#options = options;
+    this.#gate = new CallGate(options);
     this.#orders = new OrderDesk(options);
     this.#updates = new UpdateDesk(options);
     this.#broadcasts = new Broadcasts(options);
@@ -93,6 +99,11 @@ export class MasterActor {
   /** Messages that did not parse since the term began. */
   get malformedCount(): number {
     return this.#malformedCount;
+  }
+
+  /** Calls refused since the term began, by rule, and what each principal has called. */
+  get gate(): Pick<CallGate, 'denied' | 'rates'> {
+    return this.#gate;
   }
 
   /** What to carry out, in order; emptied by this call. */
@@ -151,7 +162,7 @@ export class MasterActor {
   }
 
   principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {
-    this.#roles.replace(records, nowMs);
+    this.#gate.principalsRead(records, nowMs);
   }
 
   /** Everything that is due. Call it every 100 ms or so, and after `carryOut`. */
@@ -160,20 +171,44 @@ export class MasterActor {
     if (!this.#broadcasts.isDue(nowMs)) return;
     this.#outputs.push(...this.#broadcasts.take(nowMs));
     this.#silence.judge(nowMs);
+    for (const { message, fields } of this.#gate.takeLines(nowMs)) {
+      this.#log('warn', message, fields);
+    }
   }
 
   /** Heartbeats, usage, proposals, the allocator's wish for a snapshot: nobody waits for an answer. */
   #unanswered(subject: string, bytes: Uint8Array, nowMs: number): boolean {
     const message = readUnanswered(this.#options.cluster, subject, bytes);
     if (message === undefined) return false;
-    if (!message.ok) this.#countMalformed(subject, message.failure.message);
-    else if (message.value.kind === 'frameworkAlive')
-      this.#silence.frameworkHeard(message.value.framework, message.value.session, nowMs);
-    else if (message.value.kind === 'agentAlive')
-      this.#silence.agentHeard(message.value.agentId, nowMs);
-    else if (message.value.kind === 'factsWanted') this.#sendFactsSnapshot();
-    else this.#options.submit(message.value);
+    if (!message.ok) {
+      this.#countMalformed(subject, message.failure.message);
+      return true;
+    }
+    const { value } = message;
+    switch (value.kind) {
+      case 'frameworkAlive':
+        this.#silence.frameworkHeard(value.framework, value.session, nowMs);
+        this.#confirm(value.framework, value.session, value.confirmed);
+        break;
+      case 'agentAlive':
+        this.#silence.agentHeard(value.agentId, nowMs);
+        break;
+      case 'factsWanted':
+        this.#sendFactsSnapshot();
+        break;
+      case 'proposals':
+        this.#options.submit(value);
+        break;
+      default:
+        unreachable(value);
+    }
     return true;
+  }
+
+  /** What a heartbeat confirms is journalled only where it counts: an offer that expires unseen is nobody's fault. */
+  #confirm(framework: FrameworkRef, session: number, number: number): void {
+    if (!this.#options.view.isConfirming(framework, session, number)) return;
+    this.#options.submit({ kind: 'frameworkConfirmed', framework, session, number });
   }
 
   #accept(call: IncomingCall, reply: string | undefined, nowMs: number): void {
@@ -184,28 +219,27 @@ export class MasterActor {
       );
       return;
     }
-    const denied = this.#deny(call, nowMs);
-    if (denied !== undefined) {
-      this.#answer(reply, { ok: false, failure: denied });
+    const key = requestKey(call.caller, call.request);
+    if (this.#replies.has(key)) {
+      // Asked again while it waits: it is answered once, at the newest inbox.
+      this.#replies.set(key, reply);
+      this.#heardFrom(call, nowMs);
+      return;
+    }
+    const answer = this.#gate.admit(call, nowMs);
+    if (!answer.pass) {
+      if (answer.refresh) this.#outputs.push({ kind: 'readPrincipals' });
+      this.#answer(reply, { ok: false, failure: answer.failure });
       return;
     }
     this.#heardFrom(call, nowMs);
-    const key = requestKey(call.caller, call.request);
-    const waiting = this.#replies.has(key);
     this.#replies.set(key, reply);
-    if (waiting) return;
+    this.#gate.opened(call);
     const queued = this.#options.submit(call);
     if (queued.ok) return;
     this.#replies.delete(key);
+    this.#gate.answered(call);
     this.#answer(reply, queued);
-  }
-
-  #deny(call: IncomingCall, nowMs: number): Failure | undefined {
-    if (call.call.verb !== 'subscribe' || call.caller.kind !== 'framework') return undefined;
-    const decision = this.#roles.decide(call.caller.principal, call.call.body.role, nowMs);
-    if (decision.allowed) return undefined;
-    if (decision.refresh) this.#outputs.push({ kind: 'readPrincipals' });
-    return decision.failure;
   }
 
   #heardFrom(call: IncomingCall, nowMs: number): void {
@@ -259,6 +293,11 @@ export class MasterActor {
           encodeMessage(SUBJECTS.rescind, cluster, effect.framework, effect.message, { epoch }),
         );
         break;
+      case 'events':
+        this.#publish(
+          encodeMessage(SUBJECTS.events, cluster, effect.framework, effect.message, { epoch }),
+        );
+        break;
       case 'order':
         this.#orders.add(effect.order, nowMs);
         break;
@@ -279,8 +318,10 @@ export class MasterActor {
   #answerWaiting({ caller, request, answer }: Extract<Effect, { kind: 'answer' }>): void {
     const key = requestKey(caller, request);
     const reply = this.#replies.get(key);
+    if (reply === undefined) return;
     this.#replies.delete(key);
-    if (reply !== undefined) this.#answer(reply, answer);
+    this.#gate.answered({ caller });
+    this.#answer(reply, answer);
   }
 
   #publish(message: { subject: string; bytes: Uint8Array }): void {

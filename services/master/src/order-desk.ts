@@ -3,10 +3,20 @@ import type { Input, Order } from '@parley/cluster/inputs';
 import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { ClusterName } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
+import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { ClusterView } from './cluster-view.ts';
 import type { MasterOutput } from './master-actor.ts';
 import { RetryQueue } from './retry-queue.ts';
+
+/** What each kind of order is sent and answered as. */
+const ORDERS = {
+  run: SUBJECTS.run,
+  runGroup: SUBJECTS.runGroup,
+  kill: SUBJECTS.kill,
+  shutdownExecutor: SUBJECTS.shutdownExecutorOrder,
+  destroyVolume: SUBJECTS.destroyVolume,
+} as const satisfies Record<Order['kind'], SubjectEntry>;
 
 /** Orders being tried at once: beyond that agents would only queue them. */
 const MAX_IN_FLIGHT = 256;
@@ -70,10 +80,7 @@ export class OrderDesk {
   ): Input | Extract<MasterOutput, { kind: 'log' }> | undefined {
     const order = this.#trying.get(orderId);
     if (order === undefined) return undefined;
-    const answer =
-      bytes === undefined
-        ? undefined
-        : decodeAnswer(order.kind === 'run' ? SUBJECTS.run : SUBJECTS.kill, bytes);
+    const answer = bytes === undefined ? undefined : decodeAnswer(ORDERS[order.kind], bytes);
     if (!answer?.ok) {
       this.failed(orderId, nowMs);
       return undefined;
@@ -98,11 +105,14 @@ export class OrderDesk {
   }
 
   #encode(order: Order): { subject: string; bytes: Uint8Array } {
-    const header = { epoch: this.#epoch };
-    const parameters = { agentId: order.agentId };
-    return order.kind === 'run'
-      ? encodeMessage(SUBJECTS.run, this.#cluster, parameters, order.body, header)
-      : encodeMessage(SUBJECTS.kill, this.#cluster, parameters, order.body, header);
+    // The body fits the kind's entry by the type of orders.
+    return encodeMessage<SubjectEntry>(
+      ORDERS[order.kind],
+      this.#cluster,
+      { agentId: order.agentId },
+      order.body,
+      { epoch: this.#epoch },
+    );
   }
 }
 

@@ -25,9 +25,11 @@ import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { NatsConnection } from 'nats';
+import type { AuthorizationRules } from './authorization.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
 import { readPrincipals } from './principal-registry.ts';
+import type { RateLimitSettings } from './rate-limits.ts';
 import { readUpdates } from './update-batch.ts';
 
 const TICK_MS = 50;
@@ -39,6 +41,8 @@ export type Surroundings = {
   readonly cluster: ClusterName;
   readonly masterId: ActorId;
   readonly settings: ClusterSettings;
+  readonly rateLimits: RateLimitSettings;
+  readonly rules: () => AuthorizationRules | undefined;
   readonly bus: Bus;
   /** To the account that holds journal, snapshots, leases and the register of principals. */
   readonly books: NatsConnection;
@@ -127,10 +131,12 @@ export class Term {
   #serve(nowMs: number): void {
     const shell = this.#shell;
     if (shell === undefined) return;
-    const { bus, cluster, masterId } = this.#around;
+    const { bus, cluster, masterId, rateLimits, rules } = this.#around;
     const actor = new MasterActor({
       cluster,
       masterId,
+      rateLimits,
+      rules,
       epoch: this.#epoch,
       view: new LiveClusterView(() => shell.state),
       submit: (input) => shell.submit(input),

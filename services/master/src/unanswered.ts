@@ -7,7 +7,13 @@ import { parametersOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 
 export type Unanswered =
-  | { readonly kind: 'frameworkAlive'; readonly framework: FrameworkRef; readonly session: number }
+  | {
+      readonly kind: 'frameworkAlive';
+      readonly framework: FrameworkRef;
+      readonly session: number;
+      /** Number of the last message that it has seen without a gap. */
+      readonly confirmed: number;
+    }
   | { readonly kind: 'agentAlive'; readonly agentId: AgentId }
   | { readonly kind: 'factsWanted' }
   | Extract<Input, { kind: 'proposals' }>;
@@ -34,7 +40,7 @@ export function readUnanswered(
     const message = decodeMessage(SUBJECTS.frameworkHeartbeat, cluster, subject, bytes);
     if (!message.ok) return message;
     const { parameters: framework, body } = message.value;
-    return succeed({ kind: 'frameworkAlive', framework, session: body.session });
+    return succeed({ kind: 'frameworkAlive', framework, ...body });
   }
   if (parametersOf(SUBJECTS.factsSnapshot, cluster, subject))
     return succeed({ kind: 'factsWanted' });

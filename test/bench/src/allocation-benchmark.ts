@@ -138,7 +138,12 @@ class FactsOfACluster {
   #taken(proposals: readonly Proposal[]): Fact[] {
     for (const proposal of proposals) this.#move(proposal, add);
     const free = proposals.map(
-      ({ agentId }): Fact => ({ kind: 'agentFree', agentId, free: NO_RESOURCES }),
+      ({ agentId }): Fact => ({
+        kind: 'agentFree',
+        agentId,
+        free: NO_RESOURCES,
+        reservations: [],
+      }),
     );
     const proposalNumber = proposals.at(-1)?.number ?? 0;
     return [...this.#usageFacts(), ...free, { kind: 'decided', proposalNumber }];
@@ -147,7 +152,12 @@ class FactsOfACluster {
   #givenBack(proposals: readonly Proposal[]): Fact[] {
     for (const proposal of proposals) this.#move(proposal, subtract);
     const free = proposals.map(
-      ({ agentId, resources }): Fact => ({ kind: 'agentFree', agentId, free: resources }),
+      ({ agentId, resources }): Fact => ({
+        kind: 'agentFree',
+        agentId,
+        free: resources,
+        reservations: [],
+      }),
     );
     return [...this.#usageFacts(), ...free];
   }
@@ -164,8 +174,10 @@ class FactsOfACluster {
     return this.#agents.map((agentId) => ({
       kind: 'agent',
       agentId,
+      hostname: agentId,
       total: AGENT_TOTAL,
       free: AGENT_TOTAL,
+      reservations: [],
       attributes: {},
     }));
   }
@@ -174,7 +186,7 @@ class FactsOfACluster {
     return [...this.#used.values()].map(({ framework, role }) => ({
       kind: 'framework',
       framework,
-      role,
+      roles: [{ role, isSuppressed: false }],
     }));
   }
 

@@ -149,7 +149,7 @@ class CallingFrameworks {
   async run(submit: (input: Input) => void): Promise<number> {
     this.#submit = submit;
     const role = RoleName.parse('bench');
-    const body = { name: 'bench', role, demand: [], failoverTimeoutMs: 1000 };
+    const body = { name: 'bench', roles: [role], suppressed: [], failoverTimeoutMs: 1000 };
     for (const framework of this.#frameworks.values()) {
       this.#call(framework, { verb: 'subscribe', body });
     }

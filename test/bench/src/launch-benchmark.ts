@@ -5,17 +5,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { clusterPaths } from '@parley/cli/local-cluster/cluster-paths';
-import type { AgentShare } from '@parley/cli/local-cluster/host-shares';
 import { chooseIsolation, type Isolation } from '@parley/cli/local-cluster/isolation-choice';
-import { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
+import type { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
 import { findPrivateSystemd } from '@parley/isolation/private-systemd';
 import { ClusterName } from '@parley/protocol/ids';
 import { isTerminal, type StatusUpdate, type TaskDescription } from '@parley/protocol/tasks';
 import { connectScheduler } from '@parley/scheduler-sdk/scheduler';
 import { takeFitting, task } from '@parley/scheduler-sdk/task';
+import { benchCluster } from './bench-cluster.ts';
 import { type Benchmark, type Result, rounded } from './measurement.ts';
 
 const run = promisify(execFile);
@@ -38,7 +37,10 @@ export const launchBenchmark: Benchmark = {
   run: async (say) => {
     const isolation = await chooseIsolation('auto');
     const directory = mkdtempSync(path.join(tmpdir(), 'parley-bench-launch-'));
-    const cluster = planCluster(directory, isolation, say);
+    const cluster = benchCluster(
+      { directory, name: CLUSTER, isolation, share: SHARE, agents: 3 },
+      say,
+    );
     try {
       await cluster.start();
       const systemd = await reachSystemd(directory, isolation);
@@ -64,33 +66,6 @@ function resultsOf(stack: number, bare: number): Result[] {
     { name: 'launch.bare', value: rounded(bare), unit, ...rest },
     { name: 'launch.ratio', value: rounded(stack / bare), unit: 'x', aim: 0.5, reference: null },
   ];
-}
-
-function planCluster(
-  directory: string,
-  isolation: Isolation,
-  say: (line: string) => void,
-): LocalCluster {
-  const agents = [1, 2, 3].map((number): AgentShare => {
-    const begin = 19_000 + number * 10;
-    return { id: `agent-${number}`, ...SHARE, ports: [begin, begin + 9] };
-  });
-  const clone = fileURLToPath(new URL('../../..', import.meta.url));
-  return new LocalCluster(
-    {
-      cluster: CLUSTER,
-      clone,
-      paths: clusterPaths(directory, CLUSTER),
-      agents,
-      isolation,
-      environment: process.env,
-    },
-    {
-      nowMs: () => performance.now(),
-      onNotice: say,
-      onBroken: (failure) => say(failure.message),
-    },
-  );
 }
 
 /** A shell where `systemd-run` reaches the systemd that the agents use, and the options that it needs there. */

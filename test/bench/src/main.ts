@@ -3,11 +3,17 @@
 import { parseArgs } from 'node:util';
 import { allocationBenchmark } from './allocation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
+import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [allocationBenchmark, journalBenchmark, launchBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  allocationBenchmark,
+  journalBenchmark,
+  launchBenchmark,
+  latencyBenchmark,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -12,7 +12,7 @@ import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import type { RegisterRequest, UsageReport } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
-import { AgentId, FrameworkRef, TaskRef } from '@parley/protocol/ids';
+import { AgentId, FrameworkRef, RoleName, TaskRef } from '@parley/protocol/ids';
 import {
   type Answer,
   decodeAnswer,
@@ -181,7 +181,11 @@ export class PlayedLeader {
   }
 
   async order(description: TaskDescriptionInput, epoch: Epoch = this.epoch): Promise<Answer> {
-    const body = { framework, description: TaskDescription.parse(description) };
+    const body = {
+      framework,
+      role: RoleName.parse('*'),
+      description: TaskDescription.parse(description),
+    };
     const message = encodeMessage(SUBJECTS.run, cluster, { agentId }, body, { epoch });
     return this.#ask('run', message.subject, message.bytes, this.#connection);
   }

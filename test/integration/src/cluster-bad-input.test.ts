@@ -1,7 +1,7 @@
 // Owns the proof that what callers do wrong over the real bus is answered with what is wrong, or does no harm: the cluster
 // goes on serving everybody else.
 import { NatsUpdateWriter } from '@parley/actor/nats/update-writer';
-import { AgentId, FrameworkId, type PrincipalName } from '@parley/protocol/ids';
+import { AgentId, FrameworkId, type PrincipalName, RoleName } from '@parley/protocol/ids';
 import { type Answer, encodeMessage } from '@parley/protocol/message';
 import { subjectOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -249,7 +249,7 @@ test('an agent refuses orders of an earlier term and bytes that are no order', a
     SUBJECTS.run,
     cluster,
     { agentId },
-    { framework, description },
+    { framework, role: RoleName.parse('*'), description },
     { epoch },
   );
   const give = (bytes: Uint8Array) => ask(deposed, SUBJECTS.run, order.subject, bytes);

@@ -1,5 +1,6 @@
 // Owns speaking to a cluster without the SDK, for tests of what a caller may do wrong: calls whose bytes, ids and sessions the
 // test chooses, and a plain socket that keeps to no limit. It tests nothing itself.
+
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { Credential } from '@parley/protocol/credential';
@@ -10,8 +11,8 @@ import type { Offer } from '@parley/protocol/offers';
 import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import type { TaskDescription } from '@parley/protocol/tasks';
 import { type NatsConnection, nkeys } from 'nats';
-import type * as z from 'zod';
 import { type ClusterFixture, cluster, until } from './cluster-fixture.ts';
 
 /** The answer comes after a commit, on machines that do other things as well. */
@@ -43,7 +44,7 @@ export class Caller {
   }
 
   subscribeBytes(request: RequestId = this.request()) {
-    const body = { name: 'by hand', role: RoleName.parse('*'), failoverTimeoutMs: 600_000 };
+    const body = { name: 'by hand', roles: [RoleName.parse('*')], failoverTimeoutMs: 600_000 };
     return encodeMessage(SUBJECTS.subscribe, cluster, this.framework, body, { request });
   }
 
@@ -67,7 +68,7 @@ export class Caller {
 
   accept(
     offerIds: readonly Offer['offerId'][],
-    launches: z.input<(typeof SUBJECTS)['accept']['body']>['launches'],
+    launches: readonly TaskDescription[],
     request: RequestId = this.request(),
   ): Promise<Answer> {
     const [offerId] = offerIds;
@@ -76,7 +77,7 @@ export class Caller {
       SUBJECTS.accept,
       cluster,
       { ...this.framework, offerId },
-      { offerIds: [...offerIds], launches },
+      { offerIds: [...offerIds], operations: [{ kind: 'launch', tasks: [...launches] }] },
       { request, frameworkSession: this.session },
     );
     return this.ask(SUBJECTS.accept, subject, bytes);

@@ -1,5 +1,6 @@
 // Owns a whole cluster of real processes for tests: nats-server, masters, allocator, agents, each started, killed and
 // started again by name, with what they log; and tasks that leave a trace of each execution. It tests nothing itself.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -18,6 +19,7 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import type { Input } from '@parley/cluster/inputs';
 import { type NatsServer, startNatsServer } from '@parley/nats-server/nats-server';
 import { addPrincipal } from '@parley/nats-server/principals';
+import { Command } from '@parley/protocol/command';
 import type { Holder, HolderKind } from '@parley/protocol/credential';
 import { ClusterName, PrincipalName, RoleName } from '@parley/protocol/ids';
 import { TaskDescription } from '@parley/protocol/tasks';
@@ -117,6 +119,8 @@ export class WatchedProcess {
     if (this.#child !== undefined) await this.end('SIGKILL');
   }
 }
+
+export type CommandTask = TaskDescription & { readonly command: Command };
 
 type Options = {
   readonly tier?: Tier;
@@ -229,14 +233,12 @@ export class ClusterFixture {
   }
 
   /** A task that leaves a line a run and ends when its gate is open. Ten of them fill an agent. */
-  task(taskId: string, gate = 'gate'): TaskDescription {
+  task(taskId: string, gate = 'gate'): CommandTask {
     const shut = `[ -d ${this.directory} ] && [ ! -e ${path.join(this.directory, gate)} ]`;
     const script = `echo run >> ${this.#trace(taskId)}; while ${shut}; do sleep 0.2; done`;
-    return TaskDescription.parse({
-      taskId,
-      resources: { scalars: { cpus: 400, mem: 32_000 } },
-      command: { argv: ['sh', '-c', script] },
-    });
+    const command = Command.parse({ argv: ['sh', '-c', script] });
+    const resources = { scalars: { cpus: 400, mem: 32_000 } };
+    return { ...TaskDescription.parse({ taskId, resources, command }), command };
   }
 
   /** Lets the tasks at this gate end. */

@@ -169,7 +169,7 @@ describe('a kept cluster', () => {
       expect(
         await waitFor(async () => (await parley('task', 'logs', running.task)) || undefined),
       ).toBe('from the sandbox\n');
-      expect(await parley('task', 'kill', running.task)).toContain('killed');
+      expect(await parley('task', 'kill', running.task, '--yes')).toContain('killed');
       // A killed run is not tried again: the command ends with a failed run.
       expect(await ended).toBe(1);
     },

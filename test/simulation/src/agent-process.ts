@@ -5,18 +5,34 @@ import type { SupervisorEffect, SupervisorInput } from '@parley/agent/supervisor
 import type { ObservedOutcome } from '@parley/agent/task-outcome';
 import type { TaskRecord } from '@parley/agent/task-record';
 import { RegisterResult } from '@parley/protocol/agents';
+import type { CheckResult, Probe } from '@parley/protocol/checks';
 import { inboxPrefix } from '@parley/protocol/credential';
+import { succeed } from '@parley/protocol/errors';
 import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import { unreachable } from '@parley/protocol/unreachable';
 import { contains, sum } from '@parley/resources/resources';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
-type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean };
+type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean; isSick: boolean };
+
+function resultOf(probe: Probe, isWell: boolean): CheckResult {
+  switch (probe.kind) {
+    case 'command':
+      return { kind: 'command', exitCode: isWell ? 0 : 1 };
+    case 'http':
+      return { kind: 'http', statusCode: isWell ? 200 : 500 };
+    case 'tcp':
+      return { kind: 'tcp', succeeded: isWell };
+    default:
+      return unreachable(probe);
+  }
+}
 
 export class AgentProcess extends SimulatedProcess {
   readonly agentId: AgentId;
@@ -127,10 +143,22 @@ export class AgentProcess extends SimulatedProcess {
         );
         break;
       case 'launch':
-        this.#launch(effect.task, effect.description.command.argv);
+        this.#launch(effect.task, effect.description.command?.argv ?? []);
         break;
       case 'stop':
         this.#stop(effect.task, effect.signal);
+        break;
+      case 'probe':
+        this.#probe(effect);
+        break;
+      case 'destroyVolume':
+        this.after(this.random.between(0, 50), () =>
+          this.#answer({ kind: 'answer', reply: effect.reply, answer: succeed({}) }),
+        );
+        break;
+      case 'leave':
+        this.world.note(`${this.name} leaves: ${effect.why}`);
+        this.crash();
         break;
       case 'copyOutputs':
         this.after(this.random.between(0, 50), () =>
@@ -174,7 +202,11 @@ export class AgentProcess extends SimulatedProcess {
   #startOnHost(key: TaskKey, argv: readonly string[]): void {
     if (this.#host.has(key)) return;
     this.world.started(key, this.agentId);
-    this.#host.set(key, { outcome: { state: 'running' }, ignoresTerm: argv.includes('stubborn') });
+    this.#host.set(key, {
+      outcome: { state: 'running' },
+      ignoresTerm: argv.includes('stubborn'),
+      isSick: argv.includes('sick'),
+    });
     this.#checkRoom();
     if (argv[0] === 'lasts') return;
     const durationMs = Number(argv[1]);
@@ -203,6 +235,15 @@ export class AgentProcess extends SimulatedProcess {
     this.world.clock.after(this.random.between(0, 20), () =>
       this.#end(key, { state: 'signaled', signal }),
     );
+  }
+
+  /** A task that was told to be sick fails its checks, every other one is well. */
+  #probe({ task, aim, probe, timeoutMs }: Extract<SupervisorEffect, { kind: 'probe' }>): void {
+    const isWell = this.#host.get(task)?.isSick === false;
+    this.after(this.random.between(0, timeoutMs), () => {
+      const answer = { result: resultOf(probe, isWell), detail: isWell ? 'well' : 'sick' };
+      this.#send({ kind: 'probed', task, aim, answer });
+    });
   }
 
   #outcome(key: TaskKey): ObservedOutcome {

@@ -65,6 +65,8 @@ export class FrameworkProcess extends SimulatedProcess {
   readonly #attempts = new Map<TaskId, Attempt>();
   /** Stream sequences acknowledged so far: they survive in the consumer. */
   readonly #acknowledged = new Set<number>();
+  /** Of the principal's stream: everything up to here was handed to the session, or acknowledged before. */
+  #readUpTo = 0;
   #session: SchedulerSession | undefined;
   #witness: SchedulerWitness;
   readonly #witnesses: { witness: SchedulerWitness; ref: FrameworkRef }[] = [];
@@ -136,8 +138,7 @@ export class FrameworkProcess extends SimulatedProcess {
     const session = new SchedulerSession({
       framework: this.#ref,
       name: this.name,
-      role: RoleName.parse(this.#plan.role),
-      demand: [],
+      roles: [RoleName.parse(this.#plan.role)],
       failoverTimeoutMs: this.#plan.failoverTimeoutMs,
       callerSession: `s${this.incarnation}`,
     });
@@ -174,7 +175,8 @@ export class FrameworkProcess extends SimulatedProcess {
     const message = decodeSchedulerMessage(this.world.cluster, subject, bytes);
     if (!message.ok || !this.#session) return;
     const { value } = message;
-    if (value.kind === 'offers' || value.kind === 'rescind') this.#witness.heard(value.body.number);
+    if (value.kind === 'offers' || value.kind === 'rescind' || value.kind === 'events')
+      this.#witness.heard(value.body.number);
     this.#carryOut(this.#session.message(value, this.nowMs));
   }
 
@@ -219,6 +221,9 @@ export class FrameworkProcess extends SimulatedProcess {
       case 'acknowledge':
         this.#acknowledge(effect.streamSequence);
         break;
+      case 'catchUp':
+        this.#catchUp(effect.streamSequence);
+        break;
       case 'deliver':
         this.#event(effect.event);
         break;
@@ -233,14 +238,26 @@ export class FrameworkProcess extends SimulatedProcess {
     this.#acknowledged.add(streamSequence);
   }
 
+  /** The stream's reader has come this far once everything before it was handed over. */
+  #catchUp(streamSequence: number): void {
+    this.after(this.random.between(0, 100), () => {
+      if (this.#readUpTo < streamSequence) return this.#catchUp(streamSequence);
+      const { createdMs: streamCreatedMs } = this.world.updates(this.#ref.principal);
+      const position = { streamCreatedMs, sequence: this.#readUpTo };
+      if (this.#session) this.#carryOut(this.#session.caughtUp(position, this.nowMs));
+    });
+  }
+
   #openConsumer(): void {
     let floor = 0;
     while (this.#acknowledged.has(floor + 1)) floor += 1;
+    this.#readUpTo = floor;
     const stream = this.world.updates(this.#ref.principal);
     stream.watch(this.name, floor, this.reachable, (stored) => this.#updateStored(stored));
   }
 
   #updateStored({ sequence, subject, bytes }: Stored): void {
+    this.#readUpTo = Math.max(this.#readUpTo, sequence);
     if (this.#acknowledged.has(sequence)) return;
     const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
     const mine = message.ok && message.value.parameters.frameworkId === this.#ref.frameworkId;
@@ -283,8 +300,10 @@ export class FrameworkProcess extends SimulatedProcess {
   }
 
   #refused({ call, failure }: Extract<SchedulerEvent, { kind: 'refused' }>): void {
-    if (call.name === 'demand' && isPoisonDemand(call.body.demand)) this.world.poisoned += 1;
-    else if (failure.code !== 'unknownTask' && this.#session?.phase !== 'stopped')
+    if (call.name === 'demand' && isPoisonDemand(call.body.demand)) {
+      this.world.poisoned += 1;
+      if (this.#session) this.#carryOut(this.#session.setDemand(undefined, this.nowMs));
+    } else if (failure.code !== 'unknownTask' && this.#session?.phase !== 'stopped')
       throw new Error(`${this.name}: ${call.name} is refused: ${JSON.stringify(failure)}`);
   }
 

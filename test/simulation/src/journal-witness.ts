@@ -30,6 +30,9 @@ export type WitnessedTask = {
   ends: number;
 };
 
+/** Answered with what is true when they are asked, also when they are repeated. */
+const READS: ReadonlySet<string> = new Set(['resync', 'reconcile']);
+
 export class JournalWitness {
   readonly #cluster: ClusterName;
   readonly #entries: readonly Stored[];
@@ -128,7 +131,7 @@ export class JournalWitness {
     if (!entry.ok) return;
     for (const raw of entry.value.inputs) {
       const input = simulatedCore.inputSchema.safeParse(raw).data;
-      if (input?.kind !== 'call' || input.call.verb !== 'resync') continue;
+      if (input?.kind !== 'call' || !READS.has(input.call.verb)) continue;
       this.#reads.add(`answer ${requestKey(input.caller, input.request)}`);
     }
   }
@@ -142,6 +145,7 @@ export class JournalWitness {
     switch (effect.kind) {
       case 'offers':
       case 'rescind':
+      case 'events':
         this.#once(numberKey(effect.framework, effect.message), effect.message);
         break;
       case 'facts': {

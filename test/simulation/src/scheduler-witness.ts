@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { OfferId, TaskId } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
-import type { Offer } from '@parley/protocol/offers';
+import type { Offer, Operation } from '@parley/protocol/offers';
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import type { SchedulerEvent, SessionEffect } from '@parley/scheduler-sdk/session-vocabulary';
 
@@ -61,7 +61,7 @@ export class SchedulerWitness {
       this.#fail(`sends something else as request ${counter}`);
     this.#requests.set(counter, call);
     if (call.name !== 'accept') return;
-    for (const { taskId } of call.body.launches) {
+    for (const taskId of tasksOf(call.body.operations)) {
       if ((this.#taskRequests.get(taskId) ?? counter) !== counter)
         this.#fail(`launches ${taskId} by two requests`);
       this.#taskRequests.set(taskId, counter);
@@ -119,6 +119,14 @@ export class SchedulerWitness {
   #fail(what: string): never {
     throw new Error(`${this.#name} ${what}`);
   }
+}
+
+function tasksOf(operations: readonly Operation[]): TaskId[] {
+  return operations.flatMap((operation) =>
+    operation.kind === 'launch' || operation.kind === 'launchGroup'
+      ? operation.tasks.map(({ taskId }) => taskId)
+      : [],
+  );
 }
 
 const ENDS_OF_SESSIONS: ReadonlySet<string> = new Set(['frameworkRemoved', 'sessionReplaced']);

@@ -12,10 +12,10 @@ import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { Stored } from './simulated-streams.ts';
 
 const POISON_COUNT = 666_666;
-export const POISON: Demand = [{ count: POISON_COUNT, resources: NO_RESOURCES }];
+export const POISON: Demand = [{ count: POISON_COUNT, resources: NO_RESOURCES, constraints: [] }];
 
-export function isPoisonDemand(demand: Demand): boolean {
-  return demand[0]?.count === POISON_COUNT;
+export function isPoisonDemand(demand: Demand | undefined): boolean {
+  return demand?.[0]?.count === POISON_COUNT;
 }
 
 export const simulatedCore: Core<ClusterState, Input, Effect> = {

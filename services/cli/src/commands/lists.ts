@@ -1,6 +1,13 @@
 // Owns `task list`, `agent list` and `framework list`: tables out of the followed state.
 
-import { describeTasks, formatCpus, formatMemory, formatPercent } from '../cluster-summary.ts';
+import {
+  describeAgentState,
+  describeRoles,
+  describeTasks,
+  formatCpus,
+  formatMemory,
+  formatPercent,
+} from '../cluster-summary.ts';
 import type { Surroundings } from '../config.ts';
 import { withOperator } from '../operator-link.ts';
 import { printJson, printTable } from '../print.ts';
@@ -41,13 +48,13 @@ export async function agentListCommand(
     printJson(agents);
     return;
   }
-  const rows = agents.map(({ agentId, hostname, state, tasks, allocated, total }) => ({
-    agent: agentId,
-    host: hostname,
-    state,
-    tasks,
-    cpus: `${formatCpus(allocated['cpus'] ?? 0)}/${formatCpus(total['cpus'] ?? 0)}`,
-    memory: `${formatMemory(allocated['mem'] ?? 0)}/${formatMemory(total['mem'] ?? 0)}`,
+  const rows = agents.map((agent) => ({
+    agent: agent.agentId,
+    host: agent.hostname,
+    state: describeAgentState(agent),
+    tasks: agent.tasks,
+    cpus: `${formatCpus(agent.allocated['cpus'] ?? 0)}/${formatCpus(agent.total['cpus'] ?? 0)}`,
+    memory: `${formatMemory(agent.allocated['mem'] ?? 0)}/${formatMemory(agent.total['mem'] ?? 0)}`,
   }));
   printTable(['agent', 'host', 'state', 'tasks', 'cpus', 'memory'], rows);
 }
@@ -65,10 +72,11 @@ export async function frameworkListCommand(
   const rows = frameworks.map((framework) => ({
     framework: `${framework.principal}/${framework.frameworkId}`,
     name: framework.name,
-    role: framework.role,
+    roles: describeRoles(framework),
     state: framework.state,
     share: formatPercent(framework.dominantShare.share),
+    offers: framework.outstandingOffers,
     tasks: describeTasks(framework.tasks),
   }));
-  printTable(['framework', 'name', 'role', 'state', 'share', 'tasks'], rows);
+  printTable(['framework', 'name', 'roles', 'state', 'share', 'offers', 'tasks'], rows);
 }

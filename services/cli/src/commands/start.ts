@@ -1,5 +1,6 @@
 // Owns `parley start`: a cluster on this host, two frameworks that share it, what they measured, and the end of it
 // all. The parts are in local-cluster/; this file decides the order and what happens when something goes wrong.
+import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { ClusterName } from '@parley/protocol/ids';
 import { EXIT } from '../command-failure.ts';
@@ -9,7 +10,8 @@ import { runDemo } from '../local-cluster/demo.ts';
 import { chooseIsolation, type IsolationChoice } from '../local-cluster/isolation-choice.ts';
 import { KeeperClient } from '../local-cluster/keeper-client.ts';
 import { ProgressDisplay } from '../local-cluster/progress-display.ts';
-import { checkInput, checkOutput } from '../local-cluster/start-input.ts';
+import { masterArguments } from '../local-cluster/service-catalog.ts';
+import { checkInput, checkOutput, checkRules } from '../local-cluster/start-input.ts';
 import { commandsToTry, formatSeconds } from '../local-cluster/start-report.ts';
 import type { ProgramPlace } from '../program.ts';
 import { currentContext } from './context.ts';
@@ -21,6 +23,9 @@ export type StartOptions = {
   readonly keep?: boolean;
   readonly name?: ClusterName;
   readonly isolation: IsolationChoice;
+  readonly authorization?: string;
+  readonly offerTimeout?: number;
+  readonly outstandingCap?: number;
 };
 
 /** As shells report a Ctrl-C. */
@@ -35,6 +40,7 @@ export async function startCommand(place: ProgramPlace, options: StartOptions): 
   const display = new ProgressDisplay(process.stdout, surroundings.isTerminal);
   await checkInput(options.input);
   await checkOutput(options.output);
+  await checkRules(options.authorization);
   await chooseIsolation(options.isolation);
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined);
@@ -45,6 +51,11 @@ export async function startCommand(place: ProgramPlace, options: StartOptions): 
     environment: childEnvironment(),
     name: options.name,
     isolation: options.isolation,
+    masterArguments: masterArguments({
+      authorizationFile: options.authorization && path.resolve(options.authorization),
+      offerTimeoutMs: options.offerTimeout,
+      outstandingCapPercent: options.outstandingCap,
+    }),
     onNotice: (text) => display.note(text),
   });
   const run = { place, options, display, startedMs, keeper, interrupted: interrupted.promise };

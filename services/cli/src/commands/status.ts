@@ -2,6 +2,8 @@
 
 import {
   type ClusterSummary,
+  describeAgentState,
+  describeRoles,
   describeTasks,
   formatCpus,
   formatMemory,
@@ -40,7 +42,7 @@ function describeStatus(summary: ClusterSummary, metrics: StatusMetrics): string
       summary.agents.map((agent) => ({
         agent: agent.agentId,
         host: agent.hostname,
-        state: agent.state,
+        state: describeAgentState(agent),
         tasks: agent.tasks,
         cpus: `${formatCpus(agent.allocated['cpus'] ?? 0)}/${formatCpus(agent.total['cpus'] ?? 0)}`,
         memory: `${formatMemory(agent.allocated['mem'] ?? 0)}/${formatMemory(agent.total['mem'] ?? 0)}`,
@@ -55,11 +57,11 @@ function describeStatus(summary: ClusterSummary, metrics: StatusMetrics): string
 function frameworksTable({ frameworks }: ClusterSummary): string {
   if (frameworks.length === 0) return 'no framework is subscribed\n';
   return formatTable(
-    ['framework', 'name', 'role', 'state', 'share', 'tasks'],
+    ['framework', 'name', 'roles', 'state', 'share', 'tasks'],
     frameworks.map((framework) => ({
       framework: `${framework.principal}/${framework.frameworkId}`,
       name: framework.name,
-      role: framework.role,
+      roles: describeRoles(framework),
       state: framework.state,
       share: formatPercent(framework.dominantShare.share),
       tasks: describeTasks(framework.tasks),

@@ -2,16 +2,20 @@
 
 import { type TaskRef, taskKey } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
+import { failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
+import { confirm } from '../confirmation.ts';
+import { askAtTerminal } from '../effects.ts';
+import { checkKilled, describeKill, isEndNear, type Killed } from '../kill-report.ts';
 import { withOperator } from '../operator-link.ts';
 import { printJson, printLine } from '../print.ts';
-import { findTask, type ShownTask } from '../task-table.ts';
+import { findTask } from '../task-table.ts';
 import { currentContext } from './context.ts';
 
 export type KillHow = {
   readonly graceMs: number | undefined;
   readonly wait: boolean;
+  readonly yes: boolean;
   readonly json: boolean;
 };
 
@@ -25,29 +29,30 @@ export async function taskKillCommand(
 ): Promise<void> {
   const context = await currentContext(surroundings, named);
   const key = taskKey(task);
-  const ended = await withOperator(context, async (link) => {
+  await confirm(
+    {
+      warning: `this kills task ${key} of cluster ${context.name}`,
+      word: task.taskId,
+      command: `parley task kill ${key}`,
+    },
+    { yes: how.yes, isTerminal: surroundings.isTerminal, ask: askAtTerminal },
+  );
+  const killed = await withOperator(context, async (link): Promise<Killed> => {
     const body = { task, ...(how.graceMs !== undefined && { graceMs: how.graceMs }) };
     const asked = await link.callLeader(SUBJECTS.operatorKill, { operator: link.operator }, body);
     if (!asked.ok) throw failureFromCluster(`task ${key} was not killed`, asked.failure);
-    if (!how.wait) return undefined;
-    return await link.waitFor(
+    const { status } = asked.value;
+    if (!isEndNear(key, status) || !how.wait) return { task: key, status, ended: undefined };
+    const ended = await link.waitFor(
       (followed) => {
         const found = findTask(followed.state, task);
         return found?.ended === true ? found : undefined;
       },
       { timeoutMs: WAIT_MS + (how.graceMs ?? 0), what: `task ${key} has not ended` },
     );
+    return { task: key, status, ended };
   });
-  report(key, ended, how);
-}
-
-function report(key: string, ended: ShownTask | undefined, how: KillHow): void {
-  if (how.json) printJson(ended ?? { task: key, state: 'killing' });
-  else printLine(ended === undefined ? `${key}: asked to stop` : `${key}: ${ended.state}`);
-  if (ended === undefined || ended.state === 'killed') return;
-  const why = ended.reason === '' ? undefined : ended.reason;
-  throw new CommandFailure(EXIT.failed, {
-    what: `task ${key} ended as ${ended.state}, not as killed`,
-    ...(why !== undefined && { why }),
-  });
+  if (how.json) printJson(killed);
+  else printLine(describeKill(killed));
+  checkKilled(killed);
 }

@@ -11,6 +11,7 @@ export type KeeperStart = {
   readonly environment: NodeJS.ProcessEnv;
   readonly name: ClusterName | undefined;
   readonly isolation: IsolationChoice;
+  readonly masterArguments: readonly string[];
   readonly onNotice: (text: string) => void;
 };
 
@@ -41,8 +42,13 @@ export class KeeperClient {
     this.#child.on('message', (message) => this.#hear(KeeperNews.parse(message)));
     this.#child.once('exit', (code, signal) => this.#onExit(`${signal ?? `exit code ${code}`}`));
     this.#child.once('error', (error) => this.#onExit(error.message));
-    const { name, isolation } = start;
-    this.#tell({ kind: 'start', isolation, ...(name !== undefined && { name }) });
+    const { name, isolation, masterArguments } = start;
+    this.#tell({
+      kind: 'start',
+      isolation,
+      masterArguments: [...masterArguments],
+      ...(name !== undefined && { name }),
+    });
   }
 
   /** The cluster's name, once it is up. Rejects with the reason when it does not come up. */

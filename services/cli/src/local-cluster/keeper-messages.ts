@@ -10,6 +10,8 @@ export const KeeperOrder = z.discriminatedUnion('kind', [
     /** Without it the first free of `local`, `local-2` ... */
     name: ClusterName.optional(),
     isolation: z.enum(ISOLATION_CHOICES),
+    /** What the master is started with beside what every service is. */
+    masterArguments: z.array(z.string()).default([]),
   }),
   /** Run a framework of this clone once, as a principal. */
   z.object({

@@ -84,7 +84,11 @@ async function runCluster(
   makeStateDirectory(directory);
   const claimed = await claimCluster(directory, order.name);
   const broken = Promise.withResolvers<CommandFailure>();
-  const cluster = await planCluster(options, { claimed, isolation, onBroken: broken.resolve });
+  const { masterArguments } = order;
+  const cluster = await planCluster(options, {
+    ...{ claimed, isolation, masterArguments },
+    onBroken: broken.resolve,
+  });
   let failure: unknown;
   try {
     const starting = cluster.start();
@@ -121,6 +125,7 @@ async function planCluster(
   how: {
     readonly claimed: Claimed;
     readonly isolation: Isolation;
+    readonly masterArguments: readonly string[];
     readonly onBroken: (failure: CommandFailure) => void;
   },
 ): Promise<LocalCluster> {
@@ -144,8 +149,9 @@ async function planCluster(
   for (const agent of agents) tell({ kind: 'notice', text: describeShare(agent) });
   const { clone } = options.surroundings;
   const { environment } = options;
+  const { isolation, masterArguments } = how;
   return new LocalCluster(
-    { cluster, clone, paths, agents, isolation: how.isolation, environment },
+    { cluster, clone, paths, agents, isolation, masterArguments, environment },
     {
       nowMs: options.nowMs,
       onNotice: (text) => tell({ kind: 'notice', text }),

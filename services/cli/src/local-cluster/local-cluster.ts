@@ -32,6 +32,7 @@ export type LocalClusterPlan = {
   readonly paths: ClusterPaths;
   readonly agents: readonly AgentShare[];
   readonly isolation: Isolation;
+  readonly masterArguments: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -88,7 +89,7 @@ export class LocalCluster {
     if (this.#stopping) return;
     const server = await identifyProcess(this.nats.pid);
     if (server !== undefined) this.#record.add({ name: 'nats-server', ...server });
-    this.#startService('master', 'master-1', []);
+    this.#startService('master', 'master-1', this.#plan.masterArguments);
     this.#startService('allocator', 'allocator-1', []);
     for (const share of this.#plan.agents) {
       const place = { share, isolation, systemdDirectory: paths.systemd };

@@ -32,6 +32,23 @@ export const busArguments = ({ url, cluster, credentialFile }: BusPlace): string
   cluster,
 ];
 
+export type MasterChoices = {
+  /** Absolute: services are not started where the command was typed. */
+  readonly authorizationFile?: string | undefined;
+  readonly offerTimeoutMs?: number | undefined;
+  readonly outstandingCapPercent?: number | undefined;
+};
+
+/** What is not chosen is the master's own default. */
+export function masterArguments(choices: MasterChoices): string[] {
+  const options = [
+    ['--authorization', choices.authorizationFile],
+    ['--offer-timeout-ms', choices.offerTimeoutMs],
+    ['--outstanding-cap', choices.outstandingCapPercent],
+  ] as const;
+  return options.flatMap(([option, value]) => (value === undefined ? [] : [option, String(value)]));
+}
+
 export type AgentPlace = {
   readonly share: AgentShare;
   readonly workDirectory: string;

@@ -1,7 +1,7 @@
 // Owns the checks of what a start reads and writes before anything is started: the input folder is there and can be
-// read down to its files, the output file can be written.
+// read down to its files, the output file can be written, the file of rules can be read (the master checks what it says).
 import { constants } from 'node:fs';
-import { access, open, readdir, stat } from 'node:fs/promises';
+import { access, open, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CommandFailure, EXIT, reasonOf, systemCode, writeFailure } from '../command-failure.ts';
 
@@ -38,6 +38,21 @@ export async function checkOutput(file: string | undefined): Promise<void> {
       path.dirname(path.resolve(file)),
       error,
     );
+  }
+}
+
+/** Throws a usage failure when the file cannot be read, or is no JSON. */
+export async function checkRules(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  try {
+    JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    const words = {
+      what: `--authorization ${file} cannot be used`,
+      why: reasonOf(error),
+      remedy: 'infra/docs/authorization.md says what is in such a file',
+    };
+    throw new CommandFailure(EXIT.usage, words, error);
   }
 }
 

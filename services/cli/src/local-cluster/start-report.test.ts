@@ -22,7 +22,7 @@ describe('commonestWords', () => {
 describe('metricLines', () => {
   it('says for each metric what is known', () => {
     const framework = FrameworkRef.parse({ principal: 'batch', frameworkId: 'run-1' });
-    const job = { framework, name: 'batch', role: 'batch', submittedAtMs: 0, endedTasks: 3 };
+    const job = { framework, name: 'batch', roles: ['batch'], submittedAtMs: 0, endedTasks: 3 };
     const lines = metricLines({
       jobs: [
         { ...job, rampUpMs: 1234, completionMs: 40_000 },

@@ -10,7 +10,7 @@ const subscribed = (session: number): ClusterEvent => ({
   type: 'frameworkSubscribed',
   framework,
   name: 'batch',
-  role: RoleName.parse('batch'),
+  roles: [RoleName.parse('batch')],
   session,
 });
 const taskIs = (taskId: string, to: TaskState): ClusterEvent => ({

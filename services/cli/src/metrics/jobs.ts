@@ -7,7 +7,7 @@ import { isTerminal } from '@parley/protocol/tasks';
 export type Job = {
   readonly framework: FrameworkRef;
   readonly name: string;
-  readonly role: string;
+  readonly roles: readonly string[];
   readonly submittedAtMs: number;
   /** Until the framework first held what is its own; undefined while it has not. */
   readonly rampUpMs: number | undefined;
@@ -63,7 +63,7 @@ export class JobFold {
     this.#jobs.set(key, {
       framework: event.framework,
       name: event.name,
-      role: event.role,
+      roles: event.roles,
       submittedAtMs: atMs,
       rampUpMs: undefined,
       completionMs: undefined,

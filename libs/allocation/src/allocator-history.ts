@@ -1,0 +1,438 @@
+// Owns a history for property tests: the allocator beside a master with its books, random steps of what may happen to
+// them, and the judgement of every proposal by the books and by the slow reference.
+import type { OpenNeed, Proposal } from '@parley/protocol/allocation';
+import { unmetConstraint } from '@parley/protocol/constraints';
+import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { assert } from '@parley/protocol/unreachable';
+import { add, amountOf, contains, intersect, isEmpty, sum } from '@parley/resources/resources';
+import { Allocator, COALESCE_MS } from './allocator.ts';
+import { repeated } from './need-fit.ts';
+import {
+  fairReceivers,
+  isForRole,
+  mostFor,
+  type ReferenceAgent,
+  type ReferenceClient,
+  type ReferenceRefusal,
+  type ReferenceWorld,
+} from './reference-allocator.ts';
+import {
+  aFramework,
+  allOf,
+  anAgentId,
+  aReservation,
+  resourcesOf,
+  type ScriptedFramework,
+  ScriptedMaster,
+  type ScriptedNeed,
+} from './scripted-master.ts';
+
+export const PLAIN_KINDS = [
+  'agent',
+  'agentAway',
+  'subscribe',
+  'subscribeInTwoRoles',
+  'suppress',
+  'revive',
+  'disconnect',
+  'launch',
+  'end',
+  'end',
+  'refuse',
+  'refuse',
+  'expire',
+  'wait',
+  'lose',
+] as const;
+/** Also such for which a decision divides an agent, or is held back by a cap. */
+export const ALL_KINDS = [
+  ...PLAIN_KINDS,
+  'need',
+  'need',
+  'needNothing',
+  'stateNoDemand',
+  'agentWithReservation',
+  'limitOffers',
+  'cap',
+] as const;
+
+export type Step = {
+  readonly kind: (typeof ALL_KINDS)[number];
+  readonly who: number;
+  readonly cpus: number;
+  readonly mem: number;
+  readonly count: number;
+  readonly durationMs: number;
+};
+
+const FRAMEWORKS = 4;
+const ROLES = ['eng', 'analytics', 'eng/ads', 'research'];
+const roleOf = (number: number): string => ROLES[number % ROLES.length] ?? '';
+
+type ChosenRole = {
+  readonly name: string;
+  readonly key: FrameworkKey;
+  readonly role: RoleName;
+};
+type Held = Pick<Proposal, 'framework' | 'agentId' | 'role' | 'resources'>;
+
+export class AllocatorHistory {
+  readonly master = new ScriptedMaster();
+  readonly #allocator: Allocator;
+  readonly #isPlain: boolean;
+  #nowMs = 0;
+  #refusals: ReferenceRefusal[] = [];
+  readonly #late = new Map<AgentId, Set<FrameworkKey>>();
+  /** Launched, and not given back; not reserved. */
+  #launched: Held[] = [];
+
+  /** `isPlain`: no demand, no reservations, no caps, so that every decision is one proposal. */
+  constructor(seed: number, isPlain: boolean) {
+    this.#isPlain = isPlain;
+    this.#allocator = new Allocator({ seed });
+    this.#allocator.started({ bucketCreatedMs: 1, revision: 1 }, 0);
+    this.#hearSnapshot();
+  }
+
+  apply(step: Step): void {
+    this.#change(step);
+    this.#hear();
+    this.#run();
+  }
+
+  #change(step: Step): void {
+    const { kind, who, durationMs } = step;
+    switch (kind) {
+      case 'agent':
+      case 'agentWithReservation':
+        this.#addAgent(step);
+        break;
+      case 'agentAway':
+        this.#removeAgent(who);
+        break;
+      case 'launch':
+      case 'refuse':
+      case 'expire':
+        this.#answer(kind, who, durationMs);
+        break;
+      case 'end':
+        this.#end(step);
+        break;
+      case 'wait':
+        this.#nowMs += durationMs;
+        break;
+      case 'lose':
+        this.master.message();
+        break;
+      case 'cap':
+        this.master.setCap(1 + ((who * 311) % 1000));
+        break;
+      default:
+        this.#changeFramework({ ...step, kind });
+    }
+  }
+
+  #changeFramework(step: Step): void {
+    const name = `framework-${step.who % FRAMEWORKS}`;
+    const key = frameworkKey(aFramework(name));
+    if (step.kind === 'subscribe' || step.kind === 'subscribeInTwoRoles') {
+      const roles = [roleOf(step.who), roleOf(step.who + 1)];
+      this.#forgetRefusals((refusal) => refusal.key === key);
+      this.master.subscribe(name, ...roles.slice(0, step.kind === 'subscribe' ? 1 : 2));
+      return;
+    }
+    const framework = this.master.frameworks.get(key);
+    if (framework?.isActive !== true) return;
+    const roles = [...framework.roles.keys()];
+    const role = roles[step.cpus % roles.length];
+    if (role !== undefined) this.#changeRole(step, { name, key, role });
+  }
+
+  #changeRole({ kind, cpus, mem, count }: Step, { name, key, role }: ChosenRole): void {
+    switch (kind) {
+      case 'disconnect':
+        this.#forgetRefusals((refusal) => refusal.key === key);
+        this.master.disconnect(name);
+        break;
+      case 'suppress':
+        this.master.suppress(name, role);
+        break;
+      case 'revive':
+        this.#forgetRefusals((refusal) => refusal.key === key && refusal.role === role);
+        this.master.revive(name, role);
+        break;
+      case 'limitOffers':
+        this.master.limitOffers(name, count % 4 || undefined);
+        break;
+      case 'stateNoDemand':
+        this.master.need(name, role, undefined);
+        break;
+      case 'needNothing':
+        this.master.need(name, role, []);
+        break;
+      case 'need':
+        this.master.need(name, role, needsOf({ cpus, mem, count }));
+        break;
+      default:
+        throw new Error(`${kind} is no change of a framework`);
+    }
+  }
+
+  #addAgent({ kind, who, cpus, mem }: Step): void {
+    if (this.master.agents.has(agentIdOf(who))) return;
+    const total = resourcesOf(cpus, mem);
+    const half = resourcesOf(Math.ceil(cpus / 2), Math.ceil(mem / 2));
+    const isReserved = kind === 'agentWithReservation' && !isEmpty(half);
+    this.master.addAgent(`agent-${who}`, total, {
+      attributes: { zone: `zone-${who % 2}` },
+      reservations: isReserved ? [aReservation(roleOf(who), 'one', half)] : [],
+    });
+  }
+
+  #removeAgent(who: number): void {
+    const agentId = agentIdOf(who);
+    if (!this.master.agents.has(agentId)) return;
+    for (const held of this.#launched) {
+      if (held.agentId === agentId) this.master.giveBack(held, held.resources);
+    }
+    this.#launched = this.#launched.filter((one) => one.agentId !== agentId);
+    this.#forgetRefusals((refusal) => refusal.agentId === agentId);
+    this.#late.delete(agentId);
+    this.master.removeAgent(`agent-${who}`);
+  }
+
+  #answer(kind: 'launch' | 'refuse' | 'expire', who: number, durationMs: number): void {
+    const offers = [...this.master.offers.values()];
+    const offer = offers[who % Math.max(1, offers.length)];
+    if (offer === undefined) return;
+    const { number, agentId, role, framework } = offer;
+    const key = frameworkKey(framework.ref);
+    if (kind === 'launch') {
+      this.master.launch(number);
+      // What is reserved is in use for good here.
+      const { resources } = offer;
+      this.#launched.push({ framework: framework.ref, agentId, role, resources });
+    } else if (kind === 'expire') {
+      this.master.expire(number);
+      this.#late.set(agentId, (this.#late.get(agentId) ?? new Set()).add(key));
+    } else {
+      this.master.decline(number, durationMs);
+      if (!framework.isActive) return;
+      const expiresMs = this.#nowMs + durationMs;
+      this.#refusals.push({ key, role, agentId, resources: allOf(offer), expiresMs });
+    }
+  }
+
+  /** Tasks end: a part of what was launched comes back. */
+  #end({ who, cpus, mem }: Step): void {
+    const held = this.#launched[who % Math.max(1, this.#launched.length)];
+    if (held === undefined) return;
+    const given = intersect(held.resources, resourcesOf(cpus, mem));
+    const rest = subtractParts(held.resources, given);
+    this.#launched = this.#launched.filter((one) => one !== held);
+    if (!isEmpty(rest)) this.#launched.push({ ...held, resources: rest });
+    const others = this.#offersOnly(held);
+    this.master.giveBack(held, given);
+    for (const offer of others) this.#launched.push(offer);
+  }
+
+  /** Giving back answers the offers that the framework has of the agent, by accepting them. */
+  #offersOnly({ framework, agentId, role }: Held): Held[] {
+    return [...this.master.offers.values()]
+      .filter(
+        (offer) =>
+          frameworkKey(offer.framework.ref) === frameworkKey(framework) &&
+          offer.agentId === agentId &&
+          offer.role === role,
+      )
+      .map(({ resources }) => ({ framework, agentId, role, resources }));
+  }
+
+  #hear(): void {
+    const effects = this.#allocator.facts(this.master.message(), this.#nowMs);
+    if (effects.length > 0) this.#hearSnapshot();
+    this.#allocator.checkInvariants();
+  }
+
+  #hearSnapshot(): void {
+    this.#refusals = [];
+    this.#late.clear();
+    for (const part of this.master.snapshot(2)) this.#allocator.facts(part, this.#nowMs);
+  }
+
+  /** Until the run after the last event is over, that of a filter which ends meanwhile included. */
+  #run(): void {
+    const endMs = this.#nowMs + 2 * COALESCE_MS;
+    for (; this.#nowMs <= endMs || this.#isDueSoon(); this.#nowMs += 1) {
+      for (const effect of this.#allocator.tick(this.#nowMs)) {
+        if (effect.kind === 'propose') this.#judge(effect.proposals);
+        else this.#hearSnapshot();
+      }
+      this.#allocator.checkInvariants();
+    }
+    this.#checkNothingLeft();
+  }
+
+  #isDueSoon(): boolean {
+    return (this.#allocator.nextWakeMs() ?? Number.POSITIVE_INFINITY) <= this.#nowMs + COALESCE_MS;
+  }
+
+  #judge(proposals: readonly Proposal[]): void {
+    for (const proposal of proposals) {
+      this.#checkReceiver(proposal);
+      this.#checkCaps(proposal);
+      if (this.#isPlain) this.#checkFairness(proposal);
+      // The books have not changed since the run but for its own proposals: what does not fit is offered twice.
+      assert(this.master.decide(proposal), `proposal ${proposal.number} fits the books`);
+    }
+    for (const { agentId } of proposals) this.#late.delete(agentId);
+    this.#hear();
+  }
+
+  /** It takes offers, may use the reservations, has not refused this, and is given what it asked for. */
+  #checkReceiver(proposal: Proposal): void {
+    const client = this.#clientOf(proposal);
+    assert(client.isActive, `${client.key} takes offers in ${client.role}`);
+    for (const { role } of proposal.reservations) {
+      assert(isForRole(role, client.role), `${client.role} may use what is reserved for ${role}`);
+    }
+    const all = allOf(proposal);
+    for (const refusal of this.#refusals) {
+      const isAbout = refusal.key === client.key && refusal.role === client.role;
+      if (!isAbout || refusal.agentId !== proposal.agentId) continue;
+      if (refusal.expiresMs <= this.#nowMs) continue;
+      assert(!contains(refusal.resources, all), 'what is refused is not offered');
+    }
+    if (client.needs !== undefined) this.#checkPromises(proposal, client.needs);
+    else assert(proposal.promised.length === 0, 'nothing is promised where nothing is needed');
+  }
+
+  #checkPromises(proposal: Proposal, needs: readonly OpenNeed[]): void {
+    const agent = this.#agent(proposal.agentId);
+    let needed = NO_RESOURCES;
+    for (const { shape, count } of proposal.promised) {
+      const need = needs.find((one) => one.shape === shape);
+      assert(need !== undefined && count <= need.count, `no more of ${shape} than is open`);
+      assert(unmetConstraint(agent, need.constraints) === undefined, 'the constraints are met');
+      needed = add(needed, repeated(need.resources, count));
+    }
+    assert(contains(allOf(proposal), needed), 'the promises can be kept');
+    assert(contains(needed, proposal.resources), 'nothing unreserved is offered beyond the need');
+    assert(proposal.promised.length > 0, 'something is promised');
+  }
+
+  #checkCaps(proposal: Proposal): void {
+    const framework = this.#framework(proposal.framework);
+    const { offers, scalars } = this.master.outstandingOf(framework);
+    if (offers === 0) return;
+    assert(offers < (framework.maxOffers ?? offers + 1), 'no more offers at a time than allowed');
+    const held = add({ ...NO_RESOURCES, scalars }, allOf(proposal));
+    const { total } = this.#world();
+    for (const [name, amount] of Object.entries(held.scalars)) {
+      assert(
+        amount * 1000 <= amountOf(total, name) * this.master.capPermille,
+        `no more of ${name} in unanswered offers than allowed`,
+      );
+    }
+  }
+
+  #checkFairness(proposal: Proposal): void {
+    const receivers = fairReceivers(this.#agent(proposal.agentId), this.#world());
+    const key = frameworkKey(proposal.framework);
+    assert(
+      receivers.some((one) => one.key === key && one.role === proposal.role),
+      `${key} in ${proposal.role} is next for ${proposal.agentId}`,
+    );
+  }
+
+  /** Who is at a cap may not be asked again before it has less, though a smaller offer might do. */
+  #checkNothingLeft(): void {
+    const world = this.#world();
+    for (const agentId of this.master.agents.keys()) {
+      const agent = this.#agent(agentId);
+      for (const client of world.clients) {
+        const framework = this.master.frameworks.get(client.key);
+        if (framework !== undefined && this.#mayBeAtLimit(framework)) continue;
+        assert(
+          mostFor(client, agent, world) === undefined,
+          `nothing is left on ${agentId} that ${client.key} in ${client.role} would take`,
+        );
+      }
+    }
+  }
+
+  #mayBeAtLimit(framework: ScriptedFramework): boolean {
+    const isLimited = framework.maxOffers !== undefined || this.master.capPermille < 1000;
+    return isLimited && this.master.outstandingOf(framework).offers > 0;
+  }
+
+  #world(): ReferenceWorld {
+    const total = sum([...this.master.agents.values()].map((agent) => agent.total));
+    const frameworks = [...this.master.frameworks.values()];
+    const clients = frameworks.flatMap((framework) => this.#clients(framework));
+    return { nowMs: this.#nowMs, total, clients, refusals: this.#refusals };
+  }
+
+  #clients(framework: ScriptedFramework): ReferenceClient[] {
+    const roles = new Set([...framework.roles.keys(), ...framework.used.keys()]);
+    return [...roles].map((role) => {
+      const entry = framework.roles.get(role);
+      return {
+        key: frameworkKey(framework.ref),
+        role,
+        isActive: framework.isActive && entry !== undefined && !entry.isSuppressed,
+        needs: entry?.needs?.map((need) => ({
+          ...need,
+          constraints: need.constraints ?? [],
+          count: this.master.openCount(framework, role, need),
+        })),
+        used: framework.used.get(role) ?? NO_RESOURCES,
+      };
+    });
+  }
+
+  #clientOf({ framework, role }: Proposal): ReferenceClient {
+    const client = this.#clients(this.#framework(framework)).find((one) => one.role === role);
+    assert(client !== undefined, `the framework has the role ${role}`);
+    return client;
+  }
+
+  #framework(ref: Proposal['framework']): ScriptedFramework {
+    const framework = this.master.frameworks.get(frameworkKey(ref));
+    assert(framework !== undefined, 'the framework is known');
+    return framework;
+  }
+
+  #agent(agentId: AgentId): ReferenceAgent {
+    const agent = this.master.agents.get(agentId);
+    assert(agent !== undefined, 'the agent is known');
+    const { free: unreserved, reservations, attributes } = agent;
+    const late = this.#late.get(agentId) ?? new Set();
+    return { agentId, hostname: `${agentId}.test`, attributes, unreserved, reservations, late };
+  }
+
+  #forgetRefusals(isForgotten: (refusal: ReferenceRefusal) => boolean): void {
+    this.#refusals = this.#refusals.filter((refusal) => !isForgotten(refusal));
+  }
+}
+
+function needsOf({ cpus, mem, count }: Pick<Step, 'cpus' | 'mem' | 'count'>): ScriptedNeed[] {
+  const small = resourcesOf(1 + (cpus % 3), 10 + (mem % 200));
+  const large = resourcesOf(2 + cpus, 50);
+  const constraints = [{ name: 'zone', operator: 'in' as const, values: [`zone-${mem % 2}`] }];
+  return [
+    { shape: `small ${cpus % 3} ${mem % 200}`, resources: small, count },
+    { shape: `large ${cpus} ${mem % 2}`, resources: large, count: count % 3, constraints },
+  ];
+}
+
+const agentIdOf = (who: number): AgentId => anAgentId(`agent-${who}`);
+
+function subtractParts(from: Resources, part: Resources): Resources {
+  const scalars = Object.entries(from.scalars).map(([name, amount]) => [
+    name,
+    amount - amountOf(part, name),
+  ]);
+  return { ...from, scalars: Object.fromEntries(scalars) };
+}

@@ -1,0 +1,106 @@
+// Runs a command beside a task: in the task's scope, so under its limits and ended with it, with its sandbox as the
+// working directory. The command ends by itself or is killed with its process group. Starting tasks is for launchers.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { errorCode } from './file-failure.ts';
+import { SYSTEM_PATH } from './run-command.ts';
+import { readShimProcess } from './run-directory.ts';
+
+export type EnterRequest = {
+  readonly unit: string;
+  readonly runDirectory: string;
+  readonly sandboxDirectory: string;
+  /** Argument vector; no shell is put before it. */
+  readonly command: readonly string[];
+  /** All that the command gets besides PATH, HOME (the sandbox) and LANG, which it may replace. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Milliseconds; then it is killed. */
+  readonly timeoutMs: number;
+  /** How to get into a private systemd's namespaces; empty on a host whose PID 1 is systemd. */
+  readonly enterCommand: readonly string[];
+};
+
+export type EnterOutcome =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signaled'; readonly signal: string }
+  | { readonly kind: 'timedOut' }
+  | { readonly kind: 'notStarted'; readonly message: string };
+
+const SCRIPT = fileURLToPath(new URL('./enter-scope.sh', import.meta.url));
+/** A process that is killed ends at once, unless it hangs in the kernel: then it is not waited for. */
+const KILL_WAIT_MS = 1000;
+
+/** Never rejects. What the command writes goes nowhere. */
+export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
+  const { command, environment, sandboxDirectory } = request;
+  const [program = ''] = command;
+  // `env` would take these for an option or an assignment.
+  if (program === '' || program.startsWith('-') || program.includes('=')) {
+    return { kind: 'notStarted', message: `no program is named ${JSON.stringify(program)}` };
+  }
+  try {
+    const shim = await readShimProcess(request.runDirectory);
+    if (shim === undefined) return { kind: 'notStarted', message: 'the task does not run' };
+    const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
+    const place = [SCRIPT, request.unit, pid, sandboxDirectory, '--'];
+    const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
+    const variables = Object.entries(base).map(([name, value]) => `${name}=${value}`);
+    const words = ['/bin/sh', ...place, '/usr/bin/env', '-i', ...variables, ...command];
+    const [first = '', ...rest] = [...request.enterCommand, ...words];
+    const child = spawn(first, rest, {
+      cwd: '/',
+      // A process group of its own, to be killed as a whole.
+      detached: true,
+      env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8' },
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
+    return await outcomeOf(child, request.timeoutMs);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'notStarted', message };
+  }
+}
+
+function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<EnterOutcome> {
+  const channel = child.stdio[3];
+  return new Promise((resolve) => {
+    let hasEntered = false;
+    let timer = setTimeout(() => {
+      killGroup(child);
+      timer = setTimeout(() => finish({ kind: 'timedOut' }), KILL_WAIT_MS);
+      isLate = true;
+    }, timeoutMs);
+    let isLate = false;
+    const finish = (outcome: EnterOutcome): void => {
+      clearTimeout(timer);
+      if (channel instanceof Readable) channel.destroy();
+      child.unref();
+      resolve(outcome);
+    };
+    if (channel instanceof Readable) {
+      channel.on('data', () => {
+        hasEntered = true;
+      });
+      channel.on('error', () => undefined);
+    }
+    child.on('error', (error) => finish({ kind: 'notStarted', message: error.message }));
+    child.on('close', (code, signal) => {
+      if (isLate) finish({ kind: 'timedOut' });
+      else if (!hasEntered)
+        finish({ kind: 'notStarted', message: 'the task has no scope to enter' });
+      else if (signal !== null) finish({ kind: 'signaled', signal });
+      else finish({ kind: 'exited', code: code ?? 0 });
+    });
+  });
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,55 @@
+// Owns what a framework asks to be offered: what waits, by shape, so that it is offered just that. Pure.
+import type { Demand, Need } from '@parley/protocol/frameworks';
+import { add } from '@parley/resources/resources';
+import type { PreparedTask } from './desired-task.ts';
+
+/** A demand has at most so many entries. */
+export const MAX_SHAPES = 64;
+const MAX_COUNT = 1_000_000;
+
+/**
+ * Equal shapes are counted together. Of more than 64 shapes those of the work that comes first are stated; the others follow
+ * when there is room. Undefined (whole agents are offered) while something wants any free ports or sits on volumes or a
+ * named reservation, as a demand cannot say that.
+ */
+export function demandOf(waiting: Iterable<PreparedTask>): Demand | undefined {
+  const shapes = new Map<string, Need>();
+  for (const prepared of waiting) {
+    if (!isSayable(prepared)) return undefined;
+    const name = shapeName(prepared);
+    const known = shapes.get(name);
+    if (known !== undefined)
+      shapes.set(name, { ...known, count: Math.min(known.count + 1, MAX_COUNT) });
+    else if (shapes.size < MAX_SHAPES) shapes.set(name, needOf(prepared));
+  }
+  return [...shapes.values()];
+}
+
+/** The leader counts down by itself what was launched, where one task is the whole of the need. */
+export const isCountedDown = (prepared: PreparedTask): boolean =>
+  prepared.needs.length === 1 && prepared.executor === undefined;
+
+const isSayable = ({ needs }: PreparedTask): boolean =>
+  needs.every(
+    ({ portCount, volumes, reservationId }) =>
+      !portCount && !volumes && reservationId === undefined,
+  );
+
+export const shapeName = ({ needs }: PreparedTask): string =>
+  JSON.stringify(
+    needs.map(({ resources, role, where, executor }) => [resources, role, where, executor]),
+  );
+
+/** Everything that one agent must have: of a group all tasks, and an executor that may not live there yet. */
+function needOf({ needs }: PreparedTask): Need {
+  const [first] = needs;
+  let resources = needs.map((need) => need.resources).reduce(add);
+  const held = first?.executor?.resources;
+  if (held !== undefined) resources = add(resources, held);
+  return {
+    ...(first?.role !== undefined && { role: first.role }),
+    count: 1,
+    resources,
+    constraints: first?.where ?? [],
+  };
+}

@@ -1,0 +1,115 @@
+// Owns what a lease promises: used once, declined when it is left, and a reason for each thing that is missing.
+import { succeed } from '@parley/protocol/errors';
+import { Offer } from '@parley/protocol/offers';
+import { describe, expect, it } from 'vitest';
+import type { AcceptOrder } from './accept-order.ts';
+import { type OfferDesk, OfferLease } from './offer-lease.ts';
+import { aTask } from './session-driving.ts';
+import { describeShortfall } from './shortfall.ts';
+import { resources } from './task.ts';
+
+class RecordingDesk implements OfferDesk {
+  readonly accepted: AcceptOrder[] = [];
+  readonly declined: unknown[] = [];
+
+  async accept(order: AcceptOrder) {
+    this.accepted.push(order);
+    return succeed({ launched: [], rejected: [], refusedOperations: [], staleOffers: [] });
+  }
+
+  decline(...declined: Parameters<OfferDesk['decline']>): void {
+    this.declined.push(declined);
+  }
+}
+
+const offer = Offer.parse({
+  offerId: 'o1',
+  agentId: 'a1',
+  hostname: 'h1',
+  role: 'batch',
+  resources: resources({ cpus: 2, mem: '1200MiB', ports: '31000-31009' }),
+  reservations: [
+    { reservationId: 'r1', role: 'batch', resources: resources({ mem: '1GiB' }), volumes: [] },
+  ],
+  attributes: { zone: 'a' },
+});
+
+function leased(): { desk: RecordingDesk; lease: OfferLease } {
+  const desk = new RecordingDesk();
+  return { desk, lease: new OfferLease(offer, desk) };
+}
+
+describe('a lease', () => {
+  it('that is left unused at the end of its scope is declined as unused', () => {
+    const { desk, lease } = leased();
+    {
+      using one = lease;
+      expect(one.fits({ resources: resources({ cpus: 1 }) })).toBe(true);
+    }
+    expect(desk.declined).toEqual([[[offer], { reason: 'unused' }]]);
+  });
+
+  it('is declined also when its scope ends with an error', () => {
+    const { desk, lease } = leased();
+    expect(() => {
+      using _one = lease;
+      throw new Error('user error');
+    }).toThrow('user error');
+    expect(desk.declined).toHaveLength(1);
+  });
+
+  it('that was launched on or declined is not declined again', () => {
+    const launched = leased();
+    {
+      using one = launched.lease;
+      void one.launch([aTask('t1')], { refuseMs: 1 });
+    }
+    expect(launched.desk.accepted).toMatchObject([{ offers: [offer], filter: { refuseMs: 1 } }]);
+    expect(launched.desk.declined).toEqual([]);
+    const declined = leased();
+    {
+      using one = declined.lease;
+      one.decline({ reason: 'locality' });
+    }
+    expect(declined.desk.declined).toEqual([[[offer], { reason: 'locality' }]]);
+  });
+
+  it('is used once', () => {
+    const { desk, lease } = leased();
+    void lease.accept([]);
+    expect(() => lease.launch([])).toThrow('used once');
+    expect(desk.accepted).toHaveLength(1);
+  });
+
+  it('says what is missing for a need, thing by thing', () => {
+    const { lease } = leased();
+    const why = lease.why({
+      resources: resources({ cpus: 4, mem: '2GiB', ports: '31008-31011' }),
+      constraints: [{ name: 'zone', operator: 'in', values: ['b'] }],
+    });
+    expect(why.map(({ kind }) => kind)).toEqual(['constraint', 'scalar', 'scalar', 'ports']);
+    expect(why.map(describeShortfall)).toEqual([
+      'constraint zone in b not met',
+      'cpus 2 of 4',
+      'mem 1200 MiB of 2 GiB',
+      'ports 31010-31011 missing',
+    ]);
+  });
+
+  it('counts a reservation only for a need that names it', () => {
+    const { lease } = leased();
+    const need = { resources: resources({ mem: '2GiB' }) };
+    expect(lease.fits(need)).toBe(false);
+    const [reservation] = offer.reservations;
+    if (reservation === undefined) throw new Error('no reservation');
+    expect(lease.fits({ ...need, reservationId: reservation.reservationId })).toBe(true);
+  });
+
+  it('counts what was taken for one task against the next', () => {
+    const { lease } = leased();
+    const need = { resources: resources({ cpus: 1.5 }) };
+    expect(lease.take(need.resources)).toBe(true);
+    expect(lease.take(need.resources)).toBe(false);
+    expect(lease.why(need).map(describeShortfall)).toEqual(['cpus 0.5 of 1.5']);
+  });
+});

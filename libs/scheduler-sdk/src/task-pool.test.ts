@@ -1,0 +1,63 @@
+// Owns what a pool of work says about its demand and about offers that it does not use.
+import { Offer } from '@parley/protocol/offers';
+import { StatusUpdate, type TaskState } from '@parley/protocol/tasks';
+import { describe, expect, it } from 'vitest';
+import { resources, task } from './task.ts';
+import { TaskPool } from './task-pool.ts';
+
+const need = resources({ cpus: 1, mem: '64MiB' });
+
+function aPool(items: number): TaskPool {
+  const pool = new TaskPool({ maxAttempts: 2 });
+  for (let item = 1; item <= items; item += 1) {
+    const describe = (id: string) => ({ ...task({ id, command: 'true' }), resources: need });
+    pool.add({ key: `w${item}`, resources: need, describe });
+  }
+  return pool;
+}
+
+const anOffer = (cpus: number) =>
+  Offer.parse({
+    offerId: 'o1',
+    agentId: 'a1',
+    hostname: 'h1',
+    role: 'batch',
+    resources: resources({ cpus, mem: '1GiB' }),
+    attributes: {},
+  });
+
+const anEnd = (taskId: string, state: TaskState) =>
+  StatusUpdate.parse({
+    task: { principal: 'team', frameworkId: 'fw', taskId },
+    agentId: 'a1',
+    source: 'agent',
+    sequence: 1,
+    state,
+    wallTimeMs: 0,
+  });
+
+describe('a pool', () => {
+  it('demands what waits, in one need a shape', () => {
+    const pool = aPool(3);
+    expect(pool.demand()).toEqual([{ count: 3, resources: need, constraints: [] }]);
+    pool.place([anOffer(2)]);
+    expect(pool.demand()).toMatchObject([{ count: 1 }]);
+    pool.place([anOffer(2)]);
+    expect(pool.demand()).toEqual([]);
+  });
+
+  it('demands a failed piece again as long as it may be tried', () => {
+    const pool = aPool(1);
+    pool.place([anOffer(1)]);
+    expect(pool.update(anEnd('w1-1', 'failed'))).toMatchObject({ kind: 'retried' });
+    expect(pool.demand()).toMatchObject([{ count: 1 }]);
+    pool.place([anOffer(1)]);
+    expect(pool.update(anEnd('w1-2', 'failed'))).toMatchObject({ kind: 'ended', success: false });
+    expect(pool.demand()).toEqual([]);
+  });
+
+  it('says why it does not use an offer: too small, or nothing to do', () => {
+    expect(aPool(1).place([anOffer(0.5)]).declined).toMatchObject([{ reason: 'tooSmall' }]);
+    expect(aPool(0).place([anOffer(2)]).declined).toMatchObject([{ reason: 'noWork' }]);
+  });
+});

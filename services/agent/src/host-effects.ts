@@ -1,0 +1,114 @@
+// Carries out what the supervisor's effects ask of this host for a task: its sandbox, its process, its probes, copies
+// in and out. It says what came of each as the supervisor's next input, and decides nothing.
+
+import { unreachable } from '@parley/protocol/unreachable';
+import type { GroupDirectories } from './group-directories.ts';
+import { probeHttp, probeTcp } from './network-probes.ts';
+import type { ObjectCopies } from './object-copies.ts';
+import { SandboxSetup } from './sandbox-setup.ts';
+import type { StepFailure, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import type { ProbeAnswer } from './task-checks.ts';
+import { describeProbe, noResult } from './task-checks.ts';
+import type { TaskHost } from './task-host.ts';
+import type { VolumeStore } from './volume-store.ts';
+
+type Effect<Kind extends SupervisorEffect['kind']> = Extract<SupervisorEffect, { kind: Kind }>;
+export type HostEffect = Effect<'copyInputs' | 'launch' | 'copyOutputs' | 'probe'>;
+
+export type HostEffectsOptions = {
+  readonly host: TaskHost;
+  readonly copies: ObjectCopies;
+  readonly volumes: VolumeStore;
+  readonly groups: GroupDirectories;
+};
+
+export class HostEffects {
+  readonly #options: HostEffectsOptions;
+  readonly #setup: SandboxSetup;
+
+  constructor(options: HostEffectsOptions) {
+    this.#options = options;
+    this.#setup = new SandboxSetup(options);
+  }
+
+  /** Rejects only for a defect. */
+  carryOut(effect: HostEffect): Promise<SupervisorInput> {
+    switch (effect.kind) {
+      case 'copyInputs':
+        return this.#copyInputs(effect);
+      case 'launch':
+        return this.#launch(effect);
+      case 'copyOutputs':
+        return this.#copyOutputs(effect);
+      case 'probe':
+        return this.#probe(effect);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  async #copyInputs({ task, ref, order }: Effect<'copyInputs'>): Promise<SupervisorInput> {
+    const failure = await this.#setup.prepare(ref, order);
+    if (failure !== undefined) return { kind: 'inputsFailed', task, failure };
+    const { sandboxDirectory } = this.#options.host.directoriesOf(ref);
+    const copied = await this.#options.copies.copyIn({
+      principal: ref.principal,
+      sandboxDirectory,
+      transfers: order.description.inputs,
+    });
+    return copied.ok
+      ? { kind: 'inputsCopied', task }
+      : { kind: 'inputsFailed', task, failure: copied.failure };
+  }
+
+  async #launch(effect: Effect<'launch'>): Promise<SupervisorInput> {
+    const { task, ref, description } = effect;
+    const outcome = await this.#options.host.launch(ref, description, this.#groupOf(effect));
+    if (outcome.ok) return { kind: 'launched', task };
+    const { code, message } = outcome.failure;
+    const failure: StepFailure = { code: code === 'diskFull' ? code : 'failed', message };
+    return { kind: 'launchFailed', task, failure };
+  }
+
+  async #copyOutputs({ task, ref, outputs }: Effect<'copyOutputs'>): Promise<SupervisorInput> {
+    const { sandboxDirectory } = this.#options.host.directoriesOf(ref);
+    const { principal } = ref;
+    const request = { principal, sandboxDirectory, transfers: outputs };
+    const copied = await this.#options.copies.copyOut(request);
+    return copied.ok
+      ? { kind: 'outputsCopied', task }
+      : { kind: 'outputsFailed', task, failure: copied.failure };
+  }
+
+  /** Every probe has an answer: one that cannot be made at all has no result. */
+  async #probe(effect: Effect<'probe'>): Promise<SupervisorInput> {
+    const { task, aim, probe } = effect;
+    try {
+      return { kind: 'probed', task, aim, answer: await this.#answerOf(effect) };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const answer = { result: noResult(probe), detail: `${describeProbe(probe)}: ${why}` };
+      return { kind: 'probed', task, aim, answer };
+    }
+  }
+
+  #answerOf(effect: Effect<'probe'>): Promise<ProbeAnswer> {
+    const { probe, timeoutMs, ref, description } = effect;
+    switch (probe.kind) {
+      case 'http':
+        return probeHttp(probe, timeoutMs);
+      case 'tcp':
+        return probeTcp(probe, timeoutMs);
+      case 'command': {
+        const groupDirectory = this.#groupOf(effect);
+        return this.#options.host.probe({ ref, description, groupDirectory, probe, timeoutMs });
+      }
+      default:
+        return unreachable(probe);
+    }
+  }
+
+  #groupOf({ ref, executorId }: Effect<'launch' | 'probe'>): string | undefined {
+    return executorId && this.#options.groups.sharedOf(ref, executorId);
+  }
+}

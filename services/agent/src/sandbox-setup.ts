@@ -1,0 +1,66 @@
+// Owns what stands in a task's sandbox before its inputs are copied: links to its volumes and to the directory that its
+// group shares. Whose these are is in volume-store.ts and group-directories.ts.
+import { fileFailure } from '@parley/isolation/file-failure';
+import type { TaskRef } from '@parley/protocol/ids';
+import type { GroupDirectories } from './group-directories.ts';
+import { linkInside, SandboxPathError } from './sandbox-files.ts';
+import type { StepFailure } from './supervisor-messages.ts';
+import type { TaskHost } from './task-host.ts';
+import type { TaskOrder } from './task-record.ts';
+import type { VolumeStore } from './volume-store.ts';
+
+/** Where the tasks of a group see the directory that they share; its path is in `PARLEY_GROUP_DIRECTORY` too. */
+const SHARED_LINK = 'shared';
+
+export type SandboxSetupOptions = {
+  readonly host: TaskHost;
+  readonly volumes: VolumeStore;
+  readonly groups: GroupDirectories;
+};
+
+export class SandboxSetup {
+  readonly #options: SandboxSetupOptions;
+
+  constructor(options: SandboxSetupOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when everything is there. May be repeated: what stands there already stays. */
+  async prepare(ref: TaskRef, order: TaskOrder): Promise<StepFailure | undefined> {
+    const { host } = this.#options;
+    const failure = await host.prepare(ref);
+    if (failure !== undefined) return failure;
+    const { sandboxDirectory } = host.directoriesOf(ref);
+    try {
+      await this.#linkGroup(ref, order, sandboxDirectory);
+      return await this.#linkVolumes(order, sandboxDirectory);
+    } catch (error) {
+      if (error instanceof SandboxPathError) return { code: 'failed', message: error.message };
+      const { code, message } = fileFailure(error);
+      return { code: code === 'diskFull' ? code : 'failed', message };
+    }
+  }
+
+  async #linkGroup(ref: TaskRef, { group }: TaskOrder, sandbox: string): Promise<void> {
+    if (group === undefined) return;
+    const shared = await this.#options.groups.join(ref, group.executorId);
+    await linkInside(sandbox, SHARED_LINK, shared);
+  }
+
+  async #linkVolumes(
+    { role, description }: TaskOrder,
+    sandbox: string,
+  ): Promise<StepFailure | undefined> {
+    for (const { volumeId, path } of description.volumes) {
+      if (role === undefined) return { code: 'failed', message: `volume ${volumeId} has no role` };
+      const provided = await this.#options.volumes.provide(role, volumeId);
+      if (!provided.ok) {
+        const { code, message } = provided.failure;
+        const what = `volume ${volumeId}: ${message}`;
+        return { code: code === 'diskFull' ? code : 'failed', message: what };
+      }
+      await linkInside(sandbox, path, provided.value);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,130 @@
+// Owns the directories of persistent volumes below an agent's work directory: one a role and volume id. They are made
+// when first used and outlive their tasks. Who may use or destroy one is decided elsewhere.
+import { mkdir, opendir, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { errorCode, fileFailure } from '@parley/isolation/file-failure';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { RoleName, VolumeId } from '@parley/protocol/ids';
+
+/** Files that are deleted before others in this process get their turn. */
+const DELETES_A_STEP = 64;
+
+export class VolumeStore {
+  readonly #root: string;
+  readonly #trash: string;
+  readonly #last = new Map<string, Promise<unknown>>();
+  #trashCount = 0;
+
+  constructor(workDirectory: string) {
+    this.#root = path.join(workDirectory, 'volumes');
+    this.#trash = path.join(workDirectory, 'destroyed-volumes');
+  }
+
+  /** Deletes what an earlier process had set aside for that. Rejects with the file error. */
+  async clearTrash(): Promise<void> {
+    await removeTree(this.#trash);
+  }
+
+  /** The directory of a volume, made if need be. Fails with `diskFull` or `internalError`. */
+  provide(role: RoleName, volumeId: VolumeId): Promise<Outcome<string>> {
+    const directory = this.#directoryOf(role, volumeId);
+    return this.#inTurn(directory, async () => {
+      await mkdir(path.dirname(directory), { recursive: true, mode: 0o711 });
+      await mkdir(directory, { recursive: true, mode: 0o755 });
+      return directory;
+    });
+  }
+
+  /** Deletes the volume with its data; one that is not there is destroyed already. Fails as `provide` does. */
+  destroy(role: RoleName, volumeId: VolumeId): Promise<Outcome<undefined>> {
+    const directory = this.#directoryOf(role, volumeId);
+    return this.#inTurn(directory, async () => {
+      // Set aside in one step: after a death of this process no half of it is taken for the volume.
+      const aside = await this.#setAside(directory);
+      if (aside !== undefined) await removeTree(aside);
+      return undefined;
+    });
+  }
+
+  async #setAside(directory: string): Promise<string | undefined> {
+    await mkdir(this.#trash, { recursive: true, mode: 0o700 });
+    const taken = new Set(await readdir(this.#trash));
+    do this.#trashCount += 1;
+    while (taken.has(String(this.#trashCount)));
+    const aside = path.join(this.#trash, String(this.#trashCount));
+    try {
+      await rename(directory, aside);
+      return aside;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async #inTurn<Value>(key: string, work: () => Promise<Value>): Promise<Outcome<Value>> {
+    const before = this.#last.get(key) ?? Promise.resolve();
+    const result = before.then(work).then(
+      (value): Outcome<Value> => succeed(value),
+      (error: unknown): Outcome<Value> => {
+        const { code, message } = fileFailure(error);
+        return fail(code === 'diskFull' ? 'diskFull' : 'internalError', message);
+      },
+    );
+    this.#last.set(key, result);
+    const outcome = await result;
+    if (this.#last.get(key) === result) this.#last.delete(key);
+    return outcome;
+  }
+
+  // Both are parsed once more: what becomes part of a path here was an id when it came, and is one now.
+  #directoryOf(role: RoleName, volumeId: VolumeId): string {
+    return path.join(this.#root, roleDirectory(RoleName.parse(role)), VolumeId.parse(volumeId));
+  }
+}
+
+/** A role as the name of one directory: `+` is in no role, so no two roles share one. */
+export function roleDirectory(role: RoleName): string {
+  return role === '*' ? '+' : role.replaceAll('/', '+');
+}
+
+/** As `rm -r`, by steps. A link is deleted, not followed. What is not there is removed already. */
+export async function removeTree(directory: string): Promise<void> {
+  const waiting = [directory];
+  let count = 0;
+  for (let current = waiting.at(-1); current !== undefined; current = waiting.at(-1)) {
+    const inner = await removeFiles(current, async () => {
+      count += 1;
+      if (count % DELETES_A_STEP === 0) await turn();
+    });
+    if (inner.length > 0) {
+      waiting.push(...inner);
+      continue;
+    }
+    waiting.pop();
+    await ignoreMissing(rmdir(current));
+  }
+}
+
+/** Gives the directories that are left in it. */
+async function removeFiles(directory: string, pause: () => Promise<void>): Promise<string[]> {
+  const inner: string[] = [];
+  const listing = await ignoreMissing(opendir(directory));
+  if (listing === undefined) return inner;
+  for await (const entry of listing) {
+    const file = path.join(directory, entry.name);
+    if (entry.isDirectory()) inner.push(file);
+    else await ignoreMissing(unlink(file));
+    await pause();
+  }
+  return inner;
+}
+
+async function ignoreMissing<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

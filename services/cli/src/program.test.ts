@@ -1,0 +1,64 @@
+// Tests of the shape of the command line.
+import { Command } from 'commander';
+import { expect, it } from 'vitest';
+import { AGENT_VERBS } from './arguments.ts';
+import { masterArguments } from './local-cluster/service-catalog.ts';
+import { addAgentCommands } from './operator-commands.ts';
+import { buildProgram } from './program.ts';
+
+const place = {
+  surroundings: {
+    clone: '/nowhere',
+    directory: '/nowhere/.parley',
+    context: undefined,
+    isTerminal: false,
+    columns: 80,
+  },
+  mainFile: '/nowhere/main.ts',
+};
+const program = buildProgram(place);
+const agent = addAgentCommands(new Command('agent'), program, place);
+
+const leaves = (command: Command, above: string): [string, Command][] =>
+  command.commands.flatMap((each): [string, Command][] => {
+    const name = `${above} ${each.name()}`.trim();
+    return each.commands.length === 0 ? [[name, each]] : leaves(each, name);
+  });
+const COMMANDS = new Map([...leaves(program, ''), ...leaves(agent, 'agent')]);
+const optionsOf = (name: string) => COMMANDS.get(name)?.options.map(({ long }) => long);
+
+/** They start something, or pass on what others wrote. */
+const PRINT_NO_DATA = /^(start|stop|keep-cluster|run|master|allocator|agent|task logs)$/;
+
+it.each([...COMMANDS.keys()].filter((name) => !PRINT_NO_DATA.test(name)))(
+  'parley %s prints JSON when asked to',
+  (name) => {
+    expect(optionsOf(name)).toContain('--json');
+  },
+);
+
+it.each(['task kill', 'framework teardown', 'agent gone'])(
+  'parley %s, which cannot be undone, takes --yes',
+  (name) => {
+    expect(optionsOf(name)).toContain('--yes');
+  },
+);
+
+it('the words behind agent that are for operators are those that are no agent’s arguments', () => {
+  expect(agent.commands.map((command) => command.name())).toEqual([...AGENT_VERBS]);
+});
+
+it('what a start says of offers and rules reaches the master, and what it does not say is not sent', () => {
+  expect(masterArguments({})).toEqual([]);
+  expect(
+    masterArguments({
+      authorizationFile: '/etc/rules.json',
+      offerTimeoutMs: 5000,
+      outstandingCapPercent: 33.3,
+    }),
+  ).toEqual([
+    ...['--authorization', '/etc/rules.json'],
+    ...['--offer-timeout-ms', '5000'],
+    ...['--outstanding-cap', '33.3'],
+  ]);
+});

@@ -1,0 +1,45 @@
+// Owns the cluster that a benchmark measures: what `parley start` runs, in a folder of its own. It measures nothing.
+import { fileURLToPath } from 'node:url';
+import { clusterPaths } from '@parley/cli/local-cluster/cluster-paths';
+import type { AgentShare } from '@parley/cli/local-cluster/host-shares';
+import type { Isolation } from '@parley/cli/local-cluster/isolation-choice';
+import { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
+import type { ClusterName } from '@parley/protocol/ids';
+
+export type BenchClusterPlan = {
+  readonly directory: string;
+  readonly name: ClusterName;
+  readonly isolation: Isolation;
+  readonly agents: number;
+  /** What each agent has. */
+  readonly share: Pick<AgentShare, 'cpuMillis' | 'memoryMib' | 'diskMib'>;
+};
+
+/** Not started. `say` hears what happens to it. */
+export function benchCluster(
+  { directory, name, isolation, agents, share }: BenchClusterPlan,
+  say: (line: string) => void,
+): LocalCluster {
+  const shares = Array.from({ length: agents }, (_, index): AgentShare => {
+    const begin = 19_010 + index * 10;
+    return { id: `agent-${index + 1}`, ...share, ports: [begin, begin + 9] };
+  });
+  const clone = fileURLToPath(new URL('../../..', import.meta.url));
+  const paths = clusterPaths(directory, name);
+  return new LocalCluster(
+    {
+      cluster: name,
+      clone,
+      paths,
+      agents: shares,
+      isolation,
+      masterArguments: [],
+      environment: process.env,
+    },
+    {
+      nowMs: () => performance.now(),
+      onNotice: say,
+      onBroken: (failure) => say(failure.message),
+    },
+  );
+}
