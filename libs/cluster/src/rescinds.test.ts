@@ -174,3 +174,20 @@ describe('an offer that the allocator proposes', () => {
     expect(factsOf(late)).toContainEqual({ kind: 'agentAway', agentId });
   });
 });
+
+describe('a task of an agent that is declared gone', () => {
+  test('is gone, though its agent had refused to launch it and reported it running all the same', () => {
+    const offerId = cluster.offer(framework, some(1));
+    const [run] = of(cluster.accept(framework, [offerId], [aTask('t1')]), 'order');
+    const task = { ...framework, taskId: aTask('t1').taskId };
+    cluster.update(task, 'running');
+    const refused = cluster.answerOrder(run?.order.orderId ?? '', agentId, 'diskFull');
+    const caller = { kind: 'operator', operator: framework.principal } as const;
+    const body = { agentId, change: 'gone' as const };
+    const gone = cluster.call(caller, { verb: 'operatorAgent', body });
+    cluster.readBack(refused);
+    cluster.readBack(gone);
+    expect(cluster.state.tasks.size).toBe(0);
+    expect(cluster.state.ended.get('alice/f1/t1')).toMatchObject({ state: 'gone' });
+  });
+});
