@@ -86,7 +86,9 @@ export function declineOffers(
       ...(text !== undefined && { text }),
     });
     forgiveStrike(turn.state, offer);
-    refuse(turn, framework, { agentId, role, resources: resourcesOf(offer), refuseMs });
+    const hasVolumes = offer.reserved.some(({ volumes }) => volumes.length > 0);
+    const resources = resourcesOf(offer);
+    refuse(turn, framework, { agentId, role, resources, refuseMs, hasVolumes });
   }
   const result: DeclineResult = {
     declined: offers.length,
@@ -115,8 +117,9 @@ function carryOut(turn: Turn, planned: Planned): Answer {
   const launched = carryOutPlan(turn, { framework, role, plan });
   lowerDemand(turn, planned);
   for (const pool of pools.values()) {
-    const { agentId, declined: resources } = pool;
-    refuse(turn, framework, { agentId, role, resources, refuseMs: request.filter.refuseMs });
+    const { agentId, declined: resources, declinesVolumes: hasVolumes } = pool;
+    const { refuseMs } = request.filter;
+    refuse(turn, framework, { agentId, role, resources, refuseMs, hasVolumes });
   }
   for (const offer of offers) forgiveStrike(turn.state, offer);
   if (launched.length > 0) checkRampUp(turn, frameworkKey(framework.framework));
@@ -221,17 +224,22 @@ function poolsOf(turn: Turn, offers: readonly OfferRecord[], hadStale: boolean):
   return pools;
 }
 
+/** Nothing but volumes is refused as nothing: it blocks offers of nothing but volumes. */
 function refuse(
   turn: Turn,
   { framework }: FrameworkRecord,
-  refused: {
+  {
+    hasVolumes,
+    ...refused
+  }: {
     readonly agentId: AgentId;
     readonly role: RoleName;
     readonly resources: Resources;
     readonly refuseMs: number;
+    readonly hasVolumes: boolean;
   },
 ): void {
-  if (refused.refuseMs === 0 || isEmpty(refused.resources)) return;
+  if (refused.refuseMs === 0 || (isEmpty(refused.resources) && !hasVolumes)) return;
   turn.state.marks.tell({ kind: 'refused', framework, ...refused });
 }
 
