@@ -173,7 +173,10 @@ function lowerDemand(turn: Turn, { framework, offers, role, plan }: Planned): vo
 
 const shapesOf = ({ promised }: OfferRecord): string[] => promised.map(({ shape }) => shape);
 
-/** What is still outstanding of the offers is freed without a filter; no task is launched. */
+/**
+ * What is still outstanding of the offers is freed without a filter; no task is launched. An answer it was all the
+ * same: whoever asks for the impossible does not let offers expire.
+ */
 function rejectAll(
   turn: Turn,
   {
@@ -185,6 +188,7 @@ function rejectAll(
   }: Accept & { readonly failure: Failure; readonly culprits?: readonly RejectedTask[] },
 ): Answer {
   discardOffers(turn, offers, 'invalidAccept');
+  for (const offer of offers) forgiveStrike(turn.state, offer);
   const agentId = offers[0]?.agentId ?? NO_AGENT;
   const { operations } = request;
   dropAllTasks(turn, { framework, agentId, operations, why: failure.message, culprits });

@@ -144,7 +144,7 @@ export class MasterActor {
     const input = this.#orders.replied(orderId, bytes, nowMs);
     if (input === undefined) return;
     if (input.kind === 'log') this.#outputs.push(input);
-    else if (this.#options.submit(input).ok) this.#orders.done(orderId);
+    else if (this.#options.submit(input).ok) this.#orders.answered(input, nowMs);
     else this.#orders.failed(orderId, nowMs);
   }
 
