@@ -9,7 +9,7 @@ describe('registration', () => {
     const bench = new ScriptedSupervisor().send({ kind: 'connected' }).after(500);
     const requests = bench.take('register');
     expect(requests.map(({ request }) => request.counter)).toEqual([1, 1]);
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
     const answer = { ok: true, value } as const;
     bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
     expect(bench.after(4999).take('heartbeat')).toEqual([]);
@@ -39,7 +39,7 @@ describe('registration', () => {
 
   test('tasks that the leader does not know are killed', () => {
     const bench = new ScriptedSupervisor().running().send({ kind: 'connected' });
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [REF] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [REF], unknownExecutors: [] };
     const answer = { ok: true, value } as const;
     bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
     expect(bench.take('stop').map(({ signal }) => signal)).toEqual(['SIGTERM']);
@@ -49,7 +49,7 @@ describe('registration', () => {
     const bench = new ScriptedSupervisor().send({ kind: 'connected' }).send(aRun());
     expect(bench.take('register')[0]?.body.tasks).toEqual([]);
     expect(bench.answers()).toEqual([]);
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
     const answer = { ok: true, value } as const;
     bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
     expect(bench.answers()).toEqual([true]);

@@ -154,7 +154,7 @@ export class ScriptedSupervisor {
   registered(): this {
     this.send({ kind: 'connected' });
     const [request] = this.take('register');
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
     return this.send({
       kind: 'registerAnswered',
       counter: request?.counter ?? 0,

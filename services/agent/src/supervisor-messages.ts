@@ -147,7 +147,7 @@ export type RegisterAnswer =
       readonly value: {
         readonly heartbeatIntervalMs: number;
         readonly unknownTasks: readonly TaskRef[];
-        readonly unknownExecutors?: readonly ExecutorRef[];
+        readonly unknownExecutors: readonly ExecutorRef[];
       };
     }
   | { readonly ok: false; readonly failure: Failure };

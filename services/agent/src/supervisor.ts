@@ -303,7 +303,7 @@ export class Supervisor {
     }
     if (!this.#registration.answered(counter, answer, now.nowMs) || !answer.ok) return;
     this.#answers.registered(out);
-    this.#executors.roster.unknownToMaster(answer.value.unknownExecutors ?? [], now, out);
+    this.#executors.roster.unknownToMaster(answer.value.unknownExecutors, now, out);
     for (const ref of answer.value.unknownTasks) {
       const task = this.#table.get(taskKey(ref));
       if (task === undefined) continue;
