@@ -24,7 +24,7 @@ import type { MemoryBus, Message } from './memory-bus.ts';
 import { STREAM_CREATED_MS, type StoredUpdate } from './memory-updates.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-export const LEADER = 'leader';
+const LEADER = 'leader';
 /** Inputs of so many milliseconds are one entry. */
 const COMMIT_MS = 1;
 const HEARTBEAT_MS = 5000;

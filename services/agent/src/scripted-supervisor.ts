@@ -48,7 +48,7 @@ export const aKill = (reply = 2, graceMs?: number): SupervisorInput => ({
 });
 
 export const keyOf = (taskId: string): TaskKey => `team/fw/${taskId}`;
-export const refOf = (taskId: string): TaskRef => TaskRef.parse({ ...framework, taskId });
+const refOf = (taskId: string): TaskRef => TaskRef.parse({ ...framework, taskId });
 
 export const aKillOf = (taskId: string, reply = 2): SupervisorInput => ({
   kind: 'kill',
