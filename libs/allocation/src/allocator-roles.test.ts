@@ -217,6 +217,17 @@ describe('reservations', () => {
     expect(cluster.proposalsWithin(20)).toMatchObject([{ reservations: [volumes] }]);
   });
 
+  test('volumes stay to be had while a proposal of other parts of their agent is not decided', () => {
+    const volumes = aReservation('eng', 'one', normalise({}));
+    cluster.master.addAgent('x', resourcesOf(1, 1000), { reservations: [volumes] });
+    cluster.master.subscribe('b', 'research');
+    cluster.hear();
+    expect(cluster.proposalsWithin(100)).toMatchObject([{ role: 'research', reservations: [] }]);
+    cluster.master.subscribe('a', 'eng');
+    cluster.hear();
+    expect(cluster.proposalsWithin(100)).toMatchObject([{ role: 'eng', reservations: [volumes] }]);
+  });
+
   test('it is not proposed twice while the master has not decided', () => {
     cluster.master.addAgent('only', resourcesOf(2, 2000), { reservations: [ENG] });
     cluster.master.subscribe('a', 'eng');
