@@ -84,6 +84,22 @@ export class ScenarioFramework {
     return offer;
   }
 
+  /** Waits until the agent's offers hold so many milli-cpus together, and takes all of them. */
+  async offersOf(agentId: string, cpus: number): Promise<Offer[]> {
+    const fits = (offer: Offer) => offer.agentId === agentId;
+    const held = () =>
+      this.offers
+        .filter(fits)
+        .reduce((sum, { resources }) => sum + (resources.scalars['cpus'] ?? 0), 0);
+    await until(
+      () => held() >= cpus,
+      () => `offers of ${cpus} milli-cpus of ${agentId}; ${this.said}`,
+    );
+    const found = this.offers.filter(fits);
+    this.#forget(found.map(({ offerId }) => offerId));
+    return found;
+  }
+
   /** The states that were told of a task, in order. */
   states(taskId: string): TaskState[] {
     return this.#of(taskId).map(({ state }) => state);
