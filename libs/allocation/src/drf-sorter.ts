@@ -122,6 +122,7 @@ export class DrfSorter<Name extends string = string> {
     this.#refresh();
     const { used, weight } = this.#client(name);
     const { share, weight: rivalWeight } = this.#client(rival);
+    if (compareWeightedShares(this.shareOf(name), weight, share, rivalWeight) >= 0) return 1;
     const goal = (share.used / share.total / rivalWeight) * weight;
     let least = Number.POSITIVE_INFINITY;
     for (const [number, amount] of amounts.entries()) {

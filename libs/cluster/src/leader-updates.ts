@@ -14,10 +14,14 @@ type Wording = { readonly state: TaskState; readonly reason: TaskReason; readonl
 export const unwrittenKey = (update: Pick<StatusUpdate, 'task' | 'sequence'>): string =>
   `${taskKey(update.task)}#${update.sequence}`;
 
-/** For a task in the books. Nothing when its last ordered state says the same or ends it already. */
+/**
+ * For a task in the books. Nothing when its last ordered state says the same or ends it already; but `gone` is the last
+ * word on it, in case the task's lifecycle does not allow that other end when it is read back.
+ */
 export function orderUpdate(turn: Turn, task: TaskRecord, wording: Wording): void {
   const effective = effectiveState(task);
-  if (effective === wording.state || isTerminal(effective)) return;
+  if (effective === wording.state) return;
+  if (isTerminal(effective) && wording.state !== 'gone') return;
   const waiting = turn.state.unwrittenByTask.get(taskKey(task.task))?.size ?? 0;
   if (wording.state === 'unreachable' && waiting >= MAX_UNWRITTEN_PER_TASK) return;
   const sequence = task.orderedSequence + 1;

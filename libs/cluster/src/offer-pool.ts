@@ -16,7 +16,6 @@ import {
 import type { ClusterState } from './cluster-state.ts';
 import type { OfferRecord, ReservedPart } from './records.ts';
 import { diskOf } from './reservation-books.ts';
-import { isRoleOrAbove } from './roles.ts';
 
 export type Want = {
   /** In normal form. */
@@ -280,9 +279,8 @@ export class OfferPool {
     this.#change({ resources: add(this.#content.resources, resources) });
   }
 
-  /** More of a reservation; only those of the pool's role and the roles above it are of use. */
+  /** More of a reservation of the pool's role, or of a role above it. */
   addPart(more: PoolOptions['parts'][number]): void {
-    if (!isRoleOrAbove(more.role, this.role)) return;
     const key = partKey(more);
     const part = this.#content.parts.get(key) ?? emptyPart(more.role, more.reservationId);
     this.#putPart({

@@ -116,6 +116,17 @@ describe('offers of a framework are taken back without a message', () => {
     expect(cluster.state.offers.size).toBe(2);
   });
 
+  test('when it falls silent just after a decline: nobody is told to keep a filter for it', () => {
+    const made = offers();
+    const session = cluster.framework(framework)?.session;
+    const decline = { verb: 'decline' as const, body: { offerIds: made.own } };
+    const effects = cluster.enter(
+      cluster.callInput({ kind: 'framework', ...framework }, decline, session),
+      { kind: 'frameworkSilent', framework, session: 1 },
+    );
+    expect(factsOf(effects).filter(({ kind }) => kind === 'refused')).toEqual([]);
+  });
+
   test('when it subscribes anew: a scheduler forgets its offers then', () => {
     offers();
     const effects = cluster.subscribe(framework);
@@ -161,5 +172,22 @@ describe('an offer that the allocator proposes', () => {
     const late = cluster.propose(other, some(1));
     expect(of(late, 'offers')).toEqual([]);
     expect(factsOf(late)).toContainEqual({ kind: 'agentAway', agentId });
+  });
+});
+
+describe('a task of an agent that is declared gone', () => {
+  test('is gone, though its agent had refused to launch it and reported it running all the same', () => {
+    const offerId = cluster.offer(framework, some(1));
+    const [run] = of(cluster.accept(framework, [offerId], [aTask('t1')]), 'order');
+    const task = { ...framework, taskId: aTask('t1').taskId };
+    cluster.update(task, 'running');
+    const refused = cluster.answerOrder(run?.order.orderId ?? '', agentId, 'diskFull');
+    const caller = { kind: 'operator', operator: framework.principal } as const;
+    const body = { agentId, change: 'gone' as const };
+    const gone = cluster.call(caller, { verb: 'operatorAgent', body });
+    cluster.readBack(refused);
+    cluster.readBack(gone);
+    expect(cluster.state.tasks.size).toBe(0);
+    expect(cluster.state.ended.get('alice/f1/t1')).toMatchObject({ state: 'gone' });
   });
 });

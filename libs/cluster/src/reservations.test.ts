@@ -203,13 +203,18 @@ describe('an offer', () => {
   });
 
   test.each([
-    ['of a role that is not above it', { role: 'web', reservationId: 'x', resources: some(1) }],
+    ['of a role that is not above it', { role: 'eng/ads', reservationId: 'x', resources: some(1) }],
+    [
+      'of a role whose name begins alike',
+      { role: 'eng', reservationId: 'x', resources: some(1) },
+      'engine',
+    ],
     ['that is not there', { role: 'eng', reservationId: 'y', resources: some(1) }],
     ['of which so much is not free', { role: 'eng', reservationId: 'x', resources: some(4) }],
     ['whose disk is in a volume', { role: 'eng', reservationId: 'x', resources: some(0, 35) }],
-  ])('is not made of a reservation %s', (_why, part) => {
-    cluster.subscribe(framework, { roles: ['eng', 'web'] });
-    const effects = cluster.propose(framework, some(1), agentId, { reservations: [part] });
+  ])('is not made of a reservation %s', (_why, part, role = 'eng') => {
+    cluster.subscribe(framework, { roles: ['eng', 'engine'] });
+    const effects = cluster.propose(framework, some(1), agentId, { role, reservations: [part] });
     expect(of(effects, 'offers')).toEqual([]);
     expect(eventsOf(effects)).toMatchObject([{ type: 'proposalRefused' }]);
   });
@@ -290,6 +295,13 @@ describe('a volume', () => {
     expect(refusedOperations(effects)).toMatchObject([{ index: 1 }]);
   });
 
+  test('of a role above is not destroyed, though tasks may use it', () => {
+    const task = taskWith('t1', { reservationId: 'x', ...mount() });
+    const effects = operate(reservedOffer('eng/ads'), destroyVolume(), aLaunch(task));
+    expect(refusedOperations(effects)).toMatchObject([{ index: 0 }]);
+    expect(of(effects, 'order')).toMatchObject([{ order: { kind: 'run', body: { role: 'eng' } } }]);
+  });
+
   test('that another outstanding offer holds is destroyed, and that offer is rescinded', () => {
     const other = aFramework('f2');
     cluster.subscribe(other, { roles: ['eng'] });
@@ -368,6 +380,7 @@ describe('an operator', () => {
     operator(reserve(4));
     operate(reservedOffer(), aLaunch(taskWith('t1', { reservationId: 'x' })));
     const held = reservedOffer();
+    operator(reserve(2));
     const effects = operator({ kind: 'unreserve', reservationId: 'x' });
     expect(of(effects, 'rescind')).toMatchObject([
       { message: { offerIds: [held], reason: 'takenByOperator' } },
@@ -403,8 +416,15 @@ describe('an agent that comes back with less than its reservations', () => {
     expect(factsOf(effects)).toContainEqual(
       expect.objectContaining({ kind: 'agent', free: normalise({}), reservations: [] }),
     );
-    const refused = cluster.propose(framework, some(1), agentId, { role: 'eng' });
-    expect(eventsOf(refused)).toMatchObject([{ type: 'proposalRefused' }]);
+    const part = { role: 'eng', reservationId: 'x', resources: some(1) };
+    for (const [resources, reservations] of [
+      [some(1), []],
+      [{}, [part]],
+    ] as const) {
+      const more = { role: 'eng', reservations: [...reservations] };
+      const refused = cluster.propose(framework, resources, agentId, more);
+      expect(eventsOf(refused)).toMatchObject([{ type: 'proposalRefused' }]);
+    }
     const less = { kind: 'unreserve' as const, reservationId: 'x', resources: some(2) };
     expect(freeOf(cluster.operateAsOperator(less, agentId, 'eng'))).toMatchObject({
       free: normalise(some(1)),

@@ -142,7 +142,7 @@ export const registers = (
       verb: 'register',
       body: {
         hostname: `${agentId}.example`,
-        total: some(10),
+        total: some(20),
         attributes: {},
         tasks: tasks.map((task) => ({ task, state: 'running', lastSequence: 1 })),
         executors: executors.map(({ executorId, ...framework }) => ({

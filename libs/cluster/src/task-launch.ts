@@ -291,16 +291,13 @@ class LaunchJudge {
     const { named, framework } = this.#args;
     const { failure } = objection;
     const reason = objection.state === 'dropped' ? objection.reason : 'invalidGroup';
-    const position = culprit === undefined ? tasks.length : tasks.indexOf(culprit);
-    const rejected = tasks.map((task, index): RejectedTask => {
+    const rejected = tasks.map((task): RejectedTask => {
       const { taskId } = task;
-      const isKnown = isKnownTask(this.#state, { ...framework.framework, taskId });
-      const isUsed =
-        isKnown || (index >= position && index !== position && named.tasks.has(taskId));
       const isCulprit = culprit === undefined || task === culprit;
       const message = isCulprit
         ? failure.message
         : `taskId: task ${culprit.taskId} of the group is not launched: ${failure.message}`;
+      const isUsed = isKnownTask(this.#state, { ...framework.framework, taskId });
       const state = isCulprit ? objection.state : (objection.state ?? 'error');
       return {
         taskId,

@@ -14,6 +14,14 @@ import {
   ScriptedCluster,
   some,
 } from './scripted-cluster.ts';
+import {
+  aCommandTask,
+  aDefaultExecutor,
+  groupOf,
+  launchAnswered,
+  launchRaw,
+  statusIn,
+} from './scripted-tasks.ts';
 import { utilisation } from './utilisation.ts';
 
 const agentId = anAgentId();
@@ -131,7 +139,10 @@ describe("a leader's own update", () => {
     cluster.readBack(effects);
     expect(stateOf('big')).toBe('error');
     expect(takeoverEffects(cluster.state)).toEqual([]);
-    expect(answerOf(kill('big'))).toEqual({ ok: true, value: {} });
+    expect(statusIn(kill('big'))).toMatchObject({
+      state: 'error',
+      reason: 'insufficientResources',
+    });
   });
 });
 
@@ -172,12 +183,52 @@ describe('a kill', () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  test('of an unknown task fails, of an ended one succeeds without effect', () => {
-    expect(answerOf(kill('nobody'))).toMatchObject({ failure: { code: 'unknownTask' } });
+  test('of a task that is not live does nothing, and says what is known as a reconciliation would', () => {
+    expect(statusIn(kill('nobody'))).toMatchObject({ state: 'unknown', reason: 'reconciliation' });
+    const body = { taskId: aTask('nobody').taskId, agentId };
+    const named = cluster.frameworkCall(framework, { verb: 'killTask', body });
+    expect(statusIn(named)).toMatchObject({ state: 'gone', reason: 'reconciliation' });
     cluster.update(cluster.launch(framework, 't1'), 'finished');
     const effects = kill('t1');
-    expect(answerOf(effects)).toEqual({ ok: true, value: {} });
+    expect(statusIn(effects)).toMatchObject({ state: 'finished' });
     expect(of(effects, 'order')).toEqual([]);
+  });
+
+  test('that names another agent than the task runs on does nothing', () => {
+    cluster.launch(framework, 't1');
+    const body = { taskId: aTask('t1').taskId, agentId: anAgentId('other') };
+    const effects = cluster.frameworkCall(framework, { verb: 'killTask', body });
+    expect(of(effects, 'order')).toEqual([]);
+    expect(statusIn(effects)).toMatchObject({ agentId, state: 'staging' });
+  });
+
+  test('that is repeated shortens the grace and never lengthens it while the first is unanswered', () => {
+    cluster.launch(framework, 't1');
+    const withGrace = (graceMs: number) => {
+      const body = { taskId: aTask('t1').taskId, graceMs };
+      const [sent] = of(cluster.frameworkCall(framework, { verb: 'killTask', body }), 'order');
+      return sent?.order.kind === 'kill' ? sent.order.body.graceMs : undefined;
+    };
+    expect([withGrace(5000), withGrace(100), withGrace(9000)]).toEqual([5000, 100, 100]);
+  });
+
+  test('of one task of a group is ordered of that one: its agent ends the others', () => {
+    launchAnswered(
+      cluster,
+      framework,
+      groupOf(aDefaultExecutor(), aCommandTask('t1'), aCommandTask('t2')),
+    );
+    const orders = of(kill('t1'), 'order');
+    expect(orders).toMatchObject([{ order: { kind: 'kill', body: { task: { taskId: 't1' } } } }]);
+  });
+
+  test('before the launch of a group is confirmed goes out again with the confirmation', () => {
+    const group = groupOf(aDefaultExecutor(), aCommandTask('t1'), aCommandTask('t2'));
+    const [run] = of(launchRaw(cluster, framework, group), 'order');
+    const [order] = of(kill('t2'), 'order');
+    cluster.answerOrder(order?.order.orderId ?? '', agentId, 'unknownTask');
+    const again = of(cluster.answerOrder(run?.order.orderId ?? ''), 'order');
+    expect(again).toMatchObject([{ order: { kind: 'kill', body: { task: { taskId: 't2' } } } }]);
   });
 
   test('that overtook its launch is sent again when the launch is confirmed', () => {

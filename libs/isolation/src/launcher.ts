@@ -52,6 +52,11 @@ export interface TaskLauncher {
   launch(request: LaunchRequest): Promise<LaunchOutcome>;
   /** Sends the signal to every process of the unit. Answers false when there is no such unit (any more). */
   stop(unit: string, signal: StopSignal): Promise<boolean>;
+  /**
+   * Changes the CPU and memory limits of a unit that runs; a launcher without limits has nothing to do. Answers false
+   * when there is no such unit (any more). Rejects when they cannot be set, or are no limits.
+   */
+  setLimits(unit: string, limits: TaskLimits): Promise<boolean>;
   /** The units that have a process. Rejects when that cannot be known. */
   list(): Promise<ReadonlySet<string>>;
   inspect(unit: string): Promise<UnitInspection>;
@@ -73,12 +78,17 @@ export function requestFault(request: LaunchRequest): string | undefined {
   // `env` would take these for an option or an assignment.
   if (program.startsWith('-') || program.includes('=')) return `no program is named ${program}`;
   if (command.some((word) => word.includes('\0'))) return 'the command contains a null character';
+  return limitsFault(limits) ?? environmentFault(environment);
+}
+
+/** Why these are no limits, or undefined when they are. */
+export function limitsFault(limits: TaskLimits): string | undefined {
   if (!isPositive(limits.cpuMillis)) return 'cpuMillis must be a positive integer';
   if (!isPositive(limits.memoryMib)) return 'memoryMib must be a positive integer';
   if (limits.pidsMax !== undefined && !isPositive(limits.pidsMax)) {
     return 'pidsMax must be a positive integer';
   }
-  return environmentFault(environment);
+  return undefined;
 }
 
 /**

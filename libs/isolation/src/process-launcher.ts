@@ -6,8 +6,10 @@ import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 import {
   environmentFragment,
+  limitsFault,
   type StopSignal,
   type TaskLauncher,
+  type TaskLimits,
   type UnitInspection,
 } from './launcher.ts';
 import { isProcessAlive } from './process-identity.ts';
@@ -47,6 +49,12 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
     async stop(unit: string, signal: StopSignal): Promise<boolean> {
       const shim = await findLive(unit);
       return shim !== undefined && signalGroup(shim.pid, signal);
+    },
+
+    async setLimits(unit: string, limits: TaskLimits): Promise<boolean> {
+      const fault = limitsFault(limits);
+      if (fault !== undefined) throw new RangeError(fault);
+      return (await findLive(unit)) !== undefined;
     },
 
     async list(): Promise<ReadonlySet<string>> {

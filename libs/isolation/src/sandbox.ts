@@ -6,7 +6,13 @@ import { chmod, chown, mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode, type FileFailure, fileFailure } from './file-failure.ts';
 import { createRunRoot, removeRun } from './run-directory.ts';
-import { isSafeId, type TaskIdentity, unitNameFor } from './unit-name.ts';
+import {
+  type ExecutorIdentity,
+  executorUnitNameFor,
+  isSafeId,
+  type TaskIdentity,
+  unitNameFor,
+} from './unit-name.ts';
 
 export type TaskDirectories = {
   readonly unit: string;
@@ -54,9 +60,28 @@ export function locateTask(
     return { ok: false, failure: { code: 'invalidId', message } };
   }
   const unit = unitNameFor(identity);
-  const runRoot = runRootOf(workDirectory);
   const sandboxDirectory = path.join(workDirectory, 'sandboxes', principal, frameworkId, taskId);
-  const directories = {
+  return { ok: true, directories: directoriesOf(workDirectory, unit, sandboxDirectory) };
+}
+
+/** Where everything of an executor is. Throws when an id is none: they were parsed before. */
+export function locateExecutor(workDirectory: string, identity: ExecutorIdentity): TaskDirectories {
+  const { agentId, principal, frameworkId, executorId, incarnation } = identity;
+  const unsafe = [agentId, principal, frameworkId, executorId].find((id) => !isSafeId(id));
+  if (unsafe !== undefined) throw new RangeError(`${JSON.stringify(unsafe)} is no id`);
+  // The dot is in no id, so no two executors share a name.
+  const name = [principal, frameworkId, executorId, incarnation].join('.');
+  const sandboxDirectory = path.join(workDirectory, 'executor-sandboxes', name);
+  return directoriesOf(workDirectory, executorUnitNameFor(identity), sandboxDirectory);
+}
+
+function directoriesOf(
+  workDirectory: string,
+  unit: string,
+  sandboxDirectory: string,
+): TaskDirectories {
+  const runRoot = runRootOf(workDirectory);
+  return {
     unit,
     runRoot,
     runDirectory: path.join(runRoot, unit),
@@ -64,7 +89,6 @@ export function locateTask(
     stdoutPath: path.join(sandboxDirectory, 'stdout'),
     stderrPath: path.join(sandboxDirectory, 'stderr'),
   };
-  return { ok: true, directories };
 }
 
 /** Creates the sandbox, which may exist already; `owner` is the user that the task will run as. */
@@ -74,8 +98,23 @@ export async function createSandbox(
   owner?: Owner,
 ): Promise<SandboxOutcome<{ readonly directories: TaskDirectories }>> {
   const located = locateTask(workDirectory, identity);
-  if (!located.ok) return located;
-  const { runRoot, sandboxDirectory } = located.directories;
+  return located.ok ? makeSandbox(located.directories, owner) : located;
+}
+
+/** Likewise for an executor and the tasks in it. */
+export async function createExecutorSandbox(
+  workDirectory: string,
+  identity: ExecutorIdentity,
+  owner?: Owner,
+): Promise<SandboxOutcome<{ readonly directories: TaskDirectories }>> {
+  return makeSandbox(locateExecutor(workDirectory, identity), owner);
+}
+
+async function makeSandbox(
+  directories: TaskDirectories,
+  owner: Owner | undefined,
+): Promise<SandboxOutcome<{ readonly directories: TaskDirectories }>> {
+  const { runRoot, sandboxDirectory } = directories;
   try {
     await createRunRoot(runRoot);
     // The way to the sandbox may be passed, not listed, by the users that tasks run as.
@@ -83,7 +122,7 @@ export async function createSandbox(
     await mkdir(sandboxDirectory, { recursive: true });
     await chmod(sandboxDirectory, 0o700);
     if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
-    return located;
+    return { ok: true, directories };
   } catch (error) {
     return { ok: false, failure: fileFailure(error) };
   }
@@ -95,8 +134,22 @@ export async function removeSandbox(
   identity: TaskIdentity,
 ): Promise<SandboxOutcome<object>> {
   const located = locateTask(workDirectory, identity);
-  if (!located.ok) return located;
-  const { runRoot, unit, sandboxDirectory } = located.directories;
+  return located.ok ? removeDirectories(located.directories) : located;
+}
+
+/** Likewise those of an executor. */
+export function removeExecutorSandbox(
+  workDirectory: string,
+  identity: ExecutorIdentity,
+): Promise<SandboxOutcome<object>> {
+  return removeDirectories(locateExecutor(workDirectory, identity));
+}
+
+async function removeDirectories({
+  runRoot,
+  unit,
+  sandboxDirectory,
+}: TaskDirectories): Promise<SandboxOutcome<object>> {
   try {
     await rm(sandboxDirectory, { recursive: true, force: true });
     await removeRun(runRoot, unit);

@@ -8,8 +8,10 @@ import {
   type LaunchOutcome,
   type LaunchRequest,
   launchFragment,
+  limitsFault,
   type StopSignal,
   type TaskLauncher,
+  type TaskLimits,
 } from './launcher.ts';
 import { runCommand } from './run-command.ts';
 import { linkOutputs } from './run-directory.ts';
@@ -122,9 +124,28 @@ export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher
       }
     },
 
+    setLimits: async (unit, limits) =>
+      (await setLimits(systemd, unit, limits)) ?? plain.setLimits(unit, limits),
+
     list: () => plain.list(),
     inspect: (unit) => plain.inspect(unit),
   };
+}
+
+/** Undefined when systemd did not do it, and the plain way may say why. */
+async function setLimits(
+  systemd: SystemdConnection,
+  unit: string,
+  limits: TaskLimits,
+): Promise<boolean | undefined> {
+  const fault = limitsFault(limits);
+  if (fault !== undefined) throw new RangeError(fault);
+  try {
+    await systemd.setProperties(`${unit}.scope`, limitProperties(limits));
+    return true;
+  } catch (error) {
+    return error instanceof SystemdError && error.code === NO_SUCH_UNIT ? false : undefined;
+  }
 }
 
 /** What `scopeArguments` asks systemd-run for, as systemd itself takes it. */
@@ -134,27 +155,33 @@ function scopeProperties(
   slice: string,
   systemdVersion: number,
 ): DBusProperty[] {
-  const { cpuMillis, memoryMib, pidsMax } = request.limits;
-  const memoryBytes = BigInt(memoryMib) * MIB;
-  if (memoryBytes > MAX_BYTES) throw new RangeError(`MemoryMax=${memoryMib}M is out of range`);
-  const number = (value: number): DBusProperty[1] => ({ type: 't', value: BigInt(value) });
   const yes = { type: 'b', value: true } as const;
   const properties: DBusProperty[] = [
     ['Description', { type: 's', value: request.unit }],
     ['CollectMode', { type: 's', value: 'inactive-or-failed' }],
     ['Slice', { type: 's', value: sliceOf(request.unit, slice) }],
-    ['CPUWeight', number(cpuWeightOf(cpuMillis))],
-    ['CPUQuotaPerSecUSec', { type: 't', value: BigInt(cpuMillis) * US_PER_CPU_MILLI }],
-    ['MemoryMax', { type: 't', value: memoryBytes }],
-    ['MemorySwapMax', number(0)],
+    ...limitProperties(request.limits),
+    ['MemorySwapMax', { type: 't', value: 0n }],
     ['CPUAccounting', yes],
     ['MemoryAccounting', yes],
     ['TasksAccounting', yes],
     ['PIDs', { type: 'au', value: [pid] }],
   ];
-  if (pidsMax !== undefined) properties.push(['TasksMax', number(pidsMax)]);
   if (systemdVersion >= OOM_POLICY_VERSION) {
     properties.push(['OOMPolicy', { type: 's', value: 'continue' }]);
   }
+  return properties;
+}
+
+function limitProperties({ cpuMillis, memoryMib, pidsMax }: TaskLimits): DBusProperty[] {
+  const memoryBytes = BigInt(memoryMib) * MIB;
+  if (memoryBytes > MAX_BYTES) throw new RangeError(`MemoryMax=${memoryMib}M is out of range`);
+  const number = (value: number): DBusProperty[1] => ({ type: 't', value: BigInt(value) });
+  const properties: DBusProperty[] = [
+    ['CPUWeight', number(cpuWeightOf(cpuMillis))],
+    ['CPUQuotaPerSecUSec', { type: 't', value: BigInt(cpuMillis) * US_PER_CPU_MILLI }],
+    ['MemoryMax', { type: 't', value: memoryBytes }],
+  ];
+  if (pidsMax !== undefined) properties.push(['TasksMax', number(pidsMax)]);
   return properties;
 }

@@ -105,6 +105,21 @@ export class SystemdConnection {
     });
   }
 
+  /** Changes properties of a unit that runs, until it ends. Rejects like `startScope`. */
+  async setProperties(name: string, properties: readonly DBusProperty[]): Promise<void> {
+    const connection = await this.#connection();
+    await this.#call(connection, {
+      member: 'SetUnitProperties',
+      signature: 'sba(sv)',
+      body: (writer) => {
+        writer.string(name);
+        // `runtime`: not beyond the next boot.
+        writer.uint32(1);
+        writer.properties(properties);
+      },
+    });
+  }
+
   /** Ends the unit and what is in it, also one that systemd has not seen become empty. Rejects like `startScope`. */
   async stopUnit(name: string): Promise<void> {
     const connection = await this.#connection();

@@ -4,8 +4,10 @@
 import {
   environmentFragment,
   type LaunchRequest,
+  limitsFault,
   type StopSignal,
   type TaskLauncher,
+  type TaskLimits,
   type UnitInspection,
 } from './launcher.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
@@ -77,6 +79,22 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
       return code === 0;
     },
 
+    async setLimits(unit: string, limits: TaskLimits): Promise<boolean> {
+      const fault = limitsFault(limits);
+      if (fault !== undefined) throw new RangeError(fault);
+      // systemctl would keep the settings of a unit that does not run for the next one of its name.
+      if (!(await inspect(unit)).alive) return false;
+      const said = await systemctl(
+        'set-property',
+        '--runtime',
+        `${unit}.scope`,
+        ...limitProperties(limits),
+      );
+      if (said.code === 0) return true;
+      if (!(await inspect(unit)).alive) return false;
+      throw new Error(`systemctl cannot set the limits of ${unit}: ${said.stderr}`);
+    },
+
     async list(): Promise<ReadonlySet<string>> {
       const said = await systemctl('show', '--property=Id,Slice,ActiveState', '*.scope');
       if (said.code !== 0) throw new Error(`systemctl cannot list the scopes: ${said.stderr}`);
@@ -97,18 +115,14 @@ export function scopeArguments(
   slice: string,
   systemdVersion: number,
 ): string[] {
-  const { cpuMillis, memoryMib, pidsMax } = request.limits;
   const properties = [
-    `CPUWeight=${cpuWeightOf(cpuMillis)}`,
-    `CPUQuota=${cpuMillis / 10}%`,
-    `MemoryMax=${memoryMib}M`,
+    ...limitProperties(request.limits),
     // v1 has no such limit and systemd then ignores it.
     'MemorySwapMax=0',
     'CPUAccounting=yes',
     'MemoryAccounting=yes',
     'TasksAccounting=yes',
   ];
-  if (pidsMax !== undefined) properties.push(`TasksMax=${pidsMax}`);
   if (systemdVersion >= OOM_POLICY_VERSION) properties.push('OOMPolicy=continue');
   return [
     '--scope',
@@ -117,6 +131,15 @@ export function scopeArguments(
     `--slice=${sliceOf(request.unit, slice)}`,
     `--unit=${request.unit}.scope`,
     ...properties.flatMap((property) => ['-p', property]),
+  ];
+}
+
+function limitProperties({ cpuMillis, memoryMib, pidsMax }: TaskLimits): string[] {
+  return [
+    `CPUWeight=${cpuWeightOf(cpuMillis)}`,
+    `CPUQuota=${cpuMillis / 10}%`,
+    `MemoryMax=${memoryMib}M`,
+    ...(pidsMax === undefined ? [] : [`TasksMax=${pidsMax}`]),
   ];
 }
 

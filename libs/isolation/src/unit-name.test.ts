@@ -2,7 +2,14 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { isSafeId, isUnitName, SLICE_COUNT, sliceOf, unitNameFor } from './unit-name.ts';
+import {
+  executorUnitNameFor,
+  isSafeId,
+  isUnitName,
+  SLICE_COUNT,
+  sliceOf,
+  unitNameFor,
+} from './unit-name.ts';
 
 const anId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const anIdentity = fc.record({ agentId: anId, principal: anId, frameworkId: anId, taskId: anId });
@@ -21,6 +28,18 @@ it('two tasks whose long ids differ only at the end get different names', () => 
   const start = 'x'.repeat(63);
   const one = { agentId: 'agent-1', principal: 'p', frameworkId: 'f', taskId: `${start}1` };
   expect(unitNameFor(one)).not.toBe(unitNameFor({ ...one, taskId: `${start}2` }));
+});
+
+it('an executor shares its unit with no task of its name and with no later executor of its id', () => {
+  fc.assert(
+    fc.property(anIdentity, fc.nat(), ({ taskId: executorId, ...place }, incarnation) => {
+      const unit = executorUnitNameFor({ ...place, executorId, incarnation });
+      expect(isUnitName(unit)).toBe(true);
+      expect(unit).not.toBe(unitNameFor({ ...place, taskId: executorId }));
+      const next = { ...place, executorId, incarnation: incarnation + 1 };
+      expect(unit).not.toBe(executorUnitNameFor(next));
+    }),
+  );
 });
 
 it.each(['', 'a/b', '..', '.hidden', 'a b', 'a;b', 'ü', '-p', 'x'.repeat(201)])(

@@ -43,6 +43,29 @@ export function unitNameFor(identity: TaskIdentity): string {
   return ['parley', ...readable, hash.slice(0, 16)].join('-');
 }
 
+export type ExecutorIdentity = {
+  readonly agentId: string;
+  readonly principal: string;
+  readonly frameworkId: string;
+  readonly executorId: string;
+  /** Tells apart the executors that had this id one after the other; an executor starts once. */
+  readonly incarnation: number;
+};
+
+/** What the units of executors begin with; the dot is in no task's. */
+export const EXECUTOR_UNIT_PREFIX = 'parley-executor.';
+
+/** The unit of an executor and of the tasks in it; never that of a task, nor of another incarnation. */
+export function executorUnitNameFor(identity: ExecutorIdentity): string {
+  const { agentId, principal, frameworkId, executorId, incarnation } = identity;
+  // A task's unit is a hash of four parts: of six is none of those.
+  const hash = createHash('sha256')
+    .update(['executor', agentId, principal, frameworkId, executorId, incarnation].join('/'))
+    .digest('hex');
+  const readable = [principal, frameworkId, executorId].map((id) => id.slice(0, READABLE_LENGTH));
+  return `${EXECUTOR_UNIT_PREFIX}${[...readable, hash.slice(0, 16)].join('-')}`;
+}
+
 /** The child slice that a unit belongs to, `<base>-<0..31>.slice`, by a hash of its name. */
 export function sliceOf(unit: string, base: string = TASKS_SLICE): string {
   const index = createHash('sha256').update(unit).digest().readUInt8(0) % SLICE_COUNT;

@@ -108,7 +108,7 @@ export const TASK_REASONS = {
     mesos: 'REASON_CONTAINER_LAUNCH_FAILED',
   },
   agentGoneByOperator: {
-    states: { master: ['gone'] },
+    states: { agent: ['killing', 'killed'], master: ['gone'] },
     meaning: 'An operator declared that its agent never comes back.',
     mesos: 'REASON_AGENT_REMOVED_BY_OPERATOR',
   },

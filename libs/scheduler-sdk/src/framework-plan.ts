@@ -136,7 +136,9 @@ export class FrameworkPlan {
       // What has ended was told by an update, or belongs to another time.
       if (state === 'unknown' || isTerminal(state)) continue;
       const found = this.#roster.attemptOf(taskId, true, agentId);
-      if (found !== undefined) this.#roster.taskLives(found.attempt, taskId, state, nowMs);
+      // An update may have told something newer.
+      if (found !== undefined && !found.attempt.tasks.has(taskId))
+        this.#roster.taskLives(found.attempt, taskId, state, nowMs);
     }
     this.#isRunningKnown = true;
     this.#etiquette.forgetDemand();

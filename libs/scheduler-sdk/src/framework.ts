@@ -1,7 +1,6 @@
 // Owns the third layer of the SDK: binds a plan (framework-plan.ts) to a driver (scheduler.ts). It reads the desired list, carries
 // out what the plan decides and hands updates to the user. It decides nothing itself.
 import { createHash } from 'node:crypto';
-import { systemClock } from '@parley/actor/nats/system-clock';
 import { type FrameworkRef, RoleName } from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
@@ -11,13 +10,13 @@ import { FrameworkInbox } from './framework-inbox.ts';
 import type { FrameworkOptions } from './framework-options.ts';
 import { FrameworkPlan } from './framework-plan.ts';
 import type { FrameworkUpdate } from './framework-update.ts';
-import { natsPorts } from './nats-ports.ts';
+import { connectPorts } from './nats-ports.ts';
 import type { Strategy } from './placement/strategy.ts';
+import { reconcileAll } from './reconcile-all.ts';
 import { RecoveryWatch } from './recovery-watch.ts';
 import { retryPolicy } from './retry-policy.ts';
 import { Scheduler } from './scheduler.ts';
-import { openPatiently, SchedulerError } from './scheduler-connections.ts';
-import { identityOf } from './scheduler-credential.ts';
+import { SchedulerError } from './scheduler-connections.ts';
 import type { SchedulerPorts, Timer, WorkObjects } from './scheduler-ports.ts';
 
 export type DesiredReader<Payload> = () =>
@@ -26,7 +25,6 @@ export type DesiredReader<Payload> = () =>
 
 const DEFAULT_REFRESH_MS = 60_000;
 const DEFAULT_CONNECT_MS = 30_000;
-const MIN_SUBSCRIBE_MS = 1000;
 /** The desired list could not be read, or the leader did not say what runs. */
 const AGAIN = retryPolicy({ backoff: { firstMs: 500, factor: 2, maxMs: 30_000 } });
 /** How long `close` waits for tasks to end that it has killed. */
@@ -64,13 +62,10 @@ export class Framework<Payload = unknown> {
   async start(): Promise<this> {
     const read = this.#read;
     assert(read !== undefined && this.#inner === undefined, 'start: once, with a desired list');
-    const { connectTimeoutMs = DEFAULT_CONNECT_MS } = this.#options;
-    const deadlineMs = systemClock.nowMs() + connectTimeoutMs;
-    const ports = this.#options.ports ?? (await this.#connect(deadlineMs));
+    const { ports, leftMs } = await connected(this.#options);
     const inner = new RunningFramework(this.#options, ports, read, this.#strategies);
     this.#inner = inner;
-    const leftMs = Math.max(deadlineMs - systemClock.nowMs(), MIN_SUBSCRIBE_MS);
-    await inner.begin(leftMs);
+    await inner.begin(leftMs());
     return this;
   }
 
@@ -119,13 +114,6 @@ export class Framework<Payload = unknown> {
     assert(this.#inner !== undefined, 'the framework is started first');
     return this.#inner;
   }
-
-  async #connect(deadlineMs: number): Promise<SchedulerPorts> {
-    assert(this.#options.ports === undefined, 'ports are given or made');
-    const identity = identityOf(this.#options.credential);
-    if (!identity.ok) throw new SchedulerError(identity.failure);
-    return natsPorts(identity.value, await openPatiently(identity.value, deadlineMs));
-  }
 }
 
 class RunningFramework<Payload> {
@@ -141,6 +129,7 @@ class RunningFramework<Payload> {
   /** One read after the other. */
   #reading: Promise<void> = Promise.resolve();
   #readFailures = 0;
+  readonly #desiredKnown = Promise.withResolvers<void>();
   #refreshTimer: Timer | undefined;
   #planTimer: Timer | undefined;
   #recoveryTimer: Timer | undefined;
@@ -233,6 +222,7 @@ class RunningFramework<Payload> {
       const list = await this.#readDesired();
       this.#readFailures = 0;
       if (!this.#isClosing) this.#carryOut(this.#plan.desired(list, this.#nowMs()));
+      this.#desiredKnown.resolve();
     } catch (error) {
       this.#report(error);
       this.#readFailures += 1;
@@ -244,7 +234,7 @@ class RunningFramework<Payload> {
 
   /** What runs is known when the leader has said it and all that happened before was heard; then what is desired is read again. */
   async #recover(attempt: number): Promise<void> {
-    const running = await this.scheduler.reconcileAll();
+    const running = await reconcileAll(this.scheduler);
     if (this.#isClosed) return;
     if (!running.ok) {
       this.#report(new SchedulerError(running.failure));
@@ -266,6 +256,8 @@ class RunningFramework<Payload> {
   async #handle(update: StatusUpdate): Promise<void> {
     const { task, source, sequence } = update;
     const name = `${task.taskId}:${source}:${sequence}`;
+    // Whose an update is, and whether it is news, can be told only with the list.
+    await this.#desiredKnown.promise;
     if (!this.#told.has(name)) {
       const result = this.#plan.update(update, this.#nowMs());
       if (result.update !== undefined) this.#told.set(name, result.update);
@@ -339,6 +331,15 @@ class RunningFramework<Payload> {
   #nowMs(): number {
     return this.#ports.clock.nowMs();
   }
+}
+
+async function connected<Payload>(
+  options: FrameworkOptions<Payload>,
+): Promise<{ ports: SchedulerPorts; leftMs: () => number }> {
+  const { ports, connectTimeoutMs = DEFAULT_CONNECT_MS } = options;
+  return ports === undefined
+    ? await connectPorts(options)
+    : { ports, leftMs: () => connectTimeoutMs };
 }
 
 function againMs(what: string, failures: number): number {

@@ -4,19 +4,22 @@ import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
 import type {
   AgentHeartbeat,
   DestroyVolumeOrder,
+  ExecutorExited,
   KillOrder,
   LogsRequest,
   LogsResult,
   RegisterRequest,
   RunGroupOrder,
   RunOrder,
+  ShutdownExecutorOrder,
   UsageReport,
 } from '@parley/protocol/agents';
 import type { Watermarks } from '@parley/protocol/broadcasts';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome } from '@parley/protocol/errors';
-import { ActorId, type AgentId, type ClusterName } from '@parley/protocol/ids';
+import type { ExecutorMessage } from '@parley/protocol/frameworks';
+import { ActorId, type AgentId, type ClusterName, type ExecutorRef } from '@parley/protocol/ids';
 import {
   type Answer,
   decodeAnswer,
@@ -37,6 +40,12 @@ export type AgentHandlers = {
   runGroup(epoch: Epoch, order: RunGroupOrder, reply: (answer: Answer) => void): void;
   destroyVolume(epoch: Epoch, order: DestroyVolumeOrder, reply: (answer: Answer) => void): void;
   kill(epoch: Epoch, order: KillOrder, reply: (answer: Answer) => void): void;
+  shutdownExecutor(
+    epoch: Epoch,
+    order: ShutdownExecutorOrder,
+    reply: (answer: Answer) => void,
+  ): void;
+  messageToExecutor(executor: ExecutorRef, data: ExecutorMessage['data']): void;
   logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
@@ -70,6 +79,7 @@ export class AgentBus {
     this.#agentId = agentId;
     this.#handlers = handlers;
     const { run, runGroup, destroyVolume, kill, logs, logLevel, presence, watermarks } = SUBJECTS;
+    const { shutdownExecutorOrder, messageToExecutor } = SUBJECTS;
     this.#subscriptions = [
       this.#onOrder(run, (epoch, body, reply) => handlers.run(epoch, body, reply)),
       this.#onOrder(runGroup, (epoch, body, reply) => handlers.runGroup(epoch, body, reply)),
@@ -77,6 +87,13 @@ export class AgentBus {
         handlers.destroyVolume(epoch, body, reply),
       ),
       this.#onOrder(kill, (epoch, body, reply) => handlers.kill(epoch, body, reply)),
+      this.#onOrder(shutdownExecutorOrder, (epoch, body, reply) =>
+        handlers.shutdownExecutor(epoch, body, reply),
+      ),
+      this.#on(messageToExecutor, ({ parameters, body }) => {
+        const { principal, frameworkId, executorId } = parameters;
+        handlers.messageToExecutor({ principal, frameworkId, executorId }, body.data);
+      }),
       this.#on(logs, ({ body }, message) => void this.#answerLogs(body, message)),
       this.#on(logLevel, ({ body: { level } }, message) => {
         const previous = handlers.logLevel(level);
@@ -107,6 +124,27 @@ export class AgentBus {
     if (!answer.ok) return { epoch, answer };
     const value = SUBJECTS.register.reply?.safeParse(answer.value);
     return value?.success === true ? { epoch, answer: { ok: true, value: value.data } } : undefined;
+  }
+
+  /** One try; undefined when no answer came. */
+  async executorExited(request: RequestId, body: ExecutorExited): Promise<Answer | undefined> {
+    const parameters = { agentId: this.#agentId };
+    const entry = SUBJECTS.executorExited;
+    const message = encodeMessage(entry, this.#cluster, parameters, body, { request });
+    const bytes = await this.#bus.request(message.subject, message.bytes, REGISTER_TIMEOUT_MS);
+    if (!bytes.ok) return bytes.failure.code === 'unavailable' ? undefined : bytes;
+    const decoded = decodeAnswer(entry, bytes.value);
+    if (decoded.ok) return decoded.value.answer;
+    this.#tell(message.subject, decoded.failure.message);
+    return undefined;
+  }
+
+  /** False when it is lost. */
+  messageToFramework(executor: ExecutorRef, data: ExecutorMessage['data']): boolean {
+    const parameters = { agentId: this.#agentId, ...executor };
+    const { messageToFramework } = SUBJECTS;
+    const message = encodeMessage(messageToFramework, this.#cluster, parameters, { data });
+    return this.#bus.publish(message.subject, message.bytes).ok;
   }
 
   heartbeat(body: AgentHeartbeat): void {

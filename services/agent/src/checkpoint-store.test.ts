@@ -11,7 +11,8 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { TaskRef } from '@parley/protocol/ids';
+import { encode } from '@parley/protocol/codec';
+import { ExecutorId, RoleName, TaskId, TaskRef } from '@parley/protocol/ids';
 import { TaskDescription } from '@parley/protocol/tasks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CheckpointStore } from './checkpoint-store.ts';
@@ -127,4 +128,28 @@ test('a full disk is a failure of its own, and the record is written once there 
   expect((await store.readAll()).records).toEqual([]);
   expect((await store.write(aRecord('t1'))).ok).toBe(true);
   expect((await store.readAll()).records).toHaveLength(1);
+});
+
+test('a record of the first version is read, and written as one of this version', async () => {
+  const store = new CheckpointStore(directory);
+  await store.readAll();
+  const { version, ...first } = aRecord('t1', { kill: { reason: 'framework', graceMs: 5 } });
+  await writeFile(taskFile('t1'), encode({ ...first, version: 1 }));
+  const { records, damaged } = await store.readAll();
+  expect(damaged).toEqual([]);
+  expect(records).toEqual([{ ...first, version }]);
+});
+
+test('everything that a record holds of checks and groups is read again', async () => {
+  const store = new CheckpointStore(directory);
+  await store.readAll();
+  const record = aRecord('t1', {
+    role: RoleName.parse('a/b'),
+    group: { executorId: ExecutorId.parse('pod'), taskIds: [TaskId.parse('t1')] },
+    kill: { reason: 'unhealthy', graceMs: 5, message: 'why' },
+    runningSinceMs: 1_700_000_000_000,
+    checks: { healthy: false, failures: 2, result: { kind: 'http', statusCode: 500 } },
+  });
+  await store.write(record);
+  expect((await store.readAll()).records).toEqual([record]);
 });

@@ -9,6 +9,7 @@ import { AgentId, ClusterName } from '@parley/protocol/ids';
 import { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
+import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { hostResources, type StatedResources } from './host-resources.ts';
 import {
   ISOLATION_MODES,
@@ -28,6 +29,7 @@ export type AgentConfig = {
   readonly isolation: IsolationMode;
   readonly launcher: LauncherChoice;
   readonly privateSystemd: string | undefined;
+  readonly executorTiming: Partial<ExecutorTiming>;
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
@@ -41,6 +43,10 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
+  --executor-registration-timeout SECONDS
+                        from the start of an executor to its first word (60)
+  --executor-return-timeout SECONDS
+                        from its last word, or a restart of the agent, to its next (15)
   --private-systemd DIR run tasks in the private systemd that is recorded there
 `;
 
@@ -57,6 +63,8 @@ const OPTIONS = {
   attribute: { type: 'string', multiple: true },
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
+  'executor-registration-timeout': { type: 'string' },
+  'executor-return-timeout': { type: 'string' },
   'private-systemd': { type: 'string' },
 } as const;
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
@@ -83,6 +91,8 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (launcher === undefined) {
     return fail('malformed', `--launcher is one of ${LAUNCHERS.join(', ')}`);
   }
+  const executorTiming = readExecutorTiming(values);
+  if (!executorTiming.ok) return executorTiming;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
   const stated = readResources(values);
@@ -102,7 +112,24 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     isolation,
     launcher,
     privateSystemd: values['private-systemd'],
+    executorTiming: executorTiming.value,
   });
+}
+
+function readExecutorTiming(values: Values): Outcome<Partial<ExecutorTiming>> {
+  const timing: { registrationMs?: number; returnMs?: number } = {};
+  const options = {
+    registrationMs: 'executor-registration-timeout',
+    returnMs: 'executor-return-timeout',
+  } as const;
+  for (const name of ['registrationMs', 'returnMs'] as const) {
+    const text = values[options[name]];
+    if (text === undefined) continue;
+    const seconds = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (seconds === 0) return fail('malformed', `--${options[name]} takes whole seconds from 1`);
+    timing[name] = seconds * 1000;
+  }
+  return succeed(timing);
 }
 
 function readIdentity({ creds, cluster, id, nats }: Values): Outcome<Identity> {

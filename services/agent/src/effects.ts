@@ -5,10 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { store } from '@parley/actor/nats/jetstream-requests';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
+import type { TaskOutcome } from '@parley/isolation/exit-status';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
-import { succeed } from '@parley/protocol/errors';
+import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
+import { type Outcome, succeed } from '@parley/protocol/errors';
 import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal } from '@parley/protocol/tasks';
@@ -17,6 +19,8 @@ import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import { AgentBus } from './agent-bus.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
+import { ExecutorShell } from './executors/executor-shell.ts';
+import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
@@ -45,6 +49,7 @@ export class AgentShell {
   readonly #supervisor: Supervisor;
   readonly #checkpoints: CheckpointStore;
   readonly #host: TaskHost;
+  readonly #executors: ExecutorShell;
   readonly #effects: HostEffects;
   readonly #volumes: VolumeStore;
   readonly #groups: GroupDirectories;
@@ -91,8 +96,19 @@ export class AgentShell {
       cluster: identity.cluster,
       pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
     });
+    this.#executors = new ExecutorShell({
+      agentId,
+      workDirectory,
+      launcher,
+      rootPath,
+      logger,
+      dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
+      bus: () => this.#bus?.agent,
+      checkExit: async (unit) => this.#exits?.check(unit),
+    });
     this.#effects = new HostEffects({
       host: this.#host,
+      executors: this.#executors.host,
       copies,
       volumes: this.#volumes,
       groups: this.#groups,
@@ -107,6 +123,7 @@ export class AgentShell {
       agentId,
       host: { hostname, total, attributes },
       registration: { session: randomUUID(), jitterMs: Math.random() * REGISTER_JITTER_MS },
+      executorTiming: config.executorTiming,
     });
   }
 
@@ -118,12 +135,14 @@ export class AgentShell {
     const tasks = await Promise.all(
       records.map(async (record): Promise<RecoveredTask> => {
         this.#tasksOfUnits.set(this.#unitOf(record.task), record.task);
-        return isTerminal(record.state)
+        return isTerminal(record.state) || customExecutorOf(record) !== undefined
           ? { record, outcome: { state: 'unknown' } }
           : { record, outcome: await this.#host.outcomeOf(record.task) };
       }),
     );
-    this.#dispatch({ kind: 'recovered', tasks });
+    const executors = await this.#executors.recover();
+    this.#dispatch({ kind: 'recovered', tasks, executors });
+    await this.#executors.listenAgain(executors);
     if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
@@ -156,7 +175,11 @@ export class AgentShell {
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
-        logs: (request) => this.#host.readLog(request, this.#hasEnded(request.task)),
+        shutdownExecutor: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'shutdownExecutor', epoch, order, reply: this.#handleOf(reply) }),
+        messageToExecutor: (executor, data) =>
+          this.#dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
+        logs: (request) => this.#readLog(request),
         logLevel: (level) => changeLevel(this.#logger, level),
         onMalformed: (subject, reason) =>
           this.#logger.warn({ subject, reason }, 'message not understood'),
@@ -180,12 +203,13 @@ export class AgentShell {
     clearTimeout(this.#timer);
     clearInterval(this.#usageTimer);
     this.#exits?.close();
+    this.#executors.close();
     this.#bus?.agent.close();
     await Promise.race([Promise.all(this.#writes), wait(ANSWER_TO_STOP_MS)]);
     await this.#work.close();
     await this.#bus?.nats.close();
     const isIdle = [...this.#supervisor.tasks()].every(({ phase }) => phase === 'ended');
-    if (isIdle) await this.#isolation.release();
+    if (isIdle && this.#executors.isIdle) await this.#isolation.release();
   }
 
   #dispatch(input: SupervisorInput): void {
@@ -231,6 +255,9 @@ export class AgentShell {
         return;
       case 'publishUpdate':
         this.#track(this.#publishUpdate(effect));
+        return;
+      case 'executor':
+        this.#track(this.#executors.carryOut(effect.effect));
         return;
       case 'register':
         this.#track(this.#register(effect));
@@ -311,21 +338,27 @@ export class AgentShell {
   }
 
   async #unitEnded(unit: string): Promise<void> {
+    const ofExecutor = await this.#executors.unitEnded(unit);
+    if (ofExecutor !== undefined) this.#meterEnd(unit, ofExecutor);
     const ref = this.#tasksOfUnits.get(unit);
     if (ref === undefined) return;
     const task = taskKey(ref);
     const outcome = await this.#host.outcomeOf(ref);
     const phase = this.#supervisor.task(task)?.phase;
     if (phase !== 'launching' && phase !== 'running') return;
-    if ('usage' in outcome && outcome.usage.cpuNs !== undefined) {
-      this.#meter.ended(unit, outcome.usage.cpuNs);
-    }
+    this.#meterEnd(unit, outcome);
     this.#dispatch({ kind: 'ended', task, outcome });
+  }
+
+  #meterEnd(unit: string, outcome: TaskOutcome): void {
+    if (!('usage' in outcome) || outcome.usage.cpuNs === undefined) return;
+    this.#meter.ended(unit, outcome.usage.cpuNs);
   }
 
   async #reportUsage(): Promise<void> {
     const running = [...this.#supervisor.tasks()].filter(({ phase }) => phase === 'running');
     const readings = await this.#host.measure(running.map(({ ref }) => ref));
+    readings.push(...(await this.#executors.measure()));
     const now = { nowMs: systemClock.nowMs(), wallTimeMs: systemClock.wallTimeMs() };
     this.#bus?.agent.usage(this.#meter.report(readings, now));
   }
@@ -354,14 +387,19 @@ export class AgentShell {
   }
 
   *#runningUnits(): Iterable<string> {
+    yield* this.#executors.units();
     for (const { ref, phase } of this.#supervisor.tasks()) {
       if (phase === 'running') yield this.#unitOf(ref);
     }
   }
 
-  #hasEnded(ref: TaskRef): boolean {
-    const task = this.#supervisor.task(taskKey(ref));
-    return task === undefined || task.phase === 'ended';
+  /** A task of a custom executor has that one's output, while it is known. */
+  #readLog(request: LogsRequest): Promise<Outcome<LogsResult>> {
+    const task = this.#supervisor.task(taskKey(request.task));
+    const place = task instanceof ExecutorTask ? task.place : undefined;
+    const directories = place && this.#executors.host.directoriesOf(place);
+    const hasEnded = task === undefined || task.phase === 'ended';
+    return this.#host.readLog(request, hasEnded, directories?.sandboxDirectory);
   }
 
   #unitOf(ref: TaskRef): string {
@@ -369,7 +407,7 @@ export class AgentShell {
   }
 
   /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */
-  #track(work: Promise<void>): void {
-    work.catch((err: unknown) => this.#logger.error({ err }, 'an effect failed'));
+  #track(work: Promise<void> | undefined): void {
+    work?.catch((err: unknown) => this.#logger.error({ err }, 'an effect failed'));
   }
 }

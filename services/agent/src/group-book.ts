@@ -12,7 +12,8 @@ import {
   type TaskKey,
   taskKey,
 } from '@parley/protocol/ids';
-import type { SupervisedTask } from './supervised-task.ts';
+import type { AgentTask } from './agent-task.ts';
+import { SupervisedTask } from './supervised-task.ts';
 import type { Instant, ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
 import type { GroupPlace } from './task-record.ts';
 
@@ -41,12 +42,12 @@ export type GroupStep = {
 const NOTHING: GroupStep = { answers: [], refused: [], refusal: undefined };
 
 export class GroupBook {
-  readonly #tasks: ReadonlyMap<TaskKey, SupervisedTask>;
+  readonly #tasks: ReadonlyMap<TaskKey, AgentTask>;
   readonly #groups = new Map<string, Group>();
   /** Also of members that are not known, or not as such: one that was killed before its order came. */
   readonly #groupsOfTasks = new Map<TaskKey, Group>();
 
-  constructor(tasks: ReadonlyMap<TaskKey, SupervisedTask>) {
+  constructor(tasks: ReadonlyMap<TaskKey, AgentTask>) {
     this.#tasks = tasks;
   }
 
@@ -139,7 +140,7 @@ export class GroupBook {
   #present(group: Group): SupervisedTask[] {
     return group.members
       .map((key) => this.#tasks.get(key))
-      .filter((member) => member !== undefined);
+      .filter((member) => member instanceof SupervisedTask);
   }
 }
 

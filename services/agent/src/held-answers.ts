@@ -2,7 +2,7 @@
 // until no register request is under way that does not name the task. What is ordered is in supervisor.ts.
 import { type Failure, succeed } from '@parley/protocol/errors';
 import type { TaskKey } from '@parley/protocol/ids';
-import type { SupervisedTask } from './supervised-task.ts';
+import type { AgentTask } from './agent-task.ts';
 import type { ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
 
 const MAX_ANSWERS_A_TASK = 16;
@@ -34,7 +34,7 @@ export class HeldAnswers {
   }
 
   /** Accepts once what is known of the task now is on the disk. */
-  acceptWhenRecorded(task: SupervisedTask, reply: ReplyHandle, out: Out): void {
+  acceptWhenRecorded(task: AgentTask, reply: ReplyHandle, out: Out): void {
     const { isCurrent, revision } = task.record;
     if (isCurrent) {
       this.accept(reply, out);

@@ -2,6 +2,7 @@
 // in and out. It says what came of each as the supervisor's next input, and decides nothing.
 
 import { unreachable } from '@parley/protocol/unreachable';
+import type { ExecutorHost } from './executors/executor-host.ts';
 import type { GroupDirectories } from './group-directories.ts';
 import { probeHttp, probeTcp } from './network-probes.ts';
 import type { ObjectCopies } from './object-copies.ts';
@@ -17,6 +18,7 @@ export type HostEffect = Effect<'copyInputs' | 'launch' | 'copyOutputs' | 'probe
 
 export type HostEffectsOptions = {
   readonly host: TaskHost;
+  readonly executors: ExecutorHost;
   readonly copies: ObjectCopies;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
@@ -47,10 +49,11 @@ export class HostEffects {
     }
   }
 
-  async #copyInputs({ task, ref, order }: Effect<'copyInputs'>): Promise<SupervisorInput> {
-    const failure = await this.#setup.prepare(ref, order);
+  async #copyInputs(effect: Effect<'copyInputs'>): Promise<SupervisorInput> {
+    const { task, ref, order, executor } = effect;
+    const failure = await this.#setup.prepare(ref, order, executor);
     if (failure !== undefined) return { kind: 'inputsFailed', task, failure };
-    const { sandboxDirectory } = this.#options.host.directoriesOf(ref);
+    const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
     const copied = await this.#options.copies.copyIn({
       principal: ref.principal,
       sandboxDirectory,
@@ -70,8 +73,9 @@ export class HostEffects {
     return { kind: 'launchFailed', task, failure };
   }
 
-  async #copyOutputs({ task, ref, outputs }: Effect<'copyOutputs'>): Promise<SupervisorInput> {
-    const { sandboxDirectory } = this.#options.host.directoriesOf(ref);
+  async #copyOutputs(effect: Effect<'copyOutputs'>): Promise<SupervisorInput> {
+    const { task, ref, outputs, executor } = effect;
+    const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
     const { principal } = ref;
     const request = { principal, sandboxDirectory, transfers: outputs };
     const copied = await this.#options.copies.copyOut(request);

@@ -8,6 +8,8 @@ import type {
 } from '@parley/protocol/agents';
 import { type ErrorCode, fail, succeed } from '@parley/protocol/errors';
 import { type AgentId, taskKey } from '@parley/protocol/ids';
+import type { AgentTask } from './agent-task.ts';
+import type { ExecutorDesk } from './executors/executor-desk.ts';
 import { GroupOrder, groupFault } from './group-order.ts';
 import type { HeldAnswers } from './held-answers.ts';
 import { SupervisedTask } from './supervised-task.ts';
@@ -21,7 +23,8 @@ export type OrderDeskOptions = {
   readonly table: TaskTable;
   readonly answers: HeldAnswers;
   /** To be called after anything happened to a task. */
-  readonly settle: (task: SupervisedTask, now: Instant, out: Out) => void;
+  readonly settle: (task: AgentTask, now: Instant, out: Out) => void;
+  readonly executors: ExecutorDesk;
 };
 
 export class OrderDesk {
@@ -29,15 +32,17 @@ export class OrderDesk {
   readonly #table: TaskTable;
   readonly #answers: HeldAnswers;
   readonly #settle: OrderDeskOptions['settle'];
+  readonly #executors: ExecutorDesk;
 
-  constructor({ agentId, table, answers, settle }: OrderDeskOptions) {
+  constructor({ agentId, table, answers, settle, executors }: OrderDeskOptions) {
     this.#agentId = agentId;
     this.#table = table;
     this.#answers = answers;
     this.#settle = settle;
+    this.#executors = executors;
   }
 
-  run(order: RunOrder, reply: ReplyHandle, out: Out): void {
+  run(order: RunOrder, reply: ReplyHandle, now: Instant, out: Out): void {
     const { framework, role, description } = order;
     const ref = { ...framework, taskId: description.taskId };
     const key = taskKey(ref);
@@ -48,6 +53,11 @@ export class OrderDesk {
     }
     if (this.#table.isForgotten(key)) {
       out.push({ kind: 'answer', reply, answer: succeed({}) });
+      return;
+    }
+    if (description.executor?.kind === 'custom') {
+      if (this.#isFull(1, reply, out)) return;
+      this.#executors.run(order, description.executor, reply, now, out);
       return;
     }
     if (description.command === undefined) {
@@ -62,6 +72,10 @@ export class OrderDesk {
   }
 
   runGroup(order: RunGroupOrder, reply: ReplyHandle, now: Instant, out: Out): void {
+    if (order.executor.kind === 'custom') {
+      this.#executors.runGroup(order, reply, now, out);
+      return;
+    }
     const fault = groupFault(order);
     if (fault !== undefined) {
       refuse(reply, 'invalidTask', fault, out);

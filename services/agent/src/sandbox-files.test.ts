@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openToRead, openToWrite, SandboxPathError } from './sandbox-files.ts';
+import { linkInside, openToRead, openToWrite, SandboxPathError } from './sandbox-files.ts';
 
 let base = '';
 let sandbox = '';
@@ -62,4 +62,22 @@ test('the sandbox itself being a link is refused', async () => {
 test('what is no regular file is not read, and what is not there is named', async () => {
   await expect(readInside('deep')).rejects.toThrow('deep is no regular file');
   await expect(readInside('deep/nothing')).rejects.toThrow('no file deep/nothing');
+});
+
+test('a link is put into the sandbox, with the directories on its way, as often as one likes', async () => {
+  const target = path.join(base, 'volume');
+  await mkdir(target);
+  await linkInside(sandbox, 'data/store', target);
+  await linkInside(sandbox, 'data/store', target);
+  await writeFile(path.join(sandbox, 'data/store/file'), 'text');
+  expect(await readFile(path.join(target, 'file'), 'utf8')).toBe('text');
+});
+
+test('a link is refused where something is, and where the way leads out of the sandbox', async () => {
+  await writeFile(path.join(sandbox, 'file'), '');
+  await symlink('/elsewhere', path.join(sandbox, 'other'));
+  await symlink(base, path.join(sandbox, 'out'));
+  for (const place of ['file', 'deep', 'other', 'out/volume', 'file/volume']) {
+    await expect(linkInside(sandbox, place, base), place).rejects.toThrow(SandboxPathError);
+  }
 });

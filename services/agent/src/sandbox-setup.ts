@@ -1,7 +1,10 @@
 // Owns what stands in a task's sandbox before its inputs are copied: links to its volumes and to the directory that its
 // group shares. Whose these are is in volume-store.ts and group-directories.ts.
 import { fileFailure } from '@parley/isolation/file-failure';
+import type { TaskDirectories } from '@parley/isolation/sandbox';
 import type { TaskRef } from '@parley/protocol/ids';
+import type { ExecutorHost } from './executors/executor-host.ts';
+import type { ExecutorPlace } from './executors/executor-messages.ts';
 import type { GroupDirectories } from './group-directories.ts';
 import { linkInside, SandboxPathError } from './sandbox-files.ts';
 import type { StepFailure } from './supervisor-messages.ts';
@@ -14,6 +17,7 @@ const SHARED_LINK = 'shared';
 
 export type SandboxSetupOptions = {
   readonly host: TaskHost;
+  readonly executors: ExecutorHost;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
 };
@@ -25,14 +29,25 @@ export class SandboxSetup {
     this.#options = options;
   }
 
+  /** Where a task works: its own sandbox, or that of its custom executor. */
+  directoriesOf(ref: TaskRef, executor: ExecutorPlace | undefined): TaskDirectories {
+    const { host, executors } = this.#options;
+    return executor ? executors.directoriesOf(executor) : host.directoriesOf(ref);
+  }
+
   /** Undefined when everything is there. May be repeated: what stands there already stays. */
-  async prepare(ref: TaskRef, order: TaskOrder): Promise<StepFailure | undefined> {
-    const { host } = this.#options;
-    const failure = await host.prepare(ref);
+  async prepare(
+    ref: TaskRef,
+    order: TaskOrder,
+    executor: ExecutorPlace | undefined,
+  ): Promise<StepFailure | undefined> {
+    const { host, executors } = this.#options;
+    const failure = await (executor ? executors.prepare(executor) : host.prepare(ref));
     if (failure !== undefined) return failure;
-    const { sandboxDirectory } = host.directoriesOf(ref);
+    const { sandboxDirectory } = this.directoriesOf(ref, executor);
     try {
-      await this.#linkGroup(ref, order, sandboxDirectory);
+      // The tasks of a custom executor have one sandbox as it is.
+      if (executor === undefined) await this.#linkGroup(ref, order, sandboxDirectory);
       return await this.#linkVolumes(order, sandboxDirectory);
     } catch (error) {
       if (error instanceof SandboxPathError) return { code: 'failed', message: error.message };

@@ -7,15 +7,29 @@ import type {
   RegisterRequest,
   RunGroupOrder,
   RunOrder,
+  ShutdownExecutorOrder,
 } from '@parley/protocol/agents';
 import type { Watermarks } from '@parley/protocol/broadcasts';
 import type { Probe } from '@parley/protocol/checks';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure } from '@parley/protocol/errors';
-import type { ExecutorId, RoleName, TaskKey, TaskRef, VolumeId } from '@parley/protocol/ids';
+import type {
+  ExecutorId,
+  ExecutorRef,
+  RoleName,
+  TaskKey,
+  TaskRef,
+  VolumeId,
+} from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
+import type {
+  ExecutorEffect,
+  ExecutorInput,
+  ExecutorPlace,
+  RecoveredExecutor,
+} from './executors/executor-messages.ts';
 import type { ProbeAim, ProbeAnswer } from './task-checks.ts';
 import type { ObservedOutcome } from './task-outcome.ts';
 import type { TaskOrder, TaskRecord } from './task-record.ts';
@@ -44,7 +58,11 @@ export type RecoveredTask = {
 
 export type SupervisorInput =
   /** The first input after a start: everything that was on the disk. */
-  | { readonly kind: 'recovered'; readonly tasks: readonly RecoveredTask[] }
+  | {
+      readonly kind: 'recovered';
+      readonly tasks: readonly RecoveredTask[];
+      readonly executors?: readonly RecoveredExecutor[];
+    }
   | {
       readonly kind: 'run';
       readonly epoch: Epoch;
@@ -108,9 +126,20 @@ export type SupervisorInput =
       readonly epoch: Epoch | undefined;
       readonly answer: RegisterAnswer;
     }
+  | {
+      readonly kind: 'shutdownExecutor';
+      readonly epoch: Epoch;
+      readonly order: ShutdownExecutorOrder;
+      readonly reply: ReplyHandle;
+    }
+  /** About a custom executor. */
+  | { readonly kind: 'executor'; readonly input: ExecutorInput }
   | { readonly kind: 'connected' }
   | { readonly kind: 'disconnected' }
   | { readonly kind: 'tick' };
+
+/** What happened to a task, whoever runs it. */
+export type TaskInput = Extract<SupervisorInput, { readonly task: TaskKey }>;
 
 export type RegisterAnswer =
   | {
@@ -118,6 +147,7 @@ export type RegisterAnswer =
       readonly value: {
         readonly heartbeatIntervalMs: number;
         readonly unknownTasks: readonly TaskRef[];
+        readonly unknownExecutors?: readonly ExecutorRef[];
       };
     }
   | { readonly ok: false; readonly failure: Failure };
@@ -139,6 +169,8 @@ export type SupervisorEffect =
       readonly task: TaskKey;
       readonly ref: TaskRef;
       readonly order: TaskOrder;
+      /** Of a task of a custom executor: it has that one's sandbox. */
+      readonly executor?: ExecutorPlace | undefined;
     }
   | {
       readonly kind: 'launch';
@@ -171,6 +203,7 @@ export type SupervisorEffect =
       readonly task: TaskKey;
       readonly ref: TaskRef;
       readonly outputs: readonly Transfer[];
+      readonly executor?: ExecutorPlace | undefined;
     }
   | { readonly kind: 'publishUpdate'; readonly task: TaskKey; readonly update: StatusUpdate }
   | {
@@ -189,5 +222,7 @@ export type SupervisorEffect =
     }
   /** The leader has declared this agent gone, every task has ended and every update is stored: the process ends. */
   | { readonly kind: 'leave'; readonly why: string }
+  /** About a custom executor. */
+  | { readonly kind: 'executor'; readonly effect: ExecutorEffect }
   /** For the log: something that ought not to happen. */
   | { readonly kind: 'report'; readonly about: string; readonly what: string };

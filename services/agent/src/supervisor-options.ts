@@ -1,6 +1,7 @@
 // Owns what a supervisor is told at its start, and the limits of its tables.
 import type { RegisterRequest } from '@parley/protocol/agents';
 import type { AgentId } from '@parley/protocol/ids';
+import type { ExecutorTiming } from './executors/executor-timing.ts';
 import type { RegistrationOptions } from './registration.ts';
 
 export type SupervisorOptions = {
@@ -8,6 +9,8 @@ export type SupervisorOptions = {
   /** What registering tells beside the tasks. */
   readonly host: Pick<RegisterRequest, 'hostname' | 'total' | 'attributes'>;
   readonly registration: RegistrationOptions;
+  /** Of custom executors; what is left out is as Mesos has it. */
+  readonly executorTiming?: Partial<ExecutorTiming> | undefined;
   readonly limits?: Partial<SupervisorLimits>;
 };
 

@@ -298,6 +298,7 @@ export class SupervisorWorld {
       }
       case 'destroyVolume':
       case 'leave':
+      case 'executor':
         throw new Error(`nobody has asked for ${effect.kind}`);
       default:
         this.#carryOutTask(effect, succeeds);
@@ -357,17 +358,20 @@ export class SupervisorWorld {
     this.send({ kind: 'recorded', task, revision });
   }
 
+  /** A leader repeats an order until it is answered. */
+  #orderGroupAgain(): void {
+    if (!this.#isGroupOrdered || groupKeys.every((task) => this.accepted.has(task))) return;
+    if (!groupIndexes.some((index) => this.#hasJournalledEnd(index))) this.#orderGroup();
+    else for (const index of groupIndexes) this.order('kill', index);
+  }
+
   /** Everything works from now on and every task comes to its end. */
   settle(): void {
     this.send({ kind: 'connected' });
     for (let round = 0; round < 40; round += 1) {
       for (let step = 0; step < 400 && this.jobs.length > 0; step += 1) this.work(0, true);
       for (let index = 0; index < TASKS; index += 1) this.end(index, { state: 'exited', code: 0 });
-      // A leader repeats an order until it is answered.
-      if (this.#isGroupOrdered && groupKeys.some((task) => !this.accepted.has(task))) {
-        if (!groupIndexes.some((index) => this.#hasJournalledEnd(index))) this.#orderGroup();
-        else for (const index of groupIndexes) this.order('kill', index);
-      }
+      this.#orderGroupAgain();
       this.watermark();
       this.pass(6000);
     }

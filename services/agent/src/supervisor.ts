@@ -6,6 +6,10 @@ import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure } from '@parley/protocol/errors';
 import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { AgentTask } from './agent-task.ts';
+import { ExecutorDesk } from './executors/executor-desk.ts';
+import type { RecoveredExecutor } from './executors/executor-messages.ts';
+import { ExecutorTask } from './executors/executor-task.ts';
 import { HeldAnswers } from './held-answers.ts';
 import { OrderDesk, refuse } from './order-desk.ts';
 import { ProbeQueue } from './probe-queue.ts';
@@ -34,6 +38,7 @@ export class Supervisor {
   readonly #registration: Registration;
   readonly #table: TaskTable;
   readonly #desk: OrderDesk;
+  readonly #executors: ExecutorDesk;
   readonly #probes: ProbeQueue;
   readonly #ready = new Set<SupervisedTask>();
   readonly #launching = new Set<TaskKey>();
@@ -52,11 +57,22 @@ export class Supervisor {
     this.#probes = new ProbeQueue(this.#limits.probesInFlight);
     this.#table = new TaskTable(this.#limits);
     this.#answers = new HeldAnswers(this.#limits.heldAnswers, () => this.#registration.isUnderWay);
+    this.#executors = new ExecutorDesk({
+      agentId: this.#agentId,
+      hostname: this.#host.hostname,
+      session: options.registration.session,
+      timing: options.executorTiming,
+      table: this.#table,
+      answers: this.#answers,
+      settle: (task, now, out) => this.#settle(task, now, out),
+      drop: (task, out) => this.#drop(task, out),
+    });
     this.#desk = new OrderDesk({
       agentId: this.#agentId,
       table: this.#table,
       answers: this.#answers,
       settle: (task, now, out) => this.#settle(task, now, out),
+      executors: this.#executors,
     });
   }
 
@@ -68,11 +84,11 @@ export class Supervisor {
     return this.#registration.isRegistered;
   }
 
-  task(key: TaskKey): SupervisedTask | undefined {
+  task(key: TaskKey): AgentTask | undefined {
     return this.#table.get(key);
   }
 
-  tasks(): IterableIterator<SupervisedTask> {
+  tasks(): IterableIterator<AgentTask> {
     return this.#table.all();
   }
 
@@ -80,6 +96,7 @@ export class Supervisor {
   nextWakeMs(): number | undefined {
     const next = Math.min(
       this.#quietUntilMs,
+      this.#executors.roster.nextDueMs(),
       this.#registration.nextDueMs() ?? Number.POSITIVE_INFINITY,
     );
     return next === Number.POSITIVE_INFINITY ? undefined : next;
@@ -96,10 +113,10 @@ export class Supervisor {
   #take(input: SupervisorInput, now: Instant, out: Out): void {
     switch (input.kind) {
       case 'recovered':
-        this.#recover(input.tasks, now, out);
+        this.#recover(input.tasks, input.executors, now, out);
         return;
       case 'run':
-        if (this.#admits(input, now, out)) this.#desk.run(input.order, input.reply, out);
+        if (this.#admits(input, now, out)) this.#desk.run(input.order, input.reply, now, out);
         return;
       case 'runGroup':
         if (this.#admits(input, now, out)) this.#desk.runGroup(input.order, input.reply, now, out);
@@ -109,6 +126,13 @@ export class Supervisor {
         return;
       case 'kill':
         if (this.#admits(input, now, out)) this.#desk.kill(input.order, input.reply, now, out);
+        return;
+      case 'shutdownExecutor':
+        if (!this.#admits(input, now, out)) return;
+        this.#executors.shutDown(input.order, input.reply, now, out);
+        return;
+      case 'executor':
+        this.#executors.roster.handle(input.input, now, out);
         return;
       case 'watermarks':
         if (!this.#registration.heard(input.epoch, now.nowMs)) return;
@@ -124,12 +148,14 @@ export class Supervisor {
       case 'connected':
         this.#isConnected = true;
         this.#registration.connected(now.nowMs);
+        this.#executors.roster.connected(now.nowMs);
         for (const task of this.#table.all()) task.outbox.retrySoon(now.nowMs);
         this.#quietUntilMs = now.nowMs;
         return;
       case 'disconnected':
         this.#isConnected = false;
         this.#registration.disconnected();
+        this.#executors.roster.disconnected();
         return;
       case 'tick':
         return;
@@ -146,6 +172,10 @@ export class Supervisor {
     if (input.kind === 'probed') this.#probes.answered(input.task, input.aim);
     const task = this.#table.get(input.task);
     if (task === undefined) return;
+    if (task instanceof ExecutorTask) {
+      this.#executors.take(task, input, now, out);
+      return;
+    }
     switch (input.kind) {
       case 'recorded':
         task.recorded(input.revision, now, out);
@@ -188,7 +218,12 @@ export class Supervisor {
   }
 
   /** After anything happened to a task: what it means for its group, and what is to be done for each of them. */
-  #settle(task: SupervisedTask, now: Instant, out: Out): void {
+  #settle(task: AgentTask, now: Instant, out: Out): void {
+    if (task instanceof ExecutorTask) {
+      this.#executors.roster.settle(task, now, out);
+      this.#publish(task, now, out);
+      return;
+    }
     const { answers, refused, refusal } = this.#table.groups.advance(task, now, out);
     for (const reply of answers) {
       if (refusal === undefined) this.#answers.accept(reply, out);
@@ -205,6 +240,10 @@ export class Supervisor {
     if (task.phase === 'ready' && this.#table.groups.mayLaunch(task)) this.#ready.add(task);
     else this.#ready.delete(task);
     if (task.phase !== 'launching') this.#launching.delete(task.key);
+    this.#publish(task, now, out);
+  }
+
+  #publish(task: AgentTask, now: Instant, out: Out): void {
     if (this.#isConnected) {
       task.publish(now, this.#table.streamCreatedMs(task.ref.principal), out);
     }
@@ -244,8 +283,8 @@ export class Supervisor {
     this.#drop(task, out);
   }
 
-  #drop(task: SupervisedTask, out: Out): void {
-    this.#ready.delete(task);
+  #drop(task: AgentTask, out: Out): void {
+    if (!(task instanceof ExecutorTask)) this.#ready.delete(task);
     this.#answers.drop(task.key);
     this.#table.drop(task, out);
   }
@@ -264,6 +303,7 @@ export class Supervisor {
     }
     if (!this.#registration.answered(counter, answer, now.nowMs) || !answer.ok) return;
     this.#answers.registered(out);
+    this.#executors.roster.unknownToMaster(answer.value.unknownExecutors ?? [], now, out);
     for (const ref of answer.value.unknownTasks) {
       const task = this.#table.get(taskKey(ref));
       if (task === undefined) continue;
@@ -278,7 +318,8 @@ export class Supervisor {
     this.#gone ??= { why, hasLeft: false };
     for (const task of this.#table.all()) {
       task.stop({ reason: 'agentGone' }, now, out);
-      this.#settleOne(task, now, out);
+      if (task instanceof ExecutorTask) this.#settle(task, now, out);
+      else this.#settleOne(task, now, out);
     }
   }
 
@@ -291,8 +332,15 @@ export class Supervisor {
     out.push({ kind: 'leave', why: this.#gone.why });
   }
 
-  #recover(recovered: readonly RecoveredTask[], now: Instant, out: Out): void {
-    const tasks = recovered.map(({ record, outcome }) => {
+  #recover(
+    recovered: readonly RecoveredTask[],
+    executors: readonly RecoveredExecutor[] | undefined,
+    now: Instant,
+    out: Out,
+  ): void {
+    const tasks = recovered.map(({ record, outcome }): AgentTask => {
+      const ofExecutor = this.#executors.adopt(record, now);
+      if (ofExecutor !== undefined) return ofExecutor;
       const { task: ref, role, description, group } = record;
       const order = description && { role, description, group };
       const task = new SupervisedTask(this.#agentId, ref, order);
@@ -301,6 +349,7 @@ export class Supervisor {
       task.recover(record, outcome, now, out);
       return task;
     });
+    this.#executors.recover(executors ?? [], now, out);
     for (const task of tasks) this.#settle(task, now, out);
   }
 
@@ -309,10 +358,11 @@ export class Supervisor {
       this.#quietUntilMs = Number.POSITIVE_INFINITY;
       for (const task of this.#table.all()) {
         task.tick(now, out);
-        this.#probes.add(task, now);
+        if (!(task instanceof ExecutorTask)) this.#probes.add(task, now);
         this.#settle(task, now, out);
       }
     }
+    if (this.#executors.roster.nextDueMs() <= now.nowMs) this.#executors.roster.tick(now, out);
     this.#probes.start(out);
     for (const task of this.#ready) {
       if (this.#launching.size >= this.#limits.launchesInFlight) break;
@@ -320,7 +370,11 @@ export class Supervisor {
       this.#launching.add(task.key);
       task.launch(out);
     }
-    out.push(...this.#registration.takeDue(now.nowMs, () => this.#describe()));
+    const due = this.#registration.takeDue(now.nowMs, () => this.#describe());
+    for (const effect of due) {
+      if (effect.kind === 'register') this.#executors.roster.named(effect.body.executors);
+    }
+    out.push(...due);
     this.#leaveIfDone(out);
   }
 
@@ -330,11 +384,11 @@ export class Supervisor {
       (task) => task.phase !== 'accepting' && !task.isOver,
     );
     return {
-      runningTasks: tasks.filter((task) => task.phase === 'running').length,
+      runningTasks: tasks.filter(({ phase }) => phase === 'running' || phase === 'handed').length,
       body: {
         ...this.#host,
         tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
-        executors: [],
+        executors: this.#executors.roster.describe(),
       },
     };
   }

@@ -17,11 +17,11 @@ import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
-import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
+import { limitsOf, PIDS_MAX } from './task-limits.ts';
 import type { UsageReading } from './usage-meter.ts';
 
 export type TaskHostOptions = {
@@ -42,12 +42,6 @@ export type CommandProbe = {
   readonly probe: Extract<Probe, { kind: 'command' }>;
   readonly timeoutMs: number;
 };
-
-/** The least that the kernel enforces sensibly; a task that asks for less gets this. */
-const LEAST_CPU_MILLIS = 10;
-const LEAST_MEMORY_MIB = 4;
-/** Processes and threads a task. */
-const PIDS_MAX = 2048;
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
@@ -89,21 +83,16 @@ export class TaskHost {
     description: TaskDescription,
     groupDirectory: string | undefined,
   ): Promise<LaunchOutcome> {
-    const { command, resources } = description;
+    const { command } = description;
     if (command === undefined) {
       const message = 'the task has no command';
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
-    const { cpus = 0, mem = 0 } = resources.scalars;
     return this.#options.launcher.launch({
       ...this.directoriesOf(ref),
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
-      limits: {
-        cpuMillis: Math.max(LEAST_CPU_MILLIS, cpus),
-        memoryMib: Math.max(LEAST_MEMORY_MIB, Math.ceil(mem / MILLI)),
-        pidsMax: PIDS_MAX,
-      },
+      limits: { ...limitsOf([description.resources]), pidsMax: PIDS_MAX },
     });
   }
 
@@ -165,8 +154,11 @@ export class TaskHost {
   }
 
   /** Part of a task's output; `hasEnded` says whether more can come. A negative offset counts from the end. */
-  async readLog(request: LogsRequest, hasEnded: boolean): Promise<Outcome<LogsResult>> {
-    const { sandboxDirectory } = this.directoriesOf(request.task);
+  async readLog(
+    request: LogsRequest,
+    hasEnded: boolean,
+    sandboxDirectory: string = this.directoriesOf(request.task).sandboxDirectory,
+  ): Promise<Outcome<LogsResult>> {
     const { stream, maxBytes } = request;
     const place = { sandboxDirectory, stream };
     const start = await readLog({ ...place, offset: 0, maxBytes: 0 });

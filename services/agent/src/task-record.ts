@@ -52,6 +52,8 @@ export const TaskRecord = FirstTaskRecord.extend({
   /** Wall clock at `running`, since monotonic time does not outlive a process. Milliseconds since 1970. */
   runningSinceMs: z.int().optional(),
   checks: CheckMemory.optional(),
+  /** Of a task of a custom executor: the last of that one's updates that is in this record. */
+  executorSequence: z.int().min(0).optional(),
 });
 export type TaskRecord = z.infer<typeof TaskRecord>;
 

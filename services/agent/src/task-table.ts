@@ -2,8 +2,9 @@
 // when the leader has journalled its end. What happens to a task is in supervised-task.ts.
 import type { Watermarks } from '@parley/protocol/broadcasts';
 import type { PrincipalName, TaskKey } from '@parley/protocol/ids';
+import type { AgentTask } from './agent-task.ts';
+import { ExecutorTask } from './executors/executor-task.ts';
 import { GroupBook } from './group-book.ts';
-import type { SupervisedTask } from './supervised-task.ts';
 import type { Instant, SupervisorEffect } from './supervisor-messages.ts';
 import type { SupervisorLimits } from './supervisor-options.ts';
 
@@ -11,7 +12,7 @@ type Out = SupervisorEffect[];
 
 export class TaskTable {
   readonly #limits: SupervisorLimits;
-  readonly #tasks = new Map<TaskKey, SupervisedTask>();
+  readonly #tasks = new Map<TaskKey, AgentTask>();
   readonly #forgotten = new Set<TaskKey>();
   readonly #streamCreatedMs = new Map<PrincipalName, number>();
   readonly groups = new GroupBook(this.#tasks);
@@ -24,11 +25,11 @@ export class TaskTable {
     return this.#tasks.size;
   }
 
-  get(key: TaskKey): SupervisedTask | undefined {
+  get(key: TaskKey): AgentTask | undefined {
     return this.#tasks.get(key);
   }
 
-  all(): IterableIterator<SupervisedTask> {
+  all(): IterableIterator<AgentTask> {
     return this.#tasks.values();
   }
 
@@ -41,13 +42,13 @@ export class TaskTable {
     return this.#tasks.size + more <= this.#limits.tasks;
   }
 
-  add(task: SupervisedTask): void {
+  add(task: AgentTask): void {
     this.#tasks.set(task.key, task);
   }
 
-  drop(task: SupervisedTask, out: Out): void {
+  drop(task: AgentTask, out: Out): void {
     this.#tasks.delete(task.key);
-    this.groups.forget(task);
+    if (!(task instanceof ExecutorTask)) this.groups.forget(task);
     out.push({ kind: 'forget', task: task.key, ref: task.ref });
   }
 
@@ -68,7 +69,9 @@ export class TaskTable {
       const stream = sequences.get(task.ref.principal);
       if (stream !== undefined) task.outbox.cover(stream.createdMs, stream.sequence, now.nowMs);
     }
-    const over = [...this.#tasks.values()].filter((task) => this.groups.isOver(task));
+    const over = [...this.#tasks.values()].filter((task) =>
+      task instanceof ExecutorTask ? task.isOver : this.groups.isOver(task),
+    );
     for (const task of over) {
       this.drop(task, out);
       this.#forgotten.add(task.key);

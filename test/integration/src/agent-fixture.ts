@@ -12,7 +12,9 @@ import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import type { RegisterRequest, UsageReport } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
-import { AgentId, FrameworkRef, RoleName, TaskRef } from '@parley/protocol/ids';
+import { fail } from '@parley/protocol/errors';
+import { ExecutorDescription } from '@parley/protocol/executor-description';
+import { AgentId, FrameworkRef, RoleName, TaskRef, VolumeId } from '@parley/protocol/ids';
 import {
   type Answer,
   decodeAnswer,
@@ -36,10 +38,11 @@ import { alice, type BusFixture, cluster } from './bus-fixture.ts';
 export const WAIT_MS = 60_000;
 export const agentId = AgentId.parse('a1');
 const framework = FrameworkRef.parse({ principal: alice, frameworkId: 'fw' });
+const role = RoleName.parse('a/b');
 const MAIN = fileURLToPath(new URL('../../../services/agent/src/main.ts', import.meta.url));
 const ANSWER_MS = 20_000;
 
-type Request = 'run' | 'kill' | 'logs' | 'logLevel';
+type Request = 'run' | 'runGroup' | 'destroyVolume' | 'kill' | 'logs' | 'logLevel';
 
 /** The agent `a1` in a work directory of its own, started and ended as often as a test likes. */
 export class AgentUnderTest {
@@ -139,6 +142,8 @@ export class PlayedLeader {
   readonly #bus: BusFixture;
   readonly #connection: NatsConnection;
   #registered = 0;
+  /** Answer to registrations that the agent was declared gone. */
+  declaresGone = false;
 
   private constructor(bus: BusFixture, connection: NatsConnection) {
     this.#bus = bus;
@@ -151,7 +156,10 @@ export class PlayedLeader {
         if (!parsed.ok) throw new Error(parsed.failure.message);
         this.registrations.push(parsed.value.body);
         const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
-        message.respond(encodeAnswer({ ok: true, value }, this.epoch));
+        const answer = this.declaresGone
+          ? fail('agentGone', `${agentId} was declared gone`)
+          : ({ ok: true, value } as const);
+        message.respond(encodeAnswer(answer, this.epoch));
       },
     });
   }
@@ -181,13 +189,26 @@ export class PlayedLeader {
   }
 
   async order(description: TaskDescriptionInput, epoch: Epoch = this.epoch): Promise<Answer> {
-    const body = {
-      framework,
-      role: RoleName.parse('*'),
-      description: TaskDescription.parse(description),
-    };
+    const body = { framework, role, description: TaskDescription.parse(description) };
     const message = encodeMessage(SUBJECTS.run, cluster, { agentId }, body, { epoch });
     return this.#ask('run', message.subject, message.bytes, this.#connection);
+  }
+
+  /** The default executor is to run these together. */
+  async orderGroup(descriptions: readonly TaskDescriptionInput[]): Promise<Answer> {
+    const executor = ExecutorDescription.parse({ executorId: 'pod', kind: 'default' });
+    const tasks = descriptions.map((description) => TaskDescription.parse(description));
+    const body = { framework, role, executor, descriptions: tasks };
+    const { epoch } = this;
+    const message = encodeMessage(SUBJECTS.runGroup, cluster, { agentId }, body, { epoch });
+    return this.#ask('runGroup', message.subject, message.bytes, this.#connection);
+  }
+
+  async destroyVolume(volumeId: string): Promise<Answer> {
+    const body = { role, volumeId: VolumeId.parse(volumeId) };
+    const { epoch } = this;
+    const message = encodeMessage(SUBJECTS.destroyVolume, cluster, { agentId }, body, { epoch });
+    return this.#ask('destroyVolume', message.subject, message.bytes, this.#connection);
   }
 
   kill(taskId: string, graceMs: number): Promise<Answer> {

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation } from '@parley/isolation/host-support';
 import type { LaunchRequest } from '@parley/isolation/launcher';
+import { readShimProcess } from '@parley/isolation/run-directory';
 import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { watchExits } from '@parley/isolation/watch-exits';
@@ -25,6 +26,15 @@ import {
 } from './isolation-fixture.ts';
 
 const LAUNCH_PROCESS = fileURLToPath(new URL('./isolation-launch-process.ts', import.meta.url));
+
+async function memoryLimitOf(bench: Bench, memoryGroup: string): Promise<number> {
+  for (const file of ['memory.max', 'memory.limit_in_bytes']) {
+    const limit = path.join(bench.rootPath, memoryGroup, file);
+    const text = await readFile(limit, 'utf8').catch(() => undefined);
+    if (text !== undefined) return Number(text);
+  }
+  throw new Error(`${memoryGroup} has no memory limit`);
+}
 
 describe.each(['scope', 'systemd-run', 'process'] as const)('a task run as a %s', (kind) => {
   let bench: Bench;
@@ -53,6 +63,22 @@ describe.each(['scope', 'systemd-run', 'process'] as const)('a task run as a %s'
     const task = await sh(script);
     expect(await launched(bench, task)).toEqual({ ok: true, alreadyStarted: false });
     expect(await endOf(bench, task)).toEqual(outcome);
+  });
+
+  it('gets other limits while it runs, and says when it does not run any more', async () => {
+    const task = await sh('sleep 100');
+    await launched(bench, task);
+    expect(await bench.launcher.setLimits(task.unit, { cpuMillis: 300, memoryMib: 96 })).toBe(true);
+    const shim = await readShimProcess(task.runDirectory);
+    if (kind === 'process') expect(shim?.memoryGroup).toBe('');
+    else expect(await memoryLimitOf(bench, shim?.memoryGroup ?? '')).toBe(96 * 1024 * 1024);
+    await stopScope(bench.launcher, task.unit, { graceMs: 0 });
+    expect(await bench.launcher.setLimits(task.unit, { cpuMillis: 300, memoryMib: 64 })).toBe(
+      false,
+    );
+    await expect(
+      bench.launcher.setLimits(task.unit, { cpuMillis: 0, memoryMib: 64 }),
+    ).rejects.toThrow('cpuMillis');
   });
 
   it('whose program does not exist ends with 127 and says so in its stderr', async () => {

@@ -1,0 +1,135 @@
+// Owns what is said between the agent and one executor on its present connection: acknowledgements, kill orders, and
+// the comparison of what both have when it subscribes. What its words mean for the executor itself it does not decide.
+import type { ExecutorUpdate, FromExecutor, ToExecutor } from '@parley/protocol/executors';
+import { type ExecutorKey, executorKey, type TaskKey, taskKey } from '@parley/protocol/ids';
+import type { ConnectionNumber, ExecutorPlace } from './executor-messages.ts';
+import type { ExecutorTask } from './executor-task.ts';
+import type { Turn } from './executor-turn.ts';
+import { UpdateReceipts } from './update-receipts.ts';
+
+type Subscription = Extract<FromExecutor, { kind: 'subscribe' }>;
+
+export class ExecutorConversation {
+  readonly #place: ExecutorPlace;
+  readonly #key: ExecutorKey;
+  /** The tasks of the executor that have not ended; kept by the executor. */
+  readonly #tasks: ReadonlyMap<TaskKey, ExecutorTask>;
+  readonly #receipts = new UpdateReceipts();
+  /** How many kill orders for a task were passed on over the present connection. */
+  readonly #killsTold = new Map<TaskKey, number>();
+  #connection: ConnectionNumber | undefined;
+
+  constructor(place: ExecutorPlace, tasks: ReadonlyMap<TaskKey, ExecutorTask>) {
+    this.#place = place;
+    this.#key = executorKey(place.executor);
+    this.#tasks = tasks;
+  }
+
+  isOn(connection: ConnectionNumber): boolean {
+    return this.#connection === connection;
+  }
+
+  /** The newest connection counts; one before it ends. */
+  begin(connection: ConnectionNumber, turn: Turn): void {
+    if (this.#connection !== connection) this.drop(turn);
+    this.#connection = connection;
+    this.#receipts.clear();
+    this.#killsTold.clear();
+  }
+
+  /** False when it was not the present one. */
+  closed(connection: ConnectionNumber): boolean {
+    if (connection !== this.#connection) return false;
+    this.#connection = undefined;
+    this.#receipts.clear();
+    return true;
+  }
+
+  drop(turn: Turn): void {
+    if (this.#connection === undefined) return;
+    turn.push({ kind: 'closeConnection', ...this.#place, connection: this.#connection });
+    this.#connection = undefined;
+  }
+
+  refuse(connection: ConnectionNumber, message: string, turn: Turn): void {
+    turn.report(this.#key, `a connection was refused: ${message}`);
+    turn.push({ kind: 'send', ...this.#place, connection, message: { kind: 'refused', message } });
+    turn.push({ kind: 'closeConnection', ...this.#place, connection });
+  }
+
+  /** Nothing, without a connection: whoever subscribes next is told what counts then. */
+  send(message: ToExecutor, turn: Turn): void {
+    if (this.#connection === undefined) return;
+    turn.push({ kind: 'send', ...this.#place, connection: this.#connection, message });
+  }
+
+  /** Every kill order once a connection. */
+  passKillOn(task: ExecutorTask, turn: Turn): void {
+    const wish = task.killWish;
+    if (wish === undefined || task.phase !== 'handed' || this.#connection === undefined) return;
+    if (wish.count <= (this.#killsTold.get(task.key) ?? 0)) return;
+    this.#killsTold.set(task.key, wish.count);
+    this.send({ kind: 'kill', taskId: task.ref.taskId, graceMs: wish.graceMs }, turn);
+  }
+
+  taskEnded(task: ExecutorTask): void {
+    this.#killsTold.delete(task.key);
+  }
+
+  hearUpdate(update: ExecutorUpdate, turn: Turn): void {
+    const { taskId, sequence } = update;
+    const { executor } = this.#place;
+    const key = taskKey({ ...executor, taskId });
+    const task = this.#tasks.get(key) ?? turn.find(key);
+    if (task === undefined || task.executor.executorId !== executor.executorId) {
+      // Not taken, and never will be: it need not say so again.
+      if (!turn.wasForgotten(key)) {
+        const what = `an update (${update.state}) about ${taskId}, which is no task of it here`;
+        turn.report(this.#key, what);
+      }
+      this.send({ kind: 'acknowledged', sequence }, turn);
+      return;
+    }
+    if (task.reported(update, turn.now, turn.out) === 'refused') {
+      const what = `an update (${update.state}) about ${taskId}, which is ${task.state}`;
+      turn.report(this.#key, what);
+      this.send({ kind: 'acknowledged', sequence }, turn);
+      return;
+    }
+    this.#receipts.add(sequence, task);
+    turn.changed(task);
+    this.acknowledge(turn);
+  }
+
+  /** Only what is on the disk: until then the executor keeps it. */
+  acknowledge(turn: Turn): void {
+    for (const sequence of this.#receipts.takeSettled()) {
+      this.send({ kind: 'acknowledged', sequence }, turn);
+    }
+  }
+
+  /**
+   * What it lists is what it has: its unacknowledged updates count first. A task that was sent and that it neither
+   * lists nor has said a word about never reached it, and is sent again (Mesos would drop it). One that it has and that
+   * is not, or no more, a task here is to end.
+   */
+  compare(message: Subscription, turn: Turn): void {
+    const mine = new Set([...this.#tasks.values()].map(({ ref }) => ref.taskId));
+    const listed = new Set(message.unacknowledgedTasks);
+    for (const update of message.unacknowledgedUpdates) {
+      listed.add(update.taskId);
+      this.hearUpdate(update, turn);
+    }
+    for (const taskId of message.unacknowledgedTasks) {
+      if (mine.has(taskId)) continue;
+      turn.report(this.#key, `it has task ${taskId}, which is not on this agent: it is to kill it`);
+      this.send({ kind: 'kill', taskId, graceMs: 0 }, turn);
+    }
+    for (const task of [...this.#tasks.values()]) {
+      if (task.isUnheardOf && !listed.has(task.ref.taskId)) {
+        task.takeBack(turn.now, turn.out);
+        turn.changed(task);
+      } else this.passKillOn(task, turn);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// Owns what the end of a custom executor means: for the leader, and for the tasks that were in it.
+import { unreachable } from '@parley/protocol/unreachable';
+import type { ObservedOutcome, Status } from '../task-outcome.ts';
+import type { ExecutorExit } from './executor-record.ts';
+
+/** How it ended, but for its tasks. */
+export type ExecutorEnding = Omit<ExecutorExit, 'tasks'>;
+
+/** Its end as the leader is told it. `ending`: why the agent wanted it to end, if it did. */
+export function exitOf(
+  outcome: ObservedOutcome,
+  ending: ExecutorExit['end'] | undefined,
+): ExecutorEnding {
+  switch (outcome.state) {
+    case 'exited':
+      return { end: ending ?? 'exited', exitCode: outcome.code };
+    case 'signaled':
+      return { end: ending ?? 'signaled', signal: outcome.signal };
+    case 'memoryLimit': {
+      const { limitMib, peakMib } = outcome;
+      const message = `the kernel killed it at its memory limit of ${limitMib} MiB (peak ${peakMib} MiB)`;
+      return { end: ending ?? 'memoryLimit', message };
+    }
+    case 'notStarted':
+    case 'running':
+    case 'unknown':
+      return { end: ending ?? 'unknown' };
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** The end of a task whose executor is no more. */
+export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Status {
+  switch (exit.end) {
+    case 'memoryLimit': {
+      const message = 'its executor, and all tasks in it, reached their memory limit';
+      const status: Status = { state: 'failed', reason: 'memoryLimit', message };
+      if (outcome?.state !== 'memoryLimit') return status;
+      const { limitMib = 0, peakMib = limitMib } = outcome;
+      return { ...status, memory: { limitMib, peakMib } };
+    }
+    case 'notRegistered':
+      return {
+        state: 'failed',
+        reason: 'executorNotRegistered',
+        message: 'its executor did not subscribe in time',
+      };
+    case 'notReturned':
+      return {
+        state: 'failed',
+        reason: 'executorNotReturned',
+        message: 'its executor did not come back in time',
+      };
+    case 'launchFailed':
+      return {
+        state: 'failed',
+        reason: 'launchFailed',
+        message: `its executor could not be started: ${exit.message ?? 'nobody knows why'}`,
+      };
+    case 'exited':
+    case 'signaled':
+    case 'shutDown':
+    case 'unknown': {
+      const how = exit.signal ?? (exit.exitCode === undefined ? '' : `code ${exit.exitCode}`);
+      const message = how === '' ? 'its executor is no more' : `its executor ended with ${how}`;
+      return { state: 'failed', reason: 'executorExited', message };
+    }
+    default:
+      return unreachable(exit.end);
+  }
+}
+
+/** A task that its executor is never given: it ends, or has ended, first. The framework may launch it again. */
+export const executorWasLeaving: Status = {
+  state: 'dropped',
+  reason: 'executorExited',
+  message: 'its executor was ending when the task came; launched again, it gets a new one',
+};

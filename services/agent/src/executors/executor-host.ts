@@ -1,0 +1,119 @@
+// Owns the processes and directories of custom executors on this host, as effects ask for them. What is to be done it
+// does not decide; how a scope is made is in @parley/isolation.
+import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import type { TaskLauncher } from '@parley/isolation/launcher';
+import { listRuns, readShimProcess } from '@parley/isolation/run-directory';
+import {
+  createExecutorSandbox,
+  locateExecutor,
+  runRootOf,
+  type TaskDirectories,
+} from '@parley/isolation/sandbox';
+import { EXECUTOR_UNIT_PREFIX } from '@parley/isolation/unit-name';
+import { readGroupUsage } from '@parley/isolation/usage';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
+import type { AgentId } from '@parley/protocol/ids';
+import type { StepFailure } from '../supervisor-messages.ts';
+import { PIDS_MAX } from '../task-limits.ts';
+import type { UsageReading } from '../usage-meter.ts';
+import type { ExecutorLimits, ExecutorPlace } from './executor-messages.ts';
+import { socketPathFor } from './executor-sockets.ts';
+import { RECOVERY_TIMEOUT_MS } from './executor-timing.ts';
+
+export type ExecutorHostOptions = {
+  readonly agentId: AgentId;
+  readonly workDirectory: string;
+  readonly launcher: TaskLauncher;
+  /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
+  readonly rootPath: string;
+};
+
+export class ExecutorHost {
+  readonly #options: ExecutorHostOptions;
+
+  constructor(options: ExecutorHostOptions) {
+    this.#options = options;
+  }
+
+  directoriesOf({ executor, incarnation }: ExecutorPlace): TaskDirectories {
+    const { agentId, workDirectory } = this.#options;
+    return locateExecutor(workDirectory, { agentId, ...executor, incarnation });
+  }
+
+  /** Makes the sandbox; undefined when it is there. */
+  async prepare({ executor, incarnation }: ExecutorPlace): Promise<StepFailure | undefined> {
+    const { agentId, workDirectory } = this.#options;
+    const identity = { agentId, ...executor, incarnation };
+    const made = await createExecutorSandbox(workDirectory, identity);
+    if (made.ok) return undefined;
+    const { code, message } = made.failure;
+    return { code: code === 'diskFull' ? code : 'failed', message };
+  }
+
+  /** Undefined when the program runs. Repeated, it never starts it twice. */
+  async launch(
+    place: ExecutorPlace,
+    { command }: ExecutorDescription,
+    limits: ExecutorLimits,
+  ): Promise<StepFailure | undefined> {
+    const { agentId, launcher } = this.#options;
+    const directories = this.directoriesOf(place);
+    const { sandboxDirectory } = directories;
+    const { principal, frameworkId, executorId } = place.executor;
+    const outcome = await launcher.launch({
+      ...directories,
+      command: command?.argv ?? [],
+      environment: {
+        ...command?.environment,
+        [EXECUTOR_ENVIRONMENT.socket]: socketPathFor(sandboxDirectory),
+        [EXECUTOR_ENVIRONMENT.executorId]: executorId,
+        [EXECUTOR_ENVIRONMENT.frameworkId]: frameworkId,
+        [EXECUTOR_ENVIRONMENT.principal]: principal,
+        [EXECUTOR_ENVIRONMENT.agentId]: agentId,
+        [EXECUTOR_ENVIRONMENT.sandbox]: sandboxDirectory,
+        [EXECUTOR_ENVIRONMENT.recoveryTimeoutMs]: String(RECOVERY_TIMEOUT_MS),
+      },
+      limits: { ...limits, pidsMax: PIDS_MAX },
+    });
+    if (outcome.ok) return undefined;
+    const { code, message } = outcome.failure;
+    return { code: code === 'diskFull' ? code : 'failed', message };
+  }
+
+  /** False when its scope is gone. Rejects when they cannot be set. */
+  setLimits(place: ExecutorPlace, limits: ExecutorLimits): Promise<boolean> {
+    return this.#options.launcher.setLimits(this.directoriesOf(place).unit, limits);
+  }
+
+  destroy(place: ExecutorPlace): Promise<boolean> {
+    return this.#options.launcher.stop(this.directoriesOf(place).unit, 'SIGKILL');
+  }
+
+  /** Rejects when it cannot be known. */
+  outcomeOf(place: ExecutorPlace): Promise<TaskOutcome> {
+    const { launcher } = this.#options;
+    const { runDirectory } = this.directoriesOf(place);
+    return readOutcome(runDirectory, async (unit) => (await launcher.inspect(unit)).alive);
+  }
+
+  /** What its scope uses now, the tasks in it included; undefined when that cannot be measured. */
+  async measure(place: ExecutorPlace): Promise<UsageReading | undefined> {
+    const { unit, runDirectory } = this.directoriesOf(place);
+    const groups = await readShimProcess(runDirectory);
+    const usage = groups && (await readGroupUsage(groups, this.#options.rootPath));
+    return usage && { unit, cpuNs: usage.cpuNs, memoryBytes: usage.memoryBytes };
+  }
+
+  /** Kills executors of this agent that no record tells of any more; gives their units. */
+  async destroyStrays(known: readonly ExecutorPlace[]): Promise<string[]> {
+    const { launcher, workDirectory } = this.#options;
+    const units = new Set(known.map((place) => this.directoriesOf(place).unit));
+    const runs = await listRuns(runRootOf(workDirectory)).catch(() => []);
+    const strays = runs.filter((unit) => unit.startsWith(EXECUTOR_UNIT_PREFIX) && !units.has(unit));
+    const live = strays.length === 0 ? new Set<string>() : await launcher.list();
+    const left = strays.filter((unit) => live.has(unit));
+    await Promise.all(left.map((unit) => launcher.stop(unit, 'SIGKILL')));
+    return left;
+  }
+}

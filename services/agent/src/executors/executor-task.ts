@@ -1,0 +1,374 @@
+// Owns one task of a custom executor on an agent: from the accepted order to the last journalled update. What the
+// executor says about it becomes its status updates; the executor itself is in supervised-executor.ts.
+//
+//   accepting -> preparing -> queued -> handed -> collecting -> ended
+//   (`handed`: the executor has it, or may have it; before that a kill ends it at once)
+import { nextTaskState } from '@parley/lifecycle/transitions';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import type { ExecutorUpdate } from '@parley/protocol/executors';
+import { type AgentId, type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+import {
+  DEFAULT_KILL_GRACE_MS,
+  isTerminal,
+  type StatusUpdate,
+  type TaskDescription,
+  type TaskState,
+} from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
+import { RecordProgress } from '../record-progress.ts';
+import type { StopWish } from '../supervised-task.ts';
+import type { Instant, StepFailure, SupervisorEffect, TaskInput } from '../supervisor-messages.ts';
+import { endedBeforeStart, endedByKill, failedStep, type Status } from '../task-outcome.ts';
+import { TASK_RECORD_VERSION, type TaskOrder, type TaskRecord } from '../task-record.ts';
+import { UpdateOutbox } from '../update-outbox.ts';
+import type { ExecutorPlace } from './executor-messages.ts';
+
+export type ExecutorTaskPhase =
+  | 'accepting'
+  | 'preparing'
+  | 'queued'
+  | 'handed'
+  | 'collecting'
+  | 'ended';
+
+/** What an executor says beside a change of state (data, health) waits for room: newer words replace it. */
+const MAX_WAITING_UPDATES = 64;
+const STARTING_AFTER_MS = 1000;
+const MAX_MESSAGE_LENGTH = 4096;
+
+type Out = SupervisorEffect[];
+type ReportedStatus = Status & Pick<StatusUpdate, 'healthy' | 'data'>;
+
+/** `known`: said before, and it is on the way to the disk or there. `refused`: the task does not take it any more. */
+export type Reception = 'taken' | 'known' | 'refused';
+
+/** The executor of a task that is not the agent itself. */
+export function customExecutorOf(
+  order: { readonly description?: TaskDescription | undefined } | undefined,
+): ExecutorDescription | undefined {
+  const executor = order?.description?.executor;
+  return executor?.kind === 'custom' ? executor : undefined;
+}
+
+export class ExecutorTask {
+  readonly ref: TaskRef;
+  readonly key: TaskKey;
+  readonly order: TaskOrder;
+  readonly executor: ExecutorDescription;
+  readonly outbox: UpdateOutbox;
+  readonly record = new RecordProgress();
+  readonly #agentId: AgentId;
+  /** Whose sandbox it has; set while it belongs to an executor. */
+  place: ExecutorPlace | undefined;
+  #phase: ExecutorTaskPhase = 'accepting';
+  #state: TaskState = 'staging';
+  #lastSequence = 0;
+  #kill: TaskRecord['kill'];
+  #killCount = 0;
+  #startingDueMs: number | undefined;
+  #completionDueMs: number | undefined;
+  #runningSinceMs: number | undefined;
+  /** The last update of the executor that is in the record. */
+  #takenSequence = 0;
+  /** The update that ends it, while its outputs are copied. */
+  #final: { readonly sequence: number; readonly status: ReportedStatus } | undefined;
+
+  constructor(agentId: AgentId, ref: TaskRef, order: TaskOrder, executor: ExecutorDescription) {
+    this.#agentId = agentId;
+    this.ref = ref;
+    this.key = taskKey(ref);
+    this.order = order;
+    this.executor = executor;
+    this.outbox = new UpdateOutbox(this.key);
+  }
+
+  get phase(): ExecutorTaskPhase {
+    return this.#phase;
+  }
+  get state(): TaskState {
+    return this.#state;
+  }
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+  get isStopping(): boolean {
+    return this.#kill !== undefined;
+  }
+  /** Everything about it is over: it ended, and the leader has journalled all its updates. */
+  get isOver(): boolean {
+    return this.#phase === 'ended' && this.outbox.isEmpty;
+  }
+  /** No executor can have heard of it. */
+  get isBeforeHandOver(): boolean {
+    return this.#phase === 'accepting' || this.#phase === 'preparing' || this.#phase === 'queued';
+  }
+  /** The executor has it and nothing that it said of it was taken yet. */
+  get isUnheardOf(): boolean {
+    return this.#phase === 'handed' && this.#takenSequence === 0;
+  }
+  /** What the executor is to be asked; the count goes up with every order, since each is passed on. */
+  get killWish(): (NonNullable<TaskRecord['kill']> & { readonly count: number }) | undefined {
+    return this.#kill && { ...this.#kill, count: this.#killCount };
+  }
+
+  /** Whether the executor may forget this update: it is on the disk, or can change nothing any more. */
+  isSettled(sequence: number): boolean {
+    if (!this.record.isCurrent) return false;
+    return this.#phase === 'ended' || this.#takenSequence >= sequence;
+  }
+
+  accept(out: Out): void {
+    this.#write(out);
+  }
+
+  take(input: TaskInput, now: Instant, out: Out): void {
+    switch (input.kind) {
+      case 'recorded':
+        this.recorded(input.revision, now, out);
+        return;
+      case 'recordFailed':
+        // The record on the disk is out of date: only the task's end goes out nevertheless. It is written again later.
+        this.record.failed(input.revision, now.nowMs);
+        return;
+      case 'inputsCopied':
+        this.inputsCopied();
+        return;
+      case 'inputsFailed':
+        this.inputsFailed(input.failure, now, out);
+        return;
+      case 'outputsCopied':
+        this.outputsCopied(now, out);
+        return;
+      case 'outputsFailed':
+        this.outputsFailed(input.failure, now, out);
+        return;
+      case 'updateAcked':
+        this.outbox.acknowledge(input.sequence, input.streamSequence);
+        return;
+      case 'launched':
+      case 'launchFailed':
+      case 'ended':
+      case 'probed':
+        // The agent does none of this for it.
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
+  recorded(revision: number, now: Instant, out: Out): void {
+    this.record.succeeded(revision);
+    if (this.#phase === 'accepting') this.#prepare(now, out);
+  }
+
+  inputsCopied(): void {
+    if (this.#phase === 'preparing') this.#phase = 'queued';
+  }
+
+  inputsFailed(failure: StepFailure, now: Instant, out: Out): void {
+    if (this.#phase === 'preparing') this.#end(failedStep('inputsFailed', failure), now, out);
+  }
+
+  /** The executor is sent it now. */
+  handOver(): void {
+    if (this.#phase === 'queued') this.#phase = 'handed';
+  }
+
+  /** The executor says that it does not have it: what was sent was lost, so it is sent again. */
+  takeBack(now: Instant, out: Out): void {
+    if (this.#phase === 'handed') this.#prepare(now, out);
+  }
+
+  /** Takes the executor's word. */
+  reported(update: ExecutorUpdate, now: Instant, out: Out): Reception {
+    if (update.sequence <= (this.#final?.sequence ?? this.#takenSequence)) return 'known';
+    if (this.#phase !== 'handed') return 'refused';
+    const next = nextTaskState(this.#state, `agent.${update.state}`);
+    if (next === undefined) return 'refused';
+    this.#startingDueMs = undefined;
+    const status = this.#statusOf(update, next);
+    if (status.state === 'finished' && this.order.description.outputs.length > 0) {
+      this.#phase = 'collecting';
+      this.#final = { sequence: update.sequence, status };
+      const { outputs } = this.order.description;
+      const { place: executor } = this;
+      out.push({ kind: 'copyOutputs', task: this.key, ref: this.ref, outputs, executor });
+      return 'taken';
+    }
+    const isNews = next !== this.#state;
+    this.#takenSequence = update.sequence;
+    if (isTerminal(next)) this.#end(status, now, out);
+    else {
+      if (next === 'running') this.#run(now);
+      if (isNews || this.outbox.size < MAX_WAITING_UPDATES) this.#update(status, now, out);
+      else this.#write(out);
+    }
+    return 'taken';
+  }
+
+  outputsCopied(now: Instant, out: Out): void {
+    if (this.#phase !== 'collecting' || this.#final === undefined) return;
+    this.#takenSequence = this.#final.sequence;
+    this.#end(this.#final.status, now, out);
+  }
+
+  outputsFailed(failure: StepFailure, now: Instant, out: Out): void {
+    if (this.#phase !== 'collecting' || this.#final === undefined) return;
+    this.#takenSequence = this.#final.sequence;
+    this.#end(failedStep('outputsFailed', failure), now, out);
+  }
+
+  /**
+   * Asks for its end; once the executor has it, that one alone can bring it about (as in Mesos): the agent passes every
+   * order on and does no more, until the executor is shut down. A repeated order can only shorten the grace.
+   */
+  stop(wish: StopWish, now: Instant, out: Out): void {
+    if (this.#phase === 'ended') return;
+    const policyMs = this.order.description.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
+    const graceMs = wish.graceMs ?? this.#kill?.graceMs ?? policyMs;
+    const isNews = this.#kill === undefined || graceMs < this.#kill.graceMs;
+    const { reason, message } = this.#kill ?? wish;
+    if (isNews) {
+      this.#kill = { reason, graceMs, ...(message !== undefined && { message }) };
+    }
+    this.#killCount += 1;
+    this.#completionDueMs = undefined;
+    if (this.#phase === 'preparing' || this.#phase === 'queued') {
+      this.#end(endedBeforeStart({ reason, message }), now, out);
+    } else if (isNews) this.#write(out);
+  }
+
+  /** The executor is no more, or never takes it: it ends, as this says unless it was told to stop before. */
+  endedByExecutor(status: Status, now: Instant, out: Out): void {
+    // What the executor has finished is only being brought out of its sandbox.
+    if (this.#phase === 'ended' || this.#phase === 'collecting') return;
+    if (this.#kill === undefined) this.#end(status, now, out);
+    else if (this.isBeforeHandOver) this.#end(endedBeforeStart(this.#kill), now, out);
+    else this.#end(endedByKill({ state: 'unknown' }, this.#kill), now, out);
+  }
+
+  /** Goes on from the record of an earlier process: until the executor has come back, it may have the task. */
+  recover(record: TaskRecord, now: Instant): void {
+    this.record.found();
+    this.#state = record.state;
+    this.#lastSequence = record.lastSequence;
+    this.#kill = record.kill;
+    this.#killCount = record.kill === undefined ? 0 : 1;
+    this.#takenSequence = record.executorSequence ?? 0;
+    this.#runningSinceMs = record.runningSinceMs;
+    for (const update of record.updates) this.outbox.add(update, 0);
+    this.#phase = isTerminal(record.state) ? 'ended' : 'handed';
+    if (record.state === 'running') this.#run(now);
+  }
+
+  tick(now: Instant, out: Out): void {
+    if (isDue(this.#startingDueMs, now)) {
+      this.#startingDueMs = undefined;
+      this.#update({ state: 'starting' }, now, out);
+    }
+    if (isDue(this.#completionDueMs, now)) {
+      const limitMs = this.order.description.maxCompletionMs;
+      const message = `it ran for the ${limitMs} ms that it may run at most`;
+      this.stop({ reason: 'maxCompletionTime', message }, now, out);
+    }
+    if (this.record.takeDue(now.nowMs)) this.#write(out);
+  }
+
+  /** The next update that may be sent, given the creation time of the principal's stream as far as known. */
+  publish(now: Instant, streamCreatedMs: number | undefined, out: Out): void {
+    const update = this.outbox.takeDue(now.nowMs, this.record, streamCreatedMs);
+    if (update !== undefined) out.push({ kind: 'publishUpdate', task: this.key, update });
+  }
+
+  nextDueMs(isConnected: boolean): number {
+    return Math.min(
+      this.#startingDueMs ?? Number.POSITIVE_INFINITY,
+      this.#completionDueMs ?? Number.POSITIVE_INFINITY,
+      this.record.nextDueMs(),
+      (isConnected ? this.outbox.nextDueMs(this.record) : undefined) ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  #prepare(now: Instant, out: Out): void {
+    if (this.#kill !== undefined) {
+      this.#end(endedBeforeStart(this.#kill), now, out);
+      return;
+    }
+    this.#phase = 'preparing';
+    if (this.#state === 'staging') this.#startingDueMs = now.nowMs + STARTING_AFTER_MS;
+    const { key: task, ref, order, place: executor } = this;
+    out.push({ kind: 'copyInputs', task, ref, order, executor });
+  }
+
+  #run(now: Instant): void {
+    this.#runningSinceMs ??= now.wallTimeMs;
+    const limitMs = this.order.description.maxCompletionMs;
+    if (limitMs === undefined || this.#kill !== undefined) return;
+    const ranMs = Math.max(0, now.wallTimeMs - this.#runningSinceMs);
+    this.#completionDueMs = now.nowMs - ranMs + limitMs;
+  }
+
+  #statusOf(update: ExecutorUpdate, next: TaskState): ReportedStatus {
+    const { message, exitCode, healthy, data } = update;
+    const said = {
+      ...(message !== undefined && { message }),
+      ...(exitCode !== undefined && { exitCode }),
+      ...(healthy !== undefined && { healthy }),
+      ...(data !== undefined && { data }),
+    };
+    // It was told to end it, and says that it did: why, the agent knows.
+    return next === 'killed' && this.#kill !== undefined
+      ? { ...said, ...endedByKill({ state: 'unknown' }, this.#kill) }
+      : { ...said, state: next, reason: 'executorReported' };
+  }
+
+  #end(status: ReportedStatus, now: Instant, out: Out): void {
+    this.#phase = 'ended';
+    this.#startingDueMs = undefined;
+    this.#completionDueMs = undefined;
+    this.#update(status, now, out);
+  }
+
+  #update(status: ReportedStatus, now: Instant, out: Out): void {
+    const next = nextTaskState(this.#state, `agent.${status.state}`);
+    if (next === undefined) {
+      const what = `its lifecycle does not lead from ${this.#state} to ${status.state}`;
+      out.push({ kind: 'report', about: this.key, what });
+      return;
+    }
+    this.#state = next;
+    this.#lastSequence += 1;
+    const { message } = status;
+    const update: StatusUpdate = {
+      task: this.ref,
+      agentId: this.#agentId,
+      source: 'agent',
+      sequence: this.#lastSequence,
+      ...status,
+      ...(message !== undefined && { message: message.slice(0, MAX_MESSAGE_LENGTH) }),
+      executorId: this.executor.executorId,
+      wallTimeMs: now.wallTimeMs,
+    };
+    this.outbox.add(update, this.record.revision + 1);
+    this.#write(out);
+  }
+
+  #write(out: Out): void {
+    const record: TaskRecord = {
+      version: TASK_RECORD_VERSION,
+      task: this.ref,
+      ...this.order,
+      ...(this.#kill && { kill: this.#kill }),
+      state: this.#state,
+      lastSequence: this.#lastSequence,
+      ...(this.#runningSinceMs !== undefined && { runningSinceMs: this.#runningSinceMs }),
+      executorSequence: this.#takenSequence,
+      updates: this.outbox.updates,
+    };
+    out.push({ kind: 'persist', task: this.key, revision: this.record.next(), record });
+  }
+}
+
+function isDue(dueMs: number | undefined, now: Instant): boolean {
+  return dueMs !== undefined && dueMs <= now.nowMs;
+}
