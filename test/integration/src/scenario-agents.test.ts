@@ -1,5 +1,6 @@
 // Owns the proof that agents may be killed, stopped and given up at any moment: what ran goes on or ends as it should, each
 // end is told, kills arrive however late, and the framework hears of what happened to the agent.
+import { AgentId, ExecutorId, TaskId } from '@parley/protocol/ids';
 import type { OperationInput } from '@parley/protocol/offers';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -10,6 +11,8 @@ import { ScenarioFramework } from './scenario-framework.ts';
 vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 
 const AGENT_SILENCE_MS = 3000;
+/** Of an agent that was declared gone: nobody is to start it again. */
+const GONE_EXIT_CODE = 3;
 /** Milli-cpus, enough for what a test launches at a time: five of the fixture's tasks. */
 const CPUS_FREE = 2000;
 
@@ -57,6 +60,12 @@ const status = (taskId: string) => ({
   value: { status: expect.objectContaining({ taskId }) },
 });
 
+const untilDead = (...taskIds: string[]) =>
+  until(
+    () => !taskIds.flatMap((taskId) => fixture.pids(taskId)).some(isAlive),
+    () => `no process of ${taskIds} is left`,
+  );
+
 /** Waits until the process of the task has begun. */
 const untilBegun = (taskId: string) =>
   until(
@@ -71,26 +80,20 @@ test('tasks and groups outlive a kill -9 of their agent, and what ended meanwhil
   await launch('a1', stays, ends);
   await onAgent('a1', {
     kind: 'launchGroup',
-    executor: { executorId: 'pod' as never, kind: 'default' },
+    executor: { executorId: ExecutorId.parse('pod'), kind: 'default' },
     tasks: members,
   });
   await framework.untilState('running', 'stays', 'ends', 'member-1', 'member-2');
-  const [pid] = fixture.pids('ends');
 
   const agent = fixture.service('a1');
   const registrations = agent.count('"msg":"registered"');
   await agent.end('SIGKILL');
   fixture.open('ends');
-  await until(
-    () => !isAlive(pid),
-    () => 'the task ends without its agent',
-  );
+  await untilDead('ends');
   agent.start();
   await agent.says('"msg":"registered"', registrations);
   await framework.untilEnded('ends');
   expect(framework.last('ends')).toMatchObject({ state: 'failed', exitCode: 7 });
-  const { ok, ...rest } = await framework.client.reconcile({ tasks: [] });
-  expect({ ok, ...rest }).toMatchObject({ ok: true });
   for (const taskId of ['stays', 'member-1', 'member-2']) {
     expect(framework.last(taskId)?.state, taskId).toBe('running');
     expect(fixture.pids(taskId).map(isAlive), taskId).toEqual([true]);
@@ -115,7 +118,7 @@ test('a kill that comes before the agent confirmed the launch ends the task, and
     ({ tasks, orders }) => tasks.size + orders.size === 0,
     'neither task nor order is left',
   );
-  expect(fixture.pids('early-kill').map(isAlive)).not.toContain(true);
+  await untilDead('early-kill');
   expect(fixture.runs('early-kill')).toBeLessThanOrEqual(1);
 });
 
@@ -140,7 +143,7 @@ test('a task that ignores SIGTERM is killed after its grace, and a second kill s
   expect(await framework.client.kill({ taskId, graceMs: 200 })).toMatchObject(status('cut'));
   await framework.untilState('killed', 'cut');
   expect(performance.now() - againMs).toBeGreaterThanOrEqual(200);
-  expect(fixture.pids('cut').map(isAlive)).toEqual([false]);
+  await untilDead('graced', 'cut');
 });
 
 test('a kill of a task that nobody knows is answered so', async () => {
@@ -167,22 +170,86 @@ test('tasks of an agent that is silent are unreachable and run again when it ret
   expect(framework.states('unwanted').at(-1)).toBe('unreachable');
 
   agent.signal('SIGCONT');
-  await until(
-    () => framework.last('waits')?.state === 'running',
-    () =>
-      JSON.stringify([
-        ...cluster.state.tasks.rows(),
-        ...cluster.state.unwritten.rows(),
-        cluster.happened.slice(-20),
-        framework.events,
-      ]) +
-      fixture.service('a2').output.slice(-3000) +
-      fixture.service('master-1').output.slice(-3000),
-  );
+  await framework.untilState('running', 'waits');
   await framework.untilEvent('agentReturned', 'a2');
   expect(framework.last('waits')).toMatchObject({ reason: 'agentReturned' });
   await framework.untilState('killed', 'unwanted');
   fixture.open('waits');
   await framework.untilState('finished', 'waits');
   expect(fixture.runs('waits')).toBe(1);
+});
+
+test('events that were acknowledged are not told again to a later scheduler; others are, also after a kill -9 of the master', async () => {
+  const fleeting = await ScenarioFramework.connect(fixture, 'bob', 'fleeting', {
+    acknowledges: false,
+  });
+  const refused = await framework.offersOf('a2', CPUS_FREE);
+  expect(await framework.decline(refused, 600_000)).toMatchObject({ ok: true });
+  const offers = await fleeting.offersOf('a2', CPUS_FREE);
+  const keeper = fixture.task('keeper', 'keeper');
+  const filter = { refuseMs: 600_000 };
+  const outcome = await fleeting.client.accept({ offers, launches: [keeper], filter });
+  expect(outcome).toMatchObject({ ok: true, value: { launched: ['keeper'] } });
+  await fleeting.untilState('running', 'keeper');
+  fixture.service('a2').signal('SIGSTOP');
+  const away = await fleeting.untilEvent('agentUnreachable', 'a2');
+  fixture.service('a2').signal('SIGCONT');
+  const back = await fleeting.untilEvent('agentReturned', 'a2');
+  expect(back.eventId).toBe(away.eventId + 1);
+  fleeting.client.acknowledgeEvents(away.eventId);
+  await cluster.books(({ frameworkEvents }) => frameworkEvents.size === 1, 'one is acknowledged');
+  await fleeting.close();
+
+  await fixture.service('master-1').end('SIGKILL');
+  cluster.startMaster();
+  const next = await ScenarioFramework.connect(fixture, 'bob', 'fleeting');
+  await next.untilEvent('agentReturned', 'a2');
+  expect(next.events).toEqual([back]);
+  await cluster.books(({ frameworkEvents }) => frameworkEvents.size === 0, 'all are acknowledged');
+  await next.close();
+  const last = await ScenarioFramework.connect(fixture, 'bob', 'fleeting');
+  fixture.open('keeper');
+  await last.untilState('finished', 'keeper');
+  expect(last.events).toEqual([]);
+  await last.client.teardown();
+  await last.close();
+});
+
+test('what becomes of an agent that is declared gone: its tasks are gone and killed, it ends by itself and is refused', async () => {
+  const agent = fixture.service('a2');
+  await framework.client.revive();
+  await launch('a2', fixture.task('lost-1'), fixture.task('lost-2'));
+  await framework.untilState('running', 'lost-1', 'lost-2');
+  await untilBegun('lost-1');
+  await untilBegun('lost-2');
+  const agentId = AgentId.parse('a2');
+  expect(await cluster.changeAgent({ agentId, change: 'gone' })).toMatchObject({ ok: true });
+  await framework.untilState('gone', 'lost-1', 'lost-2');
+  expect(framework.last('lost-1')).toMatchObject({
+    source: 'master',
+    reason: 'agentGoneByOperator',
+  });
+  await framework.untilEvent('agentGone', 'a2');
+  await until(
+    () => !agent.isRunning,
+    () => `the agent ends by itself; it said ${agent.output.slice(-2000)}`,
+  );
+  expect(await agent.end('SIGTERM')).toBe(GONE_EXIT_CODE);
+  await untilDead('lost-1', 'lost-2');
+
+  const refusals = agent.count('declared gone');
+  agent.start();
+  await agent.says('declared gone', refusals);
+  await until(
+    () => !agent.isRunning,
+    () => 'the agent that was started again ends',
+  );
+  expect(await agent.end('SIGTERM')).toBe(GONE_EXIT_CODE);
+  expect(cluster.state.agents.get('a2')?.state).toBe('gone');
+  expect(
+    await framework.client.reconcile({ tasks: [{ taskId: TaskId.parse('never'), agentId }] }),
+  ).toMatchObject({
+    ok: true,
+    value: { statuses: [{ taskId: 'never', state: 'gone', reason: 'agentGoneByOperator' }] },
+  });
 });
