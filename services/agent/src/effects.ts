@@ -176,6 +176,7 @@ export class AgentShell {
         kill: (epoch, order, reply) =>
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
+        registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
         shutdownExecutor: (epoch, order, reply) =>
           this.#dispatch({ kind: 'shutdownExecutor', epoch, order, reply: this.#handleOf(reply) }),

@@ -37,6 +37,19 @@ describe('registration', () => {
     expect(bench.after(0).take('register')).toHaveLength(1);
   });
 
+  test('a leader that hears it and does not count it as registered is registered with again, once', () => {
+    const bench = new ScriptedSupervisor()
+      .registered()
+      .running()
+      .send({ kind: 'registerAgain', epoch: EPOCH });
+    const [again] = bench.after(0).take('register');
+    expect(again?.body.tasks).toEqual([{ task: REF, state: 'running', lastSequence: 1 }]);
+    expect(bench.send({ kind: 'registerAgain', epoch: EPOCH }).after(0).take('register')).toEqual(
+      [],
+    );
+    expect(bench.send({ kind: 'registerAgain', epoch: NO_EPOCH }).take('register')).toEqual([]);
+  });
+
   test('tasks that the leader does not know are killed', () => {
     const bench = new ScriptedSupervisor().running().send({ kind: 'connected' });
     const value = { heartbeatIntervalMs: 5000, unknownTasks: [REF], unknownExecutors: [] };

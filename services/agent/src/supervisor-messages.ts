@@ -120,6 +120,8 @@ export type SupervisorInput =
     }
   | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
   | { readonly kind: 'presence'; readonly epoch: Epoch }
+  /** The leader does not count this agent as registered. */
+  | { readonly kind: 'registerAgain'; readonly epoch: Epoch }
   | {
       readonly kind: 'registerAnswered';
       readonly counter: number;

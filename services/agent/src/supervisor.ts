@@ -142,6 +142,9 @@ export class Supervisor {
       case 'presence':
         this.#registration.heard(input.epoch, now.nowMs);
         return;
+      case 'registerAgain':
+        this.#registration.askedAgain(input.epoch, now.nowMs);
+        return;
       case 'registerAnswered':
         this.#registerAnswered(input, now, out);
         return;
