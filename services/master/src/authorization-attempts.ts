@@ -13,7 +13,11 @@ export type NamedAttempt = Attempt & { readonly what: string };
 
 type Books = Pick<ClusterView, 'frameworkRoles' | 'offerPlace' | 'taskPlace'>;
 
-/** All must be allowed. None: agents' calls, and those that the books answer with an error whoever makes them. */
+/**
+ * All must be allowed. None: agents' calls, and those of a framework that is not in the books which name no role or agent:
+ * they answer them with an error. Roles that it names are asked about nevertheless: its subscription may wait for the
+ * same commit as this call, and stand before it.
+ */
 export function attemptsOf({ caller, call }: IncomingCall, books: Books): NamedAttempt[] {
   switch (caller.kind) {
     case 'agent':
@@ -28,8 +32,6 @@ export function attemptsOf({ caller, call }: IncomingCall, books: Books): NamedA
     case 'framework': {
       const { principal, frameworkId } = caller;
       const framework = { principal, frameworkId };
-      // A framework that is not in the books can do nothing but subscribe.
-      if (call.verb !== 'subscribe' && books.frameworkRoles(framework) === undefined) return [];
       return frameworkTargets(call, framework, books).map((one) => ({
         by: principal,
         action: one.action,

@@ -183,6 +183,20 @@ describe('the authorisation of calls', () => {
     });
   });
 
+  it('is asked about roles that a framework names before its subscription stands in the books', () => {
+    const gate = aGate([{ objects: { roles: ['ops'] } }]);
+    const early = { kind: 'framework', principal: 'alice', frameworkId: 'f-early' };
+    const needs = { demand: [{ role: ops, count: 1, resources: {} }] };
+    expect(gate.admit(aCall('subscribe', { roles: [eng] }, early), 0)).toEqual({ pass: true });
+    for (const call of [
+      aCall('updateFramework', { roles: [ops] }, early),
+      aCall('revive', { roles: [ops] }, early),
+      aCall('demand', needs, early),
+    ]) {
+      expect(gate.admit(call, 0)).toMatchObject({ failure: { code: 'notPermitted' } });
+    }
+  });
+
   it('goes by the rules that are in force when the call comes', () => {
     let rules: AuthorizationRules | undefined;
     const gate = new CallGate({ view: books, rules: () => rules });
