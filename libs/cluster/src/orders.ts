@@ -37,8 +37,9 @@ export function orderRunGroup(
 }
 
 /**
- * A repeated kill goes out again; while one is unanswered, under the same id and with the shorter grace, as nobody
- * knows which of them the agent has seen. Nobody can be told about an agent that is gone.
+ * A repeated kill goes out again; while one is unanswered, with the shorter grace, as nobody knows which of them the
+ * agent has seen. One that shortens takes the place of the one before under a new id: the answer to that would end it
+ * unsent. Nobody can be told about an agent that is gone.
  */
 export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
   const { state } = turn;
@@ -46,7 +47,10 @@ export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
   const before = task.killOrder === undefined ? undefined : task.kill;
   const graceMs = shorter(before?.graceMs, wish.graceMs);
   const isAfterLaunch = before?.isAfterLaunch ?? task.runOrder === undefined;
-  const orderId = task.killOrder ?? nextOrderId(state);
+  const isShortened = before !== undefined && graceMs !== before.graceMs;
+  if (isShortened && task.killOrder !== undefined) dropOrder(state, task.killOrder);
+  const unanswered = isShortened ? undefined : task.killOrder;
+  const orderId = unanswered ?? nextOrderId(state);
   const timed = { reason: wish.reason, ...(graceMs !== undefined && { graceMs }) };
   state.tasks.put(taskKey(task.task), {
     ...task,

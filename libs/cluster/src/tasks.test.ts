@@ -202,6 +202,21 @@ describe('a kill', () => {
     expect(statusIn(effects)).toMatchObject({ agentId, state: 'staging' });
   });
 
+  test('that shortens the grace stands when the one before it, which was under way, is answered', () => {
+    const task = cluster.launch(framework, 't1');
+    const killWith = (graceMs: number) => {
+      const body = { taskId: task.taskId, graceMs };
+      return of(cluster.frameworkCall(framework, { verb: 'killTask', body }), 'order')[0]?.order;
+    };
+    const first = killWith(60_000);
+    const second = killWith(1000);
+    cluster.answerOrder(first?.orderId ?? '');
+    const left = [...cluster.state.orders.rows()].map(({ order }) => order);
+    expect(left).toEqual([second]);
+    cluster.answerOrder(second?.orderId ?? '');
+    expect(cluster.state.orders.size).toBe(0);
+  });
+
   test('that is repeated shortens the grace and never lengthens it while the first is unanswered', () => {
     cluster.launch(framework, 't1');
     const withGrace = (graceMs: number) => {
