@@ -54,7 +54,7 @@ const NOTES: Partial<Record<keyof typeof SHAPES, string>> = {
   Resources:
     'Amounts are thousandths: `{ scalars: { cpus: 500, mem: 64000 } }` is half a CPU and 64 MiB.',
   UnparsedTask:
-    'A [TaskDescription](#taskdescription). Each is parsed by itself: what is wrong with one is answered for that one.',
+    'A [TaskDescription](#taskdescription). Each is parsed by itself: what is wrong with one is answered for that one. Only an id that is no token fails the whole call: no status update could carry it.',
   FromExecutor: 'From an executor to its agent, over the unix socket in its sandbox.',
   ToExecutor: 'From an agent to an executor.',
 };

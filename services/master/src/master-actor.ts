@@ -4,7 +4,13 @@ import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure, Outcome } from '@parley/protocol/errors';
-import type { ActorId, AgentId, ClusterName, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import type {
+  ActorId,
+  AgentId,
+  ClusterName,
+  FrameworkRef,
+  PrincipalName,
+} from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';

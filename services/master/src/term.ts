@@ -28,12 +28,14 @@ import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
-import { readPrincipals } from './principal-registry.ts';
+import { type Principals, readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { readUpdates } from './update-batch.ts';
 
 const TICK_MS = 50;
 const ORDER_TIMEOUT_MS = 2000;
+/** Roles that an operator takes away from a principal are refused from then on. */
+const PRINCIPALS_INTERVAL_MS = 3000;
 const QUEUE_FULL_WAIT_MS = 50;
 const LOAD_RETRY_MS = 500;
 
@@ -64,6 +66,8 @@ export class Term {
   #shell: Shell | undefined;
   #actor: MasterActor | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #principals: Principals | undefined;
+  #principalsDueMs = 0;
   #over = false;
 
   constructor(around: Surroundings, epoch: Epoch, mayAct: () => boolean) {
@@ -163,7 +167,9 @@ export class Term {
     const shell = this.#shell;
     const actor = this.#actor;
     if (shell === undefined || actor === undefined) return;
-    actor.tick(this.#around.clock.nowMs());
+    const nowMs = this.#around.clock.nowMs();
+    actor.tick(nowMs);
+    if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
       shell.submit({ kind: 'tick' });
@@ -267,9 +273,14 @@ export class Term {
   async #readPrincipals(actor: MasterActor): Promise<void> {
     const { books, cluster, clock, logger } = this.#around;
     const askedMs = clock.nowMs();
-    const records = await readPrincipals(books, cluster);
-    if (records.ok) actor.principalsRead(records.value, askedMs);
-    else logger.warn({ failure: records.failure }, 'the register of principals cannot be read');
+    this.#principalsDueMs = askedMs + PRINCIPALS_INTERVAL_MS;
+    const read = await readPrincipals(books, cluster, this.#principals?.version);
+    if (!read.ok) {
+      logger.warn({ failure: read.failure }, 'the register of principals cannot be read');
+      return;
+    }
+    this.#principals = read.value ?? this.#principals;
+    if (this.#principals !== undefined) actor.principalsRead(this.#principals.records, askedMs);
   }
 
   #skipped({ input, sequence, index, why }: Skipped): void {

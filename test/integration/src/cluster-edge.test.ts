@@ -211,3 +211,18 @@ test(
   },
   TEST_TIMEOUT_MS,
 );
+
+test('a role that is taken away from a principal is refused soon after, though it was allowed before', async () => {
+  expect(await subscribe('before', 'wide')).toMatchObject({ ok: true });
+  await fixture.allow(alice, 'narrow');
+  let last: Answer | undefined;
+  await until(
+    async () => {
+      last = await subscribe(`after-${counter}`, 'wide');
+      return !last.ok && last.failure.code === 'notPermitted';
+    },
+    () => `the role is refused; ${JSON.stringify(last)}`,
+  );
+  expect(await subscribe('inside', 'narrow')).toMatchObject({ ok: true });
+  await fixture.allow(alice, '*');
+});

@@ -170,12 +170,16 @@ export class ClusterFixture {
     const streams = { cluster, principals: [], replicas: 1, maxStreamBytes: 64 * MIB } as const;
     const books = await this.connect('provisioner', 'provisioner', 'books');
     succeeded(await provision(books, wantedStreams(streams)));
-    for (const name of [alice, bob]) {
-      const member = { name, roles: [RoleName.parse('*')] };
-      await addPrincipal(this.server, member, async (connection) => {
-        succeeded(await provision(connection, [wantedUpdates(name, streams)]));
-      });
-    }
+    for (const name of [alice, bob]) await this.allow(name, '*');
+  }
+
+  /** From now on the principal may use this role, and no other. */
+  async allow(name: PrincipalName, role: string): Promise<void> {
+    const streams = { cluster, principals: [], replicas: 1, maxStreamBytes: 64 * MIB } as const;
+    const member = { name, roles: [RoleName.parse(role)] };
+    await addPrincipal(this.server, member, async (connection) => {
+      succeeded(await provision(connection, [wantedUpdates(name, streams)]));
+    });
   }
 
   /** Server, one master, the allocator and the agents. */
