@@ -77,7 +77,7 @@ test('an entry under unknown rules is refused with what to do, and the state sta
   const older = replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 2 }));
   expect(older).toMatchObject({
     kind: 'unknownRules',
-    message: expect.stringContaining('stop it cleanly'),
+    message: expect.stringContaining('Go on with the release that wrote it'),
   });
   const newer = replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 4 }));
   expect(newer).toMatchObject({

@@ -162,6 +162,11 @@ export class Replica<State, Input, Effect> {
   }
 }
 
+/** There are no rules that carry a state of an earlier version over. */
+export const BEGIN_ANEW =
+  'Go on with the release that wrote it; or delete the streams of journal and snapshots and run "parley init": ' +
+  'agents and frameworks then register again and the books are made anew.';
+
 const skipKey = (sequence: number, index: number): string => `${sequence}/${index}`;
 
 function unknownRules(
@@ -173,9 +178,7 @@ function unknownRules(
   return (
     `journal entry ${sequence} was written under rules version ${rulesVersion}; this release steps version ` +
     `${core.rulesVersion}. ${
-      newer
-        ? `Start a release that knows version ${rulesVersion}.`
-        : `Start the release that wrote it once more and stop it cleanly (it then writes a snapshot), then start this one.`
+      newer ? `Start a release that knows version ${rulesVersion}.` : BEGIN_ANEW
     }`
   );
 }

@@ -41,6 +41,22 @@ test('a snapshot brings back state, sequence, core time, epoch and skip list', a
   });
 });
 
+test('a snapshot of a state under other rules is refused with what to do, and not read as one of these', async () => {
+  const store = new MemorySnapshotStore();
+  await writeSnapshot(store, beginSnapshot(aReplica(3)), clock.nowMs);
+  const { rulesVersion } = core;
+  const later = await loadNewestSnapshot({ ...core, rulesVersion: rulesVersion + 1 }, store);
+  expect(later).toMatchObject({
+    ok: false,
+    failure: { code: 'internalError', message: expect.stringContaining('run "parley init"') },
+  });
+  const earlier = await loadNewestSnapshot({ ...core, rulesVersion: rulesVersion - 1 }, store);
+  expect(earlier).toMatchObject({
+    ok: false,
+    failure: { message: expect.stringContaining(`a release that knows version ${rulesVersion}`) },
+  });
+});
+
 test('a state of many and of large records is cut into parts that the bus carries', async () => {
   const store = new MemorySnapshotStore();
   const replica = new Replica(core);

@@ -7,7 +7,7 @@ import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import * as z from 'zod';
 import type { Core, SnapshotItem, SnapshotReader } from './core.ts';
-import { Replica } from './replica.ts';
+import { BEGIN_ANEW, Replica } from './replica.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
 /** Below the bus's payload limit, also when the server sends it back in base64. */
@@ -157,7 +157,24 @@ function* itemsIn(bytes: Uint8Array): Generator<SnapshotItem> {
   }
 }
 
-/** One snapshot as a replica; undefined when it is not good: missing, damaged, or its state has another hash. */
+function otherRules(
+  { sequence, rulesVersion }: Manifest,
+  core: { readonly rulesVersion: number },
+): string {
+  const remedy =
+    rulesVersion > core.rulesVersion
+      ? `Start a release that knows version ${rulesVersion}.`
+      : BEGIN_ANEW;
+  return (
+    `snapshot ${sequence} holds a state of rules version ${rulesVersion}; this release has version ` +
+    `${core.rulesVersion}. ${remedy}`
+  );
+}
+
+/**
+ * One snapshot as a replica; undefined when it is not good: missing, damaged, or its state has another hash. Fails with
+ * `internalError` when it is a state of other rules: read as one of these it would be nonsense.
+ */
 async function loadSnapshot<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   store: SnapshotStore,
@@ -167,6 +184,8 @@ async function loadSnapshot<State, Input, Effect>(
   if (!read.ok) return read;
   if (read.value === undefined) return succeed(undefined);
   const { manifest, bytes } = read.value;
+  if (manifest.rulesVersion !== core.rulesVersion)
+    return fail('internalError', otherRules(manifest, core));
   const state = core.restore(itemsIn(bytes));
   if (core.hash(state) !== manifest.hash) return succeed(undefined);
   return succeed(new Replica(core, { ...manifest, state }));
