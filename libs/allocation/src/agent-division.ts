@@ -4,22 +4,24 @@
 // Who is next is in fair-order.ts; making proposals of what is granted is allocator.ts.
 import type { FreeReservation, OpenNeed } from '@parley/protocol/allocation';
 import { unmetConstraint } from '@parley/protocol/constraints';
-import type { FrameworkKey, RoleName } from '@parley/protocol/ids';
+import type { FrameworkKey } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, amountOf, isEmpty, subtract, sum } from '@parley/resources/resources';
 import type { Available } from './agent-pool.ts';
-import { accumulate, type ClusterTotals, type Vector } from './cluster-totals.ts';
+import { accumulate, type ClusterTotals, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 import type { Client, FairOrder } from './fair-order.ts';
 import type { Filters } from './filters.ts';
 import { repeated, sumOf, type Taking, takeFor, timesContained } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
+import { PerClient } from './per-client.ts';
 import type { StatedNeed, SubscribedFrameworks } from './subscribed-frameworks.ts';
 
 /**
  * Less is not worth an offer where nobody said what is needed: 0.01 CPUs and 32 MiB. Mesos,
  * --min_allocatable_resources, which by default asks for one of the two only; slivers of one resource serve nobody.
  */
-const MINIMUM: Resources = { scalars: { cpus: 10, mem: 32_000 }, ports: [], sets: {} };
+const MINIMUM_CPUS = 10;
+const MINIMUM_MEM = 32_000;
 
 /**
  * Where very many of a need fit on the agent they are granted in portions, so that a decision stays short: shares
@@ -27,15 +29,18 @@ const MINIMUM: Resources = { scalars: { cpus: 10, mem: 32_000 }, ports: [], sets
  */
 const PORTIONS_OF_AN_AGENT = 64;
 
+const NOBODY: ReadonlySet<FrameworkKey> = new Set();
+const NO_RESERVATIONS: readonly FreeReservation[] = [];
+
 /** What one client is offered of the agent. */
 export type Grant = {
   readonly client: Client;
   unreserved: Resources;
-  readonly reservations: FreeReservation[];
-  /** Count by shape. */
-  readonly promised: Map<string, number>;
+  reservations: readonly FreeReservation[];
+  /** Count by shape; absent where no demand is stated. */
+  promised: Map<string, number> | undefined;
   /** All of it, reserved or not. */
-  readonly amounts: number[];
+  amounts: Vector;
   /** Reserved, taken as a whole and not promised yet. */
   surplus: Resources;
 };
@@ -43,6 +48,8 @@ export type Grant = {
 type Step = {
   readonly client: Client;
   readonly taking: Taking;
+  /** All that is taken. */
+  readonly amounts: Vector;
   readonly promise?: { readonly shape: string; readonly count: number };
 };
 
@@ -59,12 +66,12 @@ export class AgentDivision {
   readonly #available: Available;
   #unreserved: Resources;
   #reservations: readonly FreeReservation[];
-  readonly #grants = new Map<RoleName, Map<FrameworkKey, Grant>>();
+  readonly #grants = new PerClient<Grant>();
   /** Whoever can take nothing more: what is left only becomes less. */
-  readonly #out = new Map<RoleName, Set<FrameworkKey>>();
+  readonly #out = new PerClient<true>();
   /** Frameworks that are passed over for now, because they let an offer of this agent expire. */
   #late: ReadonlySet<FrameworkKey>;
-  readonly #passed = new Set<FrameworkKey>();
+  #passed: Set<FrameworkKey> | undefined;
 
   constructor(around: DivisionSurroundings, available: Available) {
     this.#around = around;
@@ -76,17 +83,17 @@ export class AgentDivision {
 
   /** Frameworks that would have been offered something but for what they have unanswered; known at the end. */
   get passed(): ReadonlySet<FrameworkKey> {
-    return this.#passed;
+    return this.#passed ?? NOBODY;
   }
 
   /** Counts what is granted in shares, promises and caps at once; it is up to the caller to propose it. */
   divide(): Grant[] {
     this.#serve();
     if (this.#late.size > 0) {
-      this.#late = new Set();
+      this.#late = NOBODY;
       this.#serve();
     }
-    return [...this.#grants.values()].flatMap((grants) => [...grants.values()]);
+    return this.#grants.all();
   }
 
   #serve(): void {
@@ -102,7 +109,7 @@ export class AgentDivision {
       if (this.#isOut(client)) continue;
       const step = this.#stepOf(client);
       if (step !== undefined) return step;
-      this.#putOut(client);
+      this.#out.set(client, true);
     }
     return undefined;
   }
@@ -114,19 +121,20 @@ export class AgentDivision {
 
   /** All that is not reserved and all reservations that the role may use. */
   #wholeRest(client: Client): Step | undefined {
-    if (this.#grantOf(client) !== undefined) return undefined;
+    if (this.#grants.get(client) !== undefined) return undefined;
     const reservations = this.#usableBy(client);
     if (reservations.length === 0 && !isWorthOffering(this.#unreserved)) return undefined;
     const taking = { unreserved: this.#unreserved, reservations, surplus: NO_RESOURCES };
     if (this.#isRefused(client, taking)) return undefined;
-    if (this.#mayHold(client, taking)) return { client, taking };
+    const amounts = this.#amountsOf(taking);
+    if (this.#mayHold(client, amounts)) return { client, taking, amounts };
     this.#pass(client);
     return undefined;
   }
 
   /** Of the first need that fits: as many as come to this client before another is next. */
   #portion(client: Client, needs: Iterable<StatedNeed>): Step | undefined {
-    const surplus = this.#grantOf(client)?.surplus ?? NO_RESOURCES;
+    const surplus = this.#grants.get(client)?.surplus ?? NO_RESOURCES;
     const reservations = this.#usableBy(client);
     const reach =
       reservations.length === 0 && isEmpty(surplus)
@@ -140,13 +148,17 @@ export class AgentDivision {
       if (unmetConstraint(this.#available.agent, need.constraints) !== undefined) continue;
       const taking = (count: number): Taking =>
         takeFor(repeated(need.resources, count), { surplus, reservations });
-      const most = lastTrue(fitting, (count) => this.#mayHold(client, taking(count)));
+      const most = lastTrue(fitting, (count) =>
+        this.#mayHold(client, this.#amountsOf(taking(count))),
+      );
       isCapped ||= most === 0;
       const least = this.#leastPassing(client, most, taking);
       if (least > most) continue;
       const wished = Math.max(least, this.#portionSize(client, need, surplus));
       const count = withSurplus(Math.min(most, wished), { need, most, taking });
-      return { client, taking: taking(count), promise: { shape: need.shape, count } };
+      const taken = taking(count);
+      const promise = { shape: need.shape, count };
+      return { client, taking: taken, amounts: this.#amountsOf(taken), promise };
     }
     if (isCapped) this.#pass(client);
     return undefined;
@@ -167,7 +179,7 @@ export class AgentDivision {
 
   /** What a framework has refused comes again when it has grown: so many must be offered together. */
   #leastPassing(client: Client, most: number, taking: (count: number) => Taking): number {
-    if (this.#grantOf(client) !== undefined) return 1;
+    if (this.#grants.get(client) !== undefined) return 1;
     return 1 + lastTrue(most, (count) => this.#isRefused(client, taking(count)));
   }
 
@@ -178,59 +190,46 @@ export class AgentDivision {
     return filters.blocks({ ...client, agentId, resources: sumOf(taking) });
   }
 
-  /** A framework with no other unanswered offer may always have one. */
-  #mayHold(client: Client, taking: Taking): boolean {
-    const { caps } = this.#around;
-    const { framework } = client;
-    const isNew = this.#grantOf(client) === undefined;
-    if (caps.offersOf(framework) - (isNew ? 0 : 1) === 0) return true;
-    if (isNew && !caps.mayHaveAnotherOffer(framework)) return false;
-    return caps.hasRoomFor(framework, this.#amountsOf(taking));
+  #mayHold(client: Client, amounts: Vector): boolean {
+    const isNew = this.#grants.get(client) === undefined;
+    return this.#around.caps.mayHold(client.framework, amounts, isNew ? 1 : 0);
   }
 
-  #take({ client, taking, promise }: Step): void {
+  #take({ client, taking, amounts, promise }: Step): void {
     const { fairOrder, caps, frameworks } = this.#around;
-    const amounts = this.#amountsOf(taking);
-    const isNew = this.#grant({ client, taking, amounts });
+    const known = this.#grants.get(client);
+    const grant = known ?? this.#newGrant(client);
+    grant.unreserved = together(grant.unreserved, taking.unreserved);
+    grant.surplus = taking.surplus;
     this.#unreserved =
       taking.unreserved === this.#unreserved
         ? NO_RESOURCES
         : subtract(this.#unreserved, taking.unreserved);
     if (taking.reservations.length > 0) {
+      grant.reservations = [...grant.reservations, ...taking.reservations];
       this.#reservations = this.#reservations.filter((one) => !taking.reservations.includes(one));
     }
-    caps.hold(client.framework, amounts, isNew ? 1 : 0);
+    grant.amounts = known === undefined ? amounts : summed(known.amounts, amounts);
+    caps.hold(client.framework, amounts, known === undefined ? 1 : 0);
     fairOrder.allocate(client, amounts);
     if (promise === undefined) return;
     const { shape, count } = promise;
-    const { promised } = this.#grantOf(client) ?? {};
-    promised?.set(shape, (promised.get(shape) ?? 0) + count);
+    grant.promised ??= new Map();
+    grant.promised.set(shape, (grant.promised.get(shape) ?? 0) + count);
     frameworks.promise(client, shape, count);
   }
 
-  /** The value: whether it is the first that the client is granted of the agent. */
-  #grant(more: { client: Client; taking: Taking; amounts: Vector }): boolean {
-    const { client, taking, amounts } = more;
-    const { unreserved, reservations, surplus } = taking;
-    const known = this.#grantOf(client);
-    if (known === undefined) {
-      const ofRole = this.#grants.get(client.role) ?? new Map<FrameworkKey, Grant>();
-      this.#grants.set(client.role, ofRole);
-      ofRole.set(client.framework, {
-        client,
-        unreserved,
-        reservations: [...reservations],
-        promised: new Map(),
-        amounts: [...amounts],
-        surplus,
-      });
-      return true;
-    }
-    known.unreserved = add(known.unreserved, unreserved);
-    known.reservations.push(...reservations);
-    accumulate(known.amounts, amounts, 1);
-    known.surplus = surplus;
-    return false;
+  #newGrant(client: Client): Grant {
+    const grant: Grant = {
+      client,
+      unreserved: NO_RESOURCES,
+      reservations: NO_RESERVATIONS,
+      promised: undefined,
+      amounts: NO_AMOUNTS,
+      surplus: NO_RESOURCES,
+    };
+    this.#grants.set(client, grant);
+    return grant;
   }
 
   /** Whether what is left is too little for everybody. */
@@ -239,10 +238,7 @@ export class AgentDivision {
     const { frameworks } = this.#around;
     if (frameworks.areUndemanding && isWorthOffering(this.#unreserved)) return false;
     if (frameworks.mayNeed(this.#unreserved)) return false;
-    for (const grants of this.#grants.values()) {
-      for (const { surplus } of grants.values()) if (!isEmpty(surplus)) return false;
-    }
-    return true;
+    return this.#grants.every(({ surplus }) => surplus === NO_RESOURCES || isEmpty(surplus));
   }
 
   /** Of the role itself or of one above it; `*` is above nobody. Mesos docs, "Roles", hierarchical roles. */
@@ -258,28 +254,29 @@ export class AgentDivision {
     return totals.vectorOf(add(unreserved, reserved).scalars);
   }
 
-  #grantOf({ framework, role }: Client): Grant | undefined {
-    return this.#grants.get(role)?.get(framework);
-  }
-
-  #isOut({ framework, role }: Client): boolean {
-    return this.#late.has(framework) || this.#out.get(role)?.has(framework) === true;
-  }
-
-  #putOut({ framework, role }: Client): void {
-    const ofRole = this.#out.get(role) ?? new Set();
-    this.#out.set(role, ofRole.add(framework));
+  #isOut(client: Client): boolean {
+    return this.#late.has(client.framework) || this.#out.get(client) === true;
   }
 
   #pass({ framework }: Client): void {
+    this.#passed ??= new Set();
     this.#passed.add(framework);
   }
 }
 
 function isWorthOffering(resources: Resources): boolean {
-  return Object.entries(MINIMUM.scalars).every(
-    ([name, amount]) => amountOf(resources, name) >= amount,
-  );
+  return amountOf(resources, 'cpus') >= MINIMUM_CPUS && amountOf(resources, 'mem') >= MINIMUM_MEM;
+}
+
+/** The first that a client is granted stays the very value that is left of the agent: nothing is reckoned then. */
+function together(before: Resources, more: Resources): Resources {
+  return before === NO_RESOURCES ? more : add(before, more);
+}
+
+function summed(a: Vector, b: Vector): Vector {
+  const result = [...a];
+  accumulate(result, b, 1);
+  return result;
 }
 
 /** Promises also what a reservation, which is only taken as a whole, holds beyond `count`: it costs nobody anything. */

@@ -15,7 +15,7 @@ import {
   trySubtract,
 } from '@parley/resources/resources';
 import type { ClusterTotals } from './cluster-totals.ts';
-import type { PendingProposals } from './pending-proposals.ts';
+import type { PendingProposal, PendingProposals } from './pending-proposals.ts';
 
 /** Frameworks remembered per agent for having let an offer expire; beyond it the first gives way. */
 const MAX_LATE = 64;
@@ -23,7 +23,8 @@ const MAX_LATE = 64;
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
 
 type Free = { readonly unreserved: Resources; readonly reservations: readonly FreeReservation[] };
-const NOTHING: Free = { unreserved: NO_RESOURCES, reservations: [] };
+const NO_RESERVATIONS: readonly FreeReservation[] = [];
+const NOTHING: Free = { unreserved: NO_RESOURCES, reservations: NO_RESERVATIONS };
 
 type KnownAgent = ConstrainedAgent & { readonly agentId: AgentId };
 type Agent = KnownAgent & {
@@ -112,8 +113,7 @@ export class AgentPool {
 
   /** Something about it has changed: when it is open it gets its turn. */
   touch(agentId: AgentId): void {
-    this.settle(agentId);
-    if (this.#open.has(agentId)) this.#touched.add(agentId);
+    if (this.settle(agentId)) this.#touched.add(agentId);
   }
 
   /** Every open agent gets its turn. */
@@ -133,23 +133,26 @@ export class AgentPool {
     return touched;
   }
 
-  /** Measures what is left anew, without giving the agent a turn. */
-  settle(agentId: AgentId): void {
+  /** Measures what is left anew, without giving the agent a turn. The value: whether it is open. */
+  settle(agentId: AgentId): boolean {
     const agent = this.#agents.get(agentId);
-    if (agent === undefined) return;
+    if (agent === undefined) return false;
     agent.left = this.#leftOf(agentId, agent);
     if (isAnythingLeft(agent.left)) {
       this.#open.add(agentId);
-      return;
+      return true;
     }
     this.#open.delete(agentId);
     this.#touched.delete(agentId);
+    return false;
   }
 
   /** What may be offered of it now; undefined when it is not open. */
   available(agentId: AgentId): Available | undefined {
-    const agent = this.#open.has(agentId) ? this.#agents.get(agentId) : undefined;
-    return agent && { ...agent.left, agent, late: agent.late };
+    const agent = this.#agents.get(agentId);
+    if (agent === undefined || !isAnythingLeft(agent.left)) return undefined;
+    const { left, late } = agent;
+    return { unreserved: left.unreserved, reservations: left.reservations, agent, late };
   }
 
   /** For tests and the simulator: throws when more is proposed than is free, or an index is wrong. */
@@ -200,21 +203,38 @@ export class AgentPool {
   #leftOf(agentId: AgentId, { free }: Agent): Free {
     const pending = this.#pending.ofAgent(agentId);
     if (pending.length === 0) return free;
-    const proposed = sum(pending.map(({ proposal }) => proposal.resources));
-    return {
-      unreserved: trySubtract(free.unreserved, proposed) ?? NO_RESOURCES,
-      reservations: free.reservations.flatMap((reservation) => {
-        const taken = pending
-          .flatMap(({ proposal }) => proposal.reservations)
-          .filter((one) => isSame(one, reservation))
-          .map(({ resources }) => resources);
-        if (taken.length === 0) return [reservation];
-        // Its volumes went with what is proposed of it.
-        const rest = trySubtract(reservation.resources, sum(taken)) ?? NO_RESOURCES;
-        return isEmpty(rest) ? [] : [{ ...reservation, resources: rest }];
-      }),
-    };
+    const unreserved = without(
+      free.unreserved,
+      pending.map(({ proposal }) => proposal.resources),
+    );
+    if (free.reservations.length > 0) {
+      return { unreserved, reservations: reservationsWithout(free.reservations, pending) };
+    }
+    return unreserved === NO_RESOURCES ? NOTHING : { unreserved, reservations: NO_RESERVATIONS };
   }
+}
+
+/** Nothing when the parts are more than the whole. Most often one proposal holds all of it: nothing to reckon then. */
+function without(whole: Resources, [first, ...others]: readonly Resources[]): Resources {
+  if (first === undefined) return whole;
+  if (first === whole && others.length === 0) return NO_RESOURCES;
+  return trySubtract(whole, others.length === 0 ? first : sum([first, ...others])) ?? NO_RESOURCES;
+}
+
+function reservationsWithout(
+  reservations: readonly FreeReservation[],
+  pending: readonly PendingProposal[],
+): FreeReservation[] {
+  return reservations.flatMap((reservation) => {
+    const taken = pending
+      .flatMap(({ proposal }) => proposal.reservations)
+      .filter((one) => isSame(one, reservation))
+      .map(({ resources }) => resources);
+    if (taken.length === 0) return [reservation];
+    // Its volumes went with what is proposed of it.
+    const rest = trySubtract(reservation.resources, sum(taken)) ?? NO_RESOURCES;
+    return isEmpty(rest) ? [] : [{ ...reservation, resources: rest }];
+  });
 }
 
 /** Reservations are told apart by their ids within an agent and role. */
@@ -223,6 +243,9 @@ function isSame(a: FreeReservation, b: FreeReservation): boolean {
 }
 
 function normaliseFree(unreserved: Resources, reservations: readonly FreeReservation[]): Free {
+  if (reservations.length === 0) {
+    return { unreserved: normalise(unreserved), reservations: NO_RESERVATIONS };
+  }
   return {
     unreserved: normalise(unreserved),
     reservations: reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
@@ -231,7 +254,9 @@ function normaliseFree(unreserved: Resources, reservations: readonly FreeReserva
 
 /** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
 function isAnythingLeft({ unreserved, reservations }: Free): boolean {
-  return reservations.length > 0 || Object.keys(unreserved.scalars).length > 0;
+  if (reservations.length > 0) return true;
+  for (const _ in unreserved.scalars) return true;
+  return false;
 }
 
 function haveSameEntries(a: Record<string, string>, b: Record<string, string>): boolean {

@@ -4,7 +4,7 @@
 // in agent-division.ts. Mesos, hierarchical DRF allocator. Milliseconds of a monotonic clock.
 import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
 import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
-import type { AgentId } from '@parley/protocol/ids';
+import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Grant } from './agent-division.ts';
 import { FactsIntake } from './facts-intake.ts';
@@ -162,9 +162,10 @@ export class Allocator {
       return [];
     }
     if (this.#cycle.isOver) this.#beginCycle();
+    const takesOffers = (framework: FrameworkKey): boolean => fairOrder.takesOffers(framework);
     const proposals: Proposal[] = [];
     for (let turn = 0; turn < AGENTS_A_RUN; turn += 1) {
-      const agentId = this.#cycle.next((framework) => fairOrder.takesOffers(framework));
+      const agentId = this.#cycle.next(takesOffers);
       if (agentId === undefined) break;
       proposals.push(...this.#decide(agentId, nowMs));
     }
@@ -199,8 +200,8 @@ export class Allocator {
       role: client.role,
       agentId,
       resources: unreserved,
-      reservations,
-      promised: [...promised].map(([shape, count]) => ({ shape, count })),
+      reservations: [...reservations],
+      promised: promised ? [...promised].map(([shape, count]) => ({ shape, count })) : [],
     };
   }
 }

@@ -3,7 +3,7 @@
 import { compareWeightedShares, type Share } from '@parley/resources/dominant-share';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ClusterTotals } from './cluster-totals.ts';
+import { ClusterTotals, NO_AMOUNTS } from './cluster-totals.ts';
 import { DEFAULT_WEIGHT, DrfSorter } from './drf-sorter.ts';
 
 type Demand = { readonly name: string; readonly cpus: number; readonly mem: number };
@@ -131,7 +131,7 @@ describe('the order', () => {
           cpus: Math.min(cpus, client.used.cpus),
           mem: Math.min(mem, client.used.mem),
         };
-        this.sorter.adjust(client.name, this.totals.vectorOf(freed), -1);
+        this.sorter.adjust(client.name, this.totals.vectorOf(freed), NO_AMOUNTS);
         change(client.used, -freed.cpus, -freed.mem);
       } else if (kind === 'grow') {
         this.totals.add(this.totals.vectorOf({ cpus, mem }));
@@ -195,8 +195,8 @@ describe('several allocations at once', () => {
           const sorter = new DrfSorter(totals);
           sorter.add('own', weight);
           sorter.add('rival');
-          sorter.adjust('own', totals.vectorOf(own), 1);
-          sorter.adjust('rival', totals.vectorOf(rival), 1);
+          sorter.adjust('own', NO_AMOUNTS, totals.vectorOf(own));
+          sorter.adjust('rival', NO_AMOUNTS, totals.vectorOf(rival));
           for (const name of ['own', 'rival']) sorter.setActive(name, true);
           const amounts = totals.vectorOf({ ...more, cpus: more.cpus + 1 });
           const atOnce = sorter.allocationsToReach('own', amounts, 'rival');
@@ -222,7 +222,11 @@ describe('what a decision costs', () => {
     const sorter = new DrfSorter(totals);
     for (let number = 0; number < count; number += 1) {
       sorter.add(`client-${number}`);
-      sorter.adjust(`client-${number}`, totals.vectorOf({ cpus: (number * 7919) % 10_007 }), 1);
+      sorter.adjust(
+        `client-${number}`,
+        NO_AMOUNTS,
+        totals.vectorOf({ cpus: (number * 7919) % 10_007 }),
+      );
       sorter.setActive(`client-${number}`, true);
     }
     const before = sorter.comparisons;

@@ -4,7 +4,7 @@
 // Ghodsi et al., Dominant Resource Fairness, NSDI 2011, section 4.1; weights: section 4.3.
 import { assert } from '@parley/protocol/unreachable';
 import { compareShares, compareWeightedShares, type Share } from '@parley/resources/dominant-share';
-import { accumulate, type ClusterTotals, type Vector } from './cluster-totals.ts';
+import { accumulate, type ClusterTotals, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 import { OrderedIndex } from './ordered-index.ts';
 
 /** Weights are thousandths: 2000 is entitled to twice as much as 1000. */
@@ -96,12 +96,12 @@ export class DrfSorter<Name extends string = string> {
 
   /** Counts as one allocation. */
   allocate(name: Name, amounts: Vector): void {
-    this.#change(this.#client(name), amounts, 1, 1);
+    this.#change(this.#client(name), NO_AMOUNTS, amounts, 1);
   }
 
-  /** Usage that is no new allocation, or (sign -1) an end of usage. */
-  adjust(name: Name, amounts: Vector, sign: 1 | -1): void {
-    this.#change(this.#client(name), amounts, sign, 0);
+  /** Usage that is no new allocation (`to`), and an end of usage (`from`). */
+  adjust(name: Name, from: Vector, to: Vector): void {
+    this.#change(this.#client(name), from, to, 0);
   }
 
   shareOf(name: Name): Share {
@@ -157,9 +157,10 @@ export class DrfSorter<Name extends string = string> {
     }
   }
 
-  #change(client: Client<Name>, amounts: Vector, sign: 1 | -1, allocations: 0 | 1): void {
+  #change(client: Client<Name>, from: Vector, to: Vector, allocations: 0 | 1): void {
     if (client.isActive) this.#index.remove(client);
-    accumulate(client.used, amounts, sign);
+    accumulate(client.used, from, -1);
+    accumulate(client.used, to, 1);
     client.allocations += allocations;
     this.#measure(client);
     if (client.isActive) this.#index.insert(client);
@@ -194,8 +195,8 @@ export class DrfSorter<Name extends string = string> {
 /** Dominant share: the largest used/total over all resources that there are. */
 function measureShare(used: Vector, totals: Vector): Share {
   let dominant: Share = { used: 0, total: 1 };
-  for (const [number, amount] of used.entries()) {
-    const total = totals[number] ?? 0;
+  for (let number = 0; number < used.length; number += 1) {
+    const [amount, total] = [used[number] ?? 0, totals[number] ?? 0];
     if (amount === 0 || total === 0) continue;
     const share = { used: amount, total };
     if (compareShares(share, dominant) > 0) dominant = share;

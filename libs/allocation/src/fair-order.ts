@@ -142,10 +142,8 @@ export class FairOrder {
 
   #change(client: Client, from: Vector, to: Vector): void {
     const { frameworks } = this.#ensure(client);
-    frameworks.adjust(client.framework, from, -1);
-    frameworks.adjust(client.framework, to, 1);
-    this.#roleSorter.adjust(client.role, from, -1);
-    this.#roleSorter.adjust(client.role, to, 1);
+    frameworks.adjust(client.framework, from, to);
+    this.#roleSorter.adjust(client.role, from, to);
     this.#forgetUnused(client);
   }
 

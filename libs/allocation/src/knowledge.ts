@@ -36,24 +36,18 @@ export class Knowledge {
     facts: readonly Fact[],
     { lastNumber, nowMs }: { readonly lastNumber: number; readonly nowMs: number },
   ): void {
-    const concerned = new Set<FrameworkKey>();
     // Decisions first: the other facts then give a turn to agents that are open without them.
-    for (const fact of facts) {
-      // A number that was never given out belongs to an earlier term.
-      if (fact.kind !== 'decided' || fact.proposalNumber > lastNumber) continue;
-      for (const pending of this.pending.takeDecided(fact.proposalNumber)) {
-        this.#release(pending);
-        concerned.add(pending.client.framework);
-        // No turn: a refused proposal comes with correcting facts, or waits for the full run.
-        this.pool.settle(pending.proposal.agentId);
-      }
-    }
+    const concerned = this.#decided(facts, lastNumber);
+    /** Of these it is said what is outstanding. */
+    const told = new Set<FrameworkKey>();
     for (const fact of facts) {
       this.#apply(fact, nowMs);
-      if ('framework' in fact) concerned.add(frameworkKey(fact.framework));
+      if (!('framework' in fact)) continue;
+      const framework = frameworkKey(fact.framework);
+      concerned.add(framework);
+      if (fact.kind === 'outstanding') told.add(framework);
     }
     for (const framework of this.caps.totalsChanged()) this.#resumed(framework);
-    const told = new Set(facts.map(outstandingOf));
     for (const framework of concerned) {
       // Less under way without a word about what is outstanding: refused, which gives no turn.
       if (this.caps.resumeWithLess(framework) && told.has(framework)) this.fresh.add(framework);
@@ -101,15 +95,16 @@ export class Knowledge {
       readonly nowMs: number;
     },
   ): void {
-    if (made.proposals.length === 0) return;
-    for (const [place, proposal] of made.proposals.entries()) {
-      const grant = made.grants[place];
-      if (grant !== undefined) this.pending.add(proposal, grant.amounts, made.nowMs);
+    const { grants, proposals, nowMs } = made;
+    if (proposals.length === 0) return;
+    for (const [place, { client, amounts }] of grants.entries()) {
+      const proposal = proposals[place];
+      if (proposal !== undefined) this.pending.add({ proposal, client, amounts, sentMs: nowMs });
     }
-    for (const { client, promised } of made.grants) {
+    for (const { client, promised } of grants) {
       const { framework } = client;
       this.caps.passIfFull(framework);
-      if (promised.size > 0 || this.caps.isAtLimit(framework)) this.#refresh(framework);
+      if (promised !== undefined || this.caps.isAtLimit(framework)) this.#refresh(framework);
     }
     this.pool.forgiveLate(agentId);
     this.pool.settle(agentId);
@@ -129,6 +124,22 @@ export class Knowledge {
       underWay.set(client.framework, ofFramework);
     }
     this.caps.checkInvariants(underWay);
+  }
+
+  /** The value: the frameworks of which proposals were decided. */
+  #decided(facts: readonly Fact[], lastNumber: number): Set<FrameworkKey> {
+    const concerned = new Set<FrameworkKey>();
+    for (const fact of facts) {
+      // A number that was never given out belongs to an earlier term.
+      if (fact.kind !== 'decided' || fact.proposalNumber > lastNumber) continue;
+      for (const pending of this.pending.takeDecided(fact.proposalNumber)) {
+        this.#release(pending);
+        concerned.add(pending.client.framework);
+        // No turn: a refused proposal comes with correcting facts, or waits for the full run.
+        this.pool.settle(pending.proposal.agentId);
+      }
+    }
+    return concerned;
   }
 
   #apply(fact: Fact, nowMs: number): void {
@@ -243,8 +254,4 @@ export class Knowledge {
 
 function clientOf(fact: Extract<Fact, { kind: 'usage' | 'refused' }>): Client {
   return { framework: frameworkKey(fact.framework), role: fact.role };
-}
-
-function outstandingOf(fact: Fact): FrameworkKey | undefined {
-  return fact.kind === 'outstanding' ? frameworkKey(fact.framework) : undefined;
 }

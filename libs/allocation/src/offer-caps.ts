@@ -93,25 +93,17 @@ export class OfferCaps {
     this.#forgetUnused(framework);
   }
 
-  /** Unanswered ones and those under way. */
-  offersOf(framework: FrameworkKey): number {
+  /**
+   * Whether it may have these too, in a new offer or (`offers` 0) in one that is counted already. A framework with no
+   * other unanswered offer may always have one; what adds nothing always has room.
+   */
+  mayHold(framework: FrameworkKey, amounts: Vector, offers: 0 | 1): boolean {
     const entry = this.#frameworks.get(framework);
-    return entry === undefined ? 0 : entry.offers + entry.pendingOffers;
-  }
-
-  mayHaveAnotherOffer(framework: FrameworkKey): boolean {
-    const entry = this.#frameworks.get(framework);
-    return entry === undefined || entry.offers + entry.pendingOffers < entry.maxOffers;
-  }
-
-  /** Whether with these it would have of no scalar more than one framework may; what adds nothing always has room. */
-  hasRoomFor(framework: FrameworkKey, amounts: Vector): boolean {
-    if (isZero(amounts)) return true;
-    const entry = this.#frameworks.get(framework);
-    return this.#totals.amounts.every((total, number) => {
-      const held = (entry?.amounts[number] ?? 0) + (entry?.pendingAmounts[number] ?? 0);
-      return total === 0 || (held + (amounts[number] ?? 0)) * 1000 <= total * this.#permille;
-    });
+    if (entry === undefined) return true;
+    const others = entry.offers + entry.pendingOffers - (1 - offers);
+    if (others === 0) return true;
+    if (offers === 1 && others >= entry.maxOffers) return false;
+    return this.#hasRoomFor(entry, amounts);
   }
 
   /** Whether it is not to be asked for now. */
@@ -130,7 +122,7 @@ export class OfferCaps {
   }
 
   passIfFull(framework: FrameworkKey): void {
-    if (!this.mayHaveAnotherOffer(framework)) this.pass(framework);
+    if (!this.#mayHaveAnotherOffer(framework)) this.pass(framework);
   }
 
   /**
@@ -170,6 +162,24 @@ export class OfferCaps {
     for (const framework of [...pending.keys(), ...this.#passed]) {
       assert(this.#frameworks.has(framework), `what ${framework} holds is known`);
     }
+  }
+
+  #mayHaveAnotherOffer(framework: FrameworkKey): boolean {
+    const entry = this.#frameworks.get(framework);
+    return entry === undefined || entry.offers + entry.pendingOffers < entry.maxOffers;
+  }
+
+  /** Whether with these it would have of no scalar more than one framework may. */
+  #hasRoomFor(entry: Unanswered, amounts: Vector): boolean {
+    if (isZero(amounts)) return true;
+    const totals = this.#totals.amounts;
+    for (let number = 0; number < totals.length; number += 1) {
+      const total = totals[number] ?? 0;
+      if (total === 0) continue;
+      const held = (entry.amounts[number] ?? 0) + (entry.pendingAmounts[number] ?? 0);
+      if ((held + (amounts[number] ?? 0)) * 1000 > total * this.#permille) return false;
+    }
+    return true;
   }
 
   #holdingOf(framework: FrameworkKey): Holding {

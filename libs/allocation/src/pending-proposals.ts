@@ -1,11 +1,12 @@
 // Owns the proposals that the master has not decided yet: their resources are not proposed again until it has,
 // or until so much time has passed that the proposal or the answer must have been lost.
 import type { Proposal } from '@parley/protocol/allocation';
-import { type AgentId, frameworkKey } from '@parley/protocol/ids';
+import type { AgentId } from '@parley/protocol/ids';
 import type { Vector } from './cluster-totals.ts';
 import type { Client } from './fair-order.ts';
 
 export const PROPOSAL_TIMEOUT_MS = 2000;
+const NONE: readonly PendingProposal[] = [];
 
 export type PendingProposal = {
   readonly proposal: Proposal;
@@ -18,7 +19,7 @@ export type PendingProposal = {
 export class PendingProposals {
   /** In order of their numbers, which is that of their times. */
   readonly #byNumber = new Map<number, PendingProposal>();
-  readonly #byAgent = new Map<AgentId, Set<PendingProposal>>();
+  readonly #byAgent = new Map<AgentId, PendingProposal[]>();
 
   get size(): number {
     return this.#byNumber.size;
@@ -29,17 +30,17 @@ export class PendingProposals {
     return oldest === undefined ? undefined : oldest.sentMs + PROPOSAL_TIMEOUT_MS;
   }
 
-  add(proposal: Proposal, amounts: Vector, nowMs: number): PendingProposal {
-    const client = { framework: frameworkKey(proposal.framework), role: proposal.role };
-    const pending = { proposal, client, amounts, sentMs: nowMs };
-    this.#byNumber.set(proposal.number, pending);
-    const ofAgent = this.#byAgent.get(proposal.agentId) ?? new Set();
-    this.#byAgent.set(proposal.agentId, ofAgent.add(pending));
-    return pending;
+  add(pending: PendingProposal): void {
+    const { number, agentId } = pending.proposal;
+    this.#byNumber.set(number, pending);
+    const ofAgent = this.#byAgent.get(agentId);
+    if (ofAgent === undefined) this.#byAgent.set(agentId, [pending]);
+    else ofAgent.push(pending);
   }
 
+  /** In order of their numbers; to be read only, until the next change. */
   ofAgent(agentId: AgentId): readonly PendingProposal[] {
-    return [...(this.#byAgent.get(agentId) ?? [])];
+    return this.#byAgent.get(agentId) ?? NONE;
   }
 
   all(): Iterable<PendingProposal> {
@@ -63,12 +64,12 @@ export class PendingProposals {
 
   #takeWhile(isTaken: (pending: PendingProposal) => boolean): PendingProposal[] {
     const taken: PendingProposal[] = [];
-    for (;;) {
-      const oldest = this.#oldest();
-      if (oldest === undefined || !isTaken(oldest)) return taken;
-      this.#remove(oldest);
-      taken.push(oldest);
+    for (const pending of this.#byNumber.values()) {
+      if (!isTaken(pending)) break;
+      this.#remove(pending);
+      taken.push(pending);
     }
+    return taken;
   }
 
   #oldest(): PendingProposal | undefined {
@@ -80,7 +81,8 @@ export class PendingProposals {
     const { number, agentId } = pending.proposal;
     this.#byNumber.delete(number);
     const ofAgent = this.#byAgent.get(agentId);
-    ofAgent?.delete(pending);
-    if (ofAgent?.size === 0) this.#byAgent.delete(agentId);
+    if (ofAgent === undefined) return;
+    if (ofAgent.length === 1) this.#byAgent.delete(agentId);
+    else ofAgent.splice(ofAgent.indexOf(pending), 1);
   }
 }

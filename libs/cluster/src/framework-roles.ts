@@ -73,8 +73,8 @@ export function stateDemand(
 ): Answer {
   const { state } = turn;
   const key = frameworkKey(record.framework);
-  const { demand: _, ...rest } = record;
   if (demand === undefined) {
+    const { demand: _, ...rest } = record;
     state.frameworks.put(key, rest);
   } else {
     const needs = readDemand(
@@ -82,7 +82,7 @@ export function stateDemand(
       record.roles.map(({ role }) => role),
     );
     if (!needs.ok) return needs;
-    state.frameworks.put(key, { ...rest, demand: needs.value });
+    state.frameworks.put(key, { ...record, demand: needs.value });
   }
   state.marks.framework(record.framework);
   checkRampUp(turn, key);

@@ -117,6 +117,7 @@ export function resourcesOf({
   resources,
   reserved,
 }: Pick<OfferRecord, 'resources' | 'reserved'>): Resources {
+  if (reserved.length === 0) return resources;
   return sum([resources, ...reserved.map((part) => part.resources)]);
 }
 

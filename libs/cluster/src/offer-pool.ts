@@ -59,7 +59,7 @@ export type PoolMark = { readonly content: Content };
 export type PoolOptions = {
   readonly agentId: AgentId;
   readonly role: RoleName;
-  /** Not reserved. */
+  /** Not reserved, in normal form. */
   readonly resources: Resources;
   readonly parts: readonly (Omit<ReservedPart, 'volumes'> & {
     /** MiB each. */
@@ -107,7 +107,7 @@ export class OfferPool {
     this.role = role;
     this.hadStale = hadStale;
     this.#content = {
-      resources: NO_RESOURCES,
+      resources,
       fresh: NO_RESOURCES,
       parts: new Map(),
       takenVolumes: new Set(),
@@ -115,7 +115,6 @@ export class OfferPool {
       destroyedVolumes: new Set(),
       newReservations: new Set(),
     };
-    this.addResources(resources);
     for (const part of parts) this.addPart(part);
   }
 
@@ -260,6 +259,7 @@ export class OfferPool {
    */
   get declined(): Resources {
     const { resources, fresh, parts } = this.#content;
+    if (fresh === NO_RESOURCES && parts.size === 0) return resources;
     const rests = [{ resources, fresh }, ...parts.values()];
     return sum(
       rests.map((rest) => subtract(rest.resources, intersect(rest.resources, rest.fresh))),

@@ -48,6 +48,20 @@ describe('comparing shares', () => {
     );
   });
 
+  test('equal fractions of different wholes are equal, and one unit more or less shows', () => {
+    const factor = fc.integer({ min: 1, max: 2 ** 26 - 1 });
+    fc.assert(
+      fc.property(factor, factor, factor, factor, (used, total, k, l) => {
+        const [a, b] = [k, l].map((by) => ({ used: used * by, total: total * by }));
+        if (a === undefined || b === undefined) return;
+        expect(compareShares(a, b)).toBe(0);
+        expect(compareShares({ ...a, used: a.used + 1 }, b)).toBe(1);
+        expect(compareShares(a, { ...b, used: b.used + 1 })).toBe(-1);
+        expect(compareShares({ ...a, total: a.total + 1 }, b)).toBe(-1);
+      }),
+    );
+  });
+
   test('fractions that doubles cannot tell apart are told apart', () => {
     const large = Number.MAX_SAFE_INTEGER;
     const a = { used: large - 2, total: large - 1 };

@@ -34,7 +34,7 @@ export function dominantShare(used: Amounts, total: Amounts, options: ShareOptio
 
 /** Negative when `a` is the smaller share, 0 when equal, positive when larger. Exact. */
 export function compareShares(a: Share, b: Share): number {
-  return compareProducts([a.used, b.total, 1], [b.used, a.total, 1]);
+  return compareFractions(a.used, a.total, b.used, b.total);
 }
 
 /** Likewise for share divided by weight: `a.used / (a.total * aWeight)`. Weights are positive integers. */
@@ -44,6 +44,7 @@ export function compareWeightedShares(
   b: Share,
   bWeight: number,
 ): number {
+  if (aWeight === bWeight) return compareShares(a, b);
   return compareProducts([a.used, b.total, bWeight], [b.used, a.total, aWeight]);
 }
 
@@ -56,6 +57,26 @@ type Factors = readonly [number, number, number];
 
 /** Relative error of a product of three integers below 2^53 in doubles is below 2^-51. */
 const ROUNDING = 2 ** -50;
+
+/**
+ * Exact without big integers, because equal shares are common: of parts of one whole the parts decide, of others the
+ * first difference of their continued fractions. What is left after a division is exact in doubles, and so is the
+ * quotient of the rest.
+ */
+function compareFractions(a: number, aWhole: number, b: number, bWhole: number): number {
+  if (aWhole === bWhole) return Math.sign(a - b);
+  const [left, right] = [a * bWhole, b * aWhole];
+  if (Math.abs(left - right) > (left + right) * ROUNDING) return left < right ? -1 : 1;
+  let [x, xOf, y, yOf] = [a, aWhole, b, bWhole];
+  for (let sign = 1; ; sign = -sign) {
+    const [xRest, yRest] = [x % xOf, y % yOf];
+    const difference = (x - xRest) / xOf - (y - yRest) / yOf;
+    if (difference !== 0) return sign * Math.sign(difference);
+    if (xRest === 0 || yRest === 0) return xRest === yRest ? 0 : sign * Math.sign(xRest - yRest);
+    // Of two remainders the larger is the one whose reciprocal is smaller.
+    [x, xOf, y, yOf] = [xOf, xRest, yOf, yRest];
+  }
+}
 
 /** Doubles decide when they are further apart than their rounding error; else big integers do. */
 function compareProducts(a: Factors, b: Factors): number {

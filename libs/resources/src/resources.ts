@@ -51,9 +51,11 @@ export function add(a: Resources, b: Resources): Resources {
 }
 
 export function sum(all: Iterable<Resources>): Resources {
-  let total = normalise({});
-  for (const resources of all) total = add(total, resources);
-  return total;
+  let total: Resources | undefined;
+  for (const resources of all) {
+    total = total === undefined ? normalise(resources) : add(total, resources);
+  }
+  return total ?? normalise({});
 }
 
 /** `a` without `b`; undefined when `a` does not contain `b`. */
