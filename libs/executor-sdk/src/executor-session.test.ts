@@ -131,6 +131,28 @@ test('progress is left out while too much waits, ends are not', () => {
   expect(session.report(aReport('t1', 'finished')).isTold).toBe(true);
 });
 
+test('the end of a task is told however much waits: progress gives way to it', () => {
+  const taskIds = Array.from({ length: 10_000 }, (_, index) => `t${index}`);
+  hear({ kind: 'launchGroup', tasks: taskIds.map(aTask) });
+  for (const message of ['first', 'progress']) session.report({ ...aReport('t0'), message });
+  for (const taskId of taskIds.slice(2)) session.report(aReport(taskId, 'killing'));
+  expect(session.report(aReport('t1', 'killing')).isTold).toBe(false);
+  const ends = ['t0', 't1'].map((taskId) => session.report(aReport(taskId, 'finished')).isTold);
+  expect(ends).toEqual([true, true]);
+  expect(subscribe()).toMatchObject({
+    unacknowledgedUpdates: expect.not.arrayContaining([
+      expect.objectContaining({ message: 'progress' }),
+    ]),
+  });
+  session.disconnected(nowMs);
+  session.connected();
+  const last = sentOf(hear(SUBSCRIBED)).slice(-2);
+  expect(last).toMatchObject([
+    { update: { taskId: 't0', state: 'finished' } },
+    { update: { taskId: 't1', state: 'finished' } },
+  ]);
+});
+
 test('a kill is told and asked for; a repeated one only when its grace is shorter', () => {
   subscribe();
   launch('t1');

@@ -34,7 +34,7 @@ type Task = { hasAcknowledgedUpdate: boolean; killGraceMs: number | undefined; h
 
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
-/** As many as a subscription can name. */
+/** As many as a subscription can name. The ends of tasks go beyond it, one for each task. */
 const MAX_UNACKNOWLEDGED_UPDATES = 10_000;
 /** Beyond, reports that change no state are left out: newer ones follow. */
 const MAX_WAITING_PROGRESS = 1000;
@@ -50,6 +50,8 @@ export class ExecutorSession {
   readonly #recoveryTimeoutMs: number;
   readonly #tasks = new Map<TaskId, Task>();
   readonly #updates = new Map<number, ExecutorUpdate>();
+  /** Those of the updates that change no state: they give way to ends. */
+  readonly #progress = new Set<number>();
   #sequence = 0;
   /** The last update that the subscription under way repeats; what is newer follows it. */
   #listedUpTo = 0;
@@ -132,22 +134,37 @@ export class ExecutorSession {
     }
   }
 
-  /** False when too much waits and this changes no state: then it is not told. */
+  /** False when too much waits: then it is not told. An end always is, or its task would never end for the agent. */
   report(report: TaskReport): { readonly isTold: boolean; readonly effects: SessionEffect[] } {
     const task = this.#tasks.get(report.taskId);
     const isState = report.state !== 'running' || !this.#hasReported(report.taskId);
-    const limit = isState ? MAX_UNACKNOWLEDGED_UPDATES : MAX_WAITING_PROGRESS;
-    if (task === undefined || task.hasEnded || this.#updates.size >= limit) {
+    if (task === undefined || task.hasEnded || !this.#hasRoom(isState, report)) {
       return { isTold: false, effects: [] };
     }
     this.#sequence += 1;
     const update: ExecutorUpdate = { ...report, sequence: this.#sequence };
     this.#updates.set(update.sequence, update);
+    if (!isState) this.#progress.add(update.sequence);
     if (isTerminal(update.state)) task.hasEnded = true;
     return {
       isTold: true,
       effects: this.#isSubscribed ? [{ kind: 'send', message: { kind: 'update', update } }] : [],
     };
+  }
+
+  /** Makes room for an end. */
+  #hasRoom(isState: boolean, { state }: TaskReport): boolean {
+    const limit = isState ? MAX_UNACKNOWLEDGED_UPDATES : MAX_WAITING_PROGRESS;
+    if (this.#updates.size < limit) return true;
+    if (!isTerminal(state)) return false;
+    const [oldest] = this.#progress;
+    if (oldest !== undefined) this.#forget(oldest);
+    return true;
+  }
+
+  #forget(sequence: number): void {
+    this.#updates.delete(sequence);
+    this.#progress.delete(sequence);
   }
 
   /** To the framework's scheduler; lost, and false, while there is no connection. */
@@ -203,7 +220,7 @@ export class ExecutorSession {
   #acknowledged(sequence: number): SessionEffect[] {
     const update = this.#updates.get(sequence);
     if (update === undefined) return [];
-    this.#updates.delete(sequence);
+    this.#forget(sequence);
     const task = this.#tasks.get(update.taskId);
     if (task !== undefined) task.hasAcknowledgedUpdate = true;
     if (isTerminal(update.state)) this.#tasks.delete(update.taskId);

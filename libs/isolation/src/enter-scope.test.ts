@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type EnterOutcome, type EnterRequest, runInScope } from './enter-scope.ts';
 
 let base = '';
@@ -47,6 +47,22 @@ test('a signal that ends the command is told', async () => {
 test('a command that takes too long is killed with what it has started', async () => {
   const outcome = await run(['sh', '-c', 'sleep 1000 & wait'], { timeoutMs: 200 });
   expect(outcome).toEqual({ kind: 'timedOut' });
+});
+
+test('a command that may not be killed, since it is a setuid program, has taken too long all the same', async () => {
+  const groups: number[] = [];
+  const kill = vi.spyOn(process, 'kill').mockImplementation((pid) => {
+    groups.push(pid);
+    throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+  });
+  try {
+    const outcome = await run(['sleep', '1000'], { timeoutMs: 200 });
+    expect(outcome).toEqual({ kind: 'timedOut' });
+  } finally {
+    kill.mockRestore();
+    for (const group of groups) process.kill(group, 'SIGKILL');
+  }
+  expect(groups).toHaveLength(1);
 });
 
 test('a task that has never run has nothing to run beside', async () => {

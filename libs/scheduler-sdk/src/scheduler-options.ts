@@ -43,7 +43,8 @@ export type SchedulerHandlers = {
   readonly onOffers: (offers: readonly Offer[], scheduler: Scheduler) => Promise<void> | void;
   /**
    * The update is acknowledged when it has returned; when it throws, the same update comes again. Handlers are called
-   * one after the other: one that never returns keeps every later update waiting. An update with the reason
+   * one after the other: one that never returns keeps every later update waiting, which `onError` is told once, after
+   * 30 s (as for every handler). An update with the reason
    * `reconciliation` tells what the leader knows and no message told; a task of which it knows nothing is `gone`.
    */
   readonly onUpdate: (update: StatusUpdate, scheduler: Scheduler) => Promise<void> | void;

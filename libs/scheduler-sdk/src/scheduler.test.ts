@@ -110,6 +110,34 @@ describe('the driver', () => {
     expect([...world.acknowledged]).toEqual([1]);
   });
 
+  it('says once which handler has not returned for 30 s and what waits behind it, and goes on waiting', async () => {
+    const through = Promise.withResolvers<void>();
+    const errors: string[] = [];
+    const seen: string[] = [];
+    const { world } = aScheduler({
+      onUpdate: async ({ task }) => {
+        seen.push(task.taskId);
+        if (task.taskId === 't1') await through.promise;
+      },
+      onError: ({ message }) => void errors.push(message),
+    });
+    await world.pass(10);
+    for (const taskId of ['t1', 't2', 't3', 't4', 't5'])
+      world.leader.update(aTask(taskId).taskId, 'agent', 1, 'running');
+    await world.pass(29_000);
+    expect(errors).toEqual([]);
+    await world.pass(60_000);
+    expect(errors).toEqual([
+      'onUpdate of task t1 (running) has not returned for 30 s: onUpdate of task t2 (running), ' +
+        'onUpdate of task t3 (running), onUpdate of task t4 (running) and 1 more wait behind it',
+    ]);
+    expect(seen).toEqual(['t1']);
+    through.resolve();
+    await world.pass(60_000);
+    expect(seen).toEqual(['t1', 't2', 't3', 't4', 't5']);
+    expect(errors).toHaveLength(1);
+  });
+
   it('acknowledges an event when its handler is through, and not before', async () => {
     const through = Promise.withResolvers<void>();
     const seen: number[] = [];

@@ -48,13 +48,14 @@ export async function connectScheduler(options: SchedulerOptions): Promise<Sched
 }
 
 type HandledEvent = Extract<SchedulerEvent, { kind: 'event' | 'executorMessage' }>;
+type OfferCall = { readonly what: string; readonly call: () => Promise<void> };
 
 export class Scheduler implements OfferDesk {
   readonly framework: FrameworkRef;
   readonly #options: DriverOptions;
   readonly #shell: SessionShell;
   readonly #spread: FilterSpread;
-  readonly #offerLane: HandlerLane<() => Promise<void> | void>;
+  readonly #offerLane: HandlerLane<OfferCall>;
   readonly #updateLane: HandlerLane<Extract<SchedulerEvent, { kind: 'update' }>>;
   readonly #eventLane: HandlerLane<HandledEvent>;
 
@@ -64,20 +65,24 @@ export class Scheduler implements OfferDesk {
     this.#options = options;
     this.framework = session.framework;
     this.#spread = new FilterSpread(session.framework.frameworkId);
-    const lane = { clock: ports.clock, onThrow: (error: unknown) => this.#shell.report(error) };
+    const report = (error: unknown): void => this.#shell.report(error);
+    const lane = { clock: ports.clock, onThrow: report, onSlow: report };
     this.#offerLane = new HandlerLane({
       ...lane,
       keyOf: () => 'offers',
-      handle: (call) => call(),
+      describe: ({ what }) => what,
+      handle: ({ call }) => call(),
     });
     this.#updateLane = new HandlerLane({
       ...lane,
       keyOf: ({ update }) => update.task.taskId,
+      describe: ({ update }) => `onUpdate of task ${update.task.taskId} (${update.state})`,
       handle: (event) => this.#handleUpdate(event),
     });
     this.#eventLane = new HandlerLane({
       ...lane,
       keyOf: () => 'events',
+      describe: describeEvent,
       handle: (event) => this.#handleEvent(event),
     });
     this.#shell = new SessionShell(
@@ -223,10 +228,16 @@ export class Scheduler implements OfferDesk {
   #tell(event: SchedulerEvent): void {
     switch (event.kind) {
       case 'offers':
-        this.#offerLane.push(() => this.#handleOffers(event.offers));
+        this.#offerLane.push({
+          what: `onOffers of ${event.offers.length} offers`,
+          call: () => this.#handleOffers(event.offers),
+        });
         break;
       case 'rescinded':
-        this.#offerLane.push(() => this.#handleRescind(event.offerIds));
+        this.#offerLane.push({
+          what: `onRescind of ${event.offerIds.length} offers`,
+          call: () => this.#handleRescind(event.offerIds),
+        });
         break;
       case 'update':
         this.#updateLane.push(event);
@@ -311,4 +322,10 @@ export class Scheduler implements OfferDesk {
       return undefined;
     }
   }
+}
+
+function describeEvent(told: HandledEvent): string {
+  return told.kind === 'event'
+    ? `onEvent of event ${told.event.eventId} (${told.event.kind})`
+    : `onMessage of executor ${told.executorId}`;
 }
