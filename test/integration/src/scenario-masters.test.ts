@@ -65,7 +65,10 @@ test('after a kill -9 of the only master the same offers are valid, tasks go on,
   cluster.startMaster();
   await fixture.service('master-1').says('term begins', 1);
   const made = cluster.of('offerMade').map(({ offerId }) => offerId);
-  const answers = [await framework.accept(call, request), await framework.accept(call, request)];
+  const answers = [
+    await framework.acceptUntilAnswered(call, request),
+    await framework.acceptUntilAnswered(call, request),
+  ];
   expect(answers[0]).toMatchObject({
     ok: true,
     value: { launched: idsOf(byHand), staleOffers: [] },

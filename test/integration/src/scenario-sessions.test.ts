@@ -144,16 +144,10 @@ test('the leader answers what became of any task that is named, and lists all th
     return answer.value.statuses;
   };
   const launch = async (...tasks: ReturnType<typeof fixture.task>[]) => {
-    const [offer] = asker.offers.splice(0);
-    if (offer === undefined) throw new Error('no offer');
-    const order = { offers: [offer], launches: tasks, filter: { refuseMs: 0 } };
+    const offers = await asker.offersOf('a1', 1000);
+    const order = { offers, launches: tasks, filter: { refuseMs: 0 } };
     expect(await asker.client.accept(order)).toMatchObject({ ok: true, value: { rejected: [] } });
-    await until(
-      () => asker.offers.length > 0,
-      () => 'what is left is offered again',
-    );
   };
-  await asker.offersOf('a1', 3000).then((offers) => asker.offers.push(...offers));
   await launch(fixture.scriptTask('brief', 'exit 4'), fixture.task('lasting', 'asked'));
   await asker.untilState('failed', 'brief');
   await asker.untilState('running', 'lasting');
