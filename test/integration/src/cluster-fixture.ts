@@ -209,7 +209,7 @@ export class ClusterFixture {
   async connect(
     kind: HolderKind,
     id: string,
-    account: 'control' | 'books' = 'control',
+    account: 'control' | 'books' | 'work' = 'control',
   ): Promise<NatsConnection> {
     const identity = succeeded(readCredentialFile(this.credential(kind, id)));
     const connection = succeeded(await openConnection(identity, account));

@@ -1,6 +1,6 @@
 // A framework in a process of its own, for tests that kill it: arguments are a credential, a framework id, how many tasks to
-// launch on its first offer, and `handle` or `hold`: held offers and updates are never answered. Tells what happens a line
-// each. Its tasks end when the credential is taken away.
+// launch on its first offer, and `handle`, `hold` or `handle-one`: held offers and updates are never answered, but for the
+// first update with the last of these. Tells what happens a line each. Its tasks end when the credential is taken away.
 import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
 import { SchedulerError } from '@parley/scheduler-sdk/scheduler-connections';
 import { task } from '@parley/scheduler-sdk/task';
@@ -8,11 +8,12 @@ import { task } from '@parley/scheduler-sdk/task';
 const [credential = '', frameworkId = '', launches = '0', manner = 'handle'] =
   process.argv.slice(2);
 let left = Number(launches);
+let updates = 0;
 
 /** Whoever waits for this waits until the process is killed. */
 const never = new Promise<void>(() => undefined);
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);
-const rest = (): Promise<void> | undefined => (manner === 'hold' ? never : undefined);
+const rest = (): Promise<void> | undefined => (manner === 'handle' ? undefined : never);
 
 const scheduler: Scheduler = await connectScheduler({
   credential,
@@ -37,8 +38,10 @@ const scheduler: Scheduler = await connectScheduler({
     return rest();
   },
   onUpdate: (update) => {
-    tell(`update ${update.task.taskId} ${update.state}`);
-    return rest();
+    const isTold = update.reason !== 'reconciliation';
+    tell(`${isTold ? 'update' : 'reconciled'} ${update.task.taskId} ${update.state}`);
+    updates += 1;
+    return manner === 'handle-one' && updates === 1 ? undefined : rest();
   },
   onError: (error) => tell(`error ${error.message}`),
 });

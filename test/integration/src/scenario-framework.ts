@@ -151,6 +151,20 @@ export class ScenarioFramework {
     return ask(this.#connection, SUBJECTS.accept, subject, bytes);
   }
 
+  /** Likewise, repeated with the same id until somebody answers. */
+  async acceptUntilAnswered(body: AcceptRequestInput, request: RequestId): Promise<Answer> {
+    let answer: Answer | undefined;
+    await until(
+      async () => {
+        answer = await this.accept(body, request).catch(() => undefined);
+        return answer !== undefined;
+      },
+      () => `an answer to ${JSON.stringify(request)}`,
+    );
+    if (answer === undefined) throw new Error('no answer');
+    return answer;
+  }
+
   /** Likewise; the answer says that the filter is set. */
   decline(offers: readonly Offer[], refuseMs: number): Promise<Answer> {
     const [first] = offers;
