@@ -208,6 +208,8 @@ export class AgentPool {
           .flatMap(({ proposal }) => proposal.reservations)
           .filter((one) => isSame(one, reservation))
           .map(({ resources }) => resources);
+        if (taken.length === 0) return [reservation];
+        // Its volumes went with what is proposed of it.
         const rest = trySubtract(reservation.resources, sum(taken)) ?? NO_RESOURCES;
         return isEmpty(rest) ? [] : [{ ...reservation, resources: rest }];
       }),
@@ -223,13 +225,11 @@ function isSame(a: FreeReservation, b: FreeReservation): boolean {
 function normaliseFree(unreserved: Resources, reservations: readonly FreeReservation[]): Free {
   return {
     unreserved: normalise(unreserved),
-    reservations: reservations
-      .filter(({ resources }) => !isEmpty(resources))
-      .map((one) => ({ ...one, resources: normalise(one.resources) })),
+    reservations: reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
   };
 }
 
-/** Ports or items of sets alone serve nobody, unless they are reserved. */
+/** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
 function isAnythingLeft({ unreserved, reservations }: Free): boolean {
   return reservations.length > 0 || Object.keys(unreserved.scalars).length > 0;
 }

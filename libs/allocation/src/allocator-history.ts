@@ -183,10 +183,13 @@ export class AllocatorHistory {
     if (this.master.agents.has(agentIdOf(who))) return;
     const total = resourcesOf(cpus, mem);
     const half = resourcesOf(Math.ceil(cpus / 2), Math.ceil(mem / 2));
-    const isReserved = kind === 'agentWithReservation' && !isEmpty(half);
     this.master.addAgent(`agent-${who}`, total, {
       attributes: { zone: `zone-${who % 2}` },
-      reservations: isReserved ? [aReservation(roleOf(who), 'one', half)] : [],
+      // Of the second one nothing but volumes is to be had.
+      reservations:
+        kind === 'agentWithReservation'
+          ? [aReservation(roleOf(who), 'one', half), aReservation('eng', 'two', NO_RESOURCES)]
+          : [],
     });
   }
 
@@ -327,6 +330,8 @@ export class AllocatorHistory {
     const { offers, scalars } = this.master.outstandingOf(framework);
     if (offers === 0) return;
     assert(offers < (framework.maxOffers ?? offers + 1), 'no more offers at a time than allowed');
+    // Volumes alone make nobody hold more.
+    if (isEmpty(allOf(proposal))) return;
     const held = add({ ...NO_RESOURCES, scalars }, allOf(proposal));
     const { total } = this.#world();
     for (const [name, amount] of Object.entries(held.scalars)) {

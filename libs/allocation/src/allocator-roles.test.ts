@@ -194,6 +194,40 @@ describe('reservations', () => {
     expect(namesOf(cluster.settle())).toStrictEqual(['b']);
   });
 
+  test('one of which only volumes are to be had is proposed to its role, also alone, and not twice', () => {
+    const volumes = aReservation('eng', 'one', normalise({}));
+    cluster.master.addAgent('full', normalise({}), { reservations: [volumes] });
+    cluster.master.subscribe('above', '*');
+    cluster.master.subscribe('beside', 'ads');
+    expect(cluster.settle()).toStrictEqual([]);
+    cluster.master.subscribe('below', 'eng/ads');
+    expect(cluster.settle()).toMatchObject([{ role: 'eng/ads', reservations: [volumes] }]);
+    cluster.master.subscribe('a', 'eng');
+    expect(cluster.settle()).toStrictEqual([]);
+  });
+
+  test('volumes that were declined alone come again when the filter ends, and not before', () => {
+    const volumes = aReservation('eng', 'one', normalise({}));
+    cluster.master.addAgent('full', normalise({}), { reservations: [volumes] });
+    cluster.master.subscribe('a', 'eng');
+    const [offer] = cluster.settle();
+    cluster.master.decline(offer?.number ?? 0, 5000);
+    cluster.hear();
+    expect(cluster.proposalsWithin(4990)).toStrictEqual([]);
+    expect(cluster.proposalsWithin(20)).toMatchObject([{ reservations: [volumes] }]);
+  });
+
+  test('volumes stay to be had while a proposal of other parts of their agent is not decided', () => {
+    const volumes = aReservation('eng', 'one', normalise({}));
+    cluster.master.addAgent('x', resourcesOf(1, 1000), { reservations: [volumes] });
+    cluster.master.subscribe('b', 'research');
+    cluster.hear();
+    expect(cluster.proposalsWithin(100)).toMatchObject([{ role: 'research', reservations: [] }]);
+    cluster.master.subscribe('a', 'eng');
+    cluster.hear();
+    expect(cluster.proposalsWithin(100)).toMatchObject([{ role: 'eng', reservations: [volumes] }]);
+  });
+
   test('it is not proposed twice while the master has not decided', () => {
     cluster.master.addAgent('only', resourcesOf(2, 2000), { reservations: [ENG] });
     cluster.master.subscribe('a', 'eng');

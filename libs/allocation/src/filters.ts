@@ -1,5 +1,6 @@
 // Owns refusals: which framework, in which role, does not want what of which agent, until when. A refusal
 // blocks an offer only if the refused set contains it, so that an agent that has more is offered again.
+// Volumes are not counted: an offer of nothing but volumes is blocked by every refusal, that of nothing included.
 // Mesos docs, "Scheduler HTTP API", Filters. Filters live only here; losing them costs extra offers.
 import type { AgentId, FrameworkKey, RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';

@@ -31,7 +31,10 @@ export function repeated(resources: Resources, count: number): Resources {
   return { ...resources, scalars: Object.fromEntries(scalars) };
 }
 
-/** The caller has made sure that `need` fits; a reservation that holds nothing of it is left alone. */
+/**
+ * The caller has made sure that `need` fits; a reservation that holds nothing of it is left alone, unless there is
+ * nothing but volumes to be had of it: these come along and cost nobody anything.
+ */
 export function takeFor(
   need: Resources,
   from: { readonly surplus: Resources; readonly reservations: readonly FreeReservation[] },
@@ -42,7 +45,7 @@ export function takeFor(
   const reservations: FreeReservation[] = [];
   for (const reservation of from.reservations) {
     const part = intersect(missing, reservation.resources);
-    if (isEmpty(part)) continue;
+    if (isEmpty(part) && !isEmpty(reservation.resources)) continue;
     reservations.push(reservation);
     missing = subtract(missing, part);
     surplus = add(surplus, subtract(reservation.resources, part));

@@ -15,7 +15,7 @@ import {
  * Agents for which a framework is passed over because they are too much for it beside what it has: a smaller one may
  * still do, but asking for each of many would cost.
  */
-export const MAX_PASSES = 16;
+const MAX_PASSES = 16;
 /** Until the master has said otherwise one framework may hold everything. */
 const NO_CAP_PERMILLE = 1000;
 

@@ -13,15 +13,7 @@ import {
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
-import {
-  add,
-  contains,
-  equals,
-  isEmpty,
-  normalise,
-  subtract,
-  sum,
-} from '@parley/resources/resources';
+import { add, contains, equals, normalise, subtract, sum } from '@parley/resources/resources';
 
 /** `count` tasks that are not launched, whether they are promised in an offer or not. */
 export type ScriptedNeed = {
@@ -380,4 +372,4 @@ function fits(agent: Agent, { resources, reservations }: Proposal): boolean {
 const isSame =
   (one: FreeReservation) =>
   (other: FreeReservation): boolean =>
-    one.reservationId === other.reservationId && one.role === other.role && !isEmpty(one.resources);
+    one.reservationId === other.reservationId && one.role === other.role;

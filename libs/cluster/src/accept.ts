@@ -86,7 +86,9 @@ export function declineOffers(
       ...(text !== undefined && { text }),
     });
     forgiveStrike(turn.state, offer);
-    refuse(turn, framework, { agentId, role, resources: resourcesOf(offer), refuseMs });
+    const hasVolumes = offer.reserved.some(({ volumes }) => volumes.length > 0);
+    const resources = resourcesOf(offer);
+    refuse(turn, framework, { agentId, role, resources, refuseMs, hasVolumes });
   }
   const result: DeclineResult = {
     declined: offers.length,
@@ -115,8 +117,9 @@ function carryOut(turn: Turn, planned: Planned): Answer {
   const launched = carryOutPlan(turn, { framework, role, plan });
   lowerDemand(turn, planned);
   for (const pool of pools.values()) {
-    const { agentId, declined: resources } = pool;
-    refuse(turn, framework, { agentId, role, resources, refuseMs: request.filter.refuseMs });
+    const { agentId, declined: resources, declinesVolumes: hasVolumes } = pool;
+    const { refuseMs } = request.filter;
+    refuse(turn, framework, { agentId, role, resources, refuseMs, hasVolumes });
   }
   for (const offer of offers) forgiveStrike(turn.state, offer);
   if (launched.length > 0) checkRampUp(turn, frameworkKey(framework.framework));
@@ -170,7 +173,10 @@ function lowerDemand(turn: Turn, { framework, offers, role, plan }: Planned): vo
 
 const shapesOf = ({ promised }: OfferRecord): string[] => promised.map(({ shape }) => shape);
 
-/** What is still outstanding of the offers is freed without a filter; no task is launched. */
+/**
+ * What is still outstanding of the offers is freed without a filter; no task is launched. An answer it was all the
+ * same: whoever asks for the impossible does not let offers expire.
+ */
 function rejectAll(
   turn: Turn,
   {
@@ -182,6 +188,7 @@ function rejectAll(
   }: Accept & { readonly failure: Failure; readonly culprits?: readonly RejectedTask[] },
 ): Answer {
   discardOffers(turn, offers, 'invalidAccept');
+  for (const offer of offers) forgiveStrike(turn.state, offer);
   const agentId = offers[0]?.agentId ?? NO_AGENT;
   const { operations } = request;
   dropAllTasks(turn, { framework, agentId, operations, why: failure.message, culprits });
@@ -221,17 +228,22 @@ function poolsOf(turn: Turn, offers: readonly OfferRecord[], hadStale: boolean):
   return pools;
 }
 
+/** Nothing but volumes is refused as nothing: it blocks offers of nothing but volumes. */
 function refuse(
   turn: Turn,
   { framework }: FrameworkRecord,
-  refused: {
+  {
+    hasVolumes,
+    ...refused
+  }: {
     readonly agentId: AgentId;
     readonly role: RoleName;
     readonly resources: Resources;
     readonly refuseMs: number;
+    readonly hasVolumes: boolean;
   },
 ): void {
-  if (refused.refuseMs === 0 || isEmpty(refused.resources)) return;
+  if (refused.refuseMs === 0 || (isEmpty(refused.resources) && !hasVolumes)) return;
   turn.state.marks.tell({ kind: 'refused', framework, ...refused });
 }
 

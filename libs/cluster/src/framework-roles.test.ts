@@ -197,6 +197,21 @@ describe('a demand', () => {
     expect(needsOf(effects)).toEqual([[open], [bound]]);
   });
 
+  test('with a need of nothing is refused, the field is named, and the demand before stays', () => {
+    demand({ count: 3, resources: some(2) });
+    for (const resources of [{}, { scalars: { cpus: 0 } }]) {
+      const effects = demand({ count: 1, resources: some(1) }, { count: 1, resources });
+      expect(answerOf(effects)).toMatchObject({
+        failure: { code: 'malformed', message: expect.stringMatching(/^demand\.1\.resources: /) },
+      });
+    }
+    const subscribed = cluster.subscribe(aFramework('f2'), {
+      demand: [{ count: 1, resources: {} }],
+    });
+    expect(answerOf(subscribed)).toMatchObject({ failure: { code: 'malformed' } });
+    expect(of(cluster.propose(framework, some(6), agentId, promise(3)), 'offers')).toHaveLength(1);
+  });
+
   test('makes each offer carry promises, which are not open any more while it is outstanding', () => {
     demand({ count: 3, resources: some(2) });
     const effects = cluster.propose(framework, some(4), agentId, promise(2));

@@ -7,7 +7,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { Demand } from '@parley/protocol/frameworks';
 import { type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
-import { equals, normalise } from '@parley/resources/resources';
+import { equals, isEmpty, normalise } from '@parley/resources/resources';
 import { promiseKey } from './books.ts';
 import { canonical } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -23,7 +23,7 @@ export function shapeOf(resources: Resources, constraints: Constraints): string 
 
 /**
  * What the framework stated, in the order in which it did; equal needs are counted together. Fails with
- * `malformed` when a need is for a role that is not one of `roles`.
+ * `malformed` when a need is for a role that is not one of `roles`, or for nothing: no offer would meet it.
  */
 export function readDemand(
   demand: Demand,
@@ -36,6 +36,9 @@ export function readDemand(
       return fail('malformed', `demand.${index}.role: ${need.role} is not one of the roles`);
     }
     const resources = normalise(need.resources);
+    if (isEmpty(resources)) {
+      return fail('malformed', `demand.${index}.resources: a need is for some resources`);
+    }
     const { constraints } = need;
     const shape = shapeOf(resources, constraints);
     const key = promiseKey(role, shape);

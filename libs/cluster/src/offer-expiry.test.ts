@@ -1,4 +1,5 @@
 // Tests what becomes of offers that nobody answers: the timeout, what it costs, and the cap on what is unanswered.
+import { OfferId } from '@parley/protocol/ids';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nextDeadlineMs } from './cluster-core.ts';
 import { maxOffersOf } from './offer-expiry.ts';
@@ -159,6 +160,19 @@ describe('a framework that lets offers expire', () => {
     letExpire(1);
     cluster.accept(framework, [cluster.offer(framework, some(1))], [aTask('t1')]);
     expect(strikes()).toBe(0);
+  });
+});
+
+describe('an accept that fails as a whole', () => {
+  test('was an answer: it takes back one strike for each offer that was outstanding', () => {
+    letExpire(4);
+    const ids = [cluster.offer(framework, some(1)), cluster.offer(framework, some(1))];
+    const stale = OfferId.parse('o1-999');
+    const effects = cluster.operate(framework, [...ids, stale], [], { atomic: true });
+    expect(answerOf(effects)).toMatchObject({ failure: { code: 'invalidOffers' } });
+    expect(strikes()).toBe(2);
+    expect(answerOf(cluster.accept(framework, ids, []))).toMatchObject({ ok: false });
+    expect(strikes()).toBe(2);
   });
 });
 

@@ -266,6 +266,14 @@ export class OfferPool {
     );
   }
 
+  /** Volumes that nobody used and that were there before this accept. */
+  get declinesVolumes(): boolean {
+    for (const { volumes } of this.#content.parts.values()) {
+      for (const volumeId of volumes.keys()) if (!this.hasCreated(volumeId)) return true;
+    }
+    return false;
+  }
+
   mark(): PoolMark {
     return { content: this.#content };
   }

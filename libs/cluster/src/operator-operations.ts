@@ -36,7 +36,6 @@ export function operateByOperator(
   const { change, needed } = planned.value;
   for (const { framework, role: offered, ...offer } of needed) {
     const resources = resourcesOf(offer);
-    if (isEmpty(resources)) continue;
     // So that the allocator, which may have proposed the same again by then, comes second.
     const refused = { kind: 'refused', framework, role: offered, agentId, resources } as const;
     state.marks.tell({ ...refused, refuseMs: TAKEN_BY_OPERATOR_REFUSE_MS });

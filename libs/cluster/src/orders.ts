@@ -86,15 +86,25 @@ export function tasksOfOrder(state: ClusterState, order: Order): TaskRecord[] {
     .filter((task) => task !== undefined);
 }
 
-/** The task has ended: nothing needs to be said to the agent any more, unless others of its group are still to be launched. */
-export function dropOrdersOf(state: ClusterState, task: TaskRecord): void {
-  const order = task.runOrder === undefined ? undefined : state.orders.get(task.runOrder)?.order;
+/**
+ * The task has ended: nothing needs to be said to the agent about it any more. The order of its group must not be
+ * repeated either: an agent that was told to forget the task, and then began anew, would start it a second time. As
+ * nobody knows whether the agent has the others, they are killed.
+ */
+export function dropOrdersOf(turn: Turn, task: TaskRecord): void {
+  const { state } = turn;
+  const { runOrder, killOrder } = task;
+  const order = runOrder === undefined ? undefined : state.orders.get(runOrder)?.order;
   if (order !== undefined) {
     const key = taskKey(task.task);
     const others = tasksOfOrder(state, order).filter((one) => taskKey(one.task) !== key);
-    if (others.length === 0) dropOrder(state, order.orderId);
+    dropOrder(state, order.orderId);
+    for (const { runOrder: _, ...other } of others) {
+      state.tasks.put(taskKey(other.task), other);
+      orderKill(turn, other, { reason: 'groupMemberEnded' });
+    }
   }
-  if (task.killOrder !== undefined) dropOrder(state, task.killOrder);
+  if (killOrder !== undefined) dropOrder(state, killOrder);
 }
 
 /** Its agent is gone: there is nobody to send them to. */

@@ -8,7 +8,7 @@ import { contains, isEmpty, normalise } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
 import { promisedCount } from './needs.ts';
-import { announceOffers, makeOffer } from './offer-book.ts';
+import { announceOffers, makeOffer, resourcesOf } from './offer-book.ts';
 import { expiryOf, maxOffersOf } from './offer-expiry.ts';
 import type { AgentRecord, FrameworkRecord, OfferRecord, ReservedPart } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
@@ -148,7 +148,8 @@ function promiseObjection(
 
 /**
  * One offer it may always have, however large; more only while what is unanswered stays within the cap, and within
- * the number that it has left for itself by letting offers expire.
+ * the number that it has left for itself by letting offers expire. The disk of volumes in the proposal is not looked
+ * at: the allocator does not know it, and would propose the same again.
  */
 function capObjection(
   state: ClusterState,
@@ -162,7 +163,7 @@ function capObjection(
     return `the framework lets offers expire: ${maxOffers} at a time`;
   }
   const { outstandingCapPermille } = state.record.settings;
-  for (const [name, amount] of Object.entries(state.books.scalarsOf(wanted))) {
+  for (const [name, amount] of Object.entries(resourcesOf(wanted).scalars)) {
     const held = book.offered.get(name) + amount;
     if (isAboveCap(held, state.books.total.get(name), outstandingCapPermille)) {
       return `its unanswered offers would hold more than ${outstandingCapPermille} per mille of ${name}`;

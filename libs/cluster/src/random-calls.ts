@@ -32,7 +32,7 @@ export const units = (count: number): ResourcesInput => ({
   scalars: { cpus: count * 1000, mem: count * 1000, disk: count * 1000 },
 });
 
-export function randomDemand(roll: Dice, roles: readonly string[]): unknown {
+function randomDemand(roll: Dice, roles: readonly string[]): unknown {
   const kind = roll(8);
   if (kind < 5) return undefined;
   if (kind === 5 && roll(3) === 0) return [];

@@ -54,7 +54,7 @@ export function launchTask(
 export function endTask(turn: Turn, task: TaskRecord, update: StatusUpdate): void {
   const { state } = turn;
   const key = taskKey(task.task);
-  dropOrdersOf(state, task);
+  dropOrdersOf(turn, task);
   dropAllUnwritten(state, key);
   state.tasks.delete(key);
   state.books.taskEnded(task, isRegistered(state, task));

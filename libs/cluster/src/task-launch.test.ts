@@ -308,13 +308,4 @@ describe('a group', () => {
       { taskId: 't3', state: 'dropped', reason: 'executorExited' },
     ]);
   });
-
-  test('whose first task ended before the order was answered is still ordered for the others', () => {
-    const effects = group(pod, aCommandTask('t1'), aCommandTask('t2'));
-    cluster.update(taskRef(framework, 't1'), 'failed');
-    expect(cluster.state.orders.has(of(effects, 'order')[0]?.order.orderId ?? '')).toBe(true);
-    cluster.update(taskRef(framework, 't2'), 'killed');
-    expect(cluster.state.orders.size).toBe(0);
-    expect(cluster.state.executors.size).toBe(0);
-  });
 });

@@ -89,3 +89,21 @@ test('a task knows the grace that it is given, and what it returns after that sa
   expect(reports).toHaveLength(2);
   expect(reason instanceof TaskKilled && reason.graceMs).toBe(1);
 });
+
+test('a result that no update can say fails its task, and says why', async () => {
+  const { told } = run(async () => ({ data: new Uint8Array(32 * 1024 + 1) }), 2);
+  expect(await told).toEqual([
+    { taskId: 't1', state: 'running' },
+    { taskId: 't1', state: 'failed', message: 'update: data: must be at most 32 KiB' },
+  ]);
+});
+
+test('progress that no update can say is thrown back at the task', async () => {
+  const { told } = run(async (_, { update }) => {
+    update({ data: new Uint8Array(32 * 1024 + 1) });
+  }, 2);
+  expect(await told).toMatchObject([
+    { state: 'running' },
+    { state: 'failed', message: 'update: data: must be at most 32 KiB' },
+  ]);
+});

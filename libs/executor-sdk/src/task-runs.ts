@@ -1,8 +1,9 @@
 // Owns the tasks that run in this process: one call of the framework's function each, what its result means, and its
 // end when it does not end in time. What is told of them, and when, is in executor-session.ts.
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ExecutorUpdate } from '@parley/protocol/executors';
+import { ExecutorUpdate } from '@parley/protocol/executors';
 import type { TaskId } from '@parley/protocol/ids';
+import { describeIssues } from '@parley/protocol/message';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import type { TaskReport } from './executor-session.ts';
 
@@ -12,7 +13,10 @@ export type TaskProgress = Pick<ExecutorUpdate, 'message' | 'healthy' | 'data'>;
 export type TaskContext = {
   /** Aborts when the task is to end; `signal.reason` is a `TaskKilled`. */
   readonly signal: AbortSignal;
-  /** Told to the framework as a status update, again until it is with the agent. False when too many wait already. */
+  /**
+   * Told to the framework as a status update, again until it is with the agent. False when too many wait already.
+   * Throws a `TypeError` for what no update can say: data of more than 32 KiB.
+   */
   update(progress: TaskProgress): boolean;
 };
 
@@ -68,8 +72,12 @@ export class TaskRuns {
     this.#runs.set(taskId, run);
     this.#report({ taskId, state: 'running' });
     const { signal } = run.stopping;
-    const update = (progress: TaskProgress): boolean =>
-      this.#report({ taskId, state: 'running', ...shortened(progress) });
+    const update = (progress: TaskProgress): boolean => {
+      const report: TaskReport = { taskId, state: 'running', ...shortened(progress) };
+      const fault = faultOf(report);
+      if (fault !== undefined) throw new TypeError(fault);
+      return this.#report(report);
+    };
     // A function that is not async and throws counts as one that is.
     const result = Promise.resolve().then(() => this.#launch(task, { signal, update }));
     result.then(
@@ -112,8 +120,17 @@ export class TaskRuns {
     if (this.#runs.get(taskId) !== run) return;
     this.#runs.delete(taskId);
     run.graceOver?.abort();
-    this.#report({ taskId, state, ...shortened(said) });
+    const report: TaskReport = { taskId, state, ...shortened(said) };
+    const message = faultOf(report);
+    if (message === undefined) this.#report(report);
+    else this.#report({ taskId, state: state === 'finished' ? 'failed' : state, message });
   }
+}
+
+/** An update that the agent cannot read would end the connection, again each time that it is repeated. */
+function faultOf(report: TaskReport): string | undefined {
+  const parsed = ExecutorUpdate.safeParse({ ...report, sequence: 1 });
+  return parsed.success ? undefined : describeIssues('update', parsed.error);
 }
 
 function shortened<Said extends { readonly message?: string | undefined }>(said: Said): Said {

@@ -2,9 +2,10 @@
 // directory, which is the agent's. Names come from ids only, so nothing outside the work directory is reached.
 
 import { constants } from 'node:fs';
-import { chmod, chown, mkdir, open, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode, type FileFailure, fileFailure } from './file-failure.ts';
+import { removeTree } from './remove-tree.ts';
 import { createRunRoot, removeRun } from './run-directory.ts';
 import {
   type ExecutorIdentity,
@@ -151,7 +152,7 @@ async function removeDirectories({
   sandboxDirectory,
 }: TaskDirectories): Promise<SandboxOutcome<object>> {
   try {
-    await rm(sandboxDirectory, { recursive: true, force: true });
+    await removeTree(sandboxDirectory);
     await removeRun(runRoot, unit);
     return { ok: true };
   } catch (error) {

@@ -48,6 +48,15 @@ export const agentCalls = {
     body: UsageReport,
     summary: 'Measured use of CPU and memory.',
   }),
+  registerAgain: entry({
+    kind: 'agent.registerAgain',
+    pattern: 'agent.{agentId}.register-again',
+    delivery: 'publish',
+    from: ['master'],
+    to: ['agent'],
+    body: Empty,
+    summary: 'The leader hears an agent that it counts as unreachable, gone or unknown.',
+  }),
   run: entry({
     kind: 'agent.run',
     pattern: 'agent.{agentId}.run',

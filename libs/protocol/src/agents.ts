@@ -97,6 +97,8 @@ export const KillReason = z.enum([
   'frameworkRemoved',
   'unknownToMaster',
   'agentGone',
+  /** Another task of its group has ended before the agent had confirmed the group's launch. */
+  'groupMemberEnded',
 ]);
 export type KillReason = z.infer<typeof KillReason>;
 export const KillOrder = z.object({

@@ -6,7 +6,10 @@ import { AgentId, FrameworkRef, ReservationId, RoleName } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
 
-/** What is free of a reservation: in no task, volume or offer. */
+/**
+ * What is free of a reservation: in no task, volume or offer. Where the resources are empty, volumes of it are to be
+ * had that nobody holds: they come with every offer of the reservation, and are not listed here.
+ */
 export const FreeReservation = z.object({
   reservationId: ReservationId,
   role: RoleName,
@@ -84,7 +87,10 @@ export const Fact = z.discriminatedUnion('kind', [
     offers: z.int().min(0),
     scalars: z.record(z.string(), z.int().min(0)),
   }),
-  /** The framework refused these resources of this agent (reserved ones included) for so long. */
+  /**
+   * The framework refused these resources of this agent (reserved ones included) for so long. Empty where it refused
+   * volumes and nothing else.
+   */
   z.object({
     kind: z.literal('refused'),
     framework: FrameworkRef,
@@ -123,7 +129,7 @@ export const Proposal = z.object({
   agentId: AgentId,
   /** Not reserved. */
   resources: Resources,
-  /** Reservations of the role or one above it, each with all that is free of it. */
+  /** Reservations of the role or one above it, each with all that is free of it; with empty resources for its volumes. */
   reservations: z.array(FreeReservation).default([]),
   /** Which needs of the framework the resources are for, by shape; none where it states no demand. */
   promised: z.array(z.object({ shape: z.string().max(64), count: z.int().min(1) })).default([]),

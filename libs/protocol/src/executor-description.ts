@@ -5,7 +5,7 @@ import { Command } from './command.ts';
 import { ExecutorId } from './ids.ts';
 import { NO_RESOURCES, Resources } from './resources.ts';
 
-export const DEFAULT_SHUTDOWN_GRACE_MS = 5000;
+const DEFAULT_SHUTDOWN_GRACE_MS = 5000;
 
 /**
  * `custom`: the framework's own program, started once an agent and framework, for any number of tasks; a later task

@@ -15,7 +15,6 @@ export const Need = z.object({
   constraints: Constraints.default([]),
 });
 export type Need = z.infer<typeof Need>;
-export type NeedInput = z.input<typeof Need>;
 
 /**
  * What the framework could launch beside what it has launched already. A framework that states its demand is offered
@@ -52,7 +51,6 @@ export const SubscribeRequest = z.object({
   offerTimeoutMs: OfferTimeoutMs.optional(),
 });
 export type SubscribeRequest = z.infer<typeof SubscribeRequest>;
-export type SubscribeRequestInput = z.input<typeof SubscribeRequest>;
 
 export const SubscribeResult = z.object({
   /** Carried by every later call; a newer one makes this one `sessionReplaced`. */

@@ -121,8 +121,6 @@ export type PreparedTask = {
 
 /** A program and its arguments, run as they are. */
 export const cmd = (...argv: readonly string[]): TaskBody => ({ command: { argv: [...argv] } });
-/** A line for `sh -c`. */
-export const shell = (line: string): TaskBody => cmd('sh', '-c', line);
 
 /** Throws a `TypeError` that says what is wrong. */
 export function prepareTask(desired: DesiredTask): PreparedTask {

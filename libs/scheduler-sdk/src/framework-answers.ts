@@ -13,7 +13,7 @@ export type DescribedLaunch = {
 };
 
 /** An accept carries at most so much (AcceptRequest), and must fit into a message. */
-export const MAX_LAUNCHED_TASKS = 1024;
+const MAX_LAUNCHED_TASKS = 1024;
 const MAX_OPERATIONS = 256;
 const MAX_LAUNCH_BYTES = 700_000;
 

@@ -234,7 +234,7 @@ export function endOfAttempt({ ended }: Attempt): TaskState {
 }
 
 /** Best first: what runs, then what was launched first. The others of a key are killed. */
-export function rankOfAttempt(attempt: Attempt): number {
+function rankOfAttempt(attempt: Attempt): number {
   const states = [...attempt.tasks.values()].map(({ state }) => state);
   if (states.includes('unreachable')) return 2;
   return states.some((state) => state === 'running') ? 0 : 1;

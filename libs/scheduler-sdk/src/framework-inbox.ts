@@ -7,7 +7,7 @@ import type { SchedulerClock, Timer } from './scheduler-ports.ts';
 export type UpdateHandler<Payload> = (update: FrameworkUpdate<Payload>) => Promise<void> | void;
 
 /** The loop that had the update in hand ended without asking for another. */
-export class UpdateNotHandled extends Error {
+class UpdateNotHandled extends Error {
   override readonly name = 'UpdateNotHandled';
 }
 

@@ -160,6 +160,28 @@ describe('the driver', () => {
     expect(seen).toEqual([1]);
   });
 
+  it('goes on with offers when the handler of rescinds throws', async () => {
+    let thrown = 0;
+    const { world } = aScheduler({
+      // Busy until its offer is taken back.
+      onOffers: () => new Promise((resolve) => void world.ports.clock.startTimer(20, resolve)),
+      onRescind: () => {
+        thrown += 1;
+        throw new Error('no');
+      },
+      onError: () => undefined,
+    });
+    await world.pass(10);
+    world.leader.offer(1);
+    await world.pass(10);
+    world.leader.rescind([...world.leader.outstanding.keys()]);
+    await world.pass(30);
+    world.leader.offer(1);
+    await world.pass(30);
+    expect(thrown).toBe(1);
+    expect(world.leader.outstanding.size).toBe(0);
+  });
+
   it('tells a task that the leader does not know as gone, by itself', async () => {
     const { world, updates } = aScheduler({
       onOffers: (offers, scheduler) => void scheduler.launch(offers, [aTask('t1')]),

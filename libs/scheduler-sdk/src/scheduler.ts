@@ -2,7 +2,14 @@
 // what they leave, acknowledges what they are through with. Describing and placing tasks is in task.ts and task-pool.ts.
 import type { Outcome } from '@parley/protocol/errors';
 import { Demand, type DemandInput, type UpdateFrameworkRequest } from '@parley/protocol/frameworks';
-import { AgentId, ExecutorId, type FrameworkRef, RoleName, TaskId } from '@parley/protocol/ids';
+import {
+  AgentId,
+  ExecutorId,
+  type FrameworkRef,
+  type OfferId,
+  RoleName,
+  TaskId,
+} from '@parley/protocol/ids';
 import type { AcceptResult, Filter, Offer } from '@parley/protocol/offers';
 import type {
   Empty,
@@ -219,7 +226,7 @@ export class Scheduler implements OfferDesk {
         this.#offerLane.push(() => this.#handleOffers(event.offers));
         break;
       case 'rescinded':
-        this.#offerLane.push(() => this.#options.onRescind?.(event.offerIds, this));
+        this.#offerLane.push(() => this.#handleRescind(event.offerIds));
         break;
       case 'update':
         this.#updateLane.push(event);
@@ -257,6 +264,15 @@ export class Scheduler implements OfferDesk {
     this.checkWanted();
     const nothingWanted = this.#wantedRoles()?.length === 0;
     this.decline(offers, nothingWanted ? NOTHING_WANTED : { reason: 'unused' });
+  }
+
+  async #handleRescind(offerIds: readonly OfferId[]): Promise<void> {
+    try {
+      await this.#options.onRescind?.(offerIds, this);
+    } catch (error) {
+      // Not called again: offers behind it would wait until they expire.
+      this.#shell.report(error);
+    }
   }
 
   async #handleUpdate(event: Extract<SchedulerEvent, { kind: 'update' }>): Promise<void> {

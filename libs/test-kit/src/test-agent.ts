@@ -241,6 +241,8 @@ function killReason(reason: Extract<Order, { kind: 'kill' }>['body']['reason']):
     case 'frameworkRemoved':
     case 'unknownToMaster':
       return 'frameworkRemoved';
+    case 'groupMemberEnded':
+      return 'groupMemberEnded';
     default:
       return unreachable(reason);
   }

@@ -77,6 +77,7 @@ export class TestCluster {
       clock: this.#clock,
       isAcknowledged: (framework, { sequence }) =>
         this.#streamOf(framework.principal).isAcknowledged(framework, sequence),
+      hasSeen: (framework, offerId) => this.#leader.hasSeen(framework, offerId),
       thereSinceMs: (framework) => this.#thereSince(framework),
     });
     this.#leader = new TestLeader({

@@ -13,7 +13,13 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import type { Call, Caller, ClusterSettings, Input, Order } from '@parley/cluster/inputs';
 import type { FactsMessage } from '@parley/protocol/allocation';
 import type { Epoch } from '@parley/protocol/epoch';
-import { ActorId, type ClusterName, frameworkKey } from '@parley/protocol/ids';
+import {
+  ActorId,
+  type ClusterName,
+  type FrameworkRef,
+  frameworkKey,
+  type OfferId,
+} from '@parley/protocol/ids';
 import { type Answer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { parametersOf, subjectPrefix } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -24,7 +30,7 @@ import type { MemoryBus, Message } from './memory-bus.ts';
 import { STREAM_CREATED_MS, type StoredUpdate } from './memory-updates.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-export const LEADER = 'leader';
+const LEADER = 'leader';
 /** Inputs of so many milliseconds are one entry. */
 const COMMIT_MS = 1;
 const HEARTBEAT_MS = 5000;
@@ -65,6 +71,9 @@ export class TestLeader {
   /** By framework session or agent: when it was heard last. */
   readonly #heardMs = new Map<string, number>();
 
+  /** By offer: the message that told it last. */
+  readonly #numbers = new Map<OfferId, number>();
+
   constructor(options: TestLeaderOptions) {
     this.#options = options;
     const { bus, cluster } = options;
@@ -83,6 +92,12 @@ export class TestLeader {
 
   get epoch(): Epoch {
     return this.#epoch;
+  }
+
+  /** The framework has confirmed the message that told it the offer. */
+  hasSeen(framework: FrameworkRef, offerId: OfferId): boolean {
+    const confirmed = this.#state.frameworks.get(frameworkKey(framework))?.confirmedNumber ?? 0;
+    return (this.#numbers.get(offerId) ?? Number.POSITIVE_INFINITY) <= confirmed;
   }
 
   /** Another master takes over: same state out of a snapshot, a later term, what was not committed is lost. */
@@ -187,6 +202,8 @@ export class TestLeader {
         this.#answer(effect);
         break;
       case 'offers':
+        for (const { offerId } of effect.message.offers)
+          this.#numbers.set(offerId, effect.message.number);
         this.#publish(
           encodeMessage(SUBJECTS.offers, cluster, effect.framework, effect.message, header),
         );

@@ -29,6 +29,8 @@ const REVIVES = { count: 5, withinMs: 10_000 };
 export type ViolationWatchOptions = {
   readonly clock: VirtualClock;
   readonly isAcknowledged: (framework: FrameworkRef, update: StoredUpdate) => boolean;
+  /** The framework has confirmed the message that told the offer. */
+  readonly hasSeen: (framework: FrameworkRef, offerId: OfferId) => boolean;
   /** Since when the framework has been subscribed and reachable without a break; undefined when it is not. */
   readonly thereSinceMs: (framework: FrameworkRef) => number | undefined;
 };
@@ -38,6 +40,7 @@ export class ViolationWatch {
   readonly #found: Violation[] = [];
   /** Which request launched a task id of a framework. */
   readonly #launches = new Map<string, string>();
+  readonly #madeMs = new Map<OfferId, number>();
   readonly #rescindedMs = new Map<OfferId, number>();
   readonly #revivesMs = new Map<string, number[]>();
   readonly #requests = new Set<string>();
@@ -65,23 +68,32 @@ export class ViolationWatch {
   }
 
   happened(event: ClusterEvent): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (event.type === 'offerMade') this.#madeMs.set(event.offerId, nowMs);
     if (event.type !== 'offerRescinded') return;
-    this.#rescindedMs.set(event.offerId, this.#options.clock.nowMs());
-    if (event.reason === 'offerTimeout')
-      this.#find('leakedOffer', event.framework, `offer ${event.offerId} was left unanswered`);
+    const { offerId, framework, reason } = event;
+    this.#rescindedMs.set(offerId, nowMs);
+    const wasThere = this.#wasThere(framework, this.#madeMs.get(offerId) ?? nowMs);
+    if (reason === 'offerTimeout' && wasThere && this.#options.hasSeen(framework, offerId))
+      this.#find('leakedOffer', framework, `offer ${offerId} was left unanswered`);
   }
 
   stored(stored: StoredUpdate): void {
     const { principal, frameworkId } = stored.update.task;
     const framework = { principal, frameworkId };
-    const { clock, isAcknowledged, thereSinceMs } = this.#options;
+    const { clock, isAcknowledged } = this.#options;
     clock.startTimer(ACKNOWLEDGE_MS, () => {
-      const sinceMs = thereSinceMs(framework);
-      const wasThere = sinceMs !== undefined && clock.nowMs() - sinceMs >= ACKNOWLEDGE_MS;
-      if (!wasThere || isAcknowledged(framework, stored)) return;
+      if (!this.#wasThere(framework, clock.nowMs() - ACKNOWLEDGE_MS)) return;
+      if (isAcknowledged(framework, stored)) return;
       const { task, state } = stored.update;
       this.#find('unacknowledgedUpdate', framework, `${task.taskId} is ${state}`);
     });
+  }
+
+  /** Subscribed and in reach, from then on without a break. */
+  #wasThere(framework: FrameworkRef, fromMs: number): boolean {
+    const sinceMs = this.#options.thereSinceMs(framework);
+    return sinceMs !== undefined && sinceMs <= fromMs;
   }
 
   #revived(framework: FrameworkRef): void {
@@ -100,6 +112,8 @@ export class ViolationWatch {
     const rescindedMs = this.#rescindedMs.get(offerId);
     if (rescindedMs === undefined) return;
     if (this.#options.clock.nowMs() - rescindedMs <= RESCIND_MARGIN_MS) return;
+    // One that was out of reach may have answered before, and repeats that now.
+    if (!this.#wasThere(framework, rescindedMs)) return;
     this.#find('usedRescindedOffer', framework, `offer ${offerId} had been taken back`);
   }
 

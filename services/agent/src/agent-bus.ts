@@ -50,6 +50,7 @@ export type AgentHandlers = {
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
   presence(epoch: Epoch): void;
+  registerAgain(epoch: Epoch): void;
   watermarks(epoch: Epoch, body: Watermarks): void;
   /** A message that was not understood; told once a subject and reason. */
   onMalformed(subject: string, reason: string): void;
@@ -99,6 +100,7 @@ export class AgentBus {
         const previous = handlers.logLevel(level);
         message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
       }),
+      this.#on(SUBJECTS.registerAgain, ({ epoch }) => epoch && handlers.registerAgain(epoch)),
       this.#on(presence, ({ epoch }) => epoch && handlers.presence(epoch)),
       this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body)),
     ];

@@ -27,6 +27,7 @@ import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
+import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
@@ -54,6 +55,7 @@ export class AgentShell {
   readonly #executors: ExecutorShell;
   readonly #effects: HostEffects;
   readonly #volumes: VolumeStore;
+  readonly #reports = new ReportLog();
   readonly #groups: GroupDirectories;
   readonly #onLeave: (why: string) => void;
   readonly #work: WorkAccount;
@@ -181,6 +183,7 @@ export class AgentShell {
         kill: (epoch, order, reply) =>
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
+        registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
         shutdownExecutor: (epoch, order, reply) =>
           this.#dispatch({ kind: 'shutdownExecutor', epoch, order, reply: this.#handleOf(reply) }),
@@ -273,7 +276,7 @@ export class AgentShell {
         this.#bus?.agent.heartbeat(effect.body);
         return;
       case 'report':
-        this.#logger.warn({ about: effect.about, reason: effect.what }, 'reported');
+        this.#report(effect);
         return;
       default:
         unreachable(effect);
@@ -414,6 +417,12 @@ export class AgentShell {
   }
 
   /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */
+  #report({ about, what: reason }: TaskEffect<'report'>): void {
+    const { isWritten, before } = this.#reports.add(about, systemClock.nowMs());
+    for (const leftOut of before) this.#logger.warn(leftOut, 'reports left out');
+    if (isWritten) this.#logger.warn({ about, reason }, 'reported');
+  }
+
   #track(work: Promise<void> | undefined): void {
     work?.catch((err: unknown) => this.#logger.error({ err }, 'an effect failed'));
   }

@@ -2,6 +2,7 @@
 // the last task in it goes. Beside the shared directory, out of the tasks' reach, stands an empty file a task.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { removeTree } from '@parley/isolation/remove-tree';
 import {
   ExecutorId,
   FrameworkRef,
@@ -10,7 +11,6 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
-import { removeTree } from './volume-store.ts';
 
 const SHARED = 'shared';
 const MEMBERS = 'members';

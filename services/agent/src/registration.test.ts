@@ -9,7 +9,7 @@ describe('registration', () => {
     const bench = new ScriptedSupervisor().send({ kind: 'connected' }).after(500);
     const requests = bench.take('register');
     expect(requests.map(({ request }) => request.counter)).toEqual([1, 1]);
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
     const answer = { ok: true, value } as const;
     bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
     expect(bench.after(4999).take('heartbeat')).toEqual([]);
@@ -37,9 +37,22 @@ describe('registration', () => {
     expect(bench.after(0).take('register')).toHaveLength(1);
   });
 
+  test('a leader that hears it and does not count it as registered is registered with again, once', () => {
+    const bench = new ScriptedSupervisor()
+      .registered()
+      .running()
+      .send({ kind: 'registerAgain', epoch: EPOCH });
+    const [again] = bench.after(0).take('register');
+    expect(again?.body.tasks).toEqual([{ task: REF, state: 'running', lastSequence: 1 }]);
+    expect(bench.send({ kind: 'registerAgain', epoch: EPOCH }).after(0).take('register')).toEqual(
+      [],
+    );
+    expect(bench.send({ kind: 'registerAgain', epoch: NO_EPOCH }).take('register')).toEqual([]);
+  });
+
   test('tasks that the leader does not know are killed', () => {
     const bench = new ScriptedSupervisor().running().send({ kind: 'connected' });
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [REF] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [REF], unknownExecutors: [] };
     const answer = { ok: true, value } as const;
     bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
     expect(bench.take('stop').map(({ signal }) => signal)).toEqual(['SIGTERM']);
@@ -49,7 +62,7 @@ describe('registration', () => {
     const bench = new ScriptedSupervisor().send({ kind: 'connected' }).send(aRun());
     expect(bench.take('register')[0]?.body.tasks).toEqual([]);
     expect(bench.answers()).toEqual([]);
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
     const answer = { ok: true, value } as const;
     bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
     expect(bench.answers()).toEqual([true]);

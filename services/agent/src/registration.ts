@@ -20,7 +20,7 @@ export type RegistrationOptions = {
 
 /** Having heard nothing from a leader for this long, it may have taken us for lost: register again. */
 const LEADER_SILENCE_MS = 30_000;
-/** Repairs what no message would tell: that a leader has taken us for lost while we heard it well. */
+/** Repairs what no message has told. */
 const REFRESH_MS = 300_000;
 const AFTER_REFUSAL_MS = 5000;
 
@@ -67,6 +67,12 @@ export class Registration {
       else if (this.#open !== undefined) this.#requests.retryAll(nowMs);
     } else if (silentMs > LEADER_SILENCE_MS) this.#plan(nowMs + this.#jitterMs);
     return true;
+  }
+
+  /** A leader has taken us for lost while we heard it well. A request that is under way serves it. */
+  askedAgain(epoch: Epoch, nowMs: number): void {
+    if (!this.heard(epoch, nowMs) || this.#open !== undefined) return;
+    this.#plan(nowMs + this.#jitterMs);
   }
 
   connected(nowMs: number): void {

@@ -48,7 +48,7 @@ export const aKill = (reply = 2, graceMs?: number): SupervisorInput => ({
 });
 
 export const keyOf = (taskId: string): TaskKey => `team/fw/${taskId}`;
-export const refOf = (taskId: string): TaskRef => TaskRef.parse({ ...framework, taskId });
+const refOf = (taskId: string): TaskRef => TaskRef.parse({ ...framework, taskId });
 
 export const aKillOf = (taskId: string, reply = 2): SupervisorInput => ({
   kind: 'kill',
@@ -154,7 +154,7 @@ export class ScriptedSupervisor {
   registered(): this {
     this.send({ kind: 'connected' });
     const [request] = this.take('register');
-    const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
     return this.send({
       kind: 'registerAnswered',
       counter: request?.counter ?? 0,

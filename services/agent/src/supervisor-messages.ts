@@ -120,6 +120,8 @@ export type SupervisorInput =
     }
   | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
   | { readonly kind: 'presence'; readonly epoch: Epoch }
+  /** The leader does not count this agent as registered. */
+  | { readonly kind: 'registerAgain'; readonly epoch: Epoch }
   | {
       readonly kind: 'registerAnswered';
       readonly counter: number;
@@ -147,7 +149,7 @@ export type RegisterAnswer =
       readonly value: {
         readonly heartbeatIntervalMs: number;
         readonly unknownTasks: readonly TaskRef[];
-        readonly unknownExecutors?: readonly ExecutorRef[];
+        readonly unknownExecutors: readonly ExecutorRef[];
       };
     }
   | { readonly ok: false; readonly failure: Failure };

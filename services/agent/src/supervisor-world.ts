@@ -283,7 +283,10 @@ export class SupervisorWorld {
           kind: 'registerAnswered',
           counter: effect.counter,
           epoch: this.#epoch,
-          answer: { ok: true, value: { heartbeatIntervalMs: 5000, unknownTasks: [] } },
+          answer: {
+            ok: true,
+            value: { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] },
+          },
         });
         return;
       case 'heartbeat':

@@ -142,6 +142,9 @@ export class Supervisor {
       case 'presence':
         this.#registration.heard(input.epoch, now.nowMs);
         return;
+      case 'registerAgain':
+        this.#registration.askedAgain(input.epoch, now.nowMs);
+        return;
       case 'registerAnswered':
         this.#registerAnswered(input, now, out);
         return;
@@ -303,7 +306,7 @@ export class Supervisor {
     }
     if (!this.#registration.answered(counter, answer, now.nowMs) || !answer.ok) return;
     this.#answers.registered(out);
-    this.#executors.roster.unknownToMaster(answer.value.unknownExecutors ?? [], now, out);
+    this.#executors.roster.unknownToMaster(answer.value.unknownExecutors, now, out);
     for (const ref of answer.value.unknownTasks) {
       const task = this.#table.get(taskKey(ref));
       if (task === undefined) continue;

@@ -9,12 +9,7 @@ import * as z from 'zod';
 export const TASK_RECORD_VERSION = 2;
 
 /** Why a task is told to stop: by an order, or by a rule of its own description or of its group. */
-export const StopReason = z.enum([
-  ...KillReason.options,
-  'maxCompletionTime',
-  'unhealthy',
-  'groupMemberEnded',
-]);
+export const StopReason = z.enum([...KillReason.options, 'maxCompletionTime', 'unhealthy']);
 export type StopReason = z.infer<typeof StopReason>;
 
 /** The group that a task belongs to: the executor that it names, and the ids of all its tasks. */

@@ -1,14 +1,11 @@
 // Owns the directories of persistent volumes below an agent's work directory: one a role and volume id. They are made
 // when first used and outlive their tasks. Who may use or destroy one is decided elsewhere.
-import { mkdir, opendir, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { errorCode, fileFailure } from '@parley/isolation/file-failure';
+import { removeTree } from '@parley/isolation/remove-tree';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { RoleName, VolumeId } from '@parley/protocol/ids';
-
-/** Files that are deleted before others in this process get their turn. */
-const DELETES_A_STEP = 64;
 
 export class VolumeStore {
   readonly #root: string;
@@ -86,45 +83,4 @@ export class VolumeStore {
 /** A role as the name of one directory: `+` is in no role, so no two roles share one. */
 export function roleDirectory(role: RoleName): string {
   return role === '*' ? '+' : role.replaceAll('/', '+');
-}
-
-/** As `rm -r`, by steps. A link is deleted, not followed. What is not there is removed already. */
-export async function removeTree(directory: string): Promise<void> {
-  const waiting = [directory];
-  let count = 0;
-  for (let current = waiting.at(-1); current !== undefined; current = waiting.at(-1)) {
-    const inner = await removeFiles(current, async () => {
-      count += 1;
-      if (count % DELETES_A_STEP === 0) await turn();
-    });
-    if (inner.length > 0) {
-      waiting.push(...inner);
-      continue;
-    }
-    waiting.pop();
-    await ignoreMissing(rmdir(current));
-  }
-}
-
-/** Gives the directories that are left in it. */
-async function removeFiles(directory: string, pause: () => Promise<void>): Promise<string[]> {
-  const inner: string[] = [];
-  const listing = await ignoreMissing(opendir(directory));
-  if (listing === undefined) return inner;
-  for await (const entry of listing) {
-    const file = path.join(directory, entry.name);
-    if (entry.isDirectory()) inner.push(file);
-    else await ignoreMissing(unlink(file));
-    await pause();
-  }
-  return inner;
-}
-
-async function ignoreMissing<Value>(work: Promise<Value>): Promise<Value | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

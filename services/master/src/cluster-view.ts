@@ -38,7 +38,9 @@ export interface ClusterView {
   taskPlace(task: TaskRef): Place | undefined;
   /** Whether the books learn of an outstanding offer that the session has seen all messages up to this number. */
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean;
-  /** Agents that are not unreachable. */
+  /** Neither unreachable, nor gone, nor unknown. */
+  isRegistered(agentId: AgentId): boolean;
+  /** Those that are. */
   registeredAgents(): Iterable<RegisteredAgent>;
   /** How far each principal's update stream is journalled; those never read are missing. */
   streamPositions(): Iterable<StreamPosition>;

@@ -6,6 +6,7 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import type { Fact } from '@parley/protocol/allocation';
 import {
+  type AgentId,
   type FrameworkRef,
   frameworkKey,
   type OfferId,
@@ -68,6 +69,10 @@ export class LiveClusterView implements ClusterView {
       const told = state.offers.get(offerId)?.number ?? 0;
       return told > record.confirmedNumber && told <= number;
     });
+  }
+
+  isRegistered(agentId: AgentId): boolean {
+    return this.#state().agents.get(agentId)?.state === 'registered';
   }
 
   *registeredAgents(): Generator<RegisteredAgent> {

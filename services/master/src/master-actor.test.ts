@@ -35,6 +35,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     offerPlace: () => undefined,
     taskPlace: () => undefined,
     isConfirming: () => false,
+    isRegistered: () => true,
     registeredAgents: () => [],
     streamPositions: () => [],
     principals: () => [],
@@ -308,6 +309,25 @@ it('a heartbeat that confirms offers becomes one input, and every other only a s
     [ref, 3, 8],
   ]);
   expect(inputs).toEqual([{ kind: 'frameworkConfirmed', framework: ref, session: 3, number: 8 }]);
+});
+
+it('an agent that is heard and not registered is told to register again, and one that is declared gone at once', () => {
+  const told = (outputs: MasterOutput[]) =>
+    outputs.flatMap((one) => {
+      if (one.kind !== 'publish') return [];
+      const message = decodeMessage(SUBJECTS.registerAgain, cluster, one.subject, one.bytes);
+      return message.ok ? [[message.value.parameters.agentId, message.value.epoch]] : [];
+    });
+  for (const isRegistered of [true, false]) {
+    const { actor, inputs } = aMaster({ view: { isRegistered: () => isRegistered } });
+    const beat = encodeMessage(SUBJECTS.agentHeartbeat, cluster, { agentId }, { runningTasks: 1 });
+    actor.received(beat.subject, beat.bytes, undefined, 0);
+    expect(told(actor.takeOutputs())).toEqual(isRegistered ? [] : [[agentId, epoch]]);
+    expect(inputs).toEqual([]);
+  }
+  const { actor } = aMaster({ view: { isRegistered: () => false } });
+  actor.carryOut([{ kind: 'event', event: { type: 'agentGone', agentId } }], 0);
+  expect(told(actor.takeOutputs())).toEqual([[agentId, epoch]]);
 });
 
 it('what a principal calls beyond its rate is answered with rateLimited and the time to wait, and kept out of the core', () => {

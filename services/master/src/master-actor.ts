@@ -4,7 +4,7 @@ import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure, Outcome } from '@parley/protocol/errors';
-import type { ActorId, ClusterName, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import type { ActorId, AgentId, ClusterName, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
@@ -144,7 +144,7 @@ export class MasterActor {
     const input = this.#orders.replied(orderId, bytes, nowMs);
     if (input === undefined) return;
     if (input.kind === 'log') this.#outputs.push(input);
-    else if (this.#options.submit(input).ok) this.#orders.done(orderId);
+    else if (this.#options.submit(input).ok) this.#orders.answered(input, nowMs);
     else this.#orders.failed(orderId, nowMs);
   }
 
@@ -192,6 +192,7 @@ export class MasterActor {
         break;
       case 'agentAlive':
         this.#silence.agentHeard(value.agentId, nowMs);
+        this.#askToRegister(value.agentId);
         break;
       case 'factsWanted':
         this.#sendFactsSnapshot();
@@ -203,6 +204,13 @@ export class MasterActor {
         unreachable(value);
     }
     return true;
+  }
+
+  /** It believes that it is registered, and would not find out by itself: only its signs of life were lost. */
+  #askToRegister(agentId: AgentId): void {
+    const { cluster, epoch, view } = this.#options;
+    if (view.isRegistered(agentId)) return;
+    this.#publish(encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, {}, { epoch }));
   }
 
   /** What a heartbeat confirms is journalled only where it counts: an offer that expires unseen is nobody's fault. */
@@ -352,6 +360,7 @@ export class MasterActor {
 
   #noteEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
     if (event.type === 'frameworkSubscribed') this.#readStreamOf(event.framework.principal);
+    if (event.type === 'agentGone') this.#askToRegister(event.agentId);
     if (event.type === 'protocolViolation') this.#log('warn', 'protocol violation', { ...event });
     else if (event.type === 'agentUnreachable' || event.type === 'frameworkDisconnected')
       this.#log('warn', event.type, { ...event });

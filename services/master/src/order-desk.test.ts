@@ -37,9 +37,14 @@ const KINDS = Object.keys(BODIES) as Order['kind'][];
 
 function aDesk(kind: Order['kind']) {
   const order = AnyOrder.parse({ kind, orderId: 'x1', agentId: 'a1', body: BODIES[kind] });
-  const desk = new OrderDesk({ cluster, epoch, view: { order: () => order } });
+  let isNeeded = true;
+  const view = { order: () => (isNeeded ? order : undefined) };
+  const desk = new OrderDesk({ cluster, epoch, view });
   desk.add(order, 0);
-  return { order, desk };
+  const forget = (): void => {
+    isNeeded = false;
+  };
+  return { order, desk, forget };
 }
 
 it.each(KINDS)('an order of kind %s goes to its agent, and its answer becomes an input', (kind) => {
@@ -66,11 +71,58 @@ it.each(KINDS)(
       kind: 'orderAnswered',
       failure,
     });
-    const busy = aDesk(kind).desk;
-    busy.takeDue(0);
-    const passing = { code: 'overloaded', message: 'wait' } as const;
-    expect(busy.replied('x1', encodeAnswer({ ok: false, failure: passing }), 1)).toBeUndefined();
-    expect(busy.takeDue(100)).toEqual([]);
-    expect(busy.takeDue(251)).toHaveLength(1);
+    for (const code of ['overloaded', 'rateLimited', 'unavailable'] as const) {
+      const busy = aDesk(kind).desk;
+      busy.takeDue(0);
+      const passing = { code, message: 'wait' };
+      expect(busy.replied('x1', encodeAnswer({ ok: false, failure: passing }), 1)).toBeUndefined();
+      expect(busy.takeDue(100)).toEqual([]);
+      expect(busy.takeDue(251)).toHaveLength(1);
+    }
+  },
+);
+
+/** Sent, refused by the agent, and the books have heard of it. */
+function refuse(desk: OrderDesk, atMs: number): void {
+  const failure = { code: 'internalError', message: 'the disk is broken' } as const;
+  expect(desk.takeDue(atMs)).toHaveLength(1);
+  const input = desk.replied('x1', encodeAnswer({ ok: false, failure }), atMs);
+  if (input?.kind !== 'orderAnswered') throw new Error('the books hear of a refusal');
+  desk.answered(input, atMs);
+}
+
+it.each(['kill', 'shutdownExecutor', 'destroyVolume'] as const)(
+  'an order of kind %s that was refused and stands in the books is sent again, later each time',
+  (kind) => {
+    const { desk } = aDesk(kind);
+    let atMs = 0;
+    for (const waitMs of [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]) {
+      refuse(desk, atMs);
+      expect(desk.takeDue(atMs + waitMs - 1)).toEqual([]);
+      atMs += waitMs;
+    }
+  },
+);
+
+it('an order that was refused is sent at once when the books order it again', () => {
+  const { order, desk } = aDesk('destroyVolume');
+  refuse(desk, 0);
+  desk.add(order, 10);
+  expect(desk.takeDue(10)).toHaveLength(1);
+});
+
+it('an order that was refused is sent no more when the books need it no more', () => {
+  const { desk, forget } = aDesk('kill');
+  refuse(desk, 0);
+  forget();
+  expect(desk.takeDue(1_000_000)).toEqual([]);
+});
+
+it.each(['run', 'runGroup'] as const)(
+  'an order of kind %s that was refused is never sent again: its tasks are dropped',
+  (kind) => {
+    const { desk } = aDesk(kind);
+    refuse(desk, 0);
+    expect(desk.takeDue(1_000_000)).toEqual([]);
   },
 );

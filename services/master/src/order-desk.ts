@@ -21,6 +21,18 @@ const ORDERS = {
 /** Orders being tried at once: beyond that agents would only queue them. */
 const MAX_IN_FLIGHT = 256;
 const RETRY = { firstMs: 250, maxMs: 5000 };
+/** For orders that the agent refused and that stand all the same: each refusal is an entry of the journal. */
+const REFUSED_RETRY = { firstMs: 1000, maxMs: 60_000 };
+
+/** Answers that say nothing about the order itself, so that the books need not hear of them. */
+const NO_VERDICT: ReadonlySet<string> = new Set([
+  'staleEpoch',
+  'overloaded',
+  'rateLimited',
+  'unavailable',
+]);
+
+type OrderAnswered = Extract<Input, { kind: 'orderAnswered' }>;
 
 export class OrderDesk {
   readonly #cluster: ClusterName;
@@ -43,9 +55,16 @@ export class OrderDesk {
     this.#queue.add(order.orderId, order, nowMs);
   }
 
-  done(orderId: string): void {
+  /**
+   * The books hear of the answer. A refusal may leave the order in them: then it goes out again. A refused launch
+   * never does, and must not be repeated before the books say so: the agent might start what they call dropped.
+   */
+  answered({ orderId, failure }: OrderAnswered, nowMs: number): void {
+    const kind = this.#trying.get(orderId)?.kind;
     this.#trying.delete(orderId);
-    this.#queue.done(orderId);
+    const mayStand = failure !== undefined && kind !== 'run' && kind !== 'runGroup';
+    if (mayStand) this.#queue.failed(orderId, nowMs, REFUSED_RETRY);
+    else this.#queue.done(orderId);
   }
 
   failed(orderId: string, nowMs: number): void {
@@ -77,7 +96,7 @@ export class OrderDesk {
     orderId: string,
     bytes: Uint8Array | undefined,
     nowMs: number,
-  ): Input | Extract<MasterOutput, { kind: 'log' }> | undefined {
+  ): OrderAnswered | Extract<MasterOutput, { kind: 'log' }> | undefined {
     const order = this.#trying.get(orderId);
     if (order === undefined) return undefined;
     const answer = bytes === undefined ? undefined : decodeAnswer(ORDERS[order.kind], bytes);
@@ -89,11 +108,7 @@ export class OrderDesk {
     const received = answer.value.answer;
     if (received.ok) return { kind: 'orderAnswered', agentId, orderId };
     const { failure } = received;
-    if (
-      failure.code === 'overloaded' ||
-      failure.code === 'unavailable' ||
-      failure.code === 'staleEpoch'
-    ) {
+    if (NO_VERDICT.has(failure.code)) {
       this.failed(orderId, nowMs);
       const told = answer.value.epoch;
       const later =

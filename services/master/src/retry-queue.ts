@@ -17,8 +17,13 @@ export class RetryQueue<Item> {
     return this.#waiting.size;
   }
 
+  /** One that is there and not being tried is due at once. */
   add(key: string, item: Item, nowMs: number): void {
-    if (this.#waiting.has(key)) return;
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined) {
+      if (!waiting.inFlight) waiting.dueMs = Math.min(waiting.dueMs, nowMs);
+      return;
+    }
     this.#waiting.set(key, { item, dueMs: nowMs, waitMs: this.#limits.firstMs, inFlight: false });
   }
 
@@ -30,13 +35,14 @@ export class RetryQueue<Item> {
     this.#waiting.delete(key);
   }
 
-  /** The try failed: due again after the wait, which doubles up to its limit. */
-  failed(key: string, nowMs: number): void {
+  /** The try failed: due again after the wait, which doubles up to its limit; `limits`: of this kind of failure. */
+  failed(key: string, nowMs: number, limits: RetryLimits = this.#limits): void {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return;
+    const waitMs = Math.max(waiting.waitMs, limits.firstMs);
     waiting.inFlight = false;
-    waiting.dueMs = nowMs + waiting.waitMs;
-    waiting.waitMs = Math.min(waiting.waitMs * 2, this.#limits.maxMs);
+    waiting.dueMs = nowMs + waitMs;
+    waiting.waitMs = Math.min(waitMs * 2, limits.maxMs);
   }
 
   /** What is due and not being tried, at most `limit`, oldest first; each counts as being tried from now on. */

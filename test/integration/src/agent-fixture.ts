@@ -155,7 +155,7 @@ export class PlayedLeader {
         const parsed = decodeMessage(SUBJECTS.register, cluster, message.subject, message.data);
         if (!parsed.ok) throw new Error(parsed.failure.message);
         this.registrations.push(parsed.value.body);
-        const value = { heartbeatIntervalMs: 5000, unknownTasks: [] };
+        const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
         const answer = this.declaresGone
           ? fail('agentGone', `${agentId} was declared gone`)
           : ({ ok: true, value } as const);

@@ -1,7 +1,9 @@
 // The real agent process where something is wrong: plain processes, a full disk, a bus that goes away, orders at the
 // command line that cannot be followed.
+
 import { symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { startNatsServer } from '@parley/nats-server/nats-server';
 import { ActorId } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
@@ -9,6 +11,8 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, binaryOf, cluster, startBus } from './bus-fixture.ts';
+
+const NO_RESPONDERS_MS = 50;
 
 let bus: BusFixture;
 let leader: PlayedLeader;
@@ -63,7 +67,9 @@ test(
     const body = { level: 'warn' } as const;
     const { subject, bytes } = encodeMessage(SUBJECTS.logLevel, cluster, parameters, body);
     const { connection } = await bus.as('operator', 'olga');
-    const reply = await connection.request(subject, bytes, { timeout: 20_000 });
+    // Right after a subscription elsewhere "no responders" is not believed at once: it is asked again for a moment.
+    const ask = () => connection.request(subject, bytes, { timeout: 20_000 });
+    const reply = await ask().catch(() => wait(NO_RESPONDERS_MS).then(ask));
     expect(decodeAnswer(SUBJECTS.logLevel, reply.data)).toMatchObject({
       value: { answer: { ok: true, value: { previous: 'info', level: 'warn' } } },
     });

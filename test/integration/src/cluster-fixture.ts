@@ -213,15 +213,17 @@ export class ClusterFixture {
     return connection;
   }
 
-  /** The books as an operator sees them, and what happens from now on. */
-  async follow(onEvent: (event: ClusterEvent) => void = () => undefined): Promise<Books> {
+  /** The books as an operator sees them, and what happens from now on, with the core time of each. */
+  async follow(
+    onEvent: (event: ClusterEvent, coreTimeMs: number) => void = () => undefined,
+  ): Promise<Books> {
     const books = succeeded(
       await openNatsFollower({
         connection: await this.connect('operator', 'olga', 'books'),
         cluster,
         core: clusterCore,
-        onEffect: ({ effect }) => {
-          if (effect.kind === 'event') onEvent(effect.event);
+        onEffect: ({ effect, context }) => {
+          if (effect.kind === 'event') onEvent(effect.event, context.coreTimeMs);
         },
         onReset: () => undefined,
         onTrouble: () => undefined,
@@ -234,9 +236,19 @@ export class ClusterFixture {
 
   /** A task that leaves a line a run and ends when its gate is open. Ten of them fill an agent. */
   task(taskId: string, gate = 'gate'): CommandTask {
+    return this.scriptTask(taskId, this.waitAt(gate));
+  }
+
+  /** Shell: waits until the gate is open. */
+  waitAt(gate: string): string {
     const shut = `[ -d ${this.directory} ] && [ ! -e ${path.join(this.directory, gate)} ]`;
-    const script = `echo run >> ${this.#trace(taskId)}; while ${shut}; do sleep 0.2; done`;
-    const command = Command.parse({ argv: ['sh', '-c', script] });
+    return `while ${shut}; do sleep 0.1; done`;
+  }
+
+  /** A task of the same size that leaves a line a run and then runs this shell script. */
+  scriptTask(taskId: string, script: string): CommandTask {
+    const traced = `echo $$ >> ${this.#trace(taskId)}; ${script}`;
+    const command = Command.parse({ argv: ['sh', '-c', traced] });
     const resources = { scalars: { cpus: 400, mem: 32_000 } };
     return { ...TaskDescription.parse({ taskId, resources, command }), command };
   }
@@ -248,8 +260,14 @@ export class ClusterFixture {
 
   /** How often the task was run. */
   runs(taskId: string): number {
+    return this.pids(taskId).length;
+  }
+
+  /** The process of each run, whether it still runs or not. */
+  pids(taskId: string): number[] {
     const trace = this.#trace(taskId);
-    return existsSync(trace) ? readFileSync(trace, 'utf8').split('\n').length - 1 : 0;
+    if (!existsSync(trace)) return [];
+    return readFileSync(trace, 'utf8').split('\n').slice(0, -1).map(Number);
   }
 
   /** The directory goes first: tasks that are left over end by that. */

@@ -88,6 +88,9 @@ export class AgentProcess extends SimulatedProcess {
       this.#killOrder(message),
     );
     this.subscribe(wildcardOf(SUBJECTS.presence, cluster), (message) => this.#presence(message));
+    this.subscribe(wildcardOf(SUBJECTS.registerAgain, cluster, { agentId }), (message) =>
+      this.#registerAgain(message),
+    );
     this.subscribe(wildcardOf(SUBJECTS.watermarks, cluster), (message) =>
       this.#watermarks(message),
     );
@@ -319,6 +322,12 @@ export class AgentProcess extends SimulatedProcess {
     const message = decodeMessage(SUBJECTS.presence, this.world.cluster, subject, bytes);
     if (message.ok && message.value.epoch)
       this.#send({ kind: 'presence', epoch: message.value.epoch });
+  }
+
+  #registerAgain({ subject, bytes }: Delivered): void {
+    const message = decodeMessage(SUBJECTS.registerAgain, this.world.cluster, subject, bytes);
+    if (message.ok && message.value.epoch)
+      this.#send({ kind: 'registerAgain', epoch: message.value.epoch });
   }
 
   #watermarks({ subject, bytes }: Delivered): void {

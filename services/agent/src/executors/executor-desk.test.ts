@@ -176,3 +176,29 @@ test('a register request names the executors beside the tasks', () => {
   const bodies = effects.flatMap((effect) => (effect.kind === 'register' ? [effect.body] : []));
   expect(bodies).toMatchObject([{ executors: [ref], tasks: [{ task: { taskId: 't1' } }] }]);
 });
+
+test('an executor that the leader names as unknown is shut down, another one goes on', () => {
+  run(1, 't1');
+  const records = () =>
+    effects.flatMap((each) =>
+      each.kind === 'executor' && each.effect.kind === 'persist' ? [each.effect.record] : [],
+    );
+  const ending = () => records().at(-1)?.ending;
+  for (const unknown of [ExecutorRef.parse({ ...framework, executorId: 'other' }), ref]) {
+    expect(ending()).toBeUndefined();
+    send({ kind: 'disconnected' });
+    send({ kind: 'connected' });
+    const request = effects.findLast((effect) => effect.kind === 'register');
+    expect(request?.body.executors).toEqual([ref]);
+    send({
+      kind: 'registerAnswered',
+      counter: request?.counter ?? 0,
+      epoch,
+      answer: {
+        ok: true,
+        value: { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [unknown] },
+      },
+    });
+  }
+  expect(ending()).toBe('shutDown');
+});

@@ -131,3 +131,17 @@ test('a shutdown goes on over a restart', () => {
   story.after(5000);
   expect(story.takeEffects('destroy')).toHaveLength(1);
 });
+
+test('of a group of which a task ended before the restart, one that was not handed over ends after it', () => {
+  const group = ['t1', 't2'];
+  const story = new ScriptedExecutors().goesLive('t0').setLimits();
+  story.isTaskDiskSlow = true;
+  story.run('t1', {}, group).run('t2', {}, group).writeTasks();
+  story.kill('t1').writeOneTask().restart(RUNS);
+  expect(story.states('t1')).toEqual(['killed']);
+  expect(story.states('t2')).toEqual([]);
+  story.isTaskDiskSlow = false;
+  story.subscribes(['t0']).setLimits();
+  expect(story.sentKinds()).toEqual(['subscribed']);
+  expect(story.end('t2')).toEqual({ state: 'killed', reason: 'groupMemberEnded' });
+});

@@ -1,3 +1,4 @@
+import { ExecutorId } from '@parley/protocol/ids';
 import { expect, test } from 'vitest';
 import { EXECUTOR, KEY, ScriptedExecutors } from './scripted-executors.ts';
 
@@ -90,6 +91,21 @@ test('an update about a task that the agent does not have is refused, told, and 
   story.updates('t9', 1, 'running');
   expect(story.acknowledged()).toEqual([1]);
   expect(story.reports().join()).toContain('t9');
+});
+
+test('an update about a task of another executor is refused', () => {
+  const story = new ScriptedExecutors().goesLive();
+  const { description } = story.task('t1').order;
+  const executorId = 'e2';
+  const other = { ...EXECUTOR, executorId: ExecutorId.parse(executorId) };
+  story.run('t2', { executor: { ...description.executor, executorId } });
+  const place = { executor: other, incarnation: story.incarnation };
+  const lists = { executor: other, unacknowledgedTasks: [], unacknowledgedUpdates: [] };
+  story.take({ kind: 'started', ...place });
+  story.take({ kind: 'said', ...place, connection: 2, message: { kind: 'subscribe', ...lists } });
+  expect(story.task('t2').phase).toBe('handed');
+  story.updates('t2', 1, 'finished');
+  expect(story.states('t2')).toEqual([]);
 });
 
 test('a repeated end of a task that is forgotten already is acknowledged without a word', () => {

@@ -2,10 +2,12 @@
 // what came of that. It decides nothing about executors.
 import { systemClock } from '@parley/actor/nats/system-clock';
 import type { TaskOutcome } from '@parley/isolation/exit-status';
+import { executorKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentBus } from '../agent-bus.ts';
+import { ReportLog } from '../report-log.ts';
 import type { UsageReading } from '../usage-meter.ts';
 import { ExecutorHost, type ExecutorHostOptions } from './executor-host.ts';
 import type {
@@ -38,6 +40,7 @@ export class ExecutorShell {
   readonly #store: ExecutorStore;
   readonly #sockets = new ExecutorSockets();
   readonly #retention: ExecutorRetention;
+  readonly #faults = new ReportLog();
   /** Executors with a scope, by its unit. */
   readonly #places = new Map<string, ExecutorPlace>();
   #lost = 0;
@@ -197,9 +200,14 @@ export class ExecutorShell {
     await this.#sockets.open(this.host.directoriesOf(place).sandboxDirectory, {
       onMessage: (connection, message) => dispatch({ kind: 'said', ...names, connection, message }),
       onClosed: (connection) => dispatch({ kind: 'connectionClosed', ...names, connection }),
-      onFault: (reason) =>
-        this.#logger.error({ ...names.executor, reason }, 'connection of an executor ended'),
+      onFault: (reason) => this.#faulty(names, reason),
     });
+  }
+
+  #faulty({ executor }: ExecutorPlace, reason: string): void {
+    const { isWritten, before } = this.#faults.add(executorKey(executor), systemClock.nowMs());
+    for (const leftOut of before) this.#logger.error(leftOut, 'faults of connections left out');
+    if (isWritten) this.#logger.error({ ...executor, reason }, 'connection of an executor ended');
   }
 
   async #setLimits({ revision, limits, ...place }: Effect<'setLimits'>): Promise<void> {

@@ -95,3 +95,25 @@ test('a message that cannot be sent is lost, anything else ends the connection s
   await vi.waitUntil(() => closed.length === 1);
   expect(sockets.send(1, { kind: 'shutdown', graceMs: 1 })).toBe(false);
 });
+
+test('when a socket is closed its connections end, whoever holds them', async () => {
+  await listen();
+  const client = connect();
+  const ended = new Promise((resolve) => client.once('close', resolve));
+  client.write(frameOf('hello'));
+  await vi.waitUntil(() => heard.length === 1);
+  await sockets.close(sandbox);
+  await ended;
+  await vi.waitUntil(() => closed.length === 1);
+});
+
+test('an executor has a few connections, and one more is turned away', async () => {
+  await listen();
+  const many = Array.from({ length: 5 }, () => connect());
+  const ended = many.map(
+    (client) => new Promise((resolve) => client.once('close', () => resolve(client))),
+  );
+  await Promise.race(ended);
+  for (const client of many) if (!client.destroyed) client.write(frameOf('hello'));
+  await vi.waitUntil(() => heard.length === 4);
+});

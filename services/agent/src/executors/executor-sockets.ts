@@ -23,7 +23,11 @@ export type SocketHandlers = {
   readonly onFault: (reason: string) => void;
 };
 
-type Listening = { readonly server: Server; readonly directory: FileHandle };
+type Listening = {
+  readonly server: Server;
+  readonly directory: FileHandle;
+  readonly sockets: ReadonlySet<Socket>;
+};
 
 /** What an executor's environment says: a path that its system calls take, if only from the sandbox. */
 export function socketPathFor(sandboxDirectory: string): string {
@@ -41,7 +45,12 @@ export class ExecutorSockets {
     await this.close(sandboxDirectory);
     await rm(path.join(sandboxDirectory, SOCKET_NAME), { force: true });
     const directory = await open(sandboxDirectory, 'r');
-    const server = createServer((socket) => this.#accept(socket, handlers));
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      this.#accept(socket, handlers);
+    });
     server.maxConnections = MAX_CONNECTIONS;
     try {
       // However long the path of the sandbox is, this one is short.
@@ -51,7 +60,7 @@ export class ExecutorSockets {
       throw error;
     }
     server.on('error', (error) => handlers.onFault(error.message));
-    this.#listening.set(sandboxDirectory, { server, directory });
+    this.#listening.set(sandboxDirectory, { server, directory, sockets });
   }
 
   /** Ends the connections too. */
@@ -61,6 +70,8 @@ export class ExecutorSockets {
     this.#listening.delete(sandboxDirectory);
     // Closing removes the socket by its path, so the directory stays open until then.
     listening.server.close(() => void listening.directory.close());
+    // Somebody may hold one although the executor has exited, and would keep all of this open.
+    for (const socket of listening.sockets) socket.destroy();
   }
 
   /** False when it was not sent: the connection is gone, or does not take any more. */

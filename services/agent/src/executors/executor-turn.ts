@@ -1,5 +1,5 @@
 // Owns what one step of an executor has at hand: the time, where effects go, and the tasks of the agent.
-import { executorKey, type TaskId, type TaskKey } from '@parley/protocol/ids';
+import { executorKey, type TaskId, type TaskKey, taskKey } from '@parley/protocol/ids';
 import type { Instant, SupervisorEffect } from '../supervisor-messages.ts';
 import type { ExecutorEffect, ExecutorPlace } from './executor-messages.ts';
 import type { ExecutorTask } from './executor-task.ts';
@@ -47,6 +47,14 @@ export class Turn {
 
   wasForgotten(task: TaskKey): boolean {
     return this.#tasks.wasForgotten(task);
+  }
+
+  /** One of the task's group that has ended. */
+  endedInGroupOf({ ref, order }: ExecutorTask): TaskId | undefined {
+    return order.group?.taskIds.find((taskId) => {
+      const key = taskKey({ ...ref, taskId });
+      return this.find(key)?.phase === 'ended' || this.wasForgotten(key);
+    });
   }
 
   /** Tasks that were given to this executor and are still kept, whether they have ended or not. */

@@ -135,6 +135,12 @@ export class ScriptedExecutors {
     return this;
   }
 
+  /** Of what it was asked for, it does the first. */
+  writeOneTask(): this {
+    for (const effect of this.#slowWrites.splice(0, 1)) this.#writeTask(effect);
+    return this;
+  }
+
   #withTask(
     taskId: string,
     act: (

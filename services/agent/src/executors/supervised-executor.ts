@@ -34,7 +34,7 @@ import {
 import type { ExecutorTask } from './executor-task.ts';
 import type { ExecutorTiming } from './executor-timing.ts';
 import type { Turn } from './executor-turn.ts';
-import { launchOf, TaskQueue } from './task-queue.ts';
+import { endedWithGroup, launchOf, TaskQueue } from './task-queue.ts';
 
 export type ExecutorPhase =
   | 'new'
@@ -128,7 +128,7 @@ export class SupervisedExecutor {
     this.#talk.acknowledge(turn);
     if (!this.has(task)) return;
     if (task.phase === 'ended') this.#taskEnded(task, turn);
-    else if (task.phase === 'queued') this.#queue.add(task);
+    else if (task.phase === 'queued') this.#enqueue(task, turn);
     else if (task.phase === 'preparing' && this.#phase === 'new') {
       this.#phase = 'recording';
       this.#write(turn);
@@ -326,19 +326,23 @@ export class SupervisedExecutor {
     turn.changed(task);
   }
 
+  /** Of its group one may have ended before a restart of the agent, and that alone have got to the disk. */
+  #enqueue(task: ExecutorTask, turn: Turn): void {
+    const ended = turn.endedInGroupOf(task);
+    if (ended === undefined) this.#queue.add(task);
+    else this.#endTask(task, endedWithGroup(ended), turn);
+  }
+
   /** Of a group of which no part was handed over, the rest ends with it (Mesos: all or nothing). */
   #taskEnded(task: ExecutorTask, turn: Turn): void {
     if (!this.#tasks.delete(task.key)) return;
     this.#limits.remove(task.key);
     this.#talk.taskEnded(task);
     this.#queue.remove(task);
-    const others = (task.order.group?.taskIds ?? [])
-      .map((taskId) => this.#tasks.get(taskKey({ ...this.ref, taskId })))
-      .filter((other) => other?.isBeforeHandOver === true);
-    for (const other of others) {
-      if (other === undefined) continue;
-      const message = `task ${task.ref.taskId} of its group ended before the group was started`;
-      this.#endTask(other, { state: 'killed', reason: 'groupMemberEnded', message }, turn);
+    for (const taskId of task.order.group?.taskIds ?? []) {
+      const other = this.#tasks.get(taskKey({ ...this.ref, taskId }));
+      if (other?.isBeforeHandOver !== true) continue;
+      this.#endTask(other, endedWithGroup(task.ref.taskId), turn);
     }
   }
 

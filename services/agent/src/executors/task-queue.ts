@@ -1,6 +1,7 @@
 // Owns the tasks that wait until their executor can be given them, in order of coming; a group waits for all of it.
 import type { ToExecutor } from '@parley/protocol/executors';
 import type { TaskId, TaskKey } from '@parley/protocol/ids';
+import type { Status } from '../task-outcome.ts';
 import type { ExecutorTask } from './executor-task.ts';
 
 /** One task, or all of a group. */
@@ -12,6 +13,12 @@ export function launchOf(tasks: Together): ToExecutor {
   return order.group === undefined
     ? { kind: 'launch', task: order.description }
     : { kind: 'launchGroup', tasks: tasks.map((task) => task.order.description) };
+}
+
+/** The end of a task that was not handed over, with another of its group. */
+export function endedWithGroup(taskId: TaskId): Status {
+  const message = `task ${taskId} of its group ended before the group was started`;
+  return { state: 'killed', reason: 'groupMemberEnded', message };
 }
 
 export class TaskQueue {

@@ -21,7 +21,7 @@ import type { Isolation } from './isolation-choice.ts';
 import { JobProcess } from './job-process.ts';
 import type { RunOrder } from './keeper-messages.ts';
 import { endProcesses, ProcessRecord, readProcesses } from './process-record.ts';
-import { decideRestart } from './restart-policy.ts';
+import { AGENT_GONE_EXIT_CODE, decideRestart } from './restart-policy.ts';
 import { agentArguments, busArguments, entryArgv, type ServiceName } from './service-catalog.ts';
 import { ServiceProcess, type ServiceWatch } from './service-process.ts';
 import { streamLimit } from './stream-limit.ts';
@@ -229,10 +229,9 @@ export class LocalCluster {
     const argv = [...entryArgv(clone, service), ...bus, ...ids, ...extra];
     const logFile = paths.log(id);
     setOldLogAside(logFile);
-    const started = new ServiceProcess(
-      { name: id, argv, environment, logFile },
-      this.#serviceWatch(),
-    );
+    const final = service === 'agent' ? { finalExitCode: AGENT_GONE_EXIT_CODE } : {};
+    const plan = { name: id, argv, environment, logFile, ...final };
+    const started = new ServiceProcess(plan, this.#serviceWatch());
     this.#services.push(started);
     started.start();
   }
@@ -243,6 +242,10 @@ export class LocalCluster {
       nowMs: this.#watch.nowMs,
       onRestart: (name, how, delayMs) =>
         this.#watch.onNotice(`${name} ended (${how}); starting it again in ${delayMs} ms`),
+      onLeft: (name) =>
+        this.#watch.onNotice(
+          `${name} was declared gone by an operator: it is not started again, the cluster goes on without it`,
+        ),
       onGivenUp: (name, how, ends) =>
         this.#broken(
           `${name} ended ${ends} times and is not started again`,

@@ -11,6 +11,10 @@ describe('decideRestart', () => {
     expect(decideRestart(new Array(9).fill(0), 1000)).toEqual({ kind: 'giveUp', ends: 9 });
   });
 
+  it('leaves a service alone that said that it is done, however seldom it ended', () => {
+    expect(decideRestart([1000], 1000, true)).toEqual({ kind: 'leave' });
+  });
+
   it('forgives what is long ago', () => {
     const decision = decideRestart([...new Array(20).fill(0), 500_000], 500_000);
     expect(decision).toEqual({ kind: 'restart', delayMs: 100 });

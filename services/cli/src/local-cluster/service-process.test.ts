@@ -11,6 +11,7 @@ describe('ServiceProcess', () => {
   let record: ProcessRecord;
   const restarts: string[] = [];
   const givenUp: string[] = [];
+  const left: string[] = [];
   const recordFile = () => path.join(directory, 'processes.json');
 
   beforeEach(async () => {
@@ -18,6 +19,7 @@ describe('ServiceProcess', () => {
     record = new ProcessRecord(recordFile());
     restarts.length = 0;
     givenUp.length = 0;
+    left.length = 0;
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -26,6 +28,7 @@ describe('ServiceProcess', () => {
       record,
       nowMs,
       onRestart: (name, how) => restarts.push(`${name}: ${how}`),
+      onLeft: (name) => left.push(name),
       onGivenUp: (name, how, ends) => givenUp.push(`${name}: ${how}, ${ends} times`),
     };
     const plan = {
@@ -33,6 +36,7 @@ describe('ServiceProcess', () => {
       argv: ['/bin/sh', '-c', script],
       environment: {},
       logFile: path.join(directory, 'service.log'),
+      finalExitCode: 7,
     };
     return new ServiceProcess(plan, watch);
   }
@@ -62,6 +66,15 @@ describe('ServiceProcess', () => {
     await service.stop(1000);
     expect(restarts[0]).toBe('service: exit code 3');
     expect(givenUp).toEqual([]);
+  });
+
+  it('is not started again after its final exit code, which is told once', async () => {
+    const service = aService('echo started; exit 7');
+    service.start();
+    await vi.waitFor(() => expect(left).toEqual(['service']), 20_000);
+    await service.stop(1000);
+    expect(await log()).toBe('started\n');
+    expect([left, restarts, givenUp]).toEqual([['service'], [], []]);
   });
 
   it('is killed when it does not heed SIGTERM', async () => {

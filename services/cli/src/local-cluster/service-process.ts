@@ -12,12 +12,16 @@ export type ServicePlan = {
   readonly argv: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly logFile: string;
+  /** It ends with this code when it must not be started again. */
+  readonly finalExitCode?: number;
 };
 
 export type ServiceWatch = {
   readonly record: ProcessRecord;
   readonly nowMs: () => number;
   readonly onRestart: (name: string, how: string, delayMs: number) => void;
+  /** It ended with its final exit code and is not started any more. */
+  readonly onLeft: (name: string) => void;
   /** It ended too often and is not started any more. */
   readonly onGivenUp: (name: string, how: string, ends: number) => void;
 };
@@ -51,12 +55,12 @@ export class ServiceProcess {
     closeSync(log);
     this.#child = child;
     this.#ended = new Promise((resolve) => {
-      const onEnd = (how: string): void => {
+      const onEnd = (how: string, code: number | null): void => {
         resolve();
-        this.#onEnd(child, how);
+        this.#onEnd(child, how, code);
       };
-      child.once('error', (error) => onEnd(error.message));
-      child.once('exit', (code, signal) => onEnd(signal ?? `exit code ${code}`));
+      child.once('error', (error) => onEnd(error.message, null));
+      child.once('exit', (code, signal) => onEnd(signal ?? `exit code ${code}`, code));
     });
     void this.#recordIdentity(child);
   }
@@ -81,14 +85,19 @@ export class ServiceProcess {
     this.#watch.record.add({ name: this.plan.name, ...identity });
   }
 
-  #onEnd(child: ChildProcess, how: string): void {
+  #onEnd(child: ChildProcess, how: string, code: number | null): void {
     if (this.#child !== child) return;
     this.#child = undefined;
     if (this.#stopping) return;
     const nowMs = this.#watch.nowMs();
     this.#endsMs.push(nowMs);
     if (this.#endsMs.length > 32) this.#endsMs.shift();
-    const decision = decideRestart(this.#endsMs, nowMs);
+    const isFinal = code !== null && code === this.plan.finalExitCode;
+    const decision = decideRestart(this.#endsMs, nowMs, isFinal);
+    if (decision.kind === 'leave') {
+      this.#watch.onLeft(this.plan.name);
+      return;
+    }
     if (decision.kind === 'giveUp') {
       this.#watch.onGivenUp(this.plan.name, how, decision.ends);
       return;

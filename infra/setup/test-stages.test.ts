@@ -1,0 +1,61 @@
+// Each test file of the repository is run by exactly one stage of `npm test`: one that none runs would never fail, and
+// one that two run costs twice. Which files a stage runs is read from its command, as vitest does.
+import { globSync } from 'node:fs';
+import { matchesGlob } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { SUITES } from './test-stages.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const files = globSync('**/*.{test,spec}.{ts,mts,js,mjs}', {
+  cwd: root,
+  exclude: (path) => path.includes('node_modules'),
+});
+const isLong = (file: string): boolean => file.endsWith('.long.test.ts');
+
+/** A filter is a part of the path; `--exclude` is followed by a pattern, and every other option stands by itself. */
+function isRun(file: string, command: readonly string[]): boolean {
+  const [, , ...rest] = command;
+  const excluded = rest.filter((_, index) => rest[index - 1] === '--exclude');
+  const filters = rest.filter((word) => !word.startsWith('--') && !excluded.includes(word));
+  const isWanted = filters.some((filter) => file.includes(filter));
+  return isWanted && !excluded.some((pattern) => matchesGlob(file, pattern));
+}
+
+function stagesOf(suite: string, file: string): string[] {
+  return (SUITES[suite] ?? [])
+    .filter(({ kind, command }) => kind === 'vitest' && isRun(file, command))
+    .map(({ name }) => name);
+}
+
+test('every test file is run by exactly one stage of npm test, and a long one by none', () => {
+  expect(files.length).toBeGreaterThan(100);
+  const wrong = files
+    .map((file) => ({ file, stages: stagesOf('all', file) }))
+    .filter(({ file, stages }) => stages.length !== (isLong(file) ? 0 : 1));
+  expect(wrong).toEqual([]);
+});
+
+test('every long test file, and nothing else, is run by npm run test:long', () => {
+  expect(files.filter((file) => stagesOf('long', file).length === 1)).toEqual(files.filter(isLong));
+  expect(files.filter(isLong)).not.toEqual([]);
+});
+
+test('the quick tests are a part of the unit tests', () => {
+  const quick = files.filter((file) => stagesOf('quick', file).length > 0);
+  expect(quick).not.toEqual([]);
+  for (const file of quick) expect(stagesOf('all', file)).toEqual(['unit and property']);
+});
+
+test.each([
+  ['libs/test-kit/src/x.test.ts', 'unit and property'],
+  ['libs/executor-sdk/src/x.test.ts', 'unit and property'],
+  ['services/agent/src/x.integration.test.ts', 'integration'],
+  ['libs/scheduler-sdk/src/deep/x.integration.test.ts', 'integration'],
+  ['libs/actor/src/nats/x.test.ts', 'integration'],
+  ['libs/isolation/src/x.test.ts', 'integration'],
+  ['test/integration/src/x.test.ts', 'integration'],
+  ['test/simulation/src/x.test.ts', 'simulation'],
+])('a test file %s would be run by the stage "%s"', (file, stage) => {
+  expect(stagesOf('all', file)).toEqual([stage]);
+});

@@ -1,0 +1,99 @@
+// Tests what becomes of a group when one of its tasks ends before the agent has answered the order of the group: that
+// order must never be repeated, or the ended task could be started a second time.
+import { beforeEach, describe, expect, test } from 'vitest';
+import { takeoverEffects } from './cluster-core.ts';
+import type { Effect } from './effects.ts';
+import { aFramework, anAgentId, of, ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  aCommandTask,
+  aDefaultExecutor,
+  groupOf,
+  launchAnswered,
+  launchRaw,
+  registers,
+  taskRef,
+  writtenOf,
+} from './scripted-tasks.ts';
+
+const framework = aFramework();
+const pod = aDefaultExecutor();
+let cluster: ScriptedCluster;
+
+beforeEach(() => {
+  cluster = new ScriptedCluster();
+  cluster.startTerm();
+  cluster.register(anAgentId(), some(20));
+  cluster.subscribe(framework);
+});
+
+const group = (...args: Parameters<typeof groupOf>) =>
+  launchRaw(cluster, framework, groupOf(...args));
+const live = () => [...cluster.state.tasks.rows()].map(({ task }) => task.taskId).sort();
+
+describe('a group', () => {
+  describe('one task of which ended before its order was answered', () => {
+    let orderId: string;
+    let ended: ReturnType<ScriptedCluster['enter']>;
+    const runOrdersOf = (effects: readonly Effect[]) =>
+      of(effects, 'order').filter(({ order }) => order.kind === 'runGroup');
+
+    beforeEach(() => {
+      const effects = group(pod, aCommandTask('t1'), aCommandTask('t2'), aCommandTask('t3'));
+      orderId = of(effects, 'order')[0]?.order.orderId ?? '';
+      ended = cluster.update(taskRef(framework, 't1'), 'finished');
+    });
+
+    test('is ordered no more: not at registration, not by the next leader, not with a late answer', () => {
+      expect(cluster.state.orders.has(orderId)).toBe(false);
+      cluster.answerOrder(orderId, anAgentId(), 'diskFull');
+      expect(live()).toEqual(['t2', 't3']);
+      expect(
+        runOrdersOf(registers(cluster, anAgentId(), { tasks: [taskRef(framework, 't2')] })),
+      ).toEqual([]);
+      cluster.startTerm();
+      expect(runOrdersOf(takeoverEffects(cluster.state))).toEqual([]);
+    });
+
+    test('is killed: the others end when their agent says so', () => {
+      expect(of(ended, 'order').map(({ order }) => order)).toMatchObject([
+        { kind: 'kill', body: { task: { taskId: 't2' }, reason: 'groupMemberEnded' } },
+        { kind: 'kill', body: { task: { taskId: 't3' }, reason: 'groupMemberEnded' } },
+      ]);
+      cluster.update(taskRef(framework, 't2'), 'killed', { reason: 'groupMemberEnded' });
+      cluster.update(taskRef(framework, 't3'), 'killed', { reason: 'groupMemberEnded' });
+      expect(cluster.state.orders.size).toBe(0);
+      expect(cluster.state.executors.size).toBe(0);
+    });
+
+    test('is gone where the agent does not know the others', () => {
+      const kills = of(ended, 'order').map(({ order }) => order.orderId);
+      const answers = kills.flatMap((kill) =>
+        cluster.answerOrder(kill, anAgentId(), 'unknownTask'),
+      );
+      expect(writtenOf(answers)).toMatchObject([
+        { taskId: 't2', state: 'gone', reason: 'agentForgot' },
+        { taskId: 't3', state: 'gone', reason: 'agentForgot' },
+      ]);
+      cluster.readBack(answers);
+      expect(cluster.state.orders.size + cluster.state.tasks.size).toBe(0);
+    });
+  });
+
+  test('one task of which ended after its order was answered goes on', () => {
+    launchAnswered(cluster, framework, groupOf(pod, aCommandTask('t1'), aCommandTask('t2')));
+    const effects = cluster.update(taskRef(framework, 't1'), 'finished');
+    expect(of(effects, 'order')).toEqual([]);
+    expect(live()).toEqual(['t2']);
+  });
+
+  test('one task of which was killed before the order arrived is not ordered again', () => {
+    const [run] = of(group(pod, aCommandTask('t1'), aCommandTask('t2')), 'order');
+    const task = taskRef(framework, 't1');
+    cluster.frameworkCall(framework, { verb: 'killTask', body: { taskId: task.taskId } });
+    cluster.update(task, 'killed', { reason: 'killedBeforeStart' });
+    expect(cluster.state.orders.has(run?.order.orderId ?? '')).toBe(false);
+    expect([...cluster.state.orders.rows()]).toMatchObject([
+      { order: { kind: 'kill', body: { task: { taskId: 't2' } } } },
+    ]);
+  });
+});
