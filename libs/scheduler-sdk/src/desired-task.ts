@@ -85,6 +85,17 @@ export type DesiredTask<Payload = unknown> = (
   readonly replaceUnreachableAfterMs?: number;
 };
 
+/**
+ * Work that is going to be desired and cannot be listed yet. It counts in the demand, so that the framework is known to want
+ * it, and offers are not refused for long meanwhile; nothing is launched for it.
+ */
+export type ExpectedWork = {
+  readonly need: NeedSpec;
+  /** So many more than are in the list of what is desired. */
+  readonly count: number;
+  readonly role?: string;
+};
+
 const DEFAULT_REPLACE_MS = 300_000;
 const DEFAULT_RETRY: RetryOptions = { max: 3 };
 const MAX_MEMBERS = 64;
@@ -149,6 +160,17 @@ export function prepareTask(desired: DesiredTask): PreparedTask {
       needs,
     ]),
   };
+}
+
+/** Expected work that was read: what it would be, and how many of it. */
+export type PreparedWork = { readonly prepared: PreparedTask; readonly count: number };
+
+/** Throws a `TypeError` that says what is wrong. */
+export function prepareExpected({ need, count, role }: ExpectedWork): PreparedWork {
+  if (!Number.isSafeInteger(count) || count < 0)
+    throw new TypeError('expected: count is a whole number from 0');
+  const body = { key: 'expected', need, run: {} };
+  return { prepared: prepareTask({ ...body, ...(role !== undefined && { role }) }), count };
 }
 
 /** The executor's resources only: its command is no part of what places are compared by. */

@@ -19,6 +19,8 @@ const MAX_LAUNCH_BYTES = 700_000;
 
 /** Nothing will be wanted for a while, or what is wanted does not fit: a grown offer comes all the same (superset rule). */
 const LONG_MS = 600_000;
+/** More is expected, at any moment. */
+const SOON_MS = 1000;
 /** What runs may end and make room where it is spread. */
 const SPREAD_MS = 15_000;
 const MIN_MS = 100;
@@ -32,13 +34,23 @@ export type Answer = {
   readonly isLong: boolean;
 };
 
+export type AnswerContext = {
+  readonly isAnythingWanted: boolean;
+  readonly isMoreExpected: boolean;
+  readonly nowMs: number;
+};
+
 /** For the rest of a room, or all of it. */
-export function answerFor(room: RoomPlan, isAnythingWanted: boolean, nowMs: number): Answer {
+export function answerFor(
+  room: RoomPlan,
+  { isAnythingWanted, isMoreExpected, nowMs }: AnswerContext,
+): Answer {
   const reason = isAnythingWanted ? room.reason : 'noWork';
   if (room.wantedFromMs !== undefined) {
     const refuseMs = Math.max(Math.ceil(room.wantedFromMs - nowMs), MIN_MS);
     return { filter: { refuseMs }, reason, isLong: false };
   }
+  if (isMoreExpected) return { filter: { refuseMs: SOON_MS }, reason, isLong: false };
   const baseMs = reason === 'spreading' ? SPREAD_MS : LONG_MS;
   const part = stableFraction(room.offers[0]?.offerId ?? '', room.agentId);
   return {

@@ -36,6 +36,9 @@ export type PlanDecision =
 
 export type AcceptAnswer = { readonly acceptId: number; readonly outcome: Outcome<AcceptResult> };
 
+/** Keys by state. */
+export type FrameworkCounts = Readonly<Record<Exclude<Explanation['state'], 'unknown'>, number>>;
+
 export type Explanation = {
   readonly key: string;
   readonly state: /** Not desired, and nothing of it runs. */

@@ -1,7 +1,7 @@
 // Owns what a framework asks to be offered: what waits, by shape, so that it is offered just that. Pure.
 import type { Demand, Need } from '@parley/protocol/frameworks';
 import { add } from '@parley/resources/resources';
-import type { PreparedTask } from './desired-task.ts';
+import type { PreparedTask, PreparedWork } from './desired-task.ts';
 
 /** A demand has at most so many entries. */
 export const MAX_SHAPES = 64;
@@ -12,17 +12,28 @@ const MAX_COUNT = 1_000_000;
  * when there is room. Undefined (whole agents are offered) while something wants any free ports or sits on volumes or a
  * named reservation, as a demand cannot say that.
  */
-export function demandOf(waiting: Iterable<PreparedTask>): Demand | undefined {
+export function demandOf(
+  waiting: Iterable<PreparedTask>,
+  expected: readonly PreparedWork[] = [],
+): Demand | undefined {
   const shapes = new Map<string, Need>();
-  for (const prepared of waiting) {
+  for (const { prepared, count } of inCounts(waiting, expected)) {
     if (!isSayable(prepared)) return undefined;
     const name = shapeName(prepared);
     const known = shapes.get(name);
-    if (known !== undefined)
-      shapes.set(name, { ...known, count: Math.min(known.count + 1, MAX_COUNT) });
-    else if (shapes.size < MAX_SHAPES) shapes.set(name, needOf(prepared));
+    const sum = Math.min((known?.count ?? 0) + count, MAX_COUNT);
+    if (known !== undefined) shapes.set(name, { ...known, count: sum });
+    else if (shapes.size < MAX_SHAPES) shapes.set(name, { ...needOf(prepared), count: sum });
   }
   return [...shapes.values()];
+}
+
+function* inCounts(
+  waiting: Iterable<PreparedTask>,
+  expected: readonly PreparedWork[],
+): Iterable<PreparedWork> {
+  for (const prepared of waiting) yield { prepared, count: 1 };
+  for (const each of expected) if (each.count > 0) yield each;
 }
 
 /** The leader counts down by itself what was launched, where one task is the whole of the need. */

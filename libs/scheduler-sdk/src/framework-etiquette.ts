@@ -2,7 +2,7 @@
 // and nothing often. Pure.
 import type { Demand } from '@parley/protocol/frameworks';
 import type { RoleName } from '@parley/protocol/ids';
-import type { PreparedTask } from './desired-task.ts';
+import type { PreparedTask, PreparedWork } from './desired-task.ts';
 import type { PlanDecision } from './framework-decisions.ts';
 import { demandOf, MAX_SHAPES, shapeName } from './framework-demand.ts';
 
@@ -24,6 +24,7 @@ export class FrameworkEtiquette {
   #considered: ReadonlySet<string> = new Set();
   #hasLongFilters = false;
   #wakeMs: number | undefined;
+  #expected: readonly PreparedWork[] = [];
 
   constructor(roles: readonly RoleName[]) {
     this.#roles = roles;
@@ -44,13 +45,18 @@ export class FrameworkEtiquette {
     this.#believed = undefined;
   }
 
+  /** Work that is to come: wanted as well, though nothing can be launched for it. */
+  expect(expected: readonly PreparedWork[]): void {
+    this.#expected = expected;
+  }
+
   /** What was waiting was launched in part: the leader has counted that down by itself, if it knew of all of it. */
   countedDown(before: readonly PreparedTask[], after: readonly PreparedTask[]): void {
-    const stated = demandOf(before);
+    const stated = demandOf(before, this.#expected);
     // Of a demand that was cut the leader does not know what comes after.
     const isCut = stated?.length === MAX_SHAPES;
     const wasKnown = this.#believed === nameOf(stated);
-    this.#believed = wasKnown && !isCut ? nameOf(demandOf(after)) : undefined;
+    this.#believed = wasKnown && !isCut ? nameOf(demandOf(after, this.#expected)) : undefined;
   }
 
   settle(waiting: readonly PreparedTask[], nowMs: number): PlanDecision[] {
@@ -68,7 +74,7 @@ export class FrameworkEtiquette {
       this.#wake(dueMs);
       return [];
     }
-    const demand = demandOf(waiting);
+    const demand = demandOf(waiting, this.#expected);
     const name = nameOf(demand);
     if (name === this.#believed) return [];
     this.#believed = name;
@@ -99,7 +105,8 @@ export class FrameworkEtiquette {
   }
 
   #suppress(waiting: readonly PreparedTask[], nowMs: number): PlanDecision[] {
-    const wanted = this.#wantedRoles(waiting);
+    const toCome = this.#expected.filter(({ count }) => count > 0);
+    const wanted = this.#wantedRoles([...waiting, ...toCome.map(({ prepared }) => prepared)]);
     const roles: RoleName[] = [];
     for (const role of this.#roles) {
       if (wanted.has(role)) this.#idleSinceMs.delete(role);

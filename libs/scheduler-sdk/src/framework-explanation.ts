@@ -1,5 +1,5 @@
 // Owns what is said of one key when somebody asks why it does not run. Pure.
-import type { Explanation } from './framework-decisions.ts';
+import type { Explanation, FrameworkCounts } from './framework-decisions.ts';
 import type { FrameworkEntry } from './framework-entry.ts';
 
 export function explainEntry(
@@ -23,7 +23,28 @@ export function explainEntry(
   };
 }
 
-function stateOf(entry: FrameworkEntry, nowMs: number, isReady: boolean): Explanation['state'] {
+export function countEntries(
+  entries: Iterable<FrameworkEntry>,
+  { nowMs, isReady }: { readonly nowMs: number; readonly isReady: boolean },
+): FrameworkCounts {
+  const counts = {
+    recovering: 0,
+    waiting: 0,
+    backoff: 0,
+    staging: 0,
+    running: 0,
+    unreachable: 0,
+    killing: 0,
+    done: 0,
+    quarantined: 0,
+  };
+  for (const entry of entries) counts[stateOf(entry, nowMs, isReady)] += 1;
+  return counts;
+}
+
+type EntryState = Exclude<Explanation['state'], 'unknown'>;
+
+function stateOf(entry: FrameworkEntry, nowMs: number, isReady: boolean): EntryState {
   const attempts = [...entry.attempts.values()];
   const states = attempts.flatMap(({ tasks }) => [...tasks.values()].map(({ state }) => state));
   if (attempts.length > 0 && attempts.every(({ isKillSent }) => isKillSent)) return 'killing';

@@ -61,6 +61,7 @@ export class FrameworkPlacement {
     waiting: readonly FrameworkEntry[],
     running: readonly PlacedTask[],
     nowMs: number,
+    isMoreExpected = false,
   ): OfferAnswers {
     const wants = waiting.map((entry) => this.#wantOf(entry, nowMs));
     const { rooms, unplaced } = placeAll({
@@ -86,7 +87,8 @@ export class FrameworkPlacement {
     for (const room of rooms) {
       const described = room.placed.flatMap((placed) => this.#describe(room, placed, round));
       const count = countThatFit(described);
-      const answer = answerFor(room, waiting.length > 0, nowMs);
+      const isAnythingWanted = waiting.length > 0;
+      const answer = answerFor(room, { isAnythingWanted, isMoreExpected, nowMs });
       const launched = described.slice(0, count);
       if (launched.length === 0) {
         addDecline(declines, room, answer);

@@ -16,6 +16,52 @@ const jobs = (count: number, rest: Partial<DesiredTask> = {}): DesiredTask[] =>
 const ROOMY = { cpus: 100 };
 const TEN_MINUTES = 600_000;
 
+describe('work that is expected', () => {
+  const expected = (count: number) => [{ need: { cpus: 1 }, count }];
+  const wanted = (fixture: PlanFixture): number =>
+    (fixture.last('demand')?.demand ?? []).reduce((sum, { count }) => sum + count, 0);
+
+  it('counts in the demand beside what waits, and nothing is launched for it', () => {
+    const fixture = PlanFixture.begun([]);
+    fixture.desired(jobs(2), expected(5));
+    fixture.pass(1000);
+    expect(wanted(fixture)).toBe(7);
+    expect(fixture.offer(ROOMY)).toHaveLength(2);
+    fixture.desired(jobs(3), expected(4));
+    fixture.pass(1000);
+    expect(wanted(fixture)).toBe(5);
+  });
+
+  it('refuses offers for a moment only, so that it finds them when it comes; without it for long', () => {
+    const fixture = PlanFixture.begun([]);
+    fixture.desired([], expected(1));
+    fixture.offer(ROOMY);
+    expect(fixture.last('decline')?.filter.refuseMs).toBe(1000);
+    fixture.desired(jobs(1), expected(1));
+    fixture.offer(ROOMY);
+    expect(fixture.last('accept')?.filter.refuseMs).toBe(1000);
+    fixture.desired(jobs(1), expected(0));
+    fixture.offer(ROOMY);
+    expect(fixture.last('decline')?.filter.refuseMs).toBeGreaterThanOrEqual(TEN_MINUTES);
+  });
+
+  it('keeps a role from being suppressed', () => {
+    const fixture = PlanFixture.begun([]);
+    fixture.desired([], expected(1));
+    fixture.pass(60_000);
+    expect(fixture.of('suppress')).toEqual([]);
+    fixture.desired([], []);
+    fixture.pass(60_000);
+    expect(fixture.of('suppress')).toHaveLength(1);
+  });
+
+  it('that cannot be read changes nothing', () => {
+    const fixture = PlanFixture.begun(jobs(1));
+    expect(() => fixture.desired([], expected(-1))).toThrow('count');
+    expect(fixture.offer(ROOMY)).toHaveLength(1);
+  });
+});
+
 describe('the demand', () => {
   it('is what waits: equal shapes counted, with role and constraints', () => {
     const where = [attr('zone').in('a')];

@@ -3,12 +3,23 @@
 import type { RoleName, TaskId } from '@parley/protocol/ids';
 import type { Offer } from '@parley/protocol/offers';
 import { isTerminal, type StatusUpdate, type TaskStatus } from '@parley/protocol/tasks';
-import { type DesiredTask, type PreparedTask, prepareTask } from './desired-task.ts';
-import type { AcceptAnswer, Explanation, PlanDecision } from './framework-decisions.ts';
+import {
+  type DesiredTask,
+  type ExpectedWork,
+  type PreparedTask,
+  prepareExpected,
+  prepareTask,
+} from './desired-task.ts';
+import type {
+  AcceptAnswer,
+  Explanation,
+  FrameworkCounts,
+  PlanDecision,
+} from './framework-decisions.ts';
 import { isCountedDown } from './framework-demand.ts';
 import { type Attempt, endOfAttempt, type FrameworkEntry } from './framework-entry.ts';
 import { FrameworkEtiquette } from './framework-etiquette.ts';
-import { explainEntry } from './framework-explanation.ts';
+import { countEntries, explainEntry } from './framework-explanation.ts';
 import { FrameworkPlacement } from './framework-placement.ts';
 import { FrameworkRoster } from './framework-roster.ts';
 import { keyToken } from './framework-task-id.ts';
@@ -39,6 +50,7 @@ export class FrameworkPlan {
   readonly #etiquette: FrameworkEtiquette;
   readonly #accepts = new Map<number, readonly Launch[]>();
   #isDesiredKnown = false;
+  #isMoreExpected = false;
   #isRunningKnown = false;
   #nextAccept = 1;
 
@@ -48,8 +60,15 @@ export class FrameworkPlan {
     this.#etiquette = new FrameworkEtiquette(options.roles);
   }
 
-  /** The whole of what is wanted now: what is missing in it is killed. */
-  desired(list: readonly DesiredTask[], nowMs: number): PlanDecision[] {
+  /** The whole of what is wanted now: what is missing in it is killed. `expected`: what is to come beside it. */
+  desired(
+    list: readonly DesiredTask[],
+    nowMs: number,
+    expected: readonly ExpectedWork[] = [],
+  ): PlanDecision[] {
+    const toCome = expected.map(prepareExpected);
+    this.#isMoreExpected = toCome.some(({ count }) => count > 0);
+    this.#etiquette.expect(toCome);
     const decisions: PlanDecision[] = [];
     const named = new Set<string>();
     for (const [rank, desired] of list.entries()) {
@@ -83,7 +102,8 @@ export class FrameworkPlan {
     }
     const waiting = this.#roster.waiting(nowMs);
     const before = wantedOf(waiting);
-    const answered = this.#placement.answer(offers, waiting, this.#roster.running(), nowMs);
+    const running = this.#roster.running();
+    const answered = this.#placement.answer(offers, waiting, running, nowMs, this.#isMoreExpected);
     const decisions: PlanDecision[] = [...answered.declines];
     for (const { entry, problem } of answered.failed) {
       const { willRetry } = entry.descriptionFailed(problem, nowMs);
@@ -168,6 +188,11 @@ export class FrameworkPlan {
 
   explain(key: string, nowMs: number): Explanation {
     return explainEntry(key, this.#roster.find(keyToken(key)), { nowMs, isReady: this.#isReady });
+  }
+
+  /** How many keys are in which state; a key that is not desired and of which nothing lives is in none. */
+  counts(nowMs: number): FrameworkCounts {
+    return countEntries(this.#roster.entries(), { nowMs, isReady: this.#isReady });
   }
 
   /** Everything of it that lives. */

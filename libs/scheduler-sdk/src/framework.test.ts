@@ -185,6 +185,40 @@ describe('a framework', () => {
     expect(fixture.calls('killTask')).toMatchObject([{ body: { taskId: 'old-t0-1' } }]);
   });
 
+  it('counts its keys by state, and tells when nothing of it lives', async () => {
+    const world = new MemoryWorld();
+    world.leader.beliefs.set('a-t0-1' as TaskId, 'running');
+    const fixture = await Fixture.started(
+      [job('a'), job('b')],
+      { onUpdate: () => undefined },
+      world,
+    );
+    expect(fixture.framework.counts()).toMatchObject({ running: 1, waiting: 1, done: 0 });
+    let isIdle = false;
+    void fixture.framework.idle().then(() => (isIdle = true));
+    await world.pass(10);
+    expect(isIdle).toBe(false);
+    world.leader.update('a-t0-1' as TaskId, 'agent', 1, 'finished');
+    await world.pass(10);
+    expect(isIdle).toBe(true);
+    await fixture.framework.idle();
+    expect(fixture.framework.counts()).toMatchObject({ running: 0, waiting: 1, done: 1 });
+  });
+
+  it('reads what is expected with what is desired', async () => {
+    const fixture = new Fixture([job('a')]);
+    let count = 3;
+    fixture.framework.expected(() => [{ need: { cpus: 1 }, count }]);
+    const starting = fixture.framework.start();
+    await fixture.world.pass(10);
+    await starting;
+    await fixture.world.pass(1000);
+    expect(fixture.calls('demand').at(-1)).toMatchObject({ body: { demand: [{ count: 4 }] } });
+    count = 0;
+    await Promise.all([fixture.framework.poke(), fixture.world.pass(1000)]);
+    expect(fixture.calls('demand').at(-1)).toMatchObject({ body: { demand: [{ count: 1 }] } });
+  });
+
   it('that is closed leaves its tasks or kills them, as it is told', async () => {
     for (const tasks of ['leave', 'kill'] as const) {
       const world = new MemoryWorld();

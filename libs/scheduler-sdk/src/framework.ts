@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { type FrameworkRef, RoleName } from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
-import type { DesiredTask } from './desired-task.ts';
-import type { Explanation, PlanDecision } from './framework-decisions.ts';
+import type { DesiredTask, ExpectedWork } from './desired-task.ts';
+import type { Explanation, FrameworkCounts, PlanDecision } from './framework-decisions.ts';
 import { FrameworkInbox } from './framework-inbox.ts';
 import type { FrameworkOptions } from './framework-options.ts';
 import { FrameworkPlan } from './framework-plan.ts';
@@ -23,6 +23,8 @@ export type DesiredReader<Payload> = () =>
   | readonly DesiredTask<Payload>[]
   | Promise<readonly DesiredTask<Payload>[]>;
 
+export type ExpectedReader = () => readonly ExpectedWork[];
+
 const DEFAULT_REFRESH_MS = 60_000;
 const DEFAULT_CONNECT_MS = 30_000;
 /** The desired list could not be read, or the leader did not say what runs. */
@@ -35,6 +37,7 @@ export class Framework<Payload = unknown> {
   readonly #options: FrameworkOptions<Payload>;
   readonly #strategies: Strategy[] = [];
   #read: DesiredReader<Payload> | undefined;
+  #expect: ExpectedReader = () => [];
   #inner: RunningFramework<Payload> | undefined;
 
   constructor(options: FrameworkOptions<Payload>) {
@@ -51,6 +54,13 @@ export class Framework<Payload = unknown> {
     return this;
   }
 
+  /** What is going to be desired and cannot be listed yet; read right after each list. */
+  expected(read: ExpectedReader): this {
+    assert(this.#inner === undefined, 'expected: before start');
+    this.#expect = read;
+    return this;
+  }
+
   /** Where it is to run: all strategies count, with their weights; each may refuse a place. */
   place(...strategies: readonly Strategy[]): this {
     assert(this.#inner === undefined, 'place: before start');
@@ -63,7 +73,8 @@ export class Framework<Payload = unknown> {
     const read = this.#read;
     assert(read !== undefined && this.#inner === undefined, 'start: once, with a desired list');
     const { ports, leftMs } = await connected(this.#options);
-    const inner = new RunningFramework(this.#options, ports, read, this.#strategies);
+    const wishes = { read, expect: this.#expect, strategies: this.#strategies };
+    const inner = new RunningFramework(this.#options, ports, wishes);
     this.#inner = inner;
     await inner.begin(leftMs());
     return this;
@@ -84,6 +95,16 @@ export class Framework<Payload = unknown> {
   /** Why something does not run, or what of it runs. */
   explain(key: string): Explanation {
     return this.#running.explain(key);
+  }
+
+  /** How many keys are in which state. */
+  counts(): FrameworkCounts {
+    return this.#running.counts();
+  }
+
+  /** Resolves when no task of it lives: at once when none does now. */
+  idle(): Promise<void> {
+    return this.#running.idle();
   }
 
   get framework(): FrameworkRef {
@@ -116,13 +137,19 @@ export class Framework<Payload = unknown> {
   }
 }
 
+type Wishes<Payload> = {
+  readonly read: DesiredReader<Payload>;
+  readonly expect: ExpectedReader;
+  readonly strategies: readonly Strategy[];
+};
+
 class RunningFramework<Payload> {
   readonly scheduler: Scheduler;
   readonly inbox: FrameworkInbox<Payload>;
   readonly #options: FrameworkOptions<Payload>;
   readonly #ports: SchedulerPorts;
   readonly #plan: FrameworkPlan;
-  readonly #readDesired: DesiredReader<Payload>;
+  readonly #wishes: Wishes<Payload>;
   readonly #watch: RecoveryWatch;
   /** Updates that the plan has heard and the user is not through with: what he is told stays the same. */
   readonly #told = new Map<string, FrameworkUpdate>();
@@ -137,16 +164,11 @@ class RunningFramework<Payload> {
   #isClosed = false;
   #idle = Promise.withResolvers<void>();
 
-  constructor(
-    options: FrameworkOptions<Payload>,
-    ports: SchedulerPorts,
-    readDesired: DesiredReader<Payload>,
-    strategies: readonly Strategy[],
-  ) {
+  constructor(options: FrameworkOptions<Payload>, ports: SchedulerPorts, wishes: Wishes<Payload>) {
     const { onUpdate, onEvent, refreshMs, ports: _, ...who } = options;
     this.#options = options;
     this.#ports = ports;
-    this.#readDesired = readDesired;
+    this.#wishes = wishes;
     this.inbox = new FrameworkInbox({
       handler: onUpdate,
       clock: ports.clock,
@@ -157,7 +179,7 @@ class RunningFramework<Payload> {
     );
     const digest = createHash('sha256').update(ports.randomToken()).digest().readBigUInt64BE();
     const incarnation = digest.toString(36).slice(0, INCARNATION_CHARS);
-    this.#plan = new FrameworkPlan({ incarnation, roles, strategies });
+    this.#plan = new FrameworkPlan({ incarnation, roles, strategies: wishes.strategies });
     this.#watch = new RecoveryWatch(ports.cluster);
     this.scheduler = new Scheduler(
       {
@@ -188,13 +210,23 @@ class RunningFramework<Payload> {
     return this.#plan.explain(key, this.#nowMs());
   }
 
+  counts(): FrameworkCounts {
+    return this.#plan.counts(this.#nowMs());
+  }
+
+  idle(): Promise<void> {
+    if (this.#plan.liveTasks().length === 0) return Promise.resolve();
+    return this.#idle.promise;
+  }
+
   async close(tasks: 'leave' | 'kill'): Promise<void> {
     this.#isClosing = true;
     if (tasks === 'kill') {
       await this.#reading;
       this.#carryOut(this.#plan.desired([], this.#nowMs()));
-      const late = this.#ports.clock.startTimer(KILL_LIMIT_MS, () => this.#idle.resolve());
-      await this.#idle.promise;
+      const isLate = Promise.withResolvers<void>();
+      const late = this.#ports.clock.startTimer(KILL_LIMIT_MS, () => isLate.resolve());
+      await Promise.race([this.idle(), isLate.promise]);
       late.cancel();
     }
     this.#end();
@@ -219,9 +251,10 @@ class RunningFramework<Payload> {
     this.#refreshTimer?.cancel();
     let nextMs = this.#options.refreshMs ?? DEFAULT_REFRESH_MS;
     try {
-      const list = await this.#readDesired();
+      const list = await this.#wishes.read();
+      const expected = this.#wishes.expect();
       this.#readFailures = 0;
-      if (!this.#isClosing) this.#carryOut(this.#plan.desired(list, this.#nowMs()));
+      if (!this.#isClosing) this.#carryOut(this.#plan.desired(list, this.#nowMs(), expected));
       this.#desiredKnown.resolve();
     } catch (error) {
       this.#report(error);
@@ -272,7 +305,10 @@ class RunningFramework<Payload> {
 
   #carryOut(decisions: readonly PlanDecision[]): void {
     for (const decision of decisions) this.#carryOutOne(decision);
-    if (this.#isClosing && this.#plan.liveTasks().length === 0) this.#idle.resolve();
+    if (this.#plan.liveTasks().length === 0) {
+      this.#idle.resolve();
+      this.#idle = Promise.withResolvers();
+    }
     this.#schedule();
   }
 

@@ -8,7 +8,7 @@ import {
   type TaskDescription,
   type TaskState,
 } from '@parley/protocol/tasks';
-import type { DesiredTask } from './desired-task.ts';
+import type { DesiredTask, ExpectedWork } from './desired-task.ts';
 import type { PlanDecision } from './framework-decisions.ts';
 import { FrameworkPlan } from './framework-plan.ts';
 import type { FrameworkUpdate } from './framework-update.ts';
@@ -50,8 +50,8 @@ export class PlanFixture {
     return fixture;
   }
 
-  desired(list: readonly DesiredTask[]): void {
-    this.take(this.plan.desired(list, this.nowMs));
+  desired(list: readonly DesiredTask[], expected: readonly ExpectedWork[] = []): void {
+    this.take(this.plan.desired(list, this.nowMs, expected));
   }
 
   /** Offers, and answers at once what is accepted. Returns what was launched now. */

@@ -53,7 +53,10 @@ export interface UpdateReader {
 }
 
 /** The principal's objects. */
-export type WorkObjects = Pick<WorkBucket, 'put' | 'download' | 'delete' | 'deleteBelow'>;
+export type WorkObjects = Pick<
+  WorkBucket,
+  'put' | 'download' | 'sizesBelow' | 'delete' | 'deleteBelow'
+>;
 
 export interface SchedulerPorts {
   readonly cluster: ClusterName;

@@ -93,10 +93,16 @@ export class WorkBucket {
     await this.#retry(`deleting object ${name}`, () => this.#store.delete(name));
   }
 
+  /** Bytes of every object whose name begins so, by name. */
+  async sizesBelow(prefix: string): Promise<ReadonlyMap<string, number>> {
+    const objects = await this.#retry('listing objects', () => inTime(this.#store.list()));
+    const below = objects.filter(({ name }) => name.startsWith(prefix));
+    return new Map(below.map(({ name, size }) => [name, size]));
+  }
+
   /** Deletes every object whose name begins so. */
   async deleteBelow(prefix: string): Promise<void> {
-    const objects = await this.#retry('listing objects', () => inTime(this.#store.list()));
-    const names = objects.map(({ name }) => name).filter((name) => name.startsWith(prefix));
+    const names = [...(await this.sizesBelow(prefix)).keys()];
     const workers = Array.from({ length: DELETES_AT_ONCE }, async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) await this.delete(name);
     });

@@ -18,6 +18,11 @@ export class MemoryObjects implements WorkObjects {
     await writeFile(path, bytes);
   }
 
+  async sizesBelow(prefix: string): Promise<ReadonlyMap<string, number>> {
+    const below = [...this.#objects].filter(([name]) => name.startsWith(prefix));
+    return new Map(below.map(([name, { length }]) => [name, length]));
+  }
+
   async delete(name: string): Promise<void> {
     this.#objects.delete(name);
   }

@@ -7,7 +7,7 @@ import { type Identity, readCredentialFile } from '@parley/actor/nats/credential
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { AgentId, ClusterName } from '@parley/protocol/ids';
 import { Attributes } from '@parley/protocol/offers';
-import type { Resources } from '@parley/protocol/resources';
+import { MILLI, type Resources } from '@parley/protocol/resources';
 import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { hostResources, type StatedResources } from './host-resources.ts';
@@ -17,6 +17,7 @@ import {
   LAUNCHERS,
   type LauncherChoice,
 } from './isolation-setup.ts';
+import { defaultCacheBytes } from './object-cache.ts';
 
 export type AgentConfig = {
   readonly identity: Identity;
@@ -30,6 +31,8 @@ export type AgentConfig = {
   readonly launcher: LauncherChoice;
   readonly privateSystemd: string | undefined;
   readonly executorTiming: Partial<ExecutorTiming>;
+  /** Of copies of objects in the work directory; 0: none are kept. */
+  readonly objectCacheBytes: number;
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
@@ -40,6 +43,8 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
   --work-dir DIR        where the agent keeps its tasks; the same at every start
   --cpus N --mem MiB --disk MiB --ports BEGIN-END
                         what to offer, else what the host has
+  --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
+                        wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
@@ -60,6 +65,7 @@ const OPTIONS = {
   mem: { type: 'string' },
   disk: { type: 'string' },
   ports: { type: 'string' },
+  'object-cache': { type: 'string' },
   attribute: { type: 'string', multiple: true },
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
@@ -67,6 +73,7 @@ const OPTIONS = {
   'executor-return-timeout': { type: 'string' },
   'private-systemd': { type: 'string' },
 } as const;
+const MIB = 1024 * 1024;
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 /** Fails with `malformed` or what the credential file fails with; the message names the option. Makes the work directory. */
@@ -99,12 +106,15 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (!stated.ok) return stated;
   const workDirectory = makeWorkDirectory(values['work-dir']);
   if (!workDirectory.ok) return workDirectory;
+  const host = hostSize(workDirectory.value);
+  const objectCacheBytes = readCacheBytes(values['object-cache'], host.diskBytes);
+  if (!objectCacheBytes.ok) return objectCacheBytes;
   return succeed({
     identity: identity.value,
     agentId: agentId.data,
     workDirectory: workDirectory.value,
     hostname: hostname(),
-    total: hostResources(hostSize(workDirectory.value), stated.value),
+    total: hostResources(host, stated.value),
     attributes: {
       ...attributes.value,
       ...(isolation === 'process' && { isolation: 'process' }),
@@ -113,7 +123,15 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     launcher,
     privateSystemd: values['private-systemd'],
     executorTiming: executorTiming.value,
+    objectCacheBytes: objectCacheBytes.value,
   });
+}
+
+function readCacheBytes(text: string | undefined, diskBytes: number): Outcome<number> {
+  if (text === undefined) return succeed(defaultCacheBytes(diskBytes));
+  const size = parseMemory(text);
+  if (!size.ok) return fail('malformed', `--object-cache: ${size.failure.message}`);
+  return succeed(Math.floor(size.value / MILLI) * MIB);
 }
 
 function readExecutorTiming(values: Values): Outcome<Partial<ExecutorTiming>> {

@@ -1,6 +1,7 @@
 // The shell around the supervisor: carries its effects out on this host and on the bus, and tells it what came of
 // them. It decides nothing about tasks.
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { store } from '@parley/actor/nats/jetstream-requests';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
@@ -24,6 +25,7 @@ import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
+import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
@@ -97,6 +99,11 @@ export class AgentShell {
       openObjects: identity.work && (() => this.#work.openObjects()),
       cluster: identity.cluster,
       pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
+      cache: new ObjectCache({
+        directory: path.join(workDirectory, 'objects'),
+        maxBytes: config.objectCacheBytes,
+      }),
+      onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
     });
     this.#executors = new ExecutorShell({
       agentId,

@@ -1,11 +1,13 @@
 // Copies between a task's sandbox and the object-store bucket of its principal in the `work` account: streaming, one
-// object after the other, with a limit on the size. When to copy what is the supervisor's to say.
-import type { FileHandle } from 'node:fs/promises';
-import type { ObjectStore, Objm } from '@nats-io/obj';
+// object after the other, with a limit on the size, by way of a cache. When to copy what is the supervisor's to say.
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle } from 'node:fs/promises';
+import type { ObjectInfo, ObjectStore, Objm } from '@nats-io/obj';
 import { fileFailure } from '@parley/isolation/file-failure';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { WORK_BUCKET_LIMITS, workBucketName } from '@parley/protocol/streams';
 import type { Transfer } from '@parley/protocol/tasks';
+import type { CacheCopy, CachedName, ObjectCache } from './object-cache.ts';
 import { openToRead, openToWrite, SandboxPathError } from './sandbox-files.ts';
 import type { StepFailure } from './supervisor-messages.ts';
 
@@ -24,9 +26,29 @@ export type ObjectCopiesOptions = {
   readonly pause: (durationMs: number, signal?: AbortSignal) => Promise<void>;
   /** Bytes; an object that is larger is refused. */
   readonly maxObjectBytes?: number;
+  /** Without one every object comes over the bus. */
+  readonly cache?: ObjectCache;
+  /** The inputs of a task are there. */
+  readonly onCopiedIn?: (copied: CopiedIn) => void;
+};
+
+export type CopiedIn = {
+  readonly principal: PrincipalName;
+  readonly objects: number;
+  readonly bytes: number;
+  /** Of these, from the cache. */
+  readonly cachedObjects: number;
+  readonly cachedBytes: number;
 };
 
 type Bucket = { readonly name: string; readonly store: ObjectStore };
+type Fetched = { readonly bytes: number; readonly isCached: boolean };
+type OpenFile = () => Promise<FileHandle>;
+type Source = {
+  readonly bucket: Bucket;
+  readonly principal: PrincipalName;
+  readonly object: string;
+};
 
 export type CopyRequest = {
   readonly principal: PrincipalName;
@@ -56,16 +78,23 @@ export class ObjectCopies {
   }
 
   /** Objects into the sandbox. Never rejects. */
-  copyIn(request: CopyRequest): Promise<CopyOutcome> {
-    return this.#copyAll(request, (bucket, { object, path }) =>
-      this.#fetch(bucket, object, () => openToWrite(request.sandboxDirectory, path)),
-    );
+  async copyIn(request: CopyRequest): Promise<CopyOutcome> {
+    const { principal, sandboxDirectory } = request;
+    const fetched: Fetched[] = [];
+    const outcome = await this.#copyAll(request, async (bucket, { object, path }) => {
+      const source = { bucket, principal, object };
+      fetched.push(await this.#fetch(source, () => openToWrite(sandboxDirectory, path)));
+    });
+    if (outcome.ok && fetched.length > 0)
+      this.#options.onCopiedIn?.({ principal, ...sumOf(fetched) });
+    return outcome;
   }
 
   /** Files of the sandbox into objects; an object of the same name is replaced. Never rejects. */
   copyOut(request: CopyRequest): Promise<CopyOutcome> {
+    const { principal, sandboxDirectory } = request;
     return this.#copyAll(request, (bucket, { object, path }) =>
-      this.#store(bucket, object, () => openToRead(request.sandboxDirectory, path)),
+      this.#store({ bucket, principal, object }, () => openToRead(sandboxDirectory, path)),
     );
   }
 
@@ -118,33 +147,69 @@ export class ObjectCopies {
     return { name, store: await objects.open(name, false) };
   }
 
-  async #fetch(
-    { name: bucket, store }: Bucket,
-    object: string,
-    openFile: () => Promise<FileHandle>,
-  ): Promise<void> {
-    const info = await store.info(object);
+  async #fetch(source: Source, openFile: OpenFile): Promise<Fetched> {
+    const { object, principal } = source;
+    const info = await source.bucket.store.info(object);
     if (info === null || info.deleted) throw new CopyRefused('there is no such object');
     // A link can lead to another bucket, which its owner may not read: this agent could.
     if (info.options?.link !== undefined) throw new CopyRefused('it is a link, not followed');
     this.#checkSize(info.size);
-    const result = await this.#inTime(store.get(object));
+    const name = { principal, object, digest: info.digest };
+    if (await this.#copyCached(name, openFile)) return { bytes: info.size, isCached: true };
+    return { bytes: await this.#download(source, openFile), isCached: false };
+  }
+
+  /** Another file, never a link to the cache's: the task may write into it. A file system that can shares the blocks. */
+  async #copyCached(name: CachedName, openFile: OpenFile): Promise<boolean> {
+    const { cache } = this.#options;
+    const cached = await cache?.find(name);
+    if (cached === undefined) return false;
+    try {
+      const file = await openFile();
+      try {
+        await copyFile(pathOf(cached), pathOf(file), constants.COPYFILE_FICLONE);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      // The next attempt asks the store.
+      cache?.forget(name);
+      throw error;
+    } finally {
+      await cached.close();
+    }
+    return true;
+  }
+
+  async #download({ bucket, principal, object }: Source, openFile: OpenFile): Promise<number> {
+    const result = await this.#inTime(bucket.store.get(object));
     if (result === null) throw new CopyRefused('there is no such object');
     // A failure shows when the data is read.
     result.error.catch(() => undefined);
     const reader = result.data.getReader();
+    const { info } = result;
     try {
       // It may have been replaced by a link meanwhile.
-      if (result.info.bucket !== bucket || result.info.name !== object) {
+      if (info.bucket !== bucket.name || info.name !== object) {
         throw new CopyRefused('it is a link, not followed');
       }
-      await this.#writeTo(await openFile(), reader);
+      const file = await openFile();
+      await this.#keeping({ principal, object }, info.size, async (copy) => {
+        await this.#writeTo(file, copy, reader);
+        return info;
+      });
     } finally {
       await reader.cancel().catch(() => undefined);
     }
+    return info.size;
   }
 
-  async #writeTo(file: FileHandle, reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  /** Closes the file. That all of the object came, as its digest says, is the reader's to tell. */
+  async #writeTo(
+    file: FileHandle,
+    copy: CacheCopy | undefined,
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+  ): Promise<void> {
     try {
       let received = 0;
       for (;;) {
@@ -153,33 +218,55 @@ export class ObjectCopies {
         received += value.length;
         this.#checkSize(received);
         await file.writeFile(value);
+        await copy?.write(value);
       }
     } finally {
       await file.close();
     }
   }
 
-  async #store(
-    { store }: Bucket,
-    object: string,
-    openFile: () => Promise<FileHandle>,
-  ): Promise<void> {
+  async #store({ bucket, principal, object }: Source, openFile: OpenFile): Promise<void> {
     const file = await openFile();
     try {
-      this.#checkSize((await file.stat()).size);
-      let sent = 0;
-      const chunks = new ReadableStream<Uint8Array>({
-        pull: async (controller) => {
-          const { bytesRead, buffer } = await file.read(Buffer.alloc(CHUNK_BYTES), 0);
-          sent += bytesRead;
-          this.#checkSize(sent);
-          if (bytesRead === 0) controller.close();
-          else controller.enqueue(new Uint8Array(buffer.buffer, buffer.byteOffset, bytesRead));
-        },
+      const { size } = await file.stat();
+      this.#checkSize(size);
+      await this.#keeping({ principal, object }, size, (copy) => {
+        const meta = { name: object, options: { max_chunk_size: CHUNK_BYTES } };
+        return bucket.store.put(meta, this.#chunksOf(file, copy));
       });
-      await store.put({ name: object, options: { max_chunk_size: CHUNK_BYTES } }, chunks);
     } finally {
       await file.close();
+    }
+  }
+
+  /** What is kept is what was sent: the file may change meanwhile. */
+  #chunksOf(file: FileHandle, copy: CacheCopy | undefined): ReadableStream<Uint8Array> {
+    let sent = 0;
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(CHUNK_BYTES), 0);
+        sent += bytesRead;
+        this.#checkSize(sent);
+        const chunk = new Uint8Array(buffer.buffer, buffer.byteOffset, bytesRead);
+        await copy?.write(chunk);
+        if (bytesRead === 0) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+  }
+
+  /** Keeps what `work` copies under the digest that it returns; nothing of it when that throws. */
+  async #keeping(
+    name: Omit<CachedName, 'digest'>,
+    bytes: number,
+    work: (copy: CacheCopy | undefined) => Promise<ObjectInfo>,
+  ): Promise<void> {
+    const copy = await this.#options.cache?.begin(bytes);
+    try {
+      const { digest } = await work(copy);
+      await copy?.keep({ ...name, digest });
+    } finally {
+      await copy?.discard();
     }
   }
 
@@ -215,4 +302,19 @@ export class ObjectCopies {
     if (next === undefined) this.#running -= 1;
     else next();
   }
+}
+
+/** Whatever became of its name meanwhile. Linux only. */
+const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
+
+function sumOf(fetched: readonly Fetched[]): Omit<CopiedIn, 'principal'> {
+  const cached = fetched.filter(({ isCached }) => isCached);
+  const bytesOf = (some: readonly Fetched[]): number =>
+    some.reduce((sum, { bytes }) => sum + bytes, 0);
+  return {
+    objects: fetched.length,
+    bytes: bytesOf(fetched),
+    cachedObjects: cached.length,
+    cachedBytes: bytesOf(cached),
+  };
 }

@@ -1,12 +1,10 @@
-// Owns the course of one word count: map tasks as splits come in, reduce tasks when all maps are done, which
-// objects each reads and writes. Pure: offers and updates in, placements and what to do next out.
-import type { Demand } from '@parley/protocol/frameworks';
-import type { TaskId } from '@parley/protocol/ids';
-import type { Offer } from '@parley/protocol/offers';
+// Owns the course of one word count: map tasks as splits come in, reduce tasks when all maps are done, which objects each
+// reads and writes, and where they lie. Pure: updates come in, what is desired and what to do next goes out.
+import type { AgentId, TaskId } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
-import type { StatusUpdate } from '@parley/protocol/tasks';
-import { task } from '@parley/scheduler-sdk/task';
-import { type Placements, type PoolCounts, TaskPool } from '@parley/scheduler-sdk/task-pool';
+import type { DesiredTask, ExpectedWork, TaskBody } from '@parley/scheduler-sdk/desired-task';
+import type { FrameworkUpdate } from '@parley/scheduler-sdk/framework-update';
+import { nearestAgents } from './near-first.ts';
 import {
   COUNTS_PATH,
   MAPS_PATH,
@@ -30,39 +28,64 @@ export type JobOptions = {
 export type JobStep =
   /** The split was mapped: its object is not needed any more. */
   | { readonly kind: 'splitDone'; readonly split: number }
-  | { readonly kind: 'reducing' }
+  /** Reduces can begin when it is known how large their inputs are. */
+  | { readonly kind: 'mapped' }
   | { readonly kind: 'done'; readonly outputs: readonly string[] }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Work is still to come: what is offered now may be wanted soon. */
-const SOON_FILTER = { refuseMs: 1000 };
-const NEVER_FILTER = { refuseMs: 30_000 };
+/** Bytes that reduce tasks read, and of these bytes that their own agents had written. */
+export type Locality = { readonly bytes: number; readonly localBytes: number };
+
+type Done = { readonly taskId: TaskId; readonly agentId: AgentId };
+
+const BACKOFF = { firstMs: 250, factor: 2, maxMs: 2000 };
 
 export class JobPlan {
   readonly #options: JobOptions;
-  readonly #pool: TaskPool;
+  /** What is not done, by key. */
+  readonly #desired = new Map<string, DesiredTask>();
   /** For each split that was mapped, the task that did it. */
-  readonly #mappedBy = new Map<number, TaskId>();
-  readonly #reducedBy = new Map<number, TaskId>();
+  readonly #mappedBy = new Map<number, Done>();
+  readonly #reducedBy = new Map<number, Done>();
+  /** By object. */
+  #partBytes: ReadonlyMap<string, number> = new Map();
   #splits = 0;
   #areSplitsComplete = false;
   #phase: 'map' | 'reduce' | 'done' | 'failed' = 'map';
+  #retries = 0;
 
   constructor(options: JobOptions) {
     this.#options = options;
-    this.#pool = new TaskPool({ maxAttempts: options.maxAttempts });
   }
 
   get phase(): 'map' | 'reduce' | 'done' | 'failed' {
     return this.#phase;
   }
 
-  get progress(): PoolCounts & { readonly maps: number; readonly mapped: number } {
-    return { ...this.#pool.counts(), maps: this.#splits, mapped: this.#mappedBy.size };
+  get progress(): { finished: number; retries: number; maps: number; mapped: number } {
+    const mapped = this.#mappedBy.size;
+    const finished = mapped + this.#reducedBy.size;
+    return { finished, retries: this.#retries, maps: this.#splits, mapped };
   }
 
   get prefix(): string {
     return `jobs/${this.#options.jobId}/`;
+  }
+
+  /** Prefix of what map tasks write. */
+  get partPrefix(): string {
+    return `${this.prefix}map/`;
+  }
+
+  get locality(): Locality {
+    let bytes = 0;
+    let localBytes = 0;
+    for (const [reducer, { agentId }] of this.#reducedBy) {
+      const bytesOn = this.#bytesOn(reducer);
+      for (const each of bytesOn.values()) bytes += each;
+      localBytes += bytesOn.get(agentId) ?? 0;
+    }
+    return { bytes, localBytes };
   }
 
   splitObject(split: number): string {
@@ -72,11 +95,7 @@ export class JobPlan {
   /** The object of this split is in the bucket. Splits are numbered from 0. */
   splitAdded(split: number): void {
     this.#splits = Math.max(this.#splits, split + 1);
-    this.#pool.add({
-      key: `m${split}`,
-      resources: this.#options.taskResources,
-      describe: (taskId) => this.#mapTask(taskId, split),
-    });
+    if (this.#phase === 'map') this.#want(`m${split}`, ({ taskId }) => this.#map(taskId, split));
   }
 
   /** No more splits come. */
@@ -85,63 +104,73 @@ export class JobPlan {
     return this.#advance();
   }
 
-  /** Until the last map has ended, what is not used is wanted again soon; after a job's end never. */
-  place(offers: readonly Offer[]): Placements {
-    if (this.#phase === 'failed' || this.#phase === 'done')
-      return { accepted: [], declined: [{ offers, filter: NEVER_FILTER }] };
-    const { accepted, declined } = this.#pool.place(offers);
-    if (this.#phase !== 'map' || this.#pool.counts().waiting > 0) return { accepted, declined };
-    return {
-      accepted: accepted.map((placement) => ({ ...placement, filter: SOON_FILTER })),
-      declined: declined.map((refusal) => ({ ...refusal, filter: SOON_FILTER })),
-    };
+  /** After `mapped`: bytes of what the maps wrote, by object; what is not known is no reason to prefer an agent. */
+  reduce(partBytes: ReadonlyMap<string, number>): void {
+    this.#partBytes = partBytes;
+    if (this.#phase !== 'reduce') return;
+    for (let reducer = 0; reducer < this.#options.reducers; reducer += 1) {
+      const agentId = nearestAgents(this.#bytesOn(reducer));
+      this.#want(`r${reducer}`, ({ taskId }) => this.#reduce(taskId, reducer), { agentId });
+    }
   }
 
-  update(update: StatusUpdate): JobStep[] {
-    // Somebody killed it who does not own the job: for the job it is a task that failed.
-    const state = update.state === 'killed' ? 'failed' : update.state;
-    const event = this.#pool.update({ ...update, state });
-    if (event?.kind !== 'ended' || this.#phase === 'failed') return [];
-    if (!event.success) return [this.#fail(event.key, update)];
-    const number = Number(event.key.slice(1));
-    if (event.key.startsWith('r')) {
-      this.#reducedBy.set(number, update.task.taskId);
+  /** Everything that is to be done and can be, or is under way. */
+  desired(): DesiredTask[] {
+    return [...this.#desired.values()];
+  }
+
+  /** While maps run, the splits that are still to come. */
+  expected(): ExpectedWork[] {
+    const { expectedSplits, taskResources, reducers } = this.#options;
+    const need = { resources: taskResources };
+    if (this.#phase === 'map' && !this.#areSplitsComplete)
+      return [{ need, count: Math.max(expectedSplits - this.#splits, 0) }];
+    const areReducesToCome = this.#phase === 'reduce' && this.#desired.size === 0;
+    return areReducesToCome ? [{ need, count: reducers - this.#reducedBy.size }] : [];
+  }
+
+  update({ key, state, terminal, willRetry, update, ...why }: FrameworkUpdate): JobStep[] {
+    if (!terminal || !this.#desired.has(key)) return [];
+    if (willRetry) {
+      this.#retries += 1;
+      return [];
+    }
+    if (state !== 'finished' || update === undefined) {
+      const { reason, message } = why;
+      return [this.#fail({ key, taskId: update?.task.taskId ?? key, state, reason, message })];
+    }
+    this.#desired.delete(key);
+    const done = { taskId: update.task.taskId, agentId: update.agentId };
+    const number = Number(key.slice(1));
+    if (key.startsWith('r')) {
+      this.#reducedBy.set(number, done);
       return this.#advance();
     }
-    this.#mappedBy.set(number, update.task.taskId);
+    this.#mappedBy.set(number, done);
     return [{ kind: 'splitDone', split: number }, ...this.#advance()];
   }
 
-  /** Nothing is launched any more. */
+  /** Nothing is desired any more. */
   giveUp(): void {
-    if (this.#phase === 'done') return;
-    this.#phase = 'failed';
-    this.#pool.dropWaiting();
+    this.#desired.clear();
+    if (this.#phase !== 'done') this.#phase = 'failed';
   }
 
-  liveTasks(): TaskId[] {
-    return this.#pool.liveTasks();
-  }
-
-  /** While maps run, what is still to be mapped; then what is still to be reduced. */
-  demand(): Demand {
-    if (this.#phase === 'failed' || this.#phase === 'done') return [];
-    const { expectedSplits, taskResources } = this.#options;
-    const toCome = this.#areSplitsComplete ? 0 : Math.max(expectedSplits - this.#splits, 0);
-    const demand = this.#pool.demand();
-    if (toCome === 0) return demand;
-    const [first] = demand;
-    const resources = first?.resources ?? taskResources;
-    return [{ count: (first?.count ?? 0) + toCome, resources, constraints: [] }];
+  #want(
+    key: string,
+    run: (place: { readonly taskId: TaskId }) => TaskBody,
+    near: Readonly<Record<string, readonly string[]>> = {},
+  ): void {
+    const { taskResources, maxAttempts } = this.#options;
+    const retry = { max: maxAttempts, backoff: BACKOFF };
+    this.#desired.set(key, { key, need: { resources: taskResources }, run, near, retry });
   }
 
   #advance(): JobStep[] {
     if (this.#phase === 'map' && this.#areSplitsComplete && this.#mappedBy.size === this.#splits) {
       if (this.#splits === 0) return this.#finish();
       this.#phase = 'reduce';
-      for (let reducer = 0; reducer < this.#options.reducers; reducer += 1)
-        this.#addReduce(reducer);
-      return [{ kind: 'reducing' }];
+      return [{ kind: 'mapped' }];
     }
     if (this.#phase === 'reduce' && this.#reducedBy.size === this.#options.reducers) {
       return this.#finish();
@@ -151,68 +180,62 @@ export class JobPlan {
 
   #finish(): JobStep[] {
     this.#phase = 'done';
-    const outputs = [...this.#reducedBy.values()].map((taskId) => this.#countsObject(taskId));
+    const outputs = [...this.#reducedBy.values()].map(({ taskId }) => this.#countsObject(taskId));
     return [{ kind: 'done', outputs }];
   }
 
-  #fail(key: string, update: StatusUpdate): JobStep {
+  #fail(end: Pick<FrameworkUpdate, 'key' | 'state' | 'reason' | 'message'> & Ended): JobStep {
     this.giveUp();
+    const { key, taskId, state, reason, message } = end;
     const what = key.startsWith('r') ? 'reduce' : 'map';
-    const why = [update.reason, update.message].filter(Boolean).join(', ') || 'no reason given';
-    return {
-      kind: 'failed',
-      message: `${what} task ${update.task.taskId} ended as ${update.state}: ${why}`,
-    };
+    const why = [reason, message].filter(Boolean).join(', ') || 'no reason given';
+    return { kind: 'failed', message: `${what} task ${taskId} ended as ${state}: ${why}` };
   }
 
-  #addReduce(reducer: number): void {
-    this.#pool.add({
-      key: `r${reducer}`,
-      resources: this.#options.taskResources,
-      describe: (taskId) => this.#reduceTask(taskId, reducer),
-    });
-  }
-
-  #mapTask(taskId: TaskId, split: number): ReturnType<typeof task> {
+  #map(taskId: TaskId, split: number): TaskBody {
     const { reducers, minMapMs } = this.#options;
     const outputs = Array.from({ length: reducers }, (_, reducer) => ({
       object: this.#partObject(taskId, reducer),
       path: partPath(reducer),
     }));
     return {
-      ...task({
-        id: taskId,
-        name: `map ${split}`,
-        command: mapCommand(reducers, minMapMs),
-        inputs: [{ object: this.splitObject(split), path: SPLIT_PATH }],
-        outputs,
-      }),
-      resources: this.#options.taskResources,
+      name: `map ${split}`,
+      command: { argv: mapCommand(reducers, minMapMs) },
+      inputs: [{ object: this.splitObject(split), path: SPLIT_PATH }],
+      outputs,
     };
   }
 
-  #reduceTask(taskId: TaskId, reducer: number): ReturnType<typeof task> {
+  #reduce(taskId: TaskId, reducer: number): TaskBody {
     const inputs = [...this.#mappedBy].map(([split, by]) => ({
-      object: this.#partObject(by, reducer),
+      object: this.#partObject(by.taskId, reducer),
       path: `${MAPS_PATH}/${split}`,
     }));
     return {
-      ...task({
-        id: taskId,
-        name: `reduce ${reducer}`,
-        command: reduceCommand(),
-        inputs,
-        outputs: [{ object: this.#countsObject(taskId), path: COUNTS_PATH }],
-      }),
-      resources: this.#options.taskResources,
+      name: `reduce ${reducer}`,
+      command: { argv: reduceCommand() },
+      inputs,
+      outputs: [{ object: this.#countsObject(taskId), path: COUNTS_PATH }],
     };
   }
 
+  /** What this reduce reads, by the agent that wrote it. */
+  #bytesOn(reducer: number): Map<AgentId, number> {
+    const bytesOn = new Map<AgentId, number>();
+    for (const { taskId, agentId } of this.#mappedBy.values()) {
+      const bytes = this.#partBytes.get(this.#partObject(taskId, reducer)) ?? 0;
+      bytesOn.set(agentId, (bytesOn.get(agentId) ?? 0) + bytes);
+    }
+    return bytesOn;
+  }
+
   #partObject(taskId: TaskId, reducer: number): string {
-    return `${this.prefix}map/${taskId}/${reducer}`;
+    return `${this.partPrefix}${taskId}/${reducer}`;
   }
 
   #countsObject(taskId: TaskId): string {
     return `${this.prefix}reduce/${taskId}`;
   }
 }
+
+type Ended = { readonly taskId: string };

@@ -1,7 +1,8 @@
 // Owns what the word count framework says while it works: one status line on a terminal, plain lines or JSON elsewhere.
-import type { StatusUpdate } from '@parley/protocol/tasks';
+import type { FrameworkCounts } from '@parley/scheduler-sdk/framework-decisions';
+import type { FrameworkUpdate } from '@parley/scheduler-sdk/framework-update';
 import type { Counted } from './counts-output.ts';
-import type { JobPlan } from './job-plan.ts';
+import type { JobPlan, Locality } from './job-plan.ts';
 
 export type ReportStyle = 'line' | 'plain' | 'json';
 export type JobStart = {
@@ -12,7 +13,23 @@ export type JobStart = {
   readonly splits: number;
   readonly reducers: number;
 };
-type Progress = JobPlan['progress'] & { readonly phase: JobPlan['phase'] };
+/** Tasks by what is to become of them. */
+export type TaskCounts = {
+  readonly waiting: number;
+  /** Launched, not yet running. */
+  readonly staging: number;
+  readonly running: number;
+};
+type Progress = TaskCounts & JobPlan['progress'] & { readonly phase: JobPlan['phase'] };
+
+export function taskCountsOf(counts: FrameworkCounts): TaskCounts {
+  const { recovering, waiting, backoff, staging, running, killing, unreachable } = counts;
+  return {
+    waiting: recovering + waiting + backoff,
+    staging,
+    running: running + killing + unreachable,
+  };
+}
 
 /** Plain lines come at most so often. */
 const PLAIN_INTERVAL_MS = 2000;
@@ -51,26 +68,34 @@ export class JobReport {
   }
 
   /** A task that ended without success. */
-  trouble({ task, agentId, state, reason, message }: StatusUpdate): void {
-    const { taskId } = task;
+  trouble({ key, state, reason, message, update }: FrameworkUpdate): void {
+    const { taskId = key } = update?.task ?? {};
+    const agentId = update?.agentId;
     if (this.#style === 'json') {
       this.#json({ event: 'trouble', taskId, agentId, state, reason, message });
       return;
     }
     const why = [reason, message].filter(Boolean).join(', ');
     this.#clear();
-    this.#write(`task ${taskId} on agent ${agentId} ended as ${state}${why ? `: ${why}` : ''}\n`);
+    const where = agentId === undefined ? '' : ` on agent ${agentId}`;
+    this.#write(`task ${taskId}${where} ended as ${state}${why ? `: ${why}` : ''}\n`);
   }
 
-  done(counted: Counted, tookMs: number): void {
+  done(counted: Counted, tookMs: number, locality: Locality): void {
     const { words, distinct, commonest } = counted;
     if (this.#style === 'json') {
-      this.#json({ event: 'done', words, distinct, commonest, tookMs: Math.round(tookMs) });
+      const reduced = { reducedBytes: locality.bytes, localBytes: locality.localBytes };
+      const took = { tookMs: Math.round(tookMs) };
+      this.#json({ event: 'done', words, distinct, commonest, ...took, ...reduced });
       return;
     }
     this.#clear();
     const seconds = (tookMs / 1000).toFixed(1);
     this.#write(`${words} words, ${distinct} of them distinct, in ${seconds} s\n`);
+    const { bytes, localBytes } = locality;
+    const part = bytes === 0 ? 0 : Math.round((100 * localBytes) / bytes);
+    if (bytes > 0)
+      this.#write(`reduce tasks read ${bytes} bytes, ${part} % of them from their own agents\n`);
     const width = String(commonest[0]?.count ?? '').length;
     for (const { word, count } of commonest)
       this.#write(`${String(count).padStart(width)} ${word}\n`);

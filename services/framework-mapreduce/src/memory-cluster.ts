@@ -1,17 +1,10 @@
-// Owns a bucket and a cluster in memory for tests of a job: objects are kept, tasks end as the test says. A map or reduce
-// that finishes leaves the objects that it promises. It tests nothing itself.
-import type { Demand } from '@parley/protocol/frameworks';
-import {
-  AgentId,
-  FrameworkId,
-  OfferId,
-  PrincipalName,
-  RoleName,
-  type TaskId,
-} from '@parley/protocol/ids';
-import { Offer } from '@parley/protocol/offers';
-import type { Resources } from '@parley/protocol/resources';
-import { StatusUpdate, type TaskDescription, type TaskState } from '@parley/protocol/tasks';
+// Owns a bucket and a cluster in memory for tests of a job: objects are kept, the SDK's plan launches on offers that the test
+// makes, tasks end as the test says. A map or reduce that finishes leaves the objects that it promises. It tests nothing itself.
+import type { TaskDescription, TaskState } from '@parley/protocol/tasks';
+import { delay } from '@parley/scheduler-sdk/placement/delay';
+import { PlanFixture, tasksOf } from '@parley/scheduler-sdk/plan-fixture';
+import type { JobPlan } from './job-plan.ts';
+import { nearFirst } from './near-first.ts';
 import type { JobBucket } from './split-upload.ts';
 import type { JobCluster, WordCountJob } from './word-count-job.ts';
 
@@ -21,6 +14,8 @@ export class MemoryBucket implements JobBucket {
   peakSplits = 0;
   /** Storing fails with this when it is set. */
   failure: Error | undefined;
+  /** It does not tell sizes. */
+  isMute = false;
 
   async put(name: string, source: () => AsyncIterable<Uint8Array>): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
@@ -32,6 +27,12 @@ export class MemoryBucket implements JobBucket {
 
   async download(): Promise<void> {
     throw new Error('results are read elsewhere');
+  }
+
+  async sizesBelow(prefix: string): Promise<ReadonlyMap<string, number>> {
+    if (this.isMute) throw new Error('the bucket does not answer');
+    const below = [...this.objects].filter(([name]) => name.startsWith(prefix));
+    return new Map(below.map(([name, { length }]) => [name, length]));
   }
 
   async delete(name: string): Promise<void> {
@@ -47,67 +48,86 @@ export class MemoryBucket implements JobBucket {
   }
 }
 
-const AGENT = AgentId.parse('a1');
+const BACKOFF_OVER_MS = 10_000;
 
 export class MemoryCluster implements JobCluster {
-  readonly demands: Demand[] = [];
-  readonly killed: TaskId[] = [];
-  readonly live = new Map<TaskId, TaskDescription>();
   /** All that were launched, in order. */
   readonly launched: TaskDescription[] = [];
+  readonly #fixture = PlanFixture.begun([], { strategies: [delay({ agentId: 3000 }), nearFirst] });
   readonly #bucket: MemoryBucket;
-  readonly #offered: Resources;
-  #offers = 0;
+  readonly #plan: JobPlan;
+  #idle = Promise.withResolvers<void>();
 
-  constructor(bucket: MemoryBucket, offered: Resources) {
+  constructor(bucket: MemoryBucket, plan: JobPlan) {
     this.#bucket = bucket;
-    this.#offered = offered;
+    this.#plan = plan;
   }
 
-  setDemand(demand: Demand): void {
-    this.demands.push(demand);
+  get live(): ReadonlyMap<string, TaskDescription> {
+    return new Map([...this.#fixture.live].map(([taskId, { task }]) => [taskId, task]));
   }
 
-  kill(taskId: TaskId): void {
-    this.killed.push(taskId);
+  get killed(): string[] {
+    return this.#fixture.killed;
   }
 
-  /** Makes one offer; returns for how long what is left of it was refused. */
-  offer(job: WordCountJob): number | undefined {
-    this.#offers += 1;
-    const offer = Offer.parse({
-      offerId: OfferId.parse(`o${this.#offers}`),
-      agentId: AGENT,
-      role: RoleName.parse('*'),
-      hostname: 'here',
-      resources: this.#offered,
-      attributes: {},
-    });
-    const { accepted, declined } = job.offers([offer]);
-    for (const task of accepted.flatMap(({ launches }) => launches)) {
-      this.live.set(task.taskId, task);
-      this.launched.push(task);
+  /** What the leader believes that is wanted: what it was told, without what was launched since. */
+  get demand(): number {
+    this.#fixture.pass(1000);
+    let wanted = 0;
+    for (const decision of this.#fixture.decisions) {
+      if (decision.kind === 'accept') wanted -= tasksOf(decision).length;
+      if (decision.kind === 'demand')
+        wanted = (decision.demand ?? []).reduce((sum, { count }) => sum + count, 0);
     }
-    return accepted[0]?.filter.refuseMs ?? declined[0]?.filter?.refuseMs;
+    return wanted;
   }
 
-  end(job: WordCountJob, task: TaskDescription, state: TaskState): void {
-    this.live.delete(task.taskId);
-    if (state === 'finished')
-      for (const { object } of task.outputs) this.#bucket.objects.set(object, '');
-    job.update(
-      StatusUpdate.parse({
-        task: {
-          principal: PrincipalName.parse('alice'),
-          frameworkId: FrameworkId.parse('f'),
-          taskId: task.taskId,
-        },
-        agentId: AGENT,
-        source: 'agent',
-        sequence: 1,
-        state,
-        wallTimeMs: 0,
-      }),
+  agentOf(task: TaskDescription): string | undefined {
+    return this.#fixture.live.get(task.taskId)?.agentId;
+  }
+
+  async poke(): Promise<void> {
+    const { plan, nowMs } = this.#fixture;
+    this.#fixture.take(plan.desired(this.#plan.desired(), nowMs, this.#plan.expected()));
+    this.#rest();
+  }
+
+  idle(): Promise<void> {
+    return this.#fixture.live.size === 0 ? Promise.resolve() : this.#idle.promise;
+  }
+
+  /** Lets what failed be tried again, and makes an offer of everything on each agent; returns what was launched. */
+  offer(...agents: readonly string[]): TaskDescription[] {
+    this.#fixture.pass(BACKOFF_OVER_MS);
+    return this.offerNow(...agents);
+  }
+
+  offerNow(...agents: readonly string[]): TaskDescription[] {
+    const launched = this.#fixture.offer(
+      ...agents.map((agent) => ({ agent, cpus: 100, mem: '100GiB' })),
     );
+    this.launched.push(...launched);
+    return launched;
+  }
+
+  end(
+    job: WordCountJob,
+    task: TaskDescription,
+    state: TaskState,
+    reason?: 'invalidTask',
+    size = 0,
+  ): void {
+    if (state === 'finished')
+      for (const { object } of task.outputs) this.#bucket.objects.set(object, 'x'.repeat(size));
+    const update = this.#fixture.update(task.taskId, state, reason === undefined ? {} : { reason });
+    if (update !== undefined) job.update(update);
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#fixture.live.size > 0) return;
+    this.#idle.resolve();
+    this.#idle = Promise.withResolvers();
   }
 }

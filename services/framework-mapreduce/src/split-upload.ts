@@ -9,6 +9,8 @@ export interface JobBucket {
   /** Calls `source` anew for each attempt; what it throws is thrown. */
   put(name: string, source: () => AsyncIterable<Uint8Array>): Promise<void>;
   download(name: string, path: string): Promise<void>;
+  /** Bytes of every object whose name begins so, by name. */
+  sizesBelow(prefix: string): Promise<ReadonlyMap<string, number>>;
   delete(name: string): Promise<void>;
   deleteBelow(prefix: string): Promise<void>;
 }

@@ -3,7 +3,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StatusUpdate, TaskDescription, TaskState } from '@parley/protocol/tasks';
+import type { TaskDescription, TaskState } from '@parley/protocol/tasks';
+import type { FrameworkUpdate } from '@parley/scheduler-sdk/framework-update';
 import { resources } from '@parley/scheduler-sdk/task';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { JobPlan } from './job-plan.ts';
@@ -21,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true }));
 class JobFixture {
   readonly bucket = new MemoryBucket();
   readonly cluster: MemoryCluster;
-  readonly troubles: StatusUpdate[] = [];
+  readonly troubles: FrameworkUpdate[] = [];
   readonly plan: JobPlan;
   readonly job: WordCountJob;
   readonly #splits: number;
@@ -30,7 +31,6 @@ class JobFixture {
   constructor(splits: number, options: { maxAheadBytes?: number } = {}) {
     const { maxAheadBytes = 1000 } = options;
     this.#splits = splits;
-    this.cluster = new MemoryCluster(this.bucket, resources({ cpus: 100, mem: '100GiB' }));
     this.plan = new JobPlan({
       jobId: 'j',
       reducers: REDUCERS,
@@ -39,6 +39,7 @@ class JobFixture {
       maxAttempts: 3,
       expectedSplits: splits,
     });
+    this.cluster = new MemoryCluster(this.bucket, this.plan);
     // With the separator that follows the file, exactly this many splits.
     const size = splits * SPLIT_BYTES - 1;
     this.job = new WordCountJob({
@@ -57,12 +58,24 @@ class JobFixture {
   }
 
   /** Offers until so many tasks of the kind live. */
-  async live(kind: 'map' | 'reduce', count: number): Promise<TaskDescription[]> {
-    const found = (): TaskDescription[] =>
-      [...this.cluster.live.values()].filter(({ name }) => name.startsWith(kind));
+  live(kind: 'map' | 'reduce', count: number): Promise<TaskDescription[]> {
+    return this.#offerUntil('a1', count, ({ name }) => name.startsWith(kind));
+  }
+
+  /** Offers these agents until so many tasks live. */
+  liveOn(agents: string | readonly string[], count: number): Promise<TaskDescription[]> {
+    return this.#offerUntil(agents, count, () => true);
+  }
+
+  async #offerUntil(
+    agents: string | readonly string[],
+    count: number,
+    isMeant: (task: TaskDescription) => boolean,
+  ): Promise<TaskDescription[]> {
+    const found = (): TaskDescription[] => [...this.cluster.live.values()].filter(isMeant);
     await vi.waitUntil(
       () => {
-        if (found().length < count) this.cluster.offer(this.job);
+        if (found().length < count) this.cluster.offer(...[agents].flat());
         return found().length >= count;
       },
       { timeout: 20_000, interval: 5 },
@@ -70,8 +83,8 @@ class JobFixture {
     return found();
   }
 
-  end(tasks: readonly TaskDescription[], state: TaskState): void {
-    for (const task of tasks) this.cluster.end(this.job, task, state);
+  end(tasks: readonly TaskDescription[], state: TaskState, reason?: 'invalidTask'): void {
+    for (const task of tasks) this.cluster.end(this.job, task, state, reason);
   }
 }
 
@@ -81,7 +94,7 @@ describe('a job that goes well', () => {
     const running = fixture.run();
     const [first, ...others] = await fixture.live('map', 3);
     fixture.end(others, 'finished');
-    fixture.cluster.offer(fixture.job);
+    fixture.cluster.offer('a1');
     expect(fixture.cluster.launched).toHaveLength(3);
     fixture.end(first ? [first] : [], 'finished');
     const reduces = await fixture.live('reduce', REDUCERS);
@@ -107,33 +120,65 @@ describe('a job that goes well', () => {
     expect(fixture.bucket.splits()).toEqual([]);
   });
 
-  it('states what it could launch: first the splits to come, nothing while all are under way, then the reducers', async () => {
+  it('wants what it could launch: first the splits to come, nothing while all are under way, then the reducers', async () => {
     const fixture = new JobFixture(4);
+    await fixture.cluster.poke();
+    expect(fixture.cluster.demand).toBe(4);
     const running = fixture.run();
-    fixture.job.stateDemand();
-    expect(fixture.cluster.demands.at(-1)).toMatchObject([{ count: 4 }]);
     fixture.end((await fixture.live('map', 4)).slice(0, 3), 'finished');
-    fixture.job.stateDemand();
-    expect(fixture.cluster.demands.at(-1)).toEqual([]);
+    expect(fixture.cluster.demand).toBe(0);
     fixture.end(await fixture.live('map', 1), 'finished');
-    expect(fixture.cluster.demands.at(-1)).toMatchObject([{ count: REDUCERS }]);
+    await vi.waitUntil(() => fixture.cluster.demand === REDUCERS);
     fixture.end(await fixture.live('reduce', REDUCERS), 'finished');
     await running;
-    fixture.job.stateDemand();
-    expect(fixture.cluster.demands.at(-1)).toEqual([]);
+    expect(fixture.cluster.demand).toBe(0);
   });
+});
 
-  it('refuses offers for a moment while maps are under way, for long when nothing is left', async () => {
-    const fixture = new JobFixture(2);
+describe('where reduces run', () => {
+  /** Two maps on each agent, of which those on `a2` write three times as much. */
+  async function mapped(fixture: JobFixture): Promise<void> {
+    for (const [agent, size] of [
+      ['a1', 10],
+      ['a2', 30],
+    ] as const) {
+      for (let count = 0; count < 2; count += 1) {
+        const [task] = await fixture.liveOn(agent, 1);
+        if (task) fixture.cluster.end(fixture.job, task, 'finished', undefined, size);
+      }
+    }
+  }
+
+  it('is the agent that holds most of what they read, when several are offered', async () => {
+    const fixture = new JobFixture(4, { maxAheadBytes: 1 });
     const running = fixture.run();
-    const maps = await fixture.live('map', 2);
-    expect(fixture.cluster.offer(fixture.job)).toBeLessThanOrEqual(1000);
-    fixture.end(maps, 'finished');
-    const reduces = await fixture.live('reduce', REDUCERS);
-    expect(fixture.cluster.offer(fixture.job)).toBeGreaterThanOrEqual(10_000);
+    await mapped(fixture);
+    const reduces = await fixture.liveOn(['a3', 'a1', 'a2'], REDUCERS);
+    expect(reduces.map((task) => fixture.cluster.agentOf(task))).toEqual(['a2', 'a2']);
     fixture.end(reduces, 'finished');
     await running;
-    expect(fixture.cluster.offer(fixture.job)).toBeGreaterThanOrEqual(10_000);
+    const part = 2 * REDUCERS * (10 + 30);
+    expect(fixture.plan.locality).toEqual({ bytes: part, localBytes: (part * 3) / 4 });
+  });
+
+  it('is another agent only after a while', async () => {
+    const fixture = new JobFixture(4, { maxAheadBytes: 1 });
+    void fixture.run();
+    await mapped(fixture);
+    await vi.waitUntil(() => fixture.plan.desired().length === REDUCERS);
+    await fixture.cluster.poke();
+    expect(fixture.cluster.offerNow('a3')).toEqual([]);
+    expect(await fixture.liveOn('a3', REDUCERS)).toHaveLength(REDUCERS);
+  });
+
+  it('is anywhere when the bucket does not say how large their inputs are', async () => {
+    const fixture = new JobFixture(4, { maxAheadBytes: 1 });
+    fixture.bucket.isMute = true;
+    void fixture.run();
+    await mapped(fixture);
+    await vi.waitUntil(() => fixture.plan.desired().length === REDUCERS);
+    await fixture.cluster.poke();
+    expect(fixture.cluster.offerNow('a3')).toHaveLength(REDUCERS);
   });
 });
 
@@ -154,7 +199,17 @@ describe('a task that ends without success', () => {
     },
   );
 
-  it.each(['failed', 'gone', 'killed'] as const)(
+  it('as gone is tried again as often as it takes: it was no fault of its own', async () => {
+    const fixture = new JobFixture(1);
+    const running = fixture.run();
+    for (let attempt = 1; attempt <= 5; attempt += 1)
+      fixture.end(await fixture.live('map', 1), 'gone');
+    fixture.end(await fixture.live('map', 1), 'finished');
+    fixture.end(await fixture.live('reduce', REDUCERS), 'finished');
+    expect(await running).toHaveLength(REDUCERS);
+  });
+
+  it.each(['failed', 'killed'] as const)(
     'as %s three times fails the job, and nothing more is launched',
     async (state) => {
       const fixture = new JobFixture(3);
@@ -163,17 +218,17 @@ describe('a task that ends without success', () => {
       for (let attempt = 1; attempt <= 3; attempt += 1)
         fixture.end((await fixture.live('map', 3)).filter(isOfFirstSplit), state);
       await expect(running).rejects.toBeInstanceOf(JobFailed);
-      await expect(running).rejects.toThrow(`map task m0-3 ended as ${state}`);
+      await expect(running).rejects.toThrow(`map task m0-t0-3 ended as ${state}`);
       fixture.end((await fixture.live('map', 2)).slice(0, 1), 'failed');
-      fixture.cluster.offer(fixture.job);
+      fixture.cluster.offer('a1');
       expect(fixture.cluster.live.size).toBe(1);
     },
   );
 
-  it('as error fails the job at once: it would be the same the next time', async () => {
+  it('as not valid fails the job at once: it would be the same the next time', async () => {
     const fixture = new JobFixture(1);
     const running = fixture.run();
-    fixture.end(await fixture.live('map', 1), 'error');
+    fixture.end(await fixture.live('map', 1), 'error', 'invalidTask');
     await expect(running).rejects.toBeInstanceOf(JobFailed);
     expect(fixture.cluster.launched).toHaveLength(1);
   });
@@ -186,6 +241,7 @@ describe('a job that is stopped', () => {
     const [first, second] = await fixture.live('map', 2);
     if (first === undefined || second === undefined) throw new Error('two maps live');
     const stopping = fixture.job.stop();
+    await vi.waitUntil(() => fixture.cluster.killed.length === 2);
     expect(fixture.cluster.killed).toEqual([first.taskId, second.taskId]);
     fixture.end([first], 'killed');
     expect(fixture.bucket.objects.size).toBeGreaterThan(0);

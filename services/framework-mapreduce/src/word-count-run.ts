@@ -1,12 +1,14 @@
 // Owns one run of the word count framework: inputs, a place on the cluster, the job, its result, and how it ends. It
 // leaves nothing behind, however it ends: no task, no object, no half-written table.
-import { setTimeout as delay } from 'node:timers/promises';
-import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Framework } from '@parley/scheduler-sdk/framework';
+import { delay } from '@parley/scheduler-sdk/placement/delay';
 import type { WordCountConfig } from './config.ts';
 import { type Counted, collectCounts, OutputFile } from './counts-output.ts';
 import { filesBelow, filesOfList, type InputFile, UnreadableInput } from './input-files.ts';
 import { JobPlan } from './job-plan.ts';
-import type { JobReport } from './job-report.ts';
+import { type JobReport, taskCountsOf } from './job-report.ts';
+import { nearFirst } from './near-first.ts';
 import { type SplitSize, splitSizeFor } from './split-size.ts';
 import { JobFailed, WordCountJob } from './word-count-job.ts';
 
@@ -18,6 +20,8 @@ const FAILOVER_TIMEOUT_MS = 60_000;
 const STOP_LIMIT_MS = 30_000;
 const INTERRUPTED_STOP_LIMIT_MS = 10_000;
 const TEARDOWN_LIMIT_MS = 5000;
+/** A reduce task waits so long for an agent that holds much of what it reads: as long as other tasks take to end. */
+const NEAR_AGENT_WAIT_MS = 3000;
 
 export type RunSurroundings = {
   readonly report: JobReport;
@@ -94,37 +98,36 @@ class WordCountRun {
   async run(output: OutputFile | undefined): Promise<Counted> {
     const { nowMs, report } = this.#around;
     const startedMs = nowMs();
-    const scheduler = await this.#connect();
+    const framework = await this.#connect();
     try {
-      const counted = await this.#countOn(scheduler, output);
-      report.done(counted, nowMs() - startedMs);
+      const counted = await this.#countOn(framework, output);
+      report.done(counted, nowMs() - startedMs, this.#plan.locality);
       return counted;
     } finally {
-      await this.#leave(scheduler);
+      await this.#leave(framework);
     }
   }
 
-  async #countOn(scheduler: Scheduler, output: OutputFile | undefined): Promise<Counted> {
+  async #countOn(framework: Framework, output: OutputFile | undefined): Promise<Counted> {
     const { report, nowMs } = this.#around;
-    const bucket = await this.#orInterrupted(scheduler.bucket());
+    const bucket = await this.#orInterrupted(framework.bucket());
     const job = new WordCountJob({
       plan: this.#plan,
       files: this.#files,
       size: this.#size,
       bucket,
-      cluster: scheduler,
+      cluster: framework,
       onTrouble: (update) => report.trouble(update),
     });
     this.#job = job;
     this.#reportStart();
-    const tell = (): void =>
-      report.progress({ ...this.#plan.progress, phase: this.#plan.phase }, nowMs());
-    const timer = setInterval(() => {
-      job.stateDemand();
-      tell();
-    }, PROGRESS_INTERVAL_MS);
+    const tell = (): void => {
+      const { progress, phase } = this.#plan;
+      report.progress({ ...taskCountsOf(framework.counts()), ...progress, phase }, nowMs());
+    };
+    const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
     try {
-      const outputs = await this.#orInterrupted(Promise.race([job.run(), removedEarly(scheduler)]));
+      const outputs = await this.#orInterrupted(Promise.race([job.run(), removedEarly(framework)]));
       tell();
       return await this.#orInterrupted(collectCounts(bucket, outputs, output));
     } finally {
@@ -133,25 +136,27 @@ class WordCountRun {
     }
   }
 
-  /** Offers and updates come from now on; they go to the job as soon as there is one. */
-  async #connect(): Promise<Scheduler> {
+  /** Nothing is desired before there is a job, so nothing is launched, and no update comes. */
+  async #connect(): Promise<Framework> {
     const { credential, role } = this.#config;
-    const connecting = connectScheduler({
+    const connecting = new Framework({
       credential,
       frameworkId: this.#frameworkId,
       name: 'wordcount',
       role,
-      demand: this.#plan.demand(),
       failoverTimeoutMs: FAILOVER_TIMEOUT_MS,
-      onOffers: (offers, scheduler) => scheduler.place(this.#plan.place(offers)),
       onUpdate: (update) => this.#job?.update(update),
       onError: (error) => this.#around.warn(error.message),
-    });
+    })
+      .desired(() => this.#plan.desired())
+      .expected(() => this.#plan.expected())
+      .place(delay({ agentId: NEAR_AGENT_WAIT_MS }), nearFirst)
+      .start();
     try {
       return await this.#orInterrupted(connecting);
     } catch (error) {
       if (error instanceof Interrupted) {
-        const left = connecting.then((scheduler) => scheduler.teardown());
+        const left = connecting.then((framework) => framework.teardown());
         await withinMs(TEARDOWN_LIMIT_MS / 2, left).catch(() => undefined);
       }
       throw error;
@@ -181,12 +186,12 @@ class WordCountRun {
     }
   }
 
-  async #leave(scheduler: Scheduler): Promise<void> {
-    if (await withinMs(TEARDOWN_LIMIT_MS, scheduler.teardown())) return;
+  async #leave(framework: Framework): Promise<void> {
+    if (await withinMs(TEARDOWN_LIMIT_MS, framework.teardown())) return;
     this.#around.warn(
       'no master confirmed the end of the framework; it is removed when its failover timeout is over',
     );
-    await withinMs(TEARDOWN_LIMIT_MS, scheduler.close());
+    await withinMs(TEARDOWN_LIMIT_MS, framework.close({ tasks: 'leave' }));
   }
 
   #orInterrupted<T>(value: Promise<T>): Promise<T> {
@@ -197,15 +202,15 @@ class WordCountRun {
 const AGES = 'the bucket removes what is left after 24 hours.';
 
 /** Throws when the cluster ends the framework while it is wanted. */
-async function removedEarly(scheduler: Scheduler): Promise<never> {
-  await scheduler.ended();
+async function removedEarly(framework: Framework): Promise<never> {
+  await framework.ended();
   throw new JobFailed('the framework was removed from the cluster by somebody else. Start again.');
 }
 
 /** False when it took longer. */
 async function withinMs(limitMs: number, value: Promise<unknown>): Promise<boolean> {
   const late = new AbortController();
-  const isLate = delay(limitMs, false, { signal: late.signal }).catch(() => false);
+  const isLate = wait(limitMs, false, { signal: late.signal }).catch(() => false);
   try {
     return await Promise.race([value.then(() => true), isLate]);
   } finally {
