@@ -1,5 +1,6 @@
 // Owns what goes wrong in a run and when: crashes, stops, restarts, cuts, long absences, and who is told to lead,
 // now and then while another still does.
+import type { AgentId } from '@parley/protocol/ids';
 import type { AgentProcess } from './agent-process.ts';
 import type { MasterProcess } from './master-process.ts';
 import type { Random } from './random.ts';
@@ -42,10 +43,11 @@ export class Chaos {
     this.#healed = true;
     this.#world.heal();
     for (const one of this.#everybody()) one.start();
+    this.#cast.operator.tidy();
   }
 
   #everybody(): SimulatedProcess[] {
-    return [...this.#cast.masters, ...this.#others()];
+    return [...this.#cast.masters, this.#cast.operator, ...this.#others()];
   }
 
   #others(): SimulatedProcess[] {
@@ -65,7 +67,26 @@ export class Chaos {
     for (const master of this.#cast.masters) {
       if (master.isLeading && this.#isTime(faults.masterEndsPerMinute)) this.#end(master);
     }
+    this.#operate();
     this.#world.clock.after(CHECK_MS, () => this.#harm());
+  }
+
+  /** An agent is taken out of service for a while, or for good; the first one always stays, so that work gets done. */
+  #operate(): void {
+    const { deactivationsPerMinute, declarationsPerMinute } = this.#world.faults;
+    const { agents, operator } = this.#cast;
+    for (const { agentId } of agents)
+      if (this.#isTime(deactivationsPerMinute)) this.#deactivate(agentId);
+    for (const { agentId } of agents.slice(1))
+      if (this.#isTime(declarationsPerMinute)) operator.change(agentId, 'gone');
+  }
+
+  #deactivate(agentId: AgentId): void {
+    const { operator } = this.#cast;
+    operator.change(agentId, 'deactivate');
+    this.#world.clock.after(this.#random.between(1000, 30_000), () =>
+      operator.change(agentId, 'reactivate'),
+    );
   }
 
   #hit(one: SimulatedProcess): void {

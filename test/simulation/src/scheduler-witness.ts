@@ -1,6 +1,7 @@
 // Owns what a framework's process must be able to rely on: numbers without gaps, each offer once, one outcome for
 // each accept, no update acknowledged that was not handled. It watches from outside the session. Throws at a breach.
 import { isDeepStrictEqual } from 'node:util';
+import type { FrameworkEvent } from '@parley/protocol/frameworks';
 import type { OfferId, TaskId } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Offer, Operation } from '@parley/protocol/offers';
@@ -24,6 +25,7 @@ export class SchedulerWitness {
   readonly #updates = new Map<number, 'delivered' | 'handled'>();
   readonly #steps = new Set<string>();
   readonly #ended = new Set<TaskId>();
+  #lastEvent = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -85,6 +87,12 @@ export class SchedulerWitness {
     this.#steps.add(step);
     if (isTerminal(update.state)) this.#ended.add(taskId);
     if (streamSequence !== undefined) this.#updates.set(streamSequence, 'delivered');
+  }
+
+  /** Events of the leader come in order, each once. */
+  told({ eventId }: FrameworkEvent): void {
+    if (eventId <= this.#lastEvent) this.#fail(`is told event ${eventId} after ${this.#lastEvent}`);
+    this.#lastEvent = eventId;
   }
 
   handled(streamSequence: number): void {
