@@ -190,6 +190,8 @@ export class AgentProcess extends SimulatedProcess {
         this.publish(message.subject, message.bytes);
         break;
       }
+      case 'executor':
+        throw new Error('a simulated agent has no custom executors');
       case 'report':
         this.world.note(`${this.name} reports ${effect.about}: ${effect.what}`);
         break;

@@ -82,12 +82,19 @@ export function checkEvents(world: World, state: ClusterState): void {
   }
 }
 
-/** A framework that saw all updates believes of each task what the books say. */
 function agrees(world: World, framework: Cast['frameworks'][number]): boolean {
-  for (const [task, state] of framework.disk.views()) {
+  return disagreements(world, framework).length === 0;
+}
+
+/** A framework that saw all updates believes of each task what the books say. */
+export function disagreements(world: World, framework: Cast['frameworks'][number]): string[] {
+  return [...framework.disk.views()].flatMap(([task, state]) => {
     const booked = world.witness.tasks.get(task);
-    // A task that the leader never heard of ends at the framework alone.
-    if (booked === undefined ? !isTerminal(state) : booked.state !== state) return false;
-  }
-  return true;
+    // A task that the leader never heard of ends at the framework alone. One that it refused ends at both, but a session
+    // whose accept failed as a whole says `dropped` of all its tasks, the culprit too.
+    const isRefused =
+      booked === undefined || (booked.ends === 1 && !world.witness.wasLaunched(task));
+    const agreed = isRefused ? isTerminal(state) : booked.state === state;
+    return agreed ? [] : [`${task} is ${state} to it and ${booked?.state} in the books`];
+  });
 }

@@ -12,11 +12,11 @@ import { MasterProcess } from './master-process.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
-import { checkEnd, checkEvents, isAtRest, isSettled } from './rest.ts';
+import { checkEnd, checkEvents, disagreements, isAtRest, isSettled } from './rest.ts';
 import { World } from './world.ts';
 
 /** Virtual time in which everything must have come to rest after the faults end. */
-const REST_LIMIT_MS = 3_600_000;
+const REST_LIMIT_MS = 600_000;
 const MAX_EVENTS = 5_000_000;
 const TRACE_LINES_SHOWN = 100;
 
@@ -121,11 +121,11 @@ function runUntil(world: World, isDone: () => boolean, cast?: Cast): void {
   for (let events = 0; !isDone(); events += 1) {
     const late = world.clock.nowMs > limitMs || events > MAX_EVENTS;
     if (late || !world.clock.step())
-      throw new Error(`does not come to rest\n${cast ? describe(cast) : ''}`);
+      throw new Error(`does not come to rest\n${cast ? describe(world, cast) : ''}`);
   }
 }
 
-function describe(cast: Cast): string {
+function describe(world: World, cast: Cast): string {
   const leader = cast.masters.find((master) => master.isLeading);
   const tasks = [...(leader?.state?.tasks.rows() ?? [])].map(
     (task) => `${taskKey(task.task)}@${task.agentId}=${task.state}`,
@@ -134,6 +134,11 @@ function describe(cast: Cast): string {
     (agent) =>
       `${agent.name}: runs ${agent.runningTasks().join(' ')}, ${agent.recordCount} records`,
   );
-  const books = `leader ${leader?.name}: tasks ${tasks.join(' ')}, ${leader?.state?.offers.size} offers, ${leader?.state?.orders.size} orders, ${leader?.state?.unwritten.size} unwritten`;
-  return [books, ...agents, ...cast.frameworks.map((framework) => framework.describe())].join('\n');
+  const books = `leader ${leader?.name}: tasks ${tasks.join(' ')}, ${leader?.state?.offers.size} offers, ${leader?.state?.orders.size} orders, ${leader?.state?.unwritten.size} unwritten, ${leader?.state?.frameworkEvents.size} events, reservations ${[...(leader?.state?.reservations.keys() ?? [])]}, allocator ${cast.allocator.isInStep ? 'in' : 'out of'} step`;
+  return [
+    books,
+    ...agents,
+    ...cast.frameworks.map((framework) => framework.describe()),
+    ...cast.frameworks.flatMap((framework) => disagreements(world, framework)),
+  ].join('\n');
 }
