@@ -2,10 +2,11 @@
 // now and then while another still does.
 import type { AgentId } from '@parley/protocol/ids';
 import type { AgentProcess } from './agent-process.ts';
+import type { AllocatorProcess } from './allocator-process.ts';
 import type { MasterProcess } from './master-process.ts';
+import type { OperatorProcess } from './operator-process.ts';
 import type { Random } from './random.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
-import type { Cast } from './simulation.ts';
 import type { World } from './world.ts';
 
 const CHECK_MS = 1000;
@@ -13,14 +14,23 @@ const LEASE_MS = 3000;
 /** Beyond the silence that is tolerated of a framework (20 s), or of an agent too (75 s). */
 const LONG_ABSENCE_MS: readonly [number, number] = [25_000, 130_000];
 
+/** Who takes part, whatever the frameworks do. */
+export type Actors = {
+  readonly masters: readonly MasterProcess[];
+  readonly allocator: AllocatorProcess;
+  readonly agents: readonly AgentProcess[];
+  readonly operator: OperatorProcess;
+  readonly frameworks: readonly SimulatedProcess[];
+};
+
 export class Chaos {
   readonly #world: World;
-  readonly #cast: Cast;
+  readonly #cast: Actors;
   readonly #random: Random;
   #healed = false;
   #terms = 0;
 
-  constructor(world: World, cast: Cast) {
+  constructor(world: World, cast: Actors) {
     this.#world = world;
     this.#cast = cast;
     this.#random = world.random.derive('chaos');

@@ -3,6 +3,8 @@
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import { frameworkKey, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
+import type { History } from './history.ts';
+import type { SessionProcess } from './session-process.ts';
 import type { Cast } from './simulation.ts';
 import type { World } from './world.ts';
 
@@ -24,27 +26,36 @@ export function isSettled(world: World, cast: Cast): boolean {
 }
 
 /** Everything is over: nothing runs, nothing is booked, nothing waits. */
-export function isAtRest(world: World, { frameworks, agents, masters }: Cast): boolean {
+export function isAtRest(world: World, cast: Cast): boolean {
+  return cast.frameworks.every(({ disk }) => disk.removed) && isEmpty(world, cast);
+}
+
+/** Nothing runs, nothing is booked, nothing waits. */
+export function isEmpty(
+  world: World,
+  { agents, masters }: Pick<Cast, 'agents' | 'masters'>,
+): boolean {
   const leader = masters.find((master) => master.isLeading)?.state;
-  const isQuiet =
-    leader !== undefined &&
-    leader.tasks.size === 0 &&
-    leader.offers.size === 0 &&
-    leader.unwritten.size === 0 &&
-    leader.orders.size === 0 &&
-    leader.frameworkEvents.size === 0 &&
-    [...leader.reservations.rows()].every(({ agentId }) => world.witness.gone.has(agentId)) &&
-    frameworks.every((framework) => framework.disk.removed);
+  if (leader === undefined) return false;
+  const { tasks, offers, unwritten, orders, frameworkEvents, executors } = leader;
+  const tables = [tasks, offers, unwritten, orders, frameworkEvents, executors];
+  const isReserved = [...leader.reservations.rows()].some(
+    ({ agentId }) => !world.witness.gone.has(agentId),
+  );
+  if (isReserved || tables.some(({ size }) => size > 0)) return false;
   // One that is gone keeps its records: nobody tells it that they are journalled.
-  return (
-    isQuiet &&
-    agents.every((agent) => agent.runningTasks().length === 0) &&
-    agents.every((agent) => agent.recordCount === 0 || world.witness.gone.has(agent.agentId))
+  return agents.every(
+    (agent) =>
+      agent.runningTasks().length === 0 &&
+      (agent.recordCount === 0 || world.witness.gone.has(agent.agentId)),
   );
 }
 
 /** What is left to look at when everything is over. Throws at what does not hold. */
-export function checkEnd(world: World, cast: Cast): void {
+export function checkEnd(
+  world: World,
+  cast: { readonly history: History; readonly frameworks: readonly SessionProcess[] },
+): void {
   cast.history.checkReplay();
   for (const [task, { ends }] of world.witness.tasks)
     if (ends !== 1) throw new Error(`task ${task} has ${ends} terminal states`);

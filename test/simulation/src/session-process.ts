@@ -142,7 +142,7 @@ export abstract class SessionProcess extends SimulatedProcess {
         break;
       }
       case 'openConsumer':
-        this.#openConsumer();
+        this.openConsumer();
         break;
       case 'closeConsumer':
         this.world.updates(this.ref.principal).unwatch(this.name);
@@ -182,7 +182,8 @@ export abstract class SessionProcess extends SimulatedProcess {
     });
   }
 
-  #openConsumer(): void {
+  /** Delivers from the first message that is not acknowledged. */
+  protected openConsumer(): void {
     let floor = 0;
     while (this.#acknowledged().has(floor + 1)) floor += 1;
     this.#readUpTo = floor;
