@@ -101,7 +101,11 @@ export class Scene {
     );
     this.operator = new OperatorProcess(world, this.masters);
     this.allocator = new AllocatorProcess(world);
-    if (options.keepsFilters) world.bus.spare(this.allocator.name);
+    if (options.keepsFilters) {
+      world.bus.spare(this.allocator.name);
+      // An append that is lost is repeated after seconds.
+      world.journal.heal({ ...world.faults, dropChance: 0 });
+    }
     this.agents = Array.from(
       { length: options.agents },
       (_, index) =>
