@@ -68,11 +68,14 @@ export class FrameworkDisk {
   }
 
   /** False when it says nothing new. */
-  take({ task, state, source, sequence }: StatusUpdate, nowMs: number): boolean {
+  take({ task, state, source, sequence, reason }: StatusUpdate, nowMs: number): boolean {
     const attempt = this.attempts.get(task.taskId);
     if (attempt === undefined || isTerminal(attempt.state)) return false;
-    if (sequence <= attempt.sequences[source]) return false;
-    attempt.sequences[source] = sequence;
+    // What a reconciliation tells has no place in the stream.
+    if (reason !== 'reconciliation') {
+      if (sequence <= attempt.sequences[source]) return false;
+      attempt.sequences[source] = sequence;
+    }
     attempt.state = state;
     attempt.sinceMs = nowMs;
     const wish = this.wishes[attempt.wish];

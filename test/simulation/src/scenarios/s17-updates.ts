@@ -73,7 +73,7 @@ function checkBackOff(scene: Scene, framework: ScriptedFramework, fromMs: number
   for (const [key, times] of tries) {
     const gaps = times.slice(1).map((atMs, index) => atMs - (times[index] ?? 0));
     const isGrowing = gaps.every(
-      (gap, index) => index === 0 || gap >= Math.min(MAX_RETRY_MS, gaps[index - 1] ?? 0),
+      (gap, index) => index === 0 || gap >= Math.min(MAX_RETRY_MS, 1.5 * (gaps[index - 1] ?? 0)),
     );
     const isBounded = gaps.every((gap) => gap >= FIRST_RETRY_MS && gap <= MAX_RETRY_MS + 10);
     scene.must(`${key} is tried less and less often: ${gaps}`, isGrowing && isBounded);

@@ -1,6 +1,7 @@
 // Owns the scenario of suppress and revive. Mesos docs, "Scheduler HTTP API", SUPPRESS, REVIVE.
 import { frameworkKey, RoleName } from '@parley/protocol/ids';
-import type { Scenario } from '../scenario.ts';
+import type { Scenario, Scene } from '../scenario.ts';
+import type { ScriptedFramework } from '../scripted-framework.ts';
 
 export const suppressed: Scenario = {
   name: 'S7',
@@ -28,12 +29,30 @@ export const suppressed: Scenario = {
       'nothing is offered for eng',
       after.every(({ offer }) => offer.role === ops),
     );
-    framework.decline([...framework.held.values()], 3600_000);
-    const quietFrom = framework.seen.length;
-    scene.pause(5000, 30_000);
-    scene.must('nothing is offered of what is refused', framework.seen.length === quietFrom);
-    framework.interest('revive', scene.random.chance(0.5) ? [] : [eng, ops]);
-    scene.until('a revive ends filters and suppression', holdsBoth, 30_000);
+    refuseAll(scene, framework);
+    const ofRoleFrom = framework.seen.length;
+    framework.interest('revive', [ops]);
+    scene.until('a revive ends the filters of its role', holdsBoth, 30_000);
+    const revived = framework.seen.slice(ofRoleFrom);
+    scene.must(
+      'and of no other',
+      revived.every(({ offer }) => offer.role === ops),
+    );
+    refuseAll(scene, framework);
+    framework.interest('revive');
+    scene.until('a revive of all ends the suppression', holdsBoth, 30_000);
+    refuseAll(scene, framework);
+    framework.interest('revive');
+    scene.until('and all filters', holdsBoth, 30_000);
     scene.must('eng is not suppressed', !isSuppressed(eng));
   },
 };
+
+/** For longer than the scenario lasts, in every role, until nothing is offered any more. */
+function refuseAll(scene: Scene, framework: ScriptedFramework): void {
+  for (let seen = -1; seen !== framework.seen.length; ) {
+    seen = framework.seen.length;
+    framework.decline([...framework.held.values()], 3600_000);
+    scene.pause(6000, 12_000);
+  }
+}

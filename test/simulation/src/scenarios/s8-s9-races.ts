@@ -66,6 +66,10 @@ function settleTask(
     return;
   }
   scene.until(`${taskId} is told to be dropped`, () => framework.isTold(taskId, 'dropped'));
+  const [outcome] = framework.outcomes.values();
+  // The session tells a failed accept by itself; that the leader wrote it down, too, is for whoever comes after it.
+  if (outcome?.ok || outcome?.failure.code === 'invalidOffers')
+    scene.until('the books say so, too', () => scene.booked(framework, task) === 'dropped');
   scene.must(`${taskId} never starts`, !scene.world.starts.has(key));
 }
 
@@ -104,8 +108,12 @@ export const oneStale: Scenario = {
     scene.until('it is told the outcome', () => framework.outcomes.has(id));
     const outcome = framework.outcomes.get(id);
     const launched = [isLaunched(framework, id, one), isLaunched(framework, id, two)] as const;
-    const isLost = outcome?.ok === false && outcome.failure.code !== 'invalidOffers';
+    // A session that ended meanwhile has other outcomes.
+    const code = outcome?.ok === false ? outcome.failure.code : undefined;
+    const isLost = code === 'notSubscribed' || code === 'sessionReplaced';
     if (!isLost && atomic) scene.must('both or none are launched', launched[0] === launched[1]);
+    if (!isLost && atomic && !launched[0])
+      scene.must('for want of an offer', code === 'invalidOffers');
     if (!isLost && !atomic) {
       scene.must('what is valid is used', launched[0]);
       const told = outcome?.ok === true ? outcome.value.staleOffers : [];
