@@ -8,16 +8,21 @@ import { RegisterResult } from '@parley/protocol/agents';
 import type { CheckResult, Probe } from '@parley/protocol/checks';
 import { inboxPrefix } from '@parley/protocol/credential';
 import { succeed } from '@parley/protocol/errors';
-import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
+import type { AgentId, TaskKey } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
-import { wildcardOf } from '@parley/protocol/subject-entry';
+import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import { contains, sum } from '@parley/resources/resources';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
+
+/** Orders of the leader that a simulated agent takes; it has no custom executors. */
+const ORDERS = ['run', 'runGroup', 'kill', 'destroyVolume'] as const;
+type OrderName = (typeof ORDERS)[number];
 
 type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean; isSick: boolean };
 
@@ -43,6 +48,8 @@ export class AgentProcess extends SimulatedProcess {
   #supervisor: Supervisor | undefined;
   #replies = new Map<number, string>();
   #replyCount = 0;
+  /** The leader has told this process that the agent was declared gone. */
+  #heardGone = false;
 
   constructor(world: World, agentId: AgentId, total: Resources) {
     super(world, `agent ${agentId}`);
@@ -73,6 +80,7 @@ export class AgentProcess extends SimulatedProcess {
     const { cluster } = this.world;
     const agentId = this.agentId;
     this.#replies = new Map();
+    this.#heardGone = false;
     this.#supervisor = new Supervisor({
       agentId,
       host: { hostname: agentId, total: this.total, attributes: {} },
@@ -81,12 +89,11 @@ export class AgentProcess extends SimulatedProcess {
         jitterMs: this.random.between(0, 500),
       },
     });
-    this.subscribe(wildcardOf(SUBJECTS.run, cluster, { agentId }), (message) =>
-      this.#runOrder(message),
-    );
-    this.subscribe(wildcardOf(SUBJECTS.kill, cluster, { agentId }), (message) =>
-      this.#killOrder(message),
-    );
+    for (const name of ORDERS) {
+      const entry: SubjectEntry = SUBJECTS[name];
+      const pattern = wildcardOf(entry, cluster, { agentId });
+      this.subscribe(pattern, (message) => this.#order(name, message));
+    }
     this.subscribe(wildcardOf(SUBJECTS.presence, cluster), (message) => this.#presence(message));
     this.subscribe(wildcardOf(SUBJECTS.registerAgain, cluster, { agentId }), (message) =>
       this.#registerAgain(message),
@@ -146,7 +153,7 @@ export class AgentProcess extends SimulatedProcess {
         );
         break;
       case 'launch':
-        this.#launch(effect.task, effect.description.command?.argv ?? []);
+        this.#launch(effect);
         break;
       case 'stop':
         this.#stop(effect.task, effect.signal);
@@ -155,6 +162,7 @@ export class AgentProcess extends SimulatedProcess {
         this.#probe(effect);
         break;
       case 'destroyVolume':
+        this.world.destroyed(this.agentId, `${effect.role}/${effect.volumeId}`);
         this.after(this.random.between(0, 50), () =>
           this.#answer({ kind: 'answer', reply: effect.reply, answer: succeed({}) }),
         );
@@ -185,6 +193,8 @@ export class AgentProcess extends SimulatedProcess {
         this.publish(message.subject, message.bytes);
         break;
       }
+      case 'executor':
+        throw new Error('a simulated agent has no custom executors');
       case 'report':
         this.world.note(`${this.name} reports ${effect.about}: ${effect.what}`);
         break;
@@ -192,19 +202,23 @@ export class AgentProcess extends SimulatedProcess {
   }
 
   /** The launching process was spawned: it does its work also when the agent's process dies meanwhile. */
-  #launch(key: TaskKey, argv: readonly string[]): void {
+  #launch({ task: key, description }: Extract<SupervisorEffect, { kind: 'launch' }>): void {
+    if (this.#heardGone) throw new Error(`${this.name} is gone, knows it, and launches ${key}`);
     const boot = this.#boots;
     this.world.clock.after(this.random.between(0, 20), () => {
       if (boot !== this.#boots) return;
-      this.#startOnHost(key, argv);
+      this.#startOnHost(key, description);
       if (this.alive) this.#send({ kind: 'launched', task: key });
     });
   }
 
   /** As the shim: the marker is made first, and a second start finds it and does nothing. */
-  #startOnHost(key: TaskKey, argv: readonly string[]): void {
+  #startOnHost(key: TaskKey, { command, volumes }: TaskDescription): void {
     if (this.#host.has(key)) return;
-    this.world.started(key, this.agentId);
+    const { argv = [] } = command ?? {};
+    const role = this.#disk.get(key)?.role;
+    const used = volumes.map(({ volumeId }) => `${role}/${volumeId}`);
+    this.world.started(key, this.agentId, used);
     this.#host.set(key, {
       outcome: { state: 'running' },
       ignoresTerm: argv.includes('stubborn'),
@@ -227,6 +241,8 @@ export class AgentProcess extends SimulatedProcess {
 
   /** What really runs together fits into the machine, whatever the books say. */
   #checkRoom(): void {
+    // Of one that is gone the books know nothing any more, and it knows nothing of them.
+    if (this.world.witness.gone.has(this.agentId)) return;
     const held = this.runningTasks().map((key) => this.world.witness.resourcesOf(key));
     if (!contains(this.total, sum(held)))
       throw new Error(`${this.name} runs more than it has room for: ${this.runningTasks()}`);
@@ -297,25 +313,22 @@ export class AgentProcess extends SimulatedProcess {
     const { agentId } = this;
     const request = { session: `${agentId}-${this.incarnation}`, counter, lowest: 1 };
     this.world.witness.answered({ kind: 'agent', agentId }, request, answer);
+    if (!answer.ok && answer.failure.code === 'agentGone') this.#heardGone = true;
     const told = answer.ok
       ? ({ ok: true, value: RegisterResult.parse(answer.value) } as const)
       : answer;
     this.#send({ kind: 'registerAnswered', counter, epoch, answer: told });
   }
 
-  #runOrder({ subject, bytes, reply }: Delivered): void {
-    const message = decodeMessage(SUBJECTS.run, this.world.cluster, subject, bytes);
+  #order(name: OrderName, { subject, bytes, reply }: Delivered): void {
+    const entry: SubjectEntry = SUBJECTS[name];
+    const message = decodeMessage(entry, this.world.cluster, subject, bytes);
     if (!message.ok || message.value.epoch === undefined || reply === undefined) return;
     const { epoch, body } = message.value;
-    this.#send({ kind: 'run', epoch, order: body, reply: this.#hold(reply) });
-  }
-
-  #killOrder({ subject, bytes, reply }: Delivered): void {
-    const message = decodeMessage(SUBJECTS.kill, this.world.cluster, subject, bytes);
-    if (!message.ok || message.value.epoch === undefined || reply === undefined) return;
-    const { epoch, body } = message.value;
-    this.world.note(`${this.name} is told to kill ${taskKey(body.task)}`);
-    this.#send({ kind: 'kill', epoch, order: body, reply: this.#hold(reply) });
+    this.world.note(`${this.name} is ordered: ${name} ${JSON.stringify(body).slice(0, 160)}`);
+    // The kind and the entry's schema belong together by their name.
+    const order = { kind: name, epoch, order: body, reply: this.#hold(reply) } as SupervisorInput;
+    this.#send(order);
   }
 
   #presence({ subject, bytes }: Delivered): void {

@@ -1,10 +1,12 @@
 // Owns what goes wrong in a run and when: crashes, stops, restarts, cuts, long absences, and who is told to lead,
 // now and then while another still does.
+import type { AgentId } from '@parley/protocol/ids';
 import type { AgentProcess } from './agent-process.ts';
+import type { AllocatorProcess } from './allocator-process.ts';
 import type { MasterProcess } from './master-process.ts';
+import type { OperatorProcess } from './operator-process.ts';
 import type { Random } from './random.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
-import type { Cast } from './simulation.ts';
 import type { World } from './world.ts';
 
 const CHECK_MS = 1000;
@@ -12,14 +14,23 @@ const LEASE_MS = 3000;
 /** Beyond the silence that is tolerated of a framework (20 s), or of an agent too (75 s). */
 const LONG_ABSENCE_MS: readonly [number, number] = [25_000, 130_000];
 
+/** Who takes part, whatever the frameworks do. */
+export type Actors = {
+  readonly masters: readonly MasterProcess[];
+  readonly allocator: AllocatorProcess;
+  readonly agents: readonly AgentProcess[];
+  readonly operator: OperatorProcess;
+  readonly frameworks: readonly SimulatedProcess[];
+};
+
 export class Chaos {
   readonly #world: World;
-  readonly #cast: Cast;
+  readonly #cast: Actors;
   readonly #random: Random;
   #healed = false;
   #terms = 0;
 
-  constructor(world: World, cast: Cast) {
+  constructor(world: World, cast: Actors) {
     this.#world = world;
     this.#cast = cast;
     this.#random = world.random.derive('chaos');
@@ -42,10 +53,11 @@ export class Chaos {
     this.#healed = true;
     this.#world.heal();
     for (const one of this.#everybody()) one.start();
+    this.#cast.operator.tidy();
   }
 
   #everybody(): SimulatedProcess[] {
-    return [...this.#cast.masters, ...this.#others()];
+    return [...this.#cast.masters, this.#cast.operator, ...this.#others()];
   }
 
   #others(): SimulatedProcess[] {
@@ -65,7 +77,26 @@ export class Chaos {
     for (const master of this.#cast.masters) {
       if (master.isLeading && this.#isTime(faults.masterEndsPerMinute)) this.#end(master);
     }
+    this.#operate();
     this.#world.clock.after(CHECK_MS, () => this.#harm());
+  }
+
+  /** An agent is taken out of service for a while, or for good; the first one always stays, so that work gets done. */
+  #operate(): void {
+    const { deactivationsPerMinute, declarationsPerMinute } = this.#world.faults;
+    const { agents, operator } = this.#cast;
+    for (const { agentId } of agents)
+      if (this.#isTime(deactivationsPerMinute)) this.#deactivate(agentId);
+    for (const { agentId } of agents.slice(1))
+      if (this.#isTime(declarationsPerMinute)) operator.change(agentId, 'gone');
+  }
+
+  #deactivate(agentId: AgentId): void {
+    const { operator } = this.#cast;
+    operator.change(agentId, 'deactivate');
+    this.#world.clock.after(this.#random.between(1000, 30_000), () =>
+      operator.change(agentId, 'reactivate'),
+    );
   }
 
   #hit(one: SimulatedProcess): void {

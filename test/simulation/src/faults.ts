@@ -25,6 +25,9 @@ export type Faults = {
   readonly rebootsPerMinute: number;
   /** Calls that make the core throw, per framework and virtual minute. */
   readonly poisonPerMinute: number;
+  /** Per agent: an operator wants nothing offered of it for a while, or declares it gone. */
+  readonly deactivationsPerMinute: number;
+  readonly declarationsPerMinute: number;
 };
 
 /** Swarm testing: each kind of fault is off in about half of the runs. */
@@ -45,6 +48,8 @@ export function drawFaults(random: Random): Faults {
     longAbsencesPerMinute: maybe(random.pick([0.3, 1])),
     rebootsPerMinute: maybe(random.pick([0.3, 1])),
     poisonPerMinute: maybe(random.pick([0.5, 3])),
+    deactivationsPerMinute: maybe(random.pick([0.3, 1])),
+    declarationsPerMinute: random.chance(0.3) ? 0.2 : 0,
   };
 }
 
@@ -63,4 +68,6 @@ export const NO_FAULTS: Faults = {
   longAbsencesPerMinute: 0,
   rebootsPerMinute: 0,
   poisonPerMinute: 0,
+  deactivationsPerMinute: 0,
+  declarationsPerMinute: 0,
 };

@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { decodeEntry } from '@parley/actor/journal-entry';
 import { Replica } from '@parley/actor/replica';
 import type { Effect } from '@parley/cluster/effects';
-import type { Caller } from '@parley/cluster/inputs';
+import type { ClusterEvent } from '@parley/cluster/events';
+import type { Caller, Order } from '@parley/cluster/inputs';
 import { requestKey } from '@parley/master/calls';
 import type { RequestId } from '@parley/protocol/envelope';
 import { isRetryable } from '@parley/protocol/errors';
@@ -18,6 +19,7 @@ import {
 } from '@parley/protocol/ids';
 import { type Answer, decodeMessage } from '@parley/protocol/message';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
 import { type ClusterReplica, holdsPoison, replay, simulatedCore } from './simulated-core.ts';
@@ -29,6 +31,20 @@ export type WitnessedTask = {
   state: TaskState;
   ends: number;
 };
+
+export type WitnessListener = {
+  /** The books let go of a task. */
+  readonly ended: (task: TaskKey) => void;
+  readonly happened: (event: ClusterEvent) => void;
+};
+
+const ORDERS = [
+  SUBJECTS.run,
+  SUBJECTS.runGroup,
+  SUBJECTS.kill,
+  SUBJECTS.destroyVolume,
+  SUBJECTS.shutdownExecutorOrder,
+] as const;
 
 /** Answered with what is true when they are asked, also when they are repeated. */
 const READS: ReadonlySet<string> = new Set(['resync', 'reconcile']);
@@ -46,12 +62,16 @@ export class JournalWitness {
   readonly #reads = new Set<string>();
   /** What may be said, by what identifies it. */
   readonly #sayable = new Map<string, unknown[]>();
-  readonly #onEnded: (task: TaskKey) => void;
+  /** Agents that an operator declared gone. */
+  readonly gone = new Set<AgentId>();
+  /** Tasks that are to start and to end together. */
+  readonly groups = new Map<string, readonly TaskKey[]>();
+  readonly #listener: WitnessListener;
 
-  constructor(cluster: ClusterName, entries: readonly Stored[], onEnded: (task: TaskKey) => void) {
+  constructor(cluster: ClusterName, entries: readonly Stored[], listener: WitnessListener) {
     this.#cluster = cluster;
     this.#entries = entries;
-    this.#onEnded = onEnded;
+    this.#listener = listener;
   }
 
   get replica(): ClusterReplica {
@@ -96,6 +116,9 @@ export class JournalWitness {
     const rescind = decodeMessage(SUBJECTS.rescind, cluster, subject, bytes);
     if (rescind.ok)
       this.#must(numberKey(rescind.value.parameters, rescind.value.body), rescind.value.body);
+    const events = decodeMessage(SUBJECTS.events, cluster, subject, bytes);
+    if (events.ok)
+      this.#must(numberKey(events.value.parameters, events.value.body), events.value.body);
     const facts = decodeMessage(SUBJECTS.facts, cluster, subject, bytes);
     if (!facts.ok) return;
     if (facts.value.body.snapshot === undefined)
@@ -107,11 +130,12 @@ export class JournalWitness {
   }
 
   ordered(orderId: string, subject: string, bytes: Uint8Array): void {
-    const run = decodeMessage(SUBJECTS.run, this.#cluster, subject, bytes);
-    const kill = decodeMessage(SUBJECTS.kill, this.#cluster, subject, bytes);
-    if (run.ok) this.#must(`order ${orderId}`, run.value.body);
-    else if (kill.ok) this.#must(`order ${orderId}`, kill.value.body);
-    else throw new Error(`order ${orderId} does not parse: ${kill.failure.message}`);
+    const orders = ORDERS.map((entry) => {
+      return decodeMessage<SubjectEntry>(entry, this.#cluster, subject, bytes);
+    });
+    const order = orders.find(({ ok }) => ok);
+    if (!order?.ok) throw new Error(`order ${orderId} does not parse`);
+    this.#must(`order ${orderId}`, order.value.body);
   }
 
   written(update: StatusUpdate): void {
@@ -155,6 +179,7 @@ export class JournalWitness {
       }
       case 'order':
         this.#may(`order ${effect.order.orderId}`, effect.order.body);
+        this.#noteOrder(effect.order);
         break;
       case 'writeUpdate':
         this.#once(updateKey(effect.update), effect.update);
@@ -166,6 +191,13 @@ export class JournalWitness {
         this.#noteEvent(effect.event);
         break;
     }
+  }
+
+  #noteOrder(order: Order): void {
+    if (order.kind !== 'runGroup') return;
+    const { framework, descriptions, executor } = order.body;
+    const tasks = descriptions.map(({ taskId }) => taskKey({ ...framework, taskId }));
+    this.groups.set(`${frameworkKey(framework)}/${executor.executorId}/${order.orderId}`, tasks);
   }
 
   /** One request has one answer: what may pass, and a repetition that is too late, say nothing about it. */
@@ -183,7 +215,9 @@ export class JournalWitness {
     this.#may(key, answer);
   }
 
-  #noteEvent(event: Extract<Effect, { kind: 'event' }>['event']): void {
+  #noteEvent(event: ClusterEvent): void {
+    this.#listener.happened(event);
+    if (event.type === 'agentGone') this.gone.add(event.agentId);
     if (event.type === 'protocolViolation') {
       if (!this.#isOfForgotten(event.what))
         throw new Error(`protocol violation: ${event.about}: ${event.what}`);
@@ -202,7 +236,7 @@ export class JournalWitness {
     task.state = event.to;
     if (!isTerminal(event.to)) return;
     task.ends += 1;
-    this.#onEnded(key);
+    this.#listener.ended(key);
   }
 
   /** Of a task that ended and is not kept any more, a late update is that of an unknown one. */

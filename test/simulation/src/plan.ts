@@ -15,10 +15,34 @@ export type WishPlan = {
   readonly resources: Resources;
 };
 
+export type FrameworkHabits = {
+  /** It states what it needs, anew whenever that changes. */
+  readonly statesDemand: boolean;
+  /** It suppresses offers while it needs none. */
+  readonly suppresses: boolean;
+  /** Its own, else the cluster's. */
+  readonly offerTimeoutMs?: number;
+  /** Of offers, by the handful: answered only around their timeout, or never. */
+  readonly slowChance: number;
+  readonly ignoreChance: number;
+  /** Of accepts: several tasks as a group, offers of several agents at once, all or nothing. */
+  readonly groupChance: number;
+  readonly togetherChance: number;
+  readonly atomicChance: number;
+  /** Of offers: something of it is reserved, with a volume, for the task launched on it. */
+  readonly reserveChance: number;
+  /** Of launches: with a health check that it may fail, and with a limit on its time. */
+  readonly checkChance: number;
+  readonly limitChance: number;
+  /** A second process takes its session over now and then, and the first one the second's. */
+  readonly hasTwin: boolean;
+};
+
 export type FrameworkPlan = {
   readonly ref: FrameworkRef;
-  readonly role: string;
+  readonly roles: readonly string[];
   readonly failoverTimeoutMs: number;
+  readonly habits: FrameworkHabits;
   readonly wishes: readonly WishPlan[];
 };
 
@@ -32,6 +56,8 @@ export type Plan = {
   readonly frameworks: readonly FrameworkPlan[];
 };
 
+/** Of each agent, in thousandths of MiB: more than all volumes together take. */
+const DISK = 100_000_000;
 const DAY_MS = 24 * 3600_000;
 
 export function drawPlan(seed: number): Plan {
@@ -40,15 +66,16 @@ export function drawPlan(seed: number): Plan {
   const long = faults.longAbsencesPerMinute > 0;
   const cast = random.derive('cast');
   const agents = Array.from({ length: cast.between(1, 4) }, () =>
-    resources(cast.between(1, 4) * 1000, cast.between(1, 4) * 1_024_000),
+    withDisk(resources(cast.between(1, 4) * 1000, cast.between(1, 4) * 1_024_000)),
   );
   const frameworks = Array.from({ length: cast.between(1, 3) }, (_, index) => ({
     ref: {
       principal: PrincipalName.parse(cast.pick(['alice', 'bob'])),
       frameworkId: FrameworkId.parse(`f${index + 1}`),
     },
-    role: cast.pick(['eng', 'ops']),
+    roles: cast.pick([['eng'], ['ops'], ['eng'], ['ops'], ['eng', 'ops'], ['ops', 'web']]),
     failoverTimeoutMs: cast.pick([DAY_MS, DAY_MS, 1000, 15_000]),
+    habits: drawHabits(random.derive(`habits ${index}`)),
     wishes: Array.from({ length: cast.between(3, 15) }, (_wish, at) => drawWish(cast, at)),
   }));
   return {
@@ -61,6 +88,26 @@ export function drawPlan(seed: number): Plan {
     }),
     agents,
     frameworks,
+  };
+}
+
+/** Each habit is absent in more than half of the frameworks. */
+function drawHabits(random: Random): FrameworkHabits {
+  const maybe = (value: number): number => (random.chance(0.4) ? value : 0);
+  const offerTimeoutMs = random.pick([undefined, undefined, 500, 2000]);
+  return {
+    statesDemand: random.chance(0.35),
+    suppresses: random.chance(0.4),
+    ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
+    slowChance: maybe(0.1),
+    ignoreChance: maybe(0.1),
+    groupChance: maybe(0.5),
+    togetherChance: maybe(0.5),
+    atomicChance: maybe(0.3),
+    reserveChance: maybe(0.2),
+    checkChance: maybe(0.3),
+    limitChance: maybe(0.2),
+    hasTwin: random.chance(0.2),
   };
 }
 
@@ -81,6 +128,10 @@ function drawWish(random: Random, at: number): WishPlan {
   return { kind, durationMs, resources: scalars };
 }
 
-function resources(cpus: number, mem: number): Resources {
+function withDisk({ scalars, ...rest }: Resources): Resources {
+  return { ...rest, scalars: { ...scalars, disk: DISK } };
+}
+
+export function resources(cpus: number, mem: number): Resources {
   return { scalars: { cpus, mem }, ports: [], sets: {} };
 }

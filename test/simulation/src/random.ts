@@ -36,8 +36,8 @@ export class Random {
   }
 
   pick<One>(choices: readonly One[]): One {
-    const chosen = choices[this.between(0, choices.length - 1)];
-    if (chosen === undefined) throw new Error('nothing to pick from');
-    return chosen;
+    if (choices.length === 0) throw new Error('nothing to pick from');
+    // The index is in range; `undefined` may be one of the choices.
+    return choices[this.between(0, choices.length - 1)] as One;
   }
 }

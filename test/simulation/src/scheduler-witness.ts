@@ -1,6 +1,7 @@
 // Owns what a framework's process must be able to rely on: numbers without gaps, each offer once, one outcome for
 // each accept, no update acknowledged that was not handled. It watches from outside the session. Throws at a breach.
 import { isDeepStrictEqual } from 'node:util';
+import type { FrameworkEvent } from '@parley/protocol/frameworks';
 import type { OfferId, TaskId } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Offer, Operation } from '@parley/protocol/offers';
@@ -24,6 +25,7 @@ export class SchedulerWitness {
   readonly #updates = new Map<number, 'delivered' | 'handled'>();
   readonly #steps = new Set<string>();
   readonly #ended = new Set<TaskId>();
+  #lastEvent = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -80,11 +82,19 @@ export class SchedulerWitness {
   delivered(update: StatusUpdate, streamSequence: number | undefined): void {
     const { taskId } = update.task;
     const step = stepOf(update);
-    if (this.#steps.has(step)) this.#fail(`is told ${step} twice`);
+    // What a reconciliation tells is no step of the stream; the session numbers it 1.
+    const isStep = update.reason !== 'reconciliation';
+    if (isStep && this.#steps.has(step)) this.#fail(`is told ${step} twice`);
     if (this.#ended.has(taskId)) this.#fail(`is told ${step} after the end of the task`);
-    this.#steps.add(step);
+    if (isStep) this.#steps.add(step);
     if (isTerminal(update.state)) this.#ended.add(taskId);
     if (streamSequence !== undefined) this.#updates.set(streamSequence, 'delivered');
+  }
+
+  /** Events of the leader come in order, each once. */
+  told({ eventId }: FrameworkEvent): void {
+    if (eventId <= this.#lastEvent) this.#fail(`is told event ${eventId} after ${this.#lastEvent}`);
+    this.#lastEvent = eventId;
   }
 
   handled(streamSequence: number): void {

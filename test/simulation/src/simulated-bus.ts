@@ -21,6 +21,8 @@ export class SimulatedBus {
   #faults: Faults;
   readonly #subscriptions = new Set<Subscription>();
   readonly #cut = new Set<string>();
+  /** Actors whose messages are neither lost nor overtaken. */
+  readonly #spared = new Set<string>();
   /** Per sender and receiver: the time of the last delivery, so that order is kept where it should be. */
   readonly #lastDeliveryMs = new Map<string, number>();
 
@@ -33,6 +35,11 @@ export class SimulatedBus {
   heal(faults: Faults): void {
     this.#faults = faults;
     this.#cut.clear();
+  }
+
+  /** From and to this actor nothing is lost and nothing overtaken; it may still be late, and twice. */
+  spare(actor: string): void {
+    this.#spared.add(actor);
   }
 
   /** The actor is cut off: nothing from or to it arrives. */
@@ -62,17 +69,23 @@ export class SimulatedBus {
     const tokens = message.subject.split('.');
     for (const one of this.#subscriptions) {
       if (!matches(one.pattern, tokens)) continue;
-      if (this.#random.chance(this.#faults.dropChance)) continue;
+      const isLost = this.#random.chance(this.#faults.dropChance);
+      if (isLost && !this.#isSpared(sender, one)) continue;
       this.#deliver(sender, one, message);
       if (this.#random.chance(this.#faults.duplicateChance)) this.#deliver(sender, one, message);
     }
+  }
+
+  #isSpared(sender: string, { owner }: Subscription): boolean {
+    return this.#spared.has(sender) || this.#spared.has(owner);
   }
 
   #deliver(sender: string, to: Subscription, message: Delivered): void {
     const pair = `${sender}>${to.owner}`;
     const drawn = this.#clock.nowMs + this.#random.between(0, this.#faults.maxDelayMs);
     const last = this.#lastDeliveryMs.get(pair) ?? 0;
-    const atMs = this.#faults.reorder ? drawn : Math.max(drawn, last);
+    const mayOvertake = this.#faults.reorder && !this.#isSpared(sender, to);
+    const atMs = mayOvertake ? drawn : Math.max(drawn, last);
     this.#lastDeliveryMs.set(pair, atMs);
     this.#clock.after(atMs - this.#clock.nowMs, () => {
       if (this.#subscriptions.has(to) && !this.#cut.has(to.owner)) to.handle(message);

@@ -22,6 +22,13 @@ const MAX_LATE_MS = 8000;
 export class SimulatedStream {
   readonly createdMs = 1;
   readonly messages: Stored[] = [];
+  /** What was asked to be stored, and when. */
+  readonly attempts: {
+    readonly atMs: number;
+    readonly subject: string;
+    readonly bytes: Uint8Array;
+  }[] = [];
+  #isRefusing = false;
   readonly #clock: Clock;
   readonly #random: Random;
   #faults: Faults;
@@ -43,6 +50,11 @@ export class SimulatedStream {
     this.#tellStored = tell;
   }
 
+  /** It takes nothing until it is told otherwise. */
+  refuse(isRefusing: boolean): void {
+    this.#isRefusing = isRefusing;
+  }
+
   get lastSequence(): number {
     return this.messages.length;
   }
@@ -57,6 +69,8 @@ export class SimulatedStream {
     },
     done: (acknowledgement: Acknowledgement) => void,
   ): void {
+    const { subject, bytes } = message;
+    this.attempts.push({ atMs: this.#clock.nowMs, subject, bytes });
     const arrives = message.reachable() && !this.#random.chance(this.#faults.dropChance);
     const isLate = arrives && this.#random.chance(this.#faults.lateStoreChance);
     let outcome: Acknowledgement = { kind: 'unknown' };
@@ -103,6 +117,7 @@ export class SimulatedStream {
     expectedSequence?: number;
   }): Acknowledgement {
     const { subject, bytes, expectedSequence } = message;
+    if (this.#isRefusing) return { kind: 'refused' };
     if (expectedSequence !== undefined && expectedSequence !== this.lastSequence)
       return { kind: 'refused' };
     const sequence = this.messages.length + 1;

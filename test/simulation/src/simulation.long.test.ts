@@ -1,6 +1,8 @@
 // The simulator over many more seeds than a change has to wait for. The first seed is drawn, and printed with each failure.
 import { randomInt } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { playScenario } from './scenario.ts';
+import { SCENARIOS } from './scenarios/all.ts';
 import { simulate } from './simulation.ts';
 
 const SEEDS = 2000;
@@ -14,6 +16,16 @@ describe(`over ${SEEDS} seeds from ${first} on, every rule of the short run hold
     it(`from ${from} to ${from + SEEDS_A_TEST - 1}`, () => {
       for (let seed = from; seed < from + SEEDS_A_TEST; seed += 1) {
         expect(simulate(seed).entries).toBeGreaterThan(0);
+      }
+    }, 300_000);
+  }
+});
+
+describe(`each scenario holds over ${SEEDS_A_TEST} seeds from ${first} on`, () => {
+  for (const scenario of SCENARIOS) {
+    it(`${scenario.name}: ${scenario.about}`, () => {
+      for (let seed = first; seed < first + SEEDS_A_TEST; seed += 1) {
+        expect(() => playScenario(scenario, seed)).not.toThrow();
       }
     }, 300_000);
   }

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { keptSeeds } from './kept-seeds.ts';
+import { playScenario } from './scenario.ts';
+import { SCENARIOS } from './scenarios/all.ts';
 import { simulate } from './simulation.ts';
 
 /** Runs of one test: their faults, crashes, cuts and mistaken elections are drawn from the seed. */
@@ -8,12 +10,10 @@ const SEEDS = 200;
 /** Far above what they take: for a machine that is busy. */
 const LIMIT_MS = 120_000;
 
-/** Seeds that once broke a rule; they stay for good. */
-const kept = readFileSync(new URL('../seeds.txt', import.meta.url), 'utf8')
-  .split('\n')
-  .map((line) => line.split('#')[0]?.trim() ?? '')
-  .filter((line) => line !== '')
-  .map(Number);
+/** Of each scenario, from another seed every day. */
+const SEEDS_A_SCENARIO = 5;
+const DAY_MS = 24 * 3600_000;
+const today = Math.floor(Date.now() / DAY_MS) * SEEDS_A_SCENARIO;
 
 describe('a cluster under faults books nothing twice, launches nothing twice, loses no accepted task, and replays to the same state', () => {
   for (let from = 1; from <= SEEDS; from += SEEDS_A_TEST) {
@@ -31,10 +31,24 @@ describe('a cluster under faults books nothing twice, launches nothing twice, lo
   it(
     'over every seed that once broke a rule',
     () => {
-      for (const seed of kept) expect(simulate(seed).entries).toBeGreaterThan(0);
+      for (const seed of keptSeeds()) expect(simulate(seed).entries).toBeGreaterThan(0);
     },
     LIMIT_MS,
   );
+});
+
+describe(`each scenario holds from seed ${today} on, and with the seeds that once broke it`, () => {
+  for (const scenario of SCENARIOS) {
+    it(
+      `${scenario.name}: ${scenario.about}`,
+      () => {
+        const seeds = Array.from({ length: SEEDS_A_SCENARIO }, (_, index) => today + index);
+        for (const seed of [...seeds, ...keptSeeds(scenario.name)])
+          expect(() => playScenario(scenario, seed)).not.toThrow();
+      },
+      LIMIT_MS,
+    );
+  }
 });
 
 it('the same seed makes the same run', () => {

@@ -5,16 +5,18 @@ import { AgentId, taskKey } from '@parley/protocol/ids';
 import { AgentProcess } from './agent-process.ts';
 import { AllocatorProcess } from './allocator-process.ts';
 import { Chaos } from './chaos.ts';
+import { FrameworkDisk } from './framework-disk.ts';
 import { FrameworkProcess } from './framework-process.ts';
 import { History } from './history.ts';
 import { MasterProcess } from './master-process.ts';
+import { OperatorProcess } from './operator-process.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
-import { checkEnd, isAtRest, isSettled } from './rest.ts';
+import { checkEnd, checkEvents, disagreements, isAtRest, isSettled } from './rest.ts';
 import { World } from './world.ts';
 
 /** Virtual time in which everything must have come to rest after the faults end. */
-const REST_LIMIT_MS = 3_600_000;
+const REST_LIMIT_MS = 600_000;
 const MAX_EVENTS = 5_000_000;
 const TRACE_LINES_SHOWN = 100;
 
@@ -62,8 +64,10 @@ function run(plan: Plan, world: World): RunReport {
   runUntil(world, () => world.clock.nowMs >= plan.faultyMs);
   chaos.heal();
   runUntil(world, () => isSettled(world, cast), cast);
+  const state = cast.masters.find((master) => master.isLeading)?.state;
+  if (state) checkEvents(world, state);
   for (const framework of cast.frameworks) framework.tearDownWhenDone();
-  runUntil(world, () => isAtRest(cast), cast);
+  runUntil(world, () => isAtRest(world, cast), cast);
   checkEnd(world, cast);
   return {
     seed: plan.seed,
@@ -80,6 +84,8 @@ export type Cast = {
   readonly masters: readonly MasterProcess[];
   readonly allocator: AllocatorProcess;
   readonly agents: readonly AgentProcess[];
+  readonly operator: OperatorProcess;
+  /** Of one that has two processes, both. */
   readonly frameworks: readonly FrameworkProcess[];
   readonly history: History;
 };
@@ -91,15 +97,21 @@ function makeCast(plan: Plan, world: World): Cast {
   ]);
   const history = new History(world);
   const { settings } = plan;
+  const masters = ['master-1', 'master-2'].map(
+    (name) => new MasterProcess(world, name, { history, principals, settings }),
+  );
   return {
-    masters: ['master-1', 'master-2'].map(
-      (name) => new MasterProcess(world, name, { history, principals, settings }),
-    ),
+    masters,
+    operator: new OperatorProcess(world, masters),
     allocator: new AllocatorProcess(world),
     agents: plan.agents.map(
       (total, index) => new AgentProcess(world, AgentId.parse(`a${index + 1}`), total),
     ),
-    frameworks: plan.frameworks.map((framework) => new FrameworkProcess(world, framework)),
+    frameworks: plan.frameworks.flatMap((framework) => {
+      const disk = new FrameworkDisk(framework);
+      const first = new FrameworkProcess(world, disk);
+      return framework.habits.hasTwin ? [first, new FrameworkProcess(world, disk, 't')] : [first];
+    }),
     history,
   };
 }
@@ -109,11 +121,11 @@ function runUntil(world: World, isDone: () => boolean, cast?: Cast): void {
   for (let events = 0; !isDone(); events += 1) {
     const late = world.clock.nowMs > limitMs || events > MAX_EVENTS;
     if (late || !world.clock.step())
-      throw new Error(`does not come to rest\n${cast ? describe(cast) : ''}`);
+      throw new Error(`does not come to rest\n${cast ? describe(world, cast) : ''}`);
   }
 }
 
-function describe(cast: Cast): string {
+function describe(world: World, cast: Cast): string {
   const leader = cast.masters.find((master) => master.isLeading);
   const tasks = [...(leader?.state?.tasks.rows() ?? [])].map(
     (task) => `${taskKey(task.task)}@${task.agentId}=${task.state}`,
@@ -122,6 +134,11 @@ function describe(cast: Cast): string {
     (agent) =>
       `${agent.name}: runs ${agent.runningTasks().join(' ')}, ${agent.recordCount} records`,
   );
-  const books = `leader ${leader?.name}: tasks ${tasks.join(' ')}, ${leader?.state?.offers.size} offers, ${leader?.state?.orders.size} orders, ${leader?.state?.unwritten.size} unwritten`;
-  return [books, ...agents, ...cast.frameworks.map((framework) => framework.describe())].join('\n');
+  const books = `leader ${leader?.name}: tasks ${tasks.join(' ')}, ${leader?.state?.offers.size} offers, ${leader?.state?.orders.size} orders, ${leader?.state?.unwritten.size} unwritten, ${leader?.state?.frameworkEvents.size} events, reservations ${[...(leader?.state?.reservations.keys() ?? [])]}, allocator ${cast.allocator.isInStep ? 'in' : 'out of'} step`;
+  return [
+    books,
+    ...agents,
+    ...cast.frameworks.map((framework) => framework.describe()),
+    ...cast.frameworks.flatMap((framework) => disagreements(world, framework)),
+  ].join('\n');
 }

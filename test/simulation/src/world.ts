@@ -1,6 +1,13 @@
 // Owns what all simulated processes of a run share: time, the bus, what JetStream keeps, and the record of
 // what really happened, against which the invariants are checked.
-import { type AgentId, ClusterName, type PrincipalName, type TaskKey } from '@parley/protocol/ids';
+import type { ClusterEvent } from '@parley/cluster/events';
+import {
+  type AgentId,
+  ClusterName,
+  type FrameworkKey,
+  type PrincipalName,
+  type TaskKey,
+} from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { Clock } from './clock.ts';
 import { type Faults, NO_FAULTS } from './faults.ts';
@@ -29,6 +36,13 @@ export class World {
   /** Calls that made the core throw and were answered so. */
   poisoned = 0;
   readonly trace: string[] = [];
+  /** What the journal says happened, and when it was stored. */
+  readonly events: { readonly atMs: number; readonly event: ClusterEvent }[] = [];
+  /** Volumes that a task that runs uses, by agent, role and volume. */
+  readonly #volumes = new Map<string, TaskKey>();
+  readonly #consumers = new Map<FrameworkKey, Set<number>>();
+  readonly #told = new Map<FrameworkKey, Set<number>>();
+  #isHealed = false;
   #faults: Faults;
 
   constructor(random: Random, faults: Faults) {
@@ -36,9 +50,10 @@ export class World {
     this.#faults = faults;
     this.bus = new SimulatedBus(this.clock, random.derive('bus'), faults);
     this.journal = new SimulatedStream(this.clock, random.derive('journal'), faults);
-    this.witness = new JournalWitness(this.cluster, this.journal.messages, (task) =>
-      this.#ended(task),
-    );
+    this.witness = new JournalWitness(this.cluster, this.journal.messages, {
+      ended: (task) => this.#ended(task),
+      happened: (event) => this.events.push({ atMs: this.clock.nowMs, event }),
+    });
     this.journal.onStored((stored) => this.witness.stored(stored));
   }
 
@@ -58,8 +73,27 @@ export class World {
     return made;
   }
 
+  get isHealed(): boolean {
+    return this.#isHealed;
+  }
+
+  /** Stream sequences that the framework has acknowledged: its durable consumer. */
+  consumer(framework: FrameworkKey): Set<number> {
+    return entryOf(this.#consumers, framework);
+  }
+
+  /** The user of the session was told this event. */
+  told(framework: FrameworkKey, eventId: number): void {
+    entryOf(this.#told, framework).add(eventId);
+  }
+
+  toldTo(framework: FrameworkKey): ReadonlySet<number> {
+    return entryOf(this.#told, framework);
+  }
+
   /** No faults from now on: what remains must come to rest by itself. */
   heal(): void {
+    this.#isHealed = true;
     this.#faults = NO_FAULTS;
     this.bus.heal(NO_FAULTS);
     this.journal.heal(NO_FAULTS);
@@ -67,7 +101,7 @@ export class World {
   }
 
   /** A process of the task was started: only what the books hold live on that agent may be, and once. */
-  started(task: TaskKey, agentId: AgentId): void {
+  started(task: TaskKey, agentId: AgentId, volumes: readonly string[] = []): void {
     this.note(`${task} starts on ${agentId}`);
     const before = this.starts.get(task);
     if (before !== undefined) throw new Error(`${task} is started on ${agentId} after ${before}`);
@@ -76,8 +110,10 @@ export class World {
       throw new Error(`${task} is started on ${agentId} and nobody has launched it`);
     if (booked.agentId !== agentId)
       throw new Error(`${task} is started on ${agentId} and was launched on ${booked.agentId}`);
-    if (isTerminal(booked.state))
+    // One that was declared gone is not asked: what it does until it hears of it nobody can prevent.
+    if (isTerminal(booked.state) && !this.witness.gone.has(agentId))
       throw new Error(`${task} is started on ${agentId} although it is ${booked.state}`);
+    for (const volume of volumes) this.#use(`${agentId} ${volume}`, task);
     this.starts.set(task, agentId);
     this.running.add(task);
   }
@@ -86,11 +122,26 @@ export class World {
   stopped(task: TaskKey): void {
     this.note(`${task} runs no more`);
     this.running.delete(task);
+    for (const [volume, user] of this.#volumes) if (user === task) this.#volumes.delete(volume);
+  }
+
+  #use(volume: string, task: TaskKey): void {
+    const user = this.#volumes.get(volume);
+    if (user !== undefined) throw new Error(`${task} uses volume ${volume} beside ${user}`);
+    this.#volumes.set(volume, task);
+  }
+
+  /** The data of a volume is deleted: nobody may be at it. */
+  destroyed(agentId: AgentId, volume: string): void {
+    const user = this.#volumes.get(`${agentId} ${volume}`);
+    if (user !== undefined) throw new Error(`volume ${volume} is destroyed and ${user} uses it`);
   }
 
   /** The books let go of a task. */
   #ended(task: TaskKey): void {
     this.note(`${task} is ${this.witness.tasks.get(task)?.state} in the books`);
+    const agentId = this.witness.tasks.get(task)?.agentId;
+    if (agentId !== undefined && this.witness.gone.has(agentId)) return;
     if (this.running.has(task)) throw new Error(`${task} has ended in the books and still runs`);
   }
 
@@ -98,4 +149,12 @@ export class World {
     this.trace.push(`${String(this.clock.nowMs).padStart(8)} ms  ${line}`);
     if (this.trace.length > TRACE_LINES) this.trace.shift();
   }
+}
+
+function entryOf<Key, Item>(map: Map<Key, Set<Item>>, key: Key): Set<Item> {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = new Set<Item>();
+  map.set(key, made);
+  return made;
 }

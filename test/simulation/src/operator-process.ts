@@ -1,0 +1,108 @@
+// Owns a simulated operator: takes agents out of service and back, gives one up, and puts away what is left of
+// reservations. Each request is repeated until it is answered or the operator is tired of it.
+
+import { inboxPrefix } from '@parley/protocol/credential';
+import { type AgentId, PrincipalName } from '@parley/protocol/ids';
+import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
+import type { OperatorAgentRequest, OperatorOperateRequest } from '@parley/protocol/operators';
+import type { SubjectEntry } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { MasterProcess } from './master-process.ts';
+import type { Delivered } from './simulated-bus.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import type { World } from './world.ts';
+
+const REPEAT_MS = 2000;
+const MAX_REPEATS = 30;
+const TIDY_MS = 2000;
+
+type Call =
+  | { readonly name: 'operatorAgent'; readonly body: OperatorAgentRequest }
+  | { readonly name: 'operatorOperate'; readonly body: OperatorOperateRequest };
+
+export class OperatorProcess extends SimulatedProcess {
+  readonly #operator = PrincipalName.parse('op');
+  readonly #masters: readonly MasterProcess[];
+  readonly #open = new Set<number>();
+  #counter = 0;
+
+  constructor(world: World, masters: readonly MasterProcess[]) {
+    super(world, 'operator');
+    this.#masters = masters;
+  }
+
+  change(agentId: AgentId, change: OperatorAgentRequest['change']): void {
+    this.world.note(`the operator: ${change} ${agentId}`);
+    this.#call({ name: 'operatorAgent', body: { agentId, change } });
+  }
+
+  operate(body: OperatorOperateRequest): void {
+    this.#call({ name: 'operatorOperate', body });
+  }
+
+  /** Until nothing is left: every agent in service, and no reservation that nobody uses. Looks into the books. */
+  tidy(): void {
+    const state = this.#masters.find((master) => master.isLeading)?.state;
+    for (const { agentId, isDeactivated } of state?.agents.rows() ?? [])
+      if (isDeactivated) this.change(agentId, 'reactivate');
+    for (const reservation of state?.reservations.rows() ?? []) {
+      const { agentId, role, reservationId, volumes } = reservation;
+      if (this.world.witness.gone.has(agentId)) continue;
+      for (const { volumeId } of volumes)
+        this.operate({ agentId, role, operation: { kind: 'destroyVolume', volumeId } });
+      this.operate({ agentId, role, operation: { kind: 'unreserve', reservationId } });
+    }
+    this.after(TIDY_MS, () => this.tidy());
+  }
+
+  protected started(): void {
+    this.subscribe(`${this.#inbox()}.*.*`, (message) => this.#answered(message));
+  }
+
+  protected crashed(): void {
+    this.#open.clear();
+  }
+
+  protected tick(): void {}
+
+  #inbox(): string {
+    return `${inboxPrefix({ kind: 'operator', id: this.#operator })}.${this.incarnation}`;
+  }
+
+  #call(call: Call): void {
+    if (!this.alive) return;
+    this.#counter += 1;
+    this.#open.add(this.#counter);
+    this.#send(call, this.#counter, MAX_REPEATS);
+  }
+
+  #send(call: Call, counter: number, left: number): void {
+    if (!this.#open.has(counter)) return;
+    if (left === 0) {
+      this.#open.delete(counter);
+      return;
+    }
+    const entry: SubjectEntry = SUBJECTS[call.name];
+    const parameters = { operator: this.#operator };
+    const request = this.#request(counter);
+    const { cluster } = this.world;
+    const { subject, bytes } = encodeMessage(entry, cluster, parameters, call.body, { request });
+    this.publish(subject, bytes, `${this.#inbox()}.${call.name}.${counter}`);
+    this.after(REPEAT_MS, () => this.#send(call, counter, left - 1));
+  }
+
+  #request(counter: number): { session: string; counter: number; lowest: number } {
+    return { session: `o${this.incarnation}`, counter, lowest: Math.min(...this.#open, counter) };
+  }
+
+  #answered({ subject, bytes }: Delivered): void {
+    const [name = '', token] = subject.split('.').slice(-2);
+    const entry: SubjectEntry = SUBJECTS[name as Call['name']];
+    const received = decodeAnswer(entry, bytes);
+    const counter = Number(token);
+    if (!received.ok) return;
+    const caller = { kind: 'operator', operator: this.#operator } as const;
+    this.world.witness.answered(caller, this.#request(counter), received.value.answer);
+    this.#open.delete(counter);
+  }
+}

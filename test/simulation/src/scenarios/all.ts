@@ -1,0 +1,28 @@
+// Owns the list of named scenarios, in the order of their numbers.
+import type { Scenario } from '../scenario.ts';
+import { declined, grown } from './s5-s6-filters.ts';
+import { suppressed } from './s7-suppress.ts';
+import { acceptAndRescind, oneStale } from './s8-s9-races.ts';
+import { killed, partitioned } from './s13-s14-tasks.ts';
+import { doubleFailure, failover } from './s15-s16-failover.ts';
+import { updatesAgain } from './s17-updates.ts';
+
+export const SCENARIOS: readonly Scenario[] = [
+  declined,
+  grown,
+  suppressed,
+  acceptAndRescind,
+  oneStale,
+  partitioned,
+  killed,
+  failover,
+  doubleFailure,
+  updatesAgain,
+];
+
+/** Throws when there is none of this name. */
+export function scenarioOf(name: string): Scenario {
+  const scenario = SCENARIOS.find((one) => one.name === name);
+  if (scenario !== undefined) return scenario;
+  throw new Error(`there is no scenario ${name}: ${SCENARIOS.map((one) => one.name).join(', ')}`);
+}

@@ -1,0 +1,129 @@
+// Owns the scenarios in which an accept and the end of its offer cross: one outcome, and the framework is told it.
+import { taskKey } from '@parley/protocol/ids';
+import type { TaskDescription } from '@parley/protocol/tasks';
+import { aTask, type Scenario, type Scene } from '../scenario.ts';
+import type { ScriptedFramework } from '../scripted-framework.ts';
+
+const AGENT_SILENCE_MS = 75_000;
+
+export const acceptAndRescind: Scenario = {
+  name: 'S8',
+  about: 'an accept that crosses a rescind has one outcome, and the framework learns it',
+  options: { agents: 1, leaderChanges: true },
+  play: (scene) => {
+    const isSilence = scene.random.chance(0.4);
+    const timeoutMs = isSilence ? 300_000 : scene.random.pick([500, 2000]);
+    const framework = scene.framework('f1', { offerTimeoutMs: timeoutMs });
+    const agent = scene.agent(0);
+    const task = aTask('t1');
+    let acceptId: number | undefined;
+    while (acceptId === undefined) {
+      const offer = scene.offerOf(framework);
+      const waitMs = isSilence ? AGENT_SILENCE_MS : timeoutMs;
+      if (isSilence) scene.cut(agent);
+      scene.elapse(
+        Math.max(
+          0,
+          waitMs + scene.random.between(-timeoutMs / (isSilence ? 40 : 2), isSilence ? 8000 : 100),
+        ),
+      );
+      if (framework.held.has(offer.offerId))
+        acceptId = framework.accept({ offers: [offer], launches: [task] });
+      else scene.mend(agent);
+    }
+    const id = acceptId;
+    scene.until('it is told the outcome', () => framework.outcomes.has(id));
+    scene.pause(0, 5000);
+    scene.mend(agent);
+    settleTask(scene, framework, task, isLaunched(framework, id, task));
+  },
+};
+
+/** As the framework was told. */
+function isLaunched(
+  framework: ScriptedFramework,
+  id: number,
+  { taskId }: TaskDescription,
+): boolean {
+  const outcome = framework.outcomes.get(id);
+  return outcome?.ok === true && outcome.value.launched.includes(taskId);
+}
+
+/** A launched task runs and can be killed, one that was not is dropped; the books agree. */
+function settleTask(
+  scene: Scene,
+  framework: ScriptedFramework,
+  task: TaskDescription,
+  launched: boolean,
+): void {
+  const { taskId } = task;
+  const key = taskKey({ ...framework.ref, taskId });
+  scene.must('the books say what it was told', scene.world.witness.wasLaunched(key) === launched);
+  if (launched) {
+    scene.until(`${taskId} runs`, () => framework.isTold(taskId, 'running'), 300_000);
+    framework.kill(taskId);
+    scene.until(`${taskId} is killed`, () => framework.isTold(taskId, 'killed'));
+    return;
+  }
+  scene.until(`${taskId} is told to be dropped`, () => framework.isTold(taskId, 'dropped'));
+  const [outcome] = framework.outcomes.values();
+  // The session tells a failed accept by itself; that the leader wrote it down, too, is for whoever comes after it.
+  if (outcome?.ok || outcome?.failure.code === 'invalidOffers')
+    scene.until('the books say so, too', () => scene.booked(framework, task) === 'dropped');
+  scene.must(`${taskId} never starts`, !scene.world.starts.has(key));
+}
+
+export const oneStale: Scenario = {
+  name: 'S9',
+  about: 'of two offers one is stale: what is valid is used, and all or nothing means nothing',
+  options: { agents: 2, leaderChanges: true },
+  play: (scene) => {
+    const framework = scene.framework('f1', { offerTimeoutMs: 3600_000 });
+    const atomic = scene.random.chance(0.5);
+    const [one, two] = [aTask('t1'), aTask('t2')];
+    const [a, b] = [scene.agent(0), scene.agent(1)];
+    let raced: { id: number; stale: string } | undefined;
+    while (raced === undefined) {
+      const offers = [scene.offerOf(framework, a), scene.offerOf(framework, b)];
+      scene.operator.change(b.agentId, 'deactivate');
+      scene.pause(0, 2 * scene.world.faults.maxDelayMs);
+      if (offers.every(({ offerId }) => framework.held.has(offerId))) {
+        const launch = (task: TaskDescription, { agentId }: { agentId: typeof a.agentId }) => ({
+          kind: 'launch' as const,
+          agentId,
+          tasks: [task],
+        });
+        const operations = [launch(one, a), launch(two, b)];
+        const id = framework.accept({ offers, operations, atomic, filter: { refuseMs: 0 } });
+        raced = { id, stale: offers[1]?.offerId ?? '' };
+      } else {
+        scene.until(
+          'it is out of service',
+          () => scene.leader?.state?.agents.get(b.agentId)?.isDeactivated === true,
+        );
+        scene.operator.change(b.agentId, 'reactivate');
+      }
+    }
+    const { id, stale } = raced;
+    scene.until('it is told the outcome', () => framework.outcomes.has(id));
+    const outcome = framework.outcomes.get(id);
+    const launched = [isLaunched(framework, id, one), isLaunched(framework, id, two)] as const;
+    // A session that ended meanwhile has other outcomes.
+    const code = outcome?.ok === false ? outcome.failure.code : undefined;
+    const isLost = code === 'notSubscribed' || code === 'sessionReplaced';
+    if (!isLost && atomic) scene.must('both or none are launched', launched[0] === launched[1]);
+    if (!isLost && atomic && !launched[0])
+      scene.must('for want of an offer', code === 'invalidOffers');
+    if (!isLost && !atomic) {
+      scene.must('what is valid is used', launched[0]);
+      const told = outcome?.ok === true ? outcome.value.staleOffers : [];
+      scene.must(
+        'the stale offer is named',
+        launched[1] || told.some((offerId) => offerId === stale),
+      );
+    }
+    settleTask(scene, framework, one, launched[0]);
+    settleTask(scene, framework, two, launched[1]);
+    scene.offerOf(framework, a);
+  },
+};
