@@ -20,7 +20,12 @@ const books = {
     ({ 'o-a1': place(eng, 'a1'), 'o-gpu': place(eng, 'gpu-1') })[offerId],
   taskPlace: ({ taskId }: { taskId: string }) =>
     taskId === 't-gpu' ? place(ops, 'gpu-1') : undefined,
-} as Pick<ClusterView, 'frameworkRoles' | 'offerPlace' | 'taskPlace'> as ClusterView;
+  oldestEvent: (framework: FrameworkRef) =>
+    frameworkKey(framework) === frameworkKey(alice) ? 4 : undefined,
+} as Pick<
+  ClusterView,
+  'frameworkRoles' | 'offerPlace' | 'taskPlace' | 'oldestEvent'
+> as ClusterView;
 
 function aGate(rules: object[] | undefined, rateLimits?: CallGateLimits) {
   const parsed = rules?.map((rule, index) => ({
@@ -240,14 +245,18 @@ describe('the rate limit', () => {
     expect(gate.denied).toEqual(new Map([['rate limit', 1]]));
   });
 
-  it('lets acknowledgements of events and a teardown pass always', () => {
+  it('lets acknowledgements of events that are there and a teardown pass always', () => {
     const gate = aGate(undefined, limits);
     const call = aCall('resync', {});
     gate.admit(call, 0);
     gate.opened(call);
     for (const verb of ['acknowledgeEvents', 'teardown'] as const) {
-      expect(gate.admit(aCall(verb, { upTo: 1 }), 0)).toEqual({ pass: true });
+      expect(gate.admit(aCall(verb, { upTo: 4 }), 0)).toEqual({ pass: true });
     }
+    // What was acknowledged before, and what is no framework, is nothing that the leader caused.
+    expect(gate.admit(aCall('acknowledgeEvents', { upTo: 3 }), 0)).toMatchObject({ pass: false });
+    const stranger = { kind: 'framework', principal: 'alice', frameworkId: 'nobody' };
+    expect(gate.admit(aCall('teardown', {}, stranger), 0)).toMatchObject({ pass: false });
     expect(gate.admit(call, 5000)).toMatchObject({ failure: { code: 'rateLimited' } });
     gate.answered(call);
     expect(gate.admit(call, 5000)).toEqual({ pass: true });

@@ -1,7 +1,8 @@
 // Owns what is asked of a call before it goes to the journal: the principal's rate, the register of principals, the
 // rules of the authorisation file. What is refused here is answered, counted, and logged once.
+import type { Call } from '@parley/cluster/inputs';
 import type { Failure } from '@parley/protocol/errors';
-import { frameworkKey, type RoleName } from '@parley/protocol/ids';
+import { type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import type { PrincipalRecord } from '@parley/protocol/operators';
 import { type AuthorizationRules, decide, OTHERWISE } from './authorization.ts';
 import { attemptsOf, type NamedAttempt } from './authorization-attempts.ts';
@@ -11,11 +12,6 @@ import { PrincipalRoles } from './principal-roles.ts';
 import { type RateLimitSettings, RateLimits } from './rate-limits.ts';
 import { type RefusalLine, RefusalLog } from './refusal-log.ts';
 
-/**
- * Never refused for coming too often: an acknowledgement is work that the leader caused, and a teardown is the end of
- * all calls. Heartbeats do not come this way at all. Both still use up what the principal has.
- */
-const ALWAYS: ReadonlySet<string> = new Set(['acknowledgeEvents', 'teardown']);
 /** Name under which denials by the register of principals are counted. */
 const REGISTER = 'register of principals';
 const RATE = 'rate limit';
@@ -86,10 +82,21 @@ export class CallGate {
 
   #tooOften({ caller, call }: IncomingCall, nowMs: number): GateAnswer | undefined {
     if (caller.kind !== 'framework') return undefined;
-    const failure = this.#limits.admit(caller.principal, nowMs, ALWAYS.has(call.verb));
+    const failure = this.#limits.admit(caller.principal, nowMs, this.#isOwed(caller, call));
     if (failure === undefined) return undefined;
     this.#refusals.add(RATE, caller.principal, { verb: call.verb, reason: failure.message });
     return { pass: false, failure, refresh: false };
+  }
+
+  /**
+   * Never refused for coming too often: an acknowledgement of what is there to be acknowledged is work that the leader
+   * caused, and a teardown of a framework that is there is the end of all its calls. Heartbeats do not come this way at
+   * all. They still use up what the principal has.
+   */
+  #isOwed(framework: FrameworkRef, call: Call): boolean {
+    if (call.verb === 'teardown') return this.#view.frameworkRoles(framework) !== undefined;
+    if (call.verb !== 'acknowledgeEvents') return false;
+    return call.body.upTo >= (this.#view.oldestEvent(framework) ?? Number.POSITIVE_INFINITY);
   }
 
   #wrongRole({ caller, call }: IncomingCall, nowMs: number): GateAnswer | undefined {

@@ -32,6 +32,8 @@ export interface ClusterView {
   subscribedFrameworks(): Iterable<SubscribedFramework>;
   /** The roles of a framework in the books; undefined when it is not there. */
   frameworkRoles(framework: FrameworkRef): readonly RoleName[] | undefined;
+  /** Id of the oldest event that the framework has not acknowledged. */
+  oldestEvent(framework: FrameworkRef): number | undefined;
   /** Of an offer of this framework that has not ended. */
   offerPlace(framework: FrameworkRef, offerId: OfferId): Place | undefined;
   /** Of a task that has not ended. */

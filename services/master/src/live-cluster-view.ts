@@ -46,6 +46,10 @@ export class LiveClusterView implements ClusterView {
     return record?.roles.map(({ role }) => role);
   }
 
+  oldestEvent(framework: FrameworkRef): number | undefined {
+    return this.#state().eventSpans.oldest(frameworkKey(framework));
+  }
+
   offerPlace(framework: FrameworkRef, offerId: OfferId): Place | undefined {
     const offer = this.#state().offers.get(offerId);
     if (offer === undefined || frameworkKey(offer.framework) !== frameworkKey(framework))

@@ -32,6 +32,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     settings: () => ClusterSettings.parse({}),
     subscribedFrameworks: () => [],
     frameworkRoles: () => undefined,
+    oldestEvent: () => undefined,
     offerPlace: () => undefined,
     taskPlace: () => undefined,
     isConfirming: () => false,
