@@ -6,7 +6,7 @@ import { simulate } from './simulation.ts';
 
 /** Runs of one test: their faults, crashes, cuts and mistaken elections are drawn from the seed. */
 const SEEDS_A_TEST = 10;
-const SEEDS = 200;
+const SEEDS = 100;
 /** Far above what they take: for a machine that is busy. */
 const LIMIT_MS = 120_000;
 

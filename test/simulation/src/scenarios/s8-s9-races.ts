@@ -106,24 +106,32 @@ export const oneStale: Scenario = {
     }
     const { id, stale } = raced;
     scene.until('it is told the outcome', () => framework.outcomes.has(id));
-    const outcome = framework.outcomes.get(id);
     const launched = [isLaunched(framework, id, one), isLaunched(framework, id, two)] as const;
-    // A session that ended meanwhile has other outcomes.
-    const code = outcome?.ok === false ? outcome.failure.code : undefined;
-    const isLost = code === 'notSubscribed' || code === 'sessionReplaced';
-    if (!isLost && atomic) scene.must('both or none are launched', launched[0] === launched[1]);
-    if (!isLost && atomic && !launched[0])
-      scene.must('for want of an offer', code === 'invalidOffers');
-    if (!isLost && !atomic) {
-      scene.must('what is valid is used', launched[0]);
-      const told = outcome?.ok === true ? outcome.value.staleOffers : [];
-      scene.must(
-        'the stale offer is named',
-        launched[1] || told.some((offerId) => offerId === stale),
-      );
-    }
+    checkUse(scene, framework.outcomes.get(id), { atomic, stale, launched });
     settleTask(scene, framework, one, launched[0]);
     settleTask(scene, framework, two, launched[1]);
     scene.offerOf(framework, a);
   },
 };
+
+function checkUse(
+  scene: Scene,
+  outcome: ReturnType<ScriptedFramework['outcomes']['get']>,
+  {
+    atomic,
+    stale,
+    launched,
+  }: { atomic: boolean; stale: string; launched: readonly [boolean, boolean] },
+): void {
+  // A session that ended meanwhile has other outcomes.
+  const code = outcome?.ok === false ? outcome.failure.code : undefined;
+  if (code === 'notSubscribed' || code === 'sessionReplaced') return;
+  if (atomic) {
+    scene.must('both or none are launched', launched[0] === launched[1]);
+    scene.must('none for want of an offer only', launched[0] || code === 'invalidOffers');
+    return;
+  }
+  scene.must('what is valid is used', launched[0]);
+  const told = outcome?.ok === true ? outcome.value.staleOffers : [];
+  scene.must('the stale offer is named', launched[1] || told.some((offerId) => offerId === stale));
+}
