@@ -120,7 +120,7 @@ export class FrameworkProcess extends SessionProcess {
       return;
     }
     const { code } = reason.failure;
-    const { ref } = this;
+    const ref = this.sessionRef;
     // Another process of this framework has its session now.
     if (code === 'sessionReplaced') this.after(0, () => this.crash());
     else if (code === 'frameworkRemoved') this.after(100, () => this.#beginAnew(ref));

@@ -29,6 +29,7 @@ export abstract class SessionProcess extends SimulatedProcess {
   #readUpTo = 0;
   #session: SchedulerSession | undefined;
   #witness: SchedulerWitness;
+  #sessionRef: FrameworkRef | undefined;
   readonly #witnesses: { witness: SchedulerWitness; ref: FrameworkRef }[] = [];
 
   constructor(world: World, name: string, label: string) {
@@ -38,6 +39,11 @@ export abstract class SessionProcess extends SimulatedProcess {
   }
 
   abstract get ref(): FrameworkRef;
+
+  /** Whose the present session is: another process of the framework may have given it a new id meanwhile. */
+  protected get sessionRef(): FrameworkRef {
+    return this.#sessionRef ?? this.ref;
+  }
 
   /** What its present session subscribes with. */
   protected abstract wishes(): SessionWishes;
@@ -59,6 +65,7 @@ export abstract class SessionProcess extends SimulatedProcess {
 
   protected started(): void {
     const { cluster } = this.world;
+    this.#sessionRef = this.ref;
     this.#witness = new SchedulerWitness(this.name);
     this.#witnesses.push({ witness: this.#witness, ref: this.ref });
     const session = new SchedulerSession({
@@ -75,7 +82,7 @@ export abstract class SessionProcess extends SimulatedProcess {
 
   protected crashed(): void {
     this.#session = undefined;
-    this.world.updates(this.ref.principal).unwatch(this.name);
+    this.world.updates(this.sessionRef.principal).unwatch(this.name);
   }
 
   protected tick(): void {
@@ -101,8 +108,8 @@ export abstract class SessionProcess extends SimulatedProcess {
   }
 
   #inbox(): string {
-    const prefix = inboxPrefix({ kind: 'principal', id: this.ref.principal });
-    return `${prefix}.${this.ref.frameworkId}.${this.#callerSession()}`;
+    const prefix = inboxPrefix({ kind: 'principal', id: this.sessionRef.principal });
+    return `${prefix}.${this.sessionRef.frameworkId}.${this.#callerSession()}`;
   }
 
   #message({ subject, bytes }: Delivered): void {
@@ -120,7 +127,7 @@ export abstract class SessionProcess extends SimulatedProcess {
     if (!received.ok || !this.#session) return;
     const { answer } = received.value;
     const request = { session: this.#callerSession(), counter: Number(counter), lowest: 1 };
-    this.world.witness.answered({ kind: 'framework', ...this.ref }, request, answer);
+    this.world.witness.answered({ kind: 'framework', ...this.sessionRef }, request, answer);
     this.#witness.answered(name, received.value);
     this.carryOut(this.#session.answered(Number(counter), received.value, this.nowMs));
   }
@@ -129,7 +136,7 @@ export abstract class SessionProcess extends SimulatedProcess {
     switch (effect.kind) {
       case 'request': {
         this.#witness.requests(effect);
-        const message = encodeCall(this.world.cluster, this.ref, effect.call, effect.header);
+        const message = encodeCall(this.world.cluster, this.sessionRef, effect.call, effect.header);
         if (!message.ok) throw new Error(message.failure.message);
         const reply = `${this.#inbox()}.${effect.call.name}.${effect.counter}`;
         this.publish(message.value.subject, message.value.bytes, reply);
@@ -137,7 +144,7 @@ export abstract class SessionProcess extends SimulatedProcess {
       }
       case 'publish': {
         this.#witness.confirms(effect.call.body.confirmed);
-        const message = encodeCall(this.world.cluster, this.ref, effect.call, effect.header);
+        const message = encodeCall(this.world.cluster, this.sessionRef, effect.call, effect.header);
         if (message.ok) this.publish(message.value.subject, message.value.bytes);
         break;
       }
@@ -145,7 +152,7 @@ export abstract class SessionProcess extends SimulatedProcess {
         this.openConsumer();
         break;
       case 'closeConsumer':
-        this.world.updates(this.ref.principal).unwatch(this.name);
+        this.world.updates(this.sessionRef.principal).unwatch(this.name);
         break;
       case 'acknowledge':
         this.#acknowledge(effect.streamSequence);
@@ -161,11 +168,11 @@ export abstract class SessionProcess extends SimulatedProcess {
 
   /** Stream sequences acknowledged so far: they survive in the consumer, which is the framework's, not the process'. */
   #acknowledged(): Set<number> {
-    return this.world.consumer(frameworkKey(this.ref));
+    return this.world.consumer(frameworkKey(this.sessionRef));
   }
 
   #acknowledge(streamSequence: number): void {
-    const stored = this.world.updates(this.ref.principal).messages[streamSequence - 1];
+    const stored = this.world.updates(this.sessionRef.principal).messages[streamSequence - 1];
     const { cluster } = this.world;
     const message = stored && decodeMessage(SUBJECTS.update, cluster, stored.subject, stored.bytes);
     this.#witness.acknowledges(streamSequence, message?.ok ? message.value.body : undefined);
@@ -176,7 +183,7 @@ export abstract class SessionProcess extends SimulatedProcess {
   #catchUp(streamSequence: number): void {
     this.after(this.random.between(0, 100), () => {
       if (this.#readUpTo < streamSequence) return this.#catchUp(streamSequence);
-      const { createdMs: streamCreatedMs } = this.world.updates(this.ref.principal);
+      const { createdMs: streamCreatedMs } = this.world.updates(this.sessionRef.principal);
       const position = { streamCreatedMs, sequence: this.#readUpTo };
       if (this.#session) this.carryOut(this.#session.caughtUp(position, this.nowMs));
     });
@@ -187,7 +194,7 @@ export abstract class SessionProcess extends SimulatedProcess {
     let floor = 0;
     while (this.#acknowledged().has(floor + 1)) floor += 1;
     this.#readUpTo = floor;
-    const stream = this.world.updates(this.ref.principal);
+    const stream = this.world.updates(this.sessionRef.principal);
     stream.watch(this.name, floor, this.reachable, (stored) => this.#updateStored(stored));
   }
 
@@ -195,7 +202,7 @@ export abstract class SessionProcess extends SimulatedProcess {
     this.#readUpTo = Math.max(this.#readUpTo, sequence);
     if (this.#acknowledged().has(sequence)) return;
     const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
-    const mine = message.ok && message.value.parameters.frameworkId === this.ref.frameworkId;
+    const mine = message.ok && message.value.parameters.frameworkId === this.sessionRef.frameworkId;
     if (!mine) this.#acknowledged().add(sequence);
     else if (this.#session)
       this.carryOut(this.#session.updateRead(sequence, message.value.body, this.nowMs));
@@ -214,11 +221,11 @@ export abstract class SessionProcess extends SimulatedProcess {
         this.#witness.outcome(event.acceptId, event.outcome);
         if (!event.outcome.ok) break;
         for (const taskId of event.outcome.value.launched)
-          this.world.accepted.add(taskKey({ ...this.ref, taskId }));
+          this.world.accepted.add(taskKey({ ...this.sessionRef, taskId }));
         break;
       case 'event':
         this.#witness.told(event.event);
-        this.world.told(frameworkKey(this.ref), event.event.eventId);
+        this.world.told(frameworkKey(this.sessionRef), event.event.eventId);
         this.#handleEvent(event.event.eventId);
         break;
       case 'foreignUpdate':

@@ -8,11 +8,12 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
 import type { Demand } from '@parley/protocol/frameworks';
-import { NO_RESOURCES } from '@parley/protocol/resources';
+import type { Resources } from '@parley/protocol/resources';
 import type { Stored } from './simulated-streams.ts';
 
 const POISON_COUNT = 666_666;
-export const POISON: Demand = [{ count: POISON_COUNT, resources: NO_RESOURCES, constraints: [] }];
+const ONE_MILLI: Resources = { scalars: { cpus: 1 }, ports: [], sets: {} };
+export const POISON: Demand = [{ count: POISON_COUNT, resources: ONE_MILLI, constraints: [] }];
 
 export function isPoisonDemand(demand: Demand | undefined): boolean {
   return demand?.[0]?.count === POISON_COUNT;
