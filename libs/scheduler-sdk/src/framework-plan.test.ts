@@ -207,6 +207,16 @@ describe('work that ends', () => {
     });
   });
 
+  it('is not brought back by a late update: the attempt has ended, and the next one is launched', () => {
+    const fixture = PlanFixture.begun([job('a', { restart: 'always' })]);
+    fixture.offer(ROOMY);
+    fixture.update('a-t0-1', 'finished');
+    expect(fixture.update('a-t0-1', 'running')).toBeUndefined();
+    expect(fixture.offer(ROOMY).map(({ taskId }) => taskId)).toEqual(['a-t0-2']);
+    expect(fixture.update('a-t0-1', 'finished')).toBeUndefined();
+    expect(fixture.plan.explain('a', fixture.nowMs)).toMatchObject({ taskIds: ['a-t0-2'] });
+  });
+
   it('leaves quarantine when what is wanted has changed, or was not wanted for a while', () => {
     const retry = { max: 1 };
     const fixture = PlanFixture.begun([job('a', { retry }), job('b', { retry })]);

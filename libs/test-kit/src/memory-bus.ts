@@ -26,11 +26,14 @@ export class MemoryBus {
   readonly #cut = new Set<string>();
   /** By sender and receiver: when the last delivery is due, so that order is kept where it should be. */
   readonly #lastMs = new Map<string, number>();
+  readonly #onSent: (message: Message) => void;
   #inboxes = 0;
 
-  constructor(clock: VirtualClock, chance: Chance) {
+  /** `onSent` hears all that anybody sends, also what does not arrive. */
+  constructor(clock: VirtualClock, chance: Chance, onSent: (message: Message) => void) {
     this.#clock = clock;
     this.#chance = chance;
+    this.#onSent = onSent;
   }
 
   /** Nothing from or to it arrives. */
@@ -53,6 +56,7 @@ export class MemoryBus {
   }
 
   publish(owner: string, message: Message): void {
+    this.#onSent(message);
     if (this.#cut.has(owner)) return;
     const tokens = message.subject.split('.');
     for (const one of this.#subscriptions) {

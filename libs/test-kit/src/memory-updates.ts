@@ -26,6 +26,8 @@ export class MemoryUpdates {
   readonly #listeners = new Set<(stored: StoredUpdate) => void>();
   /** By framework: sequences acknowledged. */
   readonly #acknowledged = new Map<string, Set<number>>();
+  /** By sequence: when it was delivered, ascending. An update is one framework's. */
+  readonly #deliveriesMs = new Map<number, number[]>();
 
   constructor(cluster: ClusterName, clock: VirtualClock) {
     this.#cluster = cluster;
@@ -51,6 +53,11 @@ export class MemoryUpdates {
     return this.#acknowledgedBy(framework).has(sequence);
   }
 
+  /** Undefined when it was not delivered at or after this time. */
+  firstDeliveryMs(sequence: number, sinceMs: number): number | undefined {
+    return this.#deliveriesMs.get(sequence)?.find((atMs) => atMs >= sinceMs);
+  }
+
   /** `isThere`: whether anything reaches the reader now. */
   open(options: UpdateReaderOptions, isThere: () => boolean): UpdateReader {
     const acknowledged = this.#acknowledgedBy(options.framework);
@@ -60,7 +67,10 @@ export class MemoryUpdates {
     let awaited: number | undefined;
     const deliver = (stored: StoredUpdate): void => {
       if (!isOpen || !isOwn(stored) || acknowledged.has(stored.sequence)) return;
-      if (isThere()) options.onMessage(positionOf(stored.sequence), stored.subject, stored.bytes);
+      if (isThere()) {
+        this.#delivered(stored.sequence);
+        options.onMessage(positionOf(stored.sequence), stored.subject, stored.bytes);
+      }
       this.#clock.startTimer(REDELIVER_MS, () => deliver(stored));
     };
     const tellCaughtUp = (): void => {
@@ -87,6 +97,12 @@ export class MemoryUpdates {
         this.#listeners.delete(listener);
       },
     };
+  }
+
+  #delivered(sequence: number): void {
+    const deliveries = this.#deliveriesMs.get(sequence) ?? [];
+    this.#deliveriesMs.set(sequence, deliveries);
+    deliveries.push(this.#clock.nowMs());
   }
 
   #acknowledgedBy(framework: FrameworkRef): Set<number> {

@@ -120,6 +120,39 @@ describe('a framework that keeps the rules', () => {
     expect(cluster.violations()).toEqual([]);
   });
 
+  it('is not accused of using an offer whose rescind got lost', async () => {
+    const cluster = new TestCluster({ agents: [AGENT] });
+    const results: unknown[] = [];
+    const held = Promise.withResolvers<void>();
+    new Scheduler(
+      {
+        name: 'unlucky',
+        role: '*',
+        onOffers: async (offers, self) => {
+          const [offer] = offers;
+          if (results.length > 0 || offer === undefined) return;
+          results.push('held');
+          await held.promise;
+          results.push(await self.launch(offer, [small('late')]));
+        },
+        onUpdate: () => undefined,
+      },
+      cluster.ports(),
+    );
+    await cluster.until(() => cluster.offerCount === 1);
+    cluster.setFaults({ dropChance: 1 });
+    await cluster.until(() => cluster.offerCount === 0);
+    await cluster.advance(10);
+    cluster.setFaults({ dropChance: 0 });
+    // Before a heartbeat of the leader tells that a message is missing.
+    await cluster.advance(2000);
+    held.resolve();
+    await cluster.until(() => results.length === 2);
+    const message = expect.stringContaining('is not outstanding');
+    expect(results[1]).toMatchObject({ ok: false, failure: { code: 'invalidOffers', message } });
+    expect(cluster.violations().map(({ kind }) => kind)).not.toContain('usedRescindedOffer');
+  });
+
   it('is told of an agent that an operator gave up, and its task is gone', async () => {
     const cluster = new TestCluster({ agents: [AGENT] });
     const { updates } = queueFramework(cluster, [small('lost', 'sleep', '600')]);
@@ -165,6 +198,19 @@ describe('a framework that breaks the rules is found out', () => {
     expect(kinds()).toContain('unacknowledgedUpdate');
   });
 
+  it('one that forgets to acknowledge updates, though it was away for a moment', async () => {
+    const { cluster, framework, offer, kinds } = await crude({ acknowledges: false });
+    await Promise.all([framework.accept(offer, [small('a')]), cluster.advance(100)]);
+    await cluster.advance(50_000);
+    cluster.cutSchedulers();
+    await cluster.advance(3000);
+    cluster.mendSchedulers();
+    await cluster.advance(59_000);
+    expect(kinds()).not.toContain('unacknowledgedUpdate');
+    await cluster.advance(90_000);
+    expect(kinds()).toContain('unacknowledgedUpdate');
+  });
+
   it('one that launches a task twice', async () => {
     const { cluster, framework, offer, kinds } = await crude();
     await Promise.all([framework.accept(offer, [small('a')]), cluster.advance(100)]);
@@ -176,9 +222,19 @@ describe('a framework that breaks the rules is found out', () => {
 
   it('one that ignores rescinds', async () => {
     const { cluster, framework, offer, kinds } = await crude();
-    await cluster.advance(15_000);
+    // Until a heartbeat of its own has confirmed that it was told.
+    await cluster.advance(20_000);
     await Promise.all([framework.accept(offer, [small('a')]), cluster.advance(100)]);
     expect(kinds()).toContain('usedRescindedOffer');
+  });
+
+  it('but not for a request that arrives more than once', async () => {
+    const { cluster, framework, kinds } = await crude();
+    cluster.setFaults({ duplicateChance: 1 });
+    for (let round = 0; round < 4; round += 1) {
+      await Promise.all([framework.revive(), cluster.advance(100)]);
+    }
+    expect(kinds()).not.toContain('reviveStorm');
   });
 
   it('one that revives again and again', async () => {

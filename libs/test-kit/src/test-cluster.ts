@@ -17,11 +17,14 @@ import {
 } from '@parley/protocol/ids';
 import type { Attributes } from '@parley/protocol/offers';
 import type { ResourcesInput } from '@parley/protocol/resources';
+import { parametersOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TaskDescription, TaskState } from '@parley/protocol/tasks';
 import { normalise } from '@parley/resources/resources';
 import type { SchedulerPorts } from '@parley/scheduler-sdk/scheduler-ports';
 import { Chance, type Faults, NO_FAULTS } from './faults.ts';
-import { MemoryBus, type MemoryConnection } from './memory-bus.ts';
+import { readFrameworkCall } from './framework-calls.ts';
+import { MemoryBus, type MemoryConnection, type Message } from './memory-bus.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { MemoryUpdates } from './memory-updates.ts';
 import { type TaskCourse, TestAgent } from './test-agent.ts';
@@ -71,12 +74,16 @@ export class TestCluster {
 
   constructor(options: TestClusterOptions) {
     this.#chance = new Chance(options.seed ?? 1);
-    this.#bus = new MemoryBus(this.#clock, this.#chance);
+    this.#bus = new MemoryBus(this.#clock, this.#chance, (message) => this.#sent(message));
     this.#allocator = new Allocator({ seed: options.seed ?? 1 });
     this.#watch = new ViolationWatch({
       clock: this.#clock,
       isAcknowledged: (framework, { sequence }) =>
         this.#streamOf(framework.principal).isAcknowledged(framework, sequence),
+      deliveredMs: ({ principal }, { sequence }, sinceMs) =>
+        this.#streamOf(principal).firstDeliveryMs(sequence, sinceMs),
+      isGone: (framework) =>
+        this.#leader.state.frameworks.get(frameworkKey(framework)) === undefined,
       hasSeen: (framework, offerId) => this.#leader.hasSeen(framework, offerId),
       thereSinceMs: (framework) => this.#thereSince(framework),
     });
@@ -92,6 +99,9 @@ export class TestCluster {
         onUpdate: (update) => void this.#streamOf(update.task.principal).append(update),
         onEvent: (event) => this.#happened(event),
         onCall: (call) => this.#watch.called(call),
+        onRescind: (framework, offerIds, number) =>
+          this.#watch.rescindTold(framework, offerIds, number),
+        onConfirmed: (framework, number) => this.#watch.confirmed(framework, number),
         heardAgents: () =>
           this.#agents.filter(({ isReachable }) => isReachable).map(({ agentId }) => agentId),
       },
@@ -280,6 +290,13 @@ export class TestCluster {
       if ((this.#allocator.nextWakeMs() ?? Number.POSITIVE_INFINITY) <= nowMs)
         this.#allocated(this.#allocator.tick(nowMs));
     });
+  }
+
+  /** Only of accepts it matters when they were sent. */
+  #sent({ subject, bytes }: Message): void {
+    if (parametersOf(SUBJECTS.accept, this.#cluster, subject) === undefined) return;
+    const call = readFrameworkCall(this.#cluster, subject, bytes);
+    if (call?.ok === true) this.#watch.sent(call.value);
   }
 
   #thereSince(framework: FrameworkRef): number | undefined {

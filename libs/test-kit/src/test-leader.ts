@@ -45,6 +45,14 @@ export type LeaderListener = {
   readonly onEvent: (event: ClusterEvent) => void;
   /** Read off the bus, before it is carried out; repeated ones too. */
   readonly onCall: (call: FrameworkCall) => void;
+  /** Offers are taken back by the message of this number. */
+  readonly onRescind: (
+    framework: FrameworkRef,
+    offerIds: readonly OfferId[],
+    number: number,
+  ) => void;
+  /** A heartbeat says that the framework has taken in every message up to this number. */
+  readonly onConfirmed: (framework: FrameworkRef, number: number) => void;
   /** Agents that can be heard now. */
   readonly heardAgents: () => Iterable<string>;
 };
@@ -209,6 +217,7 @@ export class TestLeader {
         );
         break;
       case 'rescind':
+        listener.onRescind(effect.framework, effect.message.offerIds, effect.message.number);
         this.#publish(
           encodeMessage(SUBJECTS.rescind, cluster, effect.framework, effect.message, header),
         );
@@ -281,6 +290,8 @@ export class TestLeader {
     const framework = { principal, frameworkId };
     this.#heard(framework, body.session);
     const record = this.#state.frameworks.get(frameworkKey(framework));
+    if (record?.session === body.session)
+      this.#options.listener.onConfirmed(framework, body.confirmed);
     if (record === undefined || body.confirmed <= record.confirmedNumber) return;
     const { session, confirmed: number } = body;
     this.submit({ kind: 'frameworkConfirmed', framework, session, number });

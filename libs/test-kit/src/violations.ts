@@ -20,15 +20,23 @@ export type Violation = {
   readonly atMs: number;
 };
 
-/** A scheduler that has heard of a rescind for so long has no excuse. */
+/** A scheduler that has confirmed a rescind so long ago has no excuse: its accept is not one that waited its turn. */
 const RESCIND_MARGIN_MS = 1000;
-/** An update is acknowledged within this time, while the framework is there. */
+/** An update is acknowledged within this time after a delivery, while the framework is there without a break. */
 const ACKNOWLEDGE_MS = 60_000;
 const REVIVES = { count: 5, withinMs: 10_000 };
 
 export type ViolationWatchOptions = {
   readonly clock: VirtualClock;
   readonly isAcknowledged: (framework: FrameworkRef, update: StoredUpdate) => boolean;
+  /** When the update was first delivered to the framework at or after this time; undefined when it was not. */
+  readonly deliveredMs: (
+    framework: FrameworkRef,
+    update: StoredUpdate,
+    sinceMs: number,
+  ) => number | undefined;
+  /** It was torn down or removed, and never comes back. */
+  readonly isGone: (framework: FrameworkRef) => boolean;
   /** The framework has confirmed the message that told the offer. */
   readonly hasSeen: (framework: FrameworkRef, offerId: OfferId) => boolean;
   /** Since when the framework has been subscribed and reachable without a break; undefined when it is not. */
@@ -41,7 +49,12 @@ export class ViolationWatch {
   /** Which request launched a task id of a framework. */
   readonly #launches = new Map<string, string>();
   readonly #madeMs = new Map<OfferId, number>();
-  readonly #rescindedMs = new Map<OfferId, number>();
+  /** By framework: the offers taken back that it has not confirmed, with the number of the message that said so. */
+  readonly #rescinds = new Map<string, Map<OfferId, number>>();
+  /** Since when it is certain that the framework knows that the offer was taken back. */
+  readonly #rescindKnownMs = new Map<OfferId, number>();
+  /** By request: when it was sent first. */
+  readonly #sentMs = new Map<string, number>();
   readonly #revivesMs = new Map<string, number[]>();
   readonly #requests = new Set<string>();
 
@@ -53,14 +66,21 @@ export class ViolationWatch {
     return this.#found;
   }
 
+  /** A framework sends it, perhaps in vain. */
+  sent(call: FrameworkCall): void {
+    const id = requestIdOf(call);
+    if (!this.#sentMs.has(id)) this.#sentMs.set(id, this.#options.clock.nowMs());
+  }
+
   /** A repeated request is no second one. */
-  called({ caller, request, call }: FrameworkCall): void {
-    const id = `${frameworkKey(caller)}#${request.session}#${request.counter}`;
+  called(heard: FrameworkCall): void {
+    const { caller, call } = heard;
+    const id = requestIdOf(heard);
     if (this.#requests.has(id)) return;
     this.#requests.add(id);
     if (call.verb === 'revive') this.#revived(caller);
     if (call.verb !== 'accept') return;
-    for (const offerId of call.body.offerIds) this.#used(caller, offerId);
+    for (const offerId of call.body.offerIds) this.#used(caller, offerId, id);
     for (const operation of call.body.operations) {
       if (operation.kind !== 'launch' && operation.kind !== 'launchGroup') continue;
       for (const { taskId } of operation.tasks) this.#launched(caller, taskId, id);
@@ -72,22 +92,51 @@ export class ViolationWatch {
     if (event.type === 'offerMade') this.#madeMs.set(event.offerId, nowMs);
     if (event.type !== 'offerRescinded') return;
     const { offerId, framework, reason } = event;
-    this.#rescindedMs.set(offerId, nowMs);
     const wasThere = this.#wasThere(framework, this.#madeMs.get(offerId) ?? nowMs);
     if (reason === 'offerTimeout' && wasThere && this.#options.hasSeen(framework, offerId))
       this.#find('leakedOffer', framework, `offer ${offerId} was left unanswered`);
   }
 
+  /** The leader says with a message of this number that offers are taken back. */
+  rescindTold(framework: FrameworkRef, offerIds: readonly OfferId[], number: number): void {
+    const key = frameworkKey(framework);
+    const rescinds = this.#rescinds.get(key) ?? new Map<OfferId, number>();
+    this.#rescinds.set(key, rescinds);
+    for (const offerId of offerIds) rescinds.set(offerId, number);
+  }
+
+  /**
+   * A heartbeat of the framework says that it has taken in every message up to this number. A delivery alone would not
+   * do: behind a message that got lost it waits for a resync.
+   */
+  confirmed(framework: FrameworkRef, number: number): void {
+    const rescinds = this.#rescinds.get(frameworkKey(framework)) ?? new Map<OfferId, number>();
+    for (const [offerId, rescindNumber] of rescinds) {
+      if (rescindNumber > number) continue;
+      rescinds.delete(offerId);
+      this.#rescindKnownMs.set(offerId, this.#options.clock.nowMs());
+    }
+  }
+
   stored(stored: StoredUpdate): void {
+    this.#options.clock.startTimer(ACKNOWLEDGE_MS, () => this.#lookFor(stored));
+  }
+
+  /** Looks again until the update is acknowledged or the framework has had its time. */
+  #lookFor(stored: StoredUpdate): void {
     const { principal, frameworkId } = stored.update.task;
     const framework = { principal, frameworkId };
-    const { clock, isAcknowledged } = this.#options;
-    clock.startTimer(ACKNOWLEDGE_MS, () => {
-      if (!this.#wasThere(framework, clock.nowMs() - ACKNOWLEDGE_MS)) return;
-      if (isAcknowledged(framework, stored)) return;
-      const { task, state } = stored.update;
-      this.#find('unacknowledgedUpdate', framework, `${task.taskId} is ${state}`);
-    });
+    const { clock, deliveredMs, isAcknowledged, isGone, thereSinceMs } = this.#options;
+    if (isAcknowledged(framework, stored) || isGone(framework)) return;
+    const sinceMs = thereSinceMs(framework);
+    const fromMs = sinceMs === undefined ? undefined : deliveredMs(framework, stored, sinceMs);
+    const dueMs = (fromMs ?? clock.nowMs()) + ACKNOWLEDGE_MS;
+    if (dueMs > clock.nowMs()) {
+      clock.startTimer(dueMs - clock.nowMs(), () => this.#lookFor(stored));
+      return;
+    }
+    const { task, state } = stored.update;
+    this.#find('unacknowledgedUpdate', framework, `${task.taskId} is ${state}`);
   }
 
   /** Subscribed and in reach, from then on without a break. */
@@ -108,12 +157,12 @@ export class ViolationWatch {
     }
   }
 
-  #used(framework: FrameworkRef, offerId: OfferId): void {
-    const rescindedMs = this.#rescindedMs.get(offerId);
-    if (rescindedMs === undefined) return;
-    if (this.#options.clock.nowMs() - rescindedMs <= RESCIND_MARGIN_MS) return;
-    // One that was out of reach may have answered before, and repeats that now.
-    if (!this.#wasThere(framework, rescindedMs)) return;
+  #used(framework: FrameworkRef, offerId: OfferId, request: string): void {
+    const knownMs = this.#rescindKnownMs.get(offerId);
+    if (knownMs === undefined) return;
+    // What arrives now may be the repetition of what was sent long before.
+    const sentMs = this.#sentMs.get(request) ?? this.#options.clock.nowMs();
+    if (sentMs - knownMs <= RESCIND_MARGIN_MS) return;
     this.#find('usedRescindedOffer', framework, `offer ${offerId} had been taken back`);
   }
 
@@ -129,4 +178,8 @@ export class ViolationWatch {
     const framework = { principal, frameworkId };
     this.#found.push({ kind, framework, what, atMs: this.#options.clock.nowMs() });
   }
+}
+
+function requestIdOf({ caller, request }: FrameworkCall): string {
+  return `${frameworkKey(caller)}#${request.session}#${request.counter}`;
 }

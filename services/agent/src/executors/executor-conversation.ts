@@ -2,6 +2,7 @@
 // the comparison of what both have when it subscribes. What its words mean for the executor itself it does not decide.
 import type { ExecutorUpdate, FromExecutor, ToExecutor } from '@parley/protocol/executors';
 import { type ExecutorKey, executorKey, type TaskKey, taskKey } from '@parley/protocol/ids';
+import { missedByExecutor } from './executor-ends.ts';
 import type { ConnectionNumber, ExecutorPlace } from './executor-messages.ts';
 import type { ExecutorTask } from './executor-task.ts';
 import type { Turn } from './executor-turn.ts';
@@ -110,8 +111,9 @@ export class ExecutorConversation {
 
   /**
    * What it lists is what it has: its unacknowledged updates count first. A task that was sent and that it neither
-   * lists nor has said a word about never reached it, and is sent again (Mesos would drop it). One that it has and that
-   * is not, or no more, a task here is to end.
+   * lists nor has said a word about never reached it, and is sent again (Mesos would drop it). Of a group that reached
+   * it in part the rest cannot be sent as a group again, so it is dropped. One that it has and that is not, or no more,
+   * a task here is to end.
    */
   compare(message: Subscription, turn: Turn): void {
     const mine = new Set([...this.#tasks.values()].map(({ ref }) => ref.taskId));
@@ -125,11 +127,28 @@ export class ExecutorConversation {
       turn.report(this.#key, `it has task ${taskId}, which is not on this agent: it is to kill it`);
       this.send({ kind: 'kill', taskId, graceMs: 0 }, turn);
     }
-    for (const task of [...this.#tasks.values()]) {
-      if (task.isUnheardOf && !listed.has(task.ref.taskId)) {
-        task.takeBack(turn.now, turn.out);
-        turn.changed(task);
-      } else this.passKillOn(task, turn);
+    const tasks = [...this.#tasks.values()];
+    const isMissing = (task: ExecutorTask): boolean =>
+      task.isUnheardOf && !listed.has(task.ref.taskId);
+    const missing = new Set(tasks.filter(isMissing));
+    // Found out before any of them changes.
+    const partial = new Set([...missing].filter((task) => this.#hasOthersOf(task, missing)));
+    for (const task of tasks) {
+      if (!missing.has(task)) {
+        this.passKillOn(task, turn);
+        continue;
+      }
+      if (partial.has(task)) task.endedByExecutor(missedByExecutor, turn.now, turn.out);
+      else task.takeBack(turn.now, turn.out);
+      turn.changed(task);
     }
+  }
+
+  /** The executor has another task of the same group. */
+  #hasOthersOf({ order }: ExecutorTask, missing: ReadonlySet<ExecutorTask>): boolean {
+    return (order.group?.taskIds ?? []).some((taskId) => {
+      const other = this.#tasks.get(taskKey({ ...this.#place.executor, taskId }));
+      return other !== undefined && !missing.has(other);
+    });
   }
 }

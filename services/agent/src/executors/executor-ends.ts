@@ -77,3 +77,10 @@ export const executorWasLeaving: Status = {
   reason: 'executorExited',
   message: 'its executor was ending when the task came; launched again, it gets a new one',
 };
+
+/** A task that its executor does not have, though it has others of the group: a group is given whole or not at all. */
+export const missedByExecutor: Status = {
+  state: 'dropped',
+  reason: 'executorExited',
+  message: 'its executor has only a part of its group, without this task',
+};

@@ -124,6 +124,26 @@ test('a task that was accepted before its executor was begun gets one after the 
   expect(story.roster.executor(KEY)?.phase).toBe('launching');
 });
 
+test('of a group that the executor has in part, the tasks that it does not have are dropped and the others go on', () => {
+  const group = ['t1', 't2', 't3'];
+  const story = new ScriptedExecutors().run('t1', {}, group).run('t2', {}, group);
+  story.run('t3', {}, group).happens({ kind: 'started' }).setLimits().subscribes();
+  expect(story.sentKinds()).toEqual(['subscribed', 'launchGroup']);
+  story.subscribes(['t2']).setLimits();
+  expect(story.sentKinds()).toEqual(['subscribed']);
+  expect(story.end('t1')).toEqual({ state: 'dropped', reason: 'executorExited' });
+  expect(story.end('t3')).toEqual({ state: 'dropped', reason: 'executorExited' });
+  expect(story.task('t2').phase).toBe('handed');
+});
+
+test('a group of which the executor has nothing is sent again as a whole', () => {
+  const group = ['t1', 't2'];
+  const story = new ScriptedExecutors().run('t1', {}, group).run('t2', {}, group);
+  story.happens({ kind: 'started' }).setLimits().subscribes().sent();
+  story.subscribes().setLimits();
+  expect(story.sentKinds()).toEqual(['subscribed', 'launchGroup']);
+});
+
 test('a shutdown goes on over a restart', () => {
   const story = new ScriptedExecutors().goesLive().shutsDown(2000).restart(RUNS);
   story.subscribes();
