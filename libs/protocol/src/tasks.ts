@@ -146,6 +146,8 @@ export type UnparsedTask = z.infer<typeof UnparsedTask>;
 /**
  * One step of a task's life. `source` and `sequence` (from 1, per task and source) identify it:
  * a repeated pair is a duplicate. The order of a task's states is the order in the stream.
+ * With the reason `reconciliation` it is an answer put into this form by the SDK, no message of the stream: source and
+ * sequence identify nothing then.
  */
 export const StatusUpdate = z.object({
   task: TaskRef,
