@@ -1,9 +1,11 @@
-// Owns the rule of when an accept uses an offer that the framework knows to be taken back. The other rules are tested on
-// a whole cluster in test-cluster.test.ts.
-import { FrameworkRef, OfferId } from '@parley/protocol/ids';
+// Owns the rules of when an accept uses an offer that the framework knows to be taken back, and until when an update may
+// wait for its acknowledgement. The other rules are tested on a whole cluster in test-cluster.test.ts.
+import { ClusterName, FrameworkRef, OfferId } from '@parley/protocol/ids';
 import { AcceptRequest } from '@parley/protocol/offers';
+import { StatusUpdate } from '@parley/protocol/tasks';
 import { beforeEach, expect, test } from 'vitest';
 import type { FrameworkCall } from './framework-calls.ts';
+import { MemoryUpdates } from './memory-updates.ts';
 import { ViolationWatch } from './violations.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -13,13 +15,18 @@ const RESCIND = 7;
 
 let clock: VirtualClock;
 let watch: ViolationWatch;
+/** Of the update: when it was delivered. */
+let deliveriesMs: number[];
+let isGone: boolean;
 beforeEach(() => {
   clock = new VirtualClock();
+  deliveriesMs = [];
+  isGone = false;
   watch = new ViolationWatch({
     clock,
-    isAcknowledged: () => true,
-    deliveredMs: () => undefined,
-    isGone: () => false,
+    isAcknowledged: () => false,
+    deliveredMs: (_framework, _update, sinceMs) => deliveriesMs.find((ms) => ms >= sinceMs),
+    isGone: () => isGone,
     hasSeen: () => true,
     thereSinceMs: () => 0,
   });
@@ -35,7 +42,17 @@ function accept(counter: number): FrameworkCall {
   };
 }
 
-const pass = (ms: number): boolean => clock.step(clock.nowMs() + ms);
+function pass(ms: number): void {
+  for (const untilMs = clock.nowMs() + ms; clock.step(untilMs); );
+}
+
+function store(): void {
+  const updates = new MemoryUpdates(ClusterName.parse('test'), clock);
+  updates.onStored((stored) => watch.stored(stored));
+  const task = { ...framework, taskId: 't1' };
+  const agent = { agentId: 'agent-1', source: 'agent', sequence: 1, wallTimeMs: 0 };
+  updates.append(StatusUpdate.parse({ task, ...agent, state: 'running' }));
+}
 
 test('an accept is no fault while the framework has confirmed only what came before the rescind', () => {
   watch.confirmed(framework, RESCIND - 1);
@@ -64,4 +81,25 @@ test('an accept that is sent a second after the rescind was confirmed, and later
   watch.sent(accept(2));
   watch.called(accept(2));
   expect(watch.found).toMatchObject([{ kind: 'usedRescindedOffer', framework, atMs: 1001 }]);
+});
+
+test('an update is to be acknowledged within a minute of its delivery, however late that is', () => {
+  store();
+  pass(100_000);
+  deliveriesMs.push(clock.nowMs());
+  pass(59_999);
+  expect(watch.found).toEqual([]);
+  pass(60_001);
+  expect(watch.found).toMatchObject([{ kind: 'unacknowledgedUpdate', framework }]);
+  pass(600_000);
+  expect(watch.found).toHaveLength(1);
+});
+
+test('a framework that is gone acknowledges nothing more, and need not', () => {
+  store();
+  deliveriesMs.push(0);
+  isGone = true;
+  pass(600_000);
+  expect(watch.found).toEqual([]);
+  expect(clock.nextMs).toBeUndefined();
 });
