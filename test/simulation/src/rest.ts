@@ -74,7 +74,7 @@ function checkGroup(world: World, group: string, tasks: readonly TaskKey[]): voi
 }
 
 /** One that ended otherwise than well takes the others with it. */
-export function groupsHold(world: World): boolean {
+function groupsHold(world: World): boolean {
   for (const tasks of world.witness.groups.values()) {
     const states = tasks.map((task) => world.witness.tasks.get(task)?.state);
     const isBroken = states.some((state) => state && isTerminal(state) && state !== 'finished');

@@ -26,7 +26,7 @@ const MAX_LAUNCHES = 10;
 /** For a verdict about silence: each new leader waits anew. */
 export const SILENCE_LIMIT_MS = 3_600_000;
 /** For whatever takes a few messages: each may be lost and repeated some times, the leader may change meanwhile. */
-export const SOON_MS = 120_000;
+const SOON_MS = 120_000;
 
 export type ScenarioOptions = {
   /** How many agents, of 1,000 milli-CPUs each. */
