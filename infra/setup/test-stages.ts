@@ -115,7 +115,7 @@ const stages = {
         ...excluding([LONG_FILES]),
       ],
     ),
-    limitMs: 10 * MINUTE_MS,
+    limitMs: 20 * MINUTE_MS,
     needsCompatibilityServer: true,
   },
   long: {
