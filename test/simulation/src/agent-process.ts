@@ -44,6 +44,8 @@ export class AgentProcess extends SimulatedProcess {
   readonly total: Resources;
   readonly #disk = new Map<TaskKey, TaskRecord>();
   readonly #host = new Map<TaskKey, HostTask>();
+  /** Of this process, per task: the revision on the disk. */
+  readonly #kept = new Map<TaskKey, number>();
   #boots = 0;
   #supervisor: Supervisor | undefined;
   #replies = new Map<number, string>();
@@ -79,6 +81,7 @@ export class AgentProcess extends SimulatedProcess {
   protected started(): void {
     const { cluster } = this.world;
     const agentId = this.agentId;
+    this.#kept.clear();
     this.#replies = new Map();
     this.#heardGone = false;
     this.#supervisor = new Supervisor({
@@ -130,17 +133,25 @@ export class AgentProcess extends SimulatedProcess {
     this.wakeAt(supervisor.nextWakeMs());
   }
 
+  /** The disk takes the writes of a task in turn: an older one never replaces a newer one. */
+  #keep(task: TaskKey, revision: number, record: TaskRecord): void {
+    if (revision < (this.#kept.get(task) ?? 0)) return;
+    this.#kept.set(task, revision);
+    this.#disk.set(task, record);
+  }
+
   #carryOut(effect: SupervisorEffect): void {
     switch (effect.kind) {
       case 'persist':
         this.after(this.random.between(0, 2), () => {
-          this.#disk.set(effect.task, effect.record);
+          this.#keep(effect.task, effect.revision, effect.record);
           this.#send({ kind: 'recorded', task: effect.task, revision: effect.revision });
         });
         break;
       case 'forget':
         this.after(this.random.between(3, 4), () => {
           this.#disk.delete(effect.task);
+          this.#kept.delete(effect.task);
           this.#host.delete(effect.task);
         });
         break;
