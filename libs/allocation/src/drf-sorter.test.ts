@@ -1,10 +1,11 @@
 // Tests the order of clients: the paper's worked example, weights, cost, and equality with plain sorting.
 
+import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 import { compareWeightedShares, type Share } from '@parley/resources/dominant-share';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ClusterTotals, NO_AMOUNTS } from './cluster-totals.ts';
-import { DEFAULT_WEIGHT, DrfSorter } from './drf-sorter.ts';
+import { DrfSorter } from './drf-sorter.ts';
 
 type Demand = { readonly name: string; readonly cpus: number; readonly mem: number };
 

@@ -2,13 +2,11 @@
 // One level: clients are roles, or the frameworks of one role; fair-order.ts joins the two. Each change moves
 // one client within an ordered index, O(log n); only changed cluster totals order all of them anew.
 // Ghodsi et al., Dominant Resource Fairness, NSDI 2011, section 4.1; weights: section 4.3.
+import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import { compareShares, compareWeightedShares, type Share } from '@parley/resources/dominant-share';
 import { accumulate, type ClusterTotals, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 import { OrderedIndex } from './ordered-index.ts';
-
-/** Weights are thousandths: 2000 is entitled to twice as much as 1000. */
-export const DEFAULT_WEIGHT = 1000;
 
 type Client<Name> = {
   readonly name: Name;

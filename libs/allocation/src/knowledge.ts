@@ -184,6 +184,10 @@ export class Knowledge {
         }
         break;
       case 'decided':
+      case 'role':
+      case 'frameworkShare':
+      case 'revoking':
+      case 'revoked':
         break;
       default:
         unreachable(fact);

@@ -12,6 +12,7 @@ import {
   RoleName,
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { DEFAULT_MIN_ALLOCATABLE, DEFAULT_STARVATION_MS } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import { add, contains, equals, normalise, subtract, sum } from '@parley/resources/resources';
 
@@ -99,7 +100,7 @@ export class ScriptedMaster {
 
   setCap(permille: number): void {
     this.capPermille = permille;
-    this.#facts.push({ kind: 'settings', outstandingCapPermille: permille });
+    this.#facts.push(this.#settingsFact());
   }
 
   /** In these roles from now on, with no demand stated and none suppressed; its filters end. */
@@ -246,7 +247,7 @@ export class ScriptedMaster {
 
   /** Everything, cut into so many parts. */
   snapshot(parts = 1): FactsMessage[] {
-    const facts: Fact[] = [{ kind: 'settings', outstandingCapPermille: this.capPermille }];
+    const facts: Fact[] = [this.#settingsFact()];
     for (const agentId of this.agents.keys()) facts.push(this.#agentFact(agentId));
     for (const framework of this.frameworks.values()) {
       if (framework.isActive) facts.push(this.#frameworkFact(framework));
@@ -319,6 +320,17 @@ export class ScriptedMaster {
     const others = agent.reservations.filter((one) => !what.reservations.some(isSame(one)));
     agent.reservations = isTaken ? others : [...agent.reservations, ...what.reservations];
     this.#facts.push(this.#freeFact(agentId, agent));
+  }
+
+  #settingsFact(): Fact {
+    return {
+      kind: 'settings',
+      outstandingCapPermille: this.capPermille,
+      reclaims: true,
+      starvationMs: DEFAULT_STARVATION_MS,
+      minAllocatable: DEFAULT_MIN_ALLOCATABLE,
+      placement: 'random',
+    };
   }
 
   #agentFact(agentId: AgentId): Fact {

@@ -74,8 +74,16 @@ const isOffered = (agent: AgentRecord): boolean =>
   agent.state === 'registered' && !agent.isDeactivated;
 
 function settingsFact(state: ClusterState): Fact {
-  const { outstandingCapPermille } = state.record.settings;
-  return { kind: 'settings', outstandingCapPermille };
+  const { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement } =
+    state.record.settings;
+  return {
+    kind: 'settings',
+    outstandingCapPermille,
+    reclaims,
+    starvationMs,
+    minAllocatable,
+    placement,
+  };
 }
 
 function agentFact(state: ClusterState, agentId: AgentId): Fact {

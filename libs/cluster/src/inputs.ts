@@ -28,6 +28,12 @@ import {
   OperatorOperateRequest,
   OperatorTeardownRequest,
 } from '@parley/protocol/operators';
+import {
+  DEFAULT_MIN_ALLOCATABLE,
+  DEFAULT_STARVATION_MS,
+  Placement,
+  Quantities,
+} from '@parley/protocol/sharing';
 import { Empty, KillTaskRequest, ReconcileRequest, StatusUpdate } from '@parley/protocol/tasks';
 import * as z from 'zod';
 
@@ -41,6 +47,13 @@ export const ClusterSettings = z.object({
   offerTimeoutMs: z.int().min(100).default(10_000),
   /** Of the cluster's total, in thousandths: what the unanswered offers of one framework may hold. */
   outstandingCapPermille: z.int().min(1).max(1000).default(500),
+  /** Whether quota guarantees are met by taking back what others have beyond theirs, or by holding resources back. */
+  reclaims: z.boolean().default(true),
+  /** Below its fair share for longer than this a client counts as starved. */
+  starvationMs: z.int().min(0).default(DEFAULT_STARVATION_MS),
+  /** Less is not worth an offer; a role may have its own. */
+  minAllocatable: Quantities.default(DEFAULT_MIN_ALLOCATABLE),
+  placement: Placement.default('random'),
   /** Events that a framework has not acknowledged; beyond it the oldest are dropped and counted. */
   eventsPerFramework: z.int().min(1).default(1024),
   endedTasksPerFramework: z.int().min(0).default(1000),

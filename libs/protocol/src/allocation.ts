@@ -1,10 +1,14 @@
 // Owns the messages between the leading master and the leading allocator: facts and proposals.
 // Facts are absolute (what is free, who holds what), so that one that is applied twice does no harm.
 import * as z from 'zod';
-import { Constraints } from './constraints.ts';
-import { AgentId, FrameworkRef, ReservationId, RoleName } from './ids.ts';
+import { Constraints, Domain } from './constraints.ts';
+import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
+import { Guarantee, Limit, Placement, Quantities, Weight } from './sharing.ts';
+
+/** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
+const Revocable = Resources.optional();
 
 /**
  * What is free of a reservation: in no task, volume or offer. Where the resources are empty, volumes of it are to be
@@ -30,28 +34,54 @@ export const OpenNeed = z.object({
 export type OpenNeed = z.infer<typeof OpenNeed>;
 
 export const Fact = z.discriminatedUnion('kind', [
-  /** An agent that may be offered, or its new figures. `free`: not reserved, neither offered nor allocated. */
+  /**
+   * An agent that may be offered, or its new figures. `free`: not reserved, neither offered nor allocated; `revocable`
+   * is beside it and in no total.
+   */
   z.object({
     kind: z.literal('agent'),
     agentId: AgentId,
     hostname: z.string(),
+    domain: Domain.optional(),
     total: Resources,
     free: Resources,
+    revocable: Revocable,
     reservations: z.array(FreeReservation),
     attributes: Attributes,
   }),
-  /** Removed, unreachable, deactivated: forget it, its filters too; its total no longer counts. */
+  /** Removed, unreachable, deactivated, draining: forget it, its filters too; its total no longer counts. */
   z.object({ kind: z.literal('agentAway'), agentId: AgentId }),
   z.object({
     kind: z.literal('agentFree'),
     agentId: AgentId,
     free: Resources,
+    revocable: Revocable,
     reservations: z.array(FreeReservation),
+  }),
+  /** What an operator has set for a role; one of which nothing is set any more comes with the defaults. */
+  z.object({
+    kind: z.literal('role'),
+    role: RoleName,
+    weight: Weight,
+    guarantee: Guarantee,
+    limit: Limit,
+    /** Less than this, of any of them, is not worth an offer; absent: the cluster's. */
+    minAllocatable: Quantities.optional(),
+    /** Absent: the cluster's. */
+    placement: Placement.optional(),
+  }),
+  /** Likewise for a framework, subscribed or not, over all its roles. */
+  z.object({
+    kind: z.literal('frameworkShare'),
+    framework: FrameworkRef,
+    weight: Weight,
+    guarantee: Guarantee,
+    limit: Limit,
   }),
   /**
    * A subscribed framework, as it is now: the roles in which it shares; those that take offers are not suppressed.
    * `needs`: it states its demand and is to be offered just that. `maxOffers`: it let offers expire and gets fewer
-   * at a time. Filters stay.
+   * at a time. `takesRevocable`: it may be offered what can be taken back at any time, too. Filters stay.
    */
   z.object({
     kind: z.literal('framework'),
@@ -64,6 +94,7 @@ export const Fact = z.discriminatedUnion('kind', [
       }),
     ),
     maxOffers: z.int().min(1).optional(),
+    takesRevocable: z.boolean().optional(),
   }),
   /** It subscribed anew or revived: its filters end, in this role or in all. */
   z.object({
@@ -73,7 +104,10 @@ export const Fact = z.discriminatedUnion('kind', [
   }),
   /** Disconnected or removed: no offers; its usage counts until it is zero. Clears its filters. */
   z.object({ kind: z.literal('frameworkAway'), framework: FrameworkRef }),
-  /** Offered plus allocated of one framework in one role, over all agents: scalars only, reserved ones included. */
+  /**
+   * Offered plus allocated of one framework in one role, over all agents: scalars only, reserved ones included,
+   * revocable ones not.
+   */
   z.object({
     kind: z.literal('usage'),
     framework: FrameworkRef,
@@ -101,8 +135,27 @@ export const Fact = z.discriminatedUnion('kind', [
   }),
   /** The framework let an offer of this agent expire: others who want it come first, once. */
   z.object({ kind: z.literal('expired'), framework: FrameworkRef, agentId: AgentId }),
-  /** Of the cluster's total, in thousandths: what one framework's unanswered offers may hold together. */
-  z.object({ kind: z.literal('settings'), outstandingCapPermille: z.int().min(1).max(1000) }),
+  z.object({
+    kind: z.literal('settings'),
+    /** Of the cluster's total, in thousandths: what one framework's unanswered offers may hold together. */
+    outstandingCapPermille: z.int().min(1).max(1000),
+    /** Whether guarantees are met by taking back; where not, what they still lack is held back. */
+    reclaims: z.boolean(),
+    /** Below its fair share for longer than this, a client counts as starved and others are asked to give back. */
+    starvationMs: z.int().min(0),
+    minAllocatable: Quantities,
+    placement: Placement,
+  }),
+  /** A revocation that the master carries out: what is coming back, and for whom. */
+  z.object({
+    kind: z.literal('revoking'),
+    task: TaskRef,
+    agentId: AgentId,
+    resources: Resources,
+    beneficiary: z.object({ framework: FrameworkRef, role: RoleName }),
+  }),
+  /** Its task has ended, or it was called off. */
+  z.object({ kind: z.literal('revoked'), task: TaskRef }),
   /** Proposals up to this number, of this allocator's term, have been decided. */
   z.object({ kind: z.literal('decided'), proposalNumber: z.int().min(0) }),
 ]);
@@ -131,9 +184,38 @@ export const Proposal = z.object({
   resources: Resources,
   /** Reservations of the role or one above it, each with all that is free of it; with empty resources for its volumes. */
   reservations: z.array(FreeReservation).default([]),
+  revocable: Revocable,
   /** Which needs of the framework the resources are for, by shape; none where it states no demand. */
   promised: z.array(z.object({ shape: z.string().max(64), count: z.int().min(1) })).default([]),
 });
 export type Proposal = z.infer<typeof Proposal>;
+
+/** A running task that the allocator may name as a victim. */
+export const RevocableTask = z.object({
+  task: TaskRef,
+  agentId: AgentId,
+  role: RoleName,
+  /** Reserved ones included, revocable ones not. */
+  resources: Resources,
+  isRevocable: z.boolean(),
+  /** Its framework's own: the lowest goes first. */
+  priority: z.int(),
+  /** Core time of its launch: the youngest goes first. */
+  launchedAtMs: z.int(),
+});
+export type RevocableTask = z.infer<typeof RevocableTask>;
+
+/** Why somebody is to give back: a guarantee is not met, or a client was starved, or revocable resources are used. */
+export const RevocationReason = z.enum(['belowGuarantee', 'starved', 'oversubscribed']);
+export type RevocationReason = z.infer<typeof RevocationReason>;
+
+/** The allocator's proposal to take a task's resources back; the master checks it like any other. */
+export const Revocation = z.object({
+  task: TaskRef,
+  agentId: AgentId,
+  beneficiary: z.object({ framework: FrameworkRef, role: RoleName }),
+  reason: RevocationReason,
+});
+export type Revocation = z.infer<typeof Revocation>;
 export const ProposalsMessage = z.object({ proposals: z.array(Proposal).min(1) });
 export type ProposalsMessage = z.infer<typeof ProposalsMessage>;

@@ -3,7 +3,10 @@
 import * as z from 'zod';
 import { unreachable } from './unreachable.ts';
 
-/** An attribute's name; `hostname` and `agentId` name the agent itself (an attribute of that name is not seen). */
+/**
+ * An attribute's name; `hostname` and `agentId` name the agent itself (an attribute of that name is not seen), `region`
+ * and `zone` its fault domain, where it has one.
+ */
 const Name = z.string().min(1).max(64);
 const Value = z.string().max(1024);
 const Values = z.array(Value).min(1).max(256);
@@ -23,9 +26,18 @@ export type Constraint = z.infer<typeof Constraint>;
 export const Constraints = z.array(Constraint).max(16);
 export type Constraints = z.infer<typeof Constraints>;
 
+/** What fails together: a zone (a rack, a room) of a region (a site). */
+export const Domain = z.object({
+  region: z.string().min(1).max(64),
+  zone: z.string().min(1).max(64),
+});
+export type Domain = z.infer<typeof Domain>;
+
 export type ConstrainedAgent = {
   readonly agentId: string;
   readonly hostname: string;
+  /** Fault domain; absent where the agent names none. Mesos docs, "Regions and fault domains". */
+  readonly domain?: Domain | undefined;
   readonly attributes: Readonly<Record<string, string>>;
 };
 
@@ -40,6 +52,9 @@ export function unmetConstraint(
 function valueAt(agent: ConstrainedAgent, name: string): string | undefined {
   if (name === 'hostname') return agent.hostname;
   if (name === 'agentId') return agent.agentId;
+  if (agent.domain !== undefined && (name === 'region' || name === 'zone')) {
+    return agent.domain[name];
+  }
   return Object.hasOwn(agent.attributes, name) ? agent.attributes[name] : undefined;
 }
 

@@ -8,7 +8,9 @@ import * as z from 'zod';
  */
 export const MILLI = 1000;
 
-const ScalarName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be 1 to 32 of a-z 0-9 _');
+export const ScalarName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be 1 to 32 of a-z 0-9 _');
 const Amount = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const Port = z.int().min(1).max(65535);
