@@ -1,4 +1,5 @@
 // Owns what a session promises about subscribing, offers, accepts and updates, rule by rule.
+import { fail } from '@parley/protocol/errors';
 import { AgentId, TaskId } from '@parley/protocol/ids';
 import { describe, expect, it } from 'vitest';
 import { FakeLeader } from './fake-leader.ts';
@@ -105,6 +106,26 @@ describe('offers', () => {
     session.accept({ offers: [used], launches: [aTask('t1')] }, 1);
     leader.takeOver();
     expect(offersOf(settle(session, leader, [], 2))).toEqual([]);
+  });
+
+  it('that a refused accept took are not offered again by a resync that was answered before', () => {
+    const { session, leader, offers } = offered(1);
+    const [accept] = requestsOf(session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
+    const resync = requestsOf(session.reconnected(2)).find(({ call }) => call.name === 'resync');
+    if (accept === undefined || resync === undefined) throw new Error('nothing sent');
+    const before = leader.request(resync.call, resync.header);
+    session.answered(accept.counter, { answer: fail('invalidOperation', 'too much') }, 3);
+    expect(offersOf(session.answered(resync.counter, before, 4))).toEqual([]);
+    expect(session.figures.outstanding).toBe(0);
+  });
+
+  it('that a refused accept left as they were are offered again', () => {
+    const { session, leader, offers } = offered(1);
+    const [accept] = requestsOf(session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
+    if (accept === undefined) throw new Error('nothing sent');
+    const refused = { answer: fail('internalError', 'it was left out') };
+    const effects = settle(session, leader, session.answered(accept.counter, refused, 2), 2);
+    expect(offersOf(effects)).toEqual(offers);
   });
 });
 
