@@ -252,6 +252,25 @@ describe('updates', () => {
     expect(events.map((each) => each.length)).toEqual([1, 0]);
   });
 
+  it('of the leader that a task is back do not take back what its agent has told', () => {
+    const { session, leader } = subscribed();
+    const t1 = TaskId.parse('t1');
+    leader.update(t1, 'agent', 1, 'starting');
+    leader.update(t1, 'master', 1, 'unreachable');
+    leader.update(t1, 'master', 2, 'starting');
+    leader.update(t1, 'master', 3, 'unreachable');
+    leader.update(t1, 'agent', 2, 'running');
+    leader.update(t1, 'master', 4, 'running');
+    leader.update(t1, 'master', 5, 'starting');
+    const effects = leader.stream.map((update, index) => {
+      const isBack = update.source === 'master' && update.state !== 'unreachable';
+      const read = isBack ? ({ ...update, reason: 'agentReturned' } as const) : update;
+      return session.updateRead(index + 1, read, 1);
+    });
+    expect(effects.map((each) => eventsOf(each).length)).toEqual([1, 1, 1, 1, 1, 1, 0]);
+    expect(effects.at(-1)).toEqual([{ kind: 'acknowledge', streamSequence: 7 }]);
+  });
+
   it('from an agent that the task was not launched on are left out and reported', () => {
     const { session, leader, offers } = offered(1);
     settle(session, leader, session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
