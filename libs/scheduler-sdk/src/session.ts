@@ -21,7 +21,7 @@ import { type Heard, OfferBook } from './offer-book.ts';
 import { OwnCalls } from './own-calls.ts';
 import { Pulse } from './pulse.ts';
 import type { ReconcileTimes } from './reconciliation.ts';
-import { reactionTo } from './refusal.ts';
+import { reactionTo, tookOffersBack } from './refusal.ts';
 import type { StreamPosition } from './scheduler-ports.ts';
 import { type Declining, SessionCalls } from './session-calls.ts';
 import type {
@@ -372,9 +372,11 @@ export class SchedulerSession {
   #refused(pending: PendingCall, failure: Failure, nowMs: number): void {
     const { call, callId } = pending;
     if (call.name === 'accept' || call.name === 'decline') {
-      // What became of the offers only the leader knows.
-      this.#book.ledger.forgetAnswer(call.body.offerIds);
+      const { ledger } = this.#book;
+      if (tookOffersBack(failure)) ledger.endAnswer(call.body.offerIds);
+      else ledger.forgetAnswer(call.body.offerIds);
       this.#calls.failed(pending, failure);
+      // What is outstanding only the leader knows: it was believed to be something else.
       this.#resync(nowMs);
       return;
     }
