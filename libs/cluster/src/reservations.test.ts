@@ -5,21 +5,23 @@ import { TaskDescription } from '@parley/protocol/tasks';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   aLaunch,
   anAgentId,
   answerOf,
   aTask,
+  type Effects,
   eventsOf,
+  factOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
 } from './scripted-cluster.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
 /** So many CPUs and MiB of disk. */
 const some = (cpus: number, disk = 0): ResourcesInput => ({
@@ -27,10 +29,7 @@ const some = (cpus: number, disk = 0): ResourcesInput => ({
 });
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(10, 100));
-  cluster.subscribe(framework, { roles: ['eng', 'eng/ads'] });
+  cluster = aCluster(some(10, 100), { roles: ['eng', 'eng/ads'] });
 });
 
 const reserve = (cpus: number, disk = 0, reservationId = 'x'): OperationInput => ({
@@ -67,11 +66,8 @@ function reservedOffer(role = 'eng', resources: ResourcesInput = {}, of_ = frame
 
 const operate = (id: string, ...operations: OperationInput[]) =>
   cluster.operate(framework, [id], operations);
-const refusalOf = (effects: Effects) => factsOf(effects).find((one) => one.kind === 'refused');
-const freeOf = (effects: Effects) => {
-  const fact = factsOf(effects).find((one) => one.kind === 'agentFree');
-  return fact?.kind === 'agentFree' ? fact : undefined;
-};
+const refusalOf = (effects: Effects) => factOf(effects, 'refused');
+const freeOf = (effects: Effects) => factOf(effects, 'agentFree');
 const refusedOperations = (effects: Effects): { index: number; failure: { message: string } }[] => {
   const answer = answerOf(effects);
   if (!answer.ok) throw new Error(answer.failure.message);

@@ -4,7 +4,16 @@ import type { OperationInput } from '@parley/protocol/offers';
 import type { ResourcesInput } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { aFramework, anAgentId, factsOf, of, ScriptedCluster } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  type Effects,
+  factOf,
+  factsOf,
+  of,
+  type ScriptedCluster,
+} from './scripted-cluster.ts';
 import { launchOf, raw, taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
@@ -13,7 +22,6 @@ const task = (taskId: string, more: Record<string, unknown> = {}) =>
   launchOf(raw(taskId, { command: { argv: ['true'] }, resources: some(1), ...more }));
 const mount = { volumes: [{ volumeId: 'v', path: 'data' }] };
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
 /** So many CPUs and MiB of disk. */
 const some = (cpus: number, disk = 0): ResourcesInput => ({
@@ -39,14 +47,11 @@ const decline = (id: OfferId, refuseMs: number) =>
     verb: 'decline',
     body: { offerIds: [id], filter: { refuseMs } },
   });
-const refusalOf = (effects: Effects) => factsOf(effects).find(({ kind }) => kind === 'refused');
+const refusalOf = (effects: Effects) => factOf(effects, 'refused');
 
 /** The task holds all of the reservation but for the volume. */
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(10, 100));
-  cluster.subscribe(framework, { roles: ['eng'] });
+  cluster = aCluster(some(10, 100), { roles: ['eng'] });
   operate(
     unreserved(4, 50),
     { kind: 'reserve', reservationId: 'x', resources: some(3, 40), labels: {} },
@@ -60,7 +65,7 @@ describe('an offer of volumes alone', () => {
     const facts = cluster.register(agentId, some(10, 100), [
       { task: taskRef(framework, 't1'), state: 'running', lastSequence: 0 },
     ]);
-    expect(factsOf(facts).find(({ kind }) => kind === 'agent')).toMatchObject({
+    expect(factOf(facts, 'agent')).toMatchObject({
       reservations: [{ reservationId: 'x', role: 'eng', resources: normalise({}) }],
     });
     const effects = proposeVolumes();
