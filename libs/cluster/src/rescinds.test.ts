@@ -1,5 +1,5 @@
 // Tests everything that takes offers back: one test for each case that there is here (Mesos: rescind, section by section).
-// The cases of operators and volumes are in reservations.test.ts, those of time in offer-expiry.test.ts.
+// Of operators are in operator-operations.test.ts, of volumes in volumes.test.ts, of time in offer-expiry.test.ts.
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   aCluster,
