@@ -3,7 +3,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeoverEffects } from './cluster-core.ts';
 import type { Effect } from './effects.ts';
-import { aFramework, anAgentId, of, ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  of,
+  type ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
 import {
   aCommandTask,
   aDefaultExecutor,
@@ -20,10 +27,7 @@ const pod = aDefaultExecutor();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(anAgentId(), some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const group = (...args: Parameters<typeof groupOf>) =>
