@@ -3,32 +3,30 @@ import type { OfferId } from '@parley/protocol/ids';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   aLaunch,
   anAgentId,
   answerOf,
   aTask,
+  type Effects,
   eventsOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
+  updatesOf,
 } from './scripted-cluster.ts';
 
 const [a1, a2] = [anAgentId('a1'), anAgentId('a2')];
 const framework = aFramework();
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(a1, some(4));
+  cluster = aCluster(some(4), { roles: ['r', 's'] });
   cluster.register(a2, some(4));
-  cluster.subscribe(framework, { roles: ['r', 's'] });
 });
 
-const updatesOf = (effects: Effects) => of(effects, 'writeUpdate').map(({ update }) => update);
 const refusalsOf = (effects: Effects) => factsOf(effects).filter((one) => one.kind === 'refused');
 
 /** An offer that was outstanding and is not any more. */
@@ -143,7 +141,7 @@ describe('an accept', () => {
 
   test('that loses the race against a rescind is answered, and each task gets an update', () => {
     const id = cluster.offer(framework, some(2));
-    cluster.enter({ kind: 'agentSilent', agentId: a1, registration: 1 });
+    cluster.agentSilent();
     const lost = cluster.accept(framework, [id], [aTask('t1')]);
     expect(answerOf(lost)).toMatchObject({ failure: { code: 'invalidOffers' } });
     expect(updatesOf(lost)).toMatchObject([{ state: 'dropped', reason: 'invalidOffers' }]);

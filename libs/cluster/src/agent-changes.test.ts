@@ -1,13 +1,14 @@
 // Tests what operators change about agents, and what the frameworks on them are told, until they acknowledge it.
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   eventsOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
 } from './scripted-cluster.ts';
 import {
@@ -30,18 +31,11 @@ const framework = aFramework();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const change = (to: 'deactivate' | 'reactivate' | 'gone', id = agentId) =>
   operatorCalls(cluster, { verb: 'operatorAgent', body: { agentId: id, change: to } });
-const silent = () => cluster.enter({ kind: 'agentSilent', agentId, registration: 1 });
-const stateOf = (id: string) =>
-  cluster.state.tasks.get(`alice/f1/${id}`)?.state ??
-  cluster.state.ended.get(`alice/f1/${id}`)?.state;
 const acknowledge = (upTo: number) =>
   cluster.frameworkCall(framework, { verb: 'acknowledgeEvents', body: { upTo } });
 
@@ -57,7 +51,7 @@ describe('an agent that is deactivated', () => {
     expect(eventsOf(cluster.propose(framework, some(1)))).toMatchObject([
       { type: 'proposalRefused' },
     ]);
-    expect(stateOf('t1')).toBe('staging');
+    expect(cluster.taskState('t1')).toBe('staging');
   });
 
   test('stays so when it registers again, until it is reactivated', () => {
@@ -90,9 +84,9 @@ describe('an agent that an operator declares gone', () => {
     ]);
     expect(cluster.state.executors.size).toBe(0);
     expect(cluster.state.books.total.toScalars()).toEqual({});
-    expect(stateOf('t2')).toBe('staging');
+    expect(cluster.taskState('t2')).toBe('staging');
     cluster.readBack(effects);
-    expect([stateOf('t1'), stateOf('t2')]).toEqual(['gone', 'gone']);
+    expect([cluster.taskState('t1'), cluster.taskState('t2')]).toEqual(['gone', 'gone']);
   });
 
   test('is refused when it registers, and when it tells of an executor', () => {
@@ -151,7 +145,7 @@ describe('the frameworks with something on an agent', () => {
     launchAnswered(cluster, framework, launchOf(aCommandTask('t1'), aCommandTask('t2')));
     const messages = (effects: Parameters<typeof of>[0]) =>
       of(effects, 'events').map(({ framework: to, message }) => [to.frameworkId, message.events]);
-    expect(messages(silent())).toEqual([
+    expect(messages(cluster.agentSilent())).toEqual([
       ['f1', [{ kind: 'agentUnreachable', eventId: 1, agentId }]],
     ]);
     const back = registers(cluster, agentId, { tasks: [taskRef(framework, 't1')] });
@@ -161,7 +155,7 @@ describe('the frameworks with something on an agent', () => {
   test('are told where only an executor of theirs lives', () => {
     launchAnswered(cluster, framework, launchOf(raw('t1', { executor: anExecutor() })));
     cluster.update(taskRef(framework, 't1'), 'finished');
-    expect(toldOf(silent())).toMatchObject([{ kind: 'agentUnreachable' }]);
+    expect(toldOf(cluster.agentSilent())).toMatchObject([{ kind: 'agentUnreachable' }]);
   });
 });
 
@@ -171,7 +165,7 @@ describe('an event', () => {
   });
 
   test('is told again at a subscription, a resync and a new term, until it is acknowledged', () => {
-    silent();
+    cluster.agentSilent();
     expect(toldOf(cluster.subscribe(framework))).toMatchObject([{ eventId: 1 }]);
     expect(toldOf(cluster.startTerm())).toMatchObject([{ eventId: 1 }]);
     const resync = () => cluster.frameworkCall(framework, { verb: 'resync', body: {} });
@@ -182,16 +176,15 @@ describe('an event', () => {
   });
 
   test('waits while its framework is away', () => {
-    const session = cluster.framework(framework)?.session ?? 0;
-    cluster.enter({ kind: 'frameworkSilent', framework, session });
-    expect(toldOf(silent())).toEqual([]);
+    cluster.frameworkSilent(framework);
+    expect(toldOf(cluster.agentSilent())).toEqual([]);
     expect(toldOf(cluster.subscribe(framework))).toMatchObject([{ kind: 'agentUnreachable' }]);
   });
 
   test('beyond the kept ones pushes out the oldest, and it is told how many', () => {
     cluster.startTerm({ eventsPerFramework: 2 });
     for (let registration = 1; registration < 4; registration += 1) {
-      cluster.enter({ kind: 'agentSilent', agentId, registration });
+      cluster.agentSilent(registration);
       registers(cluster, agentId, { tasks: [taskRef(framework, 't1')] });
     }
     const [last] = of(cluster.subscribe(framework), 'events');

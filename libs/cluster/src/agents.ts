@@ -16,7 +16,7 @@ import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
 import { offersOf, rescindOffers } from './offer-book.ts';
 import { resendOrders } from './order-book.ts';
-import { confirmLaunch } from './orders.ts';
+import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
@@ -109,11 +109,10 @@ function heartbeatIntervalMs(state: ClusterState): number {
 /** Compares what the agent names with the books. Returns what it must kill. */
 function reconcile(turn: Turn, agentId: AgentId, named: readonly AgentTask[]): TaskRef[] {
   const unknown: TaskRef[] = [];
-  const seen = new Set<string>();
+  const seen = new Set(named.map(({ task }) => taskKey(task)));
   for (const { task, state } of named) {
-    seen.add(taskKey(task));
     const known = turn.state.tasks.get(taskKey(task));
-    if (known?.agentId === agentId) returnTask(turn, known, state);
+    if (known?.agentId === agentId) returnTask(turn, known, { named: state, seen });
     else if (!isTerminal(state)) unknown.push(task);
     if (known !== undefined && known.agentId !== agentId) {
       reportViolation(turn, agentId, `names task ${taskKey(task)} of agent ${known.agentId}`);
@@ -130,8 +129,12 @@ function reconcile(turn: Turn, agentId: AgentId, named: readonly AgentTask[]): T
   return unknown;
 }
 
-function returnTask(turn: Turn, task: TaskRecord, named: TaskState): void {
-  confirmLaunch(turn, task);
+function returnTask(
+  turn: Turn,
+  task: TaskRecord,
+  { named, seen }: { readonly named: TaskState; readonly seen: ReadonlySet<string> },
+): void {
+  if (isLaunchNamed(turn.state, task, seen)) confirmLaunch(turn, task);
   const confirmed = turn.state.tasks.get(taskKey(task.task)) ?? task;
   if (effectiveState(confirmed) !== 'unreachable' || isTerminal(named)) return;
   orderUpdate(turn, confirmed, {
@@ -139,6 +142,20 @@ function returnTask(turn: Turn, task: TaskRecord, named: TaskState): void {
     reason: 'agentReturned',
     message: `agent ${task.agentId} is back and runs the task`,
   });
+}
+
+/**
+ * Of a group the agent may have some tasks on its disk and not yet the others: it has not accepted them, may still
+ * refuse them all, and needs their order again after a restart.
+ */
+function isLaunchNamed(
+  state: ClusterState,
+  { runOrder }: TaskRecord,
+  seen: ReadonlySet<string>,
+): boolean {
+  const order = runOrder === undefined ? undefined : state.orders.get(runOrder)?.order;
+  if (order === undefined) return false;
+  return tasksOfOrder(state, order).every(({ task }) => seen.has(taskKey(task)));
 }
 
 /** What the task is counted as again; one that the agent has not begun to prepare counts as starting. */

@@ -1,16 +1,20 @@
 // Tests the report card of a framework: what is counted, how medians are read, and when it is forgotten.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { medianLaunchDelayMs, medianTaskMs } from './cards.ts';
-import { aFramework, anAgentId, aTask, ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  aTask,
+  type ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
 
 const framework = aFramework();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm({ tombstonesMs: 1000, endedTasksMs: 0 });
-  cluster.register(anAgentId(), some(4));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(4), { settings: { tombstonesMs: 1000, endedTasksMs: 0 } });
 });
 
 const card = () => cluster.state.cards.get('alice/f1');
@@ -18,7 +22,7 @@ const card = () => cluster.state.cards.get('alice/f1');
 describe('a report card', () => {
   test('counts offers by their end and how long they were held', () => {
     cluster.offer(framework, some(1));
-    cluster.enter({ kind: 'agentSilent', agentId: anAgentId(), registration: 1 });
+    cluster.agentSilent();
     cluster.register(anAgentId(), some(4));
     const accepted = cluster.offer(framework, some(1));
     cluster.nowMs += 300;

@@ -1,12 +1,13 @@
 // Tests executors from launch to end: who holds what, who is told, and the races between an exit, a launch and a shutdown.
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   eventsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
 } from './scripted-cluster.ts';
 import {
@@ -33,10 +34,7 @@ const task = (taskId: string) => raw(taskId, { executor: custom });
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const allocated = () => cluster.state.books.agent(agentId).allocated.scalars['cpus'] ?? 0;

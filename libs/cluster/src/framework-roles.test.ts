@@ -3,35 +3,32 @@ import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { factsSnapshot } from './cluster-core.ts';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   aTask,
+  type Effects,
   eventsOf,
+  factOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
+  whyRefused,
 } from './scripted-cluster.ts';
+import { taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(10));
-  cluster.subscribe(framework, { roles: ['r', 's'] });
+  cluster = aCluster(some(10), { roles: ['r', 's'] });
 });
 
 const call = (verb: 'suppress' | 'revive', ...roles: string[]) =>
   cluster.frameworkCall(framework, { verb, body: { roles } });
-const frameworkFact = (effects: Effects) =>
-  factsOf(effects).find((fact) => fact.kind === 'framework');
-const whyRefused = (effects: Effects) =>
-  eventsOf(effects).flatMap((event) => (event.type === 'proposalRefused' ? [event.why] : []));
 const role = (name: string, isSuppressed = false) => ({ role: name, isSuppressed });
 
 describe('a framework of several roles', () => {
@@ -55,7 +52,7 @@ describe('a framework of several roles', () => {
 
   test('may begin with some of them suppressed, not with one that it does not have', () => {
     const effects = cluster.subscribe(framework, { roles: ['r', 's'], suppressed: ['s'] });
-    expect(frameworkFact(effects)).toMatchObject({ roles: [role('r'), role('s', true)] });
+    expect(factOf(effects, 'framework')).toMatchObject({ roles: [role('r'), role('s', true)] });
     expect(
       answerOf(cluster.subscribe(framework, { roles: ['r'], suppressed: ['x'] })),
     ).toMatchObject({ failure: { code: 'malformed' } });
@@ -67,7 +64,7 @@ describe('suppress', () => {
     const id = cluster.offer(framework, some(1), agentId, { role: 's' });
     const effects = call('suppress', 's');
     expect(answerOf(effects)).toEqual({ ok: true, value: {} });
-    expect(frameworkFact(effects)).toMatchObject({ roles: [role('r'), role('s', true)] });
+    expect(factOf(effects, 'framework')).toMatchObject({ roles: [role('r'), role('s', true)] });
     expect(of(effects, 'rescind')).toEqual([]);
     expect(cluster.state.offers.has(id)).toBe(true);
     expect(whyRefused(cluster.propose(framework, some(1), agentId, { role: 's' }))).toEqual([
@@ -85,7 +82,7 @@ describe('suppress', () => {
 
   test('of a framework that disconnects lasts until its next subscription says otherwise', () => {
     call('suppress', 's');
-    cluster.enter({ kind: 'frameworkSilent', framework, session: 1 });
+    cluster.frameworkSilent(framework);
     expect(cluster.framework(framework)?.roles).toEqual([role('r'), role('s', true)]);
     cluster.subscribe(framework, { roles: ['r', 's'] });
     expect(cluster.framework(framework)?.roles).toEqual([role('r'), role('s')]);
@@ -96,7 +93,7 @@ describe('revive', () => {
   test('clears the filters of the roles named and ends their suppression', () => {
     call('suppress');
     const effects = call('revive', 's');
-    expect(frameworkFact(effects)).toMatchObject({ roles: [role('r', true), role('s')] });
+    expect(factOf(effects, 'framework')).toMatchObject({ roles: [role('r', true), role('s')] });
     expect(factsOf(effects).filter(({ kind }) => kind === 'filtersCleared')).toEqual([
       { kind: 'filtersCleared', framework, role: 's' },
     ]);
@@ -161,8 +158,7 @@ describe('an update of a framework', () => {
     update({ roles: ['r'] });
     const usage = { kind: 'usage', framework, role: 's', scalars: { cpus: 1000, mem: 1000 } };
     expect(factsSnapshot(cluster.state)).toContainEqual(usage);
-    const task = { ...framework, taskId: aTask('t1').taskId };
-    const ended = factsOf(cluster.update(task, 'finished'));
+    const ended = factsOf(cluster.update(taskRef(framework, 't1'), 'finished'));
     expect(ended).toContainEqual({ ...usage, scalars: {} });
     expect(factsSnapshot(cluster.state)).not.toContainEqual(expect.objectContaining({ role: 's' }));
   });
@@ -181,10 +177,8 @@ describe('a demand', () => {
   const demand = (...needs: Record<string, unknown>[]) =>
     cluster.frameworkCall(framework, { verb: 'demand', body: { demand: needs as never } });
   const promise = (count: number, of_ = shape()) => ({ promised: [{ shape: of_, count }] });
-  const needsOf = (effects: Effects) => {
-    const fact = frameworkFact(effects);
-    return fact?.kind === 'framework' ? fact.roles.map(({ needs }) => needs) : [];
-  };
+  const needsOf = (effects: Effects) =>
+    factOf(effects, 'framework')?.roles.map(({ needs }) => needs) ?? [];
 
   test('is told as open needs by role; equal ones are counted together', () => {
     const effects = demand(

@@ -3,6 +3,7 @@ import { TaskDescription } from '@parley/protocol/tasks';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { clusterCore, factsSnapshot, nextDeadlineMs } from './cluster-core.ts';
 import {
+  aCluster,
   aFramework,
   aLaunch,
   anAgentId,
@@ -11,7 +12,7 @@ import {
   eventsOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
 } from './scripted-cluster.ts';
 
@@ -21,13 +22,10 @@ const caller = { kind: 'framework' as const, ...framework };
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(10));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(10));
 });
 
-const silent = (session: number) => cluster.enter({ kind: 'frameworkSilent', framework, session });
+const silent = (session: number) => cluster.frameworkSilent(framework, session);
 
 describe('a session', () => {
   test('that is newer replaces the older one, whose offers are freed and whose calls are refused', () => {

@@ -5,27 +5,25 @@ import { nextDeadlineMs } from './cluster-core.ts';
 import { maxOffersOf } from './offer-expiry.ts';
 import { isAboveCap } from './proposals.ts';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   aTask,
-  eventsOf,
+  factOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
+  whyRefused,
 } from './scripted-cluster.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm({ offerTimeoutMs: 10_000 });
-  cluster.register(agentId, some(100));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(100), { settings: { offerTimeoutMs: 10_000 } });
 });
 
 const confirm = (number?: number) =>
@@ -37,8 +35,6 @@ const confirm = (number?: number) =>
   });
 const strikes = () => cluster.framework(framework)?.expiryStrikes;
 const card = () => cluster.state.cards.get('alice/f1');
-const whyRefused = (effects: Effects) =>
-  eventsOf(effects).flatMap((event) => (event.type === 'proposalRefused' ? [event.why] : []));
 
 /** Offers that it saw and lets expire. */
 function letExpire(count: number): void {
@@ -60,7 +56,7 @@ describe('an offer that is not answered', () => {
     ]);
     expect(factsOf(effects)).toContainEqual({ kind: 'expired', framework, agentId });
     expect(factsOf(effects)).toContainEqual(expect.objectContaining({ kind: 'agentFree' }));
-    expect(factsOf(effects).filter(({ kind }) => kind === 'refused')).toEqual([]);
+    expect(factOf(effects, 'refused')).toBeUndefined();
     expect(card()).toMatchObject({ offered: 1, expired: 1, rescinded: 0 });
   });
 
@@ -155,8 +151,7 @@ describe('a framework that lets offers expire', () => {
     expect(factsOf(decline())).toContainEqual(
       expect.objectContaining({ kind: 'framework', maxOffers: 32 }),
     );
-    const [fact] = factsOf(decline()).filter(({ kind }) => kind === 'framework');
-    expect(fact).not.toHaveProperty('maxOffers');
+    expect(factOf(decline(), 'framework')).not.toHaveProperty('maxOffers');
     letExpire(1);
     cluster.accept(framework, [cluster.offer(framework, some(1))], [aTask('t1')]);
     expect(strikes()).toBe(0);

@@ -3,15 +3,18 @@ import { OfferId } from '@parley/protocol/ids';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   aTask,
   eventsOf,
+  factOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
+  updatesOf,
 } from './scripted-cluster.ts';
 
 const agentId = anAgentId();
@@ -19,15 +22,10 @@ const framework = aFramework();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(4));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(4));
 });
 
 const free = () => cluster.state.books.agents.get(agentId);
-const fact = (kind: string, effects: ReturnType<ScriptedCluster['enter']>) =>
-  factsOf(effects).find((one) => one.kind === kind);
 
 describe('a proposal', () => {
   test('that fits becomes a numbered offer whose id contains the term', () => {
@@ -110,12 +108,12 @@ describe('an accept', () => {
       { kind: 'run', agentId, body: { framework, description: { taskId: 't1' } } },
       { kind: 'run', agentId, body: { framework, description: { taskId: 't2' } } },
     ]);
-    expect(fact('refused', effects)).toMatchObject({
+    expect(factOf(effects, 'refused')).toMatchObject({
       resources: normalise(some(1)),
       refuseMs: 5000,
     });
-    expect(fact('usage', effects)).toMatchObject({ scalars: { cpus: 3000, mem: 3000 } });
-    expect(fact('agentFree', effects)).toMatchObject({ free: normalise(some(1)) });
+    expect(factOf(effects, 'usage')).toMatchObject({ scalars: { cpus: 3000, mem: 3000 } });
+    expect(factOf(effects, 'agentFree')).toMatchObject({ free: normalise(some(1)) });
     expect(cluster.state.offers.size).toBe(0);
     expect(free()?.allocated).toEqual(normalise(some(3)));
   });
@@ -126,9 +124,9 @@ describe('an accept', () => {
       [cluster.offer(framework, some(2))],
       [aTask('t1', some(2))],
     );
-    expect(fact('refused', whole)).toBeUndefined();
+    expect(factOf(whole, 'refused')).toBeUndefined();
     const part = cluster.accept(framework, [cluster.offer(framework, some(2))], [aTask('t2')], 0);
-    expect(fact('refused', part)).toBeUndefined();
+    expect(factOf(part, 'refused')).toBeUndefined();
   });
 
   test('combines offers of one agent', () => {
@@ -153,7 +151,7 @@ describe('an accept', () => {
         ],
       },
     });
-    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+    expect(updatesOf(effects)).toMatchObject([
       { task: { taskId: 'big' }, state: 'error', reason: 'insufficientResources', sequence: 1 },
       { task: { taskId: 'none' }, state: 'error', reason: 'invalidTask' },
     ]);
@@ -169,18 +167,18 @@ describe('an accept', () => {
     expect(answerOf(effects)).toMatchObject({
       value: { launched: ['t2'], rejected: [{ taskId: 't1' }, { taskId: 't2' }] },
     });
-    expect(of(effects, 'writeUpdate')).toEqual([]);
+    expect(updatesOf(effects)).toEqual([]);
   });
 
   test('of an id named twice fails as a whole: offers freed without a filter, every task dropped', () => {
     const id = cluster.offer(framework, some(2));
     const effects = cluster.accept(framework, [id, id], [aTask('t1')]);
     expect(answerOf(effects)).toMatchObject({ ok: false, failure: { code: 'invalidOffers' } });
-    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+    expect(updatesOf(effects)).toMatchObject([
       { task: { taskId: 't1' }, state: 'dropped', reason: 'invalidOffers' },
     ]);
-    expect(fact('refused', effects)).toBeUndefined();
-    expect(fact('agentFree', effects)).toMatchObject({ free: normalise(some(4)) });
+    expect(factOf(effects, 'refused')).toBeUndefined();
+    expect(factOf(effects, 'agentFree')).toMatchObject({ free: normalise(some(4)) });
     expect(of(effects, 'order')).toEqual([]);
     expect(of(effects, 'rescind')).toEqual([]);
   });
@@ -203,8 +201,8 @@ describe('a decline', () => {
     const body = { offerIds, filter: { refuseMs: 7000 } };
     const effects = cluster.frameworkCall(framework, { verb: 'decline', body });
     expect(answerOf(effects)).toEqual({ ok: true, value: { declined: 1, unknown: 1 } });
-    expect(fact('refused', effects)).toMatchObject({ refuseMs: 7000 });
-    expect(fact('usage', effects)).toMatchObject({ scalars: {} });
+    expect(factOf(effects, 'refused')).toMatchObject({ refuseMs: 7000 });
+    expect(factOf(effects, 'usage')).toMatchObject({ scalars: {} });
   });
 });
 

@@ -65,7 +65,7 @@ export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
  * The agent said that it knows the task: by answering the order, or by naming it when it registered. A status
  * update confirms nothing: the agent's registration on its way may be older than the task, and would look as
  * if the agent had forgotten it. (An agent answers no order while it waits to be registered.) A group is known
- * as a whole.
+ * as a whole: naming some of its tasks says nothing yet.
  */
 export function confirmLaunch(turn: Turn, task: TaskRecord): void {
   const { state } = turn;

@@ -2,7 +2,14 @@
 import type { TaskStatus } from '@parley/protocol/tasks';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { clusterCore } from './cluster-core.ts';
-import { aFramework, anAgentId, answerOf, ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  answerOf,
+  type ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
 import {
   aCommandTask,
   launchAnswered,
@@ -20,10 +27,7 @@ const framework = aFramework();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const launch = (...ids: string[]) =>
@@ -32,8 +36,7 @@ const ask = (taskId: string, of?: string): TaskStatus | undefined =>
   reconciled(cluster, framework, {
     tasks: [{ taskId, ...(of !== undefined && { agentId: anAgentId(of) }) }],
   }).statuses[0];
-const away = () =>
-  cluster.readBack(cluster.enter({ kind: 'agentSilent', agentId, registration: 1 }));
+const away = () => cluster.readBack(cluster.agentSilent());
 const gone = () =>
   operatorCalls(cluster, { verb: 'operatorAgent', body: { agentId, change: 'gone' } });
 

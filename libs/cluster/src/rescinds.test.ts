@@ -1,29 +1,29 @@
 // Tests everything that takes offers back: one test for each case that there is here (Mesos: rescind, section by section).
-// The cases of operators and volumes are in reservations.test.ts, those of time in offer-expiry.test.ts.
+// Of operators are in operator-operations.test.ts, of volumes in volumes.test.ts, of time in offer-expiry.test.ts.
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   aTask,
+  type Effects,
   eventsOf,
+  factOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
 } from './scripted-cluster.ts';
+import { operatorCalls, taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
 const [framework, other] = [aFramework('f1'), aFramework('f2')];
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(4));
+  cluster = aCluster(some(4));
   cluster.register(anAgentId('a2'), some(4));
-  cluster.subscribe(framework);
   cluster.subscribe(other);
 });
 
@@ -50,13 +50,13 @@ function expectAllOfAgent(effects: Effects, made: ReturnType<typeof offers>, rea
     { frameworkId: 'f2', offerIds: made.others, reason },
   ]);
   expect([...cluster.state.offers.keys()]).toEqual([made.kept]);
-  expect(factsOf(effects).filter(({ kind }) => kind === 'refused')).toEqual([]);
+  expect(factOf(effects, 'refused')).toBeUndefined();
 }
 
 describe('offers of an agent are rescinded, each framework told once,', () => {
   test('when the agent becomes unreachable', () => {
     const made = offers();
-    const effects = cluster.enter({ kind: 'agentSilent', agentId, registration: 1 });
+    const effects = cluster.agentSilent();
     expectAllOfAgent(effects, made, 'agentUnreachable');
   });
 
@@ -65,8 +65,7 @@ describe('offers of an agent are rescinded, each framework told once,', () => {
     ['gone', 'agentGone'],
   ] as const)('when an operator says %s', (change, reason) => {
     const made = offers();
-    const caller = { kind: 'operator', operator: framework.principal } as const;
-    const effects = cluster.call(caller, { verb: 'operatorAgent', body: { agentId, change } });
+    const effects = operatorCalls(cluster, { verb: 'operatorAgent', body: { agentId, change } });
     expectAllOfAgent(effects, made, reason);
     expect(factsOf(effects)).toContainEqual({ kind: 'agentAway', agentId });
     expect(eventsOf(cluster.propose(framework, some(1)))).toMatchObject([
@@ -109,7 +108,7 @@ describe('offers of an agent stay', () => {
 describe('offers of a framework are taken back without a message', () => {
   test('when it falls silent: there is nobody to tell', () => {
     offers();
-    const effects = cluster.enter({ kind: 'frameworkSilent', framework, session: 1 });
+    const effects = cluster.frameworkSilent(framework);
     expect(rescindsOf(effects)).toEqual([]);
     expect(reasonsOf(effects)).toEqual(['frameworkDisconnected', 'frameworkDisconnected']);
     expect(factsOf(effects)).toContainEqual({ kind: 'frameworkAway', framework });
@@ -124,7 +123,7 @@ describe('offers of a framework are taken back without a message', () => {
       cluster.callInput({ kind: 'framework', ...framework }, decline, session),
       { kind: 'frameworkSilent', framework, session: 1 },
     );
-    expect(factsOf(effects).filter(({ kind }) => kind === 'refused')).toEqual([]);
+    expect(factOf(effects, 'refused')).toBeUndefined();
   });
 
   test('when it subscribes anew: a scheduler forgets its offers then', () => {
@@ -144,10 +143,9 @@ describe('offers of a framework are taken back without a message', () => {
 
   test('when an operator tears it down: its id stays removed, and so it does under a new leader', () => {
     offers();
-    const caller = { kind: 'operator', operator: framework.principal } as const;
-    const body = { framework };
-    const effects = cluster.call(caller, { verb: 'operatorTeardown', body });
-    expect(eventsOf(effects)).toContainEqual({
+    const tearDown = () =>
+      operatorCalls(cluster, { verb: 'operatorTeardown', body: { framework } });
+    expect(eventsOf(tearDown())).toContainEqual({
       type: 'frameworkRemoved',
       framework,
       reason: 'teardownByOperator',
@@ -156,7 +154,7 @@ describe('offers of a framework are taken back without a message', () => {
     expect(answerOf(cluster.subscribe(framework))).toMatchObject({
       failure: { code: 'frameworkRemoved' },
     });
-    expect(answerOf(cluster.call(caller, { verb: 'operatorTeardown', body }))).toMatchObject({
+    expect(answerOf(tearDown())).toMatchObject({
       failure: { code: 'frameworkRemoved' },
     });
   });
@@ -164,11 +162,11 @@ describe('offers of a framework are taken back without a message', () => {
 
 describe('an offer that the allocator proposes', () => {
   test('for a framework or an agent that has left meanwhile is never made', () => {
-    cluster.enter({ kind: 'frameworkSilent', framework, session: 1 });
+    cluster.frameworkSilent(framework);
     const effects = cluster.propose(framework, some(1));
     expect(of(effects, 'offers')).toEqual([]);
     expect(factsOf(effects)).toContainEqual({ kind: 'frameworkAway', framework });
-    cluster.enter({ kind: 'agentSilent', agentId, registration: 1 });
+    cluster.agentSilent();
     const late = cluster.propose(other, some(1));
     expect(of(late, 'offers')).toEqual([]);
     expect(factsOf(late)).toContainEqual({ kind: 'agentAway', agentId });
@@ -179,15 +177,13 @@ describe('a task of an agent that is declared gone', () => {
   test('is gone, though its agent had refused to launch it and reported it running all the same', () => {
     const offerId = cluster.offer(framework, some(1));
     const [run] = of(cluster.accept(framework, [offerId], [aTask('t1')]), 'order');
-    const task = { ...framework, taskId: aTask('t1').taskId };
-    cluster.update(task, 'running');
+    cluster.update(taskRef(framework, 't1'), 'running');
     const refused = cluster.answerOrder(run?.order.orderId ?? '', agentId, 'diskFull');
-    const caller = { kind: 'operator', operator: framework.principal } as const;
     const body = { agentId, change: 'gone' as const };
-    const gone = cluster.call(caller, { verb: 'operatorAgent', body });
+    const gone = operatorCalls(cluster, { verb: 'operatorAgent', body });
     cluster.readBack(refused);
     cluster.readBack(gone);
     expect(cluster.state.tasks.size).toBe(0);
-    expect(cluster.state.ended.get('alice/f1/t1')).toMatchObject({ state: 'gone' });
+    expect(cluster.taskState('t1')).toBe('gone');
   });
 });

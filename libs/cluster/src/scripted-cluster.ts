@@ -1,6 +1,6 @@
 // Owns driving the core in tests: entries with growing sequence and core time, builders for what is in them.
 // After each entry the invariants are checked. Nothing of the core is replaced here.
-import type { Proposal } from '@parley/protocol/allocation';
+import type { Fact, Proposal } from '@parley/protocol/allocation';
 import type { Constraints } from '@parley/protocol/constraints';
 import {
   ActorId,
@@ -8,12 +8,13 @@ import {
   FrameworkRef,
   OfferId,
   PrincipalName,
+  TaskId,
   type TaskRef,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { AcceptRequestInput, OperationInput } from '@parley/protocol/offers';
 import type { ResourcesInput } from '@parley/protocol/resources';
-import { type StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
+import { type StatusUpdate, TaskDescription, type TaskState } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { normalise } from '@parley/resources/resources';
 import type * as z from 'zod';
@@ -28,6 +29,8 @@ import { shapeOf } from './needs.ts';
 type InputOf = (typeof Input)['_zod']['input'];
 type CallOf = Extract<InputOf, { kind: 'call' }>['call'];
 type EffectOf<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>;
+type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
+export type Effects = readonly Effect[];
 
 export const anAgentId = (id = 'a1'): AgentId => AgentId.parse(id);
 export const aFramework = (id = 'f1', principal = 'alice'): FrameworkRef =>
@@ -42,6 +45,18 @@ export const aLaunch = (...tasks: TaskDescription[]): OperationInput => ({ kind:
 
 /** What a proposal may say beside its framework, its agent and what is not reserved. */
 type ProposalMore = Partial<Pick<z.input<typeof Proposal>, 'role' | 'reservations' | 'promised'>>;
+
+/** In its first term, with the agent `a1` of this total and the framework `f1` subscribed. */
+export function aCluster(
+  total: ResourcesInput,
+  { settings = {}, roles = ['r'] }: { settings?: Partial<ClusterSettings>; roles?: string[] } = {},
+): ScriptedCluster {
+  const cluster = new ScriptedCluster();
+  cluster.startTerm(settings);
+  cluster.register(anAgentId(), total);
+  cluster.subscribe(aFramework(), { roles });
+  return cluster;
+}
 
 export class ScriptedCluster {
   state: ClusterState = clusterCore.create();
@@ -138,6 +153,19 @@ export class ScriptedCluster {
     return this.call({ kind: 'agent', agentId }, { verb: 'register', body });
   }
 
+  /** The verdict about an agent that was registered so often. */
+  agentSilent(registration = 1, agentId: AgentId = anAgentId()): Effect[] {
+    return this.enter({ kind: 'agentSilent', agentId, registration });
+  }
+
+  /** The verdict about this session, by default the one under way. */
+  frameworkSilent(
+    framework: FrameworkRef,
+    session = this.framework(framework)?.session ?? 0,
+  ): Effect[] {
+    return this.enter({ kind: 'frameworkSilent', framework, session });
+  }
+
   /** The offer made of a fitting proposal. */
   offer(
     framework: FrameworkRef,
@@ -201,11 +229,17 @@ export class ScriptedCluster {
     resources = some(1),
     agentId = anAgentId(),
     more: ProposalMore = {},
-  ) {
+  ): TaskRef {
     const offerId = this.offer(framework, resources, agentId, more);
     const effects = this.accept(framework, [offerId], [aTask(taskId, resources)]);
     for (const { order } of of(effects, 'order')) this.answerOrder(order.orderId, agentId);
-    return { ...framework, ...aTask(taskId), taskId: aTask(taskId).taskId };
+    return { ...framework, taskId: TaskId.parse(taskId) };
+  }
+
+  /** Of a task that lives or has ended. */
+  taskState(taskId: string, framework: FrameworkRef = aFramework()): TaskState | undefined {
+    const key = `${framework.principal}/${framework.frameworkId}/${taskId}`;
+    return this.state.tasks.get(key)?.state ?? this.state.ended.get(key)?.state;
   }
 
   /** The name of a need for these resources. */
@@ -223,9 +257,8 @@ export class ScriptedCluster {
     const key = `${task.principal}/${task.frameworkId}/${task.taskId}`;
     const sequence = (this.#sequences.get(key) ?? 0) + 1;
     this.#sequences.set(key, sequence);
-    const { principal, frameworkId, taskId } = task;
     return this.read({
-      task: { principal, frameworkId, taskId },
+      task,
       agentId: anAgentId(),
       source: 'agent',
       sequence,
@@ -251,25 +284,33 @@ export class ScriptedCluster {
   }
 
   /** The leader's own updates among the effects, read back. */
-  readBack(effects: readonly Effect[]): Effect[] {
-    return of(effects, 'writeUpdate').flatMap(({ update }) => this.read(update));
+  readBack(effects: Effects): Effect[] {
+    return updatesOf(effects).flatMap((update) => this.read(update));
   }
 }
 
-export function of<Kind extends Effect['kind']>(
-  effects: readonly Effect[],
-  kind: Kind,
-): EffectOf<Kind>[] {
+export function of<Kind extends Effect['kind']>(effects: Effects, kind: Kind): EffectOf<Kind>[] {
   return effects.filter((effect): effect is EffectOf<Kind> => effect.kind === kind);
 }
 
-export const eventsOf = (effects: readonly Effect[]): ClusterEvent[] =>
+export const eventsOf = (effects: Effects): ClusterEvent[] =>
   of(effects, 'event').map(({ event }) => event);
 
-export const factsOf = (effects: readonly Effect[]) =>
-  of(effects, 'facts').flatMap(({ facts }) => facts);
+export const factsOf = (effects: Effects) => of(effects, 'facts').flatMap(({ facts }) => facts);
 
-export function answerOf(effects: readonly Effect[]): Answer {
+/** The first of this kind. */
+export const factOf = <Kind extends Fact['kind']>(effects: Effects, kind: Kind) =>
+  factsOf(effects).find((fact): fact is FactOf<Kind> => fact.kind === kind);
+
+/** What the leader writes about tasks itself. */
+export const updatesOf = (effects: Effects): StatusUpdate[] =>
+  of(effects, 'writeUpdate').map(({ update }) => update);
+
+/** Why proposals did not become offers. */
+export const whyRefused = (effects: Effects): string[] =>
+  eventsOf(effects).flatMap((event) => (event.type === 'proposalRefused' ? [event.why] : []));
+
+export function answerOf(effects: Effects): Answer {
   const [effect] = of(effects, 'answer');
   assert(effect !== undefined, 'the call was answered');
   return effect.answer;

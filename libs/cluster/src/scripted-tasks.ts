@@ -16,7 +16,15 @@ import {
 import type { AcceptResult, OperationInput } from '@parley/protocol/offers';
 import type { ReconcileResult, TaskStatus } from '@parley/protocol/tasks';
 import type { Effect } from './effects.ts';
-import { anAgentId, answerOf, of, type ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  anAgentId,
+  answerOf,
+  type Effects,
+  of,
+  type ScriptedCluster,
+  some,
+  updatesOf,
+} from './scripted-cluster.ts';
 
 export type RawTask = { readonly taskId: string } & Readonly<Record<string, unknown>>;
 
@@ -73,23 +81,23 @@ export function launchAnswered(
   return effects;
 }
 
-export function acceptResultOf(effects: readonly Effect[]): AcceptResult {
+export function acceptResultOf(effects: Effects): AcceptResult {
   const answer = answerOf(effects);
   if (!answer.ok) throw new Error(answer.failure.message);
   return answer.value as AcceptResult;
 }
 
 /** What the leader wrote about the tasks, in order. */
-export const writtenOf = (effects: readonly Effect[]) =>
-  of(effects, 'writeUpdate').map(({ update }) => ({
-    taskId: update.task.taskId,
-    state: update.state,
-    reason: update.reason,
-    message: update.message,
+export const writtenOf = (effects: Effects) =>
+  updatesOf(effects).map(({ task, state, reason, message }) => ({
+    taskId: task.taskId,
+    state,
+    reason,
+    message,
   }));
 
 /** What the framework was told beside offers. */
-export const toldOf = (effects: readonly Effect[]) =>
+export const toldOf = (effects: Effects) =>
   of(effects, 'events').flatMap(({ message }) => message.events);
 
 export const executorExits = (
@@ -172,7 +180,7 @@ export function reconciled(
   return answer.value as ReconcileResult;
 }
 
-export const statusIn = (effects: readonly Effect[]): TaskStatus => {
+export const statusIn = (effects: Effects): TaskStatus => {
   const answer = answerOf(effects);
   if (!answer.ok) throw new Error(answer.failure.message);
   return (answer.value as { status: TaskStatus }).status;

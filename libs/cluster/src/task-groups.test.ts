@@ -1,9 +1,16 @@
-// Tests what becomes of a group when one of its tasks ends before the agent has answered the order of the group: that
-// order must never be repeated, or the ended task could be started a second time.
+// Tests what becomes of a group whose order the agent has not answered: when one of its tasks ends, that order must never
+// be repeated, or the ended task could be started a second time; when the agent names only some of them, it must be.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeoverEffects } from './cluster-core.ts';
 import type { Effect } from './effects.ts';
-import { aFramework, anAgentId, of, ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  of,
+  type ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
 import {
   aCommandTask,
   aDefaultExecutor,
@@ -20,10 +27,7 @@ const pod = aDefaultExecutor();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(anAgentId(), some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const group = (...args: Parameters<typeof groupOf>) =>
@@ -76,6 +80,40 @@ describe('a group', () => {
       ]);
       cluster.readBack(answers);
       expect(cluster.state.orders.size + cluster.state.tasks.size).toBe(0);
+    });
+  });
+
+  describe('whose order was not answered when its agent registers', () => {
+    let orderId: string;
+    const named = (taskId: string) =>
+      ({ task: taskRef(framework, taskId), state: 'staging', lastSequence: 0 }) as const;
+    const registersWith = (...taskIds: string[]) =>
+      cluster.register(anAgentId(), some(20), taskIds.map(named));
+
+    beforeEach(() => {
+      const effects = group(pod, aCommandTask('t1'), aCommandTask('t2'));
+      orderId = of(effects, 'order')[0]?.order.orderId ?? '';
+    });
+
+    test('is ordered again when the agent names only a part of it, and none of it is gone', () => {
+      const effects = registersWith('t1');
+      expect(writtenOf(effects)).toEqual([]);
+      expect(of(effects, 'order')).toMatchObject([{ order: { orderId, kind: 'runGroup' } }]);
+      cluster.answerOrder(orderId);
+      expect(writtenOf(registersWith('t2'))).toMatchObject([{ taskId: 't1', state: 'gone' }]);
+    });
+
+    test('is dropped as a whole when the agent refuses it after naming a part of it', () => {
+      registersWith('t1');
+      expect(writtenOf(cluster.answerOrder(orderId, anAgentId(), 'diskFull'))).toMatchObject([
+        { taskId: 't1', state: 'dropped', reason: 'agentRefused' },
+        { taskId: 't2', state: 'dropped', reason: 'agentRefused' },
+      ]);
+    });
+
+    test('is confirmed when the agent names all of it', () => {
+      expect(of(registersWith('t1', 't2'), 'order')).toEqual([]);
+      expect(cluster.state.orders.size).toBe(0);
     });
   });
 

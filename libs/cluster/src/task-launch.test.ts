@@ -1,7 +1,14 @@
 // Tests what is launched and what is not: one test a rule of Mesos's task validation, groups, and executors beside
 // their first task. Each rejected task learns why, by a message that begins with the field.
 import { beforeEach, describe, expect, test } from 'vitest';
-import { aFramework, anAgentId, of, ScriptedCluster, some } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  of,
+  type ScriptedCluster,
+  some,
+} from './scripted-cluster.ts';
 import {
   aCommand,
   aCommandTask,
@@ -23,10 +30,7 @@ const framework = aFramework();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(anAgentId(), some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const launch = (...tasks: Parameters<typeof launchOf>) =>
@@ -123,7 +127,7 @@ describe('a task', () => {
   test('whose id is that of an unreachable one is refused without an update', () => {
     launchAnswered(cluster, framework, launchOf(aCommandTask('t1')));
     cluster.register(anAgentId('a2'), some(9));
-    cluster.readBack(cluster.enter({ kind: 'agentSilent', agentId: anAgentId(), registration: 1 }));
+    cluster.readBack(cluster.agentSilent());
     expect([...cluster.state.tasks.rows()][0]?.state).toBe('unreachable');
     const place = { agentId: anAgentId('a2') };
     const effects = launchRaw(cluster, framework, launchOf(aCommandTask('t1')), place);

@@ -3,13 +3,15 @@
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
   eventsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
+  updatesOf,
 } from './scripted-cluster.ts';
 import {
   aCommandTask,
@@ -31,10 +33,7 @@ const t1 = taskRef(framework, 't1');
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(20));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(20));
 });
 
 const running = () => {
@@ -42,8 +41,7 @@ const running = () => {
   cluster.update(t1, 'running');
 };
 const record = () => cluster.state.tasks.get('alice/f1/t1');
-const state = () => record()?.state ?? cluster.state.ended.get('alice/f1/t1')?.state;
-const silent = (registration = 1) => cluster.enter({ kind: 'agentSilent', agentId, registration });
+const state = () => cluster.taskState('t1');
 const gone = () =>
   operatorCalls(cluster, { verb: 'operatorAgent', body: { agentId, change: 'gone' } });
 const byAgent = (named: StatusUpdate['state'], sequence: number): StatusUpdate => ({
@@ -54,22 +52,20 @@ const byAgent = (named: StatusUpdate['state'], sequence: number): StatusUpdate =
   state: named,
   wallTimeMs: 1,
 });
-const byLeader = (effects: ReturnType<typeof silent>) =>
-  of(effects, 'writeUpdate').map(({ update }) => update);
 
 describe('a finished that', () => {
   beforeEach(running);
 
   test('stands in the stream after gone is dropped', () => {
     const effects = gone();
-    cluster.read(...byLeader(effects), byAgent('finished', 2));
+    cluster.read(...updatesOf(effects), byAgent('finished', 2));
     expect(state()).toBe('gone');
   });
 
   test('stands in the stream before gone wins, though gone was ordered first', () => {
     const effects = gone();
     expect(record()?.orderedState).toBe('gone');
-    cluster.read(byAgent('finished', 2), ...byLeader(effects));
+    cluster.read(byAgent('finished', 2), ...updatesOf(effects));
     expect(state()).toBe('finished');
     expect(cluster.state.unwritten.size).toBe(0);
   });
@@ -79,14 +75,14 @@ describe('an unreachable that', () => {
   beforeEach(running);
 
   test('stands in the stream after running leaves the task unreachable', () => {
-    const effects = silent();
-    cluster.read(byAgent('running', 2), ...byLeader(effects));
+    const effects = cluster.agentSilent();
+    cluster.read(byAgent('running', 2), ...updatesOf(effects));
     expect(state()).toBe('unreachable');
   });
 
   test('stands in the stream before running leaves the task running', () => {
-    const effects = silent();
-    cluster.read(...byLeader(effects), byAgent('running', 2));
+    const effects = cluster.agentSilent();
+    cluster.read(...updatesOf(effects), byAgent('running', 2));
     expect(state()).toBe('running');
   });
 });
@@ -95,13 +91,13 @@ describe('a verdict about silence', () => {
   test('that comes after its agent registered again is void', () => {
     running();
     registers(cluster, agentId, { tasks: [t1] });
-    expect(silent(1)).toEqual([]);
+    expect(cluster.agentSilent(1)).toEqual([]);
   });
 
   test('that comes twice is told once', () => {
     running();
-    silent();
-    expect(silent()).toEqual([]);
+    cluster.agentSilent();
+    expect(cluster.agentSilent()).toEqual([]);
   });
 });
 
@@ -110,14 +106,13 @@ test('two registrations of one agent under way leave one agent, and the first ve
   registers(cluster, agentId, { tasks: [t1] });
   registers(cluster, agentId, { tasks: [t1] });
   expect(cluster.state.agents.get(agentId)?.registration).toBe(3);
-  expect(silent(2)).toEqual([]);
+  expect(cluster.agentSilent(2)).toEqual([]);
   expect(state()).toBe('running');
 });
 
 test('a failover deadline that comes up after the framework came back removes nothing', () => {
-  const session = cluster.framework(framework)?.session ?? 0;
   cluster.subscribe(framework, { failoverTimeoutMs: 1000 });
-  cluster.enter({ kind: 'frameworkSilent', framework, session: session + 1 });
+  cluster.frameworkSilent(framework);
   cluster.subscribe(framework, { failoverTimeoutMs: 1000 });
   cluster.pass(5000);
   expect(cluster.framework(framework)?.state).toBe('subscribed');

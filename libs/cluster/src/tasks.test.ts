@@ -1,9 +1,11 @@
 // Tests tasks and agents: updates in stream order, orders and their answers, agents that go and come back.
+import { type AgentId, TaskId, type TaskRef } from '@parley/protocol/ids';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeoverEffects } from './cluster-core.ts';
 import {
+  aCluster,
   aFramework,
   anAgentId,
   answerOf,
@@ -11,8 +13,9 @@ import {
   eventsOf,
   factsOf,
   of,
-  ScriptedCluster,
+  type ScriptedCluster,
   some,
+  updatesOf,
 } from './scripted-cluster.ts';
 import {
   aCommandTask,
@@ -20,7 +23,9 @@ import {
   groupOf,
   launchAnswered,
   launchRaw,
+  operatorCalls,
   statusIn,
+  taskRef,
 } from './scripted-tasks.ts';
 import { utilisation } from './utilisation.ts';
 
@@ -29,20 +34,17 @@ const framework = aFramework();
 let cluster: ScriptedCluster;
 
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(10));
-  cluster.subscribe(framework);
+  cluster = aCluster(some(10));
 });
 
-const stateOf = (id: string) => {
-  const key = `alice/f1/${id}`;
-  return cluster.state.tasks.get(key)?.state ?? cluster.state.ended.get(key)?.state;
-};
-const silent = (registration: number) =>
-  cluster.enter({ kind: 'agentSilent', agentId, registration });
-const kill = (id: string) =>
-  cluster.frameworkCall(framework, { verb: 'killTask', body: { taskId: aTask(id).taskId } });
+const kill = (id: string, more: { agentId?: AgentId; graceMs?: number } = {}) =>
+  cluster.frameworkCall(framework, {
+    verb: 'killTask',
+    body: { taskId: TaskId.parse(id), ...more },
+  });
+/** The agent as it was, with this task running. */
+const registersWith = (task: TaskRef) =>
+  cluster.register(agentId, some(10), [{ task, state: 'running', lastSequence: 1 }]);
 const launchUnanswered = (id: string) => {
   const effects = cluster.accept(framework, [cluster.offer(framework, some(1))], [aTask(id)]);
   return of(effects, 'order')[0]?.order.orderId ?? '';
@@ -52,7 +54,7 @@ describe('a status update', () => {
   test('moves the task on; a terminal one frees its resources and keeps what people may ask', () => {
     const task = cluster.launch(framework, 't1', some(3));
     cluster.update(task, 'running');
-    expect(stateOf('t1')).toBe('running');
+    expect(cluster.taskState('t1')).toBe('running');
     const effects = cluster.update(task, 'failed', { reason: 'commandExited', exitCode: 3 });
     expect(factsOf(effects)).toContainEqual({
       kind: 'agentFree',
@@ -70,14 +72,14 @@ describe('a status update', () => {
     expect(eventsOf(cluster.update(task, 'killing', { sequence: 1 }))).toEqual([]);
     cluster.update(task, 'finished', { sequence: 2 });
     expect(eventsOf(cluster.update(task, 'failed', { sequence: 3 }))).toEqual([]);
-    expect(stateOf('t1')).toBe('finished');
+    expect(cluster.taskState('t1')).toBe('finished');
   });
 
   test('of an agent that the task was not launched on is ignored and reported', () => {
     const task = cluster.launch(framework, 't1');
     const effects = cluster.update(task, 'failed', { agentId: anAgentId('other') });
     expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation', about: 'other' }]);
-    expect(stateOf('t1')).toBe('staging');
+    expect(cluster.taskState('t1')).toBe('staging');
   });
 
   test('that the lifecycle does not allow is reported and without effect', () => {
@@ -85,7 +87,7 @@ describe('a status update', () => {
     cluster.update(task, 'killing');
     const effects = cluster.update(task, 'unreachable');
     expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation' }]);
-    expect(stateOf('t1')).toBe('killing');
+    expect(cluster.taskState('t1')).toBe('killing');
   });
 
   test('below the position is not read twice; a stream made anew is read from its start', () => {
@@ -100,7 +102,7 @@ describe('a status update', () => {
           {
             streamSequence: 5,
             update: {
-              task: { ...framework, taskId: task.taskId },
+              task,
               agentId,
               source: 'agent',
               sequence,
@@ -114,7 +116,7 @@ describe('a status update', () => {
     expect(eventsOf(read(1, 'killing', 2))).toEqual([]);
     expect(cluster.state.streams.get('alice')).toMatchObject({ createdMs: 1, readUpTo: 5 });
     read(2, 'killing', 2);
-    expect(stateOf('t1')).toBe('killing');
+    expect(cluster.taskState('t1')).toBe('killing');
     expect(cluster.state.streams.get('alice')).toMatchObject({ createdMs: 2, readUpTo: 5 });
   });
 
@@ -134,10 +136,10 @@ describe("a leader's own update", () => {
       [cluster.offer(framework, some(1))],
       [aTask('big', some(2))],
     );
-    expect(stateOf('big')).toBeUndefined();
-    expect(of(takeoverEffects(cluster.state), 'writeUpdate')).toHaveLength(1);
+    expect(cluster.taskState('big')).toBeUndefined();
+    expect(updatesOf(takeoverEffects(cluster.state))).toHaveLength(1);
     cluster.readBack(effects);
-    expect(stateOf('big')).toBe('error');
+    expect(cluster.taskState('big')).toBe('error');
     expect(takeoverEffects(cluster.state)).toEqual([]);
     expect(statusIn(kill('big'))).toMatchObject({
       state: 'error',
@@ -156,12 +158,12 @@ describe('a run order', () => {
 
   test('that the agent refuses drops the task', () => {
     const effects = cluster.answerOrder(launchUnanswered('t1'), agentId, 'diskFull');
-    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+    expect(updatesOf(effects)).toMatchObject([
       { state: 'dropped', reason: 'agentRefused', source: 'master' },
     ]);
-    expect(stateOf('t1')).toBe('staging');
+    expect(cluster.taskState('t1')).toBe('staging');
     cluster.readBack(effects);
-    expect(stateOf('t1')).toBe('dropped');
+    expect(cluster.taskState('t1')).toBe('dropped');
   });
 
   test('is not answered by another agent', () => {
@@ -185,9 +187,10 @@ describe('a kill', () => {
 
   test('of a task that is not live does nothing, and says what is known as a reconciliation would', () => {
     expect(statusIn(kill('nobody'))).toMatchObject({ state: 'unknown', reason: 'reconciliation' });
-    const body = { taskId: aTask('nobody').taskId, agentId };
-    const named = cluster.frameworkCall(framework, { verb: 'killTask', body });
-    expect(statusIn(named)).toMatchObject({ state: 'gone', reason: 'reconciliation' });
+    expect(statusIn(kill('nobody', { agentId }))).toMatchObject({
+      state: 'gone',
+      reason: 'reconciliation',
+    });
     cluster.update(cluster.launch(framework, 't1'), 'finished');
     const effects = kill('t1');
     expect(statusIn(effects)).toMatchObject({ state: 'finished' });
@@ -196,18 +199,14 @@ describe('a kill', () => {
 
   test('that names another agent than the task runs on does nothing', () => {
     cluster.launch(framework, 't1');
-    const body = { taskId: aTask('t1').taskId, agentId: anAgentId('other') };
-    const effects = cluster.frameworkCall(framework, { verb: 'killTask', body });
+    const effects = kill('t1', { agentId: anAgentId('other') });
     expect(of(effects, 'order')).toEqual([]);
     expect(statusIn(effects)).toMatchObject({ agentId, state: 'staging' });
   });
 
   test('that shortens the grace stands when the one before it, which was under way, is answered', () => {
-    const task = cluster.launch(framework, 't1');
-    const killWith = (graceMs: number) => {
-      const body = { taskId: task.taskId, graceMs };
-      return of(cluster.frameworkCall(framework, { verb: 'killTask', body }), 'order')[0]?.order;
-    };
+    cluster.launch(framework, 't1');
+    const killWith = (graceMs: number) => of(kill('t1', { graceMs }), 'order')[0]?.order;
     const first = killWith(60_000);
     const second = killWith(1000);
     cluster.answerOrder(first?.orderId ?? '');
@@ -220,8 +219,7 @@ describe('a kill', () => {
   test('that is repeated shortens the grace and never lengthens it while the first is unanswered', () => {
     cluster.launch(framework, 't1');
     const withGrace = (graceMs: number) => {
-      const body = { taskId: aTask('t1').taskId, graceMs };
-      const [sent] = of(cluster.frameworkCall(framework, { verb: 'killTask', body }), 'order');
+      const [sent] = of(kill('t1', { graceMs }), 'order');
       return sent?.order.kind === 'kill' ? sent.order.body.graceMs : undefined;
     };
     expect([withGrace(5000), withGrace(100), withGrace(9000)]).toEqual([5000, 100, 100]);
@@ -250,7 +248,7 @@ describe('a kill', () => {
     const run = launchUnanswered('t1');
     const [order] = of(kill('t1'), 'order');
     cluster.answerOrder(order?.order.orderId ?? '', agentId, 'unknownTask');
-    expect(stateOf('t1')).toBe('staging');
+    expect(cluster.taskState('t1')).toBe('staging');
     const again = of(cluster.answerOrder(run), 'order');
     expect(again).toMatchObject([{ order: { kind: 'kill' } }]);
   });
@@ -259,17 +257,14 @@ describe('a kill', () => {
     cluster.launch(framework, 't1');
     const [order] = of(kill('t1'), 'order');
     const effects = cluster.answerOrder(order?.order.orderId ?? '', agentId, 'unknownTask');
-    expect(of(effects, 'writeUpdate')).toMatchObject([{ update: { state: 'gone' } }]);
+    expect(updatesOf(effects)).toMatchObject([{ state: 'gone' }]);
     cluster.readBack(effects);
-    expect(stateOf('t1')).toBe('gone');
+    expect(cluster.taskState('t1')).toBe('gone');
   });
 
   test('by an operator reaches any task', () => {
-    const { taskId } = cluster.launch(framework, 't1');
-    const effects = cluster.call(
-      { kind: 'operator', operator: framework.principal },
-      { verb: 'operatorKill', body: { task: { ...framework, taskId }, graceMs: 5 } },
-    );
+    const task = cluster.launch(framework, 't1');
+    const effects = operatorCalls(cluster, { verb: 'operatorKill', body: { task, graceMs: 5 } });
     expect(of(effects, 'order')).toMatchObject([
       { order: { kind: 'kill', body: { reason: 'operator', graceMs: 5 } } },
     ]);
@@ -280,13 +275,13 @@ describe('an agent', () => {
   test('found silent loses its offers, its tasks become unreachable once that is read back', () => {
     cluster.launch(framework, 't1');
     const offerId = cluster.offer(framework, some(2));
-    const effects = silent(1);
+    const effects = cluster.agentSilent();
     expect(of(effects, 'rescind')).toMatchObject([
       { message: { offerIds: [offerId], reason: 'agentUnreachable' } },
     ]);
     expect(factsOf(effects)).toContainEqual({ kind: 'agentAway', agentId });
     cluster.readBack(effects);
-    expect(stateOf('t1')).toBe('unreachable');
+    expect(cluster.taskState('t1')).toBe('unreachable');
     expect(eventsOf(cluster.propose(framework, some(1)))).toMatchObject([
       { type: 'proposalRefused' },
     ]);
@@ -294,65 +289,56 @@ describe('an agent', () => {
 
   test('that registered again meanwhile is not unreachable', () => {
     cluster.register(agentId, some(10));
-    expect(silent(1)).toEqual([]);
+    expect(cluster.agentSilent(1)).toEqual([]);
   });
 
   test('that comes back brings its tasks back, and those it has forgotten are gone', () => {
     const kept = cluster.launch(framework, 't1');
     cluster.update(kept, 'running');
     cluster.launch(framework, 't2');
-    cluster.readBack(silent(1));
-    const ref = { ...framework, taskId: kept.taskId };
-    const effects = cluster.register(agentId, some(10), [
-      { task: ref, state: 'running', lastSequence: 1 },
-    ]);
-    expect(of(effects, 'writeUpdate').map(({ update }) => update)).toMatchObject([
+    cluster.readBack(cluster.agentSilent());
+    const effects = registersWith(kept);
+    expect(updatesOf(effects)).toMatchObject([
       { task: { taskId: 't1' }, state: 'running', reason: 'agentReturned' },
       { task: { taskId: 't2' }, state: 'gone', reason: 'agentForgot' },
     ]);
     cluster.readBack(effects);
-    expect([stateOf('t1'), stateOf('t2')]).toEqual(['running', 'gone']);
+    expect([cluster.taskState('t1'), cluster.taskState('t2')]).toEqual(['running', 'gone']);
   });
 
   test('that comes back before its tasks were read as unreachable has them running in the end', () => {
     const task = cluster.launch(framework, 't1');
     cluster.update(task, 'running');
-    const away = silent(1);
-    const ref = { ...framework, taskId: task.taskId };
-    const back = cluster.register(agentId, some(10), [
-      { task: ref, state: 'running', lastSequence: 1 },
-    ]);
-    cluster.readBack([...away, ...back]);
-    expect(stateOf('t1')).toBe('running');
+    const away = cluster.agentSilent();
+    cluster.readBack([...away, ...registersWith(task)]);
+    expect(cluster.taskState('t1')).toBe('running');
   });
 
   test('that comes and goes while nothing can be written makes no end of updates', () => {
-    const { taskId } = cluster.launch(framework, 't1');
-    const named = { task: { ...framework, taskId }, state: 'running' as const, lastSequence: 1 };
+    const task = cluster.launch(framework, 't1');
     for (let registration = 1; registration < 100; registration += 1) {
-      silent(registration);
-      cluster.register(agentId, some(10), [named]);
+      cluster.agentSilent(registration);
+      registersWith(task);
     }
     expect(cluster.state.unwritten.size).toBe(32);
     for (const { update } of [...cluster.state.unwritten.rows()]) cluster.read(update);
-    expect(stateOf('t1')).toBe('running');
+    expect(cluster.taskState('t1')).toBe('running');
   });
 
   test('that names live tasks nobody knows is told to kill them', () => {
-    const ref = { ...framework, taskId: aTask('x').taskId };
-    const ended = { ...framework, taskId: aTask('y').taskId };
+    const live = taskRef(framework, 'x');
     const effects = cluster.register(agentId, some(10), [
-      { task: ref, state: 'running', lastSequence: 1 },
-      { task: ended, state: 'finished', lastSequence: 1 },
+      { task: live, state: 'running', lastSequence: 1 },
+      { task: taskRef(framework, 'y'), state: 'finished', lastSequence: 1 },
     ]);
-    expect(answerOf(effects)).toMatchObject({ ok: true, value: { unknownTasks: [ref] } });
+    expect(answerOf(effects)).toMatchObject({ ok: true, value: { unknownTasks: [live] } });
   });
 
   test('that registers without a task whose launch it has not answered gets the order again', () => {
     const orderId = launchUnanswered('t1');
     const effects = cluster.register(agentId, some(10));
     expect(of(effects, 'order')).toMatchObject([{ order: { orderId } }]);
-    expect(of(effects, 'writeUpdate')).toEqual([]);
+    expect(updatesOf(effects)).toEqual([]);
   });
 
   test('with less than what is held on it offers nothing until it fits again', () => {

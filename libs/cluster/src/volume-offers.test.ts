@@ -1,29 +1,31 @@
 // Tests offers of nothing but volumes: what is free of a reservation is in volumes, and a task holds the rest.
 import type { OfferId } from '@parley/protocol/ids';
 import type { OperationInput } from '@parley/protocol/offers';
-import type { ResourcesInput } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { aFramework, anAgentId, factsOf, of, ScriptedCluster } from './scripted-cluster.ts';
+import {
+  aCluster,
+  aFramework,
+  anAgentId,
+  factOf,
+  factsOf,
+  of,
+  type ScriptedCluster,
+} from './scripted-cluster.ts';
+import { cpusAndDisk, mount, refusalOf } from './scripted-reservations.ts';
 import { launchOf, raw, taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
 const task = (taskId: string, more: Record<string, unknown> = {}) =>
-  launchOf(raw(taskId, { command: { argv: ['true'] }, resources: some(1), ...more }));
-const mount = { volumes: [{ volumeId: 'v', path: 'data' }] };
+  launchOf(raw(taskId, { command: { argv: ['true'] }, resources: cpusAndDisk(1), ...more }));
 let cluster: ScriptedCluster;
-type Effects = ReturnType<ScriptedCluster['enter']>;
 
-/** So many CPUs and MiB of disk. */
-const some = (cpus: number, disk = 0): ResourcesInput => ({
-  scalars: { cpus: cpus * 1000, ...(disk > 0 && { disk: disk * 1000 }) },
-});
 const unreserved = (cpus: number, disk = 0) =>
-  cluster.offer(framework, some(cpus, disk), agentId, { role: 'eng' });
+  cluster.offer(framework, cpusAndDisk(cpus, disk), agentId, { role: 'eng' });
 const part = { reservationId: 'x', role: 'eng', resources: {} };
 const proposeVolumes = (cpus = 0) =>
-  cluster.propose(framework, cpus === 0 ? {} : some(cpus), agentId, {
+  cluster.propose(framework, cpus === 0 ? {} : cpusAndDisk(cpus), agentId, {
     role: 'eng',
     reservations: [part],
   });
@@ -39,28 +41,24 @@ const decline = (id: OfferId, refuseMs: number) =>
     verb: 'decline',
     body: { offerIds: [id], filter: { refuseMs } },
   });
-const refusalOf = (effects: Effects) => factsOf(effects).find(({ kind }) => kind === 'refused');
 
 /** The task holds all of the reservation but for the volume. */
 beforeEach(() => {
-  cluster = new ScriptedCluster();
-  cluster.startTerm();
-  cluster.register(agentId, some(10, 100));
-  cluster.subscribe(framework, { roles: ['eng'] });
+  cluster = aCluster(cpusAndDisk(10, 100), { roles: ['eng'] });
   operate(
     unreserved(4, 50),
-    { kind: 'reserve', reservationId: 'x', resources: some(3, 40), labels: {} },
+    { kind: 'reserve', reservationId: 'x', resources: cpusAndDisk(3, 40), labels: {} },
     { kind: 'createVolume', reservationId: 'x', volumeId: 'v', mib: 40 },
-    task('t1', { resources: some(3), reservationId: 'x' }),
+    task('t1', { resources: cpusAndDisk(3), reservationId: 'x' }),
   );
 });
 
 describe('an offer of volumes alone', () => {
   test('is made of a reservation of which nothing else is free', () => {
-    const facts = cluster.register(agentId, some(10, 100), [
+    const facts = cluster.register(agentId, cpusAndDisk(10, 100), [
       { task: taskRef(framework, 't1'), state: 'running', lastSequence: 0 },
     ]);
-    expect(factsOf(facts).find(({ kind }) => kind === 'agent')).toMatchObject({
+    expect(factOf(facts, 'agent')).toMatchObject({
       reservations: [{ reservationId: 'x', role: 'eng', resources: normalise({}) }],
     });
     const effects = proposeVolumes();

@@ -26,7 +26,7 @@ export const ERROR_CODES = {
   invalidOffers: {
     retryable: false,
     meaning:
-      "An offer is not outstanding, or not this framework's, or the offers are of several agents.",
+      "An offer is not outstanding, or not this framework's, or the offers are of several roles.",
   },
   invalidTask: {
     retryable: false,
@@ -38,7 +38,8 @@ export const ERROR_CODES = {
   },
   invalidOperation: {
     retryable: false,
-    meaning: 'A reserve, unreserve or volume operation cannot be done (message says why).',
+    meaning:
+      'An operation of an atomic accept, or one on reservations and volumes, cannot be done (message says why).',
   },
   unknownTask: { retryable: false, meaning: 'No such task.' },
   unknownAgent: { retryable: false, meaning: 'No such agent, or it has to register first.' },

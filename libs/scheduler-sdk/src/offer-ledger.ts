@@ -61,7 +61,7 @@ export class OfferLedger {
     }
   }
 
-  /** The answer was a failure: what became of the offers is for a resync to tell. */
+  /** The answer was a failure that leaves the offers as they were: a resync tells which are outstanding. */
   forgetAnswer(offerIds: readonly OfferId[]): void {
     for (const id of offerIds) this.#answering.delete(id);
   }

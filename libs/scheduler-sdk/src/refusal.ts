@@ -31,6 +31,13 @@ export function reactionTo(call: SchedulerRequest, failure: Failure, current: bo
   }
 }
 
+/**
+ * The leader has looked at the accept and took its offers back with the answer: they never come again, also where an
+ * older answer still lists them. Any other failure leaves them as they were.
+ */
+export const tookOffersBack = ({ code }: Failure): boolean =>
+  code === 'invalidOffers' || code === 'invalidOperation';
+
 /** A failed accept launched nothing: each of its tasks ends as dropped, as if the leader had written it. */
 export function droppedUpdates(
   framework: FrameworkRef,

@@ -1,4 +1,5 @@
 // Owns what a session promises about subscribing, offers, accepts and updates, rule by rule.
+import { fail } from '@parley/protocol/errors';
 import { AgentId, TaskId } from '@parley/protocol/ids';
 import { describe, expect, it } from 'vitest';
 import { FakeLeader } from './fake-leader.ts';
@@ -105,6 +106,26 @@ describe('offers', () => {
     session.accept({ offers: [used], launches: [aTask('t1')] }, 1);
     leader.takeOver();
     expect(offersOf(settle(session, leader, [], 2))).toEqual([]);
+  });
+
+  it('that a refused accept took are not offered again by a resync that was answered before', () => {
+    const { session, leader, offers } = offered(1);
+    const [accept] = requestsOf(session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
+    const resync = requestsOf(session.reconnected(2)).find(({ call }) => call.name === 'resync');
+    if (accept === undefined || resync === undefined) throw new Error('nothing sent');
+    const before = leader.request(resync.call, resync.header);
+    session.answered(accept.counter, { answer: fail('invalidOperation', 'too much') }, 3);
+    expect(offersOf(session.answered(resync.counter, before, 4))).toEqual([]);
+    expect(session.figures.outstanding).toBe(0);
+  });
+
+  it('that a refused accept left as they were are offered again', () => {
+    const { session, leader, offers } = offered(1);
+    const [accept] = requestsOf(session.accept({ offers, launches: [aTask('t1')] }, 1).effects);
+    if (accept === undefined) throw new Error('nothing sent');
+    const refused = { answer: fail('internalError', 'it was left out') };
+    const effects = settle(session, leader, session.answered(accept.counter, refused, 2), 2);
+    expect(offersOf(effects)).toEqual(offers);
   });
 });
 
@@ -229,6 +250,25 @@ describe('updates', () => {
       eventsOf(session.updateRead(index + 1, update, 1)),
     );
     expect(events.map((each) => each.length)).toEqual([1, 0]);
+  });
+
+  it('of the leader that a task is back do not take back what its agent has told', () => {
+    const { session, leader } = subscribed();
+    const t1 = TaskId.parse('t1');
+    leader.update(t1, 'agent', 1, 'starting');
+    leader.update(t1, 'master', 1, 'unreachable');
+    leader.update(t1, 'master', 2, 'starting');
+    leader.update(t1, 'master', 3, 'unreachable');
+    leader.update(t1, 'agent', 2, 'running');
+    leader.update(t1, 'master', 4, 'running');
+    leader.update(t1, 'master', 5, 'starting');
+    const effects = leader.stream.map((update, index) => {
+      const isBack = update.source === 'master' && update.state !== 'unreachable';
+      const read = isBack ? ({ ...update, reason: 'agentReturned' } as const) : update;
+      return session.updateRead(index + 1, read, 1);
+    });
+    expect(effects.map((each) => eventsOf(each).length)).toEqual([1, 1, 1, 1, 1, 1, 0]);
+    expect(effects.at(-1)).toEqual([{ kind: 'acknowledge', streamSequence: 7 }]);
   });
 
   it('from an agent that the task was not launched on are left out and reported', () => {

@@ -1,13 +1,8 @@
-// Owns the decisions of a framework's side of the bus: session, numbers and gaps, offers, calls retried
-// until answered, which updates count. Sans-IO: time and messages come in, effects go out; it reads no clock.
-import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
+// Owns the decisions of a framework's side of the bus: what its user asks for, what each answer of the leader means.
+// The session itself, with gaps and heartbeats, is in subscription.ts, the way of a call in session-calls.ts.
+// Sans-IO: time and messages come in, effects go out; it reads no clock.
 import { type Failure, fail, isRetryable } from '@parley/protocol/errors';
-import {
-  type Demand,
-  type LeaderHeartbeat,
-  ResyncResult,
-  SubscribeResult,
-} from '@parley/protocol/frameworks';
+import { type Demand, ResyncResult, SubscribeResult } from '@parley/protocol/frameworks';
 import type { FrameworkRef, OfferId, RoleName, TaskId } from '@parley/protocol/ids';
 import type { ReceivedAnswer } from '@parley/protocol/message';
 import { AcceptResult, type Offer } from '@parley/protocol/offers';
@@ -17,11 +12,10 @@ import type { AcceptOrder } from './accept-order.ts';
 import type { PendingCall } from './call-window.ts';
 import { EffectBuffer } from './effect-buffer.ts';
 import { type FrameworkFacts, withChange } from './framework-facts.ts';
-import { type Heard, OfferBook } from './offer-book.ts';
+import { OfferBook } from './offer-book.ts';
 import { OwnCalls } from './own-calls.ts';
-import { Pulse } from './pulse.ts';
 import type { ReconcileTimes } from './reconciliation.ts';
-import { reactionTo } from './refusal.ts';
+import { reactionTo, tookOffersBack } from './refusal.ts';
 import type { StreamPosition } from './scheduler-ports.ts';
 import { type Declining, SessionCalls } from './session-calls.ts';
 import type {
@@ -30,6 +24,7 @@ import type {
   StopReason,
   UserCall,
 } from './session-vocabulary.ts';
+import { type SessionPhase, Subscription } from './subscription.ts';
 import { TaskBook } from './task-book.ts';
 
 export type SessionOptions = FrameworkFacts & {
@@ -50,15 +45,10 @@ export class SchedulerSession {
   readonly #own: OwnCalls;
   readonly #book: OfferBook;
   readonly #calls: SessionCalls;
-  #facts: FrameworkFacts;
-  #phase: 'idle' | 'subscribing' | 'subscribed' | 'stopped' = 'idle';
-  #session = 0;
-  #epoch: Epoch = NO_EPOCH;
-  readonly #pulse = new Pulse();
+  readonly #subscription: Subscription;
 
   constructor(options: SessionOptions) {
     const { framework, suppressed = [], demand, reconcile = {}, callerSession } = options;
-    this.#facts = withChange(options, {});
     this.#tasks = new TaskBook(framework, reconcile === false ? undefined : reconcile, this.#out);
     const { roles } = options;
     const { reconciliation } = this.#tasks;
@@ -70,10 +60,16 @@ export class SchedulerSession {
       own: this.#own,
       out: this.#out,
     });
+    this.#subscription = new Subscription(withChange(options, {}), {
+      book: this.#book,
+      window: this.#calls.window,
+      own: this.#own,
+      out: this.#out,
+    });
   }
 
-  get phase(): 'idle' | 'subscribing' | 'subscribed' | 'stopped' {
-    return this.#phase;
+  get phase(): SessionPhase {
+    return this.#subscription.phase;
   }
 
   /** For checks and progress: what is held and what waits. */
@@ -88,30 +84,29 @@ export class SchedulerSession {
 
   /** Subscribes. Once only. */
   start(nowMs: number): SessionEffect[] {
-    assert(this.#phase === 'idle', 'a session is started once');
-    this.#subscribe(nowMs);
+    assert(this.phase === 'idle', 'a session is started once');
+    this.#subscription.subscribe(nowMs);
     return this.#take(nowMs);
   }
 
   /** A message of the leader, or of an executor. Lower epochs are dropped. */
   message(message: SchedulerMessage, nowMs: number): SessionEffect[] {
-    if (this.#phase === 'stopped') return [];
+    if (this.phase === 'stopped') return [];
     if (message.kind === 'executorMessage') {
       this.#out.deliver(message);
       return this.#take(nowMs);
     }
-    if (!this.#observe(message.epoch, nowMs)) return [];
+    if (!this.#subscription.observe(message.epoch, nowMs)) return [];
     switch (message.kind) {
       case 'presence':
         break;
       case 'leaderHeartbeat':
-        this.#leaderHeartbeat(message.body, nowMs);
+        this.#subscription.leaderHeartbeat(message.body, nowMs);
         break;
       case 'offers':
       case 'rescind':
       case 'events':
-        this.#pulse.heard(nowMs);
-        this.#takeOffers(this.#book.receive(message), nowMs);
+        this.#subscription.receive(message, nowMs);
         break;
       default:
         unreachable(message);
@@ -121,8 +116,9 @@ export class SchedulerSession {
 
   /** The answer to the request of this counter. An answer that came before has no effect. */
   answered(counter: number, received: ReceivedAnswer, nowMs: number): SessionEffect[] {
-    if (this.#phase === 'stopped') return [];
-    if (received.epoch !== undefined && !this.#observe(received.epoch, nowMs)) return [];
+    if (this.phase === 'stopped') return [];
+    if (received.epoch !== undefined && !this.#subscription.observe(received.epoch, nowMs))
+      return [];
     const pending = this.#calls.window.peek(counter);
     if (pending === undefined) return this.#take(nowMs);
     const { answer } = received;
@@ -140,24 +136,22 @@ export class SchedulerSession {
 
   /** The bus is there again after a loss: nothing that was sent meanwhile arrived. */
   reconnected(nowMs: number): SessionEffect[] {
-    if (this.#phase === 'idle' || this.#phase === 'stopped') return [];
-    this.#calls.window.retryAll(nowMs);
-    this.#pulse.beatSoon(nowMs);
-    if (this.#phase === 'subscribed') this.#resync(nowMs);
+    if (this.phase === 'idle' || this.phase === 'stopped') return [];
+    this.#subscription.reconnected(nowMs);
     return this.#take(nowMs);
   }
 
   tick(nowMs: number): SessionEffect[] {
-    if (this.#phase === 'subscribed' && this.#pulse.isLeaderSilent(nowMs)) this.#resync(nowMs);
+    this.#subscription.tick(nowMs);
     return this.#take(nowMs);
   }
 
   /** When `tick` has to be called at the latest; undefined when nothing is due. */
   nextWakeMs(): number | undefined {
-    if (this.#phase === 'idle' || this.#phase === 'stopped') return undefined;
+    if (this.phase === 'idle' || this.phase === 'stopped') return undefined;
     const due = this.#calls.window.nextDueMs() ?? Number.POSITIVE_INFINITY;
-    const isOpen = this.#phase === 'subscribed';
-    const next = isOpen ? Math.min(due, this.#pulse.nextMs, this.#own.nextMs()) : due;
+    const { isOpen, nextMs } = this.#subscription;
+    const next = isOpen ? Math.min(due, nextMs, this.#own.nextMs()) : due;
     return Number.isFinite(next) ? next : undefined;
   }
 
@@ -166,7 +160,7 @@ export class SchedulerSession {
    * this id follows. When the whole call fails, each task in it also ends with a `dropped` update.
    */
   accept(order: AcceptOrder, nowMs: number): { acceptId: number; effects: SessionEffect[] } {
-    const acceptId = this.#calls.accept(order, this.#phase === 'subscribed');
+    const acceptId = this.#calls.accept(order, this.#subscription.isOpen);
     return { acceptId, effects: this.#take(nowMs) };
   }
 
@@ -251,57 +245,15 @@ export class SchedulerSession {
     return this.#take(nowMs);
   }
 
-  #subscribe(nowMs: number): void {
-    this.#phase = 'subscribing';
-    for (const event of this.#book.restart()) this.#out.deliver(event);
-    const body = { ...this.#facts, ...this.#own.stateBySubscribing() };
-    this.#calls.window.open({ call: { name: 'subscribe', body } }, nowMs);
-  }
-
-  #subscribed(result: SubscribeResult, nowMs: number): void {
-    if (this.#session !== 0) this.#out.push({ kind: 'closeConsumer', remove: false });
-    this.#phase = 'subscribed';
-    this.#session = result.session;
-    this.#pulse.begin(result.heartbeatIntervalMs, nowMs);
-    this.#calls.window.retryAll(nowMs);
-    this.#out.push({ kind: 'openConsumer', session: result.session });
-    this.#out.deliver({ kind: 'subscribed', session: result.session });
-    this.#own.reconciliation?.begin(nowMs);
-    this.#takeOffers(this.#book.resume(result.lastNumber), nowMs);
-  }
-
-  #takeOffers(heard: Heard, nowMs: number): void {
-    for (const event of heard.events) this.#out.deliver(event);
-    if (heard.gap) this.#askResync(nowMs);
-  }
-
-  #resync(nowMs: number): void {
-    if (this.#phase !== 'subscribed' || this.#book.waiting) return;
-    this.#book.wait();
-    this.#askResync(nowMs);
-  }
-
-  #askResync(nowMs: number): void {
-    this.#calls.window.open({ call: { name: 'resync', body: {} } }, nowMs);
-  }
-
-  #leaderHeartbeat(body: LeaderHeartbeat, nowMs: number): void {
-    if (this.#phase !== 'subscribed') return;
-    // Of another session: a resync tells for certain what became of this one.
-    const other = body.session !== this.#session;
-    if (!other) this.#pulse.heard(nowMs);
-    if (other || body.lastNumber > this.#book.lastNumber) this.#resync(nowMs);
-  }
-
   #succeeded(pending: PendingCall, value: unknown, nowMs: number): void {
     const { call, callId } = pending;
     switch (call.name) {
       case 'subscribe':
-        this.#subscribed(SubscribeResult.parse(value), nowMs);
+        this.#subscription.subscribed(SubscribeResult.parse(value), nowMs);
         break;
       case 'resync':
-        if (!this.#isCurrent(pending)) break;
-        this.#takeOffers(this.#book.resynced(ResyncResult.parse(value)), nowMs);
+        if (!this.#subscription.isCurrent(pending)) break;
+        this.#subscription.resynced(ResyncResult.parse(value), nowMs);
         break;
       case 'accept':
         this.#calls.acceptSucceeded(pending, AcceptResult.parse(value), nowMs);
@@ -316,8 +268,7 @@ export class SchedulerSession {
         this.#stop({ kind: 'teardown' });
         break;
       case 'updateFramework':
-        this.#facts = withChange(this.#facts, call.body);
-        this.#own.interest.setRoles(this.#facts.roles);
+        this.#own.interest.setRoles(this.#subscription.factsChanged(call.body).roles);
         break;
       case 'suppress':
       case 'revive':
@@ -340,13 +291,13 @@ export class SchedulerSession {
   #reconciled(pending: PendingCall, result: ReconcileResult, nowMs: number): void {
     const { call, callId } = pending;
     if (call.name !== 'reconcile') return;
-    if (this.#isCurrent(pending))
+    if (this.#subscription.isCurrent(pending))
       this.#tasks.answered(call.body, result, callId === undefined ? 'own' : 'user');
     else if (callId === undefined) this.#own.ended(call, 'repeat', nowMs);
   }
 
   #failed(pending: PendingCall, failure: Failure, nowMs: number): void {
-    const reaction = reactionTo(pending.call, failure, this.#isCurrent(pending));
+    const reaction = reactionTo(pending.call, failure, this.#subscription.isCurrent(pending));
     switch (reaction) {
       case 'stop':
         this.#stop({ kind: 'refused', failure });
@@ -355,7 +306,7 @@ export class SchedulerSession {
         this.#stop({ kind: 'teardown' });
         break;
       case 'subscribeAgain':
-        this.#subscribe(nowMs);
+        this.#subscription.subscribe(nowMs);
         this.#calls.sessionOver(pending, failure, nowMs);
         break;
       case 'sessionOver':
@@ -372,10 +323,12 @@ export class SchedulerSession {
   #refused(pending: PendingCall, failure: Failure, nowMs: number): void {
     const { call, callId } = pending;
     if (call.name === 'accept' || call.name === 'decline') {
-      // What became of the offers only the leader knows.
-      this.#book.ledger.forgetAnswer(call.body.offerIds);
+      const { ledger } = this.#book;
+      if (tookOffersBack(failure)) ledger.endAnswer(call.body.offerIds);
+      else ledger.forgetAnswer(call.body.offerIds);
       this.#calls.failed(pending, failure);
-      this.#resync(nowMs);
+      // What is outstanding only the leader knows: it was believed to be something else.
+      this.#subscription.resync(nowMs);
       return;
     }
     // Not asked again at once, which could go on for ever: the next message that shows a gap does.
@@ -384,50 +337,27 @@ export class SchedulerSession {
     this.#calls.failed(pending, failure);
   }
 
-  /** Every try of this call was made under the session in force. */
-  #isCurrent(pending: PendingCall): boolean {
-    return this.#phase === 'subscribed' && pending.firstSession === this.#session;
-  }
-
   #stop(reason: StopReason): void {
     const failure =
       reason.kind === 'refused'
         ? reason.failure
         : fail('frameworkRemoved', 'the framework was torn down').failure;
-    this.#phase = 'stopped';
-    const remove = failure.code === 'frameworkRemoved';
-    this.#out.push({ kind: 'closeConsumer', remove });
+    this.#subscription.stop(failure.code === 'frameworkRemoved');
     this.#calls.stop(failure);
     this.#out.deliver({ kind: 'stopped', reason });
   }
 
-  /** False for an earlier term. A later one: what the old leader left unanswered is sent to the new one. */
-  #observe(epoch: Epoch, nowMs: number): boolean {
-    const comparison = compareEpochs(epoch, this.#epoch);
-    if (comparison > 0) {
-      this.#epoch = epoch;
-      this.#calls.window.retryAll(nowMs);
-    }
-    return comparison >= 0;
-  }
-
   /** What has gathered, and everything that is due to be sent. */
   #take(nowMs: number): SessionEffect[] {
-    if (this.#phase === 'subscribed') {
+    const { isOpen, session } = this.#subscription;
+    if (isOpen) {
       const { lowestOpenAccept } = this.#calls;
       const around = { running: () => this.#tasks.running(), lowestOpenAccept };
       for (const call of this.#own.takeDue(nowMs, around)) this.#calls.enqueue({ call });
       this.#calls.window.advance(nowMs);
     }
-    const session = this.#phase === 'subscribed' ? this.#session : undefined;
     this.#out.push(...this.#calls.window.takeDue(nowMs, session));
-    if (session !== undefined && this.#pulse.beat(nowMs)) this.#heartbeat();
+    this.#subscription.beat(nowMs);
     return this.#out.take();
-  }
-
-  #heartbeat(): void {
-    const body = { session: this.#session, confirmed: this.#book.lastNumber };
-    const call = { name: 'frameworkHeartbeat', body } as const;
-    this.#out.push({ kind: 'publish', call, header: { frameworkSession: this.#session } });
   }
 }

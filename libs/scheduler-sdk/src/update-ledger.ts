@@ -1,6 +1,6 @@
-// Owns which status updates reach the user: each (source, task, sequence) once, nothing after a task's
-// first terminal update, nothing from an agent that the task was not launched on; and what a reconciliation tells beyond
-// them. Reads no stream.
+// Owns which status updates reach the user: each (source, task, sequence) once, nothing after a task's first terminal
+// update, nothing from an agent that the task was not launched on, no word of the leader that the agent was ahead of; and
+// what a reconciliation tells beyond them. Reads no stream.
 import type { AgentId, FrameworkRef, TaskId } from '@parley/protocol/ids';
 import {
   isTerminal,
@@ -12,10 +12,12 @@ import type { LaunchedTask } from './accept-order.ts';
 
 /** Ended tasks that are remembered, to drop what comes after their end. The oldest are forgotten first. */
 const MAX_ENDED = 100_000;
+/** A task on its agent never goes back in this. */
+const COURSE: readonly (TaskState | undefined)[] = ['starting', 'running', 'killing'];
 
 export type UpdateVerdict =
   | 'deliver'
-  /** Seen, or after the end: acknowledge at once, tell nobody. */
+  /** Seen, after the end, or overtaken: acknowledge at once, tell nobody. */
   | 'drop'
   /** The handler is at it: say nothing until it is through. */
   | 'inHand'
@@ -51,6 +53,7 @@ export class UpdateLedger {
     if (this.#isForeign(record, update)) return 'foreign';
     if (record.seen.has(step)) return 'drop';
     record.seen.add(step);
+    if (isOvertaken(record, update)) return 'drop';
     if (streamSequence !== undefined) this.#inHand.set(streamSequence, identity);
     this.#delivered(record, update, streamSequence ?? 0);
     return 'deliver';
@@ -136,6 +139,15 @@ export class UpdateLedger {
       this.#ended.delete(id);
     }
   }
+}
+
+/**
+ * The leader says that a task is back, in the state that its agent named by registering. The agent's own update may say
+ * more and be in the stream first; then the leader's changes nothing, here as in the books (lifecycle/task-machine.ts).
+ * One that says the same is delivered: what was told may be a duplicate of an update from before this process began.
+ */
+function isOvertaken({ state: told }: TaskRecord, { state, reason }: StatusUpdate): boolean {
+  return reason === 'agentReturned' && COURSE.indexOf(state) < COURSE.indexOf(told);
 }
 
 function stateToTell(

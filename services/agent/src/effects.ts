@@ -1,19 +1,14 @@
 // The shell around the supervisor: carries its effects out on this host and on the bus, and tells it what came of
-// them. It decides nothing about tasks.
+// them. It decides nothing about tasks. Whose unit ended, and what units use, is in unit-watch.ts.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { store } from '@parley/actor/nats/jetstream-requests';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
-import type { TaskOutcome } from '@parley/isolation/exit-status';
-import { runRootOf } from '@parley/isolation/sandbox';
-import { unitNameFor } from '@parley/isolation/unit-name';
-import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import { type Outcome, succeed } from '@parley/protocol/errors';
-import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
-import type { Answer } from '@parley/protocol/message';
+import { type TaskKey, taskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
@@ -27,20 +22,19 @@ import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
+import { OpenReplies } from './open-replies.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskHost } from './task-host.ts';
-import { UsageMeter } from './usage-meter.ts';
+import { UnitWatch } from './unit-watch.ts';
 import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
-const SWEEP_MS = 5000;
 const USAGE_MS = 2000;
 const REGISTER_JITTER_MS = 1000;
 const MAX_TIMER_MS = 60_000;
-const MAX_OPEN_REPLIES = 20_000;
 const ANSWER_TO_STOP_MS = 2000;
 
 type TaskEffect<Kind extends SupervisorEffect['kind']> = Extract<SupervisorEffect, { kind: Kind }>;
@@ -60,13 +54,10 @@ export class AgentShell {
   readonly #onLeave: (why: string) => void;
   readonly #work: WorkAccount;
   readonly #retention: SandboxRetention;
-  readonly #meter = new UsageMeter(systemClock.nowMs());
-  readonly #tasksOfUnits = new Map<string, TaskRef>();
-  readonly #replies = new Map<number, (answer: Answer) => void>();
+  readonly #units: UnitWatch;
+  readonly #replies = new OpenReplies();
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
-  #replyCount = 0;
-  #exits: ExitWatch | undefined;
   #bus: { readonly nats: NatsBus; readonly agent: AgentBus } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #usageTimer: NodeJS.Timeout | undefined;
@@ -87,7 +78,7 @@ export class AgentShell {
     this.#volumes = new VolumeStore(workDirectory);
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
-    const launcher = isolation.createLauncher((unit) => void this.#exits?.check(unit));
+    const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     const { rootPath, enterCommand } = isolation;
     this.#host = new TaskHost({ agentId, workDirectory, launcher, rootPath, enterCommand });
     this.#work = new WorkAccount({
@@ -113,7 +104,7 @@ export class AgentShell {
       logger,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#bus?.agent,
-      checkExit: async (unit) => this.#exits?.check(unit),
+      checkExit: (unit) => this.#units.check(unit),
     });
     this.#effects = new HostEffects({
       host: this.#host,
@@ -134,16 +125,24 @@ export class AgentShell {
       registration: { session: randomUUID(), jitterMs: Math.random() * REGISTER_JITTER_MS },
       executorTiming: config.executorTiming,
     });
+    this.#units = new UnitWatch({
+      agentId,
+      workDirectory,
+      host: this.#host,
+      executors: this.#executors,
+      supervisor: this.#supervisor,
+      dispatch: (input) => this.#dispatch(input),
+      logger,
+    });
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
   async recover(): Promise<void> {
-    const { workDirectory } = this.#config;
     const { records, damaged } = await this.#checkpoints.readAll();
     for (const damage of damaged) this.#logger.error(damage, 'task record set aside: not readable');
     const tasks = await Promise.all(
       records.map(async (record): Promise<RecoveredTask> => {
-        this.#tasksOfUnits.set(this.#unitOf(record.task), record.task);
+        this.#units.add(record.task);
         return isTerminal(record.state) || customExecutorOf(record) !== undefined
           ? { record, outcome: { state: 'unknown' } }
           : { record, outcome: await this.#host.outcomeOf(record.task) };
@@ -156,14 +155,7 @@ export class AgentShell {
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
-    this.#exits = await watchExits({
-      runRoot: runRootOf(workDirectory),
-      expected: () => this.#runningUnits(),
-      listLive: () => this.#host.listLive(),
-      sweepIntervalMs: SWEEP_MS,
-      onEnded: (unit) => this.#unitEnded(unit),
-      onError: (err) => this.#logger.error({ err }, 'looking for ended tasks failed'),
-    });
+    await this.#units.begin();
   }
 
   /** From now on the supervisor hears the bus. */
@@ -175,18 +167,23 @@ export class AgentShell {
       agentId,
       handlers: {
         run: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'run', epoch, order, reply: this.#handleOf(reply) }),
+          this.#dispatch({ kind: 'run', epoch, order, reply: this.#replies.add(reply) }),
         runGroup: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'runGroup', epoch, order, reply: this.#handleOf(reply) }),
+          this.#dispatch({ kind: 'runGroup', epoch, order, reply: this.#replies.add(reply) }),
         destroyVolume: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'destroyVolume', epoch, order, reply: this.#handleOf(reply) }),
+          this.#dispatch({ kind: 'destroyVolume', epoch, order, reply: this.#replies.add(reply) }),
         kill: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
+          this.#dispatch({ kind: 'kill', epoch, order, reply: this.#replies.add(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
         registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
         shutdownExecutor: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'shutdownExecutor', epoch, order, reply: this.#handleOf(reply) }),
+          this.#dispatch({
+            kind: 'shutdownExecutor',
+            epoch,
+            order,
+            reply: this.#replies.add(reply),
+          }),
         messageToExecutor: (executor, data) =>
           this.#dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
         logs: (request) => this.#readLog(request),
@@ -212,7 +209,7 @@ export class AgentShell {
     this.#isStopping = true;
     clearTimeout(this.#timer);
     clearInterval(this.#usageTimer);
-    this.#exits?.close();
+    this.#units.close();
     this.#executors.close();
     this.#bus?.agent.close();
     await Promise.race([Promise.all(this.#writes), wait(ANSWER_TO_STOP_MS)]);
@@ -243,10 +240,10 @@ export class AgentShell {
         this.#track(this.#forget(effect));
         return;
       case 'answer':
-        this.#answer(effect.reply, effect.answer);
+        this.#replies.answer(effect.reply, effect.answer);
         return;
       case 'copyInputs':
-        this.#tasksOfUnits.set(this.#unitOf(effect.ref), effect.ref);
+        this.#units.add(effect.ref);
         this.#track(this.#carryOutOnHost(effect));
         return;
       case 'launch':
@@ -299,7 +296,7 @@ export class AgentShell {
 
   async #forget({ task, ref }: TaskEffect<'forget'>): Promise<void> {
     this.#toldSequences.delete(task);
-    this.#tasksOfUnits.delete(this.#unitOf(ref));
+    this.#units.forget(ref);
     this.#host.forget(ref);
     const removed = await this.#checkpoints.remove(ref);
     if (!removed.ok) {
@@ -315,13 +312,13 @@ export class AgentShell {
   async #destroyVolume({ role, volumeId, reply }: TaskEffect<'destroyVolume'>): Promise<void> {
     const destroyed = await this.#volumes.destroy(role, volumeId);
     this.#logger.info({ role, volumeId, isDestroyed: destroyed.ok }, 'volume destroyed');
-    this.#answer(reply, destroyed.ok ? succeed({}) : destroyed);
+    this.#replies.answer(reply, destroyed.ok ? succeed({}) : destroyed);
   }
 
   async #stopTask({ ref, signal }: TaskEffect<'stop'>): Promise<void> {
     await this.#host.stop(ref, signal);
     // A killed shim leaves no marker: its end is looked for.
-    if (signal === 'SIGKILL') await this.#exits?.check(this.#unitOf(ref));
+    if (signal === 'SIGKILL') await this.#units.checkTask(ref);
   }
 
   async #publishUpdate({ task, update }: TaskEffect<'publishUpdate'>): Promise<void> {
@@ -347,30 +344,9 @@ export class AgentShell {
     }
   }
 
-  async #unitEnded(unit: string): Promise<void> {
-    const ofExecutor = await this.#executors.unitEnded(unit);
-    if (ofExecutor !== undefined) this.#meterEnd(unit, ofExecutor);
-    const ref = this.#tasksOfUnits.get(unit);
-    if (ref === undefined) return;
-    const task = taskKey(ref);
-    const outcome = await this.#host.outcomeOf(ref);
-    const phase = this.#supervisor.task(task)?.phase;
-    if (phase !== 'launching' && phase !== 'running') return;
-    this.#meterEnd(unit, outcome);
-    this.#dispatch({ kind: 'ended', task, outcome });
-  }
-
-  #meterEnd(unit: string, outcome: TaskOutcome): void {
-    if (!('usage' in outcome) || outcome.usage.cpuNs === undefined) return;
-    this.#meter.ended(unit, outcome.usage.cpuNs);
-  }
-
   async #reportUsage(): Promise<void> {
-    const running = [...this.#supervisor.tasks()].filter(({ phase }) => phase === 'running');
-    const readings = await this.#host.measure(running.map(({ ref }) => ref));
-    readings.push(...(await this.#executors.measure()));
-    const now = { nowMs: systemClock.nowMs(), wallTimeMs: systemClock.wallTimeMs() };
-    this.#bus?.agent.usage(this.#meter.report(readings, now));
+    const usage = await this.#units.usage();
+    this.#bus?.agent.usage(usage);
   }
 
   /** One line a state of a task; a record that is written again tells nothing new. */
@@ -382,27 +358,6 @@ export class AgentShell {
     this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
   }
 
-  #answer(reply: number, answer: Answer): void {
-    this.#replies.get(reply)?.(answer);
-    this.#replies.delete(reply);
-  }
-
-  #handleOf(reply: (answer: Answer) => void): number {
-    this.#replyCount += 1;
-    this.#replies.set(this.#replyCount, reply);
-    // Some are never answered, since their sender asks again: the oldest go.
-    const [oldest] = this.#replies.keys();
-    if (this.#replies.size > MAX_OPEN_REPLIES && oldest !== undefined) this.#replies.delete(oldest);
-    return this.#replyCount;
-  }
-
-  *#runningUnits(): Iterable<string> {
-    yield* this.#executors.units();
-    for (const { ref, phase } of this.#supervisor.tasks()) {
-      if (phase === 'running') yield this.#unitOf(ref);
-    }
-  }
-
   /** A task of a custom executor has that one's output, while it is known. */
   #readLog(request: LogsRequest): Promise<Outcome<LogsResult>> {
     const task = this.#supervisor.task(taskKey(request.task));
@@ -410,10 +365,6 @@ export class AgentShell {
     const directories = place && this.#executors.host.directoriesOf(place);
     const hasEnded = task === undefined || task.phase === 'ended';
     return this.#host.readLog(request, hasEnded, directories?.sandboxDirectory);
-  }
-
-  #unitOf(ref: TaskRef): string {
-    return unitNameFor({ agentId: this.#config.agentId, ...ref });
   }
 
   /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */

@@ -4,19 +4,15 @@
 //   accepting -> (gathering ->) preparing -> ready -> launching -> running -> collecting -> ended
 //   (any phase before `launching` ends at once when killed; `running` is told to stop first; a task of a group waits
 //   in `gathering` until all its group is recorded, and in `ready` until all of it is prepared: group-book.ts)
-import { nextTaskState } from '@parley/lifecycle/transitions';
 import { type AgentId, type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
-import {
-  DEFAULT_KILL_GRACE_MS,
-  isTerminal,
-  type StatusUpdate,
-  type TaskState,
-} from '@parley/protocol/tasks';
+import { isTerminal, type TaskState } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
-import { RecordProgress } from './record-progress.ts';
+import type { RecordProgress } from './record-progress.ts';
 import { StopClock } from './stop-clock.ts';
+import { type Kill, type StopWish, stopOrderOf } from './stop-wish.ts';
 import type { Instant, StepFailure, SupervisorEffect } from './supervisor-messages.ts';
 import { type CheckFinding, type ProbeAim, type ProbeAnswer, TaskChecks } from './task-checks.ts';
+import { type RecordDetails, TaskLedger } from './task-ledger.ts';
 import {
   endedBeforeStart,
   endedByItself,
@@ -24,10 +20,10 @@ import {
   failedStep,
   type ObservedOutcome,
   type Status,
-  type Stop,
 } from './task-outcome.ts';
-import { TASK_RECORD_VERSION, type TaskOrder, type TaskRecord } from './task-record.ts';
-import { UpdateOutbox } from './update-outbox.ts';
+import type { TaskOrder, TaskRecord } from './task-record.ts';
+import { TaskTimes } from './task-times.ts';
+import type { UpdateOutbox } from './update-outbox.ts';
 
 export type Phase =
   | 'accepting'
@@ -39,15 +35,6 @@ export type Phase =
   | 'collecting'
   | 'ended';
 
-/** An order to stop, or a rule that asks for it; without a grace the task's own counts. */
-export type StopWish = Stop & { readonly graceMs?: number | undefined };
-
-/** `starting` is told only when preparation lasts longer: most tasks run at once. */
-const STARTING_AFTER_MS = 1000;
-/** A check whose value changes faster than updates are journalled tells its last value when there is room again. */
-const MAX_WAITING_UPDATES = 64;
-const MAX_MESSAGE_LENGTH = 4096;
-
 type Out = SupervisorEffect[];
 
 export class SupervisedTask {
@@ -55,27 +42,21 @@ export class SupervisedTask {
   readonly key: TaskKey;
   /** Missing when the kill order came before the run order. */
   readonly order: TaskOrder | undefined;
-  readonly outbox: UpdateOutbox;
-  readonly record = new RecordProgress();
-  readonly #agentId: AgentId;
+  readonly #ledger: TaskLedger;
   readonly #checks: TaskChecks;
   readonly #clock = new StopClock();
+  readonly #times: TaskTimes;
   #phase: Phase = 'accepting';
-  #state: TaskState = 'staging';
-  #lastSequence = 0;
-  #kill: TaskRecord['kill'];
-  #startingDueMs: number | undefined;
-  #completionDueMs: number | undefined;
-  /** Wall clock. */
-  #runningSinceMs: number | undefined;
+  #kill: Kill | undefined;
+  /** A check whose value changes faster than updates are journalled tells its last value when there is room again. */
   #owedReport: Status | undefined;
 
   constructor(agentId: AgentId, ref: TaskRef, order: TaskOrder | undefined) {
-    this.#agentId = agentId;
     this.ref = ref;
     this.key = taskKey(ref);
     this.order = order;
-    this.outbox = new UpdateOutbox(this.key);
+    this.#ledger = new TaskLedger(agentId, ref, () => this.#details());
+    this.#times = new TaskTimes(order?.description.maxCompletionMs);
     this.#checks = new TaskChecks(order?.description ?? {});
   }
 
@@ -83,10 +64,16 @@ export class SupervisedTask {
     return this.#phase;
   }
   get state(): TaskState {
-    return this.#state;
+    return this.#ledger.state;
   }
   get lastSequence(): number {
-    return this.#lastSequence;
+    return this.#ledger.lastSequence;
+  }
+  get outbox(): UpdateOutbox {
+    return this.#ledger.outbox;
+  }
+  get record(): RecordProgress {
+    return this.#ledger.record;
   }
   /** It has been told, or will be as soon as there is anything to stop. */
   get isStopping(): boolean {
@@ -98,12 +85,12 @@ export class SupervisedTask {
   }
 
   accept(out: Out): void {
-    this.#write(out);
+    this.#ledger.write(out);
   }
 
   /** For a task that is to end before it was accepted: a later order will find it ended. */
   acceptStopped(wish: StopWish, now: Instant, out: Out): void {
-    this.#kill = { ...stopOf(wish), graceMs: wish.graceMs ?? DEFAULT_KILL_GRACE_MS };
+    this.#kill = stopOrderOf(wish, undefined, undefined).kill;
     this.#end(endedBeforeStart(wish), now, out);
   }
 
@@ -185,29 +172,25 @@ export class SupervisedTask {
   /** Stops by what the order says, else the task's own policy. A repeated order can only shorten the grace. */
   stop(wish: StopWish, now: Instant, out: Out): void {
     if (this.#phase === 'ended') return;
-    const policyMs = this.order?.description.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
-    const graceMs = wish.graceMs ?? this.#kill?.graceMs ?? policyMs;
-    const isNews = this.#kill === undefined || graceMs < this.#kill.graceMs;
-    // Whoever came first says why it ends.
-    const kill = isNews ? { ...stopOf(this.#kill ?? wish), graceMs } : this.#kill;
+    const { kill, graceMs, isNews } = stopOrderOf(wish, this.#kill, this.order?.description);
     this.#kill = kill;
     const phase = this.#phase;
     switch (phase) {
       case 'accepting':
       case 'launching':
         // The answer that is awaited decides whether there is anything to stop.
-        if (isNews) this.#write(out);
+        if (isNews) this.#ledger.write(out);
         return;
       case 'gathering':
       case 'preparing':
       case 'ready':
-        this.#end(endedBeforeStart(kill ?? wish), now, out);
+        this.#end(endedBeforeStart(kill), now, out);
         return;
       case 'collecting':
-        this.#end(endedByKill({ state: 'exited', code: 0 }, kill ?? wish), now, out);
+        this.#end(endedByKill({ state: 'exited', code: 0 }, kill), now, out);
         return;
       case 'running':
-        if (isNews && this.#clock.isTold) this.#write(out);
+        if (isNews && this.#clock.isTold) this.#ledger.write(out);
         this.#signal(graceMs, now, out);
         return;
       default:
@@ -224,13 +207,10 @@ export class SupervisedTask {
 
   /** Goes on from the record of an earlier process, by what the host says about the task's processes. */
   recover(record: TaskRecord, outcome: ObservedOutcome, now: Instant, out: Out): void {
-    this.record.found();
-    this.#state = record.state;
-    this.#lastSequence = record.lastSequence;
+    this.#ledger.recover(record);
     this.#kill = record.kill;
-    this.#runningSinceMs = record.runningSinceMs;
+    this.#times.recover(record.runningSinceMs);
     if (record.checks !== undefined) this.#checks.recover(record.checks);
-    for (const update of record.updates) this.outbox.add(update, 0);
     const { state } = record;
     if (isTerminal(state)) {
       this.#phase = 'ended';
@@ -248,21 +228,14 @@ export class SupervisedTask {
   }
 
   tick(now: Instant, out: Out): void {
-    if (isDue(this.#startingDueMs, now)) {
-      this.#startingDueMs = undefined;
-      this.#update({ state: 'starting' }, now, out);
-    }
-    if (isDue(this.#completionDueMs, now)) {
-      this.#completionDueMs = undefined;
-      const limitMs = this.order?.description.maxCompletionMs;
-      const message = `it ran for the ${limitMs} ms that it may run at most`;
-      this.stop({ reason: 'maxCompletionTime', message }, now, out);
-    }
+    if (this.#times.takeStarting(now.nowMs)) this.#update({ state: 'starting' }, now, out);
+    const overrun = this.#times.takeOverrun(now.nowMs);
+    if (overrun !== undefined) this.stop(overrun, now, out);
     if (this.#clock.takeDue(now.nowMs) !== undefined) {
       out.push({ kind: 'stop', task: this.key, ref: this.ref, signal: 'SIGKILL' });
     }
     if (this.#owedReport !== undefined) this.#report(this.#owedReport, now, out);
-    if (this.record.takeDue(now.nowMs)) this.#write(out);
+    this.#ledger.tick(now.nowMs, out);
   }
 
   /** The probes to make now; each is made when `probe` is called, which may be later. */
@@ -283,18 +256,15 @@ export class SupervisedTask {
 
   /** The next update that may be sent, given the creation time of the principal's stream as far as known. */
   publish(now: Instant, streamCreatedMs: number | undefined, out: Out): void {
-    const update = this.outbox.takeDue(now.nowMs, this.record, streamCreatedMs);
-    if (update !== undefined) out.push({ kind: 'publishUpdate', task: this.key, update });
+    this.#ledger.publish(now.nowMs, streamCreatedMs, out);
   }
 
   nextDueMs(isConnected: boolean): number {
     return Math.min(
-      this.#startingDueMs ?? Number.POSITIVE_INFINITY,
-      this.#completionDueMs ?? Number.POSITIVE_INFINITY,
+      this.#times.nextDueMs(),
       this.#clock.nextDueMs(),
       this.#checks.nextDueMs(),
-      this.record.nextDueMs(),
-      (isConnected ? this.outbox.nextDueMs(this.record) : undefined) ?? Number.POSITIVE_INFINITY,
+      this.#ledger.nextDueMs(isConnected),
     );
   }
 
@@ -304,42 +274,35 @@ export class SupervisedTask {
       return;
     }
     this.#phase = 'preparing';
-    if (this.#state === 'staging') this.#startingDueMs = now.nowMs + STARTING_AFTER_MS;
+    if (this.state === 'staging') this.#times.preparationBegins(now.nowMs);
     out.push({ kind: 'copyInputs', task: this.key, ref: this.ref, order: this.order });
   }
 
   #run(now: Instant, out: Out): void {
     this.#phase = 'running';
-    this.#startingDueMs = undefined;
-    this.#runningSinceMs ??= now.wallTimeMs;
+    const sinceMs = this.#times.runs(now);
     if (this.#kill === undefined) {
-      // Monotonic time begins anew with each process, so across a restart the wall clock counts. One that was set
-      // back gives the task its whole time again at most; one that was set forward takes it away.
-      const ranMs = Math.max(0, now.wallTimeMs - this.#runningSinceMs);
-      const sinceMs = now.nowMs - ranMs;
-      const limitMs = this.order?.description.maxCompletionMs;
-      if (limitMs !== undefined) this.#completionDueMs = sinceMs + limitMs;
+      this.#times.limitFrom(sinceMs);
       this.#checks.start(sinceMs);
     }
-    if (this.#state === 'staging' || this.#state === 'starting') {
+    if (this.state === 'staging' || this.state === 'starting') {
       this.#update({ state: 'running' }, now, out);
     }
   }
 
   #leaveRunning(phase: 'collecting' | 'ended'): void {
     this.#phase = phase;
-    this.#startingDueMs = undefined;
-    this.#completionDueMs = undefined;
+    this.#times.end();
     this.#owedReport = undefined;
     this.#clock.end();
     this.#checks.stop();
   }
 
   #signal(graceMs: number, now: Instant, out: Out): void {
-    this.#completionDueMs = undefined;
+    this.#times.endLimit();
     this.#owedReport = undefined;
     this.#checks.stop();
-    if (this.#state === 'running') this.#update({ state: 'killing' }, now, out);
+    if (this.state === 'running') this.#update({ state: 'killing' }, now, out);
     const signal = this.#clock.begin(graceMs, now.nowMs);
     if (signal !== undefined) out.push({ kind: 'stop', task: this.key, ref: this.ref, signal });
   }
@@ -362,7 +325,7 @@ export class SupervisedTask {
   }
 
   #report(status: Status, now: Instant, out: Out): void {
-    const hasRoom = this.outbox.size < MAX_WAITING_UPDATES;
+    const { hasRoom } = this.#ledger;
     this.#owedReport = hasRoom ? undefined : status;
     if (hasRoom) this.#update(status, now, out);
   }
@@ -373,52 +336,19 @@ export class SupervisedTask {
   }
 
   #update(status: Status, now: Instant, out: Out): void {
-    const next = nextTaskState(this.#state, `agent.${status.state}`);
-    if (next === undefined) {
-      const what = `its lifecycle does not lead from ${this.#state} to ${status.state}`;
-      out.push({ kind: 'report', about: this.key, what });
-      return;
-    }
-    this.#state = next;
-    this.#lastSequence += 1;
-    const { message } = status;
     const group = this.order?.group;
-    const update: StatusUpdate = {
-      task: this.ref,
-      agentId: this.#agentId,
-      source: 'agent',
-      sequence: this.#lastSequence,
-      ...status,
-      ...(message !== undefined && { message: message.slice(0, MAX_MESSAGE_LENGTH) }),
-      ...(group && { executorId: group.executorId }),
-      ...this.#checks.findings,
-      wallTimeMs: now.wallTimeMs,
-    };
-    this.outbox.add(update, this.record.revision + 1);
-    this.#write(out);
+    const said = { ...status, ...(group && { executorId: group.executorId }) };
+    this.#ledger.say({ ...said, ...this.#checks.findings }, now, out);
   }
 
-  #write(out: Out): void {
+  #details(): RecordDetails {
     const checks = this.#checks.memory;
-    const record: TaskRecord = {
-      version: TASK_RECORD_VERSION,
-      task: this.ref,
+    const { runningSinceMs } = this.#times;
+    return {
       ...this.order,
       ...(this.#kill && { kill: this.#kill }),
-      state: this.#state,
-      lastSequence: this.#lastSequence,
-      ...(this.#runningSinceMs !== undefined && { runningSinceMs: this.#runningSinceMs }),
+      ...(runningSinceMs !== undefined && { runningSinceMs }),
       ...(checks && { checks }),
-      updates: this.outbox.updates,
     };
-    out.push({ kind: 'persist', task: this.key, revision: this.record.next(), record });
   }
-}
-
-function isDue(dueMs: number | undefined, now: Instant): boolean {
-  return dueMs !== undefined && dueMs <= now.nowMs;
-}
-
-function stopOf({ reason, message }: Stop): Stop {
-  return { reason, ...(message !== undefined && { message }) };
 }

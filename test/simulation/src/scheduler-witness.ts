@@ -5,7 +5,7 @@ import type { FrameworkEvent } from '@parley/protocol/frameworks';
 import type { OfferId, TaskId } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Offer, Operation } from '@parley/protocol/offers';
-import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
+import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
 import type { SchedulerEvent, SessionEffect } from '@parley/scheduler-sdk/session-vocabulary';
 
 type Accepted = Extract<SchedulerEvent, { kind: 'accepted' }>['outcome'];
@@ -25,6 +25,7 @@ export class SchedulerWitness {
   readonly #updates = new Map<number, 'delivered' | 'handled'>();
   readonly #steps = new Set<string>();
   readonly #ended = new Set<TaskId>();
+  readonly #told = new Map<TaskId, TaskState>();
   #lastEvent = 0;
 
   constructor(name: string) {
@@ -86,7 +87,9 @@ export class SchedulerWitness {
     const isStep = update.reason !== 'reconciliation';
     if (isStep && this.#steps.has(step)) this.#fail(`is told ${step} twice`);
     if (this.#ended.has(taskId)) this.#fail(`is told ${step} after the end of the task`);
+    if (this.#isOvertaken(update)) this.#fail(`is told ${step}, which its agent was ahead of`);
     if (isStep) this.#steps.add(step);
+    this.#told.set(taskId, update.state);
     if (isTerminal(update.state)) this.#ended.add(taskId);
     if (streamSequence !== undefined) this.#updates.set(streamSequence, 'delivered');
   }
@@ -106,10 +109,19 @@ export class SchedulerWitness {
     const state = this.#updates.get(streamSequence);
     if (state === 'handled') return;
     if (state === 'delivered') this.#fail(`acknowledges ${streamSequence} before it is handled`);
+    // What was overtaken counts as told: it may come again when the agent is away again.
+    if (update !== undefined && this.#isOvertaken(update)) this.#steps.add(stepOf(update));
     const isOld =
       update !== undefined &&
       (this.#steps.has(stepOf(update)) || this.#ended.has(update.task.taskId));
     if (!isOld) this.#fail(`acknowledges ${streamSequence} without handling it`);
+  }
+
+  /** The leader says that a task is back, of which its agent has told more than that. */
+  #isOvertaken({ task, state, reason }: StatusUpdate): boolean {
+    const told = this.#told.get(task.taskId);
+    const isMore = told === 'killing' || (told === 'running' && state === 'starting');
+    return reason === 'agentReturned' && isMore && told !== state;
   }
 
   /** What the accepts led to, against what was really launched. `isLaunched` knows the journal. */

@@ -7,20 +7,16 @@ import { nextTaskState } from '@parley/lifecycle/transitions';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { ExecutorUpdate } from '@parley/protocol/executors';
 import { type AgentId, type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
-import {
-  DEFAULT_KILL_GRACE_MS,
-  isTerminal,
-  type StatusUpdate,
-  type TaskDescription,
-  type TaskState,
-} from '@parley/protocol/tasks';
+import { isTerminal, type TaskDescription, type TaskState } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
-import { RecordProgress } from '../record-progress.ts';
-import type { StopWish } from '../supervised-task.ts';
+import type { RecordProgress } from '../record-progress.ts';
+import { type Kill, type StopWish, stopOrderOf } from '../stop-wish.ts';
 import type { Instant, StepFailure, SupervisorEffect, TaskInput } from '../supervisor-messages.ts';
+import { type RecordDetails, type ReportedStatus, TaskLedger } from '../task-ledger.ts';
 import { endedBeforeStart, endedByKill, failedStep, type Status } from '../task-outcome.ts';
-import { TASK_RECORD_VERSION, type TaskOrder, type TaskRecord } from '../task-record.ts';
-import { UpdateOutbox } from '../update-outbox.ts';
+import type { TaskOrder, TaskRecord } from '../task-record.ts';
+import { TaskTimes } from '../task-times.ts';
+import type { UpdateOutbox } from '../update-outbox.ts';
 import type { ExecutorPlace } from './executor-messages.ts';
 
 export type ExecutorTaskPhase =
@@ -31,13 +27,7 @@ export type ExecutorTaskPhase =
   | 'collecting'
   | 'ended';
 
-/** What an executor says beside a change of state (data, health) waits for room: newer words replace it. */
-const MAX_WAITING_UPDATES = 64;
-const STARTING_AFTER_MS = 1000;
-const MAX_MESSAGE_LENGTH = 4096;
-
 type Out = SupervisorEffect[];
-type ReportedStatus = Status & Pick<StatusUpdate, 'healthy' | 'data'>;
 
 /** `known`: said before, and it is on the way to the disk or there. `refused`: the task does not take it any more. */
 export type Reception = 'taken' | 'known' | 'refused';
@@ -55,41 +45,41 @@ export class ExecutorTask {
   readonly key: TaskKey;
   readonly order: TaskOrder;
   readonly executor: ExecutorDescription;
-  readonly outbox: UpdateOutbox;
-  readonly record = new RecordProgress();
-  readonly #agentId: AgentId;
+  readonly #ledger: TaskLedger;
+  readonly #times: TaskTimes;
   /** Whose sandbox it has; set while it belongs to an executor. */
   place: ExecutorPlace | undefined;
   #phase: ExecutorTaskPhase = 'accepting';
-  #state: TaskState = 'staging';
-  #lastSequence = 0;
-  #kill: TaskRecord['kill'];
+  #kill: Kill | undefined;
   #killCount = 0;
-  #startingDueMs: number | undefined;
-  #completionDueMs: number | undefined;
-  #runningSinceMs: number | undefined;
   /** The last update of the executor that is in the record. */
   #takenSequence = 0;
   /** The update that ends it, while its outputs are copied. */
   #final: { readonly sequence: number; readonly status: ReportedStatus } | undefined;
 
   constructor(agentId: AgentId, ref: TaskRef, order: TaskOrder, executor: ExecutorDescription) {
-    this.#agentId = agentId;
     this.ref = ref;
     this.key = taskKey(ref);
     this.order = order;
     this.executor = executor;
-    this.outbox = new UpdateOutbox(this.key);
+    this.#ledger = new TaskLedger(agentId, ref, () => this.#details());
+    this.#times = new TaskTimes(order.description.maxCompletionMs);
   }
 
   get phase(): ExecutorTaskPhase {
     return this.#phase;
   }
   get state(): TaskState {
-    return this.#state;
+    return this.#ledger.state;
   }
   get lastSequence(): number {
-    return this.#lastSequence;
+    return this.#ledger.lastSequence;
+  }
+  get outbox(): UpdateOutbox {
+    return this.#ledger.outbox;
+  }
+  get record(): RecordProgress {
+    return this.#ledger.record;
   }
   get isStopping(): boolean {
     return this.#kill !== undefined;
@@ -107,7 +97,7 @@ export class ExecutorTask {
     return this.#phase === 'handed' && this.#takenSequence === 0;
   }
   /** What the executor is to be asked; the count goes up with every order, since each is passed on. */
-  get killWish(): (NonNullable<TaskRecord['kill']> & { readonly count: number }) | undefined {
+  get killWish(): (Kill & { readonly count: number }) | undefined {
     return this.#kill && { ...this.#kill, count: this.#killCount };
   }
 
@@ -118,7 +108,7 @@ export class ExecutorTask {
   }
 
   accept(out: Out): void {
-    this.#write(out);
+    this.#ledger.write(out);
   }
 
   take(input: TaskInput, now: Instant, out: Out): void {
@@ -183,9 +173,9 @@ export class ExecutorTask {
   reported(update: ExecutorUpdate, now: Instant, out: Out): Reception {
     if (update.sequence <= (this.#final?.sequence ?? this.#takenSequence)) return 'known';
     if (this.#phase !== 'handed') return 'refused';
-    const next = nextTaskState(this.#state, `agent.${update.state}`);
+    const next = nextTaskState(this.state, `agent.${update.state}`);
     if (next === undefined) return 'refused';
-    this.#startingDueMs = undefined;
+    this.#times.preparationEnds();
     const status = this.#statusOf(update, next);
     if (status.state === 'finished' && this.order.description.outputs.length > 0) {
       this.#phase = 'collecting';
@@ -195,13 +185,14 @@ export class ExecutorTask {
       out.push({ kind: 'copyOutputs', task: this.key, ref: this.ref, outputs, executor });
       return 'taken';
     }
-    const isNews = next !== this.#state;
+    const isNews = next !== this.state;
     this.#takenSequence = update.sequence;
     if (isTerminal(next)) this.#end(status, now, out);
     else {
       if (next === 'running') this.#run(now);
-      if (isNews || this.outbox.size < MAX_WAITING_UPDATES) this.#update(status, now, out);
-      else this.#write(out);
+      // What is beside a change of state (data, health) waits for room.
+      if (isNews || this.#ledger.hasRoom) this.#update(status, now, out);
+      else this.#ledger.write(out);
     }
     return 'taken';
   }
@@ -224,18 +215,13 @@ export class ExecutorTask {
    */
   stop(wish: StopWish, now: Instant, out: Out): void {
     if (this.#phase === 'ended') return;
-    const policyMs = this.order.description.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
-    const graceMs = wish.graceMs ?? this.#kill?.graceMs ?? policyMs;
-    const isNews = this.#kill === undefined || graceMs < this.#kill.graceMs;
-    const { reason, message } = this.#kill ?? wish;
-    if (isNews) {
-      this.#kill = { reason, graceMs, ...(message !== undefined && { message }) };
-    }
+    const { kill, isNews } = stopOrderOf(wish, this.#kill, this.order.description);
+    this.#kill = kill;
     this.#killCount += 1;
-    this.#completionDueMs = undefined;
+    this.#times.endLimit();
     if (this.#phase === 'preparing' || this.#phase === 'queued') {
-      this.#end(endedBeforeStart({ reason, message }), now, out);
-    } else if (isNews) this.#write(out);
+      this.#end(endedBeforeStart(kill), now, out);
+    } else if (isNews) this.#ledger.write(out);
   }
 
   /** The executor is no more, or never takes it: it ends, as this says unless it was told to stop before. */
@@ -249,44 +235,29 @@ export class ExecutorTask {
 
   /** Goes on from the record of an earlier process: until the executor has come back, it may have the task. */
   recover(record: TaskRecord, now: Instant): void {
-    this.record.found();
-    this.#state = record.state;
-    this.#lastSequence = record.lastSequence;
+    this.#ledger.recover(record);
     this.#kill = record.kill;
     this.#killCount = record.kill === undefined ? 0 : 1;
     this.#takenSequence = record.executorSequence ?? 0;
-    this.#runningSinceMs = record.runningSinceMs;
-    for (const update of record.updates) this.outbox.add(update, 0);
+    this.#times.recover(record.runningSinceMs);
     this.#phase = isTerminal(record.state) ? 'ended' : 'handed';
     if (record.state === 'running') this.#run(now);
   }
 
   tick(now: Instant, out: Out): void {
-    if (isDue(this.#startingDueMs, now)) {
-      this.#startingDueMs = undefined;
-      this.#update({ state: 'starting' }, now, out);
-    }
-    if (isDue(this.#completionDueMs, now)) {
-      const limitMs = this.order.description.maxCompletionMs;
-      const message = `it ran for the ${limitMs} ms that it may run at most`;
-      this.stop({ reason: 'maxCompletionTime', message }, now, out);
-    }
-    if (this.record.takeDue(now.nowMs)) this.#write(out);
+    if (this.#times.takeStarting(now.nowMs)) this.#update({ state: 'starting' }, now, out);
+    const overrun = this.#times.takeOverrun(now.nowMs);
+    if (overrun !== undefined) this.stop(overrun, now, out);
+    this.#ledger.tick(now.nowMs, out);
   }
 
   /** The next update that may be sent, given the creation time of the principal's stream as far as known. */
   publish(now: Instant, streamCreatedMs: number | undefined, out: Out): void {
-    const update = this.outbox.takeDue(now.nowMs, this.record, streamCreatedMs);
-    if (update !== undefined) out.push({ kind: 'publishUpdate', task: this.key, update });
+    this.#ledger.publish(now.nowMs, streamCreatedMs, out);
   }
 
   nextDueMs(isConnected: boolean): number {
-    return Math.min(
-      this.#startingDueMs ?? Number.POSITIVE_INFINITY,
-      this.#completionDueMs ?? Number.POSITIVE_INFINITY,
-      this.record.nextDueMs(),
-      (isConnected ? this.outbox.nextDueMs(this.record) : undefined) ?? Number.POSITIVE_INFINITY,
-    );
+    return Math.min(this.#times.nextDueMs(), this.#ledger.nextDueMs(isConnected));
   }
 
   #prepare(now: Instant, out: Out): void {
@@ -295,17 +266,14 @@ export class ExecutorTask {
       return;
     }
     this.#phase = 'preparing';
-    if (this.#state === 'staging') this.#startingDueMs = now.nowMs + STARTING_AFTER_MS;
+    if (this.state === 'staging') this.#times.preparationBegins(now.nowMs);
     const { key: task, ref, order, place: executor } = this;
     out.push({ kind: 'copyInputs', task, ref, order, executor });
   }
 
   #run(now: Instant): void {
-    this.#runningSinceMs ??= now.wallTimeMs;
-    const limitMs = this.order.description.maxCompletionMs;
-    if (limitMs === undefined || this.#kill !== undefined) return;
-    const ranMs = Math.max(0, now.wallTimeMs - this.#runningSinceMs);
-    this.#completionDueMs = now.nowMs - ranMs + limitMs;
+    const sinceMs = this.#times.runs(now);
+    if (this.#kill === undefined) this.#times.limitFrom(sinceMs);
   }
 
   #statusOf(update: ExecutorUpdate, next: TaskState): ReportedStatus {
@@ -324,51 +292,21 @@ export class ExecutorTask {
 
   #end(status: ReportedStatus, now: Instant, out: Out): void {
     this.#phase = 'ended';
-    this.#startingDueMs = undefined;
-    this.#completionDueMs = undefined;
+    this.#times.end();
     this.#update(status, now, out);
   }
 
   #update(status: ReportedStatus, now: Instant, out: Out): void {
-    const next = nextTaskState(this.#state, `agent.${status.state}`);
-    if (next === undefined) {
-      const what = `its lifecycle does not lead from ${this.#state} to ${status.state}`;
-      out.push({ kind: 'report', about: this.key, what });
-      return;
-    }
-    this.#state = next;
-    this.#lastSequence += 1;
-    const { message } = status;
-    const update: StatusUpdate = {
-      task: this.ref,
-      agentId: this.#agentId,
-      source: 'agent',
-      sequence: this.#lastSequence,
-      ...status,
-      ...(message !== undefined && { message: message.slice(0, MAX_MESSAGE_LENGTH) }),
-      executorId: this.executor.executorId,
-      wallTimeMs: now.wallTimeMs,
-    };
-    this.outbox.add(update, this.record.revision + 1);
-    this.#write(out);
+    this.#ledger.say({ ...status, executorId: this.executor.executorId }, now, out);
   }
 
-  #write(out: Out): void {
-    const record: TaskRecord = {
-      version: TASK_RECORD_VERSION,
-      task: this.ref,
+  #details(): RecordDetails {
+    const { runningSinceMs } = this.#times;
+    return {
       ...this.order,
       ...(this.#kill && { kill: this.#kill }),
-      state: this.#state,
-      lastSequence: this.#lastSequence,
-      ...(this.#runningSinceMs !== undefined && { runningSinceMs: this.#runningSinceMs }),
+      ...(runningSinceMs !== undefined && { runningSinceMs }),
       executorSequence: this.#takenSequence,
-      updates: this.outbox.updates,
     };
-    out.push({ kind: 'persist', task: this.key, revision: this.record.next(), record });
   }
-}
-
-function isDue(dueMs: number | undefined, now: Instant): boolean {
-  return dueMs !== undefined && dueMs <= now.nowMs;
 }

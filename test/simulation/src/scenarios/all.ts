@@ -19,10 +19,3 @@ export const SCENARIOS: readonly Scenario[] = [
   doubleFailure,
   updatesAgain,
 ];
-
-/** Throws when there is none of this name. */
-export function scenarioOf(name: string): Scenario {
-  const scenario = SCENARIOS.find((one) => one.name === name);
-  if (scenario !== undefined) return scenario;
-  throw new Error(`there is no scenario ${name}: ${SCENARIOS.map((one) => one.name).join(', ')}`);
-}

@@ -1,0 +1,128 @@
+// Tests volumes: who may use them, and what becomes of one that is destroyed. Operations in general are in
+// reservations.test.ts, offers of nothing but volumes in volume-offers.test.ts.
+import type { OperationInput } from '@parley/protocol/offers';
+import type { ResourcesInput } from '@parley/protocol/resources';
+import { normalise } from '@parley/resources/resources';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  aCluster,
+  aFramework,
+  aLaunch,
+  anAgentId,
+  answerOf,
+  of,
+  type ScriptedCluster,
+} from './scripted-cluster.ts';
+import {
+  cpusAndDisk,
+  createVolume,
+  destroyVolume,
+  freeOf,
+  mount,
+  refusedOperations,
+  reserve,
+  reservedOffer,
+  taskWith,
+} from './scripted-reservations.ts';
+import { taskRef } from './scripted-tasks.ts';
+
+const agentId = anAgentId();
+const framework = aFramework();
+let cluster: ScriptedCluster;
+
+beforeEach(() => {
+  cluster = aCluster(cpusAndDisk(10, 100), { roles: ['eng', 'eng/ads'] });
+});
+
+const unreserved = (resources: ResourcesInput) =>
+  cluster.offer(framework, resources, agentId, { role: 'eng' });
+const operate = (id: string, ...operations: OperationInput[]) =>
+  cluster.operate(framework, [id], operations);
+const reserved = () => reservedOffer(cluster, framework);
+
+describe('a volume', () => {
+  beforeEach(() => {
+    operate(unreserved(cpusAndDisk(4, 50)), reserve(3, 40), createVolume('v', 10));
+  });
+
+  test('that is destroyed gives its disk back to its reservation, and its data is deleted', () => {
+    const effects = operate(reserved(), destroyVolume());
+    expect(of(effects, 'order').map(({ order }) => order)).toMatchObject([
+      { kind: 'destroyVolume', agentId, body: { role: 'eng', volumeId: 'v' } },
+    ]);
+    expect(freeOf(effects)).toMatchObject({
+      reservations: [{ resources: normalise(cpusAndDisk(3, 40)) }],
+    });
+  });
+
+  test('gets the name of a destroyed one only when the agent has deleted that', () => {
+    const again = operate(reserved(), destroyVolume(), createVolume());
+    expect(refusedOperations(again)).toMatchObject([{ index: 1 }]);
+    const order = of(again, 'order')[0]?.order;
+    expect(refusedOperations(operate(reserved(), createVolume()))).toHaveLength(1);
+    cluster.answerOrder(order?.orderId ?? '');
+    expect(cluster.state.orders.size).toBe(0);
+    expect(refusedOperations(operate(reserved(), createVolume()))).toEqual([]);
+  });
+
+  test('has a name of its own within its role', () => {
+    expect(refusedOperations(operate(reserved(), createVolume('v', 1)))).toMatchObject([
+      { failure: { message: expect.stringContaining('volumeId') } },
+    ]);
+  });
+
+  test('that a task uses is not destroyed', () => {
+    operate(reserved(), aLaunch(taskWith('t1', { reservationId: 'x', ...mount })));
+    const effects = operate(unreserved(cpusAndDisk(1)), destroyVolume());
+    expect(refusedOperations(effects)).toMatchObject([
+      { failure: { message: expect.stringContaining('a task uses') } },
+    ]);
+    expect(of(effects, 'order')).toEqual([]);
+  });
+
+  test('that a task of the same accept has taken is not destroyed', () => {
+    const task = taskWith('t1', { reservationId: 'x', ...mount });
+    const effects = operate(reserved(), aLaunch(task), destroyVolume());
+    expect(refusedOperations(effects)).toMatchObject([{ index: 1 }]);
+  });
+
+  test('of a role above is not destroyed, though tasks may use it', () => {
+    const task = taskWith('t1', { reservationId: 'x', ...mount });
+    const effects = operate(
+      reservedOffer(cluster, framework, 'eng/ads'),
+      destroyVolume(),
+      aLaunch(task),
+    );
+    expect(refusedOperations(effects)).toMatchObject([{ index: 0 }]);
+    expect(of(effects, 'order')).toMatchObject([{ order: { kind: 'run', body: { role: 'eng' } } }]);
+  });
+
+  test('that another outstanding offer holds is destroyed, and that offer is rescinded', () => {
+    const other = aFramework('f2');
+    cluster.subscribe(other, { roles: ['eng'] });
+    const held = reservedOffer(cluster, other);
+    const effects = operate(unreserved(cpusAndDisk(1)), destroyVolume());
+    expect(refusedOperations(effects)).toEqual([]);
+    expect(of(effects, 'rescind')).toMatchObject([
+      { framework: other, message: { offerIds: [held], reason: 'volumeDestroyed' } },
+    ]);
+    expect([...cluster.state.reservations.rows()]).toMatchObject([{ volumes: [] }]);
+  });
+
+  test('that is mounted and not in the offers rejects the task', () => {
+    const effects = operate(unreserved(cpusAndDisk(1)), aLaunch(taskWith('t1', mount)));
+    expect(answerOf(effects)).toMatchObject({
+      value: { rejected: [{ failure: { message: expect.stringContaining('volumes') } }] },
+    });
+  });
+
+  test('is free again when its task has ended', () => {
+    operate(reserved(), aLaunch(taskWith('t1', { reservationId: 'x', ...mount })));
+    const ended = cluster.update(taskRef(framework, 't1'), 'finished');
+    expect(freeOf(ended)).toMatchObject({
+      reservations: [{ resources: normalise(cpusAndDisk(3, 30)) }],
+    });
+    const [record] = [...cluster.state.reservations.rows()];
+    expect(record && cluster.state.books.reservations.freeVolumes(record)).toEqual(['v']);
+  });
+});

@@ -1,0 +1,114 @@
+// Owns the units that run on this host for the agent: whose each is, that its end is noticed, what all of them use.
+// What an end means the supervisor decides.
+import { systemClock } from '@parley/actor/nats/system-clock';
+import type { TaskOutcome } from '@parley/isolation/exit-status';
+import { runRootOf } from '@parley/isolation/sandbox';
+import { unitNameFor } from '@parley/isolation/unit-name';
+import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
+import type { UsageReport } from '@parley/protocol/agents';
+import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { Logger } from '@parley/telemetry/logger';
+import type { ExecutorShell } from './executors/executor-shell.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { SupervisorInput } from './supervisor-messages.ts';
+import type { TaskHost } from './task-host.ts';
+import { UsageMeter } from './usage-meter.ts';
+
+const SWEEP_MS = 5000;
+
+export type UnitWatchOptions = {
+  readonly agentId: AgentId;
+  readonly workDirectory: string;
+  readonly host: TaskHost;
+  readonly executors: ExecutorShell;
+  readonly supervisor: Supervisor;
+  readonly dispatch: (input: SupervisorInput) => void;
+  readonly logger: Logger;
+};
+
+export class UnitWatch {
+  readonly #options: UnitWatchOptions;
+  readonly #meter = new UsageMeter(systemClock.nowMs());
+  readonly #tasks = new Map<string, TaskRef>();
+  #exits: ExitWatch | undefined;
+
+  constructor(options: UnitWatchOptions) {
+    this.#options = options;
+  }
+
+  /** There is, or may soon be, a unit of this task. */
+  add(ref: TaskRef): void {
+    this.#tasks.set(this.#unitOf(ref), ref);
+  }
+
+  forget(ref: TaskRef): void {
+    this.#tasks.delete(this.#unitOf(ref));
+  }
+
+  /** From now on ends are noticed, those from before too. */
+  async begin(): Promise<void> {
+    const { workDirectory, host, logger } = this.#options;
+    this.#exits = await watchExits({
+      runRoot: runRootOf(workDirectory),
+      expected: () => this.#running(),
+      listLive: () => host.listLive(),
+      sweepIntervalMs: SWEEP_MS,
+      onEnded: (unit) => this.#ended(unit),
+      onError: (err) => logger.error({ err }, 'looking for ended tasks failed'),
+    });
+  }
+
+  close(): void {
+    this.#exits?.close();
+  }
+
+  /** Looks whether it has ended, which a killed shim does not tell. */
+  async check(unit: string): Promise<void> {
+    await this.#exits?.check(unit);
+  }
+
+  async checkTask(ref: TaskRef): Promise<void> {
+    await this.check(this.#unitOf(ref));
+  }
+
+  /** What was used since the call before. */
+  async usage(): Promise<UsageReport> {
+    const { host, executors, supervisor } = this.#options;
+    const running = [...supervisor.tasks()].filter(({ phase }) => phase === 'running');
+    const readings = await host.measure(running.map(({ ref }) => ref));
+    readings.push(...(await executors.measure()));
+    const now = { nowMs: systemClock.nowMs(), wallTimeMs: systemClock.wallTimeMs() };
+    return this.#meter.report(readings, now);
+  }
+
+  async #ended(unit: string): Promise<void> {
+    const { host, executors, supervisor, dispatch } = this.#options;
+    const ofExecutor = await executors.unitEnded(unit);
+    if (ofExecutor !== undefined) this.#meterEnd(unit, ofExecutor);
+    const ref = this.#tasks.get(unit);
+    if (ref === undefined) return;
+    const task = taskKey(ref);
+    const outcome = await host.outcomeOf(ref);
+    const phase = supervisor.task(task)?.phase;
+    if (phase !== 'launching' && phase !== 'running') return;
+    this.#meterEnd(unit, outcome);
+    dispatch({ kind: 'ended', task, outcome });
+  }
+
+  #meterEnd(unit: string, outcome: TaskOutcome): void {
+    if (!('usage' in outcome) || outcome.usage.cpuNs === undefined) return;
+    this.#meter.ended(unit, outcome.usage.cpuNs);
+  }
+
+  *#running(): Iterable<string> {
+    const { executors, supervisor } = this.#options;
+    yield* executors.units();
+    for (const { ref, phase } of supervisor.tasks()) {
+      if (phase === 'running') yield this.#unitOf(ref);
+    }
+  }
+
+  #unitOf(ref: TaskRef): string {
+    return unitNameFor({ agentId: this.#options.agentId, ...ref });
+  }
+}
