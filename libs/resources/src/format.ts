@@ -20,6 +20,10 @@ export function formatMemory(amount: number): string {
   return isExactInGib ? `${formatAmount(amount / MIB_PER_GIB)} GiB` : `${formatAmount(amount)} MiB`;
 }
 
+/** "0.1 cpus", "32 MiB mem". */
+export const formatScalar = (name: string, amount: number): string =>
+  `${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)} ${name}`;
+
 /** "cpus 0.1, mem 32 MiB, ports 31000-31999"; "nothing" when empty. */
 export function formatResources(resources: Resources): string {
   const { scalars, ports, sets } = normalise(resources);
