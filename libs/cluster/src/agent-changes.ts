@@ -44,7 +44,7 @@ export function changeAgent(turn: Turn, { agentId, change }: OperatorAgentReques
 function deactivate(turn: Turn, record: AgentRecord): void {
   if (record.isDeactivated) return;
   const { agentId } = record;
-  turn.state.agents.put(agentId, { ...record, isDeactivated: true });
+  putDeactivated(turn, record, true);
   rescindAll(turn, agentId, 'agentDeactivated');
   turn.state.marks.agent(agentId);
   report(turn, { type: 'agentDeactivated', agentId });
@@ -53,9 +53,15 @@ function deactivate(turn: Turn, record: AgentRecord): void {
 function reactivate(turn: Turn, record: AgentRecord): void {
   if (!record.isDeactivated) return;
   const { agentId } = record;
-  turn.state.agents.put(agentId, { ...record, isDeactivated: false });
+  putDeactivated(turn, record, false);
   turn.state.marks.agent(agentId);
   report(turn, { type: 'agentReactivated', agentId });
+}
+
+function putDeactivated({ state }: Turn, before: AgentRecord, isDeactivated: boolean): void {
+  const record = { ...before, isDeactivated };
+  state.agents.put(before.agentId, record);
+  state.books.agentChanged(before, record);
 }
 
 /**

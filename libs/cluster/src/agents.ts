@@ -56,7 +56,11 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
     rescindAll(turn, agentId, 'agentChanged');
-  if (!state.books.fits(record)) state.agents.put(agentId, { ...record, isOvercommitted: true });
+  if (!state.books.fits(record)) {
+    const short = { ...record, isOvercommitted: true };
+    state.agents.put(agentId, short);
+    state.books.agentChanged(record, short);
+  }
   state.marks.agent(agentId);
   const returned = before?.state === 'unreachable';
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });

@@ -11,6 +11,7 @@ import {
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, subtract, trySubtract } from '@parley/resources/resources';
+import { isLent } from './agent-standing.ts';
 import { Fifo } from './fifo.ts';
 import type {
   AgentRecord,
@@ -22,7 +23,8 @@ import type {
   ReservedPart,
   TaskRecord,
 } from './records.ts';
-import { ReservationBooks, reservationKey } from './reservation-books.ts';
+import { type Holder, type Idle, ReservationBooks, reservationKey } from './reservation-books.ts';
+import { RoleBooks } from './role-books.ts';
 import { ScalarSums } from './scalar-sums.ts';
 
 export type AgentBook = {
@@ -39,6 +41,8 @@ export type AgentBook = {
   readonly executors: Set<string>;
   readonly orders: Set<string>;
   readonly reservations: Set<string>;
+  /** What is free on it is offered, so what is reserved there is of use to its role. */
+  isLent: boolean;
 };
 
 export type FrameworkBook = {
@@ -77,11 +81,16 @@ export class Books {
   readonly agents = new Map<AgentId, AgentBook>();
   readonly frameworks = new Map<string, FrameworkBook>();
   readonly reservations = new ReservationBooks();
+  readonly roles = new RoleBooks();
+  /** Roles for which reservations have come back with their agents, until their limits have been looked at. */
+  readonly returnedRoles = new Set<RoleName>();
   /** Over registered agents only. */
   readonly total = new ScalarSums();
   readonly allocated = new ScalarSums();
   /** Over all agents that are known: bounded, so that every sum is exact. */
   readonly known = new ScalarSums();
+  /** What of each reservation is counted as reserved and not in use. */
+  readonly #idle = new Map<string, Idle>();
   registeredAgents = 0;
   subscribedFrameworks = 0;
 
@@ -98,6 +107,7 @@ export class Books {
         executors: new Set(),
         orders: new Set(),
         reservations: new Set(),
+        isLent: false,
       };
       this.agents.set(agentId, book);
     }
@@ -160,9 +170,12 @@ export class Books {
       this.known.subtract(before.total.scalars);
       this.#count(before, -1);
     }
-    if (after === undefined) return;
-    this.known.add(after.total.scalars);
-    this.#count(after, 1);
+    if (after !== undefined) {
+      this.known.add(after.total.scalars);
+      this.#count(after, 1);
+    }
+    const agent = after ?? before;
+    if (agent !== undefined) this.#lend(agent.agentId, after !== undefined && isLent(after));
   }
 
   frameworkChanged(before: FrameworkRecord | undefined, after: FrameworkRecord | undefined): void {
@@ -186,6 +199,7 @@ export class Books {
       agent.reserved = add(agent.reserved, after.resources);
       agent.reservations.add(key);
     }
+    this.#countIdle(key, agent);
   }
 
   offerMade(offer: OfferRecord): void {
@@ -197,12 +211,13 @@ export class Books {
     framework.offered.add(scalars);
     framework.offers.add(offer.offerId);
     addTo(framework.usage, offer.role, scalars);
+    this.roles.add(offer.role, 'offered', scalars);
     for (const { shape, count } of offer.promised) {
       const key = promiseKey(offer.role, shape);
       framework.promised.set(key, (framework.promised.get(key) ?? 0) + count);
     }
     const holder = { kind: 'offer', offerId: offer.offerId } as const;
-    this.reservations.partsHeld(offer.agentId, offer.reserved, holder);
+    this.#partsHeld(offer, holder);
   }
 
   offerEnded(offer: OfferRecord): void {
@@ -214,13 +229,14 @@ export class Books {
     framework.offered.subtract(scalars);
     framework.offers.delete(offer.offerId);
     subtractFrom(framework.usage, offer.role, scalars);
+    this.roles.subtract(offer.role, 'offered', scalars);
     for (const { shape, count } of offer.promised) {
       const key = promiseKey(offer.role, shape);
       const left = (framework.promised.get(key) ?? 0) - count;
       if (left > 0) framework.promised.set(key, left);
       else framework.promised.delete(key);
     }
-    this.reservations.partsFreed(offer.agentId, offer.reserved);
+    this.#partsFreed(offer);
   }
 
   /** `isAgentRegistered`: whether the agent's resources count towards the cluster's. */
@@ -228,7 +244,7 @@ export class Books {
     const key = taskKey(task.task);
     const framework = this.framework(frameworkKey(task.task));
     const scalars = this.#allocate(framework, task, isAgentRegistered);
-    this.reservations.partsHeld(task.agentId, task.reserved, { kind: 'task', task: key });
+    this.#partsHeld(task, { kind: 'task', task: key });
     this.agent(task.agentId).tasks.add(key);
     framework.tasks.add(key);
     const shape = framework.shapes.get(shapeOf(scalars));
@@ -240,7 +256,7 @@ export class Books {
     const key = taskKey(task.task);
     const framework = this.framework(frameworkKey(task.task));
     const scalars = this.#release(framework, task, isAgentRegistered);
-    this.reservations.partsFreed(task.agentId, task.reserved);
+    this.#partsFreed(task);
     this.agent(task.agentId).tasks.delete(key);
     framework.tasks.delete(key);
     const shape = framework.shapes.get(shapeOf(scalars));
@@ -290,6 +306,7 @@ export class Books {
     agent.used.add(scalars);
     framework.allocated.add(scalars);
     addTo(framework.usage, held.role, scalars);
+    this.roles.add(held.role, 'allocated', scalars);
     if (isAgentRegistered) this.allocated.add(scalars);
     return scalars;
   }
@@ -301,8 +318,44 @@ export class Books {
     agent.used.subtract(scalars);
     framework.allocated.subtract(scalars);
     subtractFrom(framework.usage, held.role, scalars);
+    this.roles.subtract(held.role, 'allocated', scalars);
     if (isAgentRegistered) this.allocated.subtract(scalars);
     return scalars;
+  }
+
+  #partsHeld({ agentId, reserved }: Pick<Held, 'agentId' | 'reserved'>, holder: Holder): void {
+    this.reservations.partsHeld(agentId, reserved, holder);
+    for (const part of reserved)
+      this.#countIdle(reservationKey(agentId, part), this.agent(agentId));
+  }
+
+  #partsFreed({ agentId, reserved }: Pick<Held, 'agentId' | 'reserved'>): void {
+    this.reservations.partsFreed(agentId, reserved);
+    for (const part of reserved)
+      this.#countIdle(reservationKey(agentId, part), this.agent(agentId));
+  }
+
+  #lend(agentId: AgentId, isLentNow: boolean): void {
+    const book = this.agent(agentId);
+    if (book.isLent === isLentNow) return;
+    book.isLent = isLentNow;
+    for (const key of book.reservations) {
+      this.#countIdle(key, book);
+      const role = this.#idle.get(key)?.role;
+      if (role !== undefined) this.returnedRoles.add(role);
+    }
+  }
+
+  /** After a reservation, what is held of it, or whether its agent is lent, has changed. */
+  #countIdle(key: string, { isLent }: AgentBook): void {
+    const before = this.#idle.get(key);
+    const after = isLent ? this.reservations.idle(key) : undefined;
+    if (before !== undefined) this.roles.subtract(before.role, 'reserved', before.scalars);
+    if (after === undefined) this.#idle.delete(key);
+    else {
+      this.#idle.set(key, after);
+      this.roles.add(after.role, 'reserved', after.scalars);
+    }
   }
 
   #count(agent: AgentRecord, sign: 1 | -1): void {

@@ -18,6 +18,7 @@ import { operateByOperator } from './operator-operations.ts';
 import { reconcileTasks } from './reconcile.ts';
 import type { FrameworkRecord } from './records.ts';
 import { admitRequest, rememberAnswer } from './requests.ts';
+import { changeSharing } from './sharing-changes.ts';
 import type { Turn } from './turn.ts';
 
 type CallInput = Extract<Input, { kind: 'call' }>;
@@ -29,6 +30,7 @@ const OPERATOR_VERBS: ReadonlySet<Verb> = new Set([
   'operatorTeardown',
   'operatorAgent',
   'operatorOperate',
+  'operatorSharing',
 ]);
 
 /** Answers that may be long and change nothing: a repeated one is answered with what is true then. */
@@ -93,6 +95,8 @@ function operatorCall(turn: Turn, operator: PrincipalName, call: Call): Answer {
       return changeAgent(turn, call.body);
     case 'operatorOperate':
       return operateByOperator(turn, operator, call.body);
+    case 'operatorSharing':
+      return changeSharing(turn, operator, call.body);
     default:
       return neverHere(call.verb);
   }

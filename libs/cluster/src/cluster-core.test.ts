@@ -51,8 +51,14 @@ function restored(state: ClusterState): ClusterState {
 
 function namesOf(effect: Effect): string[] {
   if (effect.kind === 'order') return [effect.kind, effect.order.kind];
+  if (effect.kind === 'answer') {
+    return effect.answer.ok ? [effect.kind] : [effect.kind, effect.answer.failure.code];
+  }
   if (effect.kind !== 'event') return [effect.kind];
   const { event } = effect;
+  if (event.type === 'proposalRefused') {
+    return [event.type, ...(event.why.includes('would pass its limit') ? ['a limit'] : [])];
+  }
   if (event.type === 'taskStateChanged') return [event.type, event.to];
   if (event.type === 'offerRescinded') return [event.type, event.reason];
   return [event.type];
@@ -201,6 +207,13 @@ describe('the core on random inputs', () => {
         'roleDropped',
         'takenByOperator',
         'volumeDestroyed',
+        'quotaChanged',
+        'roleSharesChanged',
+        'frameworkSharesChanged',
+        'needsForce',
+        'invalidQuota',
+        'unknownRole',
+        'a limit',
         'sessionReplaced',
         'invalidAccept',
         'destroyVolume',

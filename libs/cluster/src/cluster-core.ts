@@ -8,10 +8,11 @@ import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
-import { allFacts, finishFacts } from './facts.ts';
+import { allFacts, allocationSettings, finishFacts } from './facts.ts';
 import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
+import { rescindBeyondReturned } from './limit-checks.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './order-answers.ts';
@@ -101,6 +102,7 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
 
 function finish(state: ClusterState, context: StepContext): Effect[] {
   const turn = turnOf(state, context);
+  rescindBeyondReturned(turn);
   finishFacts(turn);
   return turn.effects;
 }
@@ -113,7 +115,7 @@ function startTerm(
   const { state } = turn;
   const before = state.record.settings;
   const isChanged = canonical(settings) !== canonical(before);
-  if (settings.outstandingCapPermille !== before.outstandingCapPermille) {
+  if (canonical(allocationSettings(settings)) !== canonical(allocationSettings(before))) {
     state.marks.hasNewSettings = true;
   }
   state.change({ epoch, masterId, settings });

@@ -16,9 +16,11 @@ import type {
   ExecutorRecord,
   FrameworkEventRecord,
   FrameworkRecord,
+  FrameworkSettingsRecord,
   OfferRecord,
   OrderRecord,
   ReservationRecord,
+  RoleSettingsRecord,
   SessionRecord,
   StreamRecord,
   TaskRecord,
@@ -37,6 +39,8 @@ export class ClusterState {
   readonly offers = new EntityTable<OfferRecord>('offers');
   readonly tasks = new EntityTable<TaskRecord>('tasks');
   readonly reservations = new EntityTable<ReservationRecord>('reservations');
+  readonly roleSettings = new EntityTable<RoleSettingsRecord>('roleSettings');
+  readonly frameworkSettings = new EntityTable<FrameworkSettingsRecord>('frameworkSettings');
   readonly executors = new EntityTable<ExecutorRecord>('executors');
   readonly frameworkEvents = new EntityTable<FrameworkEventRecord>('frameworkEvents');
   readonly cards = new EntityTable<CardRecord>('cards');
@@ -82,6 +86,8 @@ export class ClusterState {
       this.offers,
       this.tasks,
       this.reservations,
+      this.roleSettings,
+      this.frameworkSettings,
       this.executors,
       this.frameworkEvents,
       this.cards,

@@ -8,6 +8,7 @@ import type {
   ExecutorRef,
   FrameworkRef,
   OfferId,
+  PrincipalName,
   ReservationId,
   RoleName,
   TaskRef,
@@ -15,6 +16,7 @@ import type {
 import type { DeclineReason, RescindReason } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskReason, TaskState } from '@parley/protocol/tasks';
+import type { RoleShares, Shares } from './records.ts';
 
 export type ClusterEvent =
   | { readonly type: 'termStarted'; readonly epoch: Epoch; readonly masterId: ActorId }
@@ -40,6 +42,21 @@ export type ClusterEvent =
       readonly executor: ExecutorRef;
       readonly agentId: AgentId;
       readonly end: ExecutorEnd;
+    }
+  /** An operator set it: what has changed of it, as it was and as it is. */
+  | {
+      readonly type: 'roleSharesChanged';
+      readonly operator: PrincipalName;
+      readonly role: RoleName;
+      readonly before: Partial<RoleShares>;
+      readonly after: Partial<RoleShares>;
+    }
+  | {
+      readonly type: 'frameworkSharesChanged';
+      readonly operator: PrincipalName;
+      readonly framework: FrameworkRef;
+      readonly before: Partial<Shares>;
+      readonly after: Partial<Shares>;
     }
   | {
       readonly type: 'reservationChanged';

@@ -14,6 +14,8 @@ export class FactMarks {
     string,
     { readonly framework: FrameworkRef; readonly role: RoleName }
   >();
+  readonly roleShares = new Set<RoleName>();
+  readonly frameworkShares = new Map<string, FrameworkRef>();
   readonly outstanding = new Map<string, FrameworkRef>();
   happened: Happened[] = [];
   hasNewSettings = false;
@@ -40,6 +42,16 @@ export class FactMarks {
     this.usages.set(`${frameworkKey(framework)} ${role}`, { framework, role });
   }
 
+  /** What is set for it has changed. */
+  role(role: RoleName): void {
+    this.roleShares.add(role);
+  }
+
+  /** Likewise. */
+  frameworkShare(framework: FrameworkRef): void {
+    this.frameworkShares.set(frameworkKey(framework), framework);
+  }
+
   /** Its outstanding offers have changed. */
   offers(framework: FrameworkRef): void {
     this.outstanding.set(frameworkKey(framework), framework);
@@ -53,6 +65,7 @@ export class FactMarks {
     return (
       this.agents.size + this.freeAgents.size + this.frameworks.size + this.usages.size === 0 &&
       this.outstanding.size + this.happened.length === 0 &&
+      this.roleShares.size + this.frameworkShares.size === 0 &&
       !this.hasNewSettings &&
       this.decided === undefined
     );
@@ -63,6 +76,8 @@ export class FactMarks {
     this.freeAgents.clear();
     this.frameworks.clear();
     this.usages.clear();
+    this.roleShares.clear();
+    this.frameworkShares.clear();
     this.outstanding.clear();
     this.happened = [];
     this.hasNewSettings = false;

@@ -2,13 +2,16 @@
 // They are absolute: one that is applied twice does no harm.
 import type { Fact, FreeReservation } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
-import { NO_RESOURCES } from '@parley/protocol/resources';
+import { MILLI, NO_RESOURCES } from '@parley/protocol/resources';
 import { isEmpty } from '@parley/resources/resources';
+import { isOffered } from './agent-standing.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Happened } from './fact-marks.ts';
+import type { ClusterSettings } from './inputs.ts';
 import { openNeeds } from './needs.ts';
 import { maxOffersOf } from './offer-expiry.ts';
 import type { AgentRecord } from './records.ts';
+import { roleSharesOf, sharesOf } from './shares.ts';
 import type { Turn } from './turn.ts';
 
 /** At most one message an entry, with the figures as they are at its end. */
@@ -26,6 +29,10 @@ export function finishFacts(turn: Turn): void {
 /** All that is true as of the last entry. What was decided of proposals under way is not in it. */
 export function allFacts(state: ClusterState): Fact[] {
   const facts: Fact[] = [settingsFact(state)];
+  for (const { role } of state.roleSettings.rows()) facts.push(roleFact(state, role));
+  for (const { framework } of state.frameworkSettings.rows()) {
+    facts.push(frameworkShareFact(state, framework));
+  }
   for (const agent of state.agents.rows()) {
     if (isOffered(agent)) facts.push(agentFact(state, agent.agentId));
   }
@@ -44,6 +51,10 @@ export function allFacts(state: ClusterState): Fact[] {
 function entryFacts(state: ClusterState): Fact[] {
   const { marks } = state;
   const facts: Fact[] = marks.hasNewSettings ? [settingsFact(state)] : [];
+  for (const role of marks.roleShares) facts.push(roleFact(state, role));
+  for (const framework of marks.frameworkShares.values()) {
+    facts.push(frameworkShareFact(state, framework));
+  }
   for (const agentId of marks.agents) facts.push(agentFact(state, agentId));
   for (const framework of marks.frameworks.values()) facts.push(frameworkFact(state, framework));
   facts.push(...marks.happened.filter((fact) => stillMatters(state, fact)));
@@ -70,20 +81,29 @@ function stillMatters(state: ClusterState, fact: Happened): boolean {
   return agent !== undefined && isOffered(agent);
 }
 
-const isOffered = (agent: AgentRecord): boolean =>
-  agent.state === 'registered' && !agent.isDeactivated;
-
 function settingsFact(state: ClusterState): Fact {
-  const { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement } =
-    state.record.settings;
-  return {
-    kind: 'settings',
-    outstandingCapPermille,
-    reclaims,
-    starvationMs,
-    minAllocatable,
-    placement,
-  };
+  return { kind: 'settings', ...allocationSettings(state.record.settings) };
+}
+
+/** Those that the allocator goes by. */
+export function allocationSettings({
+  outstandingCapPermille,
+  reclaims,
+  starvationMs,
+  minAllocatable,
+  placement,
+}: ClusterSettings) {
+  return { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement };
+}
+
+/** With the defaults where nothing is set any more. */
+function roleFact(state: ClusterState, role: RoleName): Fact {
+  return { kind: 'role', role, ...roleSharesOf(state.roleSettings.get(role)) };
+}
+
+function frameworkShareFact(state: ClusterState, framework: FrameworkRef): Fact {
+  const record = state.frameworkSettings.get(frameworkKey(framework));
+  return { kind: 'frameworkShare', framework, ...sharesOf(record) };
 }
 
 function agentFact(state: ClusterState, agentId: AgentId): Fact {
@@ -105,9 +125,9 @@ function freeOf(
     if (record === undefined) continue;
     const resources = state.books.freeOfReservation(record);
     const { reservationId, role } = record;
-    const isWorthless =
-      isEmpty(resources) && state.books.reservations.freeVolumes(record).length === 0;
-    if (!isWorthless) reservations.push({ reservationId, role, resources });
+    const volumesDisk = state.books.reservations.freeVolumesMib(record) * MILLI;
+    if (isEmpty(resources) && volumesDisk === 0) continue;
+    reservations.push({ reservationId, role, resources, ...(volumesDisk > 0 && { volumesDisk }) });
   }
   reservations.sort((a, b) => compare(a.role, b.role) || compare(a.reservationId, b.reservationId));
   return { free: state.books.free(agent), reservations };

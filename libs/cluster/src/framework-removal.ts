@@ -45,6 +45,10 @@ export function removeFramework(
   state.books.frameworkChanged(record, removed);
   state.frameworks.put(key, removed);
   dropEvents(state, key);
+  if (state.frameworkSettings.has(key)) {
+    state.frameworkSettings.delete(key);
+    state.marks.frameworkShare(framework);
+  }
   bury(turn, { framework, removedAtMs: turn.context.coreTimeMs, reason });
   state.marks.framework(framework);
   report(turn, { type: 'frameworkRemoved', framework, reason });

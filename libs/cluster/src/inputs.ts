@@ -26,6 +26,7 @@ import {
   OperatorAgentRequest,
   OperatorKillRequest,
   OperatorOperateRequest,
+  OperatorSharingRequest,
   OperatorTeardownRequest,
 } from '@parley/protocol/operators';
 import {
@@ -95,6 +96,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('operatorTeardown'), body: OperatorTeardownRequest }),
   z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
   z.object({ verb: z.literal('operatorOperate'), body: OperatorOperateRequest }),
+  z.object({ verb: z.literal('operatorSharing'), body: OperatorSharingRequest }),
 ]);
 export type Call = z.infer<typeof Call>;
 

@@ -9,12 +9,14 @@ import type { ClusterState } from './cluster-state.ts';
 import { conservation, offersAndReservations } from './conservation.ts';
 import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
+import { offersWithinLimits } from './limit-checks.ts';
 
 /** What is broken, in words; empty when all holds. */
 export function checkInvariants(state: ClusterState): string[] {
   return [
     ...conservation(state),
     ...offersAndReservations(state),
+    ...offersWithinLimits(state),
     ...references(state),
     ...ordersHaveTasks(state),
     ...executorsAndEvents(state),
@@ -114,6 +116,7 @@ function bookSums(state: ClusterState): string[] {
     if (!equals(fresh.offered, book.offered)) broken.push(`${agentId}: offered is wrong`);
     if (!equals(fresh.allocated, book.allocated)) broken.push(`${agentId}: allocated is wrong`);
     if (!equals(fresh.reserved, book.reserved)) broken.push(`${agentId}: reserved is wrong`);
+    compare(broken, `${agentId}: lent`, fresh.isLent, book.isLent);
     compare(broken, `${agentId}: used`, fresh.used.toScalars(), book.used.toScalars());
     compare(broken, `${agentId}: executors`, sorted(fresh.executors), sorted(book.executors));
     compare(
@@ -139,6 +142,7 @@ function bookSums(state: ClusterState): string[] {
     compare(broken, `${key}: shapes`, sortedShapes(fresh), sortedShapes(book));
   }
   const kept = state.books;
+  compare(broken, 'roles', sortedRoles(books), sortedRoles(kept));
   compare(broken, 'total', books.total.toScalars(), kept.total.toScalars());
   compare(broken, 'allocated', books.allocated.toScalars(), kept.allocated.toScalars());
   compare(broken, 'known', books.known.toScalars(), kept.known.toScalars());
@@ -207,6 +211,15 @@ const sorted = (items: Iterable<unknown>): string[] =>
 
 const usageOf = ({ usage }: ReturnType<Books['framework']>): string[] =>
   sorted([...usage].map(([role, sums]) => [role, sums.toScalars()]));
+
+const sortedRoles = ({ roles }: Books): string[] =>
+  sorted(
+    [...roles.roles()].map((role) => {
+      const book = roles.get(role);
+      const sums = [book?.offered, book?.allocated, book?.reserved];
+      return [role, sums.map((sum) => sum?.toScalars())];
+    }),
+  );
 
 function sortedShapes({ shapes }: ReturnType<Books['framework']>): unknown {
   return [...shapes].map(([key, { count }]) => `${key} ${count}`).sort();

@@ -25,6 +25,12 @@ export const MAX_UPDATE_MESSAGE_LENGTH = 4096;
 export const RECONCILE_PAGE = 512;
 /** Of a task's message in such an answer: 1,024 tasks must fit into one that the bus carries. */
 export const MAX_STATUS_MESSAGE_LENGTH = 200;
+/** Roles of which something is set that is not the default. */
+export const MAX_ROLE_SETTINGS = 20_000;
+/** Likewise frameworks. */
+export const MAX_FRAMEWORK_SETTINGS = 20_000;
+/** Told in one answer: whoever made more mistakes at once begins with these. */
+export const MAX_TOLD_PROBLEMS = 10;
 /** On one agent, over all roles; beyond it reserving fails. */
 export const MAX_RESERVATIONS_PER_AGENT = 256;
 /** Of one reservation. */

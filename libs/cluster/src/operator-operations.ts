@@ -6,6 +6,7 @@ import type { Answer } from '@parley/protocol/message';
 import type { OperatorOperateRequest } from '@parley/protocol/operators';
 import { intersect, isEmpty, normalise } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
+import { reservingObjection } from './limit-checks.ts';
 import { TAKEN_BY_OPERATOR_REFUSE_MS } from './limits.ts';
 import { offersOf, rescindOffers, resourcesOf } from './offer-book.ts';
 import { OfferPool } from './offer-pool.ts';
@@ -34,6 +35,10 @@ export function operateByOperator(
   const planned = planWithOffers(state, { agentId, role, operation });
   if (!planned.ok) return planned;
   const { change, needed } = planned.value;
+  if (change.kind === 'reserve') {
+    const why = reservingObjection(state, { ...change, ending: needed });
+    if (why !== undefined) return fail('invalidOperation', `resources: ${why}`);
+  }
   for (const { framework, role: offered, ...offer } of needed) {
     const resources = resourcesOf(offer);
     // So that the allocator, which may have proposed the same again by then, comes second.

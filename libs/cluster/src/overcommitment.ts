@@ -6,6 +6,8 @@ import type { ClusterState } from './cluster-state.ts';
 export function clearOvercommitment(state: ClusterState, agentId: AgentId): void {
   const agent = state.agents.get(agentId);
   if (agent?.isOvercommitted && state.books.fits(agent)) {
-    state.agents.put(agentId, { ...agent, isOvercommitted: false });
+    const record = { ...agent, isOvercommitted: false };
+    state.agents.put(agentId, record);
+    state.books.agentChanged(agent, record);
   }
 }

@@ -5,14 +5,16 @@ import type { Proposal } from '@parley/protocol/allocation';
 import { compareEpochs } from '@parley/protocol/epoch';
 import { frameworkKey, OfferId } from '@parley/protocol/ids';
 import { contains, isEmpty, normalise } from '@parley/resources/resources';
+import { isOffered } from './agent-standing.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
+import { limitObjection } from './limit-checks.ts';
 import { promisedCount } from './needs.ts';
 import { announceOffers, makeOffer, resourcesOf } from './offer-book.ts';
 import { expiryOf, maxOffersOf } from './offer-expiry.ts';
 import type { AgentRecord, FrameworkRecord, OfferRecord, ReservedPart } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
-import { isRoleOrAbove } from './roles.ts';
+import { isRoleOrAbove, pathOf } from './roles.ts';
 import { report, type Turn } from './turn.ts';
 
 /** Those of an earlier allocator's term are ignored, and so are numbers that were decided already. */
@@ -108,7 +110,7 @@ function agentObjection(
   { resources, reserved }: Wanted,
 ): string | undefined {
   if (agent?.state !== 'registered') return 'the agent is not registered';
-  if (agent.isDeactivated) return 'the agent is deactivated';
+  if (!isOffered(agent)) return 'the agent is deactivated';
   if (agent.isOvercommitted) return 'the agent has less than what is held on it';
   if (!contains(state.books.free(agent), resources)) return 'so much is not free';
   return isEmpty(resources) && reserved.length === 0 ? 'there is nothing in it' : undefined;
@@ -123,7 +125,11 @@ function frameworkObjection(
   const role = framework.roles.find((one) => one.role === wanted.role);
   if (role === undefined) return `${wanted.role} is no role of the framework`;
   if (role.isSuppressed) return `the framework takes no offers in ${wanted.role}`;
-  return promiseObjection(state, framework, wanted) ?? capObjection(state, framework, wanted);
+  return (
+    promiseObjection(state, framework, wanted) ??
+    capObjection(state, framework, wanted) ??
+    limitObjection(state, wanted)
+  );
 }
 
 /** A framework that states its demand is offered just that. */
@@ -182,11 +188,13 @@ export function isAboveCap(held: number, total: number, permille: number): boole
 /** Filters stay whatever is announced here, so all that the check looked at is. */
 function correct(state: ClusterState, { agentId, framework, role }: Proposal): void {
   const agent = state.agents.get(agentId);
-  if (agent?.state === 'registered' && !agent.isDeactivated) state.marks.agentFree(agentId);
+  if (agent !== undefined && isOffered(agent)) state.marks.agentFree(agentId);
   else state.marks.agent(agentId);
   state.marks.framework(framework);
   state.marks.usage(framework, role);
   state.marks.offers(framework);
+  for (const one of pathOf(role)) if (state.roleSettings.has(one)) state.marks.role(one);
+  if (state.frameworkSettings.has(frameworkKey(framework))) state.marks.frameworkShare(framework);
 }
 
 /** Contains the term that made it; the counter never starts anew, so no id comes twice. */

@@ -28,8 +28,8 @@ const pick = <T>(items: readonly T[], roll: Dice): T | undefined =>
 const oneOf = <T>(items: readonly [T, ...T[]], roll: Dice): T => pick(items, roll) ?? items[0];
 
 /** CPUs, memory and disk alike, so that volumes can be made of any reservation. */
-export const units = (count: number): ResourcesInput => ({
-  scalars: { cpus: count * 1000, mem: count * 1000, disk: count * 1000 },
+export const units = (count: number, names = ['cpus', 'mem', 'disk']) => ({
+  scalars: Object.fromEntries(names.map((name) => [name, count * 1000])),
 });
 
 function randomDemand(roll: Dice, roles: readonly string[]): unknown {
@@ -243,6 +243,21 @@ export function randomDecline(
       ...(reason !== undefined && { reason }),
     },
   };
+}
+
+/** What operators set for roles, those above them, and frameworks: little, so that limits are met. */
+export function randomSharing(frameworks: readonly FrameworkRef[], roll: Dice): unknown {
+  const amounts = (below: number): unknown =>
+    roll(4) === 0 ? null : units(roll(below), roll(3) === 0 ? ['cpus'] : undefined).scalars;
+  const changes = Array.from({ length: 1 + roll(3) }, () => ({
+    ...(roll(4) === 0
+      ? { kind: 'framework', framework: pick(frameworks, roll) }
+      : { kind: 'role', role: roll(20) === 0 ? 'other' : oneOf(ROLES, roll) }),
+    ...(roll(2) === 0 && { weight: roll(4) === 0 ? null : 1000 * (1 + roll(4)) }),
+    ...(roll(2) === 0 && { limit: amounts(14) }),
+    ...(roll(3) === 0 && { guarantee: amounts(8) }),
+  }));
+  return { verb: 'operatorSharing', body: { changes, force: roll(3) === 0 } };
 }
 
 /** What a framework changes about itself. */

@@ -15,6 +15,7 @@ import {
   randomDecline,
   randomProposal,
   randomRoleCall,
+  randomSharing,
   randomSubscribe,
   units,
 } from './random-calls.ts';
@@ -196,11 +197,13 @@ export class RandomInputs {
         { verb: 'operatorTeardown', body: teardown },
         randomAgentChange(roll),
         randomAgentChange(roll),
+        randomSharing(FRAMEWORKS, roll),
+        randomSharing(FRAMEWORKS, roll),
         {
           verb: 'operatorKill',
           body: { task: { ...frameworkOf(roll(3)), taskId: `t${roll(30)}` } },
         },
-      ][roll(12)] ?? { verb: 'operatorOperate', body },
+      ][roll(14)] ?? { verb: 'operatorOperate', body },
     });
   }
 

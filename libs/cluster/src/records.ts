@@ -22,6 +22,7 @@ import type {
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
+import type { Placement, Quantities } from '@parley/protocol/sharing';
 import type { Labels, StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
 import type { ClusterSettings, Order } from './inputs.ts';
 
@@ -70,6 +71,30 @@ export type AgentRecord = {
   /** Core time at which an operator declared it gone. */
   readonly goneAtMs?: number;
 };
+
+/** What an operator has set; the defaults where nothing is. */
+export type Shares = {
+  /** In thousandths. */
+  readonly weight: number;
+  /** By name of the scalar; nothing that is zero. */
+  readonly guarantee: Quantities;
+  /** A name that is not there is not limited. */
+  readonly limit: Quantities;
+};
+
+export type RoleShares = Shares & {
+  /** Its own; absent: the cluster's. */
+  readonly minAllocatable?: Quantities;
+  readonly placement?: Placement;
+};
+
+/** Who set it last, and when. */
+type Setter = { readonly by: PrincipalName; readonly changedWallTimeMs: number };
+
+/** There is none where all is as by default. */
+export type RoleSettingsRecord = RoleShares & Setter & { readonly role: RoleName };
+/** Of a framework, subscribed or not, over all its roles. */
+export type FrameworkSettingsRecord = Shares & Setter & { readonly framework: FrameworkRef };
 
 /** A role in which a framework shares. */
 export type RoleRecord = { readonly role: RoleName; readonly isSuppressed: boolean };

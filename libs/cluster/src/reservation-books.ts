@@ -21,6 +21,9 @@ export type Holder =
   | { readonly kind: 'offer'; readonly offerId: OfferId }
   | { readonly kind: 'task'; readonly task: string };
 
+/** What is reserved for a role without being in use. */
+export type Idle = { readonly role: RoleName; readonly scalars: Resources['scalars'] };
+
 type ReservationBook = {
   record: ReservationRecord;
   /** In offers and tasks; not what is in volumes. */
@@ -97,6 +100,23 @@ export class ReservationBooks {
   freeVolumes(record: ReservationRecord): VolumeId[] {
     const { holders } = this.#book(record.agentId, record);
     return record.volumes.map(({ volumeId }) => volumeId).filter((id) => !holders.has(id));
+  }
+
+  /** Of those volumes, summed up. */
+  freeVolumesMib(record: ReservationRecord): number {
+    const { holders } = this.#book(record.agentId, record);
+    let sum = 0;
+    for (const { volumeId, mib } of record.volumes) if (!holders.has(volumeId)) sum += mib;
+    return sum;
+  }
+
+  /** What is in no task or offer, its volumes included. Undefined when there is no such reservation. */
+  idle(key: string): Idle | undefined {
+    const book = this.#books.get(key);
+    if (book === undefined) return undefined;
+    const { record } = book;
+    const { scalars } = add(this.free(record), diskOf(this.freeVolumesMib(record)));
+    return { role: record.role, scalars };
   }
 
   /** The reservation that the volume is made of. */

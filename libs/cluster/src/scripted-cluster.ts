@@ -8,11 +8,13 @@ import {
   FrameworkRef,
   OfferId,
   PrincipalName,
+  RoleName,
   TaskId,
   type TaskRef,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { AcceptRequestInput, OperationInput } from '@parley/protocol/offers';
+import type { SharingChange } from '@parley/protocol/operators';
 import type { ResourcesInput } from '@parley/protocol/resources';
 import { type StatusUpdate, TaskDescription, type TaskState } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
@@ -35,6 +37,7 @@ export type Effects = readonly Effect[];
 export const anAgentId = (id = 'a1'): AgentId => AgentId.parse(id);
 export const aFramework = (id = 'f1', principal = 'alice'): FrameworkRef =>
   FrameworkRef.parse({ principal, frameworkId: id });
+export const aRole = (name: string): RoleName => RoleName.parse(name);
 export const some = (cpus: number, mem = cpus): ResourcesInput => ({
   scalars: { cpus: cpus * 1000, mem: mem * 1000 },
 });
@@ -220,6 +223,12 @@ export class ScriptedCluster {
   ): Effect[] {
     const caller = { kind: 'operator', operator: PrincipalName.parse('admin') } as const;
     return this.call(caller, { verb: 'operatorOperate', body: { agentId, role, operation } });
+  }
+
+  /** What an operator sets about sharing, in one call. */
+  share(changes: z.input<typeof SharingChange>[], { force = false } = {}): Effect[] {
+    const caller = { kind: 'operator', operator: PrincipalName.parse('olga') } as const;
+    return this.call(caller, { verb: 'operatorSharing', body: { changes, force } });
   }
 
   /** A running task on an agent of its own size, the order answered. */

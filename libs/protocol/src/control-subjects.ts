@@ -8,6 +8,8 @@ import {
   OperatorAgentRequest,
   OperatorKillRequest,
   OperatorOperateRequest,
+  OperatorSharingRequest,
+  OperatorSharingResult,
   OperatorTeardownRequest,
 } from './operators.ts';
 import { entry } from './subject-entry.ts';
@@ -98,6 +100,16 @@ export const controlMessages = {
     body: OperatorOperateRequest,
     reply: Empty,
     summary: 'Reserves, unreserves, makes or destroys a volume on an agent.',
+  }),
+  operatorSharing: entry({
+    kind: 'operator.sharing',
+    pattern: 'master.call.operator.{operator}.sharing',
+    delivery: 'request',
+    from: ['operator'],
+    to: ['master'],
+    body: OperatorSharingRequest,
+    reply: OperatorSharingResult,
+    summary: 'Sets or clears weights, guarantees and limits of roles and frameworks.',
   }),
   logLevel: entry({
     kind: 'control.logLevel',

@@ -43,6 +43,20 @@ export const ERROR_CODES = {
   },
   unknownTask: { retryable: false, meaning: 'No such task.' },
   unknownAgent: { retryable: false, meaning: 'No such agent, or it has to register first.' },
+  unknownRole: {
+    retryable: false,
+    meaning: 'No such role: nobody uses it, and nothing is set for it.',
+  },
+  invalidQuota: {
+    retryable: false,
+    meaning:
+      'Guarantees and limits contradict each other, or a bound is passed (message says by how much).',
+  },
+  needsForce: {
+    retryable: false,
+    meaning:
+      'The change does not fit the cluster as it is (message says by how much); with "force" it is made all the same.',
+  },
   agentGone: {
     retryable: false,
     meaning: 'An operator declared this agent gone: it must kill its tasks and stop.',

@@ -59,6 +59,12 @@ export const RoleName = z
   .brand<'RoleName'>();
 export type RoleName = z.infer<typeof RoleName>;
 
+/** `eng` for `eng/ads`; undefined for a role at the top. The beginning of a role's name, up to a slash, is one too. */
+export function roleAbove(role: RoleName): RoleName | undefined {
+  const end = role.lastIndexOf('/');
+  return end < 0 ? undefined : (role.slice(0, end) as RoleName);
+}
+
 /** A framework is the pair (principal, id) in every key, path and unit name. */
 export const FrameworkRef = z.object({ principal: PrincipalName, frameworkId: FrameworkId });
 export type FrameworkRef = z.infer<typeof FrameworkRef>;

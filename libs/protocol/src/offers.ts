@@ -58,6 +58,7 @@ export const RescindReason = z.enum([
   'roleDropped',
   'takenByOperator',
   'volumeDestroyed',
+  'quotaChanged',
 ]);
 export type RescindReason = z.infer<typeof RescindReason>;
 export const RescindMessage = z.object({

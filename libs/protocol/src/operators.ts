@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { AgentId, FrameworkRef, RoleName, TaskRef } from './ids.ts';
 import { Operation } from './offers.ts';
+import { Guarantee, Limit, Placement, Quantities, Weight } from './sharing.ts';
 
 export const OperatorKillRequest = z.object({ task: TaskRef, graceMs: z.int().min(0).optional() });
 export type OperatorKillRequest = z.infer<typeof OperatorKillRequest>;
@@ -26,6 +27,48 @@ export const OperatorOperateRequest = z.object({
   operation: Operation,
 });
 export type OperatorOperateRequest = z.infer<typeof OperatorOperateRequest>;
+
+/** Of one guarantee or limit. */
+const MAX_SCALARS = 64;
+const fewScalars = (quantities: Quantities): boolean =>
+  Object.keys(quantities).length <= MAX_SCALARS;
+const FEW_SCALARS = `must name at most ${MAX_SCALARS} resources`;
+
+/** Replaces what was set; null sets it back to the default; absent: it stays. A guarantee of 0 is none. */
+const SHARES = {
+  weight: Weight.nullable().optional(),
+  guarantee: Guarantee.refine(fewScalars, FEW_SCALARS).nullable().optional(),
+  limit: Limit.refine(fewScalars, FEW_SCALARS).nullable().optional(),
+};
+
+export const SharingChange = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('role'),
+    role: RoleName,
+    ...SHARES,
+    minAllocatable: Quantities.refine(fewScalars, FEW_SCALARS).nullable().optional(),
+    placement: Placement.nullable().optional(),
+  }),
+  /** Over all roles of the framework, which need not have subscribed yet. */
+  z.object({ kind: z.literal('framework'), framework: FrameworkRef, ...SHARES }),
+]);
+export type SharingChange = z.infer<typeof SharingChange>;
+
+/**
+ * All or nothing; judged together, as the result of all of them. `force`: though a guarantee is more than the
+ * registered agents have, a limit is below what is in use, or no agent has such a resource.
+ */
+export const OperatorSharingRequest = z.object({
+  changes: z.array(SharingChange).min(1).max(1000),
+  force: z.boolean().default(false),
+});
+export type OperatorSharingRequest = z.infer<typeof OperatorSharingRequest>;
+
+export const OperatorSharingResult = z.object({
+  /** Unanswered offers that were taken back because they passed a new limit. */
+  rescindedOffers: z.int().min(0),
+});
+export type OperatorSharingResult = z.infer<typeof OperatorSharingResult>;
 
 export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error']);
 export type LogLevel = z.infer<typeof LogLevel>;

@@ -20,16 +20,28 @@ export function formatMemory(amount: number): string {
   return isExactInGib ? `${formatAmount(amount / MIB_PER_GIB)} GiB` : `${formatAmount(amount)} MiB`;
 }
 
+/** "0.1 cpus", "32 MiB mem". */
+export const formatScalar = (name: string, amount: number): string =>
+  `${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)} ${name}`;
+
 /** "cpus 0.1, mem 32 MiB, ports 31000-31999"; "nothing" when empty. */
 export function formatResources(resources: Resources): string {
   const { scalars, ports, sets } = normalise(resources);
-  const parts = Object.entries(scalars).map(
-    ([name, amount]) => `${name} ${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)}`,
-  );
+  const parts = formatScalars(scalars);
   if (ports.length > 0) {
     const ranges = ports.map(([begin, end]) => (begin === end ? `${begin}` : `${begin}-${end}`));
     parts.push(`ports ${ranges.join(',')}`);
   }
   for (const [name, items] of Object.entries(sets)) parts.push(`${name} {${items.join(', ')}}`);
   return parts.length === 0 ? 'nothing' : parts.join(', ');
+}
+
+/** "cpus 0.1", "mem 0 MiB", by name: of a limit an amount of 0 says something. */
+export function formatScalars(scalars: Resources['scalars']): string[] {
+  return Object.entries(scalars)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([name, amount]) =>
+        `${name} ${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)}`,
+    );
 }

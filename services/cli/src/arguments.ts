@@ -13,7 +13,7 @@ import {
 import { InvalidArgumentError } from 'commander';
 import type * as z from 'zod';
 
-function parserOf<Schema extends z.ZodType>(
+export function parserOf<Schema extends z.ZodType>(
   what: string,
   schema: Schema,
 ): (value: string) => z.infer<Schema> {

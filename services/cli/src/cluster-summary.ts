@@ -2,6 +2,7 @@
 // data, in thousandths of a unit as on the bus; making it from a followed state is in summarise.ts.
 import type { TaskState } from '@parley/protocol/tasks';
 import type { Amounts } from './metrics/utilisation.ts';
+import type { RoleSummary } from './role-summary.ts';
 
 export type AgentSummary = {
   readonly agentId: string;
@@ -37,6 +38,7 @@ export type ClusterSummary = {
   readonly journalSequence: number;
   readonly agents: readonly AgentSummary[];
   readonly frameworks: readonly FrameworkSummary[];
+  readonly roles: readonly RoleSummary[];
   readonly outstandingOffers: number;
   readonly total: Amounts;
   readonly allocated: Amounts;

@@ -40,6 +40,7 @@ function describeFailure({ what, why, remedy }: FailureWords): string {
 const NOT_FOUND: ReadonlySet<ErrorCode> = new Set([
   'unknownTask',
   'unknownAgent',
+  'unknownRole',
   'notSubscribed',
   'frameworkRemoved',
 ]);
@@ -51,6 +52,10 @@ export function failureFromCluster(what: string, failure: Failure): CommandFailu
   if (failure.code === 'unavailable') {
     const remedy = 'see "parley status" and "parley logs master"; then try again';
     return new CommandFailure(EXIT.unreachable, { what, why, remedy });
+  }
+  if (failure.code === 'needsForce') {
+    const remedy = 'change what it says; or, if you mean it, add --force';
+    return new CommandFailure(EXIT.failed, { what, why, remedy });
   }
   return new CommandFailure(EXIT.failed, { what, why });
 }

@@ -15,6 +15,7 @@ import type { Surroundings } from './config.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
 import { addAgentCommands, addFrameworkCommands } from './operator-commands.ts';
+import { addSharingCommands } from './sharing-commands.ts';
 
 export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
 
@@ -29,6 +30,7 @@ export function buildProgram(place: ProgramPlace): Command {
   addLocalCommands(program, place);
   addReadingCommands(program, place);
   addFrameworkCommands(program, place);
+  addSharingCommands(program, place);
   addTaskCommands(program, place);
   addRunCommand(program, place);
   addServiceCommands(program, place);

@@ -7,6 +7,7 @@ import type { TaskState } from '@parley/protocol/tasks';
 import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
 import type { AgentSummary, ClusterSummary, FrameworkSummary } from './cluster-summary.ts';
 import type { Amounts } from './metrics/utilisation.ts';
+import { rolesOf } from './role-summary.ts';
 
 export type Followed = {
   readonly cluster: string;
@@ -30,6 +31,7 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
     journalSequence: sequence,
     agents,
     frameworks: frameworksOf(state, total),
+    roles: rolesOf(state),
     outstandingOffers: state.offers.size,
     total,
     allocated,

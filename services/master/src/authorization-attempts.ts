@@ -3,6 +3,7 @@
 import type { Call } from '@parley/cluster/inputs';
 import type { AgentId, FrameworkRef, OfferId, RoleName } from '@parley/protocol/ids';
 import type { AcceptRequest, Operation } from '@parley/protocol/offers';
+import type { SharingChange } from '@parley/protocol/operators';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Action, Attempt, Target } from './authorization.ts';
 import type { IncomingCall } from './calls.ts';
@@ -144,9 +145,25 @@ function operatorTargets(call: Call, books: Books): { action: Action; target: Ta
       const { role, agentId } = call.body;
       return [{ action: call.verb, target: { role, agentId } }];
     }
+    case 'operatorSharing':
+      return call.body.changes.flatMap((change) => sharingTargets(change, books));
     default:
       return [];
   }
+}
+
+/** Weights are one thing to set, guarantees, limits and what a role's offers are like another. */
+function sharingTargets(change: SharingChange, books: Books): { action: Action; target: Target }[] {
+  const { kind, weight, ...others } = change;
+  const quota =
+    kind === 'role' ? { ...others, role: undefined } : { ...others, framework: undefined };
+  const actions: Action[] = weight === undefined ? [] : ['operatorWeight'];
+  if (Object.values(quota).some((value) => value !== undefined)) actions.push('operatorQuota');
+  return actions.flatMap((action) =>
+    change.kind === 'role'
+      ? [{ action, target: { role: change.role } }]
+      : onFramework(action, change.framework, books),
+  );
 }
 
 function onFramework(

@@ -176,7 +176,9 @@ describe('the example in the documentation', () => {
   });
 
   it.each<[Given, string, boolean]>([
-    [{ by: 'olga', action: 'operatorAgent', agent: 'a1' }, 'only-ops-give-up-agents', true],
+    [{ by: 'olga', action: 'operatorAgent', agent: 'a1' }, 'only-olga-runs-the-cluster', true],
+    [{ by: 'olga', action: 'operatorQuota', role: 'students' }, 'only-olga-runs-the-cluster', true],
+    [{ by: 'oscar', action: 'operatorWeight', role: 'students' }, 'otherwise', false],
     [{ by: 'oscar', action: 'operatorAgent', agent: 'a1' }, 'otherwise', false],
     [{ by: 'oscar', action: 'operatorKill', role: 'students' }, 'operators-kill', true],
     [

@@ -30,6 +30,8 @@ export const ACTIONS = {
   operatorTeardown: ROLES_AND_FRAMEWORKS,
   operatorAgent: ['agents'],
   operatorOperate: ['roles', 'agents'],
+  operatorWeight: ROLES_AND_FRAMEWORKS,
+  operatorQuota: ROLES_AND_FRAMEWORKS,
 } as const;
 export type Action = keyof typeof ACTIONS;
 

@@ -59,6 +59,7 @@ const launch = (agentId?: string) => ({ kind: 'launch', tasks: [], ...(agentId &
 const reserve = { kind: 'reserve', reservationId: 'r1', resources: {}, labels: {} };
 const accept = (offerIds: string[], ...operations: object[]) =>
   aCall('accept', { offerIds, operations });
+const share = (...changes: object[]) => aCall('operatorSharing', { changes, force: false }, byOlga);
 
 describe('the authorisation of calls', () => {
   it('without rules is given to every call', () => {
@@ -145,6 +146,24 @@ describe('the authorisation of calls', () => {
       { objects: { roles: ['eng'], agents: ['a1'] } },
       aCall('operatorOperate', { agentId: 'a1', role: eng, operation: reserve }, byOlga),
     ],
+    [
+      'a weight among other changes of a call',
+      { actions: ['operatorWeight'], objects: { roles: ['eng'] } },
+      share(
+        { kind: 'role', role: ops, weight: 2000 },
+        { kind: 'role', role: eng, limit: {}, weight: null },
+      ),
+    ],
+    [
+      'a quota that is cleared',
+      { actions: ['operatorQuota'], objects: { roles: ['eng'] } },
+      share({ kind: 'role', role: eng, guarantee: null }),
+    ],
+    [
+      'a quota of a framework, by one of its roles',
+      { actions: ['operatorQuota'], objects: { roles: ['ops'] } },
+      share({ kind: 'framework', framework: alice, limit: {} }),
+    ],
   ])('is refused by the rule that denies it: %s', (_, rule, call) => {
     const gate = aGate([rule]);
     const answer = gate.admit(call, 0);
@@ -165,6 +184,16 @@ describe('the authorisation of calls', () => {
       'a principal of the operator’s name',
       { principals: ['olga'], actions: ['operatorKill'] },
       aCall('killTask', { taskId: 't-gpu' }),
+    ],
+    [
+      'a weight, by one about quotas',
+      { actions: ['operatorQuota'] },
+      share({ kind: 'role', role: eng, weight: 2000 }),
+    ],
+    [
+      'a quota, by one about weights',
+      { actions: ['operatorWeight'] },
+      share({ kind: 'role', role: eng, limit: {} }),
     ],
     ['an agent’s call', {}, aCall('executorExited', {}, { kind: 'agent', agentId: 'a1' })],
   ])('is not refused by a rule about something else: %s', (_, rule, call) => {

@@ -50,6 +50,7 @@ const BODIES: Record<Call['verb'], unknown> = {
     role: 'eng',
     operation: { kind: 'destroyVolume', volumeId: 'v1' },
   },
+  operatorSharing: { changes: [{ kind: 'role', role: 'eng', limit: null }] },
 };
 
 function aCall(entry: SubjectEntry, body: unknown) {

@@ -33,6 +33,7 @@ const CALLS = {
   operatorTeardown: { by: 'operator', entry: SUBJECTS.operatorTeardown },
   operatorAgent: { by: 'operator', entry: SUBJECTS.operatorAgent },
   operatorOperate: { by: 'operator', entry: SUBJECTS.operatorOperate },
+  operatorSharing: { by: 'operator', entry: SUBJECTS.operatorSharing },
 } as const satisfies Record<Call['verb'], CallEntry>;
 
 type Candidate = CallEntry & { readonly verb: string };

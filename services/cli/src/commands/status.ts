@@ -15,6 +15,7 @@ import { formatTable, printJson } from '../print.ts';
 import { readMetrics, type StatusMetrics } from '../status-metrics.ts';
 import { summarise } from '../summarise.ts';
 import { currentContext } from './context.ts';
+import { ROLE_COLUMNS, roleRow } from './sharing-lists.ts';
 
 export async function statusCommand(
   surroundings: Surroundings,
@@ -49,6 +50,7 @@ function describeStatus(summary: ClusterSummary, metrics: StatusMetrics): string
       })),
     ),
     frameworksTable(summary),
+    rolesTable(summary),
     metricsTable(metrics),
   ];
   return `${parts.join('\n').trimEnd()}\n`;
@@ -67,6 +69,11 @@ function frameworksTable({ frameworks }: ClusterSummary): string {
       tasks: describeTasks(framework.tasks),
     })),
   );
+}
+
+function rolesTable({ roles }: ClusterSummary): string {
+  if (roles.length === 0) return '';
+  return formatTable([...ROLE_COLUMNS], roles.map(roleRow));
 }
 
 function metricsTable({ jobs, utilisation }: StatusMetrics): string {

@@ -1,0 +1,83 @@
+// Owns the checks of what is typed about sharing: amounts by resource, weights, whom they are for. A wrong value is a
+// usage failure that says what would be right.
+import { type FrameworkRef, frameworkKey, ReservationId, RoleName } from '@parley/protocol/ids';
+import { ScalarName } from '@parley/protocol/resources';
+import { Placement, type Quantities, Weight } from '@parley/protocol/sharing';
+import { Labels } from '@parley/protocol/tasks';
+import { parseAmount, parseMemory } from '@parley/resources/parse';
+import { InvalidArgumentError } from 'commander';
+import { parserOf } from './arguments.ts';
+import { CommandFailure, EXIT } from './command-failure.ts';
+
+export const roleArgument = parserOf('a role', RoleName);
+export const reservationArgument = parserOf('a reservation id', ReservationId);
+const placementArgument = parserOf('a placement', Placement);
+
+const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
+
+/** `cpus=4,mem=8GiB`: at least one, each resource once. */
+export function quantitiesArgument(value: string): Quantities {
+  const amounts = new Map<string, number>();
+  for (const part of value.split(',')) {
+    const [, name, text] = /^\s*([^=\s]+)\s*=\s*(.+?)\s*$/.exec(part) ?? [];
+    if (name === undefined || text === undefined) throw notQuantities(`"${part}" is none`);
+    const known = ScalarName.safeParse(name);
+    if (!known.success) throw notQuantities(`"${name}" is no name of a resource`);
+    if (amounts.has(name)) throw notQuantities(`${name} stands there twice`);
+    const amount = IN_MIB.has(name) ? parseMemory(text) : parseAmount(text);
+    if (!amount.ok) throw notQuantities(`${name}: ${amount.failure.message}`);
+    amounts.set(name, amount.value);
+  }
+  return Object.fromEntries(amounts);
+}
+
+const notQuantities = (why: string): InvalidArgumentError =>
+  new InvalidArgumentError(`must be amounts such as cpus=4,mem=8GiB: ${why}.`);
+
+/** Likewise, or `none`: null. */
+export const quotaArgument = (value: string): Quantities | null =>
+  value === 'none' ? null : quantitiesArgument(value);
+
+/** `cluster`: the cluster's own, null. */
+export const leastOfferArgument = (value: string): Quantities | null =>
+  value === 'cluster' ? null : quantitiesArgument(value);
+export const placementOrCluster = (value: string): Placement | null =>
+  value === 'cluster' ? null : placementArgument(value);
+
+/** `2`, `0.5`: in thousandths. */
+export function weightArgument(value: string): number {
+  const amount = parseAmount(value);
+  const weight = Weight.safeParse(amount.ok ? amount.value : undefined);
+  if (weight.success) return weight.data;
+  throw new InvalidArgumentError(
+    'a weight must be a number from 0.001 to 1000000, such as 2 or 0.5.',
+  );
+}
+
+/** `team=search,tier=gold`. */
+export function labelsArgument(value: string): Labels {
+  const pairs = value.split(',').map((part) => part.split('='));
+  const labels = Labels.safeParse(Object.fromEntries(pairs));
+  if (labels.success && pairs.every((pair) => pair.length === 2)) return labels.data;
+  throw new InvalidArgumentError('labels must be NAME=VALUE, separated by commas.');
+}
+
+/** Whom a weight or a quota is for. */
+export type Whom =
+  | { readonly kind: 'role'; readonly role: RoleName }
+  | { readonly kind: 'framework'; readonly framework: FrameworkRef };
+
+/** Throws a usage failure unless one of both is given. */
+export function whomOf(role: RoleName | undefined, framework: FrameworkRef | undefined): Whom {
+  if (role !== undefined && framework === undefined) return { kind: 'role', role };
+  if (role === undefined && framework !== undefined) return { kind: 'framework', framework };
+  throw new CommandFailure(EXIT.usage, {
+    what: role === undefined ? 'for whom is not said' : 'a role and a framework are named',
+    why: 'it is for a role, or for one framework over all its roles',
+    remedy: 'name a role, or --framework PRINCIPAL/FRAMEWORK',
+  });
+}
+
+/** `role eng`, `framework alice/web-1`. */
+export const nameOf = (whom: Whom): string =>
+  whom.kind === 'role' ? `role ${whom.role}` : `framework ${frameworkKey(whom.framework)}`;
