@@ -8,7 +8,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { AgentId, ClusterName } from '@parley/protocol/ids';
 import { Attributes } from '@parley/protocol/offers';
 import { MILLI, type Resources } from '@parley/protocol/resources';
-import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
+import { parseAmount, parseBandwidth, parseMemory, parsePorts } from '@parley/resources/parse';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { hostResources, type StatedResources } from './host-resources.ts';
 import {
@@ -17,6 +17,7 @@ import {
   LAUNCHERS,
   type LauncherChoice,
 } from './isolation-setup.ts';
+import { HOST_LINK_FILES, linkSpeedMbit } from './link-speed.ts';
 import { defaultCacheBytes } from './object-cache.ts';
 
 export type AgentConfig = {
@@ -43,6 +44,9 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
   --work-dir DIR        where the agent keeps its tasks; the same at every start
   --cpus N --mem MiB --disk MiB --ports BEGIN-END
                         what to offer, else what the host has
+  --network-bandwidth RATE
+                        likewise, in Mbit/s or with a unit ("1Gbit"), else the speed of the
+                        host's link where it is known; 0 for none
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
                         wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
@@ -64,6 +68,7 @@ const OPTIONS = {
   cpus: { type: 'string' },
   mem: { type: 'string' },
   disk: { type: 'string' },
+  'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
   'object-cache': { type: 'string' },
   attribute: { type: 'string', multiple: true },
@@ -177,13 +182,18 @@ function readAttributes(pairs: readonly string[]): Outcome<Attributes> {
 }
 
 function readResources(values: Values): Outcome<StatedResources> {
-  const stated: { cpus?: number; mem?: number; disk?: number; ports?: Resources['ports'] } = {};
-  const scalars = { cpus: parseAmount, mem: parseMemory, disk: parseMemory } as const;
-  for (const name of ['cpus', 'mem', 'disk'] as const) {
-    const text = values[name];
+  const stated: { -readonly [Name in keyof StatedResources]: StatedResources[Name] } = {};
+  const options = [
+    ['cpus', 'cpus', parseAmount],
+    ['mem', 'mem', parseMemory],
+    ['disk', 'disk', parseMemory],
+    ['network-bandwidth', 'networkBandwidth', parseBandwidth],
+  ] as const;
+  for (const [option, name, parse] of options) {
+    const text = values[option];
     if (text === undefined) continue;
-    const amount = scalars[name](text);
-    if (!amount.ok) return fail('malformed', `--${name}: ${amount.failure.message}`);
+    const amount = parse(text);
+    if (!amount.ok) return fail('malformed', `--${option}: ${amount.failure.message}`);
     stated[name] = amount.value;
   }
   if (values.ports !== undefined) {
@@ -212,5 +222,6 @@ function hostSize(workDirectory: string): Parameters<typeof hostResources>[0] {
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     diskBytes: disk.blocks * disk.bsize,
+    linkMbit: linkSpeedMbit(HOST_LINK_FILES),
   };
 }

@@ -45,8 +45,8 @@ export function anOffer(sketch: OfferSketch): Offer {
 export type NeedSketch = ResourceSpec & Omit<TaskNeed, 'resources'>;
 
 export function aNeed(sketch: NeedSketch): TaskNeed {
-  const { cpus, mem, disk, gpus, ports, ...rest } = sketch;
-  const amounts = Object.entries({ cpus, mem, disk, gpus, ports });
+  const { cpus, mem, disk, gpus, networkBandwidth, ports, ...rest } = sketch;
+  const amounts = Object.entries({ cpus, mem, disk, gpus, networkBandwidth, ports });
   const given = Object.fromEntries(amounts.filter(([, value]) => value !== undefined));
   return { ...rest, resources: resources(given) };
 }

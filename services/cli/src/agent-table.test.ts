@@ -1,0 +1,34 @@
+// Tests of what the table of agents shows.
+import { expect, it } from 'vitest';
+import { agentTable } from './agent-table.ts';
+import type { AgentSummary } from './cluster-summary.ts';
+
+const anAgent = (patch: Partial<AgentSummary> = {}): AgentSummary => ({
+  agentId: 'a1',
+  hostname: 'h1',
+  state: 'registered',
+  isDeactivated: false,
+  total: { cpus: 4000, mem: 2_048_000 },
+  allocated: { cpus: 500 },
+  offered: {},
+  tasks: 1,
+  ...patch,
+});
+
+const linesOf = (...agents: AgentSummary[]): string[] => agentTable(agents).trimEnd().split('\n');
+
+it('an agent is shown with what is allocated of its CPUs and memory', () => {
+  expect(linesOf(anAgent())).toEqual([
+    'AGENT  HOST  STATE       TASKS  CPUS       MEMORY',
+    'a1     h1    registered  1      0.50/4.00  0 MiB/2.00 GiB',
+  ]);
+});
+
+it('network bandwidth has a column where one agent has some', () => {
+  const total = { cpus: 4000, mem: 2_048_000, network_bandwidth: 1_000_000 };
+  const allocated = { network_bandwidth: 250_000 };
+  const [header, first, second] = linesOf(anAgent({ total, allocated }), anAgent());
+  expect(header).toMatch(/MEMORY +NETWORK$/);
+  expect(first).toMatch(/250 Mbit\/s\/1 Gbit\/s$/);
+  expect(second).toMatch(/0 Mbit\/s\/0 Mbit\/s$/);
+});
