@@ -89,8 +89,16 @@ function settingsFact(state: ClusterState): Fact {
 function agentFact(state: ClusterState, agentId: AgentId): Fact {
   const agent = state.agents.get(agentId);
   if (agent === undefined || !isOffered(agent)) return { kind: 'agentAway', agentId };
-  const { hostname, total, attributes } = agent;
-  return { kind: 'agent', agentId, hostname, total, ...freeOf(state, agent), attributes };
+  const { hostname, domain, total, attributes } = agent;
+  return {
+    kind: 'agent',
+    agentId,
+    hostname,
+    ...(domain !== undefined && { domain }),
+    total,
+    ...freeOf(state, agent),
+    attributes,
+  };
 }
 
 /** Of an agent that has less than what is held on it, nothing is free. */

@@ -7,6 +7,8 @@ const anAgent = (patch: Partial<AgentSummary> = {}): AgentSummary => ({
   agentId: 'a1',
   hostname: 'h1',
   state: 'registered',
+  region: undefined,
+  zone: undefined,
   isDeactivated: false,
   total: { cpus: 4000, mem: 2_048_000 },
   allocated: { cpus: 500 },
@@ -31,4 +33,11 @@ it('network bandwidth has a column where one agent has some', () => {
   expect(header).toMatch(/MEMORY +NETWORK$/);
   expect(first).toMatch(/250 Mbit\/s\/1 Gbit\/s$/);
   expect(second).toMatch(/0 Mbit\/s\/0 Mbit\/s$/);
+});
+
+it('the fault domain has a column where one agent names its own', () => {
+  const [header, first, second] = linesOf(anAgent({ region: 'eu', zone: 'eu-1' }), anAgent());
+  expect(header).toMatch(/^AGENT +HOST +ZONE +STATE/);
+  expect(first).toMatch(/^a1 +h1 +eu\/eu-1 +registered/);
+  expect(second).toMatch(/^a1 +h1 +- +registered/);
 });

@@ -19,6 +19,11 @@ type Column = {
 const COLUMNS: readonly Column[] = [
   { title: 'agent', cell: ({ agentId }) => agentId },
   { title: 'host', cell: ({ hostname }) => hostname },
+  {
+    title: 'zone',
+    cell: ({ region, zone }) => (region === undefined ? '-' : `${region}/${zone}`),
+    isThere: ({ region }) => region !== undefined,
+  },
   { title: 'state', cell: describeAgentState },
   { title: 'tasks', cell: ({ tasks }) => tasks },
   { title: 'cpus', cell: allocatedOf('cpus', formatCpus) },

@@ -7,6 +7,9 @@ export type AgentSummary = {
   readonly agentId: string;
   readonly hostname: string;
   readonly state: string;
+  /** Of its fault domain; undefined where it names none. */
+  readonly region: string | undefined;
+  readonly zone: string | undefined;
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
   readonly total: Amounts;

@@ -43,6 +43,8 @@ function agentsOf(state: ClusterState): AgentSummary[] {
     agentId: agent.agentId,
     hostname: agent.hostname,
     state: agent.state,
+    region: agent.domain?.region,
+    zone: agent.domain?.zone,
     isDeactivated: agent.isDeactivated,
     total: agent.total.scalars,
     allocated: allocated.get(agent.agentId) ?? {},
