@@ -1,4 +1,5 @@
-// Owns what operators change about an agent: no more offers of it, offers again, or its end for good.
+// Owns what operators change about an agent: no more offers of it, with or without the
+// wish that it be emptied, offers again, or its end for good.
 // Mesos docs, "Agent draining" and "Performing node maintenance"; there "gone" is told to frameworks at most once.
 import { nextAgentState } from '@parley/lifecycle/transitions';
 import { fail, succeed } from '@parley/protocol/errors';
@@ -17,7 +18,7 @@ import type { AgentRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
 
 /** What is so already succeeds and changes nothing. Fails with `unknownAgent` or `agentGone`. */
-export function changeAgent(turn: Turn, { agentId, change }: OperatorAgentRequest): Answer {
+export function changeAgent(turn: Turn, { agentId, change, reason }: OperatorAgentRequest): Answer {
   const record = turn.state.agents.get(agentId);
   if (record === undefined) return fail('unknownAgent', `there is no agent ${agentId}`);
   if (record.state === 'gone') {
@@ -27,6 +28,9 @@ export function changeAgent(turn: Turn, { agentId, change }: OperatorAgentReques
   switch (change) {
     case 'deactivate':
       deactivate(turn, record);
+      break;
+    case 'drain':
+      drain(turn, record, reason ?? '');
       break;
     case 'reactivate':
       reactivate(turn, record);
@@ -50,10 +54,21 @@ function deactivate(turn: Turn, record: AgentRecord): void {
   report(turn, { type: 'agentDeactivated', agentId });
 }
 
-function reactivate(turn: Turn, record: AgentRecord): void {
-  if (!record.isDeactivated) return;
+/** Likewise. Another reason takes the place of the one before. */
+function drain(turn: Turn, record: AgentRecord, reason: string): void {
+  if (record.draining?.reason === reason) return;
   const { agentId } = record;
-  turn.state.agents.put(agentId, { ...record, isDeactivated: false });
+  turn.state.agents.put(agentId, { ...record, draining: { reason } });
+  rescindAll(turn, agentId, 'agentDraining');
+  turn.state.marks.agent(agentId);
+  report(turn, { type: 'agentDraining', agentId, reason });
+}
+
+function reactivate(turn: Turn, record: AgentRecord): void {
+  if (!record.isDeactivated && record.draining === undefined) return;
+  const { draining: _, ...rest } = record;
+  const { agentId } = rest;
+  turn.state.agents.put(agentId, { ...rest, isDeactivated: false });
   turn.state.marks.agent(agentId);
   report(turn, { type: 'agentReactivated', agentId });
 }
@@ -86,7 +101,11 @@ function declareGone(turn: Turn, before: AgentRecord): void {
   rememberGone(state, record);
 }
 
-function rescindAll(turn: Turn, agentId: AgentId, reason: 'agentDeactivated' | 'agentGone'): void {
+function rescindAll(
+  turn: Turn,
+  agentId: AgentId,
+  reason: 'agentDeactivated' | 'agentDraining' | 'agentGone',
+): void {
   const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
   rescindOffers(turn, offersOf(turn.state, offers), reason);
 }

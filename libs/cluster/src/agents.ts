@@ -52,6 +52,7 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
     attributes,
     isOvercommitted: false,
     isDeactivated: before?.isDeactivated ?? false,
+    ...(before?.draining !== undefined && { draining: before.draining }),
   };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);

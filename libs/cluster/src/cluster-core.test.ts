@@ -198,6 +198,7 @@ describe('the core on random inputs', () => {
         'offerTimeout',
         'agentChanged',
         'agentDeactivated',
+        'agentDraining',
         'roleDropped',
         'takenByOperator',
         'volumeDestroyed',

@@ -8,6 +8,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Happened } from './fact-marks.ts';
 import { openNeeds } from './needs.ts';
 import { maxOffersOf } from './offer-expiry.ts';
+import { isOffered } from './offered-agents.ts';
 import type { AgentRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
@@ -69,9 +70,6 @@ function stillMatters(state: ClusterState, fact: Happened): boolean {
   const agent = state.agents.get(fact.agentId);
   return agent !== undefined && isOffered(agent);
 }
-
-const isOffered = (agent: AgentRecord): boolean =>
-  agent.state === 'registered' && !agent.isDeactivated;
 
 function settingsFact(state: ClusterState): Fact {
   const { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement } =

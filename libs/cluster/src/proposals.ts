@@ -10,6 +10,7 @@ import type { Input } from './inputs.ts';
 import { promisedCount } from './needs.ts';
 import { announceOffers, makeOffer, resourcesOf } from './offer-book.ts';
 import { expiryOf, maxOffersOf } from './offer-expiry.ts';
+import { isOffered, whyNotOffered } from './offered-agents.ts';
 import type { AgentRecord, FrameworkRecord, OfferRecord, ReservedPart } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
 import { isRoleOrAbove } from './roles.ts';
@@ -107,8 +108,9 @@ function agentObjection(
   agent: AgentRecord | undefined,
   { resources, reserved }: Wanted,
 ): string | undefined {
-  if (agent?.state !== 'registered') return 'the agent is not registered';
-  if (agent.isDeactivated) return 'the agent is deactivated';
+  if (agent === undefined) return 'the agent is not registered';
+  const away = whyNotOffered(agent);
+  if (away !== undefined) return `the agent is ${away}`;
   if (agent.isOvercommitted) return 'the agent has less than what is held on it';
   if (!contains(state.books.free(agent), resources)) return 'so much is not free';
   return isEmpty(resources) && reserved.length === 0 ? 'there is nothing in it' : undefined;
@@ -182,7 +184,7 @@ export function isAboveCap(held: number, total: number, permille: number): boole
 /** Filters stay whatever is announced here, so all that the check looked at is. */
 function correct(state: ClusterState, { agentId, framework, role }: Proposal): void {
   const agent = state.agents.get(agentId);
-  if (agent?.state === 'registered' && !agent.isDeactivated) state.marks.agentFree(agentId);
+  if (agent !== undefined && isOffered(agent)) state.marks.agentFree(agentId);
   else state.marks.agent(agentId);
   state.marks.framework(framework);
   state.marks.usage(framework, role);

@@ -66,6 +66,8 @@ export type AgentRecord = {
   readonly isOvercommitted: boolean;
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
+  /** An operator wants it emptied, and said what for; nothing is offered of it either. */
+  readonly draining?: { readonly reason: string };
   /** Wall clock of the verdict, while unreachable. */
   readonly unreachableSinceMs?: number;
   /** Core time at which an operator declared it gone. */

@@ -62,6 +62,7 @@ describe('offers of an agent are rescinded, each framework told once,', () => {
 
   test.each([
     ['deactivate', 'agentDeactivated'],
+    ['drain', 'agentDraining'],
     ['gone', 'agentGone'],
   ] as const)('when an operator says %s', (change, reason) => {
     const made = offers();

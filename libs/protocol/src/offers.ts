@@ -58,6 +58,7 @@ export const RescindReason = z.enum([
   'agentGone',
   'agentChanged',
   'agentDeactivated',
+  'agentDraining',
   'roleDropped',
   'takenByOperator',
   'volumeDestroyed',

@@ -10,6 +10,7 @@ const anAgent = (patch: Partial<AgentSummary> = {}): AgentSummary => ({
   region: undefined,
   zone: undefined,
   isDeactivated: false,
+  drainReason: undefined,
   total: { cpus: 4000, mem: 2_048_000 },
   allocated: { cpus: 500 },
   offered: {},
@@ -40,4 +41,11 @@ it('the fault domain has a column where one agent names its own', () => {
   expect(header).toMatch(/^AGENT +HOST +ZONE +STATE/);
   expect(first).toMatch(/^a1 +h1 +eu\/eu-1 +registered/);
   expect(second).toMatch(/^a1 +h1 +- +registered/);
+});
+
+it('an agent that is not to be offered is shown as deactivated, or as draining with what for', () => {
+  const stateIn = (patch: Partial<AgentSummary>) => linesOf(anAgent(patch))[1];
+  expect(stateIn({ isDeactivated: true })).toContain('registered (deactivated)');
+  expect(stateIn({ isDeactivated: true, drainReason: '' })).toContain('registered (draining)');
+  expect(stateIn({ drainReason: 'a new disk' })).toContain('registered (draining: a new disk)');
 });

@@ -46,6 +46,7 @@ function agentsOf(state: ClusterState): AgentSummary[] {
     region: agent.domain?.region,
     zone: agent.domain?.zone,
     isDeactivated: agent.isDeactivated,
+    drainReason: agent.draining?.reason,
     total: agent.total.scalars,
     allocated: allocated.get(agent.agentId) ?? {},
     offered: offered.get(agent.agentId) ?? {},
