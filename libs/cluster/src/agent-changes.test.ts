@@ -1,5 +1,6 @@
 // Tests what operators change about agents, and what the frameworks on them are told, until they acknowledge it.
 import { beforeEach, describe, expect, test } from 'vitest';
+import { whyNotOffered } from './offered-agents.ts';
 import {
   aCluster,
   aFramework,
@@ -34,7 +35,7 @@ beforeEach(() => {
   cluster = aCluster(some(20));
 });
 
-const change = (to: 'deactivate' | 'reactivate' | 'gone', id = agentId) =>
+const change = (to: 'deactivate' | 'drain' | 'reactivate' | 'gone', id = agentId) =>
   operatorCalls(cluster, { verb: 'operatorAgent', body: { agentId: id, change: to } });
 const acknowledge = (upTo: number) =>
   cluster.frameworkCall(framework, { verb: 'acknowledgeEvents', body: { upTo } });
@@ -65,6 +66,62 @@ describe('an agent that is deactivated', () => {
   test('twice is not told twice', () => {
     change('deactivate');
     expect(eventsOf(change('deactivate'))).toEqual([]);
+  });
+});
+
+describe('an agent that is drained', () => {
+  const drain = (reason?: string) =>
+    operatorCalls(cluster, {
+      verb: 'operatorAgent',
+      body: { agentId, change: 'drain', ...(reason !== undefined && { reason }) },
+    });
+  const away = () => {
+    const agent = cluster.state.agents.get(agentId);
+    return agent && whyNotOffered(agent);
+  };
+
+  test('is offered no more, its offers are rescinded, its tasks go on', () => {
+    launchAnswered(cluster, framework, launchOf(aCommandTask('t1')));
+    const offerId = cluster.offer(framework, some(2));
+    const effects = drain('the disk is failing');
+    expect(of(effects, 'rescind')).toMatchObject([
+      { message: { offerIds: [offerId], reason: 'agentDraining' } },
+    ]);
+    expect(factsOf(effects)).toContainEqual({ kind: 'agentAway', agentId });
+    expect(eventsOf(effects)).toContainEqual({
+      type: 'agentDraining',
+      agentId,
+      reason: 'the disk is failing',
+    });
+    expect(eventsOf(cluster.propose(framework, some(1)))).toMatchObject([
+      { type: 'proposalRefused', why: 'the agent is draining' },
+    ]);
+    expect(cluster.taskState('t1')).toBe('staging');
+  });
+
+  test('stays so, with its reason, when it registers again and under a new leader', () => {
+    drain('the disk is failing');
+    const effects = registers(cluster, agentId, {});
+    cluster.startTerm();
+    expect(factsOf(effects)).toContainEqual({ kind: 'agentAway', agentId });
+    expect(cluster.state.agents.get(agentId)?.draining).toEqual({ reason: 'the disk is failing' });
+  });
+
+  test('is draining to whoever asks, deactivated or not, and reactivated from both at once', () => {
+    change('deactivate');
+    expect(away()).toBe('deactivated');
+    drain();
+    expect(away()).toBe('draining');
+    expect(factsOf(change('reactivate'))).toMatchObject([{ kind: 'agent', agentId }]);
+    expect(away()).toBeUndefined();
+    cluster.offer(framework, some(1));
+  });
+
+  test('twice is not told twice, but for another reason', () => {
+    drain('the disk is failing');
+    expect(eventsOf(drain('the disk is failing'))).toEqual([]);
+    expect(eventsOf(drain('a new kernel'))).toHaveLength(1);
+    expect(cluster.state.agents.get(agentId)?.draining).toEqual({ reason: 'a new kernel' });
   });
 });
 

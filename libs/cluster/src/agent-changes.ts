@@ -1,4 +1,5 @@
-// Owns what operators change about an agent: no more offers of it, offers again, or its end for good.
+// Owns what operators change about an agent: no more offers of it, with or without the
+// wish that it be emptied, offers again, or its end for good.
 // Mesos docs, "Agent draining" and "Performing node maintenance"; there "gone" is told to frameworks at most once.
 import { nextAgentState } from '@parley/lifecycle/transitions';
 import { fail, succeed } from '@parley/protocol/errors';
@@ -17,7 +18,7 @@ import type { AgentRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
 
 /** What is so already succeeds and changes nothing. Fails with `unknownAgent` or `agentGone`. */
-export function changeAgent(turn: Turn, { agentId, change }: OperatorAgentRequest): Answer {
+export function changeAgent(turn: Turn, { agentId, change, reason }: OperatorAgentRequest): Answer {
   const record = turn.state.agents.get(agentId);
   if (record === undefined) return fail('unknownAgent', `there is no agent ${agentId}`);
   if (record.state === 'gone') {
@@ -27,6 +28,9 @@ export function changeAgent(turn: Turn, { agentId, change }: OperatorAgentReques
   switch (change) {
     case 'deactivate':
       deactivate(turn, record);
+      break;
+    case 'drain':
+      drain(turn, record, reason ?? '');
       break;
     case 'reactivate':
       reactivate(turn, record);
@@ -44,24 +48,34 @@ export function changeAgent(turn: Turn, { agentId, change }: OperatorAgentReques
 function deactivate(turn: Turn, record: AgentRecord): void {
   if (record.isDeactivated) return;
   const { agentId } = record;
-  putDeactivated(turn, record, true);
+  put(turn, record, { ...record, isDeactivated: true });
   rescindAll(turn, agentId, 'agentDeactivated');
   turn.state.marks.agent(agentId);
   report(turn, { type: 'agentDeactivated', agentId });
 }
 
-function reactivate(turn: Turn, record: AgentRecord): void {
-  if (!record.isDeactivated) return;
+/** Likewise. Another reason takes the place of the one before. */
+function drain(turn: Turn, record: AgentRecord, reason: string): void {
+  if (record.draining?.reason === reason) return;
   const { agentId } = record;
-  putDeactivated(turn, record, false);
+  put(turn, record, { ...record, draining: { reason } });
+  rescindAll(turn, agentId, 'agentDraining');
+  turn.state.marks.agent(agentId);
+  report(turn, { type: 'agentDraining', agentId, reason });
+}
+
+function reactivate(turn: Turn, record: AgentRecord): void {
+  if (!record.isDeactivated && record.draining === undefined) return;
+  const { draining: _, ...rest } = record;
+  const { agentId } = rest;
+  put(turn, record, { ...rest, isDeactivated: false });
   turn.state.marks.agent(agentId);
   report(turn, { type: 'agentReactivated', agentId });
 }
 
-function putDeactivated({ state }: Turn, before: AgentRecord, isDeactivated: boolean): void {
-  const record = { ...before, isDeactivated };
-  state.agents.put(before.agentId, record);
-  state.books.agentChanged(before, record);
+function put({ state }: Turn, before: AgentRecord, after: AgentRecord): void {
+  state.agents.put(after.agentId, after);
+  state.books.agentChanged(before, after);
 }
 
 /**
@@ -75,8 +89,7 @@ function declareGone(turn: Turn, before: AgentRecord): void {
   if (next === undefined) return;
   rescindAll(turn, agentId, 'agentGone');
   const record: AgentRecord = { ...before, state: next, goneAtMs: turn.context.coreTimeMs };
-  state.agents.put(agentId, record);
-  state.books.agentChanged(before, record);
+  put(turn, before, record);
   state.marks.agent(agentId);
   report(turn, { type: 'agentGone', agentId });
   tellHolders(turn, agentId, 'agentGone');
@@ -92,7 +105,11 @@ function declareGone(turn: Turn, before: AgentRecord): void {
   rememberGone(state, record);
 }
 
-function rescindAll(turn: Turn, agentId: AgentId, reason: 'agentDeactivated' | 'agentGone'): void {
+function rescindAll(
+  turn: Turn,
+  agentId: AgentId,
+  reason: 'agentDeactivated' | 'agentDraining' | 'agentGone',
+): void {
   const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
   rescindOffers(turn, offersOf(turn.state, offers), reason);
 }

@@ -41,16 +41,18 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
-  const { hostname, attributes } = request;
+  const { hostname, domain, attributes } = request;
   const record: AgentRecord = {
     agentId,
     state: next,
     registration: (before?.registration ?? 0) + 1,
     hostname,
     total,
+    ...(domain !== undefined && { domain }),
     attributes,
     isOvercommitted: false,
     isDeactivated: before?.isDeactivated ?? false,
+    ...(before?.draining !== undefined && { draining: before.draining }),
   };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
@@ -183,6 +185,8 @@ function isSameOffer(before: AgentRecord, after: AgentRecord): boolean {
   return (
     before.hostname === after.hostname &&
     equals(before.total, after.total) &&
+    before.domain?.region === after.domain?.region &&
+    before.domain?.zone === after.domain?.zone &&
     names.length === Object.keys(after.attributes).length &&
     names.every((name) => before.attributes[name] === after.attributes[name])
   );

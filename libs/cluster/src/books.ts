@@ -11,8 +11,8 @@ import {
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, subtract, trySubtract } from '@parley/resources/resources';
-import { isLent } from './agent-standing.ts';
 import { Fifo } from './fifo.ts';
+import { isLent } from './offered-agents.ts';
 import type {
   AgentRecord,
   EndedTaskRecord,

@@ -204,6 +204,7 @@ describe('the core on random inputs', () => {
         'offerTimeout',
         'agentChanged',
         'agentDeactivated',
+        'agentDraining',
         'roleDropped',
         'takenByOperator',
         'volumeDestroyed',

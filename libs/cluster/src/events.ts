@@ -30,6 +30,7 @@ export type ClusterEvent =
   | { readonly type: 'agentUnreachable'; readonly agentId: AgentId }
   | { readonly type: 'agentGone'; readonly agentId: AgentId }
   | { readonly type: 'agentDeactivated'; readonly agentId: AgentId }
+  | { readonly type: 'agentDraining'; readonly agentId: AgentId; readonly reason: string }
   | { readonly type: 'agentReactivated'; readonly agentId: AgentId }
   | {
       readonly type: 'executorLaunched';

@@ -4,12 +4,12 @@ import type { Fact, FreeReservation } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { MILLI, NO_RESOURCES } from '@parley/protocol/resources';
 import { isEmpty } from '@parley/resources/resources';
-import { isOffered } from './agent-standing.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Happened } from './fact-marks.ts';
 import type { ClusterSettings } from './inputs.ts';
 import { openNeeds } from './needs.ts';
 import { maxOffersOf } from './offer-expiry.ts';
+import { isOffered } from './offered-agents.ts';
 import type { AgentRecord } from './records.ts';
 import { roleSharesOf, sharesOf } from './shares.ts';
 import type { Turn } from './turn.ts';
@@ -109,8 +109,16 @@ function frameworkShareFact(state: ClusterState, framework: FrameworkRef): Fact 
 function agentFact(state: ClusterState, agentId: AgentId): Fact {
   const agent = state.agents.get(agentId);
   if (agent === undefined || !isOffered(agent)) return { kind: 'agentAway', agentId };
-  const { hostname, total, attributes } = agent;
-  return { kind: 'agent', agentId, hostname, total, ...freeOf(state, agent), attributes };
+  const { hostname, domain, total, attributes } = agent;
+  return {
+    kind: 'agent',
+    agentId,
+    hostname,
+    ...(domain !== undefined && { domain }),
+    total,
+    ...freeOf(state, agent),
+    attributes,
+  };
 }
 
 /** Of an agent that has less than what is held on it, nothing is free. */

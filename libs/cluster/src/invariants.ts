@@ -10,6 +10,7 @@ import { conservation, offersAndReservations } from './conservation.ts';
 import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
 import { offersWithinLimits } from './limit-checks.ts';
+import { isOffered } from './offered-agents.ts';
 
 /** What is broken, in words; empty when all holds. */
 export function checkInvariants(state: ClusterState): string[] {
@@ -34,8 +35,9 @@ function references(state: ClusterState): string[] {
   for (const offer of state.offers.rows()) {
     const framework = state.frameworks.get(frameworkKey(offer.framework));
     if (framework?.state !== 'subscribed') broken.push(`${offer.offerId}: nobody to take it`);
-    if (state.agents.get(offer.agentId)?.state !== 'registered') {
-      broken.push(`${offer.offerId}: its agent is away`);
+    const agent = state.agents.get(offer.agentId);
+    if (agent === undefined || !isOffered(agent)) {
+      broken.push(`${offer.offerId}: its agent is away or not to be offered`);
     }
   }
   for (const { task, agentId } of state.tasks.rows()) {

@@ -161,6 +161,7 @@ function wireOffer(state: ClusterState, offer: OfferRecord): Offer {
     role,
     resources,
     reservations: offer.reserved.map((part) => wireReservation(state, offer, part)),
+    ...(agent?.domain !== undefined && { domain: agent.domain }),
     attributes: agent?.attributes ?? {},
     executors: executorsOf(state, framework, agentId),
   };
@@ -182,7 +183,7 @@ function wireReservation(
 function estimateBytes(offer: Offer): number {
   let bytes = 256 + 3 * (offer.hostname.length + offer.role.length);
   bytes += resourcesBytes(offer.resources) + 68 * offer.executors.length;
-  bytes += textBytes(offer.attributes);
+  bytes += textBytes(offer.attributes) + textBytes(offer.domain ?? {});
   for (const { role, labels, resources, volumes } of offer.reservations) {
     bytes += 256 + 3 * role.length + resourcesBytes(resources) + textBytes(labels);
     bytes += 96 * volumes.length;

@@ -5,13 +5,13 @@ import type { Proposal } from '@parley/protocol/allocation';
 import { compareEpochs } from '@parley/protocol/epoch';
 import { frameworkKey, OfferId } from '@parley/protocol/ids';
 import { contains, isEmpty, normalise } from '@parley/resources/resources';
-import { isOffered } from './agent-standing.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
 import { limitObjection } from './limit-checks.ts';
 import { promisedCount } from './needs.ts';
 import { announceOffers, makeOffer, resourcesOf } from './offer-book.ts';
 import { expiryOf, maxOffersOf } from './offer-expiry.ts';
+import { isOffered, whyNotOffered } from './offered-agents.ts';
 import type { AgentRecord, FrameworkRecord, OfferRecord, ReservedPart } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
 import { isRoleOrAbove, pathOf } from './roles.ts';
@@ -109,8 +109,9 @@ function agentObjection(
   agent: AgentRecord | undefined,
   { resources, reserved }: Wanted,
 ): string | undefined {
-  if (agent?.state !== 'registered') return 'the agent is not registered';
-  if (!isOffered(agent)) return 'the agent is deactivated';
+  if (agent === undefined) return 'the agent is not registered';
+  const away = whyNotOffered(agent);
+  if (away !== undefined) return `the agent is ${away}`;
   if (agent.isOvercommitted) return 'the agent has less than what is held on it';
   if (!contains(state.books.free(agent), resources)) return 'so much is not free';
   return isEmpty(resources) && reserved.length === 0 ? 'there is nothing in it' : undefined;

@@ -153,6 +153,7 @@ export class RandomInputs {
           hostname: 'h',
           total: { ...units(b % 7 === 0 ? 2 : 10), ports: [[1000, 1010]] },
           attributes: b % 3 === 0 ? { zone: 'z' } : {},
+          ...(c % 5 === 0 && { domain: { region: 'r', zone: `z${a % 2}` } }),
           tasks,
           executors: randomExecutors(state, agentId, diceOf(a, b, c)),
         },

@@ -100,6 +100,6 @@ export function randomExit(state: ClusterState, roll: Dice): { agentId: string; 
 
 /** Rarely gone: there are not many agents. */
 export function randomAgentChange(roll: Dice): unknown {
-  const change = roll(8) === 0 ? 'gone' : (['deactivate', 'reactivate'] as const)[roll(2)];
-  return { verb: 'operatorAgent', body: { agentId: `a${1 + roll(3)}`, change } };
+  const change = roll(8) === 0 ? 'gone' : (['deactivate', 'reactivate', 'drain'] as const)[roll(3)];
+  return { verb: 'operatorAgent', body: { agentId: `a${1 + roll(3)}`, change, reason: 'service' } };
 }

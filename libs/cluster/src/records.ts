@@ -2,7 +2,7 @@
 // How they change is in the files named after their concepts; sums and indexes over them are in books.ts.
 import type { AgentState, FrameworkState, OfferState } from '@parley/lifecycle/transitions';
 import type { KillReason } from '@parley/protocol/agents';
-import type { Constraints } from '@parley/protocol/constraints';
+import type { Constraints, Domain } from '@parley/protocol/constraints';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { FrameworkEvent } from '@parley/protocol/frameworks';
@@ -61,11 +61,14 @@ export type AgentRecord = {
   readonly registration: number;
   readonly hostname: string;
   readonly total: Resources;
+  readonly domain?: Domain;
   readonly attributes: Attributes;
   /** It came back with less than what is held on it: nothing is offered until it fits again. */
   readonly isOvercommitted: boolean;
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
+  /** An operator wants it emptied, and said what for; nothing is offered of it either. */
+  readonly draining?: { readonly reason: string };
   /** Wall clock of the verdict, while unreachable. */
   readonly unreachableSinceMs?: number;
   /** Core time at which an operator declared it gone. */

@@ -62,6 +62,7 @@ describe('offers of an agent are rescinded, each framework told once,', () => {
 
   test.each([
     ['deactivate', 'agentDeactivated'],
+    ['drain', 'agentDraining'],
     ['gone', 'agentGone'],
   ] as const)('when an operator says %s', (change, reason) => {
     const made = offers();
@@ -83,6 +84,33 @@ describe('offers of an agent are rescinded, each framework told once,', () => {
     const body = { hostname: 'a1.example', total: some(4), attributes: { zone: 'z' }, tasks: [] };
     const effects = cluster.call({ kind: 'agent', agentId }, { verb: 'register', body });
     expectAllOfAgent(effects, made, 'agentChanged');
+  });
+});
+
+describe('offers of an agent whose fault domain changes', () => {
+  const registersIn = (domain?: { region: string; zone: string }) => {
+    const total = some(4);
+    const body = { hostname: 'a1.example', total, domain, attributes: {}, tasks: [] };
+    return cluster.call({ kind: 'agent', agentId }, { verb: 'register', body });
+  };
+
+  test.each([
+    ['it gets one', undefined, { region: 'eu', zone: 'a' }],
+    ['it is in another zone', { region: 'eu', zone: 'a' }, { region: 'eu', zone: 'b' }],
+    ['it is in another region', { region: 'eu', zone: 'a' }, { region: 'us', zone: 'a' }],
+    ['it has none any more', { region: 'eu', zone: 'a' }, undefined],
+  ])('are rescinded when %s', (_, before, after) => {
+    registersIn(before);
+    const made = offers();
+    expectAllOfAgent(registersIn(after), made, 'agentChanged');
+  });
+
+  test('stay when it does not, and tell it', () => {
+    const domain = { region: 'eu', zone: 'a' };
+    expect(factsOf(registersIn(domain))).toMatchObject([{ kind: 'agent', agentId, domain }]);
+    const [message] = of(cluster.propose(framework, some(1)), 'offers');
+    expect(message?.message.offers).toMatchObject([{ agentId, domain }]);
+    expect(rescindsOf(registersIn(domain))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 // Owns the messages between agents and the leader, and the reads that operators make of agents.
 import * as z from 'zod';
+import { Domain } from './constraints.ts';
 import { ExecutorDescription } from './executor-description.ts';
 import { ExecutorEnd } from './frameworks.ts';
 import { ExecutorRef, FrameworkRef, RoleName, TaskId, TaskRef, VolumeId } from './ids.ts';
@@ -19,6 +20,7 @@ export type AgentTask = z.infer<typeof AgentTask>;
 export const RegisterRequest = z.object({
   hostname: z.string().min(1).max(255),
   total: Resources,
+  domain: Domain.optional(),
   attributes: Attributes,
   tasks: z.array(AgentTask).max(100_000),
   /** Executors that live on it. */

@@ -31,6 +31,15 @@ it('hostname and agentId are those of the agent, whatever attributes are called'
   expect(meets({ name: 'agentId', operator: 'in', values: ['a1'] })).toBe(true);
 });
 
+it('region and zone are those of the fault domain where the agent has one, else attributes', () => {
+  const placed = { ...agent, domain: { region: 'eu', zone: 'eu-1' } };
+  const zone: Constraint = { name: 'zone', operator: 'in', values: ['eu-1'] };
+  const region: Constraint = { name: 'region', operator: 'exists' };
+  expect(unmetConstraint(placed, [zone, region])).toBeUndefined();
+  expect(meets(zone)).toBe(false);
+  expect(meets(region)).toBe(false);
+});
+
 it('all constraints have to be met, and the first unmet one is named', () => {
   const unmet = { name: 'rack', operator: 'exists' } as const;
   expect(unmetConstraint(agent, [{ name: 'zone', operator: 'exists' }, unmet])).toBe(unmet);

@@ -46,10 +46,11 @@ export function unmetConstraint(
   agent: ConstrainedAgent,
   constraints: Constraints,
 ): Constraint | undefined {
-  return constraints.find((constraint) => !meets(valueAt(agent, constraint.name), constraint));
+  return constraints.find((constraint) => !meets(agentValue(agent, constraint.name), constraint));
 }
 
-function valueAt(agent: ConstrainedAgent, name: string): string | undefined {
+/** What a constraint of this name looks at; undefined where the agent has no such value, or it is not known. */
+export function agentValue(agent: ConstrainedAgent, name: string): string | undefined {
   if (name === 'hostname') return agent.hostname;
   if (name === 'agentId') return agent.agentId;
   if (agent.domain !== undefined && (name === 'region' || name === 'zone')) {

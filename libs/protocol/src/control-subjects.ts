@@ -89,7 +89,7 @@ export const controlMessages = {
     to: ['master'],
     body: OperatorAgentRequest,
     reply: Empty,
-    summary: 'Deactivates, reactivates or gives up an agent.',
+    summary: 'Deactivates, drains, reactivates or gives up an agent.',
   }),
   operatorOperate: entry({
     kind: 'operator.operate',

@@ -1,5 +1,6 @@
 // Owns the messages about offers: what a framework is offered and how it answers.
 import * as z from 'zod';
+import { Domain } from './constraints.ts';
 import { Failure } from './errors.ts';
 import { ExecutorDescription } from './executor-description.ts';
 import { AgentId, ExecutorId, OfferId, ReservationId, RoleName, TaskId, VolumeId } from './ids.ts';
@@ -34,6 +35,8 @@ export const Offer = z.object({
   /** Not reserved. */
   resources: Resources,
   reservations: z.array(OfferedReservation).default([]),
+  /** What it fails together with; absent where the agent names none. */
+  domain: Domain.optional(),
   attributes: Attributes,
   /** The framework's own executors that live on the agent. */
   executors: z.array(ExecutorId).default([]),
@@ -55,6 +58,7 @@ export const RescindReason = z.enum([
   'agentGone',
   'agentChanged',
   'agentDeactivated',
+  'agentDraining',
   'roleDropped',
   'takenByOperator',
   'volumeDestroyed',

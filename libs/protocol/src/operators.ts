@@ -11,12 +11,14 @@ export const OperatorTeardownRequest = z.object({ framework: FrameworkRef });
 export type OperatorTeardownRequest = z.infer<typeof OperatorTeardownRequest>;
 
 /**
- * `deactivate`: no more offers of it, its tasks go on; `reactivate` ends that. `gone`: it will never come back; its
- * tasks are gone, and an agent of this id is refused from then on.
+ * `deactivate`: no more offers of it, its tasks go on. `drain`: likewise, because it is to be emptied; `reason` says to
+ * people what for. `reactivate` ends both. `gone`: it will never come back; its tasks are gone, and an agent of this id
+ * is refused from then on.
  */
 export const OperatorAgentRequest = z.object({
   agentId: AgentId,
-  change: z.enum(['deactivate', 'reactivate', 'gone']),
+  change: z.enum(['deactivate', 'drain', 'reactivate', 'gone']),
+  reason: z.string().max(256).optional(),
 });
 export type OperatorAgentRequest = z.infer<typeof OperatorAgentRequest>;
 

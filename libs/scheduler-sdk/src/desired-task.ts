@@ -1,5 +1,6 @@
 // Owns how a framework says what it wants to run: its shape for users, and reading it. What is wrong with one piece of
 // work is told for that one alone. When and where it runs is decided elsewhere.
+import type { Domain } from '@parley/protocol/constraints';
 import { Constraints } from '@parley/protocol/constraints';
 import {
   ExecutorDescription,
@@ -41,6 +42,8 @@ export type LaunchPlace = {
   readonly attempt: number;
   readonly agentId: string;
   readonly hostname: string;
+  /** What it fails together with; undefined where the agent names none. */
+  readonly domain?: Domain | undefined;
   readonly attributes: Attributes;
   /** Those that it was given. */
   readonly ports: readonly number[];
@@ -69,7 +72,7 @@ export type DesiredTask<Payload = unknown> = (
   readonly payload?: Payload;
   readonly executor?: ExecutorDescriptionInput;
   readonly role?: string;
-  /** Where its data is: names of agents (`agentId`), hosts (`hostname`) or values of attributes. See `delay`. */
+  /** Where its data is: names of agents (`agentId`), hosts (`hostname`), regions, zones or values of attributes. See `delay`. */
   readonly near?: Readonly<Record<string, readonly string[]>>;
   /** Which agents it may run on at all. */
   readonly where?: Constraints;

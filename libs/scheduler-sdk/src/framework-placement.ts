@@ -132,7 +132,7 @@ export class FrameworkPlacement {
     const prepared = entry?.wanted;
     assert(entry !== undefined && prepared !== undefined, 'what is placed was waiting');
     const attempt = entry.nextAttempt;
-    const { agentId, hostname, attributes } = room;
+    const { agentId, hostname, domain, attributes } = room;
     try {
       const tasks = placed.takes.map((take, index) => {
         const member = prepared.isGroup ? index : undefined;
@@ -141,7 +141,7 @@ export class FrameworkPlacement {
         const part = prepared.parts[index];
         assert(part !== undefined, 'each part of the work is placed');
         const ports = portsOf(take);
-        const place = { taskId, attempt, agentId, hostname, attributes, ports };
+        const place = { taskId, attempt, agentId, hostname, domain, attributes, ports };
         return describeTask(prepared, part, take, place);
       });
       const groupExecutor = prepared.isGroup ? prepared.executor : undefined;

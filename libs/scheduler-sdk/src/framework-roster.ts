@@ -43,9 +43,9 @@ export class FrameworkRoster {
 
   /** Offers tell what agents are like. */
   see(offers: readonly Offer[]): void {
-    for (const { agentId, hostname, attributes } of offers) {
+    for (const { agentId, hostname, domain, attributes } of offers) {
       this.#agents.delete(agentId);
-      this.#agents.set(agentId, { agentId, hostname, attributes });
+      this.#agents.set(agentId, { agentId, hostname, domain, attributes });
     }
     for (const agentId of this.#agents.keys()) {
       if (this.#agents.size <= MAX_AGENTS) break;

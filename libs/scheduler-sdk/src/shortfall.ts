@@ -5,7 +5,7 @@ import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
-import { formatAmount, formatMemory } from '@parley/resources/format';
+import { formatScalar } from '@parley/resources/format';
 import { add, amountOf, intersect, subtract } from '@parley/resources/resources';
 
 /** What a task asks of an agent. */
@@ -55,8 +55,7 @@ export function describeShortfall(shortfall: Shortfall): string {
   switch (shortfall.kind) {
     case 'scalar': {
       const { name, there, wanted } = shortfall;
-      const format = name === 'mem' || name === 'disk' ? formatMemory : formatAmount;
-      return `${name} ${format(there)} of ${format(wanted)}`;
+      return `${name} ${formatScalar(name, there)} of ${formatScalar(name, wanted)}`;
     }
     case 'ports':
       return `ports ${shortfall.missing.map(([from, to]) => `${from}-${to}`).join(', ')} missing`;

@@ -5,7 +5,7 @@ import { describeIssues } from '@parley/protocol/message';
 import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
-import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
+import { parsePorts, parseScalar } from '@parley/resources/parse';
 import { normalise, trySubtract } from '@parley/resources/resources';
 
 /** Launches of one accept (AcceptRequest). */
@@ -18,6 +18,8 @@ export type ResourceSpec = {
   readonly mem?: number | string;
   readonly disk?: number | string;
   readonly gpus?: number | string;
+  /** With a unit ('100Mbit', '1.5Gbit'); a bare number is Mbit/s. */
+  readonly networkBandwidth?: number | string;
   /** '31000-31009' or '8080'. */
   readonly ports?: string;
 };
@@ -33,12 +35,14 @@ export type TaskSpec = ResourceSpec &
 
 /** Throws with a message that names what does not parse. */
 export function resources(spec: ResourceSpec): Resources {
-  const { cpus, mem, disk, gpus, ports } = spec;
+  const { cpus, mem, disk, gpus, networkBandwidth, ports } = spec;
+  const stated = { cpus, mem, disk, gpus, network_bandwidth: networkBandwidth };
   const scalars: Record<string, number> = {};
-  if (cpus !== undefined) scalars['cpus'] = expectValue('cpus', parseAmount(String(cpus)));
-  if (mem !== undefined) scalars['mem'] = expectValue('mem', parseMemory(String(mem)));
-  if (disk !== undefined) scalars['disk'] = expectValue('disk', parseMemory(String(disk)));
-  if (gpus !== undefined) scalars['gpus'] = expectValue('gpus', parseAmount(String(gpus)));
+  for (const [name, amount] of Object.entries(stated)) {
+    if (amount === undefined) continue;
+    const field = name === 'network_bandwidth' ? 'networkBandwidth' : name;
+    scalars[name] = expectValue(field, parseScalar(name, String(amount)));
+  }
   const ranges = ports === undefined ? [] : expectValue('ports', parsePorts(ports));
   return normalise({ scalars, ports: ranges });
 }

@@ -1,6 +1,8 @@
 // Owns an agent of a test: it takes the leader's orders, lets tasks end in virtual time as the test says, and reports. No
 // process is started. What an agent on a real host does beyond that (sandbox, limits, checks) is not played here.
+
 import type { Call, Caller, Order } from '@parley/cluster/inputs';
+import type { Domain } from '@parley/protocol/constraints';
 import type { Failure } from '@parley/protocol/errors';
 import {
   type AgentId,
@@ -33,6 +35,7 @@ export type TestAgentOptions = {
   readonly agentId: AgentId;
   readonly hostname: string;
   readonly total: Resources;
+  readonly domain?: Domain;
   readonly attributes: Attributes;
   readonly clock: VirtualClock;
   readonly courseOf: (description: TaskDescription) => TaskCourse;
@@ -127,7 +130,7 @@ export class TestAgent {
   }
 
   async #register(): Promise<void> {
-    const { agentId, hostname, total, attributes, call } = this.#options;
+    const { agentId, hostname, total, domain, attributes, call } = this.#options;
     const tasks = [...this.#tasks.values()].map(({ ref, state, sequence }) => ({
       task: ref,
       state,
@@ -136,7 +139,7 @@ export class TestAgent {
     const executors = [...this.#executors.values()];
     await call(
       { kind: 'agent', agentId },
-      { verb: 'register', body: { hostname, total, attributes, tasks, executors } },
+      { verb: 'register', body: { hostname, total, domain, attributes, tasks, executors } },
     );
   }
 

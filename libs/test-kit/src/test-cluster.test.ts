@@ -47,6 +47,32 @@ describe('a framework that keeps the rules', () => {
     expect(cluster.violations()).toEqual([]);
   });
 
+  it('reads in each offer in which zone of which region its agent is', async () => {
+    const inZone = (zone: string) => ({ ...AGENT, domain: { region: 'eu', zone } });
+    const cluster = new TestCluster({ agents: [inZone('eu-1'), inZone('eu-2'), AGENT] });
+    const zones = new Map<string, string | undefined>();
+    const scheduler = new Scheduler(
+      {
+        name: 'looker',
+        role: '*',
+        onOffers: (offers) => {
+          for (const { agentId, domain } of offers) zones.set(agentId, domain?.zone);
+        },
+        onUpdate: () => undefined,
+      },
+      cluster.ports(),
+    );
+    await cluster.until(() => zones.size === 3);
+    expect([...zones].sort()).toEqual([
+      ['agent-0', 'eu-1'],
+      ['agent-1', 'eu-2'],
+      ['agent-2', undefined],
+    ]);
+    void scheduler.teardown();
+    await cluster.advance(1000);
+    expect(cluster.violations()).toEqual([]);
+  });
+
   it('keeps its tasks when an agent is cut off and comes back', async () => {
     const cluster = new TestCluster({ agents: [AGENT] });
     const { updates } = queueFramework(cluster, [small('lasts', 'sleep', '600')]);

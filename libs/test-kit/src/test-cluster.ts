@@ -6,6 +6,7 @@ import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { ClusterEvent } from '@parley/cluster/events';
 import { ClusterSettings, type Order } from '@parley/cluster/inputs';
 import type { TaskRecord } from '@parley/cluster/records';
+import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
 import { succeed } from '@parley/protocol/errors';
 import {
@@ -37,6 +38,8 @@ export type TestAgentPlan = {
   readonly count?: number;
   /** Thousandths: `{ scalars: { cpus: 4000, mem: 8192000 } }` is 4 CPUs and 8 GiB. */
   readonly resources: ResourcesInput;
+  /** What these agents fail together with. */
+  readonly domain?: Domain;
   readonly attributes?: Attributes;
 };
 
@@ -227,11 +230,12 @@ export class TestCluster {
   #makeAgents({ agents, courseOf = defaultCourse }: TestClusterOptions): TestAgent[] {
     const plans = agents.flatMap((plan) => Array.from({ length: plan.count ?? 1 }, () => plan));
     return plans.map(
-      ({ resources, attributes = {} }, index) =>
+      ({ resources, domain, attributes = {} }, index) =>
         new TestAgent({
           agentId: AgentId.parse(`agent-${index}`),
           hostname: `host-${index}`,
           total: normalise(resources),
+          ...(domain !== undefined && { domain }),
           attributes,
           clock: this.#clock,
           courseOf,

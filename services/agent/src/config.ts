@@ -4,19 +4,22 @@ import { availableParallelism, hostname, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
+import type { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { AgentId, ClusterName } from '@parley/protocol/ids';
 import { Attributes } from '@parley/protocol/offers';
 import { MILLI, type Resources } from '@parley/protocol/resources';
-import { parseAmount, parseMemory, parsePorts } from '@parley/resources/parse';
+import { parseMemory } from '@parley/resources/parse';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
-import { hostResources, type StatedResources } from './host-resources.ts';
+import { readDomain, readResources } from './host-options.ts';
+import { hostResources } from './host-resources.ts';
 import {
   ISOLATION_MODES,
   type IsolationMode,
   LAUNCHERS,
   type LauncherChoice,
 } from './isolation-setup.ts';
+import { HOST_LINK_FILES, linkSpeedMbit } from './link-speed.ts';
 import { defaultCacheBytes } from './object-cache.ts';
 
 export type AgentConfig = {
@@ -26,6 +29,8 @@ export type AgentConfig = {
   readonly workDirectory: string;
   readonly hostname: string;
   readonly total: Resources;
+  /** What it fails together with; undefined where it is not told. */
+  readonly domain: Domain | undefined;
   readonly attributes: Attributes;
   readonly isolation: IsolationMode;
   readonly launcher: LauncherChoice;
@@ -43,8 +48,13 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
   --work-dir DIR        where the agent keeps its tasks; the same at every start
   --cpus N --mem MiB --disk MiB --ports BEGIN-END
                         what to offer, else what the host has
+  --network-bandwidth RATE
+                        likewise, in Mbit/s or with a unit ("1Gbit"), else the speed of the
+                        host's link where it is known; 0 for none
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
                         wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
+  --region NAME --zone NAME
+                        the fault domain: what this host fails together with; both or none
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
@@ -64,8 +74,11 @@ const OPTIONS = {
   cpus: { type: 'string' },
   mem: { type: 'string' },
   disk: { type: 'string' },
+  'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
   'object-cache': { type: 'string' },
+  region: { type: 'string' },
+  zone: { type: 'string' },
   attribute: { type: 'string', multiple: true },
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
@@ -90,18 +103,15 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (identity.value.actor.kind !== 'agent' || !agentId.success) {
     return fail('malformed', `--creds ${values.creds} is not the credential of an agent`);
   }
-  const isolation = ISOLATION_MODES.find((mode) => mode === values.isolation);
-  if (isolation === undefined) {
-    return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
-  }
-  const launcher = LAUNCHERS.find((way) => way === values.launcher);
-  if (launcher === undefined) {
-    return fail('malformed', `--launcher is one of ${LAUNCHERS.join(', ')}`);
-  }
+  const choice = readIsolation(values);
+  if (!choice.ok) return choice;
+  const { isolation } = choice.value;
   const executorTiming = readExecutorTiming(values);
   if (!executorTiming.ok) return executorTiming;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
+  const domain = readDomain(values);
+  if (!domain.ok) return domain;
   const stated = readResources(values);
   if (!stated.ok) return stated;
   const workDirectory = makeWorkDirectory(values['work-dir']);
@@ -115,16 +125,28 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     workDirectory: workDirectory.value,
     hostname: hostname(),
     total: hostResources(host, stated.value),
+    domain: domain.value,
     attributes: {
       ...attributes.value,
       ...(isolation === 'process' && { isolation: 'process' }),
     },
-    isolation,
-    launcher,
+    ...choice.value,
     privateSystemd: values['private-systemd'],
     executorTiming: executorTiming.value,
     objectCacheBytes: objectCacheBytes.value,
   });
+}
+
+function readIsolation(values: Values): Outcome<Pick<AgentConfig, 'isolation' | 'launcher'>> {
+  const isolation = ISOLATION_MODES.find((mode) => mode === values.isolation);
+  if (isolation === undefined) {
+    return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
+  }
+  const launcher = LAUNCHERS.find((way) => way === values.launcher);
+  if (launcher === undefined) {
+    return fail('malformed', `--launcher is one of ${LAUNCHERS.join(', ')}`);
+  }
+  return succeed({ isolation, launcher });
 }
 
 function readCacheBytes(text: string | undefined, diskBytes: number): Outcome<number> {
@@ -176,24 +198,6 @@ function readAttributes(pairs: readonly string[]): Outcome<Attributes> {
     : fail('malformed', '--attribute: a key has 1 to 64 characters, a value at most 1024');
 }
 
-function readResources(values: Values): Outcome<StatedResources> {
-  const stated: { cpus?: number; mem?: number; disk?: number; ports?: Resources['ports'] } = {};
-  const scalars = { cpus: parseAmount, mem: parseMemory, disk: parseMemory } as const;
-  for (const name of ['cpus', 'mem', 'disk'] as const) {
-    const text = values[name];
-    if (text === undefined) continue;
-    const amount = scalars[name](text);
-    if (!amount.ok) return fail('malformed', `--${name}: ${amount.failure.message}`);
-    stated[name] = amount.value;
-  }
-  if (values.ports !== undefined) {
-    const ports = parsePorts(values.ports);
-    if (!ports.ok) return fail('malformed', `--ports: ${ports.failure.message}`);
-    stated.ports = ports.value;
-  }
-  return succeed(stated);
-}
-
 function makeWorkDirectory(directory: string | undefined): Outcome<string> {
   if (directory === undefined) return fail('malformed', '--work-dir DIR is needed');
   const workDirectory = path.resolve(directory);
@@ -212,5 +216,6 @@ function hostSize(workDirectory: string): Parameters<typeof hostResources>[0] {
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     diskBytes: disk.blocks * disk.bsize,
+    linkMbit: linkSpeedMbit(HOST_LINK_FILES),
   };
 }

@@ -70,7 +70,7 @@ export class AgentShell {
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
-    const { agentId, workDirectory, identity, hostname, total, attributes } = config;
+    const { agentId, workDirectory, identity, hostname, total, domain, attributes } = config;
     this.#config = config;
     this.#logger = logger;
     this.#isolation = isolation;
@@ -121,7 +121,7 @@ export class AgentShell {
     });
     this.#supervisor = new Supervisor({
       agentId,
-      host: { hostname, total, attributes },
+      host: { hostname, total, domain, attributes },
       registration: { session: randomUUID(), jitterMs: Math.random() * REGISTER_JITTER_MS },
       executorTiming: config.executorTiming,
     });

@@ -5,7 +5,7 @@ import { hostResources } from './host-resources.ts';
 const GIB = 1024 ** 3;
 
 test('a large host offers all but 1 GiB of memory and 5 GiB of disk', () => {
-  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB };
+  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB, linkMbit: undefined };
   expect(hostResources(size, {})).toEqual({
     scalars: { cpus: 8000, mem: 15 * 1024 * 1000, disk: 95 * 1024 * 1000 },
     ports: [[31_000, 32_000]],
@@ -14,7 +14,7 @@ test('a large host offers all but 1 GiB of memory and 5 GiB of disk', () => {
 });
 
 test('a small host offers half of its memory and disk', () => {
-  const size = { cpus: 1, memoryBytes: 1.5 * GIB, diskBytes: 8 * GIB };
+  const size = { cpus: 1, memoryBytes: 1.5 * GIB, diskBytes: 8 * GIB, linkMbit: undefined };
   expect(hostResources(size, {}).scalars).toEqual({
     cpus: 1000,
     mem: 768 * 1000,
@@ -23,10 +23,19 @@ test('a small host offers half of its memory and disk', () => {
 });
 
 test('what is stated counts instead, zero too', () => {
-  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB };
+  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB, linkMbit: undefined };
   expect(hostResources(size, { cpus: 500, mem: 64_000, disk: 0, ports: [] })).toEqual({
     scalars: { cpus: 500, mem: 64_000 },
     ports: [],
     sets: {},
   });
+});
+
+test('a link whose speed is known is offered whole, or as much of it as is stated', () => {
+  const size = { cpus: 8, memoryBytes: 16 * GIB, diskBytes: 100 * GIB, linkMbit: 1000 };
+  const bandwidth = (stated: Parameters<typeof hostResources>[1]) =>
+    hostResources(size, stated).scalars['network_bandwidth'];
+  expect(bandwidth({})).toBe(1_000_000);
+  expect(bandwidth({ networkBandwidth: 250_000 })).toBe(250_000);
+  expect(bandwidth({ networkBandwidth: 0 })).toBeUndefined();
 });

@@ -8,20 +8,26 @@ export type HostSize = {
   readonly memoryBytes: number;
   /** Of the file system that holds the work directory. */
   readonly diskBytes: number;
+  /** Of its network link; undefined where nobody tells. */
+  readonly linkMbit: number | undefined;
 };
 
-/** Thousandths of a CPU or a MiB, as `Resources` has them. */
+/** Thousandths of a CPU, a MiB or a Mbit/s, as `Resources` has them. */
 export type StatedResources = {
   readonly cpus?: number;
   readonly mem?: number;
   readonly disk?: number;
+  readonly networkBandwidth?: number;
   readonly ports?: Resources['ports'];
 };
 
 const MIB = 1024 * 1024;
 const GIB_IN_MIB = 1024;
 
-/** All but 1 GiB of memory and 5 GiB of disk, or half where there is little; every CPU; ports 31000 to 32000. */
+/**
+ * All but 1 GiB of memory and 5 GiB of disk, or half where there is little; every CPU; ports 31000 to
+ * 32000; the whole of the network link, where its speed is known.
+ */
 export function hostResources(size: HostSize, stated: StatedResources): Resources {
   const memoryMib = Math.floor(size.memoryBytes / MIB);
   const diskMib = Math.floor(size.diskBytes / MIB);
@@ -30,6 +36,7 @@ export function hostResources(size: HostSize, stated: StatedResources): Resource
       cpus: stated.cpus ?? size.cpus * MILLI,
       mem: stated.mem ?? withoutReserve(memoryMib, GIB_IN_MIB) * MILLI,
       disk: stated.disk ?? withoutReserve(diskMib, 5 * GIB_IN_MIB) * MILLI,
+      network_bandwidth: stated.networkBandwidth ?? (size.linkMbit ?? 0) * MILLI,
     },
     ports: stated.ports ?? [[31_000, 32_000]],
   });

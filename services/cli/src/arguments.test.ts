@@ -88,7 +88,7 @@ describe('the context', () => {
   });
 
   it('is looked for behind what operators ask of agents', () => {
-    for (const verb of ['list', 'deactivate', 'reactivate', 'gone']) {
+    for (const verb of ['list', 'deactivate', 'drain', 'reactivate', 'gone']) {
       expect(contextFirst(['agent', verb, 'a1', '--context', 'prod'])).toEqual([
         ...['--context', 'prod'],
         ...['agent', verb, 'a1'],

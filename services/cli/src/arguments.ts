@@ -101,7 +101,7 @@ export function durationArgument(value: string): number {
 const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent']);
 
 /** What an operator asks of agents; every other word behind `agent` is for the agent's own program. */
-export const AGENT_VERBS = ['list', 'deactivate', 'reactivate', 'gone'] as const;
+export const AGENT_VERBS = ['list', 'deactivate', 'drain', 'reactivate', 'gone'] as const;
 export const isAgentVerb = (word: string | undefined): boolean =>
   AGENT_VERBS.some((verb) => verb === word);
 

@@ -8,8 +8,13 @@ export type AgentSummary = {
   readonly agentId: string;
   readonly hostname: string;
   readonly state: string;
+  /** Of its fault domain; undefined where it names none. */
+  readonly region: string | undefined;
+  readonly zone: string | undefined;
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
+  /** Likewise, because it is to be emptied; undefined where it is not. */
+  readonly drainReason: string | undefined;
   readonly total: Amounts;
   readonly allocated: Amounts;
   readonly offered: Amounts;
@@ -65,12 +70,17 @@ export function describeTasks(tasks: FrameworkSummary['tasks']): string {
   return shown.map((state) => `${state} ${tasks[state]}`).join(' ');
 }
 
-/** `registered`, `registered (deactivated)`. */
-export const describeAgentState = ({
+/** `registered`, `registered (deactivated)`, `registered (draining: a new kernel)`. */
+export function describeAgentState({
   state,
   isDeactivated,
-}: Pick<AgentSummary, 'state' | 'isDeactivated'>): string =>
-  isDeactivated ? `${state} (deactivated)` : state;
+  drainReason,
+}: Pick<AgentSummary, 'state' | 'isDeactivated' | 'drainReason'>): string {
+  if (drainReason !== undefined) {
+    return `${state} (draining${drainReason === '' ? '' : `: ${drainReason}`})`;
+  }
+  return isDeactivated ? `${state} (deactivated)` : state;
+}
 
 /** `eng,ops (suppressed)`. */
 export const describeRoles = ({

@@ -58,19 +58,25 @@ export function addAgentCommands(agent: Command, program: Command, place: Progra
     });
   const changes = {
     deactivate: 'offer nothing more of it; its tasks go on',
+    drain: 'the same, because it is to be emptied; --reason says what for',
     reactivate: 'offer it again',
     gone: 'give it up for good: its tasks are gone, and it is refused if it comes back',
   } as const;
-  for (const change of ['deactivate', 'reactivate', 'gone'] as const) {
+  for (const change of ['deactivate', 'drain', 'reactivate', 'gone'] as const) {
     const command = agent
       .command(change)
       .description(changes[change])
       .argument('<agent>', 'its id, as "parley agent list" prints it', agentArgument)
       .addOption(jsonOption());
     if (change === 'gone') command.addOption(yesOption());
+    if (change === 'drain') command.option('--reason <text>', 'shown wherever it is asked why');
     command.action(async (agentId, options) => {
       const { agentChangeCommand } = await import('./commands/agent-change.ts');
-      const how = { yes: options.yes === true, json: options.json === true };
+      const how = {
+        yes: options.yes === true,
+        json: options.json === true,
+        ...(options.reason !== undefined && { reason: options.reason }),
+      };
       await agentChangeCommand(place.surroundings, context(), { agentId, change, ...how });
     });
   }

@@ -195,7 +195,7 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
     master: 'run a master (--nats URL --creds FILE --cluster NAME)',
     allocator: 'run an allocator (likewise)',
     agent:
-      'run an agent (likewise); for operators: agent list, deactivate, reactivate, gone (agent list --help)',
+      'run an agent (likewise); for operators: agent list, deactivate, drain, reactivate, gone (agent list --help)',
   } as const;
   for (const name of ['master', 'allocator', 'agent'] as const) {
     program

@@ -61,7 +61,18 @@ export class AgentUnderTest {
     const { server } = this.#bus;
     const place = ['--nats', server.url, '--creds', server.credentialFile('agent', agentId)];
     const agent = ['--cluster', cluster, '--id', agentId, '--work-dir', this.workDirectory];
-    const size = ['--cpus', '2', '--mem', '1GiB', '--disk', '1GiB', '--ports', '31000-31010'];
+    const size = [
+      '--cpus',
+      '2',
+      '--mem',
+      '1GiB',
+      '--disk',
+      '1GiB',
+      '--network-bandwidth',
+      '0',
+      '--ports',
+      '31000-31010',
+    ];
     const argv = [MAIN, ...place, ...agent, ...size, ...this.#isolation, ...more];
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {

@@ -289,7 +289,18 @@ export class ClusterFixture {
     const kind = SERVICES[id];
     const main = path.join(SERVICES_DIRECTORY, kind, 'src/main.ts');
     const place = ['--work-dir', path.join(this.directory, id), '--isolation', 'process'];
-    const size = ['--cpus', '4', '--mem', '4GiB', '--disk', '1GiB', '--ports', '31000-31010'];
+    const size = [
+      '--cpus',
+      '4',
+      '--mem',
+      '4GiB',
+      '--disk',
+      '1GiB',
+      '--network-bandwidth',
+      '0',
+      '--ports',
+      '31000-31010',
+    ];
     const made = new WatchedProcess(name, [
       main,
       ...['--creds', this.credential(kind, id)],

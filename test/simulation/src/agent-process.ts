@@ -6,6 +6,7 @@ import type { ObservedOutcome } from '@parley/agent/task-outcome';
 import type { TaskRecord } from '@parley/agent/task-record';
 import { RegisterResult } from '@parley/protocol/agents';
 import type { CheckResult, Probe } from '@parley/protocol/checks';
+import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
 import { succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskKey } from '@parley/protocol/ids';
@@ -38,6 +39,12 @@ function resultOf(probe: Probe, isWell: boolean): CheckResult {
       return unreachable(probe);
   }
 }
+
+/** Two zones of one region, by turns. */
+const domainOf = (agentId: AgentId): Domain => ({
+  region: 'r1',
+  zone: `z${Number(agentId.replace(/\D/g, '')) % 2}`,
+});
 
 export class AgentProcess extends SimulatedProcess {
   readonly agentId: AgentId;
@@ -86,7 +93,7 @@ export class AgentProcess extends SimulatedProcess {
     this.#heardGone = false;
     this.#supervisor = new Supervisor({
       agentId,
-      host: { hostname: agentId, total: this.total, attributes: {} },
+      host: { hostname: agentId, total: this.total, domain: domainOf(agentId), attributes: {} },
       registration: {
         session: `${agentId}-${this.incarnation}`,
         jitterMs: this.random.between(0, 500),

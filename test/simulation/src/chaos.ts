@@ -93,7 +93,7 @@ export class Chaos {
 
   #deactivate(agentId: AgentId): void {
     const { operator } = this.#cast;
-    operator.change(agentId, 'deactivate');
+    operator.change(agentId, this.#random.chance(0.5) ? 'deactivate' : 'drain');
     this.#world.clock.after(this.#random.between(1000, 30_000), () =>
       operator.change(agentId, 'reactivate'),
     );

@@ -43,8 +43,8 @@ export class OperatorProcess extends SimulatedProcess {
   /** Until nothing is left: every agent in service, and no reservation that nobody uses. Looks into the books. */
   tidy(): void {
     const state = this.#masters.find((master) => master.isLeading)?.state;
-    for (const { agentId, isDeactivated } of state?.agents.rows() ?? [])
-      if (isDeactivated) this.change(agentId, 'reactivate');
+    for (const { agentId, isDeactivated, draining } of state?.agents.rows() ?? [])
+      if (isDeactivated || draining !== undefined) this.change(agentId, 'reactivate');
     for (const reservation of state?.reservations.rows() ?? []) {
       const { agentId, role, reservationId, volumes } = reservation;
       if (this.world.witness.gone.has(agentId)) continue;

@@ -13,7 +13,7 @@ export type AttributeConstraints = {
   atMost(value: number): Constraint;
 };
 
-/** Of an attribute, `hostname` or `agentId`. */
+/** Of an attribute, `hostname`, `agentId`, or the fault domain: `region`, `zone`. */
 export function attr(name: string): AttributeConstraints {
   return {
     exists: () => ({ name, operator: 'exists' }),

@@ -1,9 +1,8 @@
 // Owns delay scheduling: work that has its data somewhere waits a little for a place near to it before it takes any other.
 // Zaharia et al., "Delay Scheduling", EuroSys 2010, algorithm 2; Hindman et al., NSDI 2011, sections 4.3 and 6.4.
-import type { ConstrainedAgent } from '@parley/protocol/constraints';
+import { agentValue, type ConstrainedAgent } from '@parley/protocol/constraints';
 import { assert } from '@parley/protocol/unreachable';
 import type { Strategy, Want } from './strategy.ts';
-import { agentValue } from './tally.ts';
 
 /** How long to wait at each level, nearest first: `agentId`, `hostname`, or an attribute such as `zone`. */
 export type DelayLevels = Readonly<Record<string, number>>;

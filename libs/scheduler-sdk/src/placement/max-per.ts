@@ -1,10 +1,10 @@
 // Owns the limit on how many tasks of a group may be where an attribute has the same value.
+import { agentValue } from '@parley/protocol/constraints';
 import { assert } from '@parley/protocol/unreachable';
 import type { Strategy } from './strategy.ts';
-import { agentValue } from './tally.ts';
 
 /**
- * At most `max` wants of a group for each value of an attribute, of `hostname` or of `agentId`. Agents without the attribute
+ * At most `max` wants of a group for each value of an attribute, of `hostname`, `agentId`, `region` or `zone`. Agents without the attribute
  * are refused. After a failover a task counts under an attribute once its agent has been seen in an offer; under `agentId` at once.
  */
 export function maxPer(name: string, max: number): Strategy {

@@ -1,4 +1,5 @@
 // Owns offers, needs and wants for tests of placement, by hand and drawn at random. It tests nothing itself.
+import type { Domain } from '@parley/protocol/constraints';
 import { ReservationId, RoleName, VolumeId } from '@parley/protocol/ids';
 import { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
@@ -12,6 +13,7 @@ export type OfferSketch = ResourceSpec & {
   readonly agent?: string;
   readonly host?: string;
   readonly role?: string;
+  readonly domain?: Domain;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly executors?: readonly string[];
   readonly reservations?: readonly (ResourceSpec & {
@@ -30,6 +32,7 @@ export function anOffer(sketch: OfferSketch): Offer {
     hostname: sketch.host ?? `host-${agent}`,
     role: sketch.role ?? 'batch',
     resources: resources(sketch),
+    domain: sketch.domain,
     attributes: sketch.attributes ?? {},
     executors: sketch.executors ?? [],
     reservations: (sketch.reservations ?? []).map(({ id, role, labels, volumes, ...amounts }) => ({
@@ -45,8 +48,8 @@ export function anOffer(sketch: OfferSketch): Offer {
 export type NeedSketch = ResourceSpec & Omit<TaskNeed, 'resources'>;
 
 export function aNeed(sketch: NeedSketch): TaskNeed {
-  const { cpus, mem, disk, gpus, ports, ...rest } = sketch;
-  const amounts = Object.entries({ cpus, mem, disk, gpus, ports });
+  const { cpus, mem, disk, gpus, networkBandwidth, ports, ...rest } = sketch;
+  const amounts = Object.entries({ cpus, mem, disk, gpus, networkBandwidth, ports });
   const given = Object.fromEntries(amounts.filter(([, value]) => value !== undefined));
   return { ...rest, resources: resources(given) };
 }

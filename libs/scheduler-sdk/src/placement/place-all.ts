@@ -1,5 +1,6 @@
 // Owns which work goes onto which offer: each want, in order, takes the best of the places that it fits into. What is placed is
 // never more than the offers hold together. Pure; times come in as numbers, ties go by the seed.
+import type { Domain } from '@parley/protocol/constraints';
 import type { AgentId, RoleName } from '@parley/protocol/ids';
 import type { Attributes, DeclineReason, Offer } from '@parley/protocol/offers';
 import { stableFraction } from '../stable-hash.ts';
@@ -39,6 +40,7 @@ export type RoomPlan = {
   readonly agentId: AgentId;
   readonly hostname: string;
   readonly role: RoleName;
+  readonly domain?: Domain | undefined;
   readonly attributes: Attributes;
   readonly offers: readonly Offer[];
   /** Empty: the offers are of no use. */
@@ -192,11 +194,12 @@ class Space {
   }
 
   plan(): RoomPlan {
-    const { agentId, hostname, role, attributes, offers } = this.#offered;
+    const { agentId, hostname, role, domain, attributes, offers } = this.#offered;
     return {
       agentId,
       hostname,
       role,
+      domain,
       attributes,
       offers,
       placed: this.#placed,

@@ -1,5 +1,6 @@
 // Owns the room that offers give on one agent in one role: several offers of an agent make one room, as one accept may name
 // them all. Whether something fits into it is in fit.ts.
+import type { Domain } from '@parley/protocol/constraints';
 import type { AgentId, ExecutorId, ReservationId, RoleName, VolumeId } from '@parley/protocol/ids';
 import type { Attributes, Offer } from '@parley/protocol/offers';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
@@ -17,6 +18,7 @@ export type Room = {
   readonly agentId: AgentId;
   readonly hostname: string;
   readonly role: RoleName;
+  readonly domain?: Domain | undefined;
   readonly attributes: Attributes;
   /** At least one; all of them go into one accept. */
   readonly offers: readonly Offer[];
@@ -47,11 +49,12 @@ export function roomsOf(offers: readonly Offer[]): Room[] {
 }
 
 export function roomOf(offer: Offer): Room {
-  const { agentId, hostname, role, attributes, executors } = offer;
+  const { agentId, hostname, role, domain, attributes, executors } = offer;
   const empty: Room = {
     agentId,
     hostname,
     role,
+    domain,
     attributes,
     offers: [],
     free: NO_RESOURCES,

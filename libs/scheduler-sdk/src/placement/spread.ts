@@ -1,9 +1,9 @@
 // Owns spreading: places are the better the fewer tasks of the same group are where an attribute has the same value, so that
 // the loss of one zone or host takes few of them.
+import { agentValue } from '@parley/protocol/constraints';
 import type { Strategy } from './strategy.ts';
-import { agentValue } from './tally.ts';
 
-/** By an attribute, `hostname` or `agentId`. Agents without the attribute score lowest. */
+/** By an attribute, `hostname`, `agentId`, or the fault domain: `region`, `zone`. Agents without the attribute score lowest. */
 export function spread(name: string, weight = 1): Strategy {
   return {
     weight,

@@ -48,6 +48,15 @@ describe('binPack', () => {
 });
 
 describe('spread', () => {
+  it('spreads over zones and regions of fault domains as over attributes', () => {
+    const want = aWant('w', { cpus: 1 });
+    const place = (zone: string): OfferSketch => ({ cpus: 4, domain: { region: 'eu', zone } });
+    const running = [runs(place('a')), runs(place('a')), runs(place('b'))];
+    expect(scoreOf(judge(spread('zone'), want, place('a'), { running }))).toBeCloseTo(1 / 3);
+    expect(scoreOf(judge(spread('zone'), want, place('c'), { running }))).toBe(1);
+    expect(scoreOf(judge(spread('region'), want, place('c'), { running }))).toBeCloseTo(1 / 4);
+  });
+
   it('prefers the value of the attribute with the fewest tasks of the same group', () => {
     const want = aWant('w', { cpus: 1 });
     const zone = (name: string): OfferSketch => ({ cpus: 4, attributes: { zone: name } });

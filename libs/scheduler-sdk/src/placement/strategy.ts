@@ -11,7 +11,7 @@ export type Want = {
   readonly needs: readonly TaskNeed[];
   /** Wants that are spread and counted together. */
   readonly group: string;
-  /** Where its data is: values of `agentId`, `hostname` or attributes, by name. */
+  /** Where its data is: values of `agentId`, `hostname`, `region`, `zone` or attributes, by name. */
   readonly near: Readonly<Record<string, readonly string[]>>;
   /** When it first let a place go that was not near enough; undefined as long as it did not. */
   readonly waitingSinceMs?: number | undefined;

@@ -1,6 +1,6 @@
-// Owns counting what runs where, by group and by a fact about agents (an attribute, `hostname` or `agentId`). Pure bookkeeping
-// for strategies; which tasks run is the plan's knowledge.
-import type { ConstrainedAgent } from '@parley/protocol/constraints';
+// Owns counting what runs where, by group and by a fact about agents (an attribute, `hostname`, `agentId`, `region` or `zone`).
+// Pure bookkeeping for strategies; which tasks run is the plan's knowledge.
+import { agentValue, type ConstrainedAgent } from '@parley/protocol/constraints';
 
 /** A task that is placed. Its agent's hostname and attributes may not be known (after a failover, until it offers). */
 export type PlacedTask = {
@@ -8,13 +8,6 @@ export type PlacedTask = {
   readonly agentId: string;
   readonly agent?: ConstrainedAgent | undefined;
 };
-
-/** The agent's value of an attribute; undefined where it has none, or where it is not known. */
-export function agentValue(agent: ConstrainedAgent, name: string): string | undefined {
-  if (name === 'agentId') return agent.agentId;
-  if (name === 'hostname') return agent.hostname;
-  return Object.hasOwn(agent.attributes, name) ? agent.attributes[name] : undefined;
-}
 
 export class Tally {
   readonly #tasks: PlacedTask[];

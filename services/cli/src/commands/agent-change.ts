@@ -1,4 +1,4 @@
-// Owns `parley agent deactivate|reactivate|gone`: what an operator decides about an agent.
+// Owns `parley agent deactivate|drain|reactivate|gone`: what an operator decides about an agent.
 
 import type { AgentId } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -12,13 +12,16 @@ import { currentContext } from './context.ts';
 
 export type AgentChange = {
   readonly agentId: AgentId;
-  readonly change: 'deactivate' | 'reactivate' | 'gone';
+  readonly change: 'deactivate' | 'drain' | 'reactivate' | 'gone';
+  /** Of a drain: for people. */
+  readonly reason?: string;
   readonly yes: boolean;
   readonly json: boolean;
 };
 
 const DONE = {
   deactivate: 'deactivated: nothing more is offered of it, its tasks go on',
+  drain: 'draining: nothing more is offered of it, its tasks go on',
   reactivate: 'reactivated: it is offered again',
   gone: 'gone: its tasks are gone with it, and it is refused from now on',
 } as const;
@@ -26,7 +29,7 @@ const DONE = {
 export async function agentChangeCommand(
   surroundings: Surroundings,
   named: string | undefined,
-  { agentId, change, yes, json }: AgentChange,
+  { agentId, change, reason, yes, json }: AgentChange,
 ): Promise<void> {
   const context = await currentContext(surroundings, named);
   await withOperator(context, async (link) => {
@@ -49,7 +52,8 @@ export async function agentChangeCommand(
       );
     }
     const caller = { operator: link.operator };
-    const asked = await link.callLeader(SUBJECTS.operatorAgent, caller, { agentId, change });
+    const request = { agentId, change, ...(reason !== undefined && { reason }) };
+    const asked = await link.callLeader(SUBJECTS.operatorAgent, caller, request);
     if (!asked.ok) throw failureFromCluster(`agent ${agentId} was not changed`, asked.failure);
   });
   if (json) printJson({ agentId, change });

@@ -1,13 +1,7 @@
 // Owns `task list`, `agent list` and `framework list`: tables out of the followed state.
 
-import {
-  describeAgentState,
-  describeRoles,
-  describeTasks,
-  formatCpus,
-  formatMemory,
-  formatPercent,
-} from '../cluster-summary.ts';
+import { agentTable } from '../agent-table.ts';
+import { describeRoles, describeTasks, formatPercent } from '../cluster-summary.ts';
 import type { Surroundings } from '../config.ts';
 import { withOperator } from '../operator-link.ts';
 import { printJson, printTable } from '../print.ts';
@@ -48,15 +42,7 @@ export async function agentListCommand(
     printJson(agents);
     return;
   }
-  const rows = agents.map((agent) => ({
-    agent: agent.agentId,
-    host: agent.hostname,
-    state: describeAgentState(agent),
-    tasks: agent.tasks,
-    cpus: `${formatCpus(agent.allocated['cpus'] ?? 0)}/${formatCpus(agent.total['cpus'] ?? 0)}`,
-    memory: `${formatMemory(agent.allocated['mem'] ?? 0)}/${formatMemory(agent.total['mem'] ?? 0)}`,
-  }));
-  printTable(['agent', 'host', 'state', 'tasks', 'cpus', 'memory'], rows);
+  process.stdout.write(agentTable(agents));
 }
 
 export async function frameworkListCommand(

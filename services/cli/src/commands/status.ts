@@ -1,8 +1,8 @@
 // Owns `parley status`: one picture of the cluster from snapshot and journal, its metrics included.
 
+import { agentTable } from '../agent-table.ts';
 import {
   type ClusterSummary,
-  describeAgentState,
   describeRoles,
   describeTasks,
   formatCpus,
@@ -38,17 +38,7 @@ function describeStatus(summary: ClusterSummary, metrics: StatusMetrics): string
     `allocated ${formatCpus(allocated['cpus'] ?? 0)} of ${formatCpus(total['cpus'] ?? 0)} CPUs, ` +
       `${formatMemory(allocated['mem'] ?? 0)} of ${formatMemory(total['mem'] ?? 0)}; ${summary.outstandingOffers} offers outstanding`,
     '',
-    formatTable(
-      ['agent', 'host', 'state', 'tasks', 'cpus', 'memory'],
-      summary.agents.map((agent) => ({
-        agent: agent.agentId,
-        host: agent.hostname,
-        state: describeAgentState(agent),
-        tasks: agent.tasks,
-        cpus: `${formatCpus(agent.allocated['cpus'] ?? 0)}/${formatCpus(agent.total['cpus'] ?? 0)}`,
-        memory: `${formatMemory(agent.allocated['mem'] ?? 0)}/${formatMemory(agent.total['mem'] ?? 0)}`,
-      })),
-    ),
+    agentTable(summary.agents),
     frameworksTable(summary),
     rolesTable(summary),
     metricsTable(metrics),

@@ -70,6 +70,8 @@ export function agentArguments({
     ...['--cpus', String(share.cpuMillis / 1000)],
     ...['--mem', `${share.memoryMib}MiB`],
     ...['--disk', `${share.diskMib}MiB`],
+    // The agents share one link, which each of them would offer whole; their tasks talk over the loopback anyway.
+    ...['--network-bandwidth', '0'],
     ...['--ports', `${begin}-${end}`],
     ...isolationArguments(isolation, systemdDirectory),
   ];
