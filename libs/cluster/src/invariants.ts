@@ -9,6 +9,7 @@ import type { ClusterState } from './cluster-state.ts';
 import { conservation, offersAndReservations } from './conservation.ts';
 import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
+import { revocations } from './revocation-invariants.ts';
 
 /** What is broken, in words; empty when all holds. */
 export function checkInvariants(state: ClusterState): string[] {
@@ -18,6 +19,7 @@ export function checkInvariants(state: ClusterState): string[] {
     ...references(state),
     ...ordersHaveTasks(state),
     ...executorsAndEvents(state),
+    ...revocations(state),
     ...lifecycles(state),
     ...deadlines(state),
     ...bookSums(state),
@@ -65,6 +67,8 @@ function isExpected(state: ClusterState, order: Order): boolean {
       });
     case 'kill':
       return state.tasks.get(taskKey(order.body.task))?.killOrder === orderId;
+    case 'askToStop':
+      return state.tasks.get(taskKey(order.body.task))?.stopOrder === orderId;
     case 'shutdownExecutor': {
       const key = executorRecordKey(order.agentId, order.body.executor);
       return state.executors.get(key)?.shutdownOrder === orderId;

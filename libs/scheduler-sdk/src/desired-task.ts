@@ -32,6 +32,7 @@ export type TaskBody = Pick<
   | 'check'
   | 'labels'
   | 'data'
+  | 'priority'
 >;
 
 /** Where an attempt is going to run. */

@@ -182,6 +182,8 @@ export class AgentShell {
           this.#dispatch({ kind: 'destroyVolume', epoch, order, reply: this.#handleOf(reply) }),
         kill: (epoch, order, reply) =>
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#handleOf(reply) }),
+        askToStop: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'askToStop', epoch, order, reply: this.#handleOf(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
         registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
@@ -272,6 +274,9 @@ export class AgentShell {
       case 'register':
         this.#track(this.#register(effect));
         return;
+      case 'tellStop':
+        this.#track(this.#tellStop(effect));
+        return;
       case 'heartbeat':
         this.#bus?.agent.heartbeat(effect.body);
         return;
@@ -345,6 +350,11 @@ export class AgentShell {
     if (!wasRegistered && this.#supervisor.isRegistered) {
       this.#logger.info({ epoch: this.#supervisor.epoch, tasks: body.tasks.length }, 'registered');
     }
+  }
+
+  async #tellStop({ counter, request, body }: TaskEffect<'tellStop'>): Promise<void> {
+    const answer = await this.#bus?.agent.stopAnswered(request, body);
+    if (answer !== undefined) this.#dispatch({ kind: 'stopTold', counter, answer });
   }
 
   async #unitEnded(unit: string): Promise<void> {

@@ -36,6 +36,11 @@ const MAX_WAITING_UPDATES = 64;
 const STARTING_AFTER_MS = 1000;
 const MAX_MESSAGE_LENGTH = 4096;
 
+/** To a task whose resources are taken back, or that they are not any more. */
+export type StopQuestion =
+  | { readonly kind: 'asked'; readonly byMs: number; readonly count: number }
+  | { readonly kind: 'calledOff'; readonly count: number };
+
 type Out = SupervisorEffect[];
 type ReportedStatus = Status & Pick<StatusUpdate, 'healthy' | 'data'>;
 
@@ -65,6 +70,8 @@ export class ExecutorTask {
   #lastSequence = 0;
   #kill: TaskRecord['kill'];
   #killCount = 0;
+  #question: StopQuestion | undefined;
+  #questionCount = 0;
   #startingDueMs: number | undefined;
   #completionDueMs: number | undefined;
   #runningSinceMs: number | undefined;
@@ -107,6 +114,10 @@ export class ExecutorTask {
     return this.#phase === 'handed' && this.#takenSequence === 0;
   }
   /** What the executor is to be asked; the count goes up with every order, since each is passed on. */
+  /** What the executor is to be asked before it is told to end it; counted likewise. `byMs` on the monotonic clock. */
+  get stopQuestion(): StopQuestion | undefined {
+    return this.#phase === 'handed' && this.#kill === undefined ? this.#question : undefined;
+  }
   get killWish(): (NonNullable<TaskRecord['kill']> & { readonly count: number }) | undefined {
     return this.#kill && { ...this.#kill, count: this.#killCount };
   }
@@ -238,6 +249,20 @@ export class ExecutorTask {
     } else if (isNews) this.#write(out);
   }
 
+  /** A repeated question asks anew. */
+  askToStop(graceMs: number, now: Instant): void {
+    this.#questionCount += 1;
+    const byMs = now.nowMs + graceMs;
+    this.#question = { kind: 'asked', byMs, count: this.#questionCount };
+  }
+
+  /** Nothing where it was never asked, or by another process of the agent. */
+  stopCalledOff(): void {
+    if (this.#question === undefined) return;
+    this.#questionCount += 1;
+    this.#question = { kind: 'calledOff', count: this.#questionCount };
+  }
+
   /** The executor is no more, or never takes it: it ends, as this says unless it was told to stop before. */
   endedByExecutor(status: Status, now: Instant, out: Out): void {
     // What the executor has finished is only being brought out of its sandbox.
@@ -317,8 +342,10 @@ export class ExecutorTask {
       ...(data !== undefined && { data }),
     };
     // It was told to end it, and says that it did: why, the agent knows.
-    return next === 'killed' && this.#kill !== undefined
-      ? { ...said, ...endedByKill({ state: 'unknown' }, this.#kill) }
+    const asked = this.#question?.kind === 'asked' ? ({ reason: 'revoked' } as const) : undefined;
+    const stop = this.#kill ?? asked;
+    return next === 'killed' && stop !== undefined
+      ? { ...said, ...endedByKill({ state: 'unknown' }, stop) }
       : { ...said, state: next, reason: 'executorReported' };
   }
 
