@@ -18,13 +18,14 @@ import { operateByOperator } from './operator-operations.ts';
 import { reconcileTasks } from './reconcile.ts';
 import type { FrameworkRecord } from './records.ts';
 import { admitRequest, rememberAnswer } from './requests.ts';
+import { stopAnswered } from './revocations.ts';
 import { changeSharing } from './sharing-changes.ts';
 import type { Turn } from './turn.ts';
 
 type CallInput = Extract<Input, { kind: 'call' }>;
 type Verb = Call['verb'];
 
-const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register', 'executorExited']);
+const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register', 'executorExited', 'stopAnswered']);
 const OPERATOR_VERBS: ReadonlySet<Verb> = new Set([
   'operatorKill',
   'operatorTeardown',
@@ -80,6 +81,8 @@ function agentCall(turn: Turn, agentId: AgentId, call: Call): Answer {
       return registerAgent(turn, agentId, call.body);
     case 'executorExited':
       return executorExited(turn, agentId, call.body);
+    case 'stopAnswered':
+      return stopAnswered(turn, agentId, call.body);
     default:
       return neverHere(call.verb);
   }

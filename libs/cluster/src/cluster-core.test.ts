@@ -82,6 +82,52 @@ function isWithinBounds(state: ClusterState, framework: FrameworkRef): boolean {
 const READS = new Set(['resync', 'reconcile']);
 const RUNS = { numRuns: 150 };
 
+/** Kinds of effects and events, and what they say: random inputs that never come to one of them would test less than they seem to. */
+const TO_BE_SEEN: readonly string[] = [
+  'answer',
+  'offers',
+  'rescind',
+  'order',
+  'writeUpdate',
+  'facts',
+  'frameworkRemoved',
+  'frameworkRampedUp',
+  'frameworkUpdated',
+  'reservationChanged',
+  'offerTimeout',
+  'agentChanged',
+  'agentDeactivated',
+  'agentDraining',
+  'roleDropped',
+  'takenByOperator',
+  'volumeDestroyed',
+  'quotaChanged',
+  'roleSharesChanged',
+  'frameworkSharesChanged',
+  'needsForce',
+  'invalidQuota',
+  'unknownRole',
+  'a limit',
+  'sessionReplaced',
+  'invalidAccept',
+  'destroyVolume',
+  'executorLaunched',
+  'executorExited',
+  'events',
+  'agentGone',
+  'agentReactivated',
+  'agentUnreachable',
+  'proposalRefused',
+  'protocolViolation',
+  'staging',
+  'running',
+  'unreachable',
+  'finished',
+  'gone',
+  'dropped',
+  'error',
+];
+
 describe('the core on random inputs', () => {
   test('keeps its invariants after every entry', { timeout: 120_000 }, () => {
     fc.assert(
@@ -178,62 +224,13 @@ describe('the core on random inputs', () => {
   test('goes through every kind of effect and through launches, returns and ends', {
     timeout: 120_000,
   }, () => {
-    const seen = new Set<string>();
-    fc.assert(
-      fc.property(steps, (all) => {
-        run(all, (_state, _entry, effects) => {
-          for (const effect of effects) {
-            for (const name of namesOf(effect)) seen.add(name);
-          }
-        });
-      }),
-      { numRuns: 1000, seed: 1 },
-    );
-    expect([...seen]).toEqual(
-      expect.arrayContaining([
-        'answer',
-        'offers',
-        'rescind',
-        'order',
-        'writeUpdate',
-        'facts',
-        'frameworkRemoved',
-        'frameworkRampedUp',
-        'frameworkUpdated',
-        'reservationChanged',
-        'offerTimeout',
-        'agentChanged',
-        'agentDeactivated',
-        'agentDraining',
-        'roleDropped',
-        'takenByOperator',
-        'volumeDestroyed',
-        'quotaChanged',
-        'roleSharesChanged',
-        'frameworkSharesChanged',
-        'needsForce',
-        'invalidQuota',
-        'unknownRole',
-        'a limit',
-        'sessionReplaced',
-        'invalidAccept',
-        'destroyVolume',
-        'executorLaunched',
-        'executorExited',
-        'events',
-        'agentGone',
-        'agentReactivated',
-        'agentUnreachable',
-        'proposalRefused',
-        'protocolViolation',
-        'staging',
-        'running',
-        'unreachable',
-        'finished',
-        'gone',
-        'dropped',
-        'error',
-      ]),
-    );
+    const missing = new Set(TO_BE_SEEN);
+    for (let seed = 1; missing.size > 0 && seed <= 4000; seed += 1) {
+      const [all = []] = fc.sample(steps, { numRuns: 1, seed });
+      run(all, (_state, _entry, effects) => {
+        for (const effect of effects) for (const name of namesOf(effect)) missing.delete(name);
+      });
+    }
+    expect([...missing]).toEqual([]);
   });
 });

@@ -17,6 +17,8 @@ import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './order-answers.ts';
 import { stepProposals } from './proposals.ts';
+import { callOffUnneeded } from './revocation-ends.ts';
+import { stepRevocations } from './revocations.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
@@ -92,6 +94,9 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
     case 'proposals':
       stepProposals(turn, input);
       break;
+    case 'revocations':
+      stepRevocations(turn, input);
+      break;
     case 'tick':
       break;
     default:
@@ -103,6 +108,7 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
 function finish(state: ClusterState, context: StepContext): Effect[] {
   const turn = turnOf(state, context);
   rescindBeyondReturned(turn);
+  callOffUnneeded(turn);
   finishFacts(turn);
   return turn.effects;
 }

@@ -20,6 +20,7 @@ import type {
   OfferRecord,
   OrderRecord,
   ReservationRecord,
+  RevocationRecord,
   RoleSettingsRecord,
   SessionRecord,
   StreamRecord,
@@ -28,6 +29,7 @@ import type {
   UnwrittenRecord,
 } from './records.ts';
 import { RequestIndex } from './request-index.ts';
+import { RevocationIndex } from './revocation-index.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 export const CLUSTER = 'cluster';
@@ -45,6 +47,7 @@ export class ClusterState {
   readonly frameworkEvents = new EntityTable<FrameworkEventRecord>('frameworkEvents');
   readonly cards = new EntityTable<CardRecord>('cards');
   readonly ended = new EntityTable<EndedTaskRecord>('ended');
+  readonly revocations = new EntityTable<RevocationRecord>('revocations');
   readonly orders = new EntityTable<OrderRecord>('orders');
   readonly unwritten = new EntityTable<UnwrittenRecord>('unwritten');
   readonly sessions = new EntityTable<SessionRecord>('sessions');
@@ -58,6 +61,7 @@ export class ClusterState {
   readonly deadlines = new Deadlines();
   readonly eventSpans = new EventSpans();
   readonly executorTasks = new ExecutorTasks();
+  readonly revocationIndex = new RevocationIndex();
   /** Keys of live tasks in their order. */
   readonly taskOrder = new SortedKeys();
   /** Agents that are gone, those first that were declared so first. */
@@ -92,6 +96,7 @@ export class ClusterState {
       this.frameworkEvents,
       this.cards,
       this.ended,
+      this.revocations,
       this.orders,
       this.unwritten,
       this.sessions,

@@ -8,6 +8,7 @@ export const DEADLINE_KINDS = [
   'tombstone',
   'offer',
   'goneAgent',
+  'revocation',
 ] as const;
 export type DeadlineKind = (typeof DEADLINE_KINDS)[number];
 

@@ -7,6 +7,7 @@ import { removeFramework } from './framework-removal.ts';
 import { forgetGone, goneAgents, goneDeadline } from './gone-agents.ts';
 import { expireOffers, offerDeadline } from './offer-expiry.ts';
 import { forgetSession, sessionDeadline } from './requests.ts';
+import { goOnWithRevocations } from './revocations.ts';
 import { endedDeadline, forgetEnded } from './task-book.ts';
 import { dropTombstone, tombstoneDeadline } from './tombstones.ts';
 import type { Turn } from './turn.ts';
@@ -65,6 +66,11 @@ const DUE: Readonly<Record<DeadlineKind, Due>> = {
       for (const key of keys) forgetGone(state, AgentId.parse(key));
     },
     keys: goneAgents,
+  },
+  revocation: {
+    deadlineOf: (state, key) => state.revocations.get(key)?.dueAtMs,
+    carryOut: goOnWithRevocations,
+    keys: (state) => state.revocations.entries(),
   },
 };
 

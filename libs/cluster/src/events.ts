@@ -5,6 +5,7 @@ import type { ExecutorEnd } from '@parley/protocol/frameworks';
 import type {
   ActorId,
   AgentId,
+  ExecutorId,
   ExecutorRef,
   FrameworkRef,
   OfferId,
@@ -15,6 +16,7 @@ import type {
 } from '@parley/protocol/ids';
 import type { DeclineReason, RescindReason } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
+import type { RevocationReason, Sharer, StopAnswer } from '@parley/protocol/revocations';
 import type { TaskReason, TaskState } from '@parley/protocol/tasks';
 import type { RoleShares, Shares } from './records.ts';
 
@@ -144,6 +146,63 @@ export type ClusterEvent =
       readonly resources: Resources;
       readonly reason?: TaskReason;
       readonly message?: string;
+    }
+  | {
+      readonly type: 'revocationBegun';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly resources: Resources;
+      readonly beneficiary: Sharer;
+      readonly reason: RevocationReason;
+    }
+  /** The allocator asked for what the rules do not allow, or knew less than the books. */
+  | {
+      readonly type: 'revocationRefused';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly why: string;
+    }
+  /** `graceMs`: then it is killed, unless an answer asks for more. */
+  | {
+      readonly type: 'revocationAsked';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly graceMs: number;
+    }
+  /** `leftMs`: until it is killed. */
+  | {
+      readonly type: 'revocationAnswered';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly answer: StopAnswer;
+      readonly leftMs: number;
+    }
+  | {
+      readonly type: 'revocationKilled';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      /** Nothing had come back to the question. */
+      readonly wasSilent: boolean;
+    }
+  /** Its executor did not end it when it was told to, so that executor is shut down. */
+  | {
+      readonly type: 'revocationEnforced';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly executorId: ExecutorId;
+    }
+  | {
+      readonly type: 'revocationCalledOff';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly why: string;
+    }
+  /** The task has ended. Duration in core time since the revocation began. */
+  | {
+      readonly type: 'revocationOver';
+      readonly task: TaskRef;
+      readonly agentId: AgentId;
+      readonly tookMs: number;
     }
   /** A call or update that a lifecycle does not allow: reported, without effect on the books. */
   | { readonly type: 'protocolViolation'; readonly about: string; readonly what: string };

@@ -1,7 +1,14 @@
 // Owns what an entry has changed for the allocator, until `finish` turns it into one facts message.
 // Figures are marked, and read at the end; what happened (refused, expired, filters cleared) keeps its order.
 import type { Fact } from '@parley/protocol/allocation';
-import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
+import {
+  type AgentId,
+  type FrameworkRef,
+  frameworkKey,
+  type RoleName,
+  type TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
 
 /** Facts that are no figures: two of them do not replace each other. */
 export type Happened = Extract<Fact, { kind: 'filtersCleared' | 'refused' | 'expired' }>;
@@ -17,6 +24,7 @@ export class FactMarks {
   readonly roleShares = new Set<RoleName>();
   readonly frameworkShares = new Map<string, FrameworkRef>();
   readonly outstanding = new Map<string, FrameworkRef>();
+  readonly revocations = new Map<string, TaskRef>();
   happened: Happened[] = [];
   hasNewSettings = false;
   decided: number | undefined;
@@ -57,6 +65,11 @@ export class FactMarks {
     this.outstanding.set(frameworkKey(framework), framework);
   }
 
+  /** A revocation of the task began, ended or was refused. */
+  revocation(task: TaskRef): void {
+    this.revocations.set(taskKey(task), task);
+  }
+
   tell(fact: Happened): void {
     this.happened.push(fact);
   }
@@ -64,7 +77,7 @@ export class FactMarks {
   get isEmpty(): boolean {
     return (
       this.agents.size + this.freeAgents.size + this.frameworks.size + this.usages.size === 0 &&
-      this.outstanding.size + this.happened.length === 0 &&
+      this.outstanding.size + this.revocations.size + this.happened.length === 0 &&
       this.roleShares.size + this.frameworkShares.size === 0 &&
       !this.hasNewSettings &&
       this.decided === undefined
@@ -79,6 +92,7 @@ export class FactMarks {
     this.roleShares.clear();
     this.frameworkShares.clear();
     this.outstanding.clear();
+    this.revocations.clear();
     this.happened = [];
     this.hasNewSettings = false;
     this.decided = undefined;

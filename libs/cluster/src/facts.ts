@@ -1,7 +1,14 @@
 // Owns the facts for the allocator: those of one entry, and all of them for one that asks anew.
 // They are absolute: one that is applied twice does no harm.
 import type { Fact, FreeReservation } from '@parley/protocol/allocation';
-import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
+import {
+  type AgentId,
+  type FrameworkRef,
+  frameworkKey,
+  type RoleName,
+  type TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
 import { MILLI, NO_RESOURCES } from '@parley/protocol/resources';
 import { isEmpty } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
@@ -44,6 +51,7 @@ export function allFacts(state: ClusterState): Fact[] {
     }
     if ((book?.offers.size ?? 0) > 0) facts.push(outstandingFact(state, framework));
   }
+  for (const { task } of state.revocations.rows()) facts.push(revocationFact(state, task));
   return facts;
 }
 
@@ -58,6 +66,7 @@ function entryFacts(state: ClusterState): Fact[] {
   for (const agentId of marks.agents) facts.push(agentFact(state, agentId));
   for (const framework of marks.frameworks.values()) facts.push(frameworkFact(state, framework));
   facts.push(...marks.happened.filter((fact) => stillMatters(state, fact)));
+  for (const task of marks.revocations.values()) facts.push(revocationFact(state, task));
   for (const { framework, role } of marks.usages.values()) {
     facts.push(usageFact(state, framework, role));
   }
@@ -155,6 +164,13 @@ function frameworkFact(state: ClusterState, framework: FrameworkRef): Fact {
 function usageFact(state: ClusterState, framework: FrameworkRef, role: RoleName): Fact {
   const sums = state.books.frameworks.get(frameworkKey(framework))?.usage.get(role);
   return { kind: 'usage', framework, role, scalars: sums?.toScalars() ?? {} };
+}
+
+function revocationFact(state: ClusterState, task: TaskRef): Fact {
+  const record = state.revocations.get(taskKey(task));
+  if (record === undefined) return { kind: 'revoked', task };
+  const { agentId, resources, beneficiary } = record;
+  return { kind: 'revoking', task, agentId, resources, beneficiary };
 }
 
 function outstandingFact(state: ClusterState, framework: FrameworkRef): Fact {

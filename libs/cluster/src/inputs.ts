@@ -29,6 +29,7 @@ import {
   OperatorSharingRequest,
   OperatorTeardownRequest,
 } from '@parley/protocol/operators';
+import { AskToStopOrder, Revocation, StopAnswered } from '@parley/protocol/revocations';
 import {
   DEFAULT_MIN_ALLOCATABLE,
   DEFAULT_STARVATION_MS,
@@ -55,6 +56,11 @@ export const ClusterSettings = z.object({
   /** Less is not worth an offer; a role may have its own. */
   minAllocatable: Quantities.default(DEFAULT_MIN_ALLOCATABLE),
   placement: Placement.default('random'),
+  /** Between the inverse offer for a task and the question to it to stop; then until it is killed. */
+  revocationNoticeMs: z.int().min(0).default(0),
+  revocationGraceMs: z.int().min(0).default(30_000),
+  /** What an executor that asks for more time is given beyond that at most. */
+  revocationExtensionMs: z.int().min(0).default(120_000),
   /** Events that a framework has not acknowledged; beyond it the oldest are dropped and counted. */
   eventsPerFramework: z.int().min(1).default(1024),
   endedTasksPerFramework: z.int().min(0).default(1000),
@@ -92,6 +98,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('acknowledgeEvents'), body: AcknowledgeEventsRequest }),
   z.object({ verb: z.literal('register'), body: RegisterRequest }),
   z.object({ verb: z.literal('executorExited'), body: ExecutorExited }),
+  z.object({ verb: z.literal('stopAnswered'), body: StopAnswered }),
   z.object({ verb: z.literal('operatorKill'), body: OperatorKillRequest }),
   z.object({ verb: z.literal('operatorTeardown'), body: OperatorTeardownRequest }),
   z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
@@ -142,6 +149,7 @@ export const Input = z.discriminatedUnion('kind', [
     readUpTo: z.int(),
   }),
   z.object({ kind: z.literal('proposals'), epoch: Epoch, proposals: z.array(Proposal) }),
+  z.object({ kind: z.literal('revocations'), epoch: Epoch, revocations: z.array(Revocation) }),
   /** Nothing but the passing of core time: a deadline is due. */
   z.object({ kind: z.literal('tick') }),
 ]);
@@ -162,6 +170,12 @@ export const Order = z.discriminatedUnion('kind', [
     orderId: z.string(),
     agentId: AgentId,
     body: ShutdownExecutorOrder,
+  }),
+  z.object({
+    kind: z.literal('askToStop'),
+    orderId: z.string(),
+    agentId: AgentId,
+    body: AskToStopOrder,
   }),
   z.object({
     kind: z.literal('destroyVolume'),

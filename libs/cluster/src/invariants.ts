@@ -11,6 +11,7 @@ import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
 import { offersWithinLimits } from './limit-checks.ts';
 import { isOffered } from './offered-agents.ts';
+import { revocations } from './revocation-invariants.ts';
 
 /** What is broken, in words; empty when all holds. */
 export function checkInvariants(state: ClusterState): string[] {
@@ -21,6 +22,7 @@ export function checkInvariants(state: ClusterState): string[] {
     ...references(state),
     ...ordersHaveTasks(state),
     ...executorsAndEvents(state),
+    ...revocations(state),
     ...lifecycles(state),
     ...deadlines(state),
     ...bookSums(state),
@@ -69,6 +71,8 @@ function isExpected(state: ClusterState, order: Order): boolean {
       });
     case 'kill':
       return state.tasks.get(taskKey(order.body.task))?.killOrder === orderId;
+    case 'askToStop':
+      return state.tasks.get(taskKey(order.body.task))?.stopOrder === orderId;
     case 'shutdownExecutor': {
       const key = executorRecordKey(order.agentId, order.body.executor);
       return state.executors.get(key)?.shutdownOrder === orderId;

@@ -13,6 +13,7 @@ import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { dropOrder } from './order-book.ts';
 import { confirmLaunch, orderKill, tasksOfOrder } from './orders.ts';
 import type { TaskRecord } from './records.ts';
+import { stopOrderAnswered } from './stop-orders.ts';
 import { reportViolation, type Turn } from './turn.ts';
 import { destroyVolumeAnswered } from './volume-orders.ts';
 
@@ -28,7 +29,8 @@ const NO_VERDICT: ReadonlySet<string> = new Set([
 ]);
 
 export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
-  const order = turn.state.orders.get(input.orderId)?.order;
+  const { state } = turn;
+  const order = state.orders.get(input.orderId)?.order;
   if (order === undefined) return;
   if (order.agentId !== input.agentId) {
     reportViolation(turn, input.agentId, `answered order ${input.orderId} of ${order.agentId}`);
@@ -45,6 +47,9 @@ export function stepOrderAnswered(turn: Turn, input: OrderAnswered): void {
       break;
     case 'shutdownExecutor':
       shutdownExecutorAnswered(turn, order, input);
+      break;
+    case 'askToStop':
+      stopOrderAnswered(state, order);
       break;
     case 'destroyVolume':
       destroyVolumeAnswered(turn, order, input.failure);

@@ -97,7 +97,7 @@ export function tasksOfOrder(state: ClusterState, order: Order): TaskRecord[] {
  */
 export function dropOrdersOf(turn: Turn, task: TaskRecord): void {
   const { state } = turn;
-  const { runOrder, killOrder } = task;
+  const { runOrder, killOrder, stopOrder } = task;
   const order = runOrder === undefined ? undefined : state.orders.get(runOrder)?.order;
   if (order !== undefined) {
     const key = taskKey(task.task);
@@ -109,12 +109,14 @@ export function dropOrdersOf(turn: Turn, task: TaskRecord): void {
     }
   }
   if (killOrder !== undefined) dropOrder(state, killOrder);
+  if (stopOrder !== undefined) dropOrder(state, stopOrder);
 }
 
 /** Its agent is gone: there is nobody to send them to. */
 export function forgetOrdersOf(state: ClusterState, task: TaskRecord): TaskRecord {
-  const { runOrder, killOrder, ...rest } = task;
+  const { runOrder, killOrder, stopOrder, ...rest } = task;
   if (runOrder !== undefined) dropOrder(state, runOrder);
+  if (stopOrder !== undefined) dropOrder(state, stopOrder);
   if (killOrder !== undefined) dropOrder(state, killOrder);
   state.tasks.put(taskKey(task.task), rest);
   return rest;

@@ -81,6 +81,7 @@ export class RandomInputs {
     if (kind < 6) return this.#register(state, a, b, c);
     if (kind < 28) return this.#propose(state, a, diceOf(...choice));
     if (kind < 60) return this.#frameworkCall(state, choice);
+    if (kind === 65) return this.#revoke(state, choice);
     if (kind < 66) return this.#operate(state, c, diceOf(...choice));
     if (kind < 67) return this.#confirm(state, a, b);
     if (kind < 69) return this.#exit(state, c, diceOf(...choice));
@@ -122,6 +123,9 @@ export class RandomInputs {
         endedTasksPerFramework: b % 4,
         answersPerCaller: 5,
         endedTasksMs: 1000 * b,
+        revocationNoticeMs: (b % 3) * 20,
+        revocationGraceMs: 100,
+        revocationExtensionMs: 300,
         outstandingCapPermille: b % 3 === 0 ? 1000 : 400,
       },
     });
@@ -205,6 +209,34 @@ export class RandomInputs {
           body: { task: { ...frameworkOf(roll(3)), taskId: `t${roll(30)}` } },
         },
       ][roll(14)] ?? { verb: 'operatorOperate', body },
+    });
+  }
+
+  /** Half of them answer a question that was asked of a task. */
+  #revoke(state: ClusterState, [, a, b, c]: Choice): Input {
+    const task = pick([...state.tasks.rows()], a);
+    const asked = pick([...state.revocations.rows()], a);
+    if (asked !== undefined && b % 2 === 0) {
+      const answer = c % 2 === 0 ? { kind: 'stopping' } : { kind: 'needsTime', needMs: 10 * c };
+      return Input.parse({
+        kind: 'call',
+        caller: { kind: 'agent', agentId: asked.agentId },
+        request: this.#request(c),
+        call: { verb: 'stopAnswered', body: { task: asked.task, answer } },
+      });
+    }
+    if (task === undefined) return { kind: 'tick' };
+    return Input.parse({
+      kind: 'revocations',
+      epoch: { bucketCreatedMs: 1, revision: 1 },
+      revocations: [
+        {
+          task: task.task,
+          agentId: c % 11 === 0 ? 'a9' : task.agentId,
+          beneficiary: { framework: frameworkOf(b), role: ROLES[c % 3] ?? 'web' },
+          reason: 'starved',
+        },
+      ],
     });
   }
 

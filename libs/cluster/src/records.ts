@@ -16,12 +16,14 @@ import type {
   PrincipalName,
   ReservationId,
   RoleName,
+  TaskId,
   TaskRef,
   VolumeId,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
+import type { RevocationReason, Sharer, StopAnswer } from '@parley/protocol/revocations';
 import type { Placement, Quantities } from '@parley/protocol/sharing';
 import type { Labels, StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
 import type { ClusterSettings, Order } from './inputs.ts';
@@ -212,6 +214,10 @@ export type TaskRecord = {
   readonly executorId?: ExecutorId;
   /** The other tasks of its group end with it. */
   readonly isInGroup: boolean;
+  /** All tasks of the group, itself too, where the agent ends them together: none of an executor of the framework's own. */
+  readonly group?: readonly TaskId[];
+  /** Absent: 0. */
+  readonly priority?: number;
   readonly state: TaskState;
   readonly reason?: TaskReason;
   readonly message?: string;
@@ -232,6 +238,7 @@ export type TaskRecord = {
   /** Orders that the agent has not answered. */
   readonly runOrder?: string;
   readonly killOrder?: string;
+  readonly stopOrder?: string;
   /** Somebody wants it killed; `isAfterLaunch`: the last order went out after the agent had confirmed the launch. */
   readonly kill?: KillWish & { readonly isAfterLaunch: boolean };
 };
@@ -253,6 +260,25 @@ export type EndedTaskRecord = {
 
 /** A leader's own update that was not yet read back from the stream. */
 export type UnwrittenRecord = { readonly update: StatusUpdate; readonly name: string };
+
+/** A live task whose resources are taken back. */
+export type RevocationRecord = {
+  readonly task: TaskRef;
+  readonly agentId: AgentId;
+  /** What comes back with it, as it was when that began: of its group too. */
+  readonly resources: Resources;
+  readonly beneficiary: Sharer;
+  readonly reason: RevocationReason;
+  /** `told`: its framework; `asked`: the task itself, too; `killing`: it is ordered to be killed. */
+  readonly phase: 'told' | 'asked' | 'killing';
+  /** Core time of its begin, and of what follows on the phase; absent where nothing more does. */
+  readonly begunAtMs: number;
+  readonly dueAtMs?: number;
+  /** The last one that came back. */
+  readonly answer?: StopAnswer;
+  /** Since it was asked: no answer puts the kill off beyond this core time. */
+  readonly latestMs?: number;
+};
 
 export type OrderRecord = { readonly order: Order };
 

@@ -76,6 +76,7 @@ function derive(state: ClusterState): void {
   for (const { framework, event } of state.frameworkEvents.rows()) {
     state.eventSpans.kept(frameworkKey(framework), event.eventId);
   }
+  for (const revocation of state.revocations.rows()) state.revocationIndex.begun(revocation);
   for (const ended of state.ended.rows()) books.endedTaskKept(ended);
   for (const { order } of state.orders.rows()) books.agent(order.agentId).orders.add(order.orderId);
   for (const [key, { update }] of state.unwritten.entries()) {

@@ -12,13 +12,23 @@ import { dropAllUnwritten } from './leader-updates.ts';
 import { dropOrdersOf } from './orders.ts';
 import { clearOvercommitment } from './overcommitment.ts';
 import type { EndedTaskRecord, TaskRecord } from './records.ts';
+import { revocationOver } from './revocation-book.ts';
 import { report, type Turn } from './turn.ts';
 
 export function launchTask(
   turn: Turn,
   launch: Pick<
     TaskRecord,
-    'task' | 'name' | 'agentId' | 'role' | 'resources' | 'reserved' | 'executorId' | 'isInGroup'
+    | 'task'
+    | 'name'
+    | 'agentId'
+    | 'role'
+    | 'resources'
+    | 'reserved'
+    | 'executorId'
+    | 'isInGroup'
+    | 'group'
+    | 'priority'
   >,
 ): TaskRecord {
   const { state, context } = turn;
@@ -55,6 +65,7 @@ export function endTask(turn: Turn, task: TaskRecord, update: StatusUpdate): voi
   const { state } = turn;
   const key = taskKey(task.task);
   dropOrdersOf(turn, task);
+  revocationOver(turn, task.task);
   dropAllUnwritten(state, key);
   state.tasks.delete(key);
   state.books.taskEnded(task, isRegistered(state, task));

@@ -80,12 +80,13 @@ export function carryOutLaunch(
   const { framework } = args.framework;
   const { agentId, role } = args;
   const tasks: TaskRecord[] = [];
+  const groupIds = launches.map(({ description }) => description.taskId);
   for (const { description, holding, executor, executorHolding } of launches) {
     if (executor !== undefined && executorHolding !== undefined) {
       const resources = executorHolding;
       launchExecutor(turn, { framework, agentId, role, description: executor, resources });
     }
-    const { taskId, name } = description;
+    const { taskId, name, priority } = description;
     const task = launchTask(turn, {
       task: { ...framework, taskId },
       name,
@@ -94,6 +95,8 @@ export function carryOutLaunch(
       ...holding,
       ...(executor !== undefined && { executorId: executor.executorId }),
       isInGroup: group !== undefined,
+      ...(group?.kind === 'default' && { group: groupIds }),
+      ...(priority !== 0 && { priority }),
     });
     tasks.push(task);
     const volumeRole = volumeRoleOf(holding) ?? role;

@@ -234,3 +234,34 @@ test('a message is sent while there is a connection, and lost otherwise', () => 
   subscribe();
   expect(session.message(data)).toEqual([{ kind: 'send', message: { kind: 'message', data } }]);
 });
+
+test('a task is asked to stop, and the answer goes to the agent', () => {
+  subscribe();
+  launch('t1');
+  const taskId = TaskId.parse('t1');
+  const asked = hear({ kind: 'stopAsked', taskId, graceMs: 5000 });
+  expect(asked).toEqual([{ kind: 'askToStop', taskId, graceMs: 5000 }]);
+  const said = session.answerStop(taskId, { kind: 'needsTime', needMs: 100 });
+  expect(said && sentOf(said)).toEqual([
+    { kind: 'stopAnswered', taskId, answer: { kind: 'needsTime', needMs: 100 } },
+  ]);
+  expect(hear({ kind: 'stopCalledOff', taskId })).toEqual([{ kind: 'stopCalledOff', taskId }]);
+});
+
+test('a task that has ended, or that is to end already, is not asked to stop', () => {
+  subscribe();
+  launch('t1', 't2');
+  session.report(aReport('t1', 'finished'));
+  hear({ kind: 'kill', taskId: TaskId.parse('t2'), graceMs: 1000 });
+  for (const id of ['t1', 't2', 'none']) {
+    expect(hear({ kind: 'stopAsked', taskId: TaskId.parse(id), graceMs: 1 })).toEqual([]);
+  }
+  expect(hear({ kind: 'stopCalledOff', taskId: TaskId.parse('t1') })).toEqual([]);
+});
+
+test('an answer without a connection is lost, and says so', () => {
+  subscribe();
+  launch('t1');
+  session.disconnected(nowMs);
+  expect(session.answerStop(TaskId.parse('t1'), { kind: 'stopping' })).toBe(false);
+});

@@ -3,6 +3,7 @@
 // what happened comes in, what to do goes out. The socket is in run-executor.ts. Mesos docs, "Executor HTTP API".
 import type { ExecutorUpdate, FromExecutor, ToExecutor } from '@parley/protocol/executors';
 import type { ExecutorRef, TaskId } from '@parley/protocol/ids';
+import type { StopAnswer } from '@parley/protocol/revocations';
 import { isTerminal, type TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 
@@ -16,6 +17,10 @@ export type SessionEffect =
   | { readonly kind: 'start'; readonly tasks: readonly TaskDescription[] }
   /** Ask a task to end, by then without asking. Repeated when the grace got shorter. */
   | { readonly kind: 'stop'; readonly taskId: TaskId; readonly graceMs: number }
+  /** Its resources are taken back: it is to end within the grace by itself, or say how much longer it needs. */
+  | { readonly kind: 'askToStop'; readonly taskId: TaskId; readonly graceMs: number }
+  /** It may go on after all. */
+  | { readonly kind: 'stopCalledOff'; readonly taskId: TaskId }
   | { readonly kind: 'deliver'; readonly data: Extract<ToExecutor, { kind: 'message' }>['data'] }
   /** The agent has told the executor who and where it is; once a connection. */
   | { readonly kind: 'subscribed'; readonly about: Extract<ToExecutor, { kind: 'subscribed' }> }
@@ -121,6 +126,12 @@ export class ExecutorSession {
         return this.#launch(message.tasks);
       case 'kill':
         return this.#kill(message.taskId, message.graceMs);
+      case 'stopAsked':
+        return this.#stopAsked(message.taskId, message.graceMs);
+      case 'stopCalledOff':
+        return this.#isLive(message.taskId)
+          ? [{ kind: 'stopCalledOff', taskId: message.taskId }]
+          : [];
       case 'acknowledged':
         return this.#acknowledged(message.sequence);
       case 'message':
@@ -173,6 +184,17 @@ export class ExecutorSession {
     return [{ kind: 'send', message: { kind: 'message', data } }];
   }
 
+  /** To `askToStop`; false when it is lost, which counts as silence. */
+  answerStop(taskId: TaskId, answer: StopAnswer): SessionEffect[] | false {
+    if (!this.#isSubscribed || !this.#isLive(taskId)) return false;
+    return [{ kind: 'send', message: { kind: 'stopAnswered', taskId, answer } }];
+  }
+
+  /** Ends a task as a kill by the agent would. */
+  stop(taskId: TaskId, graceMs: number): SessionEffect[] {
+    return this.#kill(taskId, graceMs);
+  }
+
   tick(nowMs: number): SessionEffect[] {
     if (isDue(this.#exitDueMs, nowMs)) return this.#exit();
     if (isDue(this.#giveUpDueMs, nowMs)) {
@@ -215,6 +237,16 @@ export class ExecutorSession {
     task.killGraceMs = graceMs;
     const told = isFirst ? this.report({ taskId, state: 'killing' }).effects : [];
     return [...told, { kind: 'stop', taskId, graceMs }];
+  }
+
+  /** A task that is to end already is not asked. */
+  #stopAsked(taskId: TaskId, graceMs: number): SessionEffect[] {
+    if (!this.#isLive(taskId) || this.#tasks.get(taskId)?.killGraceMs !== undefined) return [];
+    return [{ kind: 'askToStop', taskId, graceMs }];
+  }
+
+  #isLive(taskId: TaskId): boolean {
+    return this.#tasks.get(taskId)?.hasEnded === false;
   }
 
   #acknowledged(sequence: number): SessionEffect[] {

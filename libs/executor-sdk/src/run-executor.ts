@@ -1,7 +1,8 @@
 // The shell of an executor: its socket, its timer, its process. A framework's program calls `runExecutor` with one
 // function that runs a task; what has to be kept over the loss of a connection is in executor-session.ts.
 import type { FromExecutor, ToExecutor } from '@parley/protocol/executors';
-import type { AgentId } from '@parley/protocol/ids';
+import type { AgentId, TaskId } from '@parley/protocol/ids';
+import type { StopAnswer } from '@parley/protocol/revocations';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentConnection } from './agent-connection.ts';
 import { type ExecutorEnvironment, readEnvironment } from './executor-environment.ts';
@@ -20,6 +21,13 @@ export type ExecutorDefinition = {
   readonly message?: (data: MessageData, executor: Executor) => void;
   /** The agent was reached, for the first time or again. */
   readonly subscribed?: (about: ExecutorAbout, executor: Executor) => void;
+  /**
+   * A task's resources are taken back. Without this the task is told to end at once, within the grace. With it nothing
+   * happens but what it does: a task that has neither ended nor asked for time is killed after the grace.
+   */
+  readonly stopAsked?: (asked: StopAsked) => void;
+  /** A task that was asked to stop may go on. */
+  readonly stopCalledOff?: (taskId: TaskId) => void;
   /** All tasks are being killed, and the process ends within the grace. */
   readonly shutdown?: (graceMs: number, why: string) => void;
   /** Trouble that passes: the agent is away, a message was not understood. */
@@ -31,6 +39,15 @@ export type ExecutorAbout = {
   readonly hostname: string;
   /** What the framework put into the description of the executor. */
   readonly data: MessageData | undefined;
+};
+
+export type StopAsked = {
+  readonly taskId: TaskId;
+  readonly graceMs: number;
+  /** May be called again: the last word counts. False when it is lost, which counts as silence. */
+  readonly answer: (answer: StopAnswer) => boolean;
+  /** Says that the task is stopping, and aborts its signal. */
+  readonly stop: () => void;
 };
 
 export interface Executor {
@@ -120,6 +137,12 @@ class RunningExecutor implements Executor {
       case 'stop':
         this.#runs.stop(effect.taskId, effect.graceMs);
         return;
+      case 'askToStop':
+        this.#askToStop(effect.taskId, effect.graceMs);
+        return;
+      case 'stopCalledOff':
+        this.#definition.stopCalledOff?.(effect.taskId);
+        return;
       case 'deliver':
         message?.(effect.data, this);
         return;
@@ -137,6 +160,22 @@ class RunningExecutor implements Executor {
       default:
         unreachable(effect);
     }
+  }
+
+  #askToStop(taskId: TaskId, graceMs: number): void {
+    const answer = (said: StopAnswer): boolean => {
+      const effects = this.#session.answerStop(taskId, said);
+      if (effects === false) return false;
+      this.#carryOut(effects);
+      return true;
+    };
+    const stop = (): void => {
+      answer({ kind: 'stopping' });
+      this.#carryOut(this.#session.stop(taskId, graceMs));
+    };
+    const { stopAsked } = this.#definition;
+    if (stopAsked === undefined) stop();
+    else stopAsked({ taskId, graceMs, answer, stop });
   }
 
   #connect(): void {

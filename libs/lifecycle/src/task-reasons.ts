@@ -160,6 +160,11 @@ export const TASK_REASONS = {
     meaning: 'Its executor did not come back to the agent in time after the agent was restarted.',
     mesos: 'REASON_EXECUTOR_REREGISTRATION_TIMEOUT',
   },
+  revoked: {
+    states: { agent: ['killing', 'killed'] },
+    meaning: 'Its resources were taken back for somebody who is entitled to them.',
+    mesos: 'REASON_CONTAINER_PREEMPTED',
+  },
   reconciliation: {
     states: {},
     meaning:

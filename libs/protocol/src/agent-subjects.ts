@@ -14,6 +14,7 @@ import {
   ShutdownExecutorOrder,
   UsageReport,
 } from './agents.ts';
+import { AskToStopOrder, StopAnswered } from './revocations.ts';
 import { entry } from './subject-entry.ts';
 import { Empty } from './tasks.ts';
 
@@ -116,6 +117,26 @@ export const agentCalls = {
     body: ExecutorExited,
     reply: Empty,
     summary: 'An executor is no more; repeated until answered.',
+  }),
+  askToStop: entry({
+    kind: 'agent.askToStop',
+    pattern: 'agent.{agentId}.ask-to-stop',
+    delivery: 'request',
+    from: ['master'],
+    to: ['agent'],
+    body: AskToStopOrder,
+    reply: Empty,
+    summary: "A task's resources are taken back: it is asked to end; repeated until answered.",
+  }),
+  stopAnswered: entry({
+    kind: 'agent.stopAnswered',
+    pattern: `${AGENT_CALL}.stop-answered`,
+    delivery: 'request',
+    from: ['agent'],
+    to: ['master'],
+    body: StopAnswered,
+    reply: Empty,
+    summary: 'What a task that was asked to end says to it; repeated until answered.',
   }),
   logs: entry({
     kind: 'agent.logs',

@@ -101,6 +101,8 @@ export const KillReason = z.enum([
   'agentGone',
   /** Another task of its group has ended before the agent had confirmed the group's launch. */
   'groupMemberEnded',
+  /** Its resources are taken back for somebody else, and it did not end in the time that it was given. */
+  'revoked',
 ]);
 export type KillReason = z.infer<typeof KillReason>;
 export const KillOrder = z.object({

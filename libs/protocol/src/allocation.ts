@@ -5,6 +5,7 @@ import { Constraints, Domain } from './constraints.ts';
 import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
+import { Sharer } from './revocations.ts';
 import { Guarantee, Limit, Placement, Quantities, Weight } from './sharing.ts';
 
 /** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
@@ -154,7 +155,7 @@ export const Fact = z.discriminatedUnion('kind', [
     task: TaskRef,
     agentId: AgentId,
     resources: Resources,
-    beneficiary: z.object({ framework: FrameworkRef, role: RoleName }),
+    beneficiary: Sharer,
   }),
   /** Its task has ended, or it was called off. */
   z.object({ kind: z.literal('revoked'), task: TaskRef }),
@@ -192,32 +193,5 @@ export const Proposal = z.object({
 });
 export type Proposal = z.infer<typeof Proposal>;
 
-/** A running task that the allocator may name as a victim. */
-export const RevocableTask = z.object({
-  task: TaskRef,
-  agentId: AgentId,
-  role: RoleName,
-  /** Reserved ones included, revocable ones not. */
-  resources: Resources,
-  isRevocable: z.boolean(),
-  /** Its framework's own: the lowest goes first. */
-  priority: z.int(),
-  /** Core time of its launch: the youngest goes first. */
-  launchedAtMs: z.int(),
-});
-export type RevocableTask = z.infer<typeof RevocableTask>;
-
-/** Why somebody is to give back: a guarantee is not met, or a client was starved, or revocable resources are used. */
-export const RevocationReason = z.enum(['belowGuarantee', 'starved', 'oversubscribed']);
-export type RevocationReason = z.infer<typeof RevocationReason>;
-
-/** The allocator's proposal to take a task's resources back; the master checks it like any other. */
-export const Revocation = z.object({
-  task: TaskRef,
-  agentId: AgentId,
-  beneficiary: z.object({ framework: FrameworkRef, role: RoleName }),
-  reason: RevocationReason,
-});
-export type Revocation = z.infer<typeof Revocation>;
 export const ProposalsMessage = z.object({ proposals: z.array(Proposal).min(1) });
 export type ProposalsMessage = z.infer<typeof ProposalsMessage>;

@@ -12,6 +12,7 @@ import {
   OperatorSharingResult,
   OperatorTeardownRequest,
 } from './operators.ts';
+import { CandidatesAnswer, CandidatesQuestion, RevocationsMessage } from './revocations.ts';
 import { entry } from './subject-entry.ts';
 import { Empty, KillTaskResult } from './tasks.ts';
 
@@ -60,6 +61,33 @@ export const controlMessages = {
     to: ['master'],
     body: ProposalsMessage,
     summary: 'Which free resources to offer to whom; the master checks each.',
+  }),
+  revocations: entry({
+    kind: 'allocator.revocations',
+    pattern: 'master.call.allocator.revocations',
+    delivery: 'publish',
+    from: ['allocator'],
+    to: ['master'],
+    body: RevocationsMessage,
+    summary: 'Which tasks to take back for whom; the master checks each.',
+  }),
+  candidatesWanted: entry({
+    kind: 'allocator.candidatesWanted',
+    pattern: 'master.call.allocator.candidates',
+    delivery: 'publish',
+    from: ['allocator'],
+    to: ['master'],
+    body: CandidatesQuestion,
+    summary: 'Asks which tasks could be taken back.',
+  }),
+  candidates: entry({
+    kind: 'allocator.candidates',
+    pattern: 'allocator.candidates',
+    delivery: 'publish',
+    from: ['master'],
+    to: ['allocator'],
+    body: CandidatesAnswer,
+    summary: 'Tasks that could be taken back, the most expendable first.',
   }),
   operatorKill: entry({
     kind: 'operator.kill',

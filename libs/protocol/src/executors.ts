@@ -3,6 +3,7 @@
 // Mesos docs, "Executor HTTP API".
 import * as z from 'zod';
 import { AgentId, ExecutorRef, TaskId } from './ids.ts';
+import { StopAnswer } from './revocations.ts';
 import { Data, Labels, TaskDescription } from './tasks.ts';
 
 /** Environment of every executor: where its agent listens, and who it is. */
@@ -44,6 +45,8 @@ export const FromExecutor = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('update'), update: ExecutorUpdate }),
   /** To the framework's scheduler; may be lost. */
   z.object({ kind: z.literal('message'), data: z.instanceof(Uint8Array) }),
+  /** To `stopAsked`; may be lost, and then counts as silence. The last one counts. */
+  z.object({ kind: z.literal('stopAnswered'), taskId: TaskId, answer: StopAnswer }),
 ]);
 export type FromExecutor = z.infer<typeof FromExecutor>;
 
@@ -60,6 +63,10 @@ export const ToExecutor = z.discriminatedUnion('kind', [
   /** All of a group or none. */
   z.object({ kind: z.literal('launchGroup'), tasks: z.array(TaskDescription).min(1) }),
   z.object({ kind: z.literal('kill'), taskId: TaskId, graceMs: z.int().min(0) }),
+  /** The task's resources are taken back: it is killed after `graceMs`, later where the answer asks for time. */
+  z.object({ kind: z.literal('stopAsked'), taskId: TaskId, graceMs: z.int().min(0) }),
+  /** It may go on after all. */
+  z.object({ kind: z.literal('stopCalledOff'), taskId: TaskId }),
   /** The agent has this update on its disk: it may be forgotten. */
   z.object({ kind: z.literal('acknowledged'), sequence: z.int().min(1) }),
   z.object({ kind: z.literal('message'), data: z.instanceof(Uint8Array) }),

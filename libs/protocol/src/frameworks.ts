@@ -2,9 +2,10 @@
 // tells it that must not get lost.
 import * as z from 'zod';
 import { Constraints } from './constraints.ts';
-import { AgentId, ExecutorId, RoleName } from './ids.ts';
+import { AgentId, ExecutorId, RoleName, TaskId } from './ids.ts';
 import { Offer } from './offers.ts';
 import { Resources } from './resources.ts';
+import { RevocationReason } from './revocations.ts';
 
 /** `count` tasks of this shape, to be launched on agents that meet the constraints. */
 export const Need = z.object({
@@ -112,6 +113,28 @@ export const FrameworkEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('agentUnreachable'), ...eventId, agentId: AgentId }),
   z.object({ kind: z.literal('agentReturned'), ...eventId, agentId: AgentId }),
   z.object({ kind: z.literal('agentGone'), ...eventId, agentId: AgentId }),
+  /**
+   * The cluster asks for the task's resources back. The framework may end the task by itself, or do nothing: `graceMs`
+   * after `wallTimeMs` (the leader's wall clock, milliseconds since 1970) it is killed, later where its executor asks
+   * for time. The other tasks of a group end with it. Mesos docs, "Maintenance Primitives", inverse offers.
+   */
+  z.object({
+    kind: z.literal('inverseOffer'),
+    ...eventId,
+    taskId: TaskId,
+    agentId: AgentId,
+    resources: Resources,
+    reason: RevocationReason,
+    graceMs: z.int().min(0),
+    wallTimeMs: z.int(),
+  }),
+  /** It may keep them after all: nobody needs them any more. A task that is stopping already stops. */
+  z.object({
+    kind: z.literal('inverseOfferWithdrawn'),
+    ...eventId,
+    taskId: TaskId,
+    agentId: AgentId,
+  }),
 ]);
 export type FrameworkEvent = z.infer<typeof FrameworkEvent>;
 

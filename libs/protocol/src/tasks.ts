@@ -57,6 +57,7 @@ export const TaskReason = z.enum([
   'executorExited',
   'executorNotRegistered',
   'executorNotReturned',
+  'revoked',
   'reconciliation',
 ]);
 export type TaskReason = z.infer<typeof TaskReason>;
@@ -95,6 +96,10 @@ const KillGraceMs = z
 export const VolumeMount = z.object({ volumeId: VolumeId, path: SandboxPath });
 export type VolumeMount = z.infer<typeof VolumeMount>;
 
+/** Which of a framework's tasks matters most to it: where some are taken back, the lowest goes first. */
+export const MAX_PRIORITY = 1_000_000;
+const Priority = z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY);
+
 /** Opaque bytes that the framework passes to its executor, and back in status updates. */
 export const Data = z.instanceof(Uint8Array).refine((data) => data.length <= 32 * 1024, {
   message: 'must be at most 32 KiB',
@@ -132,6 +137,7 @@ export const TaskDescription = z.object({
   check: Check.optional(),
   labels: Labels.default({}),
   data: Data.optional(),
+  priority: Priority.default(0),
 });
 export type TaskDescription = z.infer<typeof TaskDescription>;
 export type TaskDescriptionInput = z.input<typeof TaskDescription>;

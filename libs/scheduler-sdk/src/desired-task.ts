@@ -33,6 +33,7 @@ export type TaskBody = Pick<
   | 'check'
   | 'labels'
   | 'data'
+  | 'priority'
 >;
 
 /** Where an attempt is going to run. */

@@ -97,6 +97,23 @@ export class FakeLeader {
     if (this.subscribed) this.#tell([event]);
   }
 
+  /** Asks for a task's resources back. */
+  inverseOffer(taskId: TaskId): void {
+    const event: FrameworkEvent = {
+      kind: 'inverseOffer',
+      eventId: this.#nextEvent,
+      taskId,
+      agentId: this.agentId,
+      resources: { scalars: {}, ports: [], sets: {} },
+      reason: 'starved',
+      graceMs: 1000,
+      wallTimeMs: 0,
+    };
+    this.#nextEvent += 1;
+    this.events.push(event);
+    if (this.subscribed) this.#tell([event]);
+  }
+
   /** What was not acknowledged, as after a new subscription. */
   tellAgain(): void {
     if (this.events.length > 0) this.#tell(this.events);

@@ -14,6 +14,8 @@ export type Attempt = {
   readonly tasks: Map<TaskId, AttemptTask>;
   /** Terminal states of tasks that have ended already. */
   readonly ended: TaskState[];
+  /** One of them was taken back for somebody else. */
+  isRevoked: boolean;
   readonly group: string;
   agentId: AgentId | undefined;
   unreachableSinceMs: number | undefined;
@@ -22,7 +24,7 @@ export type Attempt = {
 
 export type Ending = { readonly willRetry: boolean };
 
-/** A task that was never started, or was lost with its agent: no fault of its own, tried again without end but slowly. */
+/** A task that was never started, or was lost with its agent, or taken back for somebody else: no fault of its own, tried again without end but slowly. */
 const LOSSES: ReadonlySet<TaskState> = new Set(['dropped', 'gone']);
 const AFTER_LOSS = retryPolicy({ backoff: { firstMs: 100, factor: 2, maxMs: 30_000 } });
 /** Another attempt would end the same. */
@@ -180,9 +182,9 @@ export class FrameworkEntry {
       this.dueMs = nowMs;
       return { willRetry: true };
     }
-    if (LOSSES.has(state)) {
+    if (LOSSES.has(state) || attempt.isRevoked) {
       this.#losses += 1;
-      this.problem = `its last attempt ended as ${state}`;
+      this.problem = `its last attempt ended as ${attempt.isRevoked ? 'revoked' : state}`;
       const next = AFTER_LOSS.next(this.key, this.#losses);
       this.dueMs = nowMs + (next.kind === 'retry' ? next.delayMs : 0);
       return { willRetry: true };

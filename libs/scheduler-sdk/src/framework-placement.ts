@@ -198,6 +198,7 @@ function newAttempt(
     number: entry.nextAttempt,
     tasks: new Map(tasks.map(({ taskId }) => [taskId, { state: 'staging' }])),
     ended: [],
+    isRevoked: false,
     group: entry.wanted?.group ?? '',
     agentId: undefined,
     unreachableSinceMs: undefined,

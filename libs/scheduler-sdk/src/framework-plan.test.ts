@@ -246,6 +246,16 @@ describe('work that ends', () => {
     },
   );
 
+  it('as taken back for somebody else is no failure of its own', () => {
+    const fixture = PlanFixture.begun([job('a', { retry: { max: 1 } })]);
+    fixture.offer(ROOMY);
+    const told = fixture.update('a-t0-1', 'killed', { reason: 'revoked' });
+    expect(told).toMatchObject({ terminal: true, willRetry: true, reason: 'revoked' });
+    fixture.pass(200);
+    expect(fixture.offer(ROOMY)).toHaveLength(1);
+    expect(fixture.update('a-t0-2', 'killed')).toMatchObject({ willRetry: false });
+  });
+
   it('as refused by the leader is not tried again: it would be refused again', () => {
     const fixture = PlanFixture.begun([job('a')]);
     fixture.offer(ROOMY);

@@ -142,6 +142,7 @@ function adopt(entry: FrameworkEntry, attemptId: string, name: TaskName): Attemp
     number: name.attempt,
     tasks: new Map(),
     ended: [],
+    isRevoked: false,
     group: entry.prepared?.group ?? '',
     agentId: undefined,
     unreachableSinceMs: undefined,

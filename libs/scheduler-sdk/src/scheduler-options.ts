@@ -38,6 +38,8 @@ export type ConnectOptions = {
   readonly connectTimeoutMs?: number;
 };
 
+export type InverseOffer = Extract<FrameworkEvent, { kind: 'inverseOffer' }>;
+
 export type SchedulerHandlers = {
   /** What it neither launches on nor declines is declined when it has returned. */
   readonly onOffers: (offers: readonly Offer[], scheduler: Scheduler) => Promise<void> | void;
@@ -51,6 +53,11 @@ export type SchedulerHandlers = {
   readonly onRescind?: (offerIds: readonly Offer['offerId'][], scheduler: Scheduler) => void;
   /** An executor that exited, an agent that went or came back. Acknowledged when it has returned, as updates are. */
   readonly onEvent?: (event: FrameworkEvent, scheduler: Scheduler) => Promise<void> | void;
+  /**
+   * A task's resources are taken back: it may be ended now (`kill`) or left to be killed. Before `onEvent` is told the
+   * same; acknowledged when both have returned. That it may stay after all is an event, `inverseOfferWithdrawn`.
+   */
+  readonly onInverseOffer?: (asked: InverseOffer, scheduler: Scheduler) => Promise<void> | void;
   /** Bytes from one of the framework's executors; may be lost. Not called again when it throws. */
   readonly onMessage?: (message: MessageOfExecutor, scheduler: Scheduler) => Promise<void> | void;
   /** Trouble that is not the end: the scheduler goes on by itself. A process warning when left out. */

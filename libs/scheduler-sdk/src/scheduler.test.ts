@@ -157,6 +157,26 @@ describe('the driver', () => {
     expect(world.leader.events).toEqual([]);
   });
 
+  it('asks the user for a task back, and acknowledges that when his handler is through', async () => {
+    const asked: string[] = [];
+    const seen: string[] = [];
+    const { world, scheduler } = aScheduler({
+      onInverseOffer: async ({ taskId }) => {
+        asked.push(taskId);
+        await scheduler.kill(taskId);
+      },
+      onEvent: ({ kind }) => void seen.push(kind),
+    });
+    await world.pass(10);
+    world.leader.event();
+    world.leader.inverseOffer(aTask('t1').taskId);
+    await world.pass(50);
+    expect(asked).toEqual(['t1']);
+    expect(seen).toEqual(['agentUnreachable', 'inverseOffer']);
+    expect(callsOf(world, 'killTask')).toMatchObject([{ body: { taskId: 't1' } }]);
+    expect(world.leader.events).toEqual([]);
+  });
+
   it('hands messages of executors to the user, and his to them', async () => {
     const heard: unknown[] = [];
     const { world, scheduler } = aScheduler({

@@ -305,6 +305,7 @@ export class Scheduler implements OfferDesk {
       return;
     }
     const { event } = told;
+    if (event.kind === 'inverseOffer') await this.#options.onInverseOffer?.(event, this);
     await this.#options.onEvent?.(event, this);
     this.checkWanted();
     this.#shell.run((session, nowMs) => session.eventHandled(event.eventId, nowMs));

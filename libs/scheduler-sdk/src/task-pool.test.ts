@@ -56,6 +56,17 @@ describe('a pool', () => {
     expect(pool.demand()).toEqual([]);
   });
 
+  it('demands a piece that was taken back for somebody else again, however often', () => {
+    const pool = aPool(1);
+    for (let count = 1; count <= 5; count += 1) {
+      pool.place([anOffer(1)]);
+      const end = { ...anEnd(`w1-${count}`, 'killed'), reason: 'revoked' } as const;
+      expect(pool.update(end)).toMatchObject({ kind: 'retried' });
+    }
+    pool.place([anOffer(1)]);
+    expect(pool.update(anEnd('w1-6', 'killed'))).toMatchObject({ kind: 'ended', attempts: 1 });
+  });
+
   it('says why it does not use an offer: too small, or nothing to do', () => {
     expect(aPool(1).place([anOffer(0.5)]).declined).toMatchObject([{ reason: 'tooSmall' }]);
     expect(aPool(0).place([anOffer(2)]).declined).toMatchObject([{ reason: 'noWork' }]);

@@ -58,6 +58,8 @@ type Entry = {
   attempts: number;
   /** Tasks that ended as dropped: they never began and do not count as attempts. */
   drops: number;
+  /** Attempts that were taken back for somebody else. */
+  revocations: number;
   state?: TaskState | undefined;
 };
 
@@ -93,6 +95,7 @@ export class TaskPool {
       shape: JSON.stringify(normalise(item.resources)),
       attempts: 0,
       drops: 0,
+      revocations: 0,
     };
     this.#entries.set(item.key, entry);
     this.#queue(entry);
@@ -126,7 +129,7 @@ export class TaskPool {
       this.#finished += 1;
       return { kind: 'ended', key, success: true, attempts: entry.attempts, update };
     }
-    if (this.#mayRetry(entry, update.state)) {
+    if (this.#mayRetry(entry, update)) {
       this.#retries += 1;
       this.#queue(entry);
       return { kind: 'retried', key, update };
@@ -203,14 +206,21 @@ export class TaskPool {
 
   #launch(entry: Entry): TaskDescription {
     entry.attempts += 1;
-    const taskId = TaskId.parse(`${entry.item.key}-${entry.attempts + entry.drops}`);
+    const taskId = TaskId.parse(
+      `${entry.item.key}-${entry.attempts + entry.drops + entry.revocations}`,
+    );
     entry.state = 'staging';
     this.#live.set(taskId, entry);
     return entry.item.describe(taskId);
   }
 
-  /** A task that was killed, or that is not valid, would not end otherwise the next time. */
-  #mayRetry(entry: Entry, state: TaskState): boolean {
+  /** A task that was killed, or that is not valid, would not end otherwise the next time; one that was taken back would. */
+  #mayRetry(entry: Entry, { state, reason }: StatusUpdate): boolean {
+    if (reason === 'revoked') {
+      entry.attempts -= 1;
+      entry.revocations += 1;
+      return true;
+    }
     if (state === 'dropped') {
       entry.attempts -= 1;
       entry.drops += 1;

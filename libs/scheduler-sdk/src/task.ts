@@ -25,7 +25,7 @@ export type ResourceSpec = {
 };
 
 export type TaskSpec = ResourceSpec &
-  Pick<TaskDescriptionInput, 'inputs' | 'outputs' | 'killGraceMs' | 'name'> & {
+  Pick<TaskDescriptionInput, 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority'> & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
     /** An array is run as it is; a string by `sh -c`. */
@@ -49,7 +49,7 @@ export function resources(spec: ResourceSpec): Resources {
 
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
-  const { id, name, command, environment, inputs, outputs, killGraceMs } = spec;
+  const { id, name, command, environment, inputs, outputs, killGraceMs, priority } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -59,6 +59,7 @@ export function task(spec: TaskSpec): TaskDescription {
     inputs,
     outputs,
     killGraceMs,
+    priority,
   });
   if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));
   return parsed.data;

@@ -18,6 +18,7 @@ import {
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
+import type { AskToStopOrder } from '@parley/protocol/revocations';
 import {
   isTerminal,
   type StatusUpdate,
@@ -119,6 +120,9 @@ export class TestAgent {
       case 'kill':
         this.#kill(order.body.task, killReason(order.body.reason));
         return {};
+      case 'askToStop':
+        this.#askToStop(order.body);
+        return {};
       case 'shutdownExecutor':
         this.#endExecutor(order.body.executor, { end: 'shutDown' });
         return {};
@@ -178,6 +182,15 @@ export class TestAgent {
     };
     this.#tasks.set(taskKey(ref), task);
     this.#options.clock.startTimer(END_MS, () => this.#report(task, 'killed', { reason }));
+  }
+
+  /** Every task here does at once what it is asked. */
+  #askToStop({ task, isCalledOff }: AskToStopOrder): void {
+    if (isCalledOff || !this.#tasks.has(taskKey(task))) return;
+    const { agentId, call } = this.#options;
+    const body = { task, answer: { kind: 'stopping' } } as const;
+    void call({ kind: 'agent', agentId }, { verb: 'stopAnswered', body });
+    this.#kill(task, 'revoked');
   }
 
   #endExecutor(
@@ -246,6 +259,8 @@ function killReason(reason: Extract<Order, { kind: 'kill' }>['body']['reason']):
       return 'frameworkRemoved';
     case 'groupMemberEnded':
       return 'groupMemberEnded';
+    case 'revoked':
+      return 'revoked';
     default:
       return unreachable(reason);
   }

@@ -30,7 +30,8 @@ import {
   type Received,
 } from '@parley/protocol/message';
 import type { LogLevel } from '@parley/protocol/operators';
-import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
+import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations';
+import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type { RegisterAnswer } from './supervisor-messages.ts';
@@ -45,6 +46,7 @@ export type AgentHandlers = {
     order: ShutdownExecutorOrder,
     reply: (answer: Answer) => void,
   ): void;
+  askToStop(epoch: Epoch, order: AskToStopOrder, reply: (answer: Answer) => void): void;
   messageToExecutor(executor: ExecutorRef, data: ExecutorMessage['data']): void;
   logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
   /** Gives the level before. */
@@ -91,6 +93,9 @@ export class AgentBus {
       this.#onOrder(shutdownExecutorOrder, (epoch, body, reply) =>
         handlers.shutdownExecutor(epoch, body, reply),
       ),
+      this.#onOrder(SUBJECTS.askToStop, (epoch, body, reply) =>
+        handlers.askToStop(epoch, body, reply),
+      ),
       this.#on(messageToExecutor, ({ parameters, body }) => {
         const { principal, frameworkId, executorId } = parameters;
         handlers.messageToExecutor({ principal, frameworkId, executorId }, body.data);
@@ -129,10 +134,24 @@ export class AgentBus {
   }
 
   /** One try; undefined when no answer came. */
-  async executorExited(request: RequestId, body: ExecutorExited): Promise<Answer | undefined> {
+  executorExited(request: RequestId, body: ExecutorExited): Promise<Answer | undefined> {
+    return this.#call(SUBJECTS.executorExited, request, body);
+  }
+
+  /** Likewise. */
+  stopAnswered(request: RequestId, body: StopAnswered): Promise<Answer | undefined> {
+    return this.#call(SUBJECTS.stopAnswered, request, body);
+  }
+
+  async #call<Entry extends typeof SUBJECTS.executorExited | typeof SUBJECTS.stopAnswered>(
+    entry: Entry,
+    request: RequestId,
+    body: BodyOf<Entry>,
+  ): Promise<Answer | undefined> {
     const parameters = { agentId: this.#agentId };
-    const entry = SUBJECTS.executorExited;
-    const message = encodeMessage(entry, this.#cluster, parameters, body, { request });
+    const message = encodeMessage<SubjectEntry>(entry, this.#cluster, parameters, body, {
+      request,
+    });
     const bytes = await this.#bus.request(message.subject, message.bytes, REGISTER_TIMEOUT_MS);
     if (!bytes.ok) return bytes.failure.code === 'unavailable' ? undefined : bytes;
     const decoded = decodeAnswer(entry, bytes.value);

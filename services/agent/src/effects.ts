@@ -174,6 +174,8 @@ export class AgentShell {
           this.#dispatch({ kind: 'destroyVolume', epoch, order, reply: this.#replies.add(reply) }),
         kill: (epoch, order, reply) =>
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#replies.add(reply) }),
+        askToStop: (epoch, order, reply) =>
+          this.#dispatch({ kind: 'askToStop', epoch, order, reply: this.#replies.add(reply) }),
         presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
         registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
@@ -269,6 +271,9 @@ export class AgentShell {
       case 'register':
         this.#track(this.#register(effect));
         return;
+      case 'tellStop':
+        this.#track(this.#tellStop(effect));
+        return;
       case 'heartbeat':
         this.#bus?.agent.heartbeat(effect.body);
         return;
@@ -342,6 +347,11 @@ export class AgentShell {
     if (!wasRegistered && this.#supervisor.isRegistered) {
       this.#logger.info({ epoch: this.#supervisor.epoch, tasks: body.tasks.length }, 'registered');
     }
+  }
+
+  async #tellStop({ counter, request, body }: TaskEffect<'tellStop'>): Promise<void> {
+    const answer = await this.#bus?.agent.stopAnswered(request, body);
+    if (answer !== undefined) this.#dispatch({ kind: 'stopTold', counter, answer });
   }
 
   async #reportUsage(): Promise<void> {

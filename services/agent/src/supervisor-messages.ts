@@ -23,6 +23,7 @@ import type {
   VolumeId,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
 import type {
   ExecutorEffect,
@@ -134,6 +135,14 @@ export type SupervisorInput =
       readonly order: ShutdownExecutorOrder;
       readonly reply: ReplyHandle;
     }
+  | {
+      readonly kind: 'askToStop';
+      readonly epoch: Epoch;
+      readonly order: AskToStopOrder;
+      readonly reply: ReplyHandle;
+    }
+  /** What the leader said to `tellStop`. */
+  | { readonly kind: 'stopTold'; readonly counter: number; readonly answer: Answer }
   /** About a custom executor. */
   | { readonly kind: 'executor'; readonly input: ExecutorInput }
   | { readonly kind: 'connected' }
@@ -213,6 +222,13 @@ export type SupervisorEffect =
       readonly counter: number;
       readonly request: RequestId;
       readonly body: RegisterRequest;
+    }
+  /** What a task says to the question to stop. */
+  | {
+      readonly kind: 'tellStop';
+      readonly counter: number;
+      readonly request: RequestId;
+      readonly body: StopAnswered;
     }
   | { readonly kind: 'heartbeat'; readonly body: AgentHeartbeat }
   /** Deletes the data of a volume that no task uses, then answers. */

@@ -14,6 +14,7 @@ import { HeldAnswers } from './held-answers.ts';
 import { OrderDesk, refuse } from './order-desk.ts';
 import { ProbeQueue } from './probe-queue.ts';
 import { Registration } from './registration.ts';
+import { StopDesk } from './stop-desk.ts';
 import { SupervisedTask } from './supervised-task.ts';
 import type {
   Instant,
@@ -39,6 +40,7 @@ export class Supervisor {
   readonly #table: TaskTable;
   readonly #desk: OrderDesk;
   readonly #executors: ExecutorDesk;
+  readonly #stops: StopDesk;
   readonly #probes: ProbeQueue;
   readonly #ready = new Set<SupervisedTask>();
   readonly #launching = new Set<TaskKey>();
@@ -57,6 +59,12 @@ export class Supervisor {
     this.#probes = new ProbeQueue(this.#limits.probesInFlight);
     this.#table = new TaskTable(this.#limits);
     this.#answers = new HeldAnswers(this.#limits.heldAnswers, () => this.#registration.isUnderWay);
+    this.#stops = new StopDesk({
+      session: options.registration.session,
+      table: this.#table,
+      answers: this.#answers,
+      settle: (task, now, out) => this.#settle(task, now, out),
+    });
     this.#executors = new ExecutorDesk({
       agentId: this.#agentId,
       hostname: this.#host.hostname,
@@ -66,6 +74,7 @@ export class Supervisor {
       answers: this.#answers,
       settle: (task, now, out) => this.#settle(task, now, out),
       drop: (task, out) => this.#drop(task, out),
+      saidToStop: (task, answer, now) => this.#stops.said(task, answer, now),
     });
     this.#desk = new OrderDesk({
       agentId: this.#agentId,
@@ -97,6 +106,7 @@ export class Supervisor {
     const next = Math.min(
       this.#quietUntilMs,
       this.#executors.roster.nextDueMs(),
+      this.#stops.nextDueMs(),
       this.#registration.nextDueMs() ?? Number.POSITIVE_INFINITY,
     );
     return next === Number.POSITIVE_INFINITY ? undefined : next;
@@ -116,20 +126,15 @@ export class Supervisor {
         this.#recover(input.tasks, input.executors, now, out);
         return;
       case 'run':
-        if (this.#admits(input, now, out)) this.#desk.run(input.order, input.reply, now, out);
-        return;
       case 'runGroup':
-        if (this.#admits(input, now, out)) this.#desk.runGroup(input.order, input.reply, now, out);
-        return;
       case 'destroyVolume':
-        if (this.#admits(input, now, out)) this.#desk.destroyVolume(input.order, input.reply, out);
-        return;
       case 'kill':
-        if (this.#admits(input, now, out)) this.#desk.kill(input.order, input.reply, now, out);
-        return;
       case 'shutdownExecutor':
-        if (!this.#admits(input, now, out)) return;
-        this.#executors.shutDown(input.order, input.reply, now, out);
+      case 'askToStop':
+        if (this.#admits(input, now, out)) this.#takeOrder(input, now, out);
+        return;
+      case 'stopTold':
+        this.#stops.told(input.counter, input.answer);
         return;
       case 'executor':
         this.#executors.roster.handle(input.input, now, out);
@@ -152,6 +157,7 @@ export class Supervisor {
         this.#isConnected = true;
         this.#registration.connected(now.nowMs);
         this.#executors.roster.connected(now.nowMs);
+        this.#stops.connected(now.nowMs);
         for (const task of this.#table.all()) task.outbox.retrySoon(now.nowMs);
         this.#quietUntilMs = now.nowMs;
         return;
@@ -159,11 +165,42 @@ export class Supervisor {
         this.#isConnected = false;
         this.#registration.disconnected();
         this.#executors.roster.disconnected();
+        this.#stops.disconnected();
         return;
       case 'tick':
         return;
       default:
         this.#takeTaskInput(input, now, out);
+    }
+  }
+
+  /** Of a leader whose term may be the present one. */
+  #takeOrder(
+    input: Extract<SupervisorInput, { readonly reply: ReplyHandle }>,
+    now: Instant,
+    out: Out,
+  ): void {
+    switch (input.kind) {
+      case 'run':
+        this.#desk.run(input.order, input.reply, now, out);
+        return;
+      case 'runGroup':
+        this.#desk.runGroup(input.order, input.reply, now, out);
+        return;
+      case 'destroyVolume':
+        this.#desk.destroyVolume(input.order, input.reply, out);
+        return;
+      case 'kill':
+        this.#desk.kill(input.order, input.reply, now, out);
+        return;
+      case 'shutdownExecutor':
+        this.#executors.shutDown(input.order, input.reply, now, out);
+        return;
+      case 'askToStop':
+        this.#stops.ask(input.order, input.reply, now, out);
+        return;
+      default:
+        unreachable(input);
     }
   }
 
@@ -366,6 +403,7 @@ export class Supervisor {
       }
     }
     if (this.#executors.roster.nextDueMs() <= now.nowMs) this.#executors.roster.tick(now, out);
+    this.#stops.tick(now, out);
     this.#probes.start(out);
     for (const task of this.#ready) {
       if (this.#launching.size >= this.#limits.launchesInFlight) break;

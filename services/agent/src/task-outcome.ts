@@ -38,6 +38,7 @@ const STOPS = {
   unknownToMaster: { state: 'killed', reason: 'frameworkRemoved' },
   agentGone: { state: 'killed', reason: 'agentGoneByOperator' },
   groupMemberEnded: { state: 'killed', reason: 'groupMemberEnded' },
+  revoked: { state: 'killed', reason: 'revoked' },
   maxCompletionTime: { state: 'failed', reason: 'maxCompletionTime' },
   unhealthy: { state: 'failed', reason: 'unhealthy' },
 } as const satisfies Record<StopReason, { state: TaskState; reason: TaskReason }>;

@@ -42,6 +42,7 @@ const BODIES: Record<Call['verb'], unknown> = {
     executor: { principal: 'alice', frameworkId: 'f1', executorId: 'e1' },
     end: 'exited',
   },
+  stopAnswered: { task, answer: { kind: 'stopping' } },
   operatorKill: { task },
   operatorTeardown: { framework: { principal: 'alice', frameworkId: 'f1' } },
   operatorAgent: { agentId: 'a1', change: 'gone' },

@@ -29,6 +29,7 @@ const CALLS = {
   teardown: { by: 'framework', entry: SUBJECTS.teardown },
   register: { by: 'agent', entry: SUBJECTS.register },
   executorExited: { by: 'agent', entry: SUBJECTS.executorExited },
+  stopAnswered: { by: 'agent', entry: SUBJECTS.stopAnswered },
   operatorKill: { by: 'operator', entry: SUBJECTS.operatorKill },
   operatorTeardown: { by: 'operator', entry: SUBJECTS.operatorTeardown },
   operatorAgent: { by: 'operator', entry: SUBJECTS.operatorAgent },

@@ -9,6 +9,7 @@ import type {
   RoleName,
   TaskRef,
 } from '@parley/protocol/ids';
+import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 
 export type SubscribedFramework = {
@@ -54,6 +55,8 @@ export interface ClusterView {
   unwrittenUpdate(key: string): StatusUpdate | undefined;
   /** All facts, and the sequence of the last facts message, which the next one names as its `previous`. */
   facts(): { readonly sequence: number; readonly facts: readonly Fact[] };
+  /** Tasks that could be taken back, the most expendable first, and the sequence as in `facts`. */
+  candidates(about: Omit<CandidatesQuestion, 'question'>): Omit<CandidatesAnswer, 'question'>;
   /** Core time of the next deadline, if any, and core time now. */
   nextDeadlineMs(): number | undefined;
 }

@@ -11,6 +11,9 @@ export const SETTING_OPTIONS = {
   'framework-silence-ms': { type: 'string' },
   'offer-timeout-ms': { type: 'string' },
   'outstanding-cap': { type: 'string' },
+  'revocation-notice-ms': { type: 'string' },
+  'revocation-grace-ms': { type: 'string' },
+  'revocation-extension-ms': { type: 'string' },
   authorization: { type: 'string' },
   'calls-per-second': { type: 'string' },
   'outstanding-calls': { type: 'string' },
@@ -22,6 +25,9 @@ ${SERVICE_USAGE}
   --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
   --offer-timeout-ms N      an offer that is not answered by then is rescinded; a framework may set its own (default: 10000)
   --outstanding-cap PERCENT share of the cluster that one framework may hold in unanswered offers (default: 50)
+  --revocation-notice-ms N  between an inverse offer for a task and the question to it to stop (default: 0)
+  --revocation-grace-ms N   then a task that was asked to stop and goes on is killed (default: 30000)
+  --revocation-extension-ms N  what an executor that asks for more time gets beyond that at most (default: 120000)
   --authorization FILE      who may do what: infra/docs/authorization.md; read again on SIGHUP (default: all may)
   --calls-per-second N      of one principal, over all of its frameworks (default: ${DEFAULT_RATE_LIMITS.callsPerSecond})
   --outstanding-calls N     of one principal that may wait for an answer (default: ${DEFAULT_RATE_LIMITS.outstandingCalls})`;
@@ -35,6 +41,9 @@ export function readSettings(own: Own): Outcome<ClusterSettings> {
     frameworkSilenceMs: numberOf(own['framework-silence-ms']),
     offerTimeoutMs: numberOf(own['offer-timeout-ms']),
     outstandingCapPermille: permilleOf(own['outstanding-cap']),
+    revocationNoticeMs: numberOf(own['revocation-notice-ms']),
+    revocationGraceMs: numberOf(own['revocation-grace-ms']),
+    revocationExtensionMs: numberOf(own['revocation-extension-ms']),
   };
   const settings = ClusterSettings.safeParse(given);
   if (!settings.success) return fail('malformed', describeIssues('settings', settings.error));

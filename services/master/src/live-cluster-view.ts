@@ -4,6 +4,7 @@
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
+import { revocationCandidates } from '@parley/cluster/revocation-checks';
 import type { Fact } from '@parley/protocol/allocation';
 import {
   type AgentId,
@@ -15,6 +16,7 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
+import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type {
   ClusterView,
@@ -106,6 +108,11 @@ export class LiveClusterView implements ClusterView {
   facts(): { sequence: number; facts: readonly Fact[] } {
     const state = this.#state();
     return { sequence: state.record.factsSequence, facts: factsSnapshot(state) };
+  }
+
+  candidates(about: Omit<CandidatesQuestion, 'question'>): Omit<CandidatesAnswer, 'question'> {
+    const state = this.#state();
+    return { sequence: state.record.factsSequence, tasks: revocationCandidates(state, about) };
   }
 
   nextDeadlineMs(): number | undefined {

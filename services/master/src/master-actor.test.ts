@@ -43,6 +43,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     order: () => aKillOrder().order,
     unwrittenUpdate: () => undefined,
     facts: () => ({ sequence: 4, facts: [] }),
+    candidates: () => ({ sequence: 4, tasks: [] }),
     nextDeadlineMs: () => undefined,
     ...changes,
   };
@@ -245,6 +246,34 @@ it('an allocator that asks is sent all facts, an empty cluster included', () => 
   expect(actor.takeOutputs()).toMatchObject([
     { kind: 'publish', subject: 'parley.c1.allocator.facts' },
   ]);
+});
+
+it('an allocator that asks which tasks could be taken back is answered from the books', () => {
+  const asked: unknown[] = [];
+  const { actor } = aMaster({
+    view: {
+      candidates: (about) => {
+        asked.push(about);
+        return { sequence: 9, tasks: [] };
+      },
+    },
+  });
+  const about = { holders: [{ framework: ref, role: eng }], limit: 5 };
+  const beneficiary = { framework: ref, role: eng };
+  const body = { question: 3, ...about, beneficiary };
+  const { subject, bytes } = encodeMessage(SUBJECTS.candidatesWanted, cluster, {}, body);
+  actor.received(subject, bytes, undefined, 0);
+  expect(asked).toEqual([{ ...about, beneficiary }]);
+  const [output] = actor.takeOutputs();
+  expect(output).toMatchObject({ kind: 'publish', subject: 'parley.c1.allocator.candidates' });
+  const sent = output?.kind === 'publish' ? output.bytes : new Uint8Array();
+  const answer = decodeMessage(
+    SUBJECTS.candidates,
+    cluster,
+    'parley.c1.allocator.candidates',
+    sent,
+  );
+  expect(answer).toMatchObject({ value: { epoch, body: { question: 3, sequence: 9, tasks: [] } } });
 });
 
 it('each principal that has a framework is read once, from its journalled position or from the beginning', () => {

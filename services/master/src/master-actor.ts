@@ -13,6 +13,7 @@ import type {
 } from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
+import type { CandidatesQuestion } from '@parley/protocol/revocations';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -203,7 +204,11 @@ export class MasterActor {
       case 'factsWanted':
         this.#sendFactsSnapshot();
         break;
+      case 'candidatesWanted':
+        this.#sendCandidates(value.question);
+        break;
       case 'proposals':
+      case 'revocations':
         this.#options.submit(value);
         break;
       default:
@@ -364,6 +369,13 @@ export class MasterActor {
     }
   }
 
+  /** As the books are between two entries. */
+  #sendCandidates({ question, ...about }: CandidatesQuestion): void {
+    const { cluster, epoch, view } = this.#options;
+    const body = { question, ...view.candidates(about) };
+    this.#publish(encodeMessage(SUBJECTS.candidates, cluster, {}, body, { epoch }));
+  }
+
   #noteEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
     if (event.type === 'frameworkSubscribed') this.#readStreamOf(event.framework.principal);
     if (event.type === 'agentGone') this.#askToRegister(event.agentId);
@@ -399,4 +411,5 @@ const FREQUENT_EVENTS: ReadonlySet<string> = new Set([
   'offerRescinded',
   'taskStateChanged',
   'proposalRefused',
+  'revocationRefused',
 ]);

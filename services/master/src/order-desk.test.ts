@@ -24,6 +24,7 @@ const BODIES: Record<Order['kind'], unknown> = {
   },
   kill: { task: { ...framework, taskId: 't1' }, graceMs: 10, reason: 'operator' },
   shutdownExecutor: { executor, graceMs: 5 },
+  askToStop: { task: { ...framework, taskId: 't1' }, graceMs: 10 },
   destroyVolume: { role: 'eng', volumeId: 'v1' },
 };
 const SENT_AS: Record<Order['kind'], SubjectEntry> = {
@@ -31,6 +32,7 @@ const SENT_AS: Record<Order['kind'], SubjectEntry> = {
   runGroup: SUBJECTS.runGroup,
   kill: SUBJECTS.kill,
   shutdownExecutor: SUBJECTS.shutdownExecutorOrder,
+  askToStop: SUBJECTS.askToStop,
   destroyVolume: SUBJECTS.destroyVolume,
 };
 const KINDS = Object.keys(BODIES) as Order['kind'][];

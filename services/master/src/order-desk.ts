@@ -15,6 +15,7 @@ const ORDERS = {
   runGroup: SUBJECTS.runGroup,
   kill: SUBJECTS.kill,
   shutdownExecutor: SUBJECTS.shutdownExecutorOrder,
+  askToStop: SUBJECTS.askToStop,
   destroyVolume: SUBJECTS.destroyVolume,
 } as const satisfies Record<Order['kind'], SubjectEntry>;
 

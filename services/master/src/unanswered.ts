@@ -3,6 +3,7 @@ import type { Input } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, ClusterName, FrameworkRef } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
+import type { CandidatesQuestion } from '@parley/protocol/revocations';
 import { parametersOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 
@@ -16,7 +17,10 @@ export type Unanswered =
     }
   | { readonly kind: 'agentAlive'; readonly agentId: AgentId }
   | { readonly kind: 'factsWanted' }
-  | Extract<Input, { kind: 'proposals' }>;
+  | { readonly kind: 'candidatesWanted'; readonly question: CandidatesQuestion }
+  | Extract<Input, { kind: 'proposals' | 'revocations' }>;
+
+const withoutEpoch = fail('malformed', 'what is proposed carries the epoch of its allocator');
 
 /** `undefined`: the subject is none of these. */
 export function readUnanswered(
@@ -42,15 +46,35 @@ export function readUnanswered(
     const { parameters: framework, body } = message.value;
     return succeed({ kind: 'frameworkAlive', framework, ...body });
   }
+  return readOfAllocator(cluster, subject, bytes);
+}
+
+function readOfAllocator(
+  cluster: ClusterName,
+  subject: string,
+  bytes: Uint8Array,
+): Outcome<Unanswered> | undefined {
   if (parametersOf(SUBJECTS.factsSnapshot, cluster, subject))
     return succeed({ kind: 'factsWanted' });
   if (parametersOf(SUBJECTS.proposals, cluster, subject)) {
     const message = decodeMessage(SUBJECTS.proposals, cluster, subject, bytes);
     if (!message.ok) return message;
     const { epoch, body } = message.value;
-    if (epoch === undefined)
-      return fail('malformed', 'proposals carry the epoch of their allocator');
+    if (epoch === undefined) return withoutEpoch;
     return succeed({ kind: 'proposals', epoch, proposals: body.proposals });
+  }
+  if (parametersOf(SUBJECTS.revocations, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.revocations, cluster, subject, bytes);
+    if (!message.ok) return message;
+    const { epoch, body } = message.value;
+    if (epoch === undefined) return withoutEpoch;
+    return succeed({ kind: 'revocations', epoch, revocations: body.revocations });
+  }
+  if (parametersOf(SUBJECTS.candidatesWanted, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.candidatesWanted, cluster, subject, bytes);
+    return message.ok
+      ? succeed({ kind: 'candidatesWanted', question: message.value.body })
+      : message;
   }
   return undefined;
 }

@@ -22,7 +22,7 @@ import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
 /** Orders of the leader that a simulated agent takes; it has no custom executors. */
-const ORDERS = ['run', 'runGroup', 'kill', 'destroyVolume'] as const;
+const ORDERS = ['run', 'runGroup', 'kill', 'askToStop', 'destroyVolume'] as const;
 type OrderName = (typeof ORDERS)[number];
 
 type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean; isSick: boolean };
@@ -112,6 +112,7 @@ export class AgentProcess extends SimulatedProcess {
       this.#watermarks(message),
     );
     this.subscribe(`${this.#inbox()}.*`, (message) => this.#registerAnswer(message));
+    this.subscribe(`${this.#stopInbox()}.*`, (message) => this.#stopTold(message));
     const tasks = [...this.#disk].map(([key, record]) => ({ record, outcome: this.#outcome(key) }));
     this.#send({ kind: 'recovered', tasks });
     this.#send({ kind: 'connected' });
@@ -211,6 +212,9 @@ export class AgentProcess extends SimulatedProcess {
         this.publish(message.subject, message.bytes);
         break;
       }
+      case 'tellStop':
+        this.#tellStop(effect);
+        break;
       case 'executor':
         throw new Error('a simulated agent has no custom executors');
       case 'report':
@@ -321,6 +325,24 @@ export class AgentProcess extends SimulatedProcess {
       request,
     });
     this.publish(message.subject, message.bytes, `${this.#inbox()}.${counter}`);
+  }
+
+  #tellStop({ counter, request, body }: Extract<SupervisorEffect, { kind: 'tellStop' }>): void {
+    const { agentId } = this;
+    const { cluster } = this.world;
+    const message = encodeMessage(SUBJECTS.stopAnswered, cluster, { agentId }, body, { request });
+    this.publish(message.subject, message.bytes, `${this.#stopInbox()}.${counter}`);
+  }
+
+  #stopInbox(): string {
+    return `${inboxPrefix({ kind: 'agent', id: this.agentId })}.stops-${this.incarnation}`;
+  }
+
+  #stopTold({ subject, bytes }: Delivered): void {
+    const received = decodeAnswer(SUBJECTS.stopAnswered, bytes);
+    if (!received.ok) return;
+    const counter = Number(subject.slice(subject.lastIndexOf('.') + 1));
+    this.#send({ kind: 'stopTold', counter, answer: received.value.answer });
   }
 
   #registerAnswer({ subject, bytes }: Delivered): void {

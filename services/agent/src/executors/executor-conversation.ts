@@ -9,6 +9,10 @@ import type { Turn } from './executor-turn.ts';
 import { UpdateReceipts } from './update-receipts.ts';
 
 type Subscription = Extract<FromExecutor, { kind: 'subscribe' }>;
+type StopAnswerFrame = Extract<FromExecutor, { kind: 'stopAnswered' }>;
+
+/** Each is an entry of the leader's journal. */
+const MAX_ANSWERS_A_QUESTION = 16;
 
 export class ExecutorConversation {
   readonly #place: ExecutorPlace;
@@ -18,6 +22,9 @@ export class ExecutorConversation {
   readonly #receipts = new UpdateReceipts();
   /** How many kill orders for a task were passed on over the present connection. */
   readonly #killsTold = new Map<TaskKey, number>();
+  /** Likewise of questions to stop, and how many answers to the last one are taken. */
+  readonly #questionsTold = new Map<TaskKey, number>();
+  readonly #answersLeft = new Map<TaskKey, number>();
   #connection: ConnectionNumber | undefined;
 
   constructor(place: ExecutorPlace, tasks: ReadonlyMap<TaskKey, ExecutorTask>) {
@@ -36,6 +43,8 @@ export class ExecutorConversation {
     this.#connection = connection;
     this.#receipts.clear();
     this.#killsTold.clear();
+    this.#questionsTold.clear();
+    this.#answersLeft.clear();
   }
 
   /** False when it was not the present one. */
@@ -64,8 +73,19 @@ export class ExecutorConversation {
     turn.push({ kind: 'send', ...this.#place, connection: this.#connection, message });
   }
 
+  /** What is asked of the executor about the task, where it was not told on this connection yet. */
+  passOn(task: ExecutorTask, turn: Turn): void {
+    this.#passKillOn(task, turn);
+    this.#passQuestionOn(task, turn);
+  }
+
+  hear(message: Extract<FromExecutor, { kind: 'update' | 'stopAnswered' }>, turn: Turn): void {
+    if (message.kind === 'update') this.#hearUpdate(message.update, turn);
+    else this.#hearAnswer(message, turn);
+  }
+
   /** Every kill order once a connection. */
-  passKillOn(task: ExecutorTask, turn: Turn): void {
+  #passKillOn(task: ExecutorTask, turn: Turn): void {
     const wish = task.killWish;
     if (wish === undefined || task.phase !== 'handed' || this.#connection === undefined) return;
     if (wish.count <= (this.#killsTold.get(task.key) ?? 0)) return;
@@ -73,11 +93,43 @@ export class ExecutorConversation {
     this.send({ kind: 'kill', taskId: task.ref.taskId, graceMs: wish.graceMs }, turn);
   }
 
-  taskEnded(task: ExecutorTask): void {
-    this.#killsTold.delete(task.key);
+  /** Every question once a connection; that it is called off only where it was asked. */
+  #passQuestionOn(task: ExecutorTask, turn: Turn): void {
+    const question = task.stopQuestion;
+    if (question === undefined || this.#connection === undefined) return;
+    const told = this.#questionsTold.get(task.key) ?? 0;
+    if (question.count <= told) return;
+    const { taskId } = task.ref;
+    this.#questionsTold.set(task.key, question.count);
+    if (question.kind === 'calledOff') {
+      this.send({ kind: 'stopCalledOff', taskId }, turn);
+      return;
+    }
+    // Monotonic time has fractions, what is sent has none.
+    const graceMs = Math.max(0, Math.round(question.byMs - turn.now.nowMs));
+    this.#answersLeft.set(task.key, MAX_ANSWERS_A_QUESTION);
+    this.send({ kind: 'stopAsked', taskId, graceMs }, turn);
   }
 
-  hearUpdate(update: ExecutorUpdate, turn: Turn): void {
+  /** An answer without a question, or one too many, is nobody's business. */
+  #hearAnswer({ taskId, answer }: StopAnswerFrame, turn: Turn): void {
+    const task = this.#tasks.get(taskKey({ ...this.#place.executor, taskId }));
+    const left = task && this.#answersLeft.get(task.key);
+    if (task?.stopQuestion?.kind !== 'asked' || left === undefined || left === 0) {
+      turn.report(this.#key, `an answer about ${taskId}, which it was not asked to stop`);
+      return;
+    }
+    this.#answersLeft.set(task.key, left - 1);
+    turn.saidToStop(task.ref, answer);
+  }
+
+  taskEnded(task: ExecutorTask): void {
+    this.#killsTold.delete(task.key);
+    this.#questionsTold.delete(task.key);
+    this.#answersLeft.delete(task.key);
+  }
+
+  #hearUpdate(update: ExecutorUpdate, turn: Turn): void {
     const { taskId, sequence } = update;
     const { executor } = this.#place;
     const key = taskKey({ ...executor, taskId });
@@ -120,7 +172,7 @@ export class ExecutorConversation {
     const listed = new Set(message.unacknowledgedTasks);
     for (const update of message.unacknowledgedUpdates) {
       listed.add(update.taskId);
-      this.hearUpdate(update, turn);
+      this.#hearUpdate(update, turn);
     }
     for (const taskId of message.unacknowledgedTasks) {
       if (mine.has(taskId)) continue;
@@ -135,7 +187,7 @@ export class ExecutorConversation {
     const partial = new Set([...missing].filter((task) => this.#hasOthersOf(task, missing)));
     for (const task of tasks) {
       if (!missing.has(task)) {
-        this.passKillOn(task, turn);
+        this.passOn(task, turn);
         continue;
       }
       if (partial.has(task)) task.endedByExecutor(missedByExecutor, turn.now, turn.out);

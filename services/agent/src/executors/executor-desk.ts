@@ -47,12 +47,13 @@ export class ExecutorDesk {
   constructor(options: ExecutorDeskOptions) {
     this.#options = options;
     this.#agentId = options.agentId;
-    const { agentId, hostname, session, timing, table, settle } = options;
+    const { agentId, hostname, session, timing, table, settle, saidToStop } = options;
     this.roster = new ExecutorRoster({
       agentId,
       hostname,
       session,
       timing,
+      saidToStop,
       tasks: {
         find: (key) => this.#find(key),
         wasForgotten: (key) => table.isForgotten(key),

@@ -9,8 +9,14 @@ import { OutstandingRequests } from '@parley/actor/outstanding-requests';
 import type { ExecutorExited, ShutdownExecutorOrder } from '@parley/protocol/agents';
 import { type Failure, fail, isRetryable } from '@parley/protocol/errors';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
-import { type ExecutorKey, type ExecutorRef, executorKey } from '@parley/protocol/ids';
+import {
+  type ExecutorKey,
+  type ExecutorRef,
+  executorKey,
+  type TaskRef,
+} from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { StopAnswer } from '@parley/protocol/revocations';
 import type { Instant, SupervisorEffect } from '../supervisor-messages.ts';
 import { executorWasLeaving } from './executor-ends.ts';
 import type { ExecutorInput, RecoveredExecutor } from './executor-messages.ts';
@@ -25,6 +31,8 @@ export type ExecutorRosterOptions = Omit<ExecutorHost, 'timing'> & {
   readonly session: string;
   readonly timing?: Partial<ExecutorTiming> | undefined;
   readonly tasks: ExecutorTasks;
+  /** What an executor says to the question to stop a task. */
+  readonly saidToStop: (task: TaskRef, answer: StopAnswer, now: Instant) => void;
 };
 
 /** Executors known at a time; a register request has room for all of them. */
@@ -37,6 +45,7 @@ type Out = SupervisorEffect[];
 export class ExecutorRoster {
   readonly #host: ExecutorHost;
   readonly #tasks: ExecutorTasks;
+  readonly #saidToStop: ExecutorRosterOptions['saidToStop'];
   readonly #executors = new Map<ExecutorKey, SupervisedExecutor>();
   /** Exits that the leader has not confirmed, by the counter of the request. */
   readonly #exits: OutstandingRequests<ExecutorExited>;
@@ -48,7 +57,8 @@ export class ExecutorRoster {
   #droppedMessages = 0;
   #isConnected = false;
 
-  constructor({ session, timing, tasks, ...host }: ExecutorRosterOptions) {
+  constructor({ session, timing, tasks, saidToStop, ...host }: ExecutorRosterOptions) {
+    this.#saidToStop = saidToStop;
     this.#host = { ...host, timing: { ...DEFAULT_EXECUTOR_TIMING, ...timing } };
     this.#tasks = tasks;
     this.#exits = new OutstandingRequests(`${session}-executors`.slice(-64));
@@ -238,7 +248,10 @@ export class ExecutorRoster {
   }
 
   #turn(now: Instant, out: Out): Turn {
-    return new Turn(now, out, this.#tasks, (executor) => this.#tellExit(executor, now.nowMs));
+    return new Turn(now, out, this.#tasks, {
+      exited: (executor) => this.#tellExit(executor, now.nowMs),
+      saidToStop: (task, answer) => this.#saidToStop(task, answer, now),
+    });
   }
 
   #executorOf(task: ExecutorTask): SupervisedExecutor | undefined {

@@ -27,6 +27,11 @@ export type ExecutorTaskPhase =
   | 'collecting'
   | 'ended';
 
+/** To a task whose resources are taken back, or that they are not any more. */
+export type StopQuestion =
+  | { readonly kind: 'asked'; readonly byMs: number; readonly count: number }
+  | { readonly kind: 'calledOff'; readonly count: number };
+
 type Out = SupervisorEffect[];
 
 /** `known`: said before, and it is on the way to the disk or there. `refused`: the task does not take it any more. */
@@ -52,6 +57,8 @@ export class ExecutorTask {
   #phase: ExecutorTaskPhase = 'accepting';
   #kill: Kill | undefined;
   #killCount = 0;
+  #question: StopQuestion | undefined;
+  #questionCount = 0;
   /** The last update of the executor that is in the record. */
   #takenSequence = 0;
   /** The update that ends it, while its outputs are copied. */
@@ -96,7 +103,11 @@ export class ExecutorTask {
   get isUnheardOf(): boolean {
     return this.#phase === 'handed' && this.#takenSequence === 0;
   }
-  /** What the executor is to be asked; the count goes up with every order, since each is passed on. */
+  /** What the executor is to be asked before it is told to end it; `byMs` on the monotonic clock. The count goes up with every order, since each is passed on. */
+  get stopQuestion(): StopQuestion | undefined {
+    return this.#phase === 'handed' && this.#kill === undefined ? this.#question : undefined;
+  }
+  /** What the executor is to be told; counted likewise. */
   get killWish(): (Kill & { readonly count: number }) | undefined {
     return this.#kill && { ...this.#kill, count: this.#killCount };
   }
@@ -224,6 +235,20 @@ export class ExecutorTask {
     } else if (isNews) this.#ledger.write(out);
   }
 
+  /** A repeated question asks anew. */
+  askToStop(graceMs: number, now: Instant): void {
+    this.#questionCount += 1;
+    const byMs = now.nowMs + graceMs;
+    this.#question = { kind: 'asked', byMs, count: this.#questionCount };
+  }
+
+  /** Nothing where it was never asked, or by another process of the agent. */
+  stopCalledOff(): void {
+    if (this.#question === undefined) return;
+    this.#questionCount += 1;
+    this.#question = { kind: 'calledOff', count: this.#questionCount };
+  }
+
   /** The executor is no more, or never takes it: it ends, as this says unless it was told to stop before. */
   endedByExecutor(status: Status, now: Instant, out: Out): void {
     // What the executor has finished is only being brought out of its sandbox.
@@ -285,8 +310,10 @@ export class ExecutorTask {
       ...(data !== undefined && { data }),
     };
     // It was told to end it, and says that it did: why, the agent knows.
-    return next === 'killed' && this.#kill !== undefined
-      ? { ...said, ...endedByKill({ state: 'unknown' }, this.#kill) }
+    const asked = this.#question?.kind === 'asked' ? ({ reason: 'revoked' } as const) : undefined;
+    const stop = this.#kill ?? asked;
+    return next === 'killed' && stop !== undefined
+      ? { ...said, ...endedByKill({ state: 'unknown' }, stop) }
       : { ...said, state: next, reason: 'executorReported' };
   }
 

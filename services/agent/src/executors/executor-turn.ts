@@ -1,5 +1,12 @@
 // Owns what one step of an executor has at hand: the time, where effects go, and the tasks of the agent.
-import { executorKey, type TaskId, type TaskKey, taskKey } from '@parley/protocol/ids';
+import {
+  executorKey,
+  type TaskId,
+  type TaskKey,
+  type TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
+import type { StopAnswer } from '@parley/protocol/revocations';
 import type { Instant, SupervisorEffect } from '../supervisor-messages.ts';
 import type { ExecutorEffect, ExecutorPlace } from './executor-messages.ts';
 import type { ExecutorTask } from './executor-task.ts';
@@ -15,22 +22,30 @@ export interface ExecutorTasks {
   changed(task: ExecutorTask, now: Instant, out: SupervisorEffect[]): void;
 }
 
+export type TurnListeners = {
+  readonly exited: (executor: SupervisedExecutor) => void;
+  /** To the question to stop a task. */
+  readonly saidToStop: (task: TaskRef, answer: StopAnswer) => void;
+};
+
 export class Turn {
   readonly now: Instant;
   readonly out: SupervisorEffect[];
   readonly #tasks: ExecutorTasks;
-  readonly exited: (executor: SupervisedExecutor) => void;
+  readonly exited: TurnListeners['exited'];
+  readonly saidToStop: TurnListeners['saidToStop'];
 
   constructor(
     now: Instant,
     out: SupervisorEffect[],
     tasks: ExecutorTasks,
-    exited: (executor: SupervisedExecutor) => void,
+    { exited, saidToStop }: TurnListeners,
   ) {
     this.now = now;
     this.out = out;
     this.#tasks = tasks;
     this.exited = exited;
+    this.saidToStop = saidToStop;
   }
 
   push(effect: ExecutorEffect): void {

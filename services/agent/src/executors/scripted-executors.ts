@@ -10,6 +10,7 @@ import {
   TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
+import type { StopAnswer } from '@parley/protocol/revocations';
 import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
 import type { SupervisorEffect } from '../supervisor-messages.ts';
 import type { ObservedOutcome } from '../task-outcome.ts';
@@ -71,6 +72,8 @@ export class ScriptedExecutors {
   incarnation = WALL_MS;
   connection = 0;
   effects: SupervisorEffect[] = [];
+  /** What executors said to the question to stop a task. */
+  readonly stopAnswers: [string, StopAnswer][] = [];
   #slowWrites: Extract<SupervisorEffect, { kind: 'persist' }>[] = [];
 
   constructor() {
@@ -82,6 +85,7 @@ export class ScriptedExecutors {
       agentId,
       hostname: 'host',
       session: SESSION,
+      saidToStop: (task, answer) => this.stopAnswers.push([task.taskId, answer]),
       tasks: {
         find: (key) => this.tasks.get(key),
         wasForgotten: (key) => this.forgotten.has(key),
@@ -185,6 +189,19 @@ export class ScriptedExecutors {
     reason: 'framework' | 'frameworkRemoved' = 'framework',
   ): this {
     return this.#withTask(taskId, (task, now, out) => task.stop({ reason, graceMs }, now, out));
+  }
+
+  asksToStop(taskId: string, graceMs: number): this {
+    return this.#withTask(taskId, (task, now) => task.askToStop(graceMs, now));
+  }
+
+  callsOff(taskId: string): this {
+    return this.#withTask(taskId, (task) => task.stopCalledOff());
+  }
+
+  /** An executor's word on the question. */
+  saysToStop(taskId: string, answer: StopAnswer): this {
+    return this.says({ kind: 'stopAnswered', taskId: refOf(taskId).taskId, answer });
   }
 
   failInputs(taskId: string): this {

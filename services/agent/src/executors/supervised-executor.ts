@@ -136,7 +136,7 @@ export class SupervisedExecutor {
     const reason = task.killWish?.reason;
     // Its framework is gone for good, or this agent: the executor has nothing left to do.
     if (reason === 'frameworkRemoved' || reason === 'agentGone') this.shutDown(undefined, turn);
-    this.#talk.passKillOn(task, turn);
+    this.#talk.passOn(task, turn);
     this.#changeLimits(turn);
     this.#handOver(turn);
   }
@@ -382,14 +382,12 @@ export class SupervisedExecutor {
     }
     switch (message.kind) {
       case 'update':
-        this.#talk.hearUpdate(message.update, turn);
+      case 'stopAnswered':
+        this.#talk.hear(message, turn);
         return;
       case 'message':
         if (message.data.length > MAX_MESSAGE_BYTES) {
-          turn.report(
-            this.key,
-            `a message of ${message.data.length} bytes to its framework is too long`,
-          );
+          turn.report(this.key, `a message of ${message.data.length} bytes is too long`);
         } else turn.push({ kind: 'publishMessage', ...this.place, data: message.data });
         return;
       default:

@@ -1,0 +1,121 @@
+// Owns what a framework is guaranteed, and whether it would still have it without some of what it holds. A guarantee is
+// the framework's own, over all its roles, where one is set; else its role's, shared among the role's frameworks by
+// weight; where none is set it is nothing. Mesos docs, "Quota".
+import { type FrameworkRef, frameworkKey, type RoleName, taskKey } from '@parley/protocol/ids';
+import type { Quantities } from '@parley/protocol/sharing';
+import type { ClusterState } from './cluster-state.ts';
+import { fallsWith } from './group-members.ts';
+import type { TaskRecord } from './records.ts';
+import { ScalarSums } from './scalar-sums.ts';
+import { quantityOf, sharesOf } from './shares.ts';
+
+/** `scope`: what is held in all roles counts, or only what is held in the one. */
+export type Guaranteed = { readonly scope: 'framework' | 'role'; readonly amounts: Quantities };
+
+/** Of the framework, as a holder in this role. */
+export function guaranteeOf(
+  state: ClusterState,
+  framework: FrameworkRef,
+  role: RoleName,
+): Guaranteed {
+  const own = state.frameworkSettings.get(frameworkKey(framework))?.guarantee ?? {};
+  if (Object.keys(own).length > 0) return { scope: 'framework', amounts: own };
+  const whole = state.roleSettings.get(role)?.guarantee ?? {};
+  if (Object.keys(whole).length === 0) return { scope: 'role', amounts: {} };
+  const weight = weightOf(state, framework);
+  let all = 0;
+  for (const one of sharersOf(state, role)) all += weightOf(state, one);
+  return { scope: 'role', amounts: shareByWeight(whole, weight, Math.max(all, weight)) };
+}
+
+const weightOf = (state: ClusterState, framework: FrameworkRef): number =>
+  sharesOf(state.frameworkSettings.get(frameworkKey(framework))).weight;
+
+/** Subscribed in the role, or with something in it. */
+function sharersOf(state: ClusterState, role: RoleName): FrameworkRef[] {
+  return [...state.frameworks.rows()]
+    .filter(({ framework, state: lifecycle, roles }) => {
+      const isIn = lifecycle === 'subscribed' && roles.some((one) => one.role === role);
+      return isIn || state.books.frameworks.get(frameworkKey(framework))?.usage.has(role) === true;
+    })
+    .map(({ framework }) => framework);
+}
+
+/** Of a guarantee for all, what one of them has by its weight; rounded down, so that no more is promised than there is. */
+export function shareByWeight(whole: Quantities, weight: number, allWeights: number): Quantities {
+  const share = (amount: number): number =>
+    Number((BigInt(amount) * BigInt(weight)) / BigInt(Math.max(1, allWeights)));
+  return Object.fromEntries(Object.entries(whole).map(([name, amount]) => [name, share(amount)]));
+}
+
+type Loss = {
+  /** The tasks of the framework that end at once, the one that is asked about among them. */
+  readonly together?: readonly TaskRecord[];
+  /** What goes beside them. */
+  readonly more?: Quantities;
+  /** Absent: as it is set. */
+  readonly guaranteed?: Guaranteed;
+};
+
+/**
+ * Why the task may not be taken back: its framework would have less than it is guaranteed. What is offered to it is not
+ * held; what is being taken back already is as good as gone.
+ */
+export function guaranteeObjection(
+  state: ClusterState,
+  task: TaskRecord,
+  { together = [task], more = {}, guaranteed }: Loss = {},
+): string | undefined {
+  const { scope, amounts } = guaranteed ?? guaranteeOf(state, task.task, task.role);
+  if (Object.values(amounts).every((amount) => amount === 0)) return undefined;
+  const counted = together.filter(({ role }) => scope === 'framework' || role === task.role);
+  const falls = new ScalarSums();
+  for (const one of counted) falls.add(fallsWith(state, one));
+  falls.add(more);
+  const held = heldIn(state, task, scope);
+  const coming = comingBack(state, task, { scope, together });
+  for (const [name, amount] of Object.entries(falls.toScalars())) {
+    const least = quantityOf(amounts, name);
+    const left = held.get(name) - coming.get(name) - amount;
+    if (least > 0 && left < least) {
+      return `its framework would have ${left} thousandths of ${name} left, and is guaranteed ${least}`;
+    }
+  }
+  return undefined;
+}
+
+/** In tasks and executors. */
+function heldIn(
+  state: ClusterState,
+  { task, role }: TaskRecord,
+  scope: Guaranteed['scope'],
+): ScalarSums {
+  const sums = new ScalarSums();
+  const book = state.books.frameworks.get(frameworkKey(task));
+  if (book === undefined) return sums;
+  if (scope === 'framework') {
+    sums.add(book.allocated.toScalars());
+    return sums;
+  }
+  sums.add(book.usage.get(role)?.toScalars() ?? {});
+  for (const offerId of book.offers) {
+    const offer = state.offers.get(offerId);
+    if (offer?.role === role) sums.subtract(state.books.scalarsOf(offer));
+  }
+  return sums;
+}
+
+function comingBack(
+  state: ClusterState,
+  task: TaskRecord,
+  { scope, together }: { scope: Guaranteed['scope']; together: readonly TaskRecord[] },
+): ScalarSums {
+  const sums = new ScalarSums();
+  const counted = new Set(together.map((one) => taskKey(one.task)));
+  for (const key of state.revocationIndex.against(frameworkKey(task.task))) {
+    const other = state.tasks.get(key);
+    if (other === undefined || counted.has(taskKey(other.task))) continue;
+    if (scope === 'framework' || other.role === task.role) sums.add(fallsWith(state, other));
+  }
+  return sums;
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { checkInvariants } from './invariants.ts';
+import { anAgentId, eventsOf, factsOf, type ScriptedCluster } from './scripted-cluster.ts';
+import {
+  aFullAgent,
+  answers,
+  GRACE_MS,
+  HOLDER,
+  keyOf,
+  ordersOf,
+  revokes,
+  WAITER,
+  withExecutor,
+} from './scripted-revocations.ts';
+import { operatorCalls, taskRef, toldOf } from './scripted-tasks.ts';
+
+const t1 = taskRef(HOLDER, 't1');
+const x1 = taskRef(HOLDER, 'x1');
+
+describe('a revocation that nobody needs any more', () => {
+  const ends = (
+    what: (cluster: ScriptedCluster) => Parameters<typeof eventsOf>[0],
+    settings = { revocationNoticeMs: 5000 },
+  ) => {
+    const cluster = aFullAgent(['t1'], settings);
+    revokes(cluster, t1);
+    const effects = what(cluster);
+    const later = cluster.pass(600_000);
+    return {
+      effects,
+      killed: ordersOf(later, 'kill').length + ordersOf(later, 'askToStop').length,
+    };
+  };
+  const suppresses = (cluster: ScriptedCluster) =>
+    cluster.frameworkCall(WAITER, { verb: 'suppress', body: {} });
+
+  test('is called off while the task was not asked: its framework and the allocator are told', () => {
+    const { effects, killed } = ends(suppresses);
+    expect(toldOf(effects)).toMatchObject([{ kind: 'inverseOfferWithdrawn', taskId: 't1' }]);
+    expect(factsOf(effects)).toContainEqual({ kind: 'revoked', task: t1 });
+    expect(eventsOf(effects)).toMatchObject([{ type: 'revocationCalledOff', task: t1 }]);
+    expect(killed).toBe(0);
+  });
+
+  test('is so when its beneficiary is disconnected, drops the role, is removed or needs nothing', () => {
+    const { framework } = { framework: WAITER };
+    const cases = [
+      (cluster: ScriptedCluster) => {
+        const session = cluster.framework(WAITER)?.session ?? 0;
+        return cluster.enter({ kind: 'frameworkSilent', framework, session });
+      },
+      (cluster: ScriptedCluster) =>
+        cluster.frameworkCall(WAITER, { verb: 'updateFramework', body: { roles: ['b' as never] } }),
+      (cluster: ScriptedCluster) => cluster.frameworkCall(WAITER, { verb: 'teardown', body: {} }),
+      (cluster: ScriptedCluster) =>
+        cluster.frameworkCall(WAITER, { verb: 'demand', body: { demand: [] } }),
+    ];
+    for (const what of cases) expect(ends(what).killed).toBe(0);
+  });
+
+  test('goes on once a command was asked: it has been told to end', () => {
+    const cluster = aFullAgent();
+    revokes(cluster, t1);
+    expect(toldOf(suppresses(cluster))).toEqual([]);
+    expect(ordersOf(cluster.pass(GRACE_MS), 'kill')).toHaveLength(1);
+  });
+
+  test('is called off where an executor was asked and has not said that it stops: it is told', () => {
+    const cluster = withExecutor(aFullAgent([]));
+    const [asked] = ordersOf(revokes(cluster, x1), 'askToStop');
+    answers(cluster, x1, { kind: 'needsTime', needMs: 60_000 });
+    const effects = suppresses(cluster);
+    const [told] = ordersOf(effects, 'askToStop');
+    expect(told?.body).toMatchObject({ task: x1, isCalledOff: true });
+    expect(told?.orderId).not.toBe(asked?.orderId);
+    cluster.answerOrder(told?.orderId ?? '');
+    expect(cluster.state.orders.size).toBe(0);
+    expect(ordersOf(cluster.pass(600_000), 'kill')).toEqual([]);
+  });
+
+  test('goes on where an executor has said that it stops', () => {
+    const cluster = withExecutor(aFullAgent([]));
+    revokes(cluster, x1);
+    answers(cluster, x1, { kind: 'stopping' });
+    suppresses(cluster);
+    expect(ordersOf(cluster.pass(GRACE_MS), 'kill')).toHaveLength(1);
+  });
+
+  test('goes on once the task is being killed', () => {
+    const cluster = withExecutor(aFullAgent([]));
+    revokes(cluster, x1);
+    cluster.pass(GRACE_MS);
+    expect(eventsOf(suppresses(cluster))).toEqual([]);
+    expect(cluster.state.revocations.get(keyOf('x1'))).toMatchObject({ phase: 'killing' });
+  });
+
+  test('is called off when nothing is offered of its agent any more', () => {
+    const silent = (cluster: ScriptedCluster) =>
+      cluster.enter({ kind: 'agentSilent', agentId: anAgentId(), registration: 1 });
+    expect(ends(silent).killed).toBe(0);
+    const deactivated = (cluster: ScriptedCluster) =>
+      operatorCalls(cluster, {
+        verb: 'operatorAgent',
+        body: { agentId: anAgentId(), change: 'deactivate' },
+      });
+    expect(ends(deactivated).killed).toBe(0);
+  });
+
+  test('is given up when its agent is gone, whatever was asked', () => {
+    const gone = (cluster: ScriptedCluster) =>
+      operatorCalls(cluster, {
+        verb: 'operatorAgent',
+        body: { agentId: anAgentId(), change: 'gone' },
+      });
+    const { effects, killed } = ends(gone, { revocationNoticeMs: 0 });
+    expect(eventsOf(effects)).toContainEqual(
+      expect.objectContaining({ type: 'revocationCalledOff', why: 'its agent is gone' }),
+    );
+    expect(killed).toBe(0);
+  });
+
+  test('of a framework that is torn down ends with the kill of its tasks', () => {
+    const cluster = aFullAgent();
+    revokes(cluster, t1);
+    cluster.frameworkCall(HOLDER, { verb: 'teardown', body: {} });
+    suppresses(cluster);
+    const effects = cluster.update(t1, 'killed', { reason: 'frameworkRemoved' });
+    expect(eventsOf(effects)).toMatchObject([{ type: 'revocationOver' }, {}]);
+    expect(checkInvariants(cluster.state)).toEqual([]);
+  });
+});
+
+describe('an executor that does not end a task when it is told to', () => {
+  test('is shut down after the same time again', () => {
+    const cluster = withExecutor(aFullAgent([]));
+    revokes(cluster, x1);
+    cluster.pass(GRACE_MS);
+    expect(ordersOf(cluster.pass(GRACE_MS - 1), 'shutdownExecutor')).toEqual([]);
+    const effects = cluster.pass(1);
+    expect(ordersOf(effects, 'shutdownExecutor')).toMatchObject([{ body: { graceMs: 0 } }]);
+    expect(eventsOf(effects)).toMatchObject([{ type: 'revocationEnforced', executorId: 'e1' }]);
+  });
+});

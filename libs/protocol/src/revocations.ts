@@ -1,0 +1,88 @@
+// Owns the shapes of revocation: what the allocator asks of the master and proposes, what an agent is told to ask of a
+// task, and what comes back. What is checked and when a task is killed is in @parley/cluster.
+import * as z from 'zod';
+import { AgentId, FrameworkRef, RoleName, TaskRef } from './ids.ts';
+import { Resources } from './resources.ts';
+
+/** A framework in one of its roles. */
+export const Sharer = z.object({ framework: FrameworkRef, role: RoleName });
+export type Sharer = z.infer<typeof Sharer>;
+
+/** A live task that the allocator may name as a victim. One of a group stands for all of it, with what all of them hold. */
+export const RevocableTask = z.object({
+  task: TaskRef,
+  agentId: AgentId,
+  role: RoleName,
+  /** Reserved ones included, revocable ones not. */
+  resources: Resources,
+  isRevocable: z.boolean(),
+  /** Its framework's own: the lowest goes first. */
+  priority: z.int(),
+  /** Core time of its launch: the youngest goes first. */
+  launchedAtMs: z.int(),
+});
+export type RevocableTask = z.infer<typeof RevocableTask>;
+
+/** Why somebody is to give back: a guarantee is not met, or a client was starved, or revocable resources are used. */
+export const RevocationReason = z.enum(['belowGuarantee', 'starved', 'oversubscribed']);
+export type RevocationReason = z.infer<typeof RevocationReason>;
+
+/** The allocator's proposal to take a task's resources back; the master checks it like any other. */
+export const Revocation = z.object({
+  task: TaskRef,
+  agentId: AgentId,
+  beneficiary: Sharer,
+  reason: RevocationReason,
+});
+export type Revocation = z.infer<typeof Revocation>;
+
+export const RevocationsMessage = z.object({ revocations: z.array(Revocation).min(1).max(1000) });
+export type RevocationsMessage = z.infer<typeof RevocationsMessage>;
+
+/**
+ * Which tasks of these could be taken back for the beneficiary: `question` comes back with the answer. Only those are
+ * named of which all that comes back may be given to it.
+ */
+export const CandidatesQuestion = z.object({
+  question: z.int().min(1),
+  holders: z.array(Sharer).max(1000),
+  beneficiary: Sharer,
+  limit: z.int().min(1).max(1000),
+});
+export type CandidatesQuestion = z.infer<typeof CandidatesQuestion>;
+
+/** Lowest priority first, then youngest, as of the journal entry `sequence`. */
+export const CandidatesAnswer = z.object({
+  question: z.int().min(1),
+  sequence: z.int().min(0),
+  tasks: z.array(RevocableTask).max(1000),
+});
+export type CandidatesAnswer = z.infer<typeof CandidatesAnswer>;
+
+/**
+ * A command is told to end, as by a kill with this grace. A custom executor is asked, and answers or stays silent.
+ * `isCalledOff`: what was asked of an executor before does not count any more.
+ */
+export const AskToStopOrder = z.object({
+  task: TaskRef,
+  graceMs: z.int().min(0),
+  isCalledOff: z.boolean().default(false),
+});
+export type AskToStopOrder = z.infer<typeof AskToStopOrder>;
+
+/** `needsTime`: so many milliseconds from now until the task can end without loss. */
+export const StopAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('stopping') }),
+  z.object({
+    kind: z.literal('needsTime'),
+    needMs: z
+      .int()
+      .min(0)
+      .max(24 * 3600 * 1000),
+  }),
+]);
+export type StopAnswer = z.infer<typeof StopAnswer>;
+
+/** Agent to leader, repeated until answered. */
+export const StopAnswered = z.object({ task: TaskRef, answer: StopAnswer });
+export type StopAnswered = z.infer<typeof StopAnswered>;
