@@ -68,10 +68,10 @@ export function differenceOf<Some extends object>(
   before: Some,
   after: Some,
 ): { readonly before: Partial<Some>; readonly after: Partial<Some> } {
-  const others = new Map<string, unknown>(Object.entries(after));
+  const others = new Map(Object.entries(after).map(([name, value]) => [name, canonical(value)]));
   const same = new Set(
     Object.entries(before)
-      .filter(([name, value]) => canonical(value) === canonical(others.get(name)))
+      .filter(([name, value]) => canonical(value) === others.get(name))
       .map(([name]) => name),
   );
   return { before: without(before, same), after: without(after, same) };

@@ -92,6 +92,17 @@ describe('what an operator sets', () => {
     expect(cluster.state.roleSettings.size).toBe(0);
   });
 
+  test('of what a role’s offers are like is set back to what the cluster does', () => {
+    cluster.share([role('eng', { minAllocatable: cpus(1), placement: 'spread', weight: 2000 })]);
+    const effects = cluster.share([role('eng', { minAllocatable: null, placement: null })]);
+    expect(eventsOf(effects)).toMatchObject([
+      { before: { minAllocatable: cpus(1), placement: 'spread' }, after: {} },
+    ]);
+    expect(factsOf(effects)).toEqual([
+      { kind: 'role', role: 'eng', weight: 2000, guarantee: {}, limit: {} },
+    ]);
+  });
+
   test('is an event with the operator and what changed, as it was and as it is', () => {
     cluster.share([role('eng', { weight: 2000, limit: cpus(4) })]);
     const effects = cluster.share([

@@ -10,6 +10,7 @@ import {
   roleArgument,
   weightArgument,
   whomOf,
+  withoutWords,
 } from './sharing-arguments.ts';
 
 describe('arguments about sharing', () => {
@@ -43,12 +44,17 @@ describe('arguments about sharing', () => {
   });
 
   it('take a word for no quota, and one for what the cluster does', () => {
-    expect(quotaArgument('none')).toBeNull();
+    expect(quotaArgument('none')).toBe('none');
     expect(quotaArgument('cpus=1')).toEqual({ cpus: 1000 });
-    expect(leastOfferArgument('cluster')).toBeNull();
+    expect(leastOfferArgument('cluster')).toBe('cluster');
+    expect([withoutWords('none'), withoutWords('cluster'), withoutWords(undefined)]).toEqual([
+      null,
+      null,
+      undefined,
+    ]);
     expect([placementOrCluster('bestFit'), placementOrCluster('cluster')]).toEqual([
       'bestFit',
-      null,
+      'cluster',
     ]);
     expect(() => placementOrCluster('fullest')).toThrow('a placement');
   });

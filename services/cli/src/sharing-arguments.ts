@@ -34,15 +34,20 @@ export function quantitiesArgument(value: string): Quantities {
 const notQuantities = (why: string): InvalidArgumentError =>
   new InvalidArgumentError(`must be amounts such as cpus=4,mem=8GiB: ${why}.`);
 
-/** Likewise, or `none`: null. */
-export const quotaArgument = (value: string): Quantities | null =>
-  value === 'none' ? null : quantitiesArgument(value);
+/** Likewise, or the word. A parser must not return null: commander takes that for no value at all. */
+export const quotaArgument = (value: string): Quantities | 'none' =>
+  value === 'none' ? value : quantitiesArgument(value);
 
-/** `cluster`: the cluster's own, null. */
-export const leastOfferArgument = (value: string): Quantities | null =>
-  value === 'cluster' ? null : quantitiesArgument(value);
-export const placementOrCluster = (value: string): Placement | null =>
-  value === 'cluster' ? null : placementArgument(value);
+/** Likewise; `cluster`: the cluster's own. */
+export const leastOfferArgument = (value: string): Quantities | 'cluster' =>
+  value === 'cluster' ? value : quantitiesArgument(value);
+export const placementOrCluster = (value: string): Placement | 'cluster' =>
+  value === 'cluster' ? value : placementArgument(value);
+
+/** What is asked of the leader: null sets back what the word stands for. */
+export const withoutWords = <Value>(
+  value: Value | 'none' | 'cluster' | undefined,
+): Value | null | undefined => (value === 'none' || value === 'cluster' ? null : value);
 
 /** `2`, `0.5`: in thousandths. */
 export function weightArgument(value: string): number {

@@ -1,6 +1,7 @@
 // Owns the shape of the commands about how the cluster is shared: roles, quota, weights, reservations. What a command does
 // is in commands/, loaded when run.
 import type { FrameworkRef } from '@parley/protocol/ids';
+import type { Placement, Quantities } from '@parley/protocol/sharing';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { agentArgument, frameworkArgument } from './arguments.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
@@ -18,6 +19,7 @@ import {
   roleArgument,
   weightArgument,
   whomOf,
+  withoutWords,
 } from './sharing-arguments.ts';
 
 const ROLE_HELP = `
@@ -117,7 +119,8 @@ function addRoleCommands(program: Command, placeOf: PlaceOf): void {
     .addOption(forceOption())
     .addOption(jsonOption())
     .action(async (name, options) => {
-      const { placement, leastOffer: minAllocatable } = options;
+      const placement = withoutWords<Placement>(options.placement);
+      const minAllocatable = withoutWords<Quantities>(options.leastOffer);
       await share(placeOf(options), {
         ...{ whom: { kind: 'role', role: name }, shares: { placement, minAllocatable } },
         force: options.force === true,
@@ -141,7 +144,8 @@ function addQuotaCommands(program: Command, placeOf: PlaceOf): void {
     .addOption(jsonOption())
     .addHelpText('after', QUOTA_HELP)
     .action(async (role, options) => {
-      const { guarantee, limit } = options;
+      const guarantee = withoutWords<Quantities>(options.guarantee);
+      const limit = withoutWords<Quantities>(options.limit);
       await share(placeOf(options), {
         ...{ whom: whomOf(role, options.framework), shares: { guarantee, limit } },
         force: options.force === true,

@@ -1,9 +1,7 @@
 // Tests of the edge of a real master and of what operators do there: rules from a file that is read again, rate limits,
 // and the command line that looks at a framework and ends it. No agents: nothing here runs a task.
-import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Failure } from '@parley/protocol/errors';
 import { FrameworkId, RoleName } from '@parley/protocol/ids';
 import { type Answer, encodeMessage } from '@parley/protocol/message';
@@ -13,13 +11,14 @@ import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask } from './cluster-caller.ts';
 import { alice, ClusterFixture, cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import { ClusterTerminal, type Typed } from './cluster-terminal.ts';
 
-const PARLEY = fileURLToPath(new URL('../../../services/cli/src/main.ts', import.meta.url));
 const CALLS_PER_SECOND = 50;
 
 const fixture = new ClusterFixture();
 const rulesFile = path.join(fixture.directory, 'rules.json');
 let connection: NatsConnection;
+let terminal: ClusterTerminal;
 let counter = 0;
 
 const rules = (...denied: string[]) =>
@@ -48,24 +47,10 @@ beforeAll(async () => {
     );
   await master.says('term begins');
   connection = await fixture.connect('principal', alice);
-  writeContext();
+  terminal = new ClusterTerminal(fixture);
 }, TEST_TIMEOUT_MS);
 
 afterAll(() => fixture.close());
-
-/** As `parley init` leaves it behind for a cluster that was there before. */
-function writeContext(): void {
-  const contexts = path.join(fixture.directory, 'contexts');
-  mkdirSync(contexts);
-  const context = {
-    version: 1,
-    name: cluster,
-    cluster,
-    servers: [fixture.server.url],
-    operatorCredential: fixture.credential('operator', 'olga'),
-  };
-  writeFileSync(path.join(contexts, `${cluster}.json`), JSON.stringify(context));
-}
 
 const aFramework = (id: string) => ({ principal: alice, frameworkId: FrameworkId.parse(id) });
 
@@ -98,14 +83,7 @@ async function subscribed(id: string, role: string): Promise<number> {
   return SUBJECTS.subscribe.reply?.parse(answer.value).session ?? 0;
 }
 
-function parley(...words: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const env = { ...process.env, PARLEY_DIRECTORY: fixture.directory, PARLEY_CONTEXT: cluster };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [PARLEY, ...words], { env }, (error, stdout, stderr) => {
-      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
-}
+const parley = (...words: string[]): Promise<Typed> => terminal.type(...words);
 
 test(
   'a rule denies a role, by name, until the file says otherwise and the master is told to read it; a bad file changes nothing',

@@ -26,12 +26,17 @@ export class QueueFramework {
     return this.#scheduler;
   }
 
-  async connect(fixture: ClusterFixture, principal: string, frameworkId: string): Promise<this> {
+  async connect(
+    fixture: ClusterFixture,
+    principal: string,
+    frameworkId: string,
+    role = '*',
+  ): Promise<this> {
     this.#scheduler = await connectScheduler({
       credential: fixture.credential('principal', principal),
       frameworkId,
       name: frameworkId,
-      role: '*',
+      role,
       onOffers: (offers, scheduler) => this.#answer(offers, scheduler),
       onUpdate: (update) => void this.updates.push(update),
       onError: (error) => void this.errors.push(error),

@@ -6,6 +6,7 @@ import type { AllocatorProcess } from './allocator-process.ts';
 import type { MasterProcess } from './master-process.ts';
 import type { OperatorProcess } from './operator-process.ts';
 import type { Random } from './random.ts';
+import { drawShares } from './shares.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
@@ -27,6 +28,8 @@ export class Chaos {
   readonly #world: World;
   readonly #cast: Actors;
   readonly #random: Random;
+  /** A stream of its own, so that what is set leaves all other draws as they are. */
+  readonly #shares: Random;
   #healed = false;
   #terms = 0;
 
@@ -34,6 +37,7 @@ export class Chaos {
     this.#world = world;
     this.#cast = cast;
     this.#random = world.random.derive('chaos');
+    this.#shares = world.random.derive('shares');
   }
 
   get terms(): number {
@@ -89,6 +93,8 @@ export class Chaos {
       if (this.#isTime(deactivationsPerMinute)) this.#deactivate(agentId);
     for (const { agentId } of agents.slice(1))
       if (this.#isTime(declarationsPerMinute)) operator.change(agentId, 'gone');
+    const chance = (this.#world.faults.sharesPerMinute * CHECK_MS) / 60_000;
+    if (this.#shares.chance(chance)) operator.share(drawShares(this.#shares));
   }
 
   #deactivate(agentId: AgentId): void {

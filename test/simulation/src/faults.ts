@@ -28,6 +28,8 @@ export type Faults = {
   /** Per agent: an operator wants nothing offered of it for a while, or declares it gone. */
   readonly deactivationsPerMinute: number;
   readonly declarationsPerMinute: number;
+  /** An operator sets weights, guarantees or limits, or clears them. */
+  readonly sharesPerMinute: number;
 };
 
 /** Swarm testing: each kind of fault is off in about half of the runs. */
@@ -50,6 +52,7 @@ export function drawFaults(random: Random): Faults {
     poisonPerMinute: maybe(random.pick([0.5, 3])),
     deactivationsPerMinute: maybe(random.pick([0.3, 1])),
     declarationsPerMinute: random.chance(0.3) ? 0.2 : 0,
+    sharesPerMinute: maybe(random.pick([2, 10])),
   };
 }
 
@@ -70,4 +73,5 @@ export const NO_FAULTS: Faults = {
   poisonPerMinute: 0,
   deactivationsPerMinute: 0,
   declarationsPerMinute: 0,
+  sharesPerMinute: 0,
 };

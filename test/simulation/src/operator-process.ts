@@ -1,10 +1,15 @@
-// Owns a simulated operator: takes agents out of service and back, gives one up, and puts away what is left of
-// reservations. Each request is repeated until it is answered or the operator is tired of it.
-
+// Owns a simulated operator: takes agents out of service and back, gives one up, sets how the cluster is shared, and puts
+// away what is left of reservations and settings. Each request is repeated until it is answered or the operator is tired of it.
+import type { ClusterState } from '@parley/cluster/cluster-state';
 import { inboxPrefix } from '@parley/protocol/credential';
 import { type AgentId, PrincipalName } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
-import type { OperatorAgentRequest, OperatorOperateRequest } from '@parley/protocol/operators';
+import type {
+  OperatorAgentRequest,
+  OperatorOperateRequest,
+  OperatorSharingRequest,
+  SharingChange,
+} from '@parley/protocol/operators';
 import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { MasterProcess } from './master-process.ts';
@@ -18,7 +23,8 @@ const TIDY_MS = 2000;
 
 type Call =
   | { readonly name: 'operatorAgent'; readonly body: OperatorAgentRequest }
-  | { readonly name: 'operatorOperate'; readonly body: OperatorOperateRequest };
+  | { readonly name: 'operatorOperate'; readonly body: OperatorOperateRequest }
+  | { readonly name: 'operatorSharing'; readonly body: OperatorSharingRequest };
 
 export class OperatorProcess extends SimulatedProcess {
   readonly #operator = PrincipalName.parse('op');
@@ -40,11 +46,17 @@ export class OperatorProcess extends SimulatedProcess {
     this.#call({ name: 'operatorOperate', body });
   }
 
+  share(body: OperatorSharingRequest): void {
+    this.world.note(`the operator: ${JSON.stringify(body)}`);
+    this.#call({ name: 'operatorSharing', body });
+  }
+
   /** Until nothing is left: every agent in service, and no reservation that nobody uses. Looks into the books. */
   tidy(): void {
     const state = this.#masters.find((master) => master.isLeading)?.state;
     for (const { agentId, isDeactivated, draining } of state?.agents.rows() ?? [])
       if (isDeactivated || draining !== undefined) this.change(agentId, 'reactivate');
+    this.#clearShares(state);
     for (const reservation of state?.reservations.rows() ?? []) {
       const { agentId, role, reservationId, volumes } = reservation;
       if (this.world.witness.gone.has(agentId)) continue;
@@ -53,6 +65,23 @@ export class OperatorProcess extends SimulatedProcess {
       this.operate({ agentId, role, operation: { kind: 'unreserve', reservationId } });
     }
     this.after(TIDY_MS, () => this.tidy());
+  }
+
+  #clearShares(state: ClusterState | undefined): void {
+    const nothing = { weight: null, guarantee: null, limit: null };
+    const changes: SharingChange[] = [
+      ...[...(state?.roleSettings.rows() ?? [])].map(({ role }) => ({
+        ...nothing,
+        kind: 'role' as const,
+        role,
+      })),
+      ...[...(state?.frameworkSettings.rows() ?? [])].map(({ framework }) => ({
+        ...nothing,
+        kind: 'framework' as const,
+        framework,
+      })),
+    ];
+    if (changes.length > 0) this.share({ changes, force: false });
   }
 
   protected started(): void {
