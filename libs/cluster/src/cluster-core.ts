@@ -16,6 +16,7 @@ import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './order-answers.ts';
 import { stepProposals } from './proposals.ts';
+import { stepOversubscribed } from './revocable-resources.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
@@ -81,6 +82,9 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
       break;
     case 'agentSilent':
       agentFellSilent(turn, input);
+      break;
+    case 'agentOversubscribed':
+      stepOversubscribed(turn, input);
       break;
     case 'frameworkConfirmed':
       confirmMessages(turn, input);

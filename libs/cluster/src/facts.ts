@@ -2,7 +2,7 @@
 // They are absolute: one that is applied twice does no harm.
 import type { Fact, FreeReservation } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
-import { NO_RESOURCES } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { isEmpty } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Happened } from './fact-marks.ts';
@@ -103,7 +103,7 @@ function agentFact(state: ClusterState, agentId: AgentId): Fact {
 function freeOf(
   state: ClusterState,
   agent: AgentRecord,
-): { free: AgentRecord['total']; reservations: FreeReservation[] } {
+): { free: Resources; revocable?: Resources; reservations: FreeReservation[] } {
   if (agent.isOvercommitted) return { free: NO_RESOURCES, reservations: [] };
   const reservations: FreeReservation[] = [];
   for (const key of state.books.agents.get(agent.agentId)?.reservations ?? []) {
@@ -116,7 +116,12 @@ function freeOf(
     if (!isWorthless) reservations.push({ reservationId, role, resources });
   }
   reservations.sort((a, b) => compare(a.role, b.role) || compare(a.reservationId, b.reservationId));
-  return { free: state.books.free(agent), reservations };
+  const revocable = state.books.freeRevocable(agent);
+  return {
+    free: state.books.free(agent),
+    ...(!isEmpty(revocable) && { revocable }),
+    reservations,
+  };
 }
 
 function frameworkFact(state: ClusterState, framework: FrameworkRef): Fact {
@@ -127,7 +132,13 @@ function frameworkFact(state: ClusterState, framework: FrameworkRef): Fact {
     const needs = openNeeds(state, record, role);
     return { role, isSuppressed, ...(needs !== undefined && { needs }) };
   });
-  return { kind: 'framework', framework, roles, ...(maxOffers !== undefined && { maxOffers }) };
+  return {
+    kind: 'framework',
+    framework,
+    roles,
+    ...(maxOffers !== undefined && { maxOffers }),
+    ...(record.takesRevocable === true && { takesRevocable: true }),
+  };
 }
 
 function usageFact(state: ClusterState, framework: FrameworkRef, role: RoleName): Fact {

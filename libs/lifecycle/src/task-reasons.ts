@@ -43,6 +43,11 @@ export const TASK_REASONS = {
     states: { agent: ['killing', 'killed'] },
     meaning: 'An operator asked for it.',
   },
+  revoked: {
+    states: { agent: ['killing', 'killed'] },
+    meaning: 'What it was running on was needed back; the message says for whom.',
+    mesos: 'REASON_CONTAINER_PREEMPTED',
+  },
   killedBeforeStart: {
     states: { agent: ['killed'] },
     meaning: 'The kill came before its command was started.',

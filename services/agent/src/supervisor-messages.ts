@@ -4,6 +4,7 @@ import type {
   AgentHeartbeat,
   DestroyVolumeOrder,
   KillOrder,
+  Oversubscription,
   RegisterRequest,
   RunGroupOrder,
   RunOrder,
@@ -23,6 +24,7 @@ import type {
   VolumeId,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
 import type {
   ExecutorEffect,
@@ -120,6 +122,8 @@ export type SupervisorInput =
     }
   | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
   | { readonly kind: 'presence'; readonly epoch: Epoch }
+  /** So much of what tasks have been given they do not use: it may be offered as revocable. */
+  | { readonly kind: 'estimated'; readonly revocable: Resources }
   /** The leader does not count this agent as registered. */
   | { readonly kind: 'registerAgain'; readonly epoch: Epoch }
   | {
@@ -215,6 +219,7 @@ export type SupervisorEffect =
       readonly body: RegisterRequest;
     }
   | { readonly kind: 'heartbeat'; readonly body: AgentHeartbeat }
+  | { readonly kind: 'oversubscribed'; readonly body: Oversubscription }
   /** Deletes the data of a volume that no task uses, then answers. */
   | {
       readonly kind: 'destroyVolume';

@@ -290,6 +290,7 @@ export class SupervisorWorld {
         });
         return;
       case 'heartbeat':
+      case 'oversubscribed':
         return;
       case 'report':
         throw new Error(`${effect.about}: ${effect.what}`);

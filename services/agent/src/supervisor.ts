@@ -142,6 +142,9 @@ export class Supervisor {
       case 'presence':
         this.#registration.heard(input.epoch, now.nowMs);
         return;
+      case 'estimated':
+        this.#registration.estimated(input.revocable);
+        return;
       case 'registerAgain':
         this.#registration.askedAgain(input.epoch, now.nowMs);
         return;

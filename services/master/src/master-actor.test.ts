@@ -36,6 +36,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     offerPlace: () => undefined,
     taskPlace: () => undefined,
     isConfirming: () => false,
+    oversubscriptionNews: () => undefined,
     isRegistered: () => true,
     registeredAgents: () => [],
     streamPositions: () => [],
@@ -310,6 +311,32 @@ it('a heartbeat that confirms offers becomes one input, and every other only a s
     [ref, 3, 8],
   ]);
   expect(inputs).toEqual([{ kind: 'frameworkConfirmed', framework: ref, session: 3, number: 8 }]);
+});
+
+it('what an agent says of its revocable resources becomes an input where it is news, and else a sign of life', () => {
+  const asked: unknown[] = [];
+  const { actor, inputs } = aMaster({
+    view: {
+      oversubscriptionNews: (_agent, revocable) => {
+        asked.push(revocable.scalars);
+        return revocable.scalars['cpus'] === 2000 ? 5 : undefined;
+      },
+    },
+  });
+  for (const cpus of [1000, 2000]) {
+    const revocable = { scalars: { cpus }, ports: [], sets: {} };
+    const said = encodeMessage(SUBJECTS.oversubscribed, cluster, { agentId }, { revocable });
+    actor.received(said.subject, said.bytes, undefined, 0);
+  }
+  expect(asked).toEqual([{ cpus: 1000 }, { cpus: 2000 }]);
+  expect(inputs).toEqual([
+    {
+      kind: 'agentOversubscribed',
+      agentId,
+      registration: 5,
+      revocable: { scalars: { cpus: 2000 }, ports: [], sets: {} },
+    },
+  ]);
 });
 
 it('an agent that is heard and not registered is told to register again, and one that is declared gone at once', () => {

@@ -211,6 +211,13 @@ export class AgentProcess extends SimulatedProcess {
         this.publish(message.subject, message.bytes);
         break;
       }
+      case 'oversubscribed': {
+        const { agentId } = this;
+        const { cluster } = this.world;
+        const message = encodeMessage(SUBJECTS.oversubscribed, cluster, { agentId }, effect.body);
+        this.publish(message.subject, message.bytes);
+        break;
+      }
       case 'executor':
         throw new Error('a simulated agent has no custom executors');
       case 'report':
