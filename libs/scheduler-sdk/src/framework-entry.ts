@@ -180,7 +180,8 @@ export class FrameworkEntry {
       this.dueMs = nowMs;
       return { willRetry: true };
     }
-    if (LOSSES.has(state)) {
+    // What was lent to it is needed by others: no fault of its own.
+    if (LOSSES.has(state) || why === 'revoked') {
       this.#losses += 1;
       this.problem = `its last attempt ended as ${state}`;
       const next = AFTER_LOSS.next(this.key, this.#losses);
