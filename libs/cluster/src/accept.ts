@@ -10,7 +10,7 @@ import type {
   DeclineRequest,
   DeclineResult,
 } from '@parley/protocol/offers';
-import type { Resources } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { isEmpty, normalise } from '@parley/resources/resources';
 import { countAccepted, countDeclined } from './cards.ts';
 import { MAX_UNWRITTEN } from './limits.ts';
@@ -87,8 +87,9 @@ export function declineOffers(
     });
     forgiveStrike(turn.state, offer);
     const hasVolumes = offer.reserved.some(({ volumes }) => volumes.length > 0);
+    const { revocable = NO_RESOURCES } = offer;
     const resources = resourcesOf(offer);
-    refuse(turn, framework, { agentId, role, resources, refuseMs, hasVolumes });
+    refuse(turn, framework, { agentId, role, resources, revocable, refuseMs, hasVolumes });
   }
   const result: DeclineResult = {
     declined: offers.length,
@@ -118,8 +119,9 @@ function carryOut(turn: Turn, planned: Planned): Answer {
   lowerDemand(turn, planned);
   for (const pool of pools.values()) {
     const { agentId, declined: resources, declinesVolumes: hasVolumes } = pool;
+    const { declinedRevocable: revocable } = pool;
     const { refuseMs } = request.filter;
-    refuse(turn, framework, { agentId, role, resources, refuseMs, hasVolumes });
+    refuse(turn, framework, { agentId, role, resources, revocable, refuseMs, hasVolumes });
   }
   for (const offer of offers) forgiveStrike(turn.state, offer);
   if (launched.length > 0) checkRampUp(turn, frameworkKey(framework.framework));
@@ -228,23 +230,27 @@ function poolsOf(turn: Turn, offers: readonly OfferRecord[], hadStale: boolean):
   return pools;
 }
 
-/** Nothing but volumes is refused as nothing: it blocks offers of nothing but volumes. */
+/** Nothing but volumes is refused as nothing: it blocks offers of nothing but volumes. Likewise what is revocable. */
 function refuse(
   turn: Turn,
   { framework }: FrameworkRecord,
   {
     hasVolumes,
+    revocable,
     ...refused
   }: {
     readonly agentId: AgentId;
     readonly role: RoleName;
     readonly resources: Resources;
+    readonly revocable: Resources;
     readonly refuseMs: number;
     readonly hasVolumes: boolean;
   },
 ): void {
-  if (refused.refuseMs === 0 || (isEmpty(refused.resources) && !hasVolumes)) return;
-  turn.state.marks.tell({ kind: 'refused', framework, ...refused });
+  const isNothing = isEmpty(refused.resources) && isEmpty(revocable) && !hasVolumes;
+  if (refused.refuseMs === 0 || isNothing) return;
+  const lent = isEmpty(revocable) ? {} : { revocable };
+  turn.state.marks.tell({ kind: 'refused', framework, ...refused, ...lent });
 }
 
 function taskCount({ operations }: AcceptRequest): number {

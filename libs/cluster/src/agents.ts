@@ -18,6 +18,7 @@ import { offersOf, rescindOffers } from './offer-book.ts';
 import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
+import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /**
@@ -41,19 +42,7 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
-  const { hostname, domain, attributes } = request;
-  const record: AgentRecord = {
-    agentId,
-    state: next,
-    registration: (before?.registration ?? 0) + 1,
-    hostname,
-    total,
-    ...(domain !== undefined && { domain }),
-    attributes,
-    isOvercommitted: false,
-    isDeactivated: before?.isDeactivated ?? false,
-    ...(before?.draining !== undefined && { draining: before.draining }),
-  };
+  const record = recordOf(before, { ...request, agentId, state: next, total });
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
@@ -65,17 +54,41 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   }
   state.marks.agent(agentId);
   const returned = before?.state === 'unreachable';
+  const { hostname } = record;
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
   if (returned) tellHolders(turn, agentId, 'agentReturned');
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
+  takeBackRevocable(turn, agentId);
   const result: RegisterResult = {
     heartbeatIntervalMs: heartbeatIntervalMs(state),
     unknownTasks,
     unknownExecutors,
   };
   return succeed(result);
+}
+
+/** What an operator has decided about it stays, whatever it says. */
+function recordOf(
+  before: AgentRecord | undefined,
+  registering: Pick<AgentRecord, 'agentId' | 'state' | 'total'> & RegisterRequest,
+): AgentRecord {
+  const { agentId, state, hostname, total, domain, attributes } = registering;
+  const revocable = readRevocable(registering.revocable ?? before?.revocable, total);
+  return {
+    agentId,
+    state,
+    registration: (before?.registration ?? 0) + 1,
+    hostname,
+    total,
+    ...(domain !== undefined && { domain }),
+    ...(revocable !== undefined && { revocable }),
+    attributes,
+    isOvercommitted: false,
+    isDeactivated: before?.isDeactivated ?? false,
+    ...(before?.draining !== undefined && { draining: before.draining }),
+  };
 }
 
 /** The verdict on a registration; about an older one it says nothing. */

@@ -24,6 +24,7 @@ import type {
   TaskRecord,
 } from './records.ts';
 import { type Holder, type Idle, ReservationBooks, reservationKey } from './reservation-books.ts';
+import { RevocableBook } from './revocable-book.ts';
 import { RoleBooks } from './role-books.ts';
 import { ScalarSums } from './scalar-sums.ts';
 
@@ -34,6 +35,8 @@ export type AgentBook = {
   allocated: Resources;
   /** All reservations, whoever holds what of them. */
   reserved: Resources;
+  /** What is lent of what others do not use: in none of the other sums, here or elsewhere. */
+  readonly revocable: RevocableBook;
   /** Of tasks and executors, what they hold of reservations included. */
   readonly used: ScalarSums;
   readonly offers: Set<OfferId>;
@@ -59,7 +62,7 @@ export type FrameworkBook = {
   /** Keys of its ended tasks, oldest first; some may be gone already. */
   readonly ended: Fifo<string>;
   endedCount: number;
-  /** How many live tasks have these very scalars: to find the smallest task. */
+  /** How many live tasks that are not revocable have these very scalars: to find the smallest task. */
   readonly shapes: Map<string, { scalars: Resources['scalars']; count: number }>;
 };
 
@@ -101,6 +104,7 @@ export class Books {
         offered: NO_RESOURCES,
         allocated: NO_RESOURCES,
         reserved: NO_RESOURCES,
+        revocable: new RevocableBook(),
         used: new ScalarSums(),
         offers: new Set(),
         tasks: new Set(),
@@ -139,6 +143,12 @@ export class Books {
     const book = this.agents.get(agent.agentId);
     if (book === undefined) return agent.total;
     return trySubtract(agent.total, taken(book)) ?? NO_RESOURCES;
+  }
+
+  /** Of what it says may be offered as revocable: neither offered nor allocated. */
+  freeRevocable({ agentId, revocable }: AgentRecord): Resources {
+    if (revocable === undefined) return NO_RESOURCES;
+    return this.agents.get(agentId)?.revocable.freeOf(revocable) ?? revocable;
   }
 
   /** In no volume, offer or task. */
@@ -207,6 +217,7 @@ export class Books {
     const framework = this.framework(frameworkKey(offer.framework));
     const scalars = this.scalarsOf(offer);
     agent.offered = add(agent.offered, offer.resources);
+    agent.revocable.offered.add(offer.revocable?.scalars ?? {});
     agent.offers.add(offer.offerId);
     framework.offered.add(scalars);
     framework.offers.add(offer.offerId);
@@ -225,6 +236,7 @@ export class Books {
     const framework = this.framework(frameworkKey(offer.framework));
     const scalars = this.scalarsOf(offer);
     agent.offered = subtract(agent.offered, offer.resources);
+    agent.revocable.offered.subtract(offer.revocable?.scalars ?? {});
     agent.offers.delete(offer.offerId);
     framework.offered.subtract(scalars);
     framework.offers.delete(offer.offerId);
@@ -245,8 +257,11 @@ export class Books {
     const framework = this.framework(frameworkKey(task.task));
     const scalars = this.#allocate(framework, task, isAgentRegistered);
     this.#partsHeld(task, { kind: 'task', task: key });
-    this.agent(task.agentId).tasks.add(key);
+    const agent = this.agent(task.agentId);
+    agent.revocable.allocated.add(task.revocable?.scalars ?? {});
+    agent.tasks.add(key);
     framework.tasks.add(key);
+    if (task.revocable !== undefined) return;
     const shape = framework.shapes.get(shapeOf(scalars));
     if (shape === undefined) framework.shapes.set(shapeOf(scalars), { scalars, count: 1 });
     else shape.count += 1;
@@ -257,8 +272,11 @@ export class Books {
     const framework = this.framework(frameworkKey(task.task));
     const scalars = this.#release(framework, task, isAgentRegistered);
     this.#partsFreed(task);
-    this.agent(task.agentId).tasks.delete(key);
+    const agent = this.agent(task.agentId);
+    agent.revocable.allocated.subtract(task.revocable?.scalars ?? {});
+    agent.tasks.delete(key);
     framework.tasks.delete(key);
+    if (task.revocable !== undefined) return;
     const shape = framework.shapes.get(shapeOf(scalars));
     if (shape !== undefined) shape.count -= 1;
     if (shape?.count === 0) framework.shapes.delete(shapeOf(scalars));

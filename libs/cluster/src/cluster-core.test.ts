@@ -103,6 +103,8 @@ const TO_BE_SEEN: readonly string[] = [
   'agentChanged',
   'agentDeactivated',
   'agentDraining',
+  'agentOversubscribed',
+  'revocableTakenBack',
   'roleDropped',
   'takenByOperator',
   'volumeDestroyed',

@@ -17,6 +17,7 @@ import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './order-answers.ts';
 import { stepProposals } from './proposals.ts';
+import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
 import { stepRevocations } from './revocations.ts';
 import { createState, restoreState, snapshotState } from './snapshot.ts';
@@ -84,6 +85,9 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
       break;
     case 'agentSilent':
       agentFellSilent(turn, input);
+      break;
+    case 'agentOversubscribed':
+      stepOversubscribed(turn, input);
       break;
     case 'frameworkConfirmed':
       confirmMessages(turn, input);

@@ -33,6 +33,11 @@ export type ClusterEvent =
   | { readonly type: 'agentGone'; readonly agentId: AgentId }
   | { readonly type: 'agentDeactivated'; readonly agentId: AgentId }
   | { readonly type: 'agentDraining'; readonly agentId: AgentId; readonly reason: string }
+  | {
+      readonly type: 'agentOversubscribed';
+      readonly agentId: AgentId;
+      readonly revocable: Resources;
+    }
   | { readonly type: 'agentReactivated'; readonly agentId: AgentId }
   | {
       readonly type: 'executorLaunched';

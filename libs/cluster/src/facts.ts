@@ -9,7 +9,7 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
-import { MILLI, NO_RESOURCES } from '@parley/protocol/resources';
+import { MILLI, NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { isEmpty } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Happened } from './fact-marks.ts';
@@ -134,7 +134,7 @@ function agentFact(state: ClusterState, agentId: AgentId): Fact {
 function freeOf(
   state: ClusterState,
   agent: AgentRecord,
-): { free: AgentRecord['total']; reservations: FreeReservation[] } {
+): { free: Resources; revocable?: Resources; reservations: FreeReservation[] } {
   if (agent.isOvercommitted) return { free: NO_RESOURCES, reservations: [] };
   const reservations: FreeReservation[] = [];
   for (const key of state.books.agents.get(agent.agentId)?.reservations ?? []) {
@@ -147,7 +147,12 @@ function freeOf(
     reservations.push({ reservationId, role, resources, ...(volumesDisk > 0 && { volumesDisk }) });
   }
   reservations.sort((a, b) => compare(a.role, b.role) || compare(a.reservationId, b.reservationId));
-  return { free: state.books.free(agent), reservations };
+  const revocable = state.books.freeRevocable(agent);
+  return {
+    free: state.books.free(agent),
+    ...(!isEmpty(revocable) && { revocable }),
+    reservations,
+  };
 }
 
 function frameworkFact(state: ClusterState, framework: FrameworkRef): Fact {
@@ -158,7 +163,13 @@ function frameworkFact(state: ClusterState, framework: FrameworkRef): Fact {
     const needs = openNeeds(state, record, role);
     return { role, isSuppressed, ...(needs !== undefined && { needs }) };
   });
-  return { kind: 'framework', framework, roles, ...(maxOffers !== undefined && { maxOffers }) };
+  return {
+    kind: 'framework',
+    framework,
+    roles,
+    ...(maxOffers !== undefined && { maxOffers }),
+    ...(record.takesRevocable === true && { takesRevocable: true }),
+  };
 }
 
 function usageFact(state: ClusterState, framework: FrameworkRef, role: RoleName): Fact {

@@ -41,7 +41,7 @@ export function subscribe(turn: Turn, framework: FrameworkRef, request: Subscrib
   if (known !== undefined) {
     discardOffers(turn, outstandingOffers(state, known), 'sessionReplaced');
   }
-  const { name, failoverTimeoutMs, offerTimeoutMs } = request;
+  const { name, failoverTimeoutMs, offerTimeoutMs, takesRevocable } = request;
   const record: FrameworkRecord = {
     ...history(turn, framework),
     ...stated.value,
@@ -49,6 +49,7 @@ export function subscribe(turn: Turn, framework: FrameworkRef, request: Subscrib
     name,
     failoverTimeoutMs,
     ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
+    ...(takesRevocable === true && { takesRevocable }),
   };
   state.books.frameworkChanged(known, record);
   state.frameworks.put(key, record);

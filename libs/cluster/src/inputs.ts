@@ -29,6 +29,7 @@ import {
   OperatorSharingRequest,
   OperatorTeardownRequest,
 } from '@parley/protocol/operators';
+import { Resources } from '@parley/protocol/resources';
 import { AskToStopOrder, Revocation, StopAnswered } from '@parley/protocol/revocations';
 import {
   DEFAULT_MIN_ALLOCATABLE,
@@ -132,6 +133,13 @@ export const Input = z.discriminatedUnion('kind', [
   /** Verdicts about silence, with the session or registration that they are about. */
   z.object({ kind: z.literal('frameworkSilent'), framework: FrameworkRef, session: z.int() }),
   z.object({ kind: z.literal('agentSilent'), agentId: AgentId, registration: z.int() }),
+  /** What the agent says of its revocable resources is worth an entry, see `isWorthAnEntry`. */
+  z.object({
+    kind: z.literal('agentOversubscribed'),
+    agentId: AgentId,
+    registration: z.int(),
+    revocable: Resources,
+  }),
   /** The framework has seen all messages up to this number; submitted while it has offers that it had not confirmed. */
   z.object({
     kind: z.literal('frameworkConfirmed'),

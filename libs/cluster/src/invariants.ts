@@ -11,12 +11,14 @@ import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
 import { offersWithinLimits } from './limit-checks.ts';
 import { isOffered } from './offered-agents.ts';
+import { revocableResources } from './revocable-invariants.ts';
 import { revocations } from './revocation-invariants.ts';
 
 /** What is broken, in words; empty when all holds. */
 export function checkInvariants(state: ClusterState): string[] {
   return [
     ...conservation(state),
+    ...revocableResources(state),
     ...offersAndReservations(state),
     ...offersWithinLimits(state),
     ...references(state),
@@ -123,6 +125,7 @@ function bookSums(state: ClusterState): string[] {
     if (!equals(fresh.allocated, book.allocated)) broken.push(`${agentId}: allocated is wrong`);
     if (!equals(fresh.reserved, book.reserved)) broken.push(`${agentId}: reserved is wrong`);
     compare(broken, `${agentId}: lent`, fresh.isLent, book.isLent);
+    compare(broken, `${agentId}: revocable`, lentOf(fresh), lentOf(book));
     compare(broken, `${agentId}: used`, fresh.used.toScalars(), book.used.toScalars());
     compare(broken, `${agentId}: executors`, sorted(fresh.executors), sorted(book.executors));
     compare(
@@ -214,6 +217,9 @@ function bounds(state: ClusterState): string[] {
 
 const sorted = (items: Iterable<unknown>): string[] =>
   [...items].map((item) => JSON.stringify(item)).sort();
+
+const lentOf = ({ revocable }: ReturnType<Books['agent']>): string[] =>
+  sorted([revocable.offered.toScalars(), revocable.allocated.toScalars()]);
 
 const usageOf = ({ usage }: ReturnType<Books['framework']>): string[] =>
   sorted([...usage].map(([role, sums]) => [role, sums.toScalars()]));

@@ -112,7 +112,7 @@ export function outstandingOffers(
   return offersOf(state, state.books.frameworks.get(frameworkKey(framework))?.offers ?? []);
 }
 
-/** Not reserved and reserved together; the disk of volumes is not in it. */
+/** Not reserved and reserved together; the disk of volumes is not in it, nor what is revocable. */
 export function resourcesOf({
   resources,
   reserved,
@@ -153,13 +153,14 @@ export function splitOffers(state: ClusterState, records: readonly OfferRecord[]
 
 function wireOffer(state: ClusterState, offer: OfferRecord): Offer {
   const agent = state.agents.get(offer.agentId);
-  const { offerId, framework, agentId, role, resources } = offer;
+  const { offerId, framework, agentId, role, resources, revocable } = offer;
   return {
     offerId,
     agentId,
     hostname: agent?.hostname ?? '',
     role,
     resources,
+    ...(revocable !== undefined && { revocable }),
     reservations: offer.reserved.map((part) => wireReservation(state, offer, part)),
     ...(agent?.domain !== undefined && { domain: agent.domain }),
     attributes: agent?.attributes ?? {},
@@ -183,6 +184,7 @@ function wireReservation(
 function estimateBytes(offer: Offer): number {
   let bytes = 256 + 3 * (offer.hostname.length + offer.role.length);
   bytes += resourcesBytes(offer.resources) + 68 * offer.executors.length;
+  if (offer.revocable !== undefined) bytes += 16 + resourcesBytes(offer.revocable);
   bytes += textBytes(offer.attributes) + textBytes(offer.domain ?? {});
   for (const { role, labels, resources, volumes } of offer.reservations) {
     bytes += 256 + 3 * role.length + resourcesBytes(resources) + textBytes(labels);

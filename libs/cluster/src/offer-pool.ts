@@ -23,10 +23,16 @@ export type Want = {
   /** Taken from this reservation first, the rest from what is not reserved. */
   readonly reservationId?: ReservationId;
   readonly volumes: readonly VolumeId[];
+  /** All scalars out of what is revocable, and nothing that is reserved. */
+  readonly isRevocable?: boolean;
 };
 
-/** What was taken: unreserved resources and parts of reservations. */
-export type Holding = { readonly resources: Resources; readonly reserved: readonly ReservedPart[] };
+/** What was taken: unreserved resources and parts of reservations, or scalars that are revocable. */
+export type Holding = {
+  readonly resources: Resources;
+  readonly reserved: readonly ReservedPart[];
+  readonly revocable?: Resources;
+};
 
 /** What the pool holds of one reservation. */
 type Part = {
@@ -46,6 +52,7 @@ type Taken = {
 
 type Content = {
   readonly resources: Resources;
+  readonly revocable: Resources;
   readonly fresh: Resources;
   readonly parts: ReadonlyMap<string, Part>;
   readonly takenVolumes: ReadonlySet<string>;
@@ -61,6 +68,7 @@ export type PoolOptions = {
   readonly role: RoleName;
   /** Not reserved, in normal form. */
   readonly resources: Resources;
+  readonly revocable?: Resources;
   readonly parts: readonly (Omit<ReservedPart, 'volumes'> & {
     /** MiB each. */
     readonly volumes: ReadonlyMap<VolumeId, number>;
@@ -87,7 +95,8 @@ export function poolOfOffers(
       volumes: state.books.reservations.mibOf(agentId, part),
     })),
   );
-  return new OfferPool({ agentId, role, resources, parts, hadStale });
+  const revocable = sum(offers.map((offer) => offer.revocable ?? NO_RESOURCES));
+  return new OfferPool({ agentId, role, resources, revocable, parts, hadStale });
 }
 
 /** Whose volumes they are; undefined without any. The pool gives a task volumes of one role only. */
@@ -102,12 +111,14 @@ export class OfferPool {
   readonly hadStale: boolean;
   #content: Content;
 
-  constructor({ agentId, role, resources, parts, hadStale }: PoolOptions) {
+  constructor(options: PoolOptions) {
+    const { agentId, role, resources, revocable = NO_RESOURCES, parts, hadStale } = options;
     this.agentId = agentId;
     this.role = role;
     this.hadStale = hadStale;
     this.#content = {
       resources,
+      revocable,
       fresh: NO_RESOURCES,
       parts: new Map(),
       takenVolumes: new Set(),
@@ -127,7 +138,9 @@ export class OfferPool {
    * Takes it, reservation first, or leaves everything as it was and says what is missing (failure names the field).
    * Where roles above have a reservation or volume of the same id, the nearest one counts.
    */
-  tryTake({ resources, reservationId, volumes }: Want): Outcome<Holding> {
+  tryTake(want: Want): Outcome<Holding> {
+    const { resources, reservationId, volumes } = want;
+    if (want.isRevocable) return this.#takeRevocable(resources);
     const taken = new Map<string, Taken>();
     let rest = resources;
     if (reservationId !== undefined) {
@@ -266,6 +279,11 @@ export class OfferPool {
     );
   }
 
+  /** Revocable resources that nobody used. */
+  get declinedRevocable(): Resources {
+    return this.#content.revocable;
+  }
+
   /** Volumes that nobody used and that were there before this accept. */
   get declinesVolumes(): boolean {
     for (const { volumes } of this.#content.parts.values()) {
@@ -296,6 +314,23 @@ export class OfferPool {
       resources: add(part.resources, more.resources),
       volumes: new Map([...part.volumes, ...more.volumes]),
     });
+  }
+
+  #takeRevocable({ scalars, ports, sets }: Resources): Outcome<Holding> {
+    const revocable: Resources = { ...NO_RESOURCES, scalars };
+    const resources: Resources = { ...NO_RESOURCES, ports, sets };
+    const { resources: ordinary, revocable: lent } = this.#content;
+    if (!contains(lent, revocable)) {
+      return short('resources: more than what is left of the revocable part of the offers');
+    }
+    if (!contains(ordinary, resources)) {
+      return short('resources: more than what is left of the offers');
+    }
+    this.#change({
+      resources: subtract(ordinary, resources),
+      revocable: subtract(lent, revocable),
+    });
+    return succeed({ resources, reserved: [], revocable });
   }
 
   #nearest(isIt: (part: Part) => boolean): Part | undefined {

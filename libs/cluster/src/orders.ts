@@ -51,7 +51,12 @@ export function orderKill(turn: Turn, task: TaskRecord, wish: KillWish): void {
   if (isShortened && task.killOrder !== undefined) dropOrder(state, task.killOrder);
   const unanswered = isShortened ? undefined : task.killOrder;
   const orderId = unanswered ?? nextOrderId(state);
-  const timed = { reason: wish.reason, ...(graceMs !== undefined && { graceMs }) };
+  const { reason, message } = wish;
+  const timed = {
+    reason,
+    ...(graceMs !== undefined && { graceMs }),
+    ...(message !== undefined && { message }),
+  };
   state.tasks.put(taskKey(task.task), {
     ...task,
     killOrder: orderId,

@@ -4,6 +4,7 @@
 import type { Proposal } from '@parley/protocol/allocation';
 import { compareEpochs } from '@parley/protocol/epoch';
 import { frameworkKey, OfferId } from '@parley/protocol/ids';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { contains, isEmpty, normalise } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
@@ -47,6 +48,7 @@ export function stepProposals(
 
 /** What the offer would be, in normal form. */
 type Wanted = Pick<OfferRecord, 'framework' | 'role' | 'agentId' | 'resources' | 'promised'> & {
+  readonly revocable?: Resources;
   readonly reserved: readonly ReservedPart[];
 };
 
@@ -82,7 +84,9 @@ function readProposal(state: ClusterState, proposal: Proposal): Wanted {
     return [{ role: record.role, reservationId, resources, volumes }];
   });
   const resources = normalise(proposal.resources);
-  return { framework, role, agentId, resources, reserved, promised };
+  const revocable = normalise(proposal.revocable ?? NO_RESOURCES);
+  const lent = isEmpty(revocable) ? {} : { revocable };
+  return { framework, role, agentId, resources, ...lent, reserved, promised };
 }
 
 function partObjection(
@@ -107,13 +111,18 @@ function partObjection(
 function agentObjection(
   state: ClusterState,
   agent: AgentRecord | undefined,
-  { resources, reserved }: Wanted,
+  { resources, revocable, reserved }: Wanted,
 ): string | undefined {
   if (agent === undefined) return 'the agent is not registered';
   const away = whyNotOffered(agent);
   if (away !== undefined) return `the agent is ${away}`;
   if (agent.isOvercommitted) return 'the agent has less than what is held on it';
   if (!contains(state.books.free(agent), resources)) return 'so much is not free';
+  if (revocable !== undefined) {
+    return contains(state.books.freeRevocable(agent), revocable)
+      ? undefined
+      : 'so much that is revocable is not free';
+  }
   return isEmpty(resources) && reserved.length === 0 ? 'there is nothing in it' : undefined;
 }
 
@@ -125,6 +134,9 @@ function frameworkObjection(
   if (framework?.state !== 'subscribed') return 'the framework is not subscribed';
   const role = framework.roles.find((one) => one.role === wanted.role);
   if (role === undefined) return `${wanted.role} is no role of the framework`;
+  if (wanted.revocable !== undefined && framework.takesRevocable !== true) {
+    return 'the framework takes nothing that is revocable';
+  }
   if (role.isSuppressed) return `the framework takes no offers in ${wanted.role}`;
   return (
     promiseObjection(state, framework, wanted) ??

@@ -56,6 +56,7 @@ export function randomSubscribe(roll: Dice): unknown {
       suppressed: roles.filter(() => roll(12) === 0),
       failoverTimeoutMs: roll(100) * 100_000,
       ...(roll(3) === 0 && { offerTimeoutMs: 500 + roll(4000) }),
+      ...(roll(3) > 0 && { takesRevocable: true }),
       ...(demand !== undefined && { demand }),
     },
   };
@@ -78,9 +79,19 @@ export function randomProposal(
     role,
     agentId: agent?.agentId ?? 'a1',
     resources: roll(5) === 0 ? {} : wantedOf(state, agent, roll),
+    ...((record?.takesRevocable === true || roll(20) === 0) && {
+      revocable: lentOf(state, agent, roll),
+    }),
     reservations: agent === undefined || roll(4) === 0 ? [] : freeParts(state, agent, role),
     promised: roll(15) === 0 ? [] : promised,
   };
+}
+
+/** Of what is revocable: likewise. */
+function lentOf(state: ClusterState, agent: AgentRecord | undefined, roll: Dice): ResourcesInput {
+  return agent !== undefined && roll(6) > 0
+    ? state.books.freeRevocable(agent)
+    : units(roll(4) === 0 ? 0 : 1 + roll(2));
 }
 
 /** All that is free, or some of it, or what may not be free. */
@@ -185,9 +196,12 @@ function randomPipeline(roll: Dice): object[] {
   return all.slice(0, 2 + roll(2));
 }
 
-/** Now and then with what the offer holds of a reservation. */
+/** Now and then with what the offer holds of a reservation, or out of what is revocable in it. */
 function randomTask(offer: OfferRecord | undefined, roll: Dice): unknown {
   const task = aTask(`t${roll(30)}`, roll(15) === 0 ? {} : units(1 + roll(2)));
+  if (offer?.revocable === undefined ? roll(30) === 0 : roll(2) === 0) {
+    return { ...task, revocable: true, ...(roll(20) === 0 && { reservationId: 'x' }) };
+  }
   const part = pick(offer?.reserved ?? [], roll);
   const volumeId = pick(part?.volumes ?? [], roll) ?? oneOf(VOLUMES, roll);
   const isUsed = (part?.volumes.length ?? 0) > 0 ? roll(2) === 0 : roll(9) === 0;

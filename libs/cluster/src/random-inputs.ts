@@ -78,7 +78,8 @@ export class RandomInputs {
   #any(state: ClusterState, choice: Choice): Input {
     const [kind, a, b, c] = choice;
     if (kind > 98) return this.#startTerm(b);
-    if (kind < 6) return this.#register(state, a, b, c);
+    if (kind < 4) return this.#register(state, a, b, c);
+    if (kind < 6) return this.#oversubscribe(state, diceOf(...choice));
     if (kind < 28) return this.#propose(state, a, diceOf(...choice));
     if (kind < 60) return this.#frameworkCall(state, choice);
     if (kind === 65) return this.#revoke(state, choice);
@@ -157,11 +158,22 @@ export class RandomInputs {
           hostname: 'h',
           total: { ...units(b % 7 === 0 ? 2 : 10), ports: [[1000, 1010]] },
           attributes: b % 3 === 0 ? { zone: 'z' } : {},
+          ...(c % 3 > 0 && { revocable: units(c % 4) }),
           ...(c % 5 === 0 && { domain: { region: 'r', zone: `z${a % 2}` } }),
           tasks,
           executors: randomExecutors(state, agentId, diceOf(a, b, c)),
         },
       },
+    });
+  }
+
+  #oversubscribe(state: ClusterState, roll: Dice): Input {
+    const agent = pick([...state.agents.rows()], roll(3));
+    return Input.parse({
+      kind: 'agentOversubscribed',
+      agentId: agent?.agentId ?? 'a1',
+      registration: (agent?.registration ?? 1) - (roll(9) === 0 ? 1 : 0),
+      revocable: roll(5) === 0 ? {} : { ...units(roll(6)), ports: roll(9) === 0 ? [[1, 2]] : [] },
     });
   }
 

@@ -27,6 +27,7 @@ function taskOf(roll: Dice, isCommand: boolean): unknown {
     ...task,
     ...((isCommand || roll(20) === 0) && { command }),
     ...(roll(30) === 0 && { killGraceMs: -1 }),
+    ...(roll(12) === 0 && { revocable: true }),
   };
 }
 
@@ -42,6 +43,8 @@ export function randomLaunch(roll: Dice): Record<string, unknown> {
     return { kind: 'launch', tasks };
   }
   const tasks = Array.from({ length: 1 + roll(3) }, () => taskOf(roll, kind === 'default'));
+  // All of a group are, or none.
+  if (roll(3) === 0) for (const task of tasks) Object.assign(task as object, { revocable: true });
   return { kind: 'launchGroup', executor: randomExecutor(roll, kind), tasks };
 }
 
@@ -100,6 +103,9 @@ export function randomExit(state: ClusterState, roll: Dice): { agentId: string; 
 
 /** Rarely gone: there are not many agents. */
 export function randomAgentChange(roll: Dice): unknown {
-  const change = roll(8) === 0 ? 'gone' : (['deactivate', 'reactivate', 'drain'] as const)[roll(3)];
+  const change =
+    roll(8) === 0
+      ? 'gone'
+      : (['deactivate', 'reactivate', 'drain', 'reactivate'] as const)[roll(4)];
   return { verb: 'operatorAgent', body: { agentId: `a${1 + roll(3)}`, change, reason: 'service' } };
 }

@@ -64,6 +64,8 @@ export type AgentRecord = {
   readonly hostname: string;
   readonly total: Resources;
   readonly domain?: Domain;
+  /** Beside its total: scalars that it says may be offered as revocable; absent: none. */
+  readonly revocable?: Resources;
   readonly attributes: Attributes;
   /** It came back with less than what is held on it: nothing is offered until it fits again. */
   readonly isOvercommitted: boolean;
@@ -138,6 +140,8 @@ export type FrameworkRecord = {
   /** Core time of its first subscription. */
   readonly subscribedAtMs: number;
   readonly rampUpMs?: number;
+  /** It may be offered what can be taken back at any time. */
+  readonly takesRevocable?: boolean;
 };
 
 export type OfferRecord = {
@@ -148,6 +152,8 @@ export type OfferRecord = {
   readonly agentId: AgentId;
   /** Not reserved. */
   readonly resources: Resources;
+  /** Scalars; absent: none. */
+  readonly revocable?: Resources;
   readonly reserved: readonly ReservedPart[];
   /** Which needs it is meant for, by shape. */
   readonly promised: readonly { readonly shape: string; readonly count: number }[];
@@ -200,7 +206,12 @@ export type FrameworkEventRecord = {
   readonly event: FrameworkEvent;
 };
 
-export type KillWish = { readonly graceMs?: number; readonly reason: KillReason };
+export type KillWish = {
+  readonly graceMs?: number;
+  readonly reason: KillReason;
+  /** For people, where the reason alone does not tell. */
+  readonly message?: string;
+};
 
 /** A task that has not ended. */
 export type TaskRecord = {
@@ -211,6 +222,8 @@ export type TaskRecord = {
   /** Not reserved. */
   readonly resources: Resources;
   readonly reserved: readonly ReservedPart[];
+  /** Scalars; of a revocable task all that it has. */
+  readonly revocable?: Resources;
   readonly executorId?: ExecutorId;
   /** The other tasks of its group end with it. */
   readonly isInGroup: boolean;
@@ -249,6 +262,7 @@ export type EndedTaskRecord = {
   readonly name: string;
   readonly agentId: AgentId;
   readonly resources: Resources;
+  readonly revocable?: Resources;
   readonly state: TaskState;
   readonly reason?: TaskReason;
   readonly message?: string;

@@ -68,7 +68,10 @@ function endObjection(state: ClusterState, member: TaskRecord): string | undefin
   return undefined;
 }
 
-/** The most expendable first: the lowest priority, then the youngest. At most as many as were asked for. */
+/**
+ * The most expendable first: the lowest priority, then the youngest. At most as many as were asked for. What runs on
+ * revocable resources gives nothing back that could be offered as anything else: its agent takes it back.
+ */
 export function revocationCandidates(
   state: ClusterState,
   { holders, beneficiary, limit }: Omit<CandidatesQuestion, 'question'>,
@@ -77,7 +80,7 @@ export function revocationCandidates(
   for (const { framework, role } of holders) {
     for (const key of state.books.frameworks.get(frameworkKey(framework))?.tasks ?? []) {
       const task = state.tasks.get(key);
-      if (task?.role !== role || !standsForItself(state, task)) continue;
+      if (task?.role !== role || !isWorthAsking(state, task)) continue;
       if (taskObjection(state, task, beneficiary) !== undefined) continue;
       kept.push(candidate(state, task));
       if (kept.length >= 2 * limit) kept = firstOf(kept, limit);
@@ -87,7 +90,8 @@ export function revocationCandidates(
 }
 
 /** Of a group its first live task stands for all. */
-function standsForItself(state: ClusterState, { group, task }: TaskRecord): boolean {
+function isWorthAsking(state: ClusterState, { group, task, revocable }: TaskRecord): boolean {
+  if (revocable !== undefined) return false;
   const first = group?.find((taskId) => state.tasks.has(taskKey({ ...task, taskId })));
   return first === undefined || first === task.taskId;
 }

@@ -47,7 +47,9 @@ export const aTask = (taskId: string, resources: ResourcesInput = some(1)): Task
 export const aLaunch = (...tasks: TaskDescription[]): OperationInput => ({ kind: 'launch', tasks });
 
 /** What a proposal may say beside its framework, its agent and what is not reserved. */
-type ProposalMore = Partial<Pick<z.input<typeof Proposal>, 'role' | 'reservations' | 'promised'>>;
+type ProposalMore = Partial<
+  Pick<z.input<typeof Proposal>, 'role' | 'reservations' | 'revocable' | 'promised'>
+>;
 
 /** In its first term, with the agent `a1` of this total and the framework `f1` subscribed. */
 export function aCluster(

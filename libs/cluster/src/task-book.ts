@@ -25,6 +25,7 @@ export function launchTask(
     | 'role'
     | 'resources'
     | 'reserved'
+    | 'revocable'
     | 'executorId'
     | 'isInGroup'
     | 'group'
@@ -79,7 +80,7 @@ export function endTask(turn: Turn, task: TaskRecord, update: StatusUpdate): voi
   keepEnded(turn, { ...task, resources: heldBy(task), update });
 }
 
-/** Not reserved and reserved together; the disk of volumes is not in it. */
+/** Not reserved and reserved together; the disk of volumes is not in it, nor what is revocable. */
 export function heldBy({ resources, reserved }: TaskRecord): TaskRecord['resources'] {
   if (reserved.length === 0) return resources;
   return sum([resources, ...reserved.map((part) => part.resources)]);
@@ -103,7 +104,7 @@ export function keepEnded(
   {
     update,
     ...task
-  }: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'resources'> & {
+  }: Pick<TaskRecord, 'task' | 'name' | 'agentId' | 'resources' | 'revocable'> & {
     readonly update: StatusUpdate;
   },
 ): void {
@@ -115,6 +116,7 @@ export function keepEnded(
     name: task.name,
     agentId: task.agentId,
     resources: task.resources,
+    ...(task.revocable !== undefined && { revocable: task.revocable }),
     state: update.state,
     ...(update.reason !== undefined && { reason: update.reason }),
     ...(update.message !== undefined && { message: update.message }),

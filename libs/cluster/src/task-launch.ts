@@ -179,14 +179,11 @@ class LaunchJudge {
       const own = isFirst && executorHolding !== undefined && { executorHolding };
       launches.push({ ...judged, executor, ...own });
     }
-    const roles = new Set(
-      launches.map(({ holding }) => volumeRoleOf(holding)).filter((one) => one),
-    );
-    if (roles.size > 1) {
+    const fault = groupFault(launches);
+    if (fault !== undefined) {
       pool.rollBack(mark);
       if (known === undefined) this.#args.named.executors.delete(this.#executorKey(executor));
-      const message = 'volumes: those of a group are of one role';
-      return this.#rejectGroup(tasks, { objection: invalid(message) });
+      return this.#rejectGroup(tasks, { objection: invalid(fault) });
     }
     return { launches, rejected: [], group: executor };
   }
@@ -228,6 +225,7 @@ class LaunchJudge {
       resources: normalise(resources),
       ...(reservationId !== undefined && { reservationId }),
       volumes: volumes.map(({ volumeId }) => volumeId),
+      isRevocable: description.revocable === true,
     });
     return taken.ok ? { description, holding: taken.value } : this.#notTaken(taken.failure);
   }
@@ -313,6 +311,16 @@ class LaunchJudge {
     for (const { taskId } of tasks) named.tasks.add(taskId);
     return { launches: [], rejected };
   }
+}
+
+/** What is wrong with the tasks of a group together. When one of them is killed, all are. */
+function groupFault(launches: readonly JudgedLaunch[]): string | undefined {
+  const roles = launches.map(({ holding }) => volumeRoleOf(holding)).filter((one) => one);
+  if (new Set(roles).size > 1) return 'volumes: those of a group are of one role';
+  const revocable = launches.filter(({ holding }) => holding.revocable !== undefined);
+  return revocable.length > 0 && revocable.length < launches.length
+    ? 'revocable: all tasks of a group are, or none'
+    : undefined;
 }
 
 const invalid = (message: string): Objection => ({

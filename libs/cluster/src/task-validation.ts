@@ -6,7 +6,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { AgentId } from '@parley/protocol/ids';
 import { TaskDescription, type UnparsedTask } from '@parley/protocol/tasks';
-import { isEmpty } from '@parley/resources/resources';
+import { isEmpty, normalise } from '@parley/resources/resources';
 
 /** As many faults of one description are named. */
 const MAX_FAULTS = 5;
@@ -49,6 +49,7 @@ function faultOf(task: TaskDescription, { agentId, group }: TaskPlace): string |
   if (isEmpty(task.resources)) return 'resources: a task needs some';
   return (
     volumesFault(task) ??
+    (task.revocable === true ? revocableFault(task, group) : undefined) ??
     (group === undefined ? aloneFault(task) : inGroupFault(task, group)) ??
     (task.command === undefined ? withoutCommandFault(task) : undefined)
   );
@@ -62,6 +63,23 @@ function volumesFault({ volumes }: TaskDescription): string | undefined {
     return 'volumes: two of them have the same path';
   }
   return undefined;
+}
+
+/** It mixes nothing: what it has can be taken back all at once, and by killing it alone. */
+function revocableFault(
+  { resources, reservationId, volumes, executor }: TaskDescription,
+  group: ExecutorDescription | undefined,
+): string | undefined {
+  if (Object.keys(normalise(resources).scalars).length === 0) {
+    return 'resources: a revocable task needs some amount';
+  }
+  if (reservationId !== undefined) {
+    return 'reservationId: a revocable task takes nothing that is reserved';
+  }
+  if (volumes.length > 0) return 'volumes: a revocable task has none, they are reserved';
+  return executor?.kind === 'custom' || group?.kind === 'custom'
+    ? 'revocable: only for a task that the agent runs itself'
+    : undefined;
 }
 
 function aloneFault({ command, executor }: TaskDescription): string | undefined {

@@ -117,6 +117,13 @@ it('weights stay within what the kernel takes', () => {
   expect(weightOf(1_000_000)).toBe('CPUWeight=10000');
 });
 
+it('what has only the CPU time that nobody else wants has the lowest weight, and its ceiling', () => {
+  const limits = { cpuMillis: 4000, memoryMib: 64, isBestEffort: true };
+  expect(scopeArguments(aRequest({ limits }), 's', 252)).toEqual(
+    expect.arrayContaining(['CPUWeight=1', 'CPUQuota=400%']),
+  );
+});
+
 it('an older systemd is not asked for a property that it does not know', () => {
   expect(scopeArguments(aRequest(), 's', 249)).not.toContain('OOMPolicy=continue');
 });

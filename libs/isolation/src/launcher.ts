@@ -9,6 +9,8 @@ export type TaskLimits = {
   /** Thousandths of a CPU: both the weight under contention and the ceiling. */
   readonly cpuMillis: number;
   readonly memoryMib: number;
+  /** It gets the CPU time that nobody else wants: the lowest weight, whatever its ceiling. */
+  readonly isBestEffort?: boolean;
   readonly pidsMax?: number;
 };
 

@@ -173,12 +173,13 @@ function scopeProperties(
   return properties;
 }
 
-function limitProperties({ cpuMillis, memoryMib, pidsMax }: TaskLimits): DBusProperty[] {
+function limitProperties(limits: TaskLimits): DBusProperty[] {
+  const { cpuMillis, memoryMib, pidsMax } = limits;
   const memoryBytes = BigInt(memoryMib) * MIB;
   if (memoryBytes > MAX_BYTES) throw new RangeError(`MemoryMax=${memoryMib}M is out of range`);
   const number = (value: number): DBusProperty[1] => ({ type: 't', value: BigInt(value) });
   const properties: DBusProperty[] = [
-    ['CPUWeight', number(cpuWeightOf(cpuMillis))],
+    ['CPUWeight', number(cpuWeightOf(limits))],
     ['CPUQuotaPerSecUSec', { type: 't', value: BigInt(cpuMillis) * US_PER_CPU_MILLI }],
     ['MemoryMax', { type: 't', value: memoryBytes }],
   ];

@@ -134,9 +134,10 @@ export function scopeArguments(
   ];
 }
 
-function limitProperties({ cpuMillis, memoryMib, pidsMax }: TaskLimits): string[] {
+function limitProperties(limits: TaskLimits): string[] {
+  const { cpuMillis, memoryMib, pidsMax } = limits;
   return [
-    `CPUWeight=${cpuWeightOf(cpuMillis)}`,
+    `CPUWeight=${cpuWeightOf(limits)}`,
     `CPUQuota=${cpuMillis / 10}%`,
     `MemoryMax=${memoryMib}M`,
     ...(pidsMax === undefined ? [] : [`TasksMax=${pidsMax}`]),
@@ -144,8 +145,11 @@ function limitProperties({ cpuMillis, memoryMib, pidsMax }: TaskLimits): string[
 }
 
 /** systemd's default weight is 100, here that of one whole CPU; the kernel takes 1 to 10,000. */
-export function cpuWeightOf(cpuMillis: number): number {
-  return Math.min(10_000, Math.max(1, Math.round(cpuMillis / 10)));
+export function cpuWeightOf({
+  cpuMillis,
+  isBestEffort,
+}: Pick<TaskLimits, 'cpuMillis' | 'isBestEffort'>): number {
+  return isBestEffort ? 1 : Math.min(10_000, Math.max(1, Math.round(cpuMillis / 10)));
 }
 
 /** Lets at most `limit` actions run at a time; the others wait in order of asking. */

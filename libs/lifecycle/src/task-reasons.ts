@@ -43,6 +43,12 @@ export const TASK_REASONS = {
     states: { agent: ['killing', 'killed'] },
     meaning: 'An operator asked for it.',
   },
+  revoked: {
+    states: { agent: ['killing', 'killed'] },
+    meaning:
+      'Its resources were taken back: for somebody who is entitled to them, or by its agent, which had lent them.',
+    mesos: 'REASON_CONTAINER_PREEMPTED',
+  },
   killedBeforeStart: {
     states: { agent: ['killed'] },
     meaning: 'The kill came before its command was started.',
@@ -159,11 +165,6 @@ export const TASK_REASONS = {
     states: { agent: ['failed', 'gone'] },
     meaning: 'Its executor did not come back to the agent in time after the agent was restarted.',
     mesos: 'REASON_EXECUTOR_REREGISTRATION_TIMEOUT',
-  },
-  revoked: {
-    states: { agent: ['killing', 'killed'] },
-    meaning: 'Its resources were taken back for somebody who is entitled to them.',
-    mesos: 'REASON_CONTAINER_PREEMPTED',
   },
   reconciliation: {
     states: {},

@@ -7,6 +7,7 @@ import {
   KillOrder,
   LogsRequest,
   LogsResult,
+  Oversubscription,
   RegisterRequest,
   RegisterResult,
   RunGroupOrder,
@@ -48,6 +49,15 @@ export const agentCalls = {
     to: ['master', 'operator'],
     body: UsageReport,
     summary: 'Measured use of CPU and memory.',
+  }),
+  oversubscribed: entry({
+    kind: 'agent.oversubscribed',
+    pattern: `${AGENT_CALL}.oversubscribed`,
+    delivery: 'publish',
+    from: ['agent'],
+    to: ['master'],
+    body: Oversubscription,
+    summary: 'What may be offered as revocable: allocated, and not used.',
   }),
   registerAgain: entry({
     kind: 'agent.registerAgain',

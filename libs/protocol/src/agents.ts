@@ -22,6 +22,8 @@ export const RegisterRequest = z.object({
   total: Resources,
   domain: Domain.optional(),
   attributes: Attributes,
+  /** As in `Oversubscription`; absent: not known yet, what was said last holds. */
+  revocable: Resources.optional(),
   tasks: z.array(AgentTask).max(100_000),
   /** Executors that live on it. */
   executors: z.array(ExecutorRef).max(10_000).default([]),
@@ -39,6 +41,13 @@ export type RegisterResult = z.infer<typeof RegisterResult>;
 
 export const AgentHeartbeat = z.object({ runningTasks: z.int().min(0) });
 export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>;
+
+/**
+ * Agent to leader, unanswered and repeated: so much of what tasks have been given they do not use, as it estimates. It
+ * may be offered as revocable; scalars only, and never more than its total. Mesos docs, "Oversubscription".
+ */
+export const Oversubscription = z.object({ revocable: Resources });
+export type Oversubscription = z.infer<typeof Oversubscription>;
 
 /** Measured, not allocated. Milli-CPUs over the last interval; memory now, in MiB. */
 export const UsageReport = z.object({
@@ -101,7 +110,7 @@ export const KillReason = z.enum([
   'agentGone',
   /** Another task of its group has ended before the agent had confirmed the group's launch. */
   'groupMemberEnded',
-  /** Its resources are taken back for somebody else, and it did not end in the time that it was given. */
+  /** Its agent needs back what the task was lent, or what it has is taken back for somebody else. */
   'revoked',
 ]);
 export type KillReason = z.infer<typeof KillReason>;
@@ -109,6 +118,8 @@ export const KillOrder = z.object({
   task: TaskRef,
   graceMs: z.int().min(0).optional(),
   reason: KillReason,
+  /** For people: goes into the task's status. */
+  message: z.string().max(1024).optional(),
 });
 export type KillOrder = z.infer<typeof KillOrder>;
 

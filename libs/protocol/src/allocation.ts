@@ -126,7 +126,7 @@ export const Fact = z.discriminatedUnion('kind', [
   }),
   /**
    * The framework refused these resources of this agent (reserved ones included) for so long. Empty where it refused
-   * volumes and nothing else.
+   * volumes, or revocable resources, and nothing else.
    */
   z.object({
     kind: z.literal('refused'),
@@ -134,6 +134,7 @@ export const Fact = z.discriminatedUnion('kind', [
     role: RoleName,
     agentId: AgentId,
     resources: Resources,
+    revocable: Revocable,
     refuseMs: z.int().min(1),
   }),
   /** The framework let an offer of this agent expire: others who want it come first, once. */

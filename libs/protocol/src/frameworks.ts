@@ -50,6 +50,8 @@ export const SubscribeRequest = z.object({
   failoverTimeoutMs: FailoverTimeoutMs.default(3600_000),
   /** Shorter or longer than the cluster's: an offer that is not answered by then is rescinded. */
   offerTimeoutMs: OfferTimeoutMs.optional(),
+  /** It may be offered what can be taken back at any time, too. Absent: no. */
+  takesRevocable: z.boolean().optional(),
 });
 export type SubscribeRequest = z.infer<typeof SubscribeRequest>;
 

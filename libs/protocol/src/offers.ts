@@ -34,6 +34,11 @@ export const Offer = z.object({
   role: RoleName,
   /** Not reserved. */
   resources: Resources,
+  /**
+   * May be taken back at any time, at once: only for tasks that say that they are revocable. Scalars; absent: none, and
+   * always where the framework does not take any.
+   */
+  revocable: Resources.optional(),
   reservations: z.array(OfferedReservation).default([]),
   /** What it fails together with; absent where the agent names none. */
   domain: Domain.optional(),
@@ -63,6 +68,7 @@ export const RescindReason = z.enum([
   'takenByOperator',
   'volumeDestroyed',
   'quotaChanged',
+  'revocableTakenBack',
 ]);
 export type RescindReason = z.infer<typeof RescindReason>;
 export const RescindMessage = z.object({

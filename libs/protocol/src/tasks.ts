@@ -121,6 +121,11 @@ export const TaskDescription = z.object({
   resources: Resources,
   /** Taken from this reservation first, the rest from what is not reserved. */
   reservationId: ReservationId.optional(),
+  /**
+   * It takes all its scalars from the revocable part of the offers, and may be killed at any time (reason `revoked`);
+   * ports and sets are ordinary ones. Only for tasks that the agent runs itself, without reservation and volumes.
+   */
+  revocable: z.boolean().optional(),
   command: Command.optional(),
   executor: ExecutorDescription.optional(),
   inputs: z.array(Transfer).max(4096).default([]),

@@ -78,6 +78,11 @@ export type DesiredTask<Payload = unknown> = (
   /** Which agents it may run on at all. */
   readonly where?: Constraints;
   readonly reservationId?: string;
+  /**
+   * It may be killed at any time and is then tried again: it takes its amounts from the revocable part of offers, which the
+   * framework takes (`takesRevocable`).
+   */
+  readonly revocable?: boolean;
   /** Counted and spread together with others of the same group. */
   readonly group?: string;
   readonly retry?: RetryOptions;
@@ -141,6 +146,7 @@ export function prepareTask(desired: DesiredTask): PreparedTask {
     where,
     ...(role !== undefined && { role }),
     ...(reservationId !== undefined && { reservationId }),
+    ...(desired.revocable === true && { isRevocable: true }),
     ...(volumes !== undefined && { volumes: volumes.map(({ volumeId }) => volumeId) }),
     ...(executor !== undefined && { executor }),
   }));
@@ -203,6 +209,7 @@ export function describeTask(
 ): TaskDescription {
   const body = typeof part.run === 'function' ? part.run(place) : part.run;
   const { executor, isGroup } = prepared;
+  const isRevocable = prepared.needs.some((need) => need.isRevocable === true);
   return parsed(`task ${place.taskId}`, TaskDescription, {
     ...body,
     taskId: place.taskId,
@@ -210,6 +217,7 @@ export function describeTask(
     resources: take.resources,
     ...(take.reservationId !== undefined && { reservationId: take.reservationId }),
     ...(part.volumes !== undefined && { volumes: part.volumes }),
+    ...(isRevocable && { revocable: true }),
     ...(executor !== undefined && !isGroup && { executor }),
   });
 }

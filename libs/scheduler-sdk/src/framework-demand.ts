@@ -9,8 +9,8 @@ const MAX_COUNT = 1_000_000;
 
 /**
  * Equal shapes are counted together. Of more than 64 shapes those of the work that comes first are stated; the others follow
- * when there is room. Undefined (whole agents are offered) while something wants any free ports or sits on volumes or a
- * named reservation, as a demand cannot say that.
+ * when there is room. Undefined (whole agents are offered) while something wants any free ports, is revocable, or sits on volumes
+ * or a named reservation, as a demand cannot say that.
  */
 export function demandOf(
   waiting: Iterable<PreparedTask>,
@@ -42,8 +42,8 @@ export const isCountedDown = (prepared: PreparedTask): boolean =>
 
 const isSayable = ({ needs }: PreparedTask): boolean =>
   needs.every(
-    ({ portCount, volumes, reservationId }) =>
-      !portCount && !volumes && reservationId === undefined,
+    ({ portCount, volumes, reservationId, isRevocable }) =>
+      !portCount && !volumes && reservationId === undefined && isRevocable !== true,
   );
 
 export const shapeName = ({ needs }: PreparedTask): string =>

@@ -2,7 +2,7 @@
 import type { SubscribeRequest, UpdateFrameworkRequest } from '@parley/protocol/frameworks';
 
 export type FrameworkFacts = Pick<SubscribeRequest, 'name' | 'roles' | 'failoverTimeoutMs'> &
-  Partial<Pick<SubscribeRequest, 'offerTimeoutMs'>>;
+  Partial<Pick<SubscribeRequest, 'offerTimeoutMs' | 'takesRevocable'>>;
 
 /** What is given replaces what was; the rest stays. */
 export function withChange(facts: FrameworkFacts, change: UpdateFrameworkRequest): FrameworkFacts {
@@ -13,5 +13,6 @@ export function withChange(facts: FrameworkFacts, change: UpdateFrameworkRequest
     failoverTimeoutMs: failoverTimeoutMs ?? facts.failoverTimeoutMs,
     ...(facts.offerTimeoutMs !== undefined && { offerTimeoutMs: facts.offerTimeoutMs }),
     ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
+    ...(facts.takesRevocable === true && { takesRevocable: true }),
   };
 }

@@ -256,6 +256,19 @@ describe('work that ends', () => {
     expect(fixture.update('a-t0-2', 'killed')).toMatchObject({ willRetry: false });
   });
 
+  it('that was lent what it ran on is launched on what is revocable, and tried again when that is taken back', () => {
+    const fixture = PlanFixture.begun([job('a', { revocable: true, retry: { max: 1 } })]);
+    expect(fixture.offer(ROOMY)).toEqual([]);
+    const lent = { revocable: { cpus: 2 } };
+    for (let count = 1; count <= 3; count += 1) {
+      const [task] = fixture.offer(lent);
+      expect(task).toMatchObject({ revocable: true, resources: { scalars: { cpus: 1000 } } });
+      const told = fixture.update(task?.taskId ?? '', 'killed', { reason: 'revoked' });
+      expect(told).toMatchObject({ willRetry: true, reason: 'revoked' });
+      fixture.pass(30_000);
+    }
+  });
+
   it('as refused by the leader is not tried again: it would be refused again', () => {
     const fixture = PlanFixture.begun([job('a')]);
     fixture.offer(ROOMY);

@@ -6,7 +6,7 @@ import type { AcceptOrder } from './accept-order.ts';
 import { type OfferDesk, OfferLease } from './offer-lease.ts';
 import { aTask } from './session-driving.ts';
 import { describeShortfall } from './shortfall.ts';
-import { resources } from './task.ts';
+import { resources, takeFitting, task } from './task.ts';
 
 class RecordingDesk implements OfferDesk {
   readonly accepted: AcceptOrder[] = [];
@@ -111,5 +111,46 @@ describe('a lease', () => {
     expect(lease.take(need.resources)).toBe(true);
     expect(lease.take(need.resources)).toBe(false);
     expect(lease.why(need).map(describeShortfall)).toEqual(['cpus 0.5 of 1.5']);
+  });
+});
+
+describe('what is revocable in an offer', () => {
+  const lent = Offer.parse({
+    ...offer,
+    revocable: resources({ cpus: 3, mem: '512MiB' }),
+  });
+  const lease = () => new OfferLease(lent, new RecordingDesk());
+
+  it('serves revocable tasks and no others, until it is promised', () => {
+    const one = lease();
+    const need = { resources: resources({ cpus: 2, mem: '256MiB', ports: '31000' }) };
+    expect(one.fits({ ...need, revocable: true })).toBe(true);
+    expect(one.take(need.resources, { revocable: true })).toBe(true);
+    expect(one.revocableRest.scalars).toEqual({ cpus: 1000, mem: 256_000 });
+    expect(one.rest).toMatchObject({ scalars: { cpus: 2000 }, ports: [[31_001, 31_009]] });
+    expect(one.take(need.resources, { revocable: true })).toBe(false);
+    expect(one.fits({ resources: resources({ cpus: 3 }) })).toBe(false);
+    one.decline();
+  });
+
+  it('is named where it is short, and is nothing where the framework takes none', () => {
+    const need = { resources: resources({ cpus: 4, ports: '31000' }), revocable: true };
+    const one = lease();
+    expect(one.why(need).map(describeShortfall)).toEqual(['revocable cpus 3 of 4']);
+    one.decline();
+    const other = new OfferLease(offer, new RecordingDesk());
+    expect(other.why(need).map(describeShortfall)).toEqual(['revocable cpus 0 of 4']);
+    other.decline();
+  });
+
+  it('is what revocable tasks of a queue are taken out of', () => {
+    const revocable = (id: string) => task({ id, command: 'true', cpus: 1.5, revocable: true });
+    const queue = [
+      revocable('t1'),
+      task({ id: 't2', command: 'true', cpus: 2 }),
+      revocable('t3'),
+      revocable('t4'),
+    ];
+    expect(takeFitting(lent, queue).map(({ taskId }) => taskId)).toEqual(['t1', 't2', 't3']);
   });
 });

@@ -5,8 +5,8 @@ import type { AcceptResult, Filter, Offer, OperationInput } from '@parley/protoc
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
-import { trySubtract } from '@parley/resources/resources';
 import type { AcceptOrder } from './accept-order.ts';
+import { type OfferRest, restOf, takeFrom } from './offer-rest.ts';
 import type { Declining } from './session-calls.ts';
 import { type LeaseNeed, type Shortfall, shortfallsOn } from './shortfall.ts';
 
@@ -19,18 +19,23 @@ export interface OfferDesk {
 export class OfferLease implements Disposable {
   readonly offer: Offer;
   readonly #desk: OfferDesk;
-  #rest: Resources;
+  #rest: OfferRest;
   #isUsed = false;
 
   constructor(offer: Offer, desk: OfferDesk) {
     this.offer = offer;
     this.#desk = desk;
-    this.#rest = offer.resources;
+    this.#rest = restOf(offer);
   }
 
-  /** Not reserved, and not promised by `take`. */
+  /** Neither reserved nor revocable, and not promised by `take`. */
   get rest(): Resources {
-    return this.#rest;
+    return this.#rest.ordinary;
+  }
+
+  /** Scalars that revocable tasks may have, as far as they are not promised by `take`. */
+  get revocableRest(): Resources {
+    return this.#rest.revocable;
   }
 
   /** Launched on or declined: nothing more can be done with it. */
@@ -47,9 +52,12 @@ export class OfferLease implements Disposable {
     return shortfallsOn(this.offer, this.#rest, need);
   }
 
-  /** Sets resources that are not reserved aside for a task to be launched on this lease. False when they are not there. */
-  take(resources: Resources): boolean {
-    const rest = trySubtract(this.#rest, resources);
+  /**
+   * Sets resources that are not reserved aside for a task to be launched on this lease, or for one that is revocable.
+   * False when they are not there.
+   */
+  take(resources: Resources, how: Pick<LeaseNeed, 'revocable'> = {}): boolean {
+    const rest = takeFrom(this.#rest, { resources, ...how });
     if (rest === undefined) return false;
     this.#rest = rest;
     return true;

@@ -28,6 +28,8 @@ export type FrameworkOptions = {
   readonly failoverTimeoutMs?: number;
   /** How long an offer may be left unanswered; the cluster's own limit when left out. */
   readonly offerTimeoutMs?: number;
+  /** It is also offered what may be taken back at any time, for tasks that say that they are revocable. */
+  readonly takesRevocable?: boolean;
 };
 
 /** Where a framework's place is: how to get there. */
@@ -94,6 +96,7 @@ export function sessionOptionsOf(
     demand: demand && Demand.parse(demand),
     failoverTimeoutMs: options.failoverTimeoutMs ?? DEFAULT_FAILOVER_MS,
     ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
+    ...(options.takesRevocable === true && { takesRevocable: true }),
   };
 }
 

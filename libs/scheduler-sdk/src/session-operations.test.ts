@@ -1,7 +1,17 @@
 // Owns what a session promises about accepts with operations, declines with reasons and calls that are too many.
 import { AgentId, ExecutorId, ReservationId, TaskId } from '@parley/protocol/ids';
 import { describe, expect, it } from 'vitest';
-import { aTask, eventsOf, offered, requestsOf, settle, subscribed } from './session-driving.ts';
+import { FakeLeader } from './fake-leader.ts';
+import {
+  aSession,
+  aTask,
+  eventsOf,
+  framework,
+  offered,
+  requestsOf,
+  settle,
+  subscribed,
+} from './session-driving.ts';
 
 const reservation = ReservationId.parse('r1');
 const shutdown = { agentId: AgentId.parse('agent-1'), executorId: ExecutorId.parse('e1') };
@@ -149,5 +159,20 @@ describe('calls', () => {
     const subscribing = leader.calls.filter(({ name }) => name === 'subscribe').at(-1);
     expect(subscribing?.body).toMatchObject({ name: 'new', offerTimeoutMs: 500, roles: ['batch'] });
     expect(subscribing?.body).not.toHaveProperty('demand');
+  });
+
+  it('that it takes what is revocable is said with each subscription, also after it changed its name', () => {
+    const session = aSession({ takesRevocable: true });
+    const leader = new FakeLeader(framework);
+    settle(session, leader, session.start(0));
+    const call = { name: 'updateFramework', body: { name: 'new' } } as const;
+    settle(session, leader, session.call(call, 1).effects, 1);
+    leader.disconnect();
+    settle(session, leader, session.kill(TaskId.parse('t1'), 2), 2);
+    const subscribing = leader.calls.filter(({ name }) => name === 'subscribe');
+    expect(subscribing.map(({ body }) => body)).toMatchObject([
+      { name: 'test', takesRevocable: true },
+      { name: 'new', takesRevocable: true },
+    ]);
   });
 });

@@ -7,16 +7,21 @@ import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import { formatScalar } from '@parley/resources/format';
 import { add, amountOf, intersect, subtract } from '@parley/resources/resources';
+import { type OfferRest, partsOf } from './offer-rest.ts';
 
 /** What a task asks of an agent. */
 export type LeaseNeed = Pick<TaskDescription, 'resources'> &
-  Partial<Pick<TaskDescription, 'reservationId'>> & { readonly constraints?: Constraints };
+  Partial<Pick<TaskDescription, 'reservationId' | 'revocable'>> & {
+    readonly constraints?: Constraints;
+  };
 
 export type Shortfall =
   /** In thousandths of the unit; of `mem` and `disk` in thousandths of a MiB. */
   | {
       readonly kind: 'scalar';
       readonly name: string;
+      /** Of what is revocable. */
+      readonly isRevocable?: true;
       readonly wanted: number;
       readonly there: number;
     }
@@ -41,21 +46,36 @@ export function shortfalls(there: Resources, wanted: Resources): Shortfall[] {
 }
 
 /** Why a task would not fit on an offer, of which `rest` is not reserved and still free. Empty when it fits. */
-export function shortfallsOn(offer: Offer, rest: Resources, need: LeaseNeed): Shortfall[] {
-  const { reservationId, constraints = [], resources } = need;
-  const reserved = offer.reservations.find((one) => one.reservationId === reservationId);
-  const there = reserved === undefined ? rest : add(rest, reserved.resources);
+export function shortfallsOn(offer: Offer, rest: OfferRest, need: LeaseNeed): Shortfall[] {
+  const { constraints = [] } = need;
   const unmet = unmetConstraint(offer, constraints);
-  const found = shortfalls(there, resources);
+  const found =
+    need.revocable === true
+      ? revocableShortfalls(rest, need)
+      : ordinaryShortfalls(offer, rest, need);
   return unmet === undefined ? found : [{ kind: 'constraint', constraint: unmet }, ...found];
+}
+
+function ordinaryShortfalls(offer: Offer, { ordinary }: OfferRest, need: LeaseNeed): Shortfall[] {
+  const reserved = offer.reservations.find((one) => one.reservationId === need.reservationId);
+  const there = reserved === undefined ? ordinary : add(ordinary, reserved.resources);
+  return shortfalls(there, need.resources);
+}
+
+function revocableShortfalls(rest: OfferRest, { resources }: LeaseNeed): Shortfall[] {
+  const { ordinary, revocable } = partsOf(resources);
+  const lent = shortfalls(rest.revocable, revocable).map(
+    (one): Shortfall => (one.kind === 'scalar' ? { ...one, isRevocable: true } : one),
+  );
+  return [...lent, ...shortfalls(rest.ordinary, ordinary)];
 }
 
 /** For people: "mem 1200 MiB of 2 GiB". */
 export function describeShortfall(shortfall: Shortfall): string {
   switch (shortfall.kind) {
     case 'scalar': {
-      const { name, there, wanted } = shortfall;
-      return `${name} ${formatScalar(name, there)} of ${formatScalar(name, wanted)}`;
+      const { name, there, wanted, isRevocable } = shortfall;
+      return `${isRevocable ? 'revocable ' : ''}${name} ${formatScalar(name, there)} of ${formatScalar(name, wanted)}`;
     }
     case 'ports':
       return `ports ${shortfall.missing.map(([from, to]) => `${from}-${to}`).join(', ')} missing`;

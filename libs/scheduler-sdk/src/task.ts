@@ -6,7 +6,8 @@ import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
 import { parsePorts, parseScalar } from '@parley/resources/parse';
-import { normalise, trySubtract } from '@parley/resources/resources';
+import { normalise } from '@parley/resources/resources';
+import { restOf, takeFrom } from './offer-rest.ts';
 
 /** Launches of one accept (AcceptRequest). */
 const MAX_TAKEN = 1024;
@@ -30,6 +31,8 @@ export type TaskSpec = ResourceSpec &
     readonly id: string;
     /** An array is run as it is; a string by `sh -c`. */
     readonly command: string | readonly string[];
+    /** It may be killed at any time (reason `revoked`): it takes its amounts from the revocable part of an offer. */
+    readonly revocable?: boolean;
     readonly environment?: Readonly<Record<string, string>>;
   };
 
@@ -49,7 +52,8 @@ export function resources(spec: ResourceSpec): Resources {
 
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
-  const { id, name, command, environment, inputs, outputs, killGraceMs, priority } = spec;
+  const { id, name, command, environment, inputs, outputs, killGraceMs, priority, revocable } =
+    spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -60,6 +64,7 @@ export function task(spec: TaskSpec): TaskDescription {
     outputs,
     killGraceMs,
     priority,
+    revocable,
   });
   if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));
   return parsed.data;
@@ -73,9 +78,9 @@ function expectValue<T>(field: string, outcome: Outcome<T>): T {
 /** Takes tasks off the front of the queue as long as they fit into the offer together. */
 export function takeFitting(offer: Offer, queue: TaskDescription[]): TaskDescription[] {
   const taken: TaskDescription[] = [];
-  let rest = offer.resources;
+  let rest = restOf(offer);
   for (let next = queue[0]; next !== undefined && taken.length < MAX_TAKEN; next = queue[0]) {
-    const left = trySubtract(rest, next.resources);
+    const left = takeFrom(rest, next);
     if (left === undefined) break;
     rest = left;
     queue.shift();

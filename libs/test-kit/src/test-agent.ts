@@ -258,9 +258,8 @@ function killReason(reason: Extract<Order, { kind: 'kill' }>['body']['reason']):
     case 'unknownToMaster':
       return 'frameworkRemoved';
     case 'groupMemberEnded':
-      return 'groupMemberEnded';
     case 'revoked':
-      return 'revoked';
+      return reason;
     default:
       return unreachable(reason);
   }

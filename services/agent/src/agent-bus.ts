@@ -8,6 +8,7 @@ import type {
   KillOrder,
   LogsRequest,
   LogsResult,
+  Oversubscription,
   RegisterRequest,
   RunGroupOrder,
   RunOrder,
@@ -171,6 +172,11 @@ export class AgentBus {
   heartbeat(body: AgentHeartbeat): void {
     const parameters = { agentId: this.#agentId };
     this.#publish(encodeMessage(SUBJECTS.agentHeartbeat, this.#cluster, parameters, body));
+  }
+
+  oversubscribed(body: Oversubscription): void {
+    const parameters = { agentId: this.#agentId };
+    this.#publish(encodeMessage(SUBJECTS.oversubscribed, this.#cluster, parameters, body));
   }
 
   usage(body: UsageReport): void {

@@ -11,7 +11,7 @@ import { Attributes } from '@parley/protocol/offers';
 import { MILLI, type Resources } from '@parley/protocol/resources';
 import { parseMemory } from '@parley/resources/parse';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
-import { readDomain, readResources } from './host-options.ts';
+import { readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
 import {
   ISOLATION_MODES,
@@ -29,6 +29,8 @@ export type AgentConfig = {
   readonly workDirectory: string;
   readonly hostname: string;
   readonly total: Resources;
+  /** Scalars that may be offered as revocable: a fixed figure, whatever is used. */
+  readonly revocable: Resources;
   /** What it fails together with; undefined where it is not told. */
   readonly domain: Domain | undefined;
   readonly attributes: Attributes;
@@ -51,6 +53,9 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
   --network-bandwidth RATE
                         likewise, in Mbit/s or with a unit ("1Gbit"), else the speed of the
                         host's link where it is known; 0 for none
+  --oversubscribe NAME=AMOUNT,...
+                        offer so much, again, as revocable ("cpus=2,mem=1GiB"): what tasks have
+                        been given and do not use; nothing by default
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
                         wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
   --region NAME --zone NAME
@@ -76,6 +81,7 @@ const OPTIONS = {
   disk: { type: 'string' },
   'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
+  oversubscribe: { type: 'string' },
   'object-cache': { type: 'string' },
   region: { type: 'string' },
   zone: { type: 'string' },
@@ -110,10 +116,8 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (!executorTiming.ok) return executorTiming;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
-  const domain = readDomain(values);
-  if (!domain.ok) return domain;
-  const stated = readResources(values);
-  if (!stated.ok) return stated;
+  const told = readHostOptions(values);
+  if (!told.ok) return told;
   const workDirectory = makeWorkDirectory(values['work-dir']);
   if (!workDirectory.ok) return workDirectory;
   const host = hostSize(workDirectory.value);
@@ -124,8 +128,9 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     agentId: agentId.data,
     workDirectory: workDirectory.value,
     hostname: hostname(),
-    total: hostResources(host, stated.value),
-    domain: domain.value,
+    total: hostResources(host, told.value.stated),
+    revocable: told.value.revocable,
+    domain: told.value.domain,
     attributes: {
       ...attributes.value,
       ...(isolation === 'process' && { isolation: 'process' }),

@@ -122,7 +122,11 @@ export class AgentShell {
     this.#supervisor = new Supervisor({
       agentId,
       host: { hostname, total, domain, attributes },
-      registration: { session: randomUUID(), jitterMs: Math.random() * REGISTER_JITTER_MS },
+      registration: {
+        session: randomUUID(),
+        jitterMs: Math.random() * REGISTER_JITTER_MS,
+        revocable: config.revocable,
+      },
       executorTiming: config.executorTiming,
     });
     this.#units = new UnitWatch({
@@ -276,6 +280,9 @@ export class AgentShell {
         return;
       case 'heartbeat':
         this.#bus?.agent.heartbeat(effect.body);
+        return;
+      case 'oversubscribed':
+        this.#bus?.agent.oversubscribed(effect.body);
         return;
       case 'report':
         this.#report(effect);

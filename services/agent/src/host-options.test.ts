@@ -1,13 +1,15 @@
 // Tests of what an agent is told about its host.
 import { expect, test } from 'vitest';
-import { readDomain, readResources } from './host-options.ts';
+import { readHostOptions } from './host-options.ts';
+
+const domainOf = (options: Parameters<typeof readHostOptions>[0]) => {
+  const read = readHostOptions(options);
+  return read.ok ? read.value.domain : read.failure;
+};
 
 test('an agent names its region and its zone', () => {
-  expect(readDomain({ region: 'eu', zone: 'eu-1' })).toEqual({
-    ok: true,
-    value: { region: 'eu', zone: 'eu-1' },
-  });
-  expect(readDomain({})).toEqual({ ok: true, value: undefined });
+  expect(domainOf({ region: 'eu', zone: 'eu-1' })).toEqual({ region: 'eu', zone: 'eu-1' });
+  expect(domainOf({})).toBeUndefined();
 });
 
 test.each([
@@ -17,22 +19,35 @@ test.each([
   [{ region: 'eu', zone: 'x'.repeat(65) }, '1 to 64 characters'],
 ])('a fault domain of %j is refused', (options, why) => {
   const message: unknown = expect.stringContaining(why);
-  expect(readDomain(options)).toMatchObject({ failure: { code: 'malformed', message } });
+  expect(domainOf(options)).toEqual({ code: 'malformed', message });
 });
 
 test('amounts are read in the units of their resource', () => {
   const options = { cpus: '2', mem: '1GiB', 'network-bandwidth': '1Gbit', ports: '80-81' };
-  expect(readResources(options)).toEqual({
+  expect(readHostOptions(options)).toMatchObject({
     ok: true,
-    value: { cpus: 2000, mem: 1_024_000, networkBandwidth: 1_000_000, ports: [[80, 81]] },
+    value: {
+      stated: { cpus: 2000, mem: 1_024_000, networkBandwidth: 1_000_000, ports: [[80, 81]] },
+    },
   });
 });
 
 test('what is wrong with an amount names its option', () => {
-  expect(readResources({ 'network-bandwidth': 'fast' })).toMatchObject({
+  expect(readHostOptions({ 'network-bandwidth': 'fast' })).toMatchObject({
     failure: {
       message:
         '--network-bandwidth: "fast" is no amount of bandwidth: write a number and bit, kbit, Kbit, Mbit, Gbit, Tbit',
     },
+  });
+});
+
+test('what is lent is a list of scalars, and nothing by default', () => {
+  const lentBy = (oversubscribe?: string) => readHostOptions({ oversubscribe });
+  expect(lentBy('cpus=2,mem=1GiB')).toMatchObject({
+    value: { revocable: { scalars: { cpus: 2000, mem: 1_024_000 }, ports: [], sets: {} } },
+  });
+  expect(lentBy()).toMatchObject({ value: { revocable: { scalars: {}, ports: [], sets: {} } } });
+  expect(lentBy('cpus')).toMatchObject({
+    failure: { code: 'malformed', message: '--oversubscribe: "cpus" is not NAME=AMOUNT' },
   });
 });

@@ -2,11 +2,20 @@
 // is asked of the host in config.ts. Failures are `malformed` and name the option.
 import { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import { parseAmount, parseBandwidth, parseMemory, parsePorts } from '@parley/resources/parse';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import {
+  parseAmount,
+  parseBandwidth,
+  parseMemory,
+  parsePorts,
+  parseScalars,
+} from '@parley/resources/parse';
+import { normalise } from '@parley/resources/resources';
 import type { StatedResources } from './host-resources.ts';
 
 type Text = string | undefined;
 type DomainOptions = { readonly region?: Text; readonly zone?: Text };
+type OversubscriptionOptions = { readonly oversubscribe?: Text };
 type ResourceOptions = {
   readonly cpus?: Text;
   readonly mem?: Text;
@@ -15,8 +24,27 @@ type ResourceOptions = {
   readonly ports?: Text;
 };
 
+export type HostOptions = {
+  readonly domain: Domain | undefined;
+  readonly stated: StatedResources;
+  /** What may be offered as revocable. */
+  readonly revocable: Resources;
+};
+
+export function readHostOptions(
+  options: DomainOptions & ResourceOptions & OversubscriptionOptions,
+): Outcome<HostOptions> {
+  const domain = readDomain(options);
+  if (!domain.ok) return domain;
+  const stated = readResources(options);
+  if (!stated.ok) return stated;
+  const revocable = readOversubscription(options);
+  if (!revocable.ok) return revocable;
+  return succeed({ domain: domain.value, stated: stated.value, revocable: revocable.value });
+}
+
 /** Both or none. */
-export function readDomain({ region, zone }: DomainOptions): Outcome<Domain | undefined> {
+function readDomain({ region, zone }: DomainOptions): Outcome<Domain | undefined> {
   if (region === undefined && zone === undefined) return succeed(undefined);
   if (region === undefined || zone === undefined) {
     return fail('malformed', '--region and --zone: an agent names both or none');
@@ -27,7 +55,15 @@ export function readDomain({ region, zone }: DomainOptions): Outcome<Domain | un
     : fail('malformed', '--region and --zone have 1 to 64 characters');
 }
 
-export function readResources(values: ResourceOptions): Outcome<StatedResources> {
+/** Mesos: the "fixed" resource estimator. */
+function readOversubscription({ oversubscribe }: OversubscriptionOptions): Outcome<Resources> {
+  if (oversubscribe === undefined) return succeed(NO_RESOURCES);
+  const scalars = parseScalars(oversubscribe);
+  if (!scalars.ok) return fail('malformed', `--oversubscribe: ${scalars.failure.message}`);
+  return succeed(normalise({ scalars: scalars.value }));
+}
+
+function readResources(values: ResourceOptions): Outcome<StatedResources> {
   const stated: { -readonly [Name in keyof StatedResources]: StatedResources[Name] } = {};
   const options = [
     ['cpus', 'cpus', parseAmount],

@@ -132,3 +132,36 @@ describe('recovery', () => {
     ).toEqual(['SIGTERM', 'SIGKILL']);
   });
 });
+
+describe('what an agent lends', () => {
+  const lent = (cpus: number) => ({ scalars: { cpus }, ports: [], sets: {} });
+  const estimated = (cpus: number) => ({ kind: 'estimated', revocable: lent(cpus) }) as const;
+  const told = (bench: ScriptedSupervisor) =>
+    bench.take('oversubscribed').map(({ body }) => body.revocable.scalars['cpus']);
+
+  test('stands in its registration, and is told at once when it changes', () => {
+    const bench = new ScriptedSupervisor().send(estimated(1000)).send({ kind: 'connected' });
+    expect(bench.take('register')[0]?.body.revocable).toEqual(lent(1000));
+    bench.send(estimated(2000));
+    expect(told(bench)).toEqual([]);
+    const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
+    const answer = { ok: true, value } as const;
+    bench.send({ kind: 'registerAnswered', counter: 1, epoch: EPOCH, answer });
+    expect(told(bench)).toEqual([2000]);
+    expect(told(bench.send(estimated(500)))).toEqual([500]);
+    expect(told(bench.send(estimated(500)))).toEqual([]);
+  });
+
+  test('is told again with each heartbeat, as one may get lost', () => {
+    const bench = new ScriptedSupervisor().registered().send(estimated(1000));
+    expect(told(bench)).toEqual([1000]);
+    expect(told(bench.after(5000))).toEqual([1000]);
+    expect(bench.take('heartbeat')).toHaveLength(1);
+  });
+
+  test('is not spoken of where nobody has estimated anything', () => {
+    const bench = new ScriptedSupervisor().send({ kind: 'connected' });
+    expect(bench.take('register')[0]?.body).not.toHaveProperty('revocable');
+    expect(told(bench.after(60_000))).toEqual([]);
+  });
+});

@@ -1,5 +1,5 @@
 // Owns the agent's standing with the leader: the highest epoch heard of, when to register (again), the one open
-// register request, and heartbeats. What the agent has and runs is told to it.
+// register request, heartbeats, and what the agent lends. What the agent has and runs is told to it.
 import {
   DEFAULT_RETRY,
   OutstandingRequests,
@@ -8,6 +8,8 @@ import {
 import type { RegisterRequest } from '@parley/protocol/agents';
 import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import { isRetryable } from '@parley/protocol/errors';
+import type { Resources } from '@parley/protocol/resources';
+import { equals, isEmpty } from '@parley/resources/resources';
 import type { RegisterAnswer, SupervisorEffect } from './supervisor-messages.ts';
 
 export type RegistrationOptions = {
@@ -16,6 +18,8 @@ export type RegistrationOptions = {
   /** How long after hearing of a new term to register, so that a cluster's agents do not all come at once. */
   readonly jitterMs: number;
   readonly retry?: RetryPolicy;
+  /** What may be offered as revocable, as far as it is known at the start. */
+  readonly revocable?: Resources | undefined;
 };
 
 /** Having heard nothing from a leader for this long, it may have taken us for lost: register again. */
@@ -33,10 +37,14 @@ export class Registration {
   #open: number | undefined;
   #plannedMs: number | undefined;
   #heardMs = 0;
+  #revocable: Resources | undefined;
+  /** The leader may believe otherwise: it is told soon, and then with each heartbeat. */
+  #isEstimateNews = false;
   #heartbeat: { readonly intervalMs: number; dueMs: number } | undefined;
 
   constructor(options: RegistrationOptions) {
     this.#jitterMs = options.jitterMs;
+    this.#revocable = options.revocable;
     this.#requests = new OutstandingRequests(options.session, options.retry ?? DEFAULT_RETRY);
   }
 
@@ -81,6 +89,13 @@ export class Registration {
     this.#plan(nowMs);
   }
 
+  /** From now on so much may be offered as revocable. */
+  estimated(revocable: Resources): void {
+    if (this.#revocable !== undefined && equals(this.#revocable, revocable)) return;
+    this.#revocable = revocable;
+    this.#isEstimateNews = true;
+  }
+
   /** No more requests and no more signs of life: the leader wants none. */
   retire(): void {
     this.#isRetired = true;
@@ -116,7 +131,9 @@ export class Registration {
     const effects: SupervisorEffect[] = [];
     if (this.#plannedMs !== undefined && this.#plannedMs <= nowMs) {
       if (this.#open !== undefined) this.#requests.answered(this.#open);
-      this.#open = this.#requests.open(describe().body, nowMs);
+      const lent = this.#revocable && { revocable: this.#revocable };
+      this.#open = this.#requests.open({ ...describe().body, ...lent }, nowMs);
+      this.#isEstimateNews = false;
       this.#plannedMs = undefined;
     }
     for (const { counter, request, payload } of this.#requests.takeDue(nowMs)) {
@@ -126,6 +143,11 @@ export class Registration {
     if (heartbeat !== undefined && heartbeat.dueMs <= nowMs) {
       heartbeat.dueMs = nowMs + heartbeat.intervalMs;
       effects.push({ kind: 'heartbeat', body: { runningTasks: describe().runningTasks } });
+      this.#isEstimateNews ||= this.#revocable !== undefined && !isEmpty(this.#revocable);
+    }
+    if (this.#isEstimateNews && this.isRegistered && this.#revocable !== undefined) {
+      this.#isEstimateNews = false;
+      effects.push({ kind: 'oversubscribed', body: { revocable: this.#revocable } });
     }
     return effects;
   }

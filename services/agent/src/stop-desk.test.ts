@@ -59,7 +59,7 @@ test('a task that has not started yet never does', () => {
     reply: 1,
   });
   story.send(asks());
-  expect(story.ends('t1')).toEqual([['killed', 'killedBeforeStart']]);
+  expect(story.ends('t1')).toEqual([['killed', 'revoked']]);
 });
 
 test('the other tasks of its group end with it', () => {

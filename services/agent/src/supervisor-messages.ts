@@ -4,6 +4,7 @@ import type {
   AgentHeartbeat,
   DestroyVolumeOrder,
   KillOrder,
+  Oversubscription,
   RegisterRequest,
   RunGroupOrder,
   RunOrder,
@@ -23,6 +24,7 @@ import type {
   VolumeId,
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
 import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
 import type {
@@ -121,6 +123,8 @@ export type SupervisorInput =
     }
   | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
   | { readonly kind: 'presence'; readonly epoch: Epoch }
+  /** So much of what tasks have been given they do not use: it may be offered as revocable. */
+  | { readonly kind: 'estimated'; readonly revocable: Resources }
   /** The leader does not count this agent as registered. */
   | { readonly kind: 'registerAgain'; readonly epoch: Epoch }
   | {
@@ -231,6 +235,7 @@ export type SupervisorEffect =
       readonly body: StopAnswered;
     }
   | { readonly kind: 'heartbeat'; readonly body: AgentHeartbeat }
+  | { readonly kind: 'oversubscribed'; readonly body: Oversubscription }
   /** Deletes the data of a volume that no task uses, then answers. */
   | {
       readonly kind: 'destroyVolume';

@@ -291,6 +291,7 @@ export class SupervisorWorld {
         return;
       case 'heartbeat':
       case 'tellStop':
+      case 'oversubscribed':
         return;
       case 'report':
         throw new Error(`${effect.about}: ${effect.what}`);

@@ -7,6 +7,7 @@ import type { Failure } from '@parley/protocol/errors';
 import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { AgentTask } from './agent-task.ts';
+import { Departure } from './departure.ts';
 import { ExecutorDesk } from './executors/executor-desk.ts';
 import type { RecoveredExecutor } from './executors/executor-messages.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
@@ -46,8 +47,7 @@ export class Supervisor {
   readonly #launching = new Set<TaskKey>();
   readonly #answers: HeldAnswers;
   #isConnected = false;
-  /** Set when the leader has said that this agent is gone. `left`: the process has been told to end. */
-  #gone: { readonly why: string; hasLeft: boolean } | undefined;
+  readonly #departure = new Departure();
   /** No task has anything due before this time. */
   #quietUntilMs = Number.POSITIVE_INFINITY;
 
@@ -146,6 +146,9 @@ export class Supervisor {
         return;
       case 'presence':
         this.#registration.heard(input.epoch, now.nowMs);
+        return;
+      case 'estimated':
+        this.#registration.estimated(input.revocable);
         return;
       case 'registerAgain':
         this.#registration.askedAgain(input.epoch, now.nowMs);
@@ -301,8 +304,9 @@ export class Supervisor {
       refuse(input.reply, 'staleEpoch', `a leader of the later term ${term} was heard`, out);
       return false;
     }
-    if (this.#gone === undefined) return true;
-    refuse(input.reply, 'agentGone', this.#gone.why, out);
+    const { why } = this.#departure;
+    if (why === undefined) return true;
+    refuse(input.reply, 'agentGone', why, out);
     return false;
   }
 
@@ -355,21 +359,12 @@ export class Supervisor {
   /** An operator has declared this agent gone: it ends all tasks, and then itself. */
   #retire(why: string, now: Instant, out: Out): void {
     this.#registration.retire();
-    this.#gone ??= { why, hasLeft: false };
+    this.#departure.begin(why);
     for (const task of this.#table.all()) {
       task.stop({ reason: 'agentGone' }, now, out);
       if (task instanceof ExecutorTask) this.#settle(task, now, out);
       else this.#settleOne(task, now, out);
     }
-  }
-
-  #leaveIfDone(out: Out): void {
-    if (this.#gone === undefined || this.#gone.hasLeft) return;
-    for (const { phase, outbox } of this.#table.all()) {
-      if (phase !== 'ended' || !outbox.isStored) return;
-    }
-    this.#gone.hasLeft = true;
-    out.push({ kind: 'leave', why: this.#gone.why });
   }
 
   #recover(
@@ -416,7 +411,7 @@ export class Supervisor {
       if (effect.kind === 'register') this.#executors.roster.named(effect.body.executors);
     }
     out.push(...due);
-    this.#leaveIfDone(out);
+    this.#departure.leaveIfDone(this.#table.all(), out);
   }
 
   #describe(): { body: RegisterRequest; runningTasks: number } {

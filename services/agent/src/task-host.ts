@@ -92,7 +92,11 @@ export class TaskHost {
       ...this.directoriesOf(ref),
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
-      limits: { ...limitsOf([description.resources]), pidsMax: PIDS_MAX },
+      limits: {
+        ...limitsOf([description.resources]),
+        isBestEffort: description.revocable === true,
+        pidsMax: PIDS_MAX,
+      },
     });
   }
 

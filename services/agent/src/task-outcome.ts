@@ -113,8 +113,9 @@ export function endedByKill(outcome: ObservedOutcome, stop: Stop): Status {
 
 /** The end of a task that was told to stop before its command was started. */
 export function endedBeforeStart(stop: Stop): Status {
-  return stop.reason === 'groupMemberEnded'
-    ? { ...STOPS.groupMemberEnded, ...(stop.message !== undefined && { message: stop.message }) }
+  const { reason, message } = stop;
+  return reason === 'groupMemberEnded' || reason === 'revoked'
+    ? { ...STOPS[reason], ...(message !== undefined && { message }) }
     : {
         state: 'killed',
         reason: 'killedBeforeStart',

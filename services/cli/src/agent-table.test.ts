@@ -14,6 +14,7 @@ const anAgent = (patch: Partial<AgentSummary> = {}): AgentSummary => ({
   total: { cpus: 4000, mem: 2_048_000 },
   allocated: { cpus: 500 },
   offered: {},
+  revocable: { total: {}, allocated: {} },
   tasks: 1,
   ...patch,
 });
@@ -48,4 +49,13 @@ it('an agent that is not to be offered is shown as deactivated, or as draining w
   expect(stateIn({ isDeactivated: true })).toContain('registered (deactivated)');
   expect(stateIn({ isDeactivated: true, drainReason: '' })).toContain('registered (draining)');
   expect(stateIn({ drainReason: 'a new disk' })).toContain('registered (draining: a new disk)');
+});
+
+it('what an agent lends has a column where one agent does', () => {
+  const total = { cpus: 2000, mem: 1_024_000 };
+  const lends = anAgent({ revocable: { total, allocated: { cpus: 500 } } });
+  const [header, first, second] = linesOf(lends, anAgent());
+  expect(header).toMatch(/REVOCABLE$/);
+  expect(first).toMatch(/cpus 0\.5\/2, mem 0 MiB\/1 GiB$/);
+  expect(second).toMatch(/-$/);
 });

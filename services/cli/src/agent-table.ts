@@ -1,6 +1,6 @@
 // Owns the table of agents that `status` and `agent list` print: a column for what only some clusters have is there
 // where one agent has it.
-import { formatBandwidth } from '@parley/resources/format';
+import { formatBandwidth, formatScalar } from '@parley/resources/format';
 import {
   type AgentSummary,
   describeAgentState,
@@ -33,6 +33,11 @@ const COLUMNS: readonly Column[] = [
     cell: allocatedOf('network_bandwidth', formatBandwidth),
     isThere: ({ total }) => (total['network_bandwidth'] ?? 0) > 0,
   },
+  {
+    title: 'revocable',
+    cell: ({ revocable }) => describeRevocable(revocable),
+    isThere: ({ revocable }) => namesOf(revocable).length > 0,
+  },
 ];
 
 /** Of each resource "allocated/total". */
@@ -46,6 +51,18 @@ export function agentTable(agents: readonly AgentSummary[]): string {
     rows,
   );
 }
+
+/** `cpus 0.5/2, mem 128 MiB/1 GiB`: as the others, of what it lends. */
+function describeRevocable(revocable: AgentSummary['revocable']): string {
+  const parts = namesOf(revocable).map((name) => {
+    const [allocated, total] = [revocable.allocated[name] ?? 0, revocable.total[name] ?? 0];
+    return `${name} ${formatScalar(name, allocated)}/${formatScalar(name, total)}`;
+  });
+  return parts.length === 0 ? '-' : parts.join(', ');
+}
+
+const namesOf = ({ total, allocated }: AgentSummary['revocable']): string[] =>
+  [...new Set([...Object.keys(total), ...Object.keys(allocated)])].sort();
 
 function allocatedOf(name: string, format: (amount: number) => string): Column['cell'] {
   return ({ allocated, total }) => `${format(allocated[name] ?? 0)}/${format(total[name] ?? 0)}`;

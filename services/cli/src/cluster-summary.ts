@@ -18,6 +18,8 @@ export type AgentSummary = {
   readonly total: Amounts;
   readonly allocated: Amounts;
   readonly offered: Amounts;
+  /** Beside these: what it says may be offered as revocable, and what tasks have of it. */
+  readonly revocable: { readonly total: Amounts; readonly allocated: Amounts };
   readonly tasks: number;
 };
 

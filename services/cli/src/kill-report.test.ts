@@ -15,6 +15,7 @@ const endedAs = (state: string, reason = ''): ShownTask => ({
   agent: 'a1',
   cpus: '0',
   memory: '0 MiB',
+  isRevocable: false,
   reason,
   message: '',
   exitCode: undefined,

@@ -52,6 +52,10 @@ function agentsOf(state: ClusterState): AgentSummary[] {
     total: agent.total.scalars,
     allocated: allocated.get(agent.agentId) ?? {},
     offered: offered.get(agent.agentId) ?? {},
+    revocable: {
+      total: agent.revocable?.scalars ?? {},
+      allocated: state.books.agents.get(agent.agentId)?.revocable.allocated.toScalars() ?? {},
+    },
     tasks: state.books.agents.get(agent.agentId)?.tasks.size ?? 0,
   }));
 }

@@ -13,6 +13,8 @@ export type ShownTask = {
   readonly agent: string;
   readonly cpus: string;
   readonly memory: string;
+  /** It runs on what may be taken back at any time. */
+  readonly isRevocable: boolean;
   readonly reason: string;
   readonly message: string;
   readonly exitCode: number | undefined;
@@ -36,7 +38,8 @@ export function findTask(state: ClusterState, task: TaskRef): ShownTask | undefi
 
 function shown(record: TaskRecord | EndedTaskRecord, ended: boolean): ShownTask {
   const reserved = 'reserved' in record ? record.reserved : [];
-  const amounts = sumOf(amountsOf({ resources: record.resources, reserved }));
+  const ordinary = amountsOf({ resources: record.resources, reserved });
+  const amounts = sumOf([...ordinary, record.revocable?.scalars ?? {}]);
   return {
     task: taskKey(record.task),
     name: record.name,
@@ -44,6 +47,7 @@ function shown(record: TaskRecord | EndedTaskRecord, ended: boolean): ShownTask 
     agent: record.agentId,
     cpus: formatCpus(amounts['cpus'] ?? 0),
     memory: formatMemory(amounts['mem'] ?? 0),
+    isRevocable: record.revocable !== undefined,
     reason: record.reason ?? '',
     message: record.message ?? '',
     exitCode: 'exitCode' in record ? record.exitCode : undefined,

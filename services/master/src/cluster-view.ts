@@ -9,6 +9,7 @@ import type {
   RoleName,
   TaskRef,
 } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 
@@ -41,6 +42,11 @@ export interface ClusterView {
   taskPlace(task: TaskRef): Place | undefined;
   /** Whether the books learn of an outstanding offer that the session has seen all messages up to this number. */
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean;
+  /**
+   * The registration of an agent whose word about its revocable resources is to be journalled; undefined when the books
+   * say about the same, or the agent is not registered.
+   */
+  oversubscriptionNews(agentId: AgentId, revocable: Resources): number | undefined;
   /** Neither unreachable, nor gone, nor unknown. */
   isRegistered(agentId: AgentId): boolean;
   /** Those that are. */

@@ -4,6 +4,7 @@
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
+import { isWorthAnEntry } from '@parley/cluster/revocable-resources';
 import { revocationCandidates } from '@parley/cluster/revocation-checks';
 import type { Fact } from '@parley/protocol/allocation';
 import {
@@ -16,6 +17,7 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type {
@@ -75,6 +77,13 @@ export class LiveClusterView implements ClusterView {
       const told = state.offers.get(offerId)?.number ?? 0;
       return told > record.confirmedNumber && told <= number;
     });
+  }
+
+  oversubscriptionNews(agentId: AgentId, revocable: Resources): number | undefined {
+    const state = this.#state();
+    const agent = state.agents.get(agentId);
+    if (agent?.state !== 'registered') return undefined;
+    return isWorthAnEntry(state, agent, revocable) ? agent.registration : undefined;
   }
 
   isRegistered(agentId: AgentId): boolean {

@@ -1,76 +1,22 @@
-import { ClusterSettings, type Input } from '@parley/cluster/inputs';
-import type { Epoch } from '@parley/protocol/epoch';
-import { fail, succeed } from '@parley/protocol/errors';
 import type { EventsMessage } from '@parley/protocol/frameworks';
-import {
-  ActorId,
-  AgentId,
-  ClusterName,
-  FrameworkId,
-  PrincipalName,
-  RoleName,
-  TaskId,
-} from '@parley/protocol/ids';
+import { PrincipalName } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { expect, it } from 'vitest';
 import { AuthorizationRules } from './authorization.ts';
-import type { ClusterView } from './cluster-view.ts';
-import { MasterActor, type MasterActorOptions, type MasterOutput } from './master-actor.ts';
-
-const cluster = ClusterName.parse('c1');
-const epoch: Epoch = { bucketCreatedMs: 1, revision: 7 };
-const principal = PrincipalName.parse('alice');
-const frameworkId = FrameworkId.parse('f1');
-const agentId = AgentId.parse('a1');
-const eng = RoleName.parse('eng');
-const ref = { principal, frameworkId };
-const INBOX = '_INBOX.principal.alice.x';
-
-function aView(changes: Partial<ClusterView> = {}): ClusterView {
-  return {
-    settings: () => ClusterSettings.parse({}),
-    subscribedFrameworks: () => [],
-    frameworkRoles: () => undefined,
-    oldestEvent: () => undefined,
-    offerPlace: () => undefined,
-    taskPlace: () => undefined,
-    isConfirming: () => false,
-    isRegistered: () => true,
-    registeredAgents: () => [],
-    streamPositions: () => [],
-    principals: () => [],
-    order: () => aKillOrder().order,
-    unwrittenUpdate: () => undefined,
-    facts: () => ({ sequence: 4, facts: [] }),
-    candidates: () => ({ sequence: 4, tasks: [] }),
-    nextDeadlineMs: () => undefined,
-    ...changes,
-  };
-}
-
-type MasterChanges = Pick<MasterActorOptions, 'rateLimits' | 'rules'> & {
-  view?: Partial<ClusterView>;
-  queueFull?: boolean;
-};
-
-function aMaster({ view, queueFull, ...options }: MasterChanges = {}) {
-  const inputs: Input[] = [];
-  const actor = new MasterActor({
-    ...options,
-    cluster,
-    masterId: ActorId.parse('master-1'),
-    epoch,
-    view: aView(view),
-    submit: (input) => {
-      if (queueFull) return fail('overloaded', 'many requests wait for the journal');
-      inputs.push(input);
-      return succeed(undefined);
-    },
-  });
-  actor.principalsRead(new Map([['alice', { roles: ['*'] }]]), 0);
-  return { actor, inputs };
-}
+import type { MasterOutput } from './master-actor.ts';
+import {
+  agentId,
+  aKillOrder,
+  aMaster,
+  cluster,
+  eng,
+  epoch,
+  frameworkId,
+  INBOX,
+  principal,
+  ref,
+} from './scripted-master.ts';
 
 const aSubscribe = (counter = 1) =>
   encodeMessage(
@@ -162,17 +108,6 @@ it('a role that the principal may not use is refused, but only on a fresh readin
   ]);
   expect(inputs).toEqual([]);
 });
-
-const aKillOrder = () =>
-  ({
-    kind: 'order',
-    order: {
-      kind: 'kill',
-      orderId: 'k1',
-      agentId,
-      body: { task: { principal, frameworkId, taskId: TaskId.parse('t1') }, reason: 'framework' },
-    },
-  }) as const;
 
 it('an order is sent again until the agent has answered it, and its answer becomes an input', () => {
   const { actor, inputs } = aMaster();
@@ -339,6 +274,32 @@ it('a heartbeat that confirms offers becomes one input, and every other only a s
     [ref, 3, 8],
   ]);
   expect(inputs).toEqual([{ kind: 'frameworkConfirmed', framework: ref, session: 3, number: 8 }]);
+});
+
+it('what an agent says of its revocable resources becomes an input where it is news, and else a sign of life', () => {
+  const asked: unknown[] = [];
+  const { actor, inputs } = aMaster({
+    view: {
+      oversubscriptionNews: (_agent, revocable) => {
+        asked.push(revocable.scalars);
+        return revocable.scalars['cpus'] === 2000 ? 5 : undefined;
+      },
+    },
+  });
+  for (const cpus of [1000, 2000]) {
+    const revocable = { scalars: { cpus }, ports: [], sets: {} };
+    const said = encodeMessage(SUBJECTS.oversubscribed, cluster, { agentId }, { revocable });
+    actor.received(said.subject, said.bytes, undefined, 0);
+  }
+  expect(asked).toEqual([{ cpus: 1000 }, { cpus: 2000 }]);
+  expect(inputs).toEqual([
+    {
+      kind: 'agentOversubscribed',
+      agentId,
+      registration: 5,
+      revocable: { scalars: { cpus: 2000 }, ports: [], sets: {} },
+    },
+  ]);
 });
 
 it('an agent that is heard and not registered is told to register again, and one that is declared gone at once', () => {

@@ -13,6 +13,7 @@ import type {
 } from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
+import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesQuestion } from '@parley/protocol/revocations';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -201,6 +202,11 @@ export class MasterActor {
         this.#silence.agentHeard(value.agentId, nowMs);
         this.#askToRegister(value.agentId);
         break;
+      case 'agentOversubscribed':
+        this.#silence.agentHeard(value.agentId, nowMs);
+        this.#askToRegister(value.agentId);
+        this.#oversubscribe(value.agentId, value.revocable);
+        break;
       case 'factsWanted':
         this.#sendFactsSnapshot();
         break;
@@ -222,6 +228,13 @@ export class MasterActor {
     const { cluster, epoch, view } = this.#options;
     if (view.isRegistered(agentId)) return;
     this.#publish(encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, {}, { epoch }));
+  }
+
+  /** Agents say it again and again: what is new is journalled, and what gets lost comes again. */
+  #oversubscribe(agentId: AgentId, revocable: Resources): void {
+    const registration = this.#options.view.oversubscriptionNews(agentId, revocable);
+    if (registration === undefined) return;
+    this.#options.submit({ kind: 'agentOversubscribed', agentId, registration, revocable });
   }
 
   /** What a heartbeat confirms is journalled only where it counts: an offer that expires unseen is nobody's fault. */

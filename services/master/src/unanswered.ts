@@ -3,6 +3,7 @@ import type { Input } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, ClusterName, FrameworkRef } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesQuestion } from '@parley/protocol/revocations';
 import { parametersOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -16,6 +17,11 @@ export type Unanswered =
       readonly confirmed: number;
     }
   | { readonly kind: 'agentAlive'; readonly agentId: AgentId }
+  | {
+      readonly kind: 'agentOversubscribed';
+      readonly agentId: AgentId;
+      readonly revocable: Resources;
+    }
   | { readonly kind: 'factsWanted' }
   | { readonly kind: 'candidatesWanted'; readonly question: CandidatesQuestion }
   | Extract<Input, { kind: 'proposals' | 'revocations' }>;
@@ -28,18 +34,8 @@ export function readUnanswered(
   subject: string,
   bytes: Uint8Array,
 ): Outcome<Unanswered> | undefined {
-  if (parametersOf(SUBJECTS.agentHeartbeat, cluster, subject)) {
-    const message = decodeMessage(SUBJECTS.agentHeartbeat, cluster, subject, bytes);
-    return message.ok
-      ? succeed({ kind: 'agentAlive', agentId: message.value.parameters.agentId })
-      : message;
-  }
-  if (parametersOf(SUBJECTS.usage, cluster, subject)) {
-    const message = decodeMessage(SUBJECTS.usage, cluster, subject, bytes);
-    return message.ok
-      ? succeed({ kind: 'agentAlive', agentId: message.value.parameters.agentId })
-      : message;
-  }
+  const ofAgent = readOfAgent(cluster, subject, bytes);
+  if (ofAgent !== undefined) return ofAgent;
   if (parametersOf(SUBJECTS.frameworkHeartbeat, cluster, subject)) {
     const message = decodeMessage(SUBJECTS.frameworkHeartbeat, cluster, subject, bytes);
     if (!message.ok) return message;
@@ -75,6 +71,25 @@ function readOfAllocator(
     return message.ok
       ? succeed({ kind: 'candidatesWanted', question: message.value.body })
       : message;
+  }
+  return undefined;
+}
+
+function readOfAgent(
+  cluster: ClusterName,
+  subject: string,
+  bytes: Uint8Array,
+): Outcome<Unanswered> | undefined {
+  for (const entry of [SUBJECTS.agentHeartbeat, SUBJECTS.usage] as const) {
+    if (parametersOf(entry, cluster, subject) === undefined) continue;
+    const message = decodeMessage(entry, cluster, subject, bytes);
+    return message.ok ? succeed({ kind: 'agentAlive', ...message.value.parameters }) : message;
+  }
+  if (parametersOf(SUBJECTS.oversubscribed, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.oversubscribed, cluster, subject, bytes);
+    if (!message.ok) return message;
+    const { parameters, body } = message.value;
+    return succeed({ kind: 'agentOversubscribed', ...parameters, ...body });
   }
   return undefined;
 }

@@ -215,6 +215,13 @@ export class AgentProcess extends SimulatedProcess {
       case 'tellStop':
         this.#tellStop(effect);
         break;
+      case 'oversubscribed': {
+        const { agentId } = this;
+        const { cluster } = this.world;
+        const message = encodeMessage(SUBJECTS.oversubscribed, cluster, { agentId }, effect.body);
+        this.publish(message.subject, message.bytes);
+        break;
+      }
       case 'executor':
         throw new Error('a simulated agent has no custom executors');
       case 'report':

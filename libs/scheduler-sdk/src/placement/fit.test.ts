@@ -69,6 +69,36 @@ describe('a need that does not fit into an offer', () => {
   });
 });
 
+describe('a revocable task', () => {
+  const offer = { cpus: 1, ports: '31000-31001', revocable: { cpus: 4, mem: '1GiB' } };
+
+  it('takes its amounts from what is revocable, and its ports from what is not', () => {
+    const result = fitOf(offer, { cpus: 3, portCount: 1, isRevocable: true });
+    expect(result).toMatchObject({
+      ok: true,
+      take: { resources: { scalars: { cpus: 3000 }, ports: [[31_000, 31_000]] } },
+      left: {
+        free: { scalars: { cpus: 1000 }, ports: [[31_001, 31_001]] },
+        revocable: { scalars: { cpus: 1000, mem: 1_024_000 } },
+      },
+    });
+  });
+
+  it('uses neither the ordinary part nor a reservation, and the others nothing of the revocable one', () => {
+    const reserved = { ...offer, reservations: [{ id: 'r1', role: 'batch', cpus: 8 }] };
+    expect(reasonsOf(reserved, { cpus: 5, isRevocable: true })).toEqual([
+      { kind: 'scalar', name: 'cpus', missingMilli: 1000, isRevocable: true },
+    ]);
+    expect(fitOf(reserved, { cpus: 4, isRevocable: true })).toMatchObject({
+      ok: true,
+      left: { reservations: [{ resources: { scalars: { cpus: 8000 } } }] },
+    });
+    expect(reasonsOf(offer, { cpus: 2 })).toEqual([
+      { kind: 'scalar', name: 'cpus', missingMilli: 1000 },
+    ]);
+  });
+});
+
 describe('what is reserved', () => {
   it('for another role is not taken, and is named when it would have been enough', () => {
     const reserved = { id: 'r1', role: 'web', cpus: 4 };

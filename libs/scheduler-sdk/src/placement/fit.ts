@@ -13,6 +13,7 @@ import {
   subtract,
   trySubtract,
 } from '@parley/resources/resources';
+import { partsOf } from '../offer-rest.ts';
 import type { Misfit } from './placement-reason.ts';
 import { type Room, type RoomReservation, roomOf } from './room.ts';
 import type { Take, TaskNeed } from './task-need.ts';
@@ -27,6 +28,7 @@ export const fitOffer = (offer: Offer, need: TaskNeed): Fit => fitRoom(roomOf(of
 export function fitRoom(room: Room, need: TaskNeed): Fit {
   const refused = refusals(room, need);
   if (refused.length > 0) return { ok: false, reasons: refused };
+  if (need.isRevocable === true) return fitRevocable(room, need);
   const withoutExecutor = trySubtract(room.free, executorShare(room, need));
   if (withoutExecutor !== undefined) {
     for (const source of sourcesOf(room, need)) {
@@ -36,6 +38,27 @@ export function fitRoom(room: Room, need: TaskNeed): Fit {
     }
   }
   return { ok: false, reasons: shortages(room, need) };
+}
+
+/** Its scalars out of what is revocable; its ports, and an executor that it needs, out of what is not reserved. */
+function fitRevocable(room: Room, need: TaskNeed): Fit {
+  const { isRevocable: _, ...rest } = need;
+  const { ordinary, revocable } = partsOf(need.resources);
+  const lacking = missing(room.revocable, revocable, { resources: revocable }).map(
+    (one): Misfit => (one.kind === 'scalar' ? { ...one, isRevocable: true } : one),
+  );
+  const fit = fitRoom({ ...room, reservations: [] }, { ...rest, resources: ordinary });
+  if (!fit.ok) return { ok: false, reasons: [...lacking, ...fit.reasons] };
+  if (lacking.length > 0) return { ok: false, reasons: lacking };
+  return {
+    ok: true,
+    take: { resources: add(fit.take.resources, revocable) },
+    left: {
+      ...fit.left,
+      reservations: room.reservations,
+      revocable: subtract(room.revocable, revocable),
+    },
+  };
 }
 
 type Source = { readonly reservation?: RoomReservation; readonly allowsFree: boolean };

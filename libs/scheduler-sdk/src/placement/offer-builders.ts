@@ -14,6 +14,7 @@ export type OfferSketch = ResourceSpec & {
   readonly host?: string;
   readonly role?: string;
   readonly domain?: Domain;
+  readonly revocable?: ResourceSpec;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly executors?: readonly string[];
   readonly reservations?: readonly (ResourceSpec & {
@@ -33,6 +34,7 @@ export function anOffer(sketch: OfferSketch): Offer {
     role: sketch.role ?? 'batch',
     resources: resources(sketch),
     domain: sketch.domain,
+    ...(sketch.revocable && { revocable: resources(sketch.revocable) }),
     attributes: sketch.attributes ?? {},
     executors: sketch.executors ?? [],
     reservations: (sketch.reservations ?? []).map(({ id, role, labels, volumes, ...amounts }) => ({

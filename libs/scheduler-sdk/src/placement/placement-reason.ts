@@ -6,7 +6,13 @@ import { unreachable } from '@parley/protocol/unreachable';
 
 /** Why a need does not fit into an offer. Amounts in thousandths, as in resources. */
 export type Misfit =
-  | { readonly kind: 'scalar'; readonly name: string; readonly missingMilli: number }
+  | {
+      readonly kind: 'scalar';
+      readonly name: string;
+      readonly missingMilli: number;
+      /** Of what is revocable. */
+      readonly isRevocable?: true;
+    }
   /** Ports that are named and not free, or how many too few are. */
   | { readonly kind: 'ports'; readonly missing: number }
   | { readonly kind: 'set'; readonly name: string; readonly missing: readonly string[] }

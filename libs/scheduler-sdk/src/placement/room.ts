@@ -24,6 +24,8 @@ export type Room = {
   readonly offers: readonly Offer[];
   /** Not reserved. */
   readonly free: Resources;
+  /** Scalars for revocable tasks. */
+  readonly revocable: Resources;
   readonly reservations: readonly RoomReservation[];
   readonly volumes: readonly VolumeId[];
   readonly executors: readonly ExecutorId[];
@@ -58,6 +60,7 @@ export function roomOf(offer: Offer): Room {
     attributes,
     offers: [],
     free: NO_RESOURCES,
+    revocable: NO_RESOURCES,
     reservations: [],
     volumes: [],
     executors,
@@ -84,6 +87,7 @@ function joined(room: Room, offer: Offer): Room {
     ...room,
     offers: [...room.offers, offer],
     free: add(room.free, offer.resources),
+    revocable: add(room.revocable, offer.revocable ?? NO_RESOURCES),
     reservations: [...reservations.values()],
     volumes: [...new Set([...room.volumes, ...volumes])],
     executors: [...new Set([...room.executors, ...offer.executors])],

@@ -7,6 +7,8 @@ export type TaskNeed = {
   readonly resources: Resources;
   /** So many ports, whichever are free, beside those that `resources` names. */
   readonly portCount?: number;
+  /** Its scalars come from what is revocable, and nothing from reservations. */
+  readonly isRevocable?: boolean;
   /** Only offers of this role; those of any role when left out. */
   readonly role?: RoleName;
   readonly where?: Constraints;

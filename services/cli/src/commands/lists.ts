@@ -28,7 +28,10 @@ export async function taskListCommand(
   else
     printTable(
       ['task', 'state', 'agent', 'cpus', 'memory', 'reason'],
-      tasks.map(({ exitCode: _, ended: __, ...row }) => row),
+      tasks.map(({ exitCode: _, ended: __, isRevocable, ...row }) => ({
+        ...row,
+        cpus: isRevocable ? `${row.cpus} (revocable)` : row.cpus,
+      })),
     );
 }
 
