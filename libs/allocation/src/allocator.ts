@@ -21,9 +21,14 @@ export type AllocatorOptions = {
   readonly seed?: number;
   /** Names of scalars that do not count towards fairness. */
   readonly exclude?: readonly string[];
+  /**
+   * From the first reason for a run to the run, which takes in whatever has become known meanwhile; at least
+   * COALESCE_MS, which is what 0 stands for. However many events come, there is one run an interval.
+   */
+  readonly intervalMs?: number;
 };
 
-/** From the first reason for a run to the run: what frees at about the same time is offered together. */
+/** The least from the first reason for a run to the run: what frees at about the same time is offered together. */
 export const COALESCE_MS = 2;
 /** A safety net: offers again what is open, when anything has changed since the last time. */
 export const FULL_RUN_INTERVAL_MS = 5000;
@@ -148,7 +153,9 @@ export class Allocator {
 
   #scheduleRun(nowMs: number): void {
     const { pool, fresh } = this.#known;
-    if (pool.touchedCount > 0 || fresh.size > 0) this.#runAtMs ??= nowMs + COALESCE_MS;
+    if (pool.touchedCount > 0 || fresh.size > 0) {
+      this.#runAtMs ??= nowMs + Math.max(COALESCE_MS, this.#options.intervalMs ?? 0);
+    }
   }
 
   #run(nowMs: number): Proposal[] {

@@ -19,6 +19,8 @@ export type AllocatorServiceOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly seed: number;
+  /** See AllocatorOptions. */
+  readonly intervalMs?: number;
   /** Whether the term still holds; asked before every batch of proposals. */
   readonly mayAct: () => boolean;
 };
@@ -42,8 +44,8 @@ export class AllocatorService {
   }
 
   termBegan(epoch: Epoch): void {
-    const { clock, logger, seed } = this.#options;
-    const allocator = new Allocator({ seed });
+    const { clock, logger, seed, intervalMs = 0 } = this.#options;
+    const allocator = new Allocator({ seed, intervalMs });
     this.#term = { allocator, epoch };
     this.#wasInStep = false;
     logger.info({ epoch }, 'term began');

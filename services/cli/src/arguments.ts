@@ -97,6 +97,15 @@ export function durationArgument(value: string): number {
   return Math.round(Number(amount) * factor);
 }
 
+const MAX_INTERVAL_MS = 10_000;
+
+/** As the allocator takes it: milliseconds from 0 to 10,000. */
+export function intervalArgument(value: string): number {
+  const intervalMs = value === '0' ? 0 : durationArgument(value);
+  if (intervalMs <= MAX_INTERVAL_MS) return intervalMs;
+  throw new InvalidArgumentError('must be 0, or a time such as 100ms or 2s, up to 10s.');
+}
+
 /** Commands whose words are another program's. */
 const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent']);
 

@@ -4,6 +4,7 @@ import {
   clusterArgument,
   countArgument,
   durationArgument,
+  intervalArgument,
   isAgentVerb,
   percentArgument,
   principalArgument,
@@ -61,6 +62,11 @@ function addLocalCommands(program: Command, place: ProgramPlace): void {
       '--outstanding-cap <percent>',
       'of the cluster, what unanswered offers of one framework may hold (else 50)',
       percentArgument,
+    )
+    .option(
+      '--allocation-interval <time>',
+      'from the first news to the run of the allocator that takes in all of them, up to 10s (else 0ms)',
+      intervalArgument,
     )
     .action(async (options) => {
       const { startCommand } = await import('./commands/start.ts');

@@ -34,6 +34,7 @@ export function benchCluster(
       agents: shares,
       isolation,
       masterArguments: [],
+      allocatorArguments: [],
       environment: process.env,
     },
     {
