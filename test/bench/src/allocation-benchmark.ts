@@ -1,6 +1,7 @@
 // Owns which cases of the allocator are measured, in which order. Facts and proposals stay in this process; the same cases
 // were measured with Mesos's hierarchical allocator. How each is played is in the files of the folder `allocation`.
 import { measureFilteredLarge, measureFilteredSmall } from './allocation/filtered-cases.ts';
+import { measureIntervals } from './allocation/interval-cases.ts';
 import { measureMemory } from './allocation/memory-case.ts';
 import { measureMix } from './allocation/mixed-frameworks.ts';
 import { measureQuota } from './allocation/quota-cases.ts';
@@ -50,6 +51,7 @@ const CASES: readonly Case[] = [
   { what: 'choices among clients', measure: () => [...measureTakes(), ...measureGive()] },
   { what: 'offers given back', measure: measureRecover },
   { what: '200 frameworks join', measure: measureJoin },
+  { what: 'intervals', measure: measureIntervals },
   { what: 'a mix of frameworks', measure: measureMix },
 ];
 

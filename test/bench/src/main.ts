@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { allocationGridBenchmark } from './allocation/grid-benchmark.ts';
 import { allocationBenchmark } from './allocation-benchmark.ts';
+import { factsBenchmark } from './facts-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch-benchmark.ts';
@@ -12,6 +13,7 @@ import { asTable, describeMachine, type Report } from './report.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   allocationBenchmark,
   allocationGridBenchmark,
+  factsBenchmark,
   journalBenchmark,
   launchBenchmark,
   latencyBenchmark,

@@ -64,7 +64,7 @@ export type BenchPlan = {
   readonly roles: readonly string[];
   /** Of a role: guarantee and limit at the same time. */
   readonly quotas?: ReadonlyMap<string, Quantities>;
-  readonly seed?: number;
+  readonly intervalMs?: number;
 };
 /** Milliseconds. */
 export type Round = { readonly proposals: Proposal[]; readonly decidingMs: number };
@@ -97,7 +97,7 @@ export class BenchMaster {
   /** `subscribes`: whether the frameworks are there from the beginning. */
   constructor(plan: BenchPlan, { subscribes = true }: { readonly subscribes?: boolean } = {}) {
     this.#plan = plan;
-    this.allocator = new Allocator({ seed: plan.seed ?? 1 });
+    this.allocator = new Allocator({ seed: 1, intervalMs: plan.intervalMs ?? 0 });
     this.agents = Array.from({ length: plan.agents }, (_, number) =>
       AgentId.parse(`agent-${number}`),
     );
