@@ -4,9 +4,12 @@
 // in agent-division.ts. Mesos, hierarchical DRF allocator. Milliseconds of a monotonic clock.
 import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
 import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
+import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Grant } from './agent-division.ts';
+import { explain } from './explain.ts';
+import { ExplainableKnowledge } from './explainable-knowledge.ts';
 import { FactsIntake } from './facts-intake.ts';
 import { Knowledge } from './knowledge.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -131,6 +134,13 @@ export class Allocator {
       pending.nextTimeoutMs ?? Number.POSITIVE_INFINITY,
       this.#hasChanged ? this.#lastFullRunMs + FULL_RUN_INTERVAL_MS : Number.POSITIVE_INFINITY,
     );
+  }
+
+  /** Why somebody is not offered what it wants; undefined while not everything is known. Takes time for every agent. */
+  explain(request: ExplainRequest, nowMs: number): Explanation | undefined {
+    if (!this.isInStep) return undefined;
+    const known = new ExplainableKnowledge(this.#known);
+    return explain(request, known, { nowMs, nextWakeMs: this.nextWakeMs() });
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */

@@ -2,6 +2,7 @@
 
 import { FactsMessage, ProposalsMessage } from './allocation.ts';
 import { LeaderPresence, Watermarks } from './broadcasts.ts';
+import { ExplainRequest, Explanation } from './explanations.ts';
 import {
   LogLevelRequest,
   LogLevelResult,
@@ -58,6 +59,17 @@ export const controlMessages = {
     to: ['master'],
     body: ProposalsMessage,
     summary: 'Which free resources to offer to whom; the master checks each.',
+  }),
+  explain: entry({
+    kind: 'allocator.explain',
+    pattern: 'allocator.explain',
+    delivery: 'request',
+    from: ['operator'],
+    to: ['allocator'],
+    body: ExplainRequest,
+    reply: Explanation,
+    summary:
+      'Asks the leading allocator why somebody is not offered what it wants; others do not answer.',
   }),
   operatorKill: entry({
     kind: 'operator.kill',
