@@ -125,10 +125,13 @@ export class Allocator {
   nextWakeMs(): number | undefined {
     if (this.#intake === undefined) return undefined;
     const asking = this.#intake.nextAskMs;
-    if (!this.#intake.isInStep) return asking;
+    return this.#intake.isInStep ? Math.min(asking, this.#nextRunMs()) : asking;
+  }
+
+  /** Without news; infinite when only these bring one. */
+  #nextRunMs(): number {
     const { filters, pending } = this.#known;
     return Math.min(
-      asking,
       this.#runAtMs ?? Number.POSITIVE_INFINITY,
       filters.nextExpiryMs ?? Number.POSITIVE_INFINITY,
       pending.nextTimeoutMs ?? Number.POSITIVE_INFINITY,
@@ -140,7 +143,7 @@ export class Allocator {
   explain(request: ExplainRequest, nowMs: number): Explanation | undefined {
     if (!this.isInStep) return undefined;
     const known = new ExplainableKnowledge(this.#known);
-    return explain(request, known, { nowMs, nextWakeMs: this.nextWakeMs() });
+    return explain(request, known, { nowMs, nextRunMs: this.#nextRunMs() });
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */

@@ -5,6 +5,7 @@ import { Explanation as Schema } from '@parley/protocol/explanations';
 import { RoleName } from '@parley/protocol/ids';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
 import { aFramework, resourcesOf } from './scripted-master.ts';
 
@@ -157,6 +158,17 @@ describe('how a framework stands', () => {
     cause();
     cluster.settle();
     expect(clientOf('batch').state).toBe(state);
+  });
+
+  test('it is told when the allocator decides next without news, if it does', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    cluster.master.subscribe('batch', 'batch-role');
+    cluster.settle();
+    cluster.proposalsWithin(FULL_RUN_INTERVAL_MS);
+    expect(ofFramework('batch').nextRunInMs).toBeUndefined();
+    cluster.master.addAgent('agent-2', resourcesOf(4, 1024));
+    cluster.hear();
+    expect(ofFramework('batch').nextRunInMs).toBe(COALESCE_MS);
   });
 
   test('a framework that nobody has heard of has no roles', () => {

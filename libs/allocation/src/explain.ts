@@ -60,18 +60,17 @@ export interface Explainable {
   clientsInOrder(): Iterable<{ readonly framework: FrameworkRef; readonly role: RoleName }>;
 }
 
-/** `nextWakeMs`: when the allocator does something without further news. */
+/** `nextRunMs`: when the allocator decides without further news; infinite when it does not. */
 export function explain(
   request: ExplainRequest,
   known: Explainable,
-  { nowMs, nextWakeMs }: { readonly nowMs: number; readonly nextWakeMs: number | undefined },
+  { nowMs, nextRunMs }: { readonly nowMs: number; readonly nextRunMs: number },
 ): Explanation {
   const { agents, openAgents } = known;
-  const wakes = nextWakeMs !== undefined && Number.isFinite(nextWakeMs);
   const rest = {
     agents,
     openAgents,
-    ...(wakes && { nextRunInMs: Math.max(0, Math.ceil(nextWakeMs - nowMs)) }),
+    ...(Number.isFinite(nextRunMs) && { nextRunInMs: Math.max(0, Math.ceil(nextRunMs - nowMs)) }),
   };
   if (request.of === 'framework') {
     const clients = known.clientsOfFramework(request.framework);

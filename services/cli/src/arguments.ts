@@ -28,7 +28,7 @@ function parserOf<Schema extends z.ZodType>(
 export const clusterArgument = parserOf('a cluster name', ClusterName);
 export const agentArgument = parserOf('an agent id', AgentId);
 export const principalArgument = parserOf('a principal name', PrincipalName);
-const roleArgument = parserOf('a role', RoleName);
+export const roleArgument = parserOf('a role', RoleName);
 const frameworkIdArgument = parserOf('a framework id', FrameworkId);
 const taskIdArgument = parserOf('a task id', TaskId);
 

@@ -13,6 +13,7 @@ import {
 } from './arguments.ts';
 import { jsonOption, yesOption } from './command-options.ts';
 import type { Surroundings } from './config.ts';
+import { addExplainCommands } from './explain-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
 import { addAgentCommands, addFrameworkCommands } from './operator-commands.ts';
@@ -31,6 +32,7 @@ export function buildProgram(place: ProgramPlace): Command {
   addReadingCommands(program, place);
   addFrameworkCommands(program, place);
   addTaskCommands(program, place);
+  addExplainCommands(program, place);
   addRunCommand(program, place);
   addServiceCommands(program, place);
   addPrincipalCommands(program, place);
