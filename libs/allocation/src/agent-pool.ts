@@ -60,6 +60,20 @@ export class AgentPool {
     return this.#touched.size;
   }
 
+  get size(): number {
+    return this.#agents.size;
+  }
+
+  /** How many have anything left. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  /** What there is of each, and what is left of it. */
+  all(): Iterable<KnownAgent & { readonly total: Resources; readonly left: Free }> {
+    return this.#agents.values();
+  }
+
   has(agentId: AgentId): boolean {
     return this.#agents.has(agentId);
   }

@@ -4,9 +4,12 @@
 // in agent-division.ts. Mesos, hierarchical DRF allocator. Milliseconds of a monotonic clock.
 import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
 import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
+import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Grant } from './agent-division.ts';
+import { explain } from './explain.ts';
+import { ExplainableKnowledge } from './explainable-knowledge.ts';
 import { FactsIntake } from './facts-intake.ts';
 import { Knowledge } from './knowledge.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -21,9 +24,14 @@ export type AllocatorOptions = {
   readonly seed?: number;
   /** Names of scalars that do not count towards fairness. */
   readonly exclude?: readonly string[];
+  /**
+   * From the first reason for a run to the run, which takes in whatever has become known meanwhile; at least
+   * COALESCE_MS, which is what 0 stands for. However many events come, there is one run an interval.
+   */
+  readonly intervalMs?: number;
 };
 
-/** From the first reason for a run to the run: what frees at about the same time is offered together. */
+/** The least from the first reason for a run to the run: what frees at about the same time is offered together. */
 export const COALESCE_MS = 2;
 /** A safety net: offers again what is open, when anything has changed since the last time. */
 export const FULL_RUN_INTERVAL_MS = 5000;
@@ -117,15 +125,25 @@ export class Allocator {
   nextWakeMs(): number | undefined {
     if (this.#intake === undefined) return undefined;
     const asking = this.#intake.nextAskMs;
-    if (!this.#intake.isInStep) return asking;
+    return this.#intake.isInStep ? Math.min(asking, this.#nextRunMs()) : asking;
+  }
+
+  /** Without news; infinite when only these bring one. */
+  #nextRunMs(): number {
     const { filters, pending } = this.#known;
     return Math.min(
-      asking,
       this.#runAtMs ?? Number.POSITIVE_INFINITY,
       filters.nextExpiryMs ?? Number.POSITIVE_INFINITY,
       pending.nextTimeoutMs ?? Number.POSITIVE_INFINITY,
       this.#hasChanged ? this.#lastFullRunMs + FULL_RUN_INTERVAL_MS : Number.POSITIVE_INFINITY,
     );
+  }
+
+  /** Why somebody is not offered what it wants; undefined while not everything is known. Takes time for every agent. */
+  explain(request: ExplainRequest, nowMs: number): Explanation | undefined {
+    if (!this.isInStep) return undefined;
+    const known = new ExplainableKnowledge(this.#known);
+    return explain(request, known, { nowMs, nextRunMs: this.#nextRunMs() });
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */
@@ -148,7 +166,9 @@ export class Allocator {
 
   #scheduleRun(nowMs: number): void {
     const { pool, fresh } = this.#known;
-    if (pool.touchedCount > 0 || fresh.size > 0) this.#runAtMs ??= nowMs + COALESCE_MS;
+    if (pool.touchedCount > 0 || fresh.size > 0) {
+      this.#runAtMs ??= nowMs + Math.max(COALESCE_MS, this.#options.intervalMs ?? 0);
+    }
   }
 
   #run(nowMs: number): Proposal[] {

@@ -35,6 +35,11 @@ export class ClusterTotals {
     return vector;
   }
 
+  /** By name again. */
+  scalarsOf(vector: Vector): Resources['scalars'] {
+    return Object.fromEntries(vector.map((amount, number) => [this.#names[number] ?? '', amount]));
+  }
+
   /** Amounts that count towards fairness; 0 for what does not or is not there. */
   get amounts(): Vector {
     return this.#amounts;

@@ -119,6 +119,16 @@ export class FairOrder {
     return false;
   }
 
+  /** Roles with anybody who takes offers, the one that is next first. */
+  rolesInOrder(): Iterable<RoleName> {
+    return this.#roleSorter.inOrder();
+  }
+
+  /** Undefined when nobody takes offers or uses anything in it. */
+  usedInRole(role: RoleName): Vector | undefined {
+    return this.#roleSorter.has(role) ? this.#roleSorter.usedBy(role) : undefined;
+  }
+
   usedBy({ framework, role }: Client): Vector {
     const frameworks = this.#roles.get(role)?.frameworks;
     return frameworks?.has(framework) ? frameworks.usedBy(framework) : NO_AMOUNTS;

@@ -67,6 +67,32 @@ export class Filters {
     );
   }
 
+  /** Until when these resources are refused as `blocks` says; undefined when they are not. */
+  refusedUntilMs(offer: Omit<Refusal, 'expiresMs'>): number | undefined {
+    let untilMs: number | undefined;
+    for (const filter of this.#byAgent.get(offer.agentId)?.get(offer.framework) ?? []) {
+      if (filter.role !== offer.role || !contains(filter.resources, offer.resources)) continue;
+      untilMs = Math.max(filter.expiresMs, untilMs ?? 0);
+    }
+    return untilMs;
+  }
+
+  /** How many agents the framework refuses anything of in this role, and when the first refusal ends. */
+  refusalsOf({ framework, role }: Pick<Refusal, 'framework' | 'role'>): {
+    readonly agents: number;
+    readonly nextEndsMs: number | undefined;
+  } {
+    let agents = 0;
+    let nextEndsMs: number | undefined;
+    for (const agentId of this.#agentsOf.get(framework) ?? []) {
+      const filters = this.#byAgent.get(agentId)?.get(framework) ?? [];
+      const ofRole = filters.filter((filter) => filter.role === role);
+      if (ofRole.length > 0) agents += 1;
+      for (const { expiresMs } of ofRole) nextEndsMs = Math.min(expiresMs, nextEndsMs ?? expiresMs);
+    }
+    return { agents, nextEndsMs };
+  }
+
   /** Ends what is due; returns the agents that it was about. */
   expire(nowMs: number): Set<AgentId> {
     const agents = new Set<AgentId>();

@@ -142,6 +142,18 @@ export class OfferCaps {
     return hasLess;
   }
 
+  /** Unanswered offers, proposals under way, and how many of both it may have at a time. */
+  unansweredOf(framework: FrameworkKey): {
+    readonly outstanding: number;
+    readonly proposed: number;
+    readonly most?: number;
+  } {
+    const entry = this.#frameworks.get(framework);
+    if (entry === undefined) return { outstanding: 0, proposed: 0 };
+    const { offers: outstanding, pendingOffers: proposed, maxOffers: most } = entry;
+    return { outstanding, proposed, ...(Number.isFinite(most) && { most }) };
+  }
+
   /** For tests and the simulator: `pending` is what the undecided proposals of each framework hold. */
   checkInvariants(
     pending: ReadonlyMap<FrameworkKey, { readonly offers: number; readonly amounts: Vector }>,

@@ -72,6 +72,15 @@ export class SubscribedFrameworks {
     return this.#frameworks.get(framework)?.roles.has(role) === true;
   }
 
+  isSuppressed({ framework, role }: Client): boolean {
+    return this.#frameworks.get(framework)?.roles.get(role)?.isSuppressed === true;
+  }
+
+  /** Those subscribed in the role. */
+  *refsIn(role: RoleName): Generator<FrameworkRef, void, void> {
+    for (const { ref, roles } of this.#frameworks.values()) if (roles.has(role)) yield ref;
+  }
+
   rolesOf(framework: FrameworkKey): Iterable<RoleName> {
     return this.#frameworks.get(framework)?.roles.keys() ?? [];
   }

@@ -2,6 +2,7 @@
 
 import { FactsMessage, ProposalsMessage } from './allocation.ts';
 import { LeaderPresence, Watermarks } from './broadcasts.ts';
+import { ExplainRequest, Explanation } from './explanations.ts';
 import {
   LogLevelRequest,
   LogLevelResult,
@@ -88,6 +89,17 @@ export const controlMessages = {
     to: ['allocator'],
     body: CandidatesAnswer,
     summary: 'Tasks that could be taken back, the most expendable first.',
+  }),
+  explain: entry({
+    kind: 'allocator.explain',
+    pattern: 'allocator.explain',
+    delivery: 'request',
+    from: ['operator'],
+    to: ['allocator'],
+    body: ExplainRequest,
+    reply: Explanation,
+    summary:
+      'Asks the leading allocator why somebody is not offered what it wants; others do not answer.',
   }),
   operatorKill: entry({
     kind: 'operator.kill',

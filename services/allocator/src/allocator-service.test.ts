@@ -10,11 +10,11 @@ import {
   PrincipalName,
   RoleName,
 } from '@parley/protocol/ids';
-import { encodeMessage } from '@parley/protocol/message';
+import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { createLogger } from '@parley/telemetry/logger';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AllocatorService } from './allocator-service.ts';
 import { RecordingBus } from './recording-bus.ts';
 
@@ -22,6 +22,7 @@ const CLUSTER = ClusterName.parse('test');
 const ID = ActorId.parse('allocator-1');
 const OWN_EPOCH: Epoch = { bucketCreatedMs: 1, revision: 5 };
 const MASTER_EPOCH: Epoch = { bucketCreatedMs: 1, revision: 3 };
+const ROLE = RoleName.parse('services');
 const PATIENCE = { timeout: 10_000, interval: 5 };
 
 const ALL: Resources = { scalars: { cpus: 4000, mem: 1_024_000 }, ports: [], sets: {} };
@@ -157,4 +158,51 @@ test('after the bus was away it asks for all facts again', () => {
   const before = requests().length;
   service.reconnected();
   expect(requests()).toHaveLength(before + 1);
+});
+
+describe('a question of an operator why a framework is not offered what it wants', () => {
+  const framework = {
+    principal: PrincipalName.parse('team'),
+    frameworkId: FrameworkId.parse('batch'),
+  };
+
+  function ask(): ReturnType<typeof decodeAnswer> | undefined {
+    const body = { of: 'framework', framework } as const;
+    const { subject, bytes } = encodeMessage(SUBJECTS.explain, CLUSTER, {}, body);
+    const answer = bus.deliver(subject, bytes);
+    return answer && decodeAnswer(SUBJECTS.explain, answer);
+  }
+
+  test('it is answered by the allocator that leads', () => {
+    service.termBegan(OWN_EPOCH);
+    tell(SNAPSHOT);
+    expect(ask()).toMatchObject({
+      ok: true,
+      value: { answer: { ok: true, value: { agents: 1, clients: [{ state: 'waits' }] } } },
+    });
+  });
+
+  test('one that does not lead, or may have lost the lease, is silent', () => {
+    expect(ask()).toBeUndefined();
+    service.termBegan(OWN_EPOCH);
+    mayAct = false;
+    expect(ask()).toBeUndefined();
+  });
+
+  test('before everything is known the answer is to ask again', () => {
+    service.termBegan(OWN_EPOCH);
+    expect(ask()).toMatchObject({
+      ok: true,
+      value: { answer: { ok: false, failure: { code: 'unavailable' } } },
+    });
+  });
+
+  test('what does not parse is refused', () => {
+    service.termBegan(OWN_EPOCH);
+    const { subject } = encodeMessage(SUBJECTS.explain, CLUSTER, {}, { of: 'role', role: ROLE });
+    const answer = bus.deliver(subject, new Uint8Array([0xc1]));
+    expect(answer && decodeAnswer(SUBJECTS.explain, answer)).toMatchObject({
+      value: { answer: { ok: false, failure: { code: 'malformed' } } },
+    });
+  });
 });

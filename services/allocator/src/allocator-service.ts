@@ -4,8 +4,9 @@ import type { Bus, BusMessage } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
 import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { Epoch } from '@parley/protocol/epoch';
+import { fail } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
-import { decodeMessage, encodeMessage } from '@parley/protocol/message';
+import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { Logger } from '@parley/telemetry/logger';
@@ -19,6 +20,8 @@ export type AllocatorServiceOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly seed: number;
+  /** See AllocatorOptions. */
+  readonly intervalMs?: number;
   /** Whether the term still holds; asked before every batch of proposals. */
   readonly mayAct: () => boolean;
 };
@@ -39,11 +42,12 @@ export class AllocatorService {
   start(): void {
     const { bus, cluster } = this.#options;
     bus.subscribe(wildcardOf(SUBJECTS.facts, cluster), (message) => this.#hear(message));
+    bus.subscribe(wildcardOf(SUBJECTS.explain, cluster), (message) => this.#explain(message));
   }
 
   termBegan(epoch: Epoch): void {
-    const { clock, logger, seed } = this.#options;
-    const allocator = new Allocator({ seed });
+    const { clock, logger, seed, intervalMs = 0 } = this.#options;
+    const allocator = new Allocator({ seed, intervalMs });
     this.#term = { allocator, epoch };
     this.#wasInStep = false;
     logger.info({ epoch }, 'term began');
@@ -74,6 +78,25 @@ export class AllocatorService {
     const { body, epoch } = message.value;
     if (epoch === undefined) this.#drop(subject, 'facts without an epoch');
     else this.#carryOut(this.#term.allocator.facts(body, clock.nowMs(), epoch));
+  }
+
+  /** Whoever does not lead stays silent: another may. */
+  #explain(message: BusMessage): void {
+    const { cluster, clock, mayAct } = this.#options;
+    if (this.#term === undefined || !mayAct()) return;
+    const request = decodeMessage(SUBJECTS.explain, cluster, message.subject, message.bytes);
+    if (!request.ok) {
+      message.respond(encodeAnswer(request));
+      return;
+    }
+    const value = this.#term.allocator.explain(request.value.body, clock.nowMs());
+    message.respond(
+      encodeAnswer(
+        value === undefined
+          ? fail('unavailable', 'the allocator does not know all of the cluster yet')
+          : { ok: true, value },
+      ),
+    );
   }
 
   #wake(): void {

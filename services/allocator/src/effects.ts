@@ -19,10 +19,14 @@ export type RunningAllocator = {
   stop(): void;
 };
 
-export function runAllocator(identity: Identity, logger: Logger): RunningAllocator {
+/** `intervalMs`: of the allocator's runs, see AllocatorOptions. */
+export function runAllocator(
+  identity: Identity,
+  how: { readonly logger: Logger; readonly intervalMs: number },
+): RunningAllocator {
   const id = ActorId.parse(identity.actor.id);
   const stopping = new AbortController();
-  const ended = serve({ identity, id, logger, stopping: stopping.signal });
+  const ended = serve({ ...how, identity, id, stopping: stopping.signal });
   return { ended, stop: () => stopping.abort() };
 }
 
@@ -30,6 +34,7 @@ type Surroundings = {
   readonly identity: Identity;
   readonly id: ActorId;
   readonly logger: Logger;
+  readonly intervalMs: number;
   readonly stopping: AbortSignal;
 };
 
@@ -37,6 +42,7 @@ async function serve({
   identity,
   id,
   logger,
+  intervalMs,
   stopping,
 }: Surroundings): Promise<string | undefined> {
   const connect = (account: 'control' | 'books') =>
@@ -72,6 +78,7 @@ async function serve({
     logger,
     clock: systemClock,
     seed: randomInt(1, 2 ** 31),
+    intervalMs,
     mayAct: () => candidacy.mayAct(),
   });
   service.start();

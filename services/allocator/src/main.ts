@@ -1,21 +1,25 @@
 #!/usr/bin/env node
 // Owns the allocator's process: arguments, signals, exit code. 0: asked to stop; 1: it cannot go on; 2: wrong arguments.
-import { readServiceArguments, SERVICE_USAGE } from '@parley/actor/service-arguments';
+import { readServiceArguments } from '@parley/actor/service-arguments';
 import { createDebugToggle, createLogger } from '@parley/telemetry/logger';
+import { ALLOCATOR_OPTIONS, readInterval, USAGE } from './config.ts';
 import { runAllocator } from './effects.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
-  const service = readServiceArguments('allocator', words);
+  const service = readServiceArguments('allocator', words, ALLOCATOR_OPTIONS);
   if (!service.ok) return complain(service.failure.message);
-  const { identity, logLevel: level } = service.value;
+  const { identity, logLevel: level, own } = service.value;
+  const interval = readInterval(own);
+  if (!interval.ok) return complain(interval.failure.message);
+  const intervalMs = interval.value;
   const logger = createLogger({ service: 'allocator', actorId: identity.actor.id, level });
-  const allocator = runAllocator(identity, logger);
+  const allocator = runAllocator(identity, { logger, intervalMs });
   process.once('SIGTERM', () => allocator.stop());
   process.once('SIGINT', () => allocator.stop());
   process.on('SIGUSR2', createDebugToggle(logger));
-  logger.info('started');
+  logger.info({ intervalMs }, 'started');
   const why = await allocator.ended;
   if (why === undefined) {
     logger.info('stopped');
@@ -26,8 +30,6 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 function complain(message: string): number {
-  process.stderr.write(
-    `allocator: ${message}\nusage: parley allocator --creds FILE [options]\n${SERVICE_USAGE}\n`,
-  );
+  process.stderr.write(`allocator: ${message}\n${USAGE}\n`);
   return 2;
 }

@@ -6,6 +6,7 @@ import {
   countArgument,
   durationArgument,
   frameworkArgument,
+  intervalArgument,
   percentArgument,
   rolesArgument,
   taskArgument,
@@ -65,6 +66,13 @@ describe('arguments', () => {
       500, 1500, 120_000,
     ]);
     expect(() => durationArgument('5')).toThrow('such as');
+  });
+
+  it('take an allocation interval from 0 to 10 s', () => {
+    expect(['0', '0ms', '250ms', '10s'].map(intervalArgument)).toEqual([0, 0, 250, 10_000]);
+    for (const wrong of ['10001ms', '1m', '5', '-1s', '']) {
+      expect(() => intervalArgument(wrong), wrong).toThrow('such as');
+    }
   });
 });
 

@@ -28,7 +28,7 @@ export function parserOf<Schema extends z.ZodType>(
 export const clusterArgument = parserOf('a cluster name', ClusterName);
 export const agentArgument = parserOf('an agent id', AgentId);
 export const principalArgument = parserOf('a principal name', PrincipalName);
-const roleArgument = parserOf('a role', RoleName);
+export const roleArgument = parserOf('a role', RoleName);
 const frameworkIdArgument = parserOf('a framework id', FrameworkId);
 const taskIdArgument = parserOf('a task id', TaskId);
 
@@ -95,6 +95,15 @@ export function durationArgument(value: string): number {
     throw new InvalidArgumentError('must be a time such as 500ms, 5s or 2m.');
   }
   return Math.round(Number(amount) * factor);
+}
+
+const MAX_INTERVAL_MS = 10_000;
+
+/** As the allocator takes it: milliseconds from 0 to 10,000. */
+export function intervalArgument(value: string): number {
+  const intervalMs = value === '0' ? 0 : durationArgument(value);
+  if (intervalMs <= MAX_INTERVAL_MS) return intervalMs;
+  throw new InvalidArgumentError('must be 0, or a time such as 100ms or 2s, up to 10s.');
 }
 
 /** Commands whose words are another program's. */

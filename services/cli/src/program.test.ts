@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { AGENT_VERBS } from './arguments.ts';
-import { masterArguments } from './local-cluster/service-catalog.ts';
+import { allocatorArguments, masterArguments } from './local-cluster/service-catalog.ts';
 import { addAgentCommands } from './operator-commands.ts';
 import { buildProgram } from './program.ts';
 
@@ -60,5 +60,12 @@ it('what a start says of offers and rules reaches the master, and what it does n
     ...['--authorization', '/etc/rules.json'],
     ...['--offer-timeout-ms', '5000'],
     ...['--outstanding-cap', '33.3'],
+  ]);
+});
+
+it('what a start says of the allocation interval reaches the allocator', () => {
+  expect(allocatorArguments({})).toEqual([]);
+  expect(allocatorArguments({ allocationIntervalMs: 250 })).toEqual([
+    ...['--allocation-interval', '250ms'],
   ]);
 });

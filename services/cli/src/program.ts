@@ -4,6 +4,7 @@ import {
   clusterArgument,
   countArgument,
   durationArgument,
+  intervalArgument,
   isAgentVerb,
   percentArgument,
   principalArgument,
@@ -12,6 +13,7 @@ import {
 } from './arguments.ts';
 import { jsonOption, yesOption } from './command-options.ts';
 import type { Surroundings } from './config.ts';
+import { addExplainCommands } from './explain-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
 import { addAgentCommands, addFrameworkCommands } from './operator-commands.ts';
@@ -32,6 +34,7 @@ export function buildProgram(place: ProgramPlace): Command {
   addFrameworkCommands(program, place);
   addSharingCommands(program, place);
   addTaskCommands(program, place);
+  addExplainCommands(program, place);
   addRunCommand(program, place);
   addServiceCommands(program, place);
   addPrincipalCommands(program, place);
@@ -63,6 +66,11 @@ function addLocalCommands(program: Command, place: ProgramPlace): void {
       '--outstanding-cap <percent>',
       'of the cluster, what unanswered offers of one framework may hold (else 50)',
       percentArgument,
+    )
+    .option(
+      '--allocation-interval <time>',
+      'from the first news to the run of the allocator that takes in all of them, up to 10s (else 0ms)',
+      intervalArgument,
     )
     .action(async (options) => {
       const { startCommand } = await import('./commands/start.ts');

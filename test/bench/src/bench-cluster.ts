@@ -1,10 +1,14 @@
 // Owns the cluster that a benchmark measures: what `parley start` runs, in a folder of its own. It measures nothing.
 import { fileURLToPath } from 'node:url';
+import { readCredentialFile } from '@parley/actor/nats/credential-file';
+import { openConnection } from '@parley/actor/nats/open-connection';
 import { clusterPaths } from '@parley/cli/local-cluster/cluster-paths';
 import type { AgentShare } from '@parley/cli/local-cluster/host-shares';
 import type { Isolation } from '@parley/cli/local-cluster/isolation-choice';
 import { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
+import type { HolderKind } from '@parley/protocol/credential';
 import type { ClusterName } from '@parley/protocol/ids';
+import type { NatsConnection } from 'nats';
 
 export type BenchClusterPlan = {
   readonly directory: string;
@@ -34,6 +38,7 @@ export function benchCluster(
       agents: shares,
       isolation,
       masterArguments: [],
+      allocatorArguments: [],
       environment: process.env,
     },
     {
@@ -42,4 +47,17 @@ export function benchCluster(
       onBroken: (failure) => say(failure.message),
     },
   );
+}
+
+/** Another client under the same credential hears what its holder hears, and answers nothing. */
+export async function spyOn(
+  cluster: LocalCluster,
+  kind: HolderKind,
+  id: string,
+): Promise<NatsConnection> {
+  const identity = readCredentialFile(cluster.credentialFile(kind, id));
+  if (!identity.ok) throw new Error(identity.failure.message);
+  const connection = await openConnection(identity.value);
+  if (!connection.ok) throw new Error(connection.failure.message);
+  return connection.value;
 }

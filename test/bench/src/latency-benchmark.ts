@@ -4,8 +4,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readCredentialFile } from '@parley/actor/nats/credential-file';
-import { openConnection } from '@parley/actor/nats/open-connection';
 import { chooseIsolation, type Isolation } from '@parley/cli/local-cluster/isolation-choice';
 import type { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
 import { ClusterName } from '@parley/protocol/ids';
@@ -15,7 +13,7 @@ import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
 import { task } from '@parley/scheduler-sdk/task';
 import type { NatsConnection } from 'nats';
-import { benchCluster } from './bench-cluster.ts';
+import { benchCluster, spyOn } from './bench-cluster.ts';
 import { type Benchmark, median, percentile, type Result, rounded } from './measurement.ts';
 
 const CLUSTER = ClusterName.parse('bench-latency');
@@ -172,17 +170,4 @@ class TaskRunner {
       wanted?.resolve({ offerToOrder: order - offer, acceptToRunning: this.#running - accept });
     else wanted?.reject(new Error(`the task ended as ${update.state}: ${update.message ?? ''}`));
   }
-}
-
-/** Another client under the same credential hears what its holder hears, and answers nothing. */
-async function spyOn(
-  cluster: LocalCluster,
-  kind: 'principal' | 'agent',
-  id: string,
-): Promise<NatsConnection> {
-  const identity = readCredentialFile(cluster.credentialFile(kind, id));
-  if (!identity.ok) throw new Error(identity.failure.message);
-  const connection = await openConnection(identity.value);
-  if (!connection.ok) throw new Error(connection.failure.message);
-  return connection.value;
 }

@@ -1,7 +1,9 @@
-// Owns the command `npm run bench [-- NAME] [--json]`: which benchmarks there are, which run, where output goes.
+// Owns the command `npm run bench [-- NAME] [--only TEXT] [--json]`: which benchmarks there are, which run, where output goes.
 // With --json the results are one object on standard output; what is going on is told on standard error.
 import { parseArgs } from 'node:util';
+import { allocationGridBenchmark } from './allocation/grid-benchmark.ts';
 import { allocationBenchmark } from './allocation-benchmark.ts';
+import { factsBenchmark } from './facts-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch-benchmark.ts';
@@ -10,6 +12,8 @@ import { asTable, describeMachine, type Report } from './report.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   allocationBenchmark,
+  allocationGridBenchmark,
+  factsBenchmark,
   journalBenchmark,
   launchBenchmark,
   latencyBenchmark,
@@ -20,20 +24,28 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(words: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...words],
-    options: { json: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+    },
     allowPositionals: true,
   });
   const [name, ...others] = positionals;
   const chosen = BENCHMARKS.filter((one) => name === undefined || one.name === name);
   if (chosen.length === 0 || others.length > 0) {
-    const lines = BENCHMARKS.map((one) => `  ${one.name.padEnd(12)}${one.summary}`);
-    process.stderr.write(`usage: npm run bench [-- NAME] [--json]\n${lines.join('\n')}\n`);
+    const lines = BENCHMARKS.map((one) => `  ${one.name.padEnd(17)}${one.summary}`);
+    process.stderr.write(
+      `usage: npm run bench [-- NAME] [--only TEXT] [--json]\n${lines.join('\n')}\n`,
+    );
     return 2;
   }
   const results: Result[] = [];
   for (const benchmark of chosen) {
     results.push(
-      ...(await benchmark.run((line) => process.stderr.write(`${benchmark.name}: ${line}\n`))),
+      ...(await benchmark.run(
+        (line) => process.stderr.write(`${benchmark.name}: ${line}\n`),
+        values.only,
+      )),
     );
   }
   const report: Report = { benchmark: name ?? 'all', machine: describeMachine(), results };

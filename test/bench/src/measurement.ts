@@ -13,8 +13,11 @@ export type Result = {
 export type Benchmark = {
   readonly name: string;
   readonly summary: string;
-  /** `say` tells the person who waits what is going on. */
-  readonly run: (say: (line: string) => void) => Promise<Result[]>;
+  /**
+   * `say` tells the person who waits what is going on. `only`: of what is told, the parts in which this text occurs;
+   * benchmarks of one part heed it not.
+   */
+  readonly run: (say: (line: string) => void, only: string) => Promise<Result[]>;
 };
 
 export function median(values: readonly number[]): number {

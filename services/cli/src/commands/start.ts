@@ -10,7 +10,7 @@ import { runDemo } from '../local-cluster/demo.ts';
 import { chooseIsolation, type IsolationChoice } from '../local-cluster/isolation-choice.ts';
 import { KeeperClient } from '../local-cluster/keeper-client.ts';
 import { ProgressDisplay } from '../local-cluster/progress-display.ts';
-import { masterArguments } from '../local-cluster/service-catalog.ts';
+import { allocatorArguments, masterArguments } from '../local-cluster/service-catalog.ts';
 import { checkInput, checkOutput, checkRules } from '../local-cluster/start-input.ts';
 import { commandsToTry, formatSeconds } from '../local-cluster/start-report.ts';
 import type { ProgramPlace } from '../program.ts';
@@ -26,6 +26,7 @@ export type StartOptions = {
   readonly authorization?: string;
   readonly offerTimeout?: number;
   readonly outstandingCap?: number;
+  readonly allocationInterval?: number;
 };
 
 /** As shells report a Ctrl-C. */
@@ -56,6 +57,7 @@ export async function startCommand(place: ProgramPlace, options: StartOptions): 
       offerTimeoutMs: options.offerTimeout,
       outstandingCapPercent: options.outstandingCap,
     }),
+    allocatorArguments: allocatorArguments({ allocationIntervalMs: options.allocationInterval }),
     onNotice: (text) => display.note(text),
   });
   const run = { place, options, display, startedMs, keeper, interrupted: interrupted.promise };

@@ -12,6 +12,7 @@ export type KeeperStart = {
   readonly name: ClusterName | undefined;
   readonly isolation: IsolationChoice;
   readonly masterArguments: readonly string[];
+  readonly allocatorArguments: readonly string[];
   readonly onNotice: (text: string) => void;
 };
 
@@ -42,11 +43,12 @@ export class KeeperClient {
     this.#child.on('message', (message) => this.#hear(KeeperNews.parse(message)));
     this.#child.once('exit', (code, signal) => this.#onExit(`${signal ?? `exit code ${code}`}`));
     this.#child.once('error', (error) => this.#onExit(error.message));
-    const { name, isolation, masterArguments } = start;
+    const { name, isolation, masterArguments, allocatorArguments } = start;
     this.#tell({
       kind: 'start',
       isolation,
       masterArguments: [...masterArguments],
+      allocatorArguments: [...allocatorArguments],
       ...(name !== undefined && { name }),
     });
   }

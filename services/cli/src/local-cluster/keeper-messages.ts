@@ -12,6 +12,8 @@ export const KeeperOrder = z.discriminatedUnion('kind', [
     isolation: z.enum(ISOLATION_CHOICES),
     /** What the master is started with beside what every service is. */
     masterArguments: z.array(z.string()).default([]),
+    /** Likewise the allocator. */
+    allocatorArguments: z.array(z.string()).default([]),
   }),
   /** Run a framework of this clone once, as a principal. */
   z.object({

@@ -84,9 +84,9 @@ async function runCluster(
   makeStateDirectory(directory);
   const claimed = await claimCluster(directory, order.name);
   const broken = Promise.withResolvers<CommandFailure>();
-  const { masterArguments } = order;
+  const { masterArguments, allocatorArguments } = order;
   const cluster = await planCluster(options, {
-    ...{ claimed, isolation, masterArguments },
+    ...{ claimed, isolation, masterArguments, allocatorArguments },
     onBroken: broken.resolve,
   });
   let failure: unknown;
@@ -126,6 +126,7 @@ async function planCluster(
     readonly claimed: Claimed;
     readonly isolation: Isolation;
     readonly masterArguments: readonly string[];
+    readonly allocatorArguments: readonly string[];
     readonly onBroken: (failure: CommandFailure) => void;
   },
 ): Promise<LocalCluster> {
@@ -149,9 +150,12 @@ async function planCluster(
   for (const agent of agents) tell({ kind: 'notice', text: describeShare(agent) });
   const { clone } = options.surroundings;
   const { environment } = options;
-  const { isolation, masterArguments } = how;
+  const { isolation, masterArguments, allocatorArguments } = how;
   return new LocalCluster(
-    { cluster, clone, paths, agents, isolation, masterArguments, environment },
+    {
+      ...{ cluster, clone, paths, agents, isolation },
+      ...{ masterArguments, allocatorArguments, environment },
+    },
     {
       nowMs: options.nowMs,
       onNotice: (text) => tell({ kind: 'notice', text }),

@@ -33,6 +33,7 @@ export type LocalClusterPlan = {
   readonly agents: readonly AgentShare[];
   readonly isolation: Isolation;
   readonly masterArguments: readonly string[];
+  readonly allocatorArguments: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -90,7 +91,7 @@ export class LocalCluster {
     const server = await identifyProcess(this.nats.pid);
     if (server !== undefined) this.#record.add({ name: 'nats-server', ...server });
     this.#startService('master', 'master-1', this.#plan.masterArguments);
-    this.#startService('allocator', 'allocator-1', []);
+    this.#startService('allocator', 'allocator-1', this.#plan.allocatorArguments);
     for (const share of this.#plan.agents) {
       const place = { share, isolation, systemdDirectory: paths.systemd };
       const workDirectory = paths.agentWork(share.id);

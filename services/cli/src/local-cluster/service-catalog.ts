@@ -49,6 +49,14 @@ export function masterArguments(choices: MasterChoices): string[] {
   return options.flatMap(([option, value]) => (value === undefined ? [] : [option, String(value)]));
 }
 
+/** What is not chosen is the allocator's own default. */
+export const allocatorArguments = (choices: {
+  readonly allocationIntervalMs?: number | undefined;
+}): string[] =>
+  choices.allocationIntervalMs === undefined
+    ? []
+    : ['--allocation-interval', `${choices.allocationIntervalMs}ms`];
+
 export type AgentPlace = {
   readonly share: AgentShare;
   readonly workDirectory: string;

@@ -1,0 +1,206 @@
+// Tests the answers to why somebody is not offered what it wants.
+import type { Constraints } from '@parley/protocol/constraints';
+import type { ExplainedClient, Explanation } from '@parley/protocol/explanations';
+import { Explanation as Schema } from '@parley/protocol/explanations';
+import { RoleName } from '@parley/protocol/ids';
+import { normalise } from '@parley/resources/resources';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
+import { ScriptedCluster } from './scripted-cluster.ts';
+import { aFramework, resourcesOf } from './scripted-master.ts';
+
+const IN_A: Constraints = [{ name: 'zone', operator: 'in', values: ['a'] }];
+
+let cluster: ScriptedCluster;
+
+beforeEach(() => {
+  cluster = new ScriptedCluster();
+});
+
+function ofFramework(name: string): Explanation {
+  const request = { of: 'framework', framework: aFramework(name) } as const;
+  return explained(cluster.allocator.explain(request, cluster.nowMs));
+}
+
+function ofRole(name: string): Explanation {
+  const request = { of: 'role', role: RoleName.parse(name) } as const;
+  return explained(cluster.allocator.explain(request, cluster.nowMs));
+}
+
+/** As it would arrive. */
+function explained(explanation: Explanation | undefined): Explanation {
+  expect(Schema.parse(explanation)).toStrictEqual(explanation);
+  return Schema.parse(explanation);
+}
+
+function clientOf(name: string): ExplainedClient {
+  const [client, ...others] = ofFramework(name).clients;
+  expect(others).toStrictEqual([]);
+  if (client === undefined) throw new Error(`${name} is known`);
+  return client;
+}
+
+function subscribeWithNeed(name: string, cpus: number, mem: number, constraints?: Constraints) {
+  cluster.master.subscribe(name, `${name}-role`);
+  const need = { shape: 'task', resources: resourcesOf(cpus, mem), count: 3 };
+  cluster.master.need(name, `${name}-role`, [{ ...need, ...(constraints && { constraints }) }]);
+}
+
+/** Of each agent so much is in use. */
+function use(cpus: number, mem: number): void {
+  cluster.master.subscribe('others', 'others');
+  for (const { number, framework, agentId, role, resources } of cluster.settle()) {
+    cluster.master.launch(number);
+    const { cpus: all = 0, mem: memory = 0 } = resources.scalars;
+    const rest = resourcesOf(all / 1000 - cpus, memory / 1000 - mem);
+    cluster.master.giveBack({ framework, agentId, role }, rest);
+  }
+  cluster.master.suppress('others', 'others');
+  cluster.settle();
+}
+
+describe('agents and a need', () => {
+  test('each agent is counted under the first thing that speaks against it, and the nearest miss is named', () => {
+    const agents = ['a-1', 'a-2', 'a-3', 'a-4', 'a-5'];
+    for (const [number, name] of agents.entries()) {
+      cluster.master.addAgent(name, resourcesOf(4, 2560 + number * 64), {
+        attributes: { zone: 'a' },
+      });
+    }
+    for (const name of ['b-1', 'b-2']) {
+      cluster.master.addAgent(name, resourcesOf(4, 4096), { attributes: { zone: 'b' } });
+    }
+    cluster.master.addAgent('tiny', resourcesOf(1, 4096), { attributes: { zone: 'a' } });
+    use(0, 1600);
+    subscribeWithNeed('batch', 2, 2048, IN_A);
+    expect(cluster.settle()).toStrictEqual([]);
+    expect(clientOf('batch').needs).toStrictEqual([
+      {
+        resources: resourcesOf(2, 2048),
+        constraints: IN_A,
+        open: 3,
+        agents: 8,
+        suitable: 0,
+        reasons: [
+          { kind: 'lacks', count: 5, resource: 'mem', best: 1_216_000, needed: 2_048_000 },
+          { kind: 'constraint', count: 2, constraint: IN_A[0] },
+          { kind: 'tooSmall', count: 1, resource: 'cpus', best: 1000, needed: 2000 },
+        ],
+        nearest: {
+          agentId: 'a-5',
+          hostname: 'a-5.test',
+          resource: 'mem',
+          has: 1_216_000,
+          needed: 2_048_000,
+        },
+      },
+    ]);
+  });
+
+  test('what was refused says until when, and what others hold or ports that are taken are told apart', () => {
+    cluster.master.addAgent('agent-1', normalise({ ...resourcesOf(4, 1024), ports: [[80, 80]] }));
+    cluster.master.subscribe('batch', 'batch-role');
+    const [proposal] = cluster.settle();
+    if (proposal === undefined) throw new Error('the agent is offered');
+    cluster.master.decline(proposal.number, 60_000);
+    cluster.settle();
+    const [need] = clientOf('batch').needs;
+    expect(need?.open).toBeUndefined();
+    expect(need?.reasons).toStrictEqual([
+      { kind: 'refused', count: 1, endsInMs: 60_000 - (cluster.nowMs - 2) },
+    ]);
+    expect(clientOf('batch').refusals).toStrictEqual({
+      agents: 1,
+      nextEndsInMs: 60_000 - (cluster.nowMs - 2),
+    });
+    const resources = normalise({ ...resourcesOf(1, 64), ports: [[81, 81]] });
+    cluster.master.need('batch', 'batch-role', [{ shape: 'web', resources, count: 1 }]);
+    cluster.settle();
+    expect(clientOf('batch').needs[0]?.reasons).toStrictEqual([{ kind: 'ports', count: 1 }]);
+  });
+});
+
+describe('how a framework stands', () => {
+  test('whoever is next has the first place of those that take offers', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    subscribeWithNeed('served', 4, 1024);
+    cluster.settle();
+    subscribeWithNeed('waiting', 4, 1024);
+    cluster.settle();
+    expect(clientOf('waiting')).toMatchObject({
+      state: 'waits',
+      share: { used: 0, place: 1, of: 2 },
+      offers: { outstanding: 0, proposed: 0 },
+    });
+    expect(clientOf('served')).toMatchObject({
+      state: 'waits',
+      share: { used: 4000, total: 4000, resource: 'cpus', place: 2, of: 2 },
+      offers: { outstanding: 1, proposed: 0 },
+    });
+  });
+
+  test.each([
+    ['needsNothing', () => cluster.master.need('batch', 'batch-role', [])],
+    ['suppressed', () => cluster.master.suppress('batch', 'batch-role')],
+    ['notSubscribed', () => cluster.master.disconnect('batch')],
+    [
+      'offerCap',
+      () => {
+        cluster.master.limitOffers('batch', 1);
+        cluster.settle();
+        cluster.master.addAgent('agent-2', resourcesOf(4, 1024));
+      },
+    ],
+  ] as const)('its state is %s', (state, cause) => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    subscribeWithNeed('batch', 4, 1024);
+    cluster.settle();
+    cause();
+    cluster.settle();
+    expect(clientOf('batch').state).toBe(state);
+  });
+
+  test('it is told when the allocator decides next without news, if it does', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    cluster.master.subscribe('batch', 'batch-role');
+    cluster.settle();
+    cluster.proposalsWithin(FULL_RUN_INTERVAL_MS);
+    expect(ofFramework('batch').nextRunInMs).toBeUndefined();
+    cluster.master.addAgent('agent-2', resourcesOf(4, 1024));
+    cluster.hear();
+    expect(ofFramework('batch').nextRunInMs).toBe(COALESCE_MS);
+  });
+
+  test('a framework that nobody has heard of has no roles', () => {
+    expect(ofFramework('nobody').clients).toStrictEqual([]);
+  });
+
+  test('nothing is explained before everything is known', () => {
+    cluster.allocator.reconnected(cluster.nowMs);
+    const request = { of: 'framework', framework: aFramework('batch') } as const;
+    expect(cluster.allocator.explain(request, cluster.nowMs)).toBeUndefined();
+  });
+});
+
+describe('a role', () => {
+  test('its standing among roles and that of each of its frameworks, at most 100 of them', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    cluster.master.addAgent('agent-2', resourcesOf(4, 1024));
+    for (let number = 0; number < 105; number += 1) {
+      cluster.master.subscribe(`batch-${number}`, 'analytics');
+    }
+    cluster.master.subscribe('web', 'services');
+    cluster.settle();
+    const { role, clients, clientsLeftOut, agents, openAgents } = ofRole('analytics');
+    expect(role).toMatchObject({ role: 'analytics', share: { used: 4000, total: 8000, of: 2 } });
+    expect(clients).toHaveLength(100);
+    expect(clients.every(({ needs }) => needs.length === 0)).toBe(true);
+    expect({ clientsLeftOut, agents, openAgents }).toStrictEqual({
+      clientsLeftOut: 5,
+      agents: 2,
+      openAgents: 0,
+    });
+    expect(ofRole('nowhere')).toMatchObject({ clients: [] });
+    expect(ofRole('nowhere').role).toBeUndefined();
+  });
+});

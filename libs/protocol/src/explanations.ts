@@ -1,0 +1,135 @@
+// Owns what the leading allocator says of why somebody is not offered what it wants, to operators that ask. How it comes
+// to that is in @parley/allocation.
+import * as z from 'zod';
+import { Constraint, Constraints } from './constraints.ts';
+import { AgentId, FrameworkRef, RoleName } from './ids.ts';
+import { Resources } from './resources.ts';
+import { Weight } from './sharing.ts';
+
+export const ExplainRequest = z.discriminatedUnion('of', [
+  z.object({ of: z.literal('framework'), framework: FrameworkRef }),
+  /** A role by itself: its standing, and that of its frameworks. */
+  z.object({ of: z.literal('role'), role: RoleName }),
+]);
+export type ExplainRequest = z.infer<typeof ExplainRequest>;
+
+const Amount = z.int().min(0);
+
+/**
+ * Why agents are not offered for a need: the first that holds of an agent, in this order. `constraint`: it does not meet
+ * that one. `tooSmall`: even when empty it has less of the scalar; `best` is the most that one of these has. `lacks`:
+ * less is free, likewise. `ports`: the ports or items of sets that are named are not free. `refused`: the framework has
+ * declined it, the first of them until `endsInMs` from now.
+ */
+export const AgentReason = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('constraint'), count: z.int().min(1), constraint: Constraint }),
+  z.object({
+    kind: z.enum(['tooSmall', 'lacks']),
+    count: z.int().min(1),
+    resource: z.string(),
+    best: Amount,
+    needed: Amount,
+  }),
+  z.object({ kind: z.literal('ports'), count: z.int().min(1) }),
+  z.object({ kind: z.literal('refused'), count: z.int().min(1), endsInMs: Amount }),
+]);
+export type AgentReason = z.infer<typeof AgentReason>;
+
+/** The agent to which the least is missing: what it lacks, and how much of it is there. */
+export const NearestMiss = z.object({
+  agentId: AgentId,
+  hostname: z.string(),
+  resource: z.string(),
+  has: Amount,
+  needed: Amount,
+});
+export type NearestMiss = z.infer<typeof NearestMiss>;
+
+/** Every agent is in one of the reasons or is suitable. Agents that may not be offered are not looked at. */
+export const ExplainedNeed = z.object({
+  /** What one task needs; the least that is worth an offer where no demand is stated. */
+  resources: Resources,
+  constraints: Constraints,
+  /** Not launched and not in an offer; absent where no demand is stated. */
+  open: z.int().optional(),
+  agents: z.int().min(0),
+  /** Nothing is wrong with these: others come before, or the framework or its role is at a limit. */
+  suitable: z.int().min(0),
+  reasons: z.array(AgentReason),
+  nearest: NearestMiss.optional(),
+});
+export type ExplainedNeed = z.infer<typeof ExplainedNeed>;
+
+/** What is set for a role or a framework about one scalar, and how much it consumes of it. */
+export const QuotaStanding = z.object({
+  of: z.union([z.object({ role: RoleName }), z.object({ framework: FrameworkRef })]),
+  resource: z.string(),
+  consumed: Amount,
+  guarantee: Amount.optional(),
+  limit: Amount.optional(),
+});
+export type QuotaStanding = z.infer<typeof QuotaStanding>;
+
+/** The largest part of any one resource that it uses; the cluster's total of it is `total`. */
+export const ShareStanding = z.object({
+  used: Amount,
+  total: Amount,
+  resource: z.string().optional(),
+  weight: Weight,
+  /** Of those that take offers, the first is offered next; absent where it takes none. */
+  place: z.int().min(1).optional(),
+  /** How many take offers. */
+  of: z.int().min(0),
+});
+export type ShareStanding = z.infer<typeof ShareStanding>;
+
+/**
+ * `waits`: it is offered what comes free when it is its turn. `offerCap`: what it has in unanswered offers is as much as it
+ * may have. `quotaLimit`: it, or a role above it, has as much as it may have.
+ */
+export const ClientState = z.enum([
+  'waits',
+  'needsNothing',
+  'suppressed',
+  'notSubscribed',
+  'offerCap',
+  'quotaLimit',
+]);
+export type ClientState = z.infer<typeof ClientState>;
+
+/** A framework in one role. */
+export const ExplainedClient = z.object({
+  framework: FrameworkRef,
+  role: RoleName,
+  state: ClientState,
+  share: ShareStanding,
+  offers: z.object({
+    outstanding: z.int().min(0),
+    /** Proposed to the master, which has not decided. */
+    proposed: z.int().min(0),
+    /** At a time; absent: as many as there are. */
+    most: z.int().min(1).optional(),
+  }),
+  /** Agents that it has declined, and when the first of the refusals ends, from now. */
+  refusals: z.object({ agents: z.int().min(0), nextEndsInMs: Amount.optional() }),
+  quotas: z.array(QuotaStanding),
+  /** Only of a framework that was asked about, its first needs; `needsLeftOut` more are not looked at. */
+  needs: z.array(ExplainedNeed),
+  needsLeftOut: z.int().min(0),
+});
+export type ExplainedClient = z.infer<typeof ExplainedClient>;
+
+export const Explanation = z.object({
+  /** That may be offered. */
+  agents: z.int().min(0),
+  /** Of which anything is left. */
+  openAgents: z.int().min(0),
+  role: z
+    .object({ role: RoleName, share: ShareStanding, quotas: z.array(QuotaStanding) })
+    .optional(),
+  clients: z.array(ExplainedClient),
+  clientsLeftOut: z.int().min(0),
+  /** From now, without further news; absent when only news bring a decision. */
+  nextRunInMs: Amount.optional(),
+});
+export type Explanation = z.infer<typeof Explanation>;

@@ -1,0 +1,178 @@
+// Tests of how an explanation reads.
+
+import type { ExplainedClient } from '@parley/protocol/explanations';
+import { AgentId, FrameworkRef, RoleName, TaskRef } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
+import { describe, expect, it } from 'vitest';
+import { describeFrameworkWait, describeRoleStanding, describeTask } from './explanation-page.ts';
+import { type Explained, leftOutAgents } from './left-out-agents.ts';
+
+const framework = FrameworkRef.parse({ principal: 'batch', frameworkId: 'run-1' });
+const role = RoleName.parse('eng');
+
+const client: ExplainedClient = {
+  framework,
+  role,
+  state: 'waits',
+  share: { used: 12, total: 100, resource: 'mem', weight: 1000, place: 3, of: 12 },
+  offers: { outstanding: 1, proposed: 0 },
+  refusals: { agents: 0 },
+  quotas: [],
+  needs: [
+    {
+      resources: { ...NO_RESOURCES, scalars: { cpus: 2000, mem: 2_048_000 } },
+      constraints: [{ name: 'zone', operator: 'in', values: ['a'] }],
+      open: 3,
+      agents: 7,
+      suitable: 0,
+      reasons: [
+        { kind: 'lacks', count: 5, resource: 'mem', best: 1_228_800, needed: 2_048_000 },
+        {
+          kind: 'constraint',
+          count: 2,
+          constraint: { name: 'zone', operator: 'in', values: ['a'] },
+        },
+      ],
+      nearest: {
+        agentId: AgentId.parse('a-5'),
+        hostname: 'a-5.test',
+        resource: 'mem',
+        has: 1_228_800,
+        needed: 2_048_000,
+      },
+    },
+  ],
+  needsLeftOut: 0,
+};
+
+const explained: Explained = {
+  agents: 7,
+  openAgents: 5,
+  clients: [client],
+  clientsLeftOut: 0,
+  nextRunInMs: 3200,
+  leftOutAgents: { draining: 1 },
+};
+
+describe('of a framework', () => {
+  it('it says whose turn it is, how many agents fail for which reason, and which is nearest', () => {
+    expect(describeFrameworkWait(explained)).toBe(
+      [
+        'framework batch/run-1 in role eng waits for its turn',
+        '  share 12 % (mem); 3rd in turn of 12',
+        '  1 unanswered offer',
+        '  3 tasks of cpus 2, mem 2 GiB where zone=a',
+        '    8 agents: 5 lack mem, best has 1.2 of 2 GiB; 2 fail zone=a; 1 draining',
+        '    nearest: a-5 (a-5.test) has 1.2 of 2 GiB mem',
+        '',
+        '5 of 7 agents have anything free; the allocator decides again within 3.2 s, and when anything changes',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('it says what holds it up: quota, offers, refusals, being too small, ports', () => {
+    const held: ExplainedClient = {
+      ...client,
+      state: 'quotaLimit',
+      share: { used: 1, total: 2, weight: 2500, of: 4 },
+      offers: { outstanding: 2, proposed: 3, most: 8 },
+      refusals: { agents: 4, nextEndsInMs: 12_000 },
+      quotas: [
+        {
+          of: { role },
+          resource: 'mem',
+          consumed: 512_000,
+          guarantee: 1_024_000,
+          limit: 2_048_000,
+        },
+        { of: { framework }, resource: 'cpus', consumed: 500, limit: 4000 },
+      ],
+      needs: [
+        {
+          resources: { ...NO_RESOURCES, scalars: { cpus: 10, mem: 32_000 } },
+          constraints: [],
+          agents: 6,
+          suitable: 1,
+          reasons: [
+            { kind: 'tooSmall', count: 1, resource: 'cpus', best: 500, needed: 2000 },
+            { kind: 'ports', count: 2 },
+            { kind: 'refused', count: 2, endsInMs: 90_000 },
+          ],
+        },
+      ],
+      needsLeftOut: 2,
+    };
+    const { nextRunInMs: _, ...rest } = explained;
+    expect(describeFrameworkWait({ ...rest, clients: [held], leftOutAgents: {} })).toBe(
+      [
+        'framework batch/run-1 in role eng has as much as its quota allows',
+        '  share 50 %, weight 2.5; 4 take offers, it does not',
+        '  2 unanswered offers, 3 under way; at most 8 at a time, since it let some expire',
+        '  quota of role eng: 512 MiB of mem consumed, 1 GiB guaranteed, at most 2 GiB',
+        '  quota of framework batch/run-1: 0.5 of cpus consumed, at most 4',
+        '  it has declined 4 agents, the first refusal ends in 12 s',
+        '  it states no demand; the least that is offered: cpus 0.01, mem 32 MiB',
+        '    6 agents: 1 would do; 1 is too small, most cpus of any is 0.5 of 2; 2 have those ports in use; 2 are declined, the first refusal ends in 1.5 min',
+        '  and 2 needs more, which were not looked at',
+        '',
+        '5 of 7 agents have anything free; the allocator decides again when anything changes',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+it('of a role it says how it and each of its frameworks stand', () => {
+  const text = describeRoleStanding({
+    ...explained,
+    role: { role, share: client.share, quotas: [] },
+    clientsLeftOut: 5,
+  });
+  expect(text).toContain('role eng: share 12 % (mem); 3rd in turn of 12');
+  expect(text).toContain('batch/run-1');
+  expect(text).toContain('and 5 more frameworks');
+});
+
+describe('of a task', () => {
+  const ref = TaskRef.parse({ ...framework, taskId: 'task-7' });
+
+  it('one that is launched waits for no offer', () => {
+    const task = {
+      task: 'batch/run-1/task-7',
+      name: 'task-7',
+      state: 'running',
+      agent: 'a-1',
+      cpus: '1.00',
+      memory: '64 MiB',
+      reason: '',
+      message: '',
+      exitCode: undefined,
+      ended: false,
+    };
+    expect(describeTask(ref, { task, explanation: undefined })).toBe(
+      'task batch/run-1/task-7 waits for no offer: it is running on a-1\n',
+    );
+  });
+
+  it('one that is not is as far as its framework', () => {
+    const text = describeTask(ref, { task: undefined, explanation: explained });
+    expect(text).toContain('task batch/run-1/task-7 is not launched');
+    expect(text).toContain('framework batch/run-1 in role eng waits for its turn');
+  });
+});
+
+it('agents that may not be offered are counted by why; those that are gone do not count', () => {
+  const rows = [
+    { state: 'registered', isDeactivated: false, isOvercommitted: false },
+    { state: 'registered', isDeactivated: true, isOvercommitted: true },
+    { state: 'registered', isDeactivated: false, isOvercommitted: true },
+    { state: 'unreachable', isDeactivated: true, isOvercommitted: false },
+    { state: 'gone', isDeactivated: true, isOvercommitted: false },
+  ] as const;
+  expect(leftOutAgents({ agents: { rows: () => rows.values() } })).toEqual({
+    deactivated: 1,
+    overcommitted: 1,
+    unreachable: 1,
+  });
+});
