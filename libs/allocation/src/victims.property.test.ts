@@ -22,7 +22,7 @@ const randomTask = fc.record({
 const randomClient = fc.record({
   guarantee: amount,
   offered: amount,
-  fairShare: fc.record({ cpus: fc.nat(12), mem: fc.nat(12) }),
+  fairShare: fc.record({ cpus: fc.integer({ min: 1, max: 12 }), mem: fc.constant(40) }),
   needs: fc.array(fc.record({ need: amount, count: fc.nat(3) }), { maxLength: 2 }),
   starvedForMs: fc.constantFrom(0, 5000),
 });

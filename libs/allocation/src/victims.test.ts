@@ -198,13 +198,15 @@ describe('a client below its fair share', () => {
     expect(chosen(aClaim({ clients: [starved(), rich(tasks)], tasks }))).toHaveLength(3);
     const guarded = rich(tasks, { guarantee: { cpus: 12 } });
     expect(chosen(aClaim({ clients: [starved(), guarded], tasks }))).toHaveLength(1);
+    const large = tasksOf('rich', 3, { resources: cpus(4) });
+    expect(chosen(aClaim({ clients: [starved(), rich(large)], tasks: large }))).toEqual([]);
   });
 
   test('takes nothing that would leave the other with less than it then has itself', () => {
-    const tasks = tasksOf('rich', 12, { resources: cpus(1) });
-    const big = starved({ needs: [need(11)] });
+    const tasks = tasksOf('rich', 15);
+    const big = starved({ held: { cpus: 9 }, needs: [need(4)] });
     expect(chosen(aClaim({ clients: [big, rich(tasks)], tasks }))).toEqual([]);
-    const fits = starved({ needs: [need(2)] });
+    const fits = starved({ held: { cpus: 9 }, needs: [need(2)] });
     expect(chosen(aClaim({ clients: [fits, rich(tasks)], tasks }))).toHaveLength(2);
   });
 
