@@ -59,6 +59,9 @@ export type Claims = {
   readonly limit: number;
 };
 
+/** Tasks that room is found for at a time, most of them where something comes back already. */
+const MAX_PLACES = 10_000;
+
 /** A client after what has been decided so far: what is left to it, and what it is to get, which it does not hold yet. */
 type Standing = { readonly client: SharingClient; held: Quantities; gains: Quantities };
 
@@ -80,6 +83,11 @@ export function chooseVictims(claims: Claims): Revocation[] {
   const choice = new Choice(claims);
   for (const claim of choice.claims()) choice.satisfy(claim);
   return choice.revocations;
+}
+
+/** Who may take now, whoever may have to give: those below their guarantee first, and nobody twice. */
+export function claimants(claims: Claims): SharingClient[] {
+  return [...new Set(new Choice(claims).claims().map(({ standing }) => standing.client))];
 }
 
 class Choice {
@@ -136,7 +144,8 @@ class Choice {
   /** False when the claim ends here. */
   #satisfyOne(claim: Claim, need: UnmetNeed): boolean {
     const { client } = claim.standing;
-    if (this.#places >= this.#claims.limit || !this.#isEntitled(claim, need)) return false;
+    const isOver = this.revocations.length >= this.#claims.limit || this.#places >= MAX_PLACES;
+    if (isOver || !this.#isEntitled(claim, need)) return false;
     const place = this.#room.placeFor(sharerKey(client), need);
     const taking = place === undefined ? this.#cheapest(claim, need) : undefined;
     const agentId = place ?? taking?.agentId;
@@ -168,7 +177,7 @@ class Choice {
 
   #isStarved(client: SharingClient): boolean {
     if (client.starvedForMs <= this.#claims.starvationMs) return false;
-    return isBelowFairShare(client, usageOf(client));
+    return isBelowItsShare(client);
   }
 
   #take({ standing, reason }: Claim, victim: RevocableTask): void {
@@ -296,6 +305,10 @@ const usageOf = ({ held, offered }: SharingClient): Quantities => plus(held, off
 function isBelowGuarantee({ guarantee }: SharingClient, usage: Quantities): boolean {
   return Object.keys(guarantee).some((name) => amountIn(usage, name) < amountIn(guarantee, name));
 }
+
+/** What is offered to it counts as well. */
+export const isBelowItsShare = (client: SharingClient): boolean =>
+  isBelowFairShare(client, usageOf(client));
 
 /** In every resource that counts. */
 function isBelowFairShare({ fairShare }: SharingClient, usage: Quantities): boolean {

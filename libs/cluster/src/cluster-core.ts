@@ -8,7 +8,7 @@ import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
-import { allFacts, finishFacts } from './facts.ts';
+import { allFacts, allocationSettings, finishFacts } from './facts.ts';
 import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
@@ -119,7 +119,7 @@ function startTerm(
   const { state } = turn;
   const before = state.record.settings;
   const isChanged = canonical(settings) !== canonical(before);
-  if (settings.outstandingCapPermille !== before.outstandingCapPermille) {
+  if (canonical(allocationSettings(settings)) !== canonical(allocationSettings(before))) {
     state.marks.hasNewSettings = true;
   }
   state.change({ epoch, masterId, settings });

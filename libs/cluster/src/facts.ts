@@ -13,6 +13,7 @@ import { NO_RESOURCES } from '@parley/protocol/resources';
 import { isEmpty } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Happened } from './fact-marks.ts';
+import type { ClusterSettings } from './inputs.ts';
 import { openNeeds } from './needs.ts';
 import { maxOffersOf } from './offer-expiry.ts';
 import type { AgentRecord } from './records.ts';
@@ -83,16 +84,18 @@ export const isOffered = (agent: AgentRecord): boolean =>
   agent.state === 'registered' && !agent.isDeactivated;
 
 function settingsFact(state: ClusterState): Fact {
-  const { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement } =
-    state.record.settings;
-  return {
-    kind: 'settings',
-    outstandingCapPermille,
-    reclaims,
-    starvationMs,
-    minAllocatable,
-    placement,
-  };
+  return { kind: 'settings', ...allocationSettings(state.record.settings) };
+}
+
+/** Those that the allocator goes by. */
+export function allocationSettings({
+  outstandingCapPermille,
+  reclaims,
+  starvationMs,
+  minAllocatable,
+  placement,
+}: ClusterSettings) {
+  return { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement };
 }
 
 function agentFact(state: ClusterState, agentId: AgentId): Fact {

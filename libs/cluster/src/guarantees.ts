@@ -20,13 +20,6 @@ export function guaranteeOf(
   return { scope: 'role', amounts: {} };
 }
 
-/** Of a guarantee for all, what one of them has by its weight; rounded down, so that no more is promised than there is. */
-export function shareByWeight(whole: Quantities, weight: number, allWeights: number): Quantities {
-  const share = (amount: number): number =>
-    Number((BigInt(amount) * BigInt(weight)) / BigInt(Math.max(1, allWeights)));
-  return Object.fromEntries(Object.entries(whole).map(([name, amount]) => [name, share(amount)]));
-}
-
 type Loss = {
   /** The tasks of the framework that end at once, the one that is asked about among them. */
   readonly together?: readonly TaskRecord[];
