@@ -106,8 +106,9 @@ export class Reclaimer {
     ].filter((ms) => ms !== undefined);
     if (waits.length > 0) return Math.min(...waits);
     if (!this.#view.settings.reclaims) return Number.POSITIVE_INFINITY;
-    const dueMs = this.#hasNews ? this.#nextLookMs : this.#starvationDueMs();
-    return Math.max(this.#nextLookMs, dueMs);
+    if (this.#hasNews) return this.#nextLookMs;
+    const againMs = Math.min(...this.#hopeless.values());
+    return Math.max(this.#nextLookMs, Math.min(this.#starvationDueMs(), againMs));
   }
 
   #look(nowMs: number): ReclaimEffect[] {
@@ -194,7 +195,9 @@ export class Reclaimer {
       this.#hasNews = true;
     }
     for (const [key, untilMs] of this.#hopeless) {
-      if (untilMs <= nowMs) this.#hopeless.delete(key);
+      if (untilMs > nowMs) continue;
+      this.#hopeless.delete(key);
+      this.#hasNews = true;
     }
   }
 
