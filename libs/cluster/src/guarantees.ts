@@ -12,11 +12,7 @@ import { ScalarSums } from './scalar-sums.ts';
 export type Guaranteed = { readonly scope: 'framework' | 'role'; readonly amounts: Quantities };
 
 /** Of the framework, as a holder in this role. No operator can set any yet. */
-export function guaranteeOf(
-  _state: ClusterState,
-  _framework: FrameworkRef,
-  _role: RoleName,
-): Guaranteed {
+function guaranteeOf(_state: ClusterState, _framework: FrameworkRef, _role: RoleName): Guaranteed {
   return { scope: 'role', amounts: {} };
 }
 
