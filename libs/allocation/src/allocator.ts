@@ -6,18 +6,21 @@ import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
 import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
+import type { CandidatesAnswer } from '@parley/protocol/revocations';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Grant } from './agent-division.ts';
 import { explain } from './explain.ts';
 import { ExplainableKnowledge } from './explainable-knowledge.ts';
 import { FactsIntake } from './facts-intake.ts';
 import { Knowledge } from './knowledge.ts';
+import { type ReclaimEffect, Reclaimer } from './reclaimer.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { TurnCycle } from './turn-cycle.ts';
 
 export type AllocatorEffect =
   | { readonly kind: 'requestSnapshot' }
-  | { readonly kind: 'propose'; readonly proposals: Proposal[] };
+  | { readonly kind: 'propose'; readonly proposals: Proposal[] }
+  | ReclaimEffect;
 
 export type AllocatorOptions = {
   /** Mixed with the term's epoch; decides the order in which agents get their turn. */
@@ -44,6 +47,7 @@ export class Allocator {
   #intake: FactsIntake | undefined;
   #known: Knowledge;
   #random: SeededRandom;
+  #reclaimer: Reclaimer;
   #lastNumber = 0;
   #cycle = new TurnCycle();
   #runAtMs: number | undefined;
@@ -54,6 +58,7 @@ export class Allocator {
     this.#options = options;
     this.#random = new SeededRandom(options.seed ?? 0);
     this.#known = new Knowledge(options.exclude);
+    this.#reclaimer = new Reclaimer(options.exclude);
   }
 
   /** Begins a term: nothing is known, proposals count from 1. `epoch` is the own one. */
@@ -84,9 +89,15 @@ export class Allocator {
         return unreachable(verdict);
     }
     this.#known.hear(message.facts, { lastNumber: this.#lastNumber, nowMs });
+    this.#reclaimer.hear(message.facts, nowMs);
     this.#hasChanged = true;
     this.#scheduleRun(nowMs);
     return [];
+  }
+
+  /** The master's answer to `askCandidates`. */
+  candidates(answer: CandidatesAnswer, nowMs: number): AllocatorEffect[] {
+    return this.isInStep ? this.#reclaimer.candidates(answer, nowMs) : [];
   }
 
   /** The bus was away: facts may have been lost, and there may be none to come that would show it. */
@@ -107,6 +118,7 @@ export class Allocator {
     if (this.#intake === undefined) return effects;
     if (this.#intake.mustAsk(nowMs)) effects.push({ kind: 'requestSnapshot' });
     if (!this.#intake.isInStep) return effects;
+    effects.push(...this.#reclaimer.tick(nowMs));
     if (this.#known.expire(nowMs)) this.#hasChanged = true;
     this.#reopen(nowMs);
     this.#scheduleRun(nowMs);
@@ -133,6 +145,7 @@ export class Allocator {
     const { filters, pending } = this.#known;
     return Math.min(
       this.#runAtMs ?? Number.POSITIVE_INFINITY,
+      this.#reclaimer.nextWakeMs(),
       filters.nextExpiryMs ?? Number.POSITIVE_INFINITY,
       pending.nextTimeoutMs ?? Number.POSITIVE_INFINITY,
       this.#hasChanged ? this.#lastFullRunMs + FULL_RUN_INTERVAL_MS : Number.POSITIVE_INFINITY,
@@ -153,6 +166,7 @@ export class Allocator {
 
   #forget(): void {
     this.#known = new Knowledge(this.#options.exclude);
+    this.#reclaimer = new Reclaimer(this.#options.exclude);
     this.#cycle = new TurnCycle();
     this.#runAtMs = undefined;
   }

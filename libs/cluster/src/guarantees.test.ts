@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { guaranteeObjection, guaranteeOf, shareByWeight } from './guarantees.ts';
+import { guaranteeObjection, guaranteeOf } from './guarantees.ts';
 import { anAgentId, aRole, type ScriptedCluster, some } from './scripted-cluster.ts';
 import {
   aFullAgent,
@@ -83,13 +83,6 @@ describe('a guarantee', () => {
     expect(guaranteeObjection(cluster.state, task, { ...loss, more: { cpus: 1 } })).toContain(
       '2999',
     );
-  });
-
-  test('of a role is shared by weight, and no more than it is', () => {
-    expect(shareByWeight({ cpus: 10_000, mem: 7 }, 1000, 3000)).toEqual({ cpus: 3333, mem: 2 });
-    expect(shareByWeight({ cpus: Number.MAX_SAFE_INTEGER }, 2, 2)).toEqual({
-      cpus: Number.MAX_SAFE_INTEGER,
-    });
   });
 });
 

@@ -3,6 +3,7 @@
 // weight; where none is set it is nothing. Mesos docs, "Quota".
 import { type FrameworkRef, frameworkKey, type RoleName, taskKey } from '@parley/protocol/ids';
 import type { Quantities } from '@parley/protocol/sharing';
+import { shareByWeight } from '@parley/resources/share-by-weight';
 import type { ClusterState } from './cluster-state.ts';
 import { fallsWith } from './group-members.ts';
 import type { TaskRecord } from './records.ts';
@@ -39,13 +40,6 @@ function sharersOf(state: ClusterState, role: RoleName): FrameworkRef[] {
       return isIn || state.books.frameworks.get(frameworkKey(framework))?.usage.has(role) === true;
     })
     .map(({ framework }) => framework);
-}
-
-/** Of a guarantee for all, what one of them has by its weight; rounded down, so that no more is promised than there is. */
-export function shareByWeight(whole: Quantities, weight: number, allWeights: number): Quantities {
-  const share = (amount: number): number =>
-    Number((BigInt(amount) * BigInt(weight)) / BigInt(Math.max(1, allWeights)));
-  return Object.fromEntries(Object.entries(whole).map(([name, amount]) => [name, share(amount)]));
 }
 
 type Loss = {

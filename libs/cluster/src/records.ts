@@ -278,6 +278,8 @@ export type UnwrittenRecord = { readonly update: StatusUpdate; readonly name: st
 /** A live task whose resources are taken back. */
 export type RevocationRecord = {
   readonly task: TaskRef;
+  /** In which the task was launched. */
+  readonly role: RoleName;
   readonly agentId: AgentId;
   /** What comes back with it, as it was when that began: of its group too. */
   readonly resources: Resources;

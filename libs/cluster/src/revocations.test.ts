@@ -52,6 +52,7 @@ describe('a revocation', () => {
     expect(factsOf(effects)).toContainEqual({
       kind: 'revoking',
       task: t1,
+      role: 'r',
       agentId: 'a1',
       resources: expect.objectContaining(some(1)),
       beneficiary: { framework: WAITER, role: 'r' },

@@ -79,7 +79,7 @@ function begin(turn: Turn, live: TaskRecord, { beneficiary, reason }: Revocation
   const begunAtMs = context.coreTimeMs;
   const dueAtMs = begunAtMs + noticeMs;
   const about = { task, agentId, resources, beneficiary, reason };
-  const record: RevocationRecord = { ...about, phase: 'told', begunAtMs, dueAtMs };
+  const record: RevocationRecord = { ...about, role: live.role, phase: 'told', begunAtMs, dueAtMs };
   putRevocation(state, record);
   report(turn, { type: 'revocationBegun', ...about });
   tellFramework(turn, task, {

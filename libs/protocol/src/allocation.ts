@@ -154,6 +154,7 @@ export const Fact = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('revoking'),
     task: TaskRef,
+    role: RoleName,
     agentId: AgentId,
     resources: Resources,
     beneficiary: Sharer,

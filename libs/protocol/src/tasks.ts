@@ -97,7 +97,7 @@ export const VolumeMount = z.object({ volumeId: VolumeId, path: SandboxPath });
 export type VolumeMount = z.infer<typeof VolumeMount>;
 
 /** Which of a framework's tasks matters most to it: where some are taken back, the lowest goes first. */
-export const MAX_PRIORITY = 1_000_000;
+const MAX_PRIORITY = 1_000_000;
 const Priority = z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY);
 
 /** Opaque bytes that the framework passes to its executor, and back in status updates. */

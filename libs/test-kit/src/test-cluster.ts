@@ -1,6 +1,7 @@
 // Owns a whole cluster in one process, for the tests of a framework: the real core and the real allocator, agents that run
 // nothing, virtual time, faults from a seed, and the list of what the framework did wrong. Real hosts, servers and
 // processes are not in it.
+
 import { setImmediate as turn } from 'node:timers/promises';
 import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { ClusterEvent } from '@parley/cluster/events';
@@ -21,6 +22,7 @@ import type { ResourcesInput } from '@parley/protocol/resources';
 import { parametersOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TaskDescription, TaskState } from '@parley/protocol/tasks';
+import { unreachable } from '@parley/protocol/unreachable';
 import { normalise } from '@parley/resources/resources';
 import type { SchedulerPorts } from '@parley/scheduler-sdk/scheduler-ports';
 import { Chance, type Faults, NO_FAULTS } from './faults.ts';
@@ -279,12 +281,7 @@ export class TestCluster {
 
   #allocated(effects: readonly AllocatorEffect[]): void {
     for (const effect of effects) {
-      if (effect.kind === 'requestSnapshot') {
-        this.#clock.startTimer(0, () => this.#leader.sendAllFacts());
-      } else {
-        const { proposals } = effect;
-        this.#leader.submit({ kind: 'proposals', epoch: this.#allocatorEpoch, proposals });
-      }
+      this.#allocatedOne(effect);
     }
     const wakeMs = this.#allocator.nextWakeMs();
     if (wakeMs === undefined) return;
@@ -294,6 +291,29 @@ export class TestCluster {
       if ((this.#allocator.nextWakeMs() ?? Number.POSITIVE_INFINITY) <= nowMs)
         this.#allocated(this.#allocator.tick(nowMs));
     });
+  }
+
+  #allocatedOne(effect: AllocatorEffect): void {
+    const epoch = this.#allocatorEpoch;
+    switch (effect.kind) {
+      case 'requestSnapshot':
+        this.#clock.startTimer(0, () => this.#leader.sendAllFacts());
+        return;
+      case 'propose':
+        this.#leader.submit({ kind: 'proposals', epoch, proposals: effect.proposals });
+        return;
+      case 'revoke':
+        this.#leader.submit({ kind: 'revocations', epoch, revocations: effect.revocations });
+        return;
+      case 'askCandidates':
+        this.#clock.startTimer(0, () => {
+          const answer = this.#leader.candidates(effect.question);
+          this.#allocated(this.#allocator.candidates(answer, this.#clock.nowMs()));
+        });
+        return;
+      default:
+        unreachable(effect);
+    }
   }
 
   /** Only of accepts it matters when they were sent. */

@@ -11,6 +11,7 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { Call, Caller, ClusterSettings, Input, Order } from '@parley/cluster/inputs';
+import { revocationCandidates } from '@parley/cluster/revocation-checks';
 import type { FactsMessage } from '@parley/protocol/allocation';
 import type { Epoch } from '@parley/protocol/epoch';
 import {
@@ -21,6 +22,7 @@ import {
   type OfferId,
 } from '@parley/protocol/ids';
 import { type Answer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
 import { parametersOf, subjectPrefix } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
@@ -161,6 +163,12 @@ export class TestLeader {
     const facts = factsSnapshot(this.#state);
     const snapshot = { part: 1, parts: 1 };
     this.#options.listener.onFacts({ sequence, previous: sequence, facts, snapshot }, this.#epoch);
+  }
+
+  /** Which tasks could be taken back. */
+  candidates({ question, ...about }: CandidatesQuestion): CandidatesAnswer {
+    const { factsSequence: sequence } = this.#state.record;
+    return { question, sequence, tasks: revocationCandidates(this.#state, about) };
   }
 
   #beginTerm(): void {

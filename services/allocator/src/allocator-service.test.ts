@@ -9,6 +9,7 @@ import {
   FrameworkId,
   PrincipalName,
   RoleName,
+  TaskId,
 } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
@@ -205,4 +206,63 @@ describe('a question of an operator why a framework is not offered what it wants
       value: { answer: { ok: false, failure: { code: 'malformed' } } },
     });
   });
+});
+
+test('a client below its guarantee makes it ask which tasks could be taken back, and name victims', async () => {
+  const role = RoleName.parse('services');
+  const principal = PrincipalName.parse('team');
+  const holder = { principal, frameworkId: FrameworkId.parse('rich') };
+  const waiter = { principal, frameworkId: FrameworkId.parse('batch') };
+  const agentId = AgentId.parse('agent-1');
+  const none: Resources = { scalars: {}, ports: [], sets: {} };
+  service.termBegan(OWN_EPOCH);
+  tell(SNAPSHOT);
+  tell({
+    sequence: 9,
+    previous: 8,
+    facts: [
+      {
+        kind: 'settings',
+        outstandingCapPermille: 500,
+        reclaims: true,
+        starvationMs: 60_000,
+        minAllocatable: { cpus: 10 },
+        placement: 'random',
+      },
+      {
+        kind: 'frameworkShare',
+        framework: waiter,
+        weight: 1000,
+        guarantee: { cpus: 4000 },
+        limit: {},
+      },
+      { kind: 'agentFree', agentId, free: none, reservations: [] },
+      { kind: 'usage', framework: holder, role, scalars: { cpus: 4000 } },
+    ],
+  });
+  const wanted = () => bus.sent(SUBJECTS.candidatesWanted, CLUSTER);
+  await vi.waitFor(() => expect(wanted()).toHaveLength(1), PATIENCE);
+  const beneficiary = { framework: waiter, role };
+  expect(wanted()[0]).toMatchObject({ epoch: OWN_EPOCH, body: { beneficiary } });
+  const task = { ...holder, taskId: TaskId.parse('t1') };
+  const named = {
+    task,
+    agentId,
+    role,
+    resources: ALL,
+    isRevocable: false,
+    priority: 0,
+    launchedAtMs: 0,
+  };
+  const answer = { question: wanted()[0]?.body.question ?? 0, sequence: 9, tasks: [named] };
+  const { subject, bytes } = encodeMessage(SUBJECTS.candidates, CLUSTER, {}, answer, {
+    epoch: MASTER_EPOCH,
+  });
+  bus.deliver(subject, bytes);
+  expect(bus.sent(SUBJECTS.revocations, CLUSTER)).toMatchObject([
+    {
+      epoch: OWN_EPOCH,
+      body: { revocations: [{ task, agentId, beneficiary, reason: 'belowGuarantee' }] },
+    },
+  ]);
 });

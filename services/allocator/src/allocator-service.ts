@@ -9,6 +9,7 @@ import type { ClusterName } from '@parley/protocol/ids';
 import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 
 /** Different reasons why messages are dropped that are told apart in the log. */
@@ -43,6 +44,7 @@ export class AllocatorService {
     const { bus, cluster } = this.#options;
     bus.subscribe(wildcardOf(SUBJECTS.facts, cluster), (message) => this.#hear(message));
     bus.subscribe(wildcardOf(SUBJECTS.explain, cluster), (message) => this.#explain(message));
+    bus.subscribe(wildcardOf(SUBJECTS.candidates, cluster), (message) => this.#candidates(message));
   }
 
   termBegan(epoch: Epoch): void {
@@ -99,6 +101,14 @@ export class AllocatorService {
     );
   }
 
+  #candidates({ subject, bytes }: BusMessage): void {
+    if (this.#term === undefined) return;
+    const { cluster, clock } = this.#options;
+    const message = decodeMessage(SUBJECTS.candidates, cluster, subject, bytes);
+    if (!message.ok) this.#drop(subject, message.failure.message);
+    else this.#carryOut(this.#term.allocator.candidates(message.value.body, clock.nowMs()));
+  }
+
   #wake(): void {
     if (this.#term === undefined) return;
     this.#carryOut(this.#term.allocator.tick(this.#options.clock.nowMs()));
@@ -111,10 +121,12 @@ export class AllocatorService {
     for (const effect of mayAct() ? effects : []) {
       const { subject, bytes } = this.#encode(effect, epoch);
       const sent = bus.publish(subject, bytes);
-      // Both kinds come again by themselves: requests every second, proposals after their timeout.
+      // All kinds come again by themselves: requests every second, proposals after their timeout.
       if (!sent.ok) logger.warn({ kind: effect.kind, failure: sent.failure }, 'not sent');
       else if (effect.kind === 'propose') {
         logger.debug({ proposals: effect.proposals.length }, 'proposed');
+      } else if (effect.kind === 'revoke') {
+        logger.info({ revocations: effect.revocations.length }, 'asked to take tasks back');
       }
     }
     this.#noteStep();
@@ -123,9 +135,22 @@ export class AllocatorService {
 
   #encode(effect: AllocatorEffect, epoch: Epoch): { subject: string; bytes: Uint8Array } {
     const { cluster } = this.#options;
-    return effect.kind === 'propose'
-      ? encodeMessage(SUBJECTS.proposals, cluster, {}, { proposals: effect.proposals }, { epoch })
-      : encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, { epoch });
+    switch (effect.kind) {
+      case 'propose': {
+        const { proposals } = effect;
+        return encodeMessage(SUBJECTS.proposals, cluster, {}, { proposals }, { epoch });
+      }
+      case 'askCandidates':
+        return encodeMessage(SUBJECTS.candidatesWanted, cluster, {}, effect.question, { epoch });
+      case 'revoke': {
+        const { revocations } = effect;
+        return encodeMessage(SUBJECTS.revocations, cluster, {}, { revocations }, { epoch });
+      }
+      case 'requestSnapshot':
+        return encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, { epoch });
+      default:
+        return unreachable(effect);
+    }
   }
 
   #noteStep(): void {

@@ -143,6 +143,7 @@ describe('of a task', () => {
       name: 'task-7',
       state: 'running',
       agent: 'a-1',
+      isRevocable: false,
       cpus: '1.00',
       memory: '64 MiB',
       reason: '',

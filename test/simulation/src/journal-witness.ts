@@ -42,6 +42,7 @@ const ORDERS = [
   SUBJECTS.run,
   SUBJECTS.runGroup,
   SUBJECTS.kill,
+  SUBJECTS.askToStop,
   SUBJECTS.destroyVolume,
   SUBJECTS.shutdownExecutorOrder,
 ] as const;

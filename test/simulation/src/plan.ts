@@ -52,6 +52,8 @@ export type Plan = {
   /** Virtual time until everything heals. */
   readonly faultyMs: number;
   readonly settings: ClusterSettings;
+  /** How often the allocator wants a task back, whatever allocation says. */
+  readonly revocationsPerMinute: number;
   readonly agents: readonly Resources[];
   readonly frameworks: readonly FrameworkPlan[];
 };
@@ -65,6 +67,7 @@ export function drawPlan(seed: number): Plan {
   const faults = drawFaults(random.derive('faults'));
   const long = faults.longAbsencesPerMinute > 0;
   const cast = random.derive('cast');
+  const revoking = random.derive('revoking');
   const agents = Array.from({ length: cast.between(1, 4) }, () =>
     withDisk(resources(cast.between(1, 4) * 1000, cast.between(1, 4) * 1_024_000)),
   );
@@ -85,7 +88,11 @@ export function drawPlan(seed: number): Plan {
     settings: ClusterSettings.parse({
       endedTasksMs: random.pick([600_000, 600_000, 30_000]),
       endedTasksPerFramework: random.pick([1000, 1000, 3]),
+      revocationNoticeMs: revoking.pick([0, 0, 2000]),
+      revocationGraceMs: revoking.pick([300, 3000, 20_000]),
+      starvationMs: revoking.pick([1000, 60_000]),
     }),
+    revocationsPerMinute: revoking.pick([0, 3, 20]),
     agents,
     frameworks,
   };

@@ -1,9 +1,9 @@
 // Owns one run: a cluster drawn from a seed, a time of faults, a time of healing, and what must hold at rest.
 // The same seed makes the same run, event by event.
 
-import { AgentId, taskKey } from '@parley/protocol/ids';
+import { AgentId, RoleName, taskKey } from '@parley/protocol/ids';
 import { AgentProcess } from './agent-process.ts';
-import { AllocatorProcess } from './allocator-process.ts';
+import { AllocatorProcess, type Whims } from './allocator-process.ts';
 import { Chaos } from './chaos.ts';
 import { FrameworkDisk } from './framework-disk.ts';
 import { FrameworkProcess } from './framework-process.ts';
@@ -103,7 +103,7 @@ function makeCast(plan: Plan, world: World): Cast {
   return {
     masters,
     operator: new OperatorProcess(world, masters),
-    allocator: new AllocatorProcess(world),
+    allocator: new AllocatorProcess(world, whimsOf(plan)),
     agents: plan.agents.map(
       (total, index) => new AgentProcess(world, AgentId.parse(`a${index + 1}`), total),
     ),
@@ -114,6 +114,14 @@ function makeCast(plan: Plan, world: World): Cast {
     }),
     history,
   };
+}
+
+/** Any framework in any of its roles may be wanted something for. */
+function whimsOf({ frameworks, faultyMs, revocationsPerMinute }: Plan): Whims {
+  const sharers = frameworks.flatMap(({ ref, roles }) =>
+    roles.map((role) => ({ framework: ref, role: RoleName.parse(role) })),
+  );
+  return { sharers, perMinute: revocationsPerMinute, untilMs: faultyMs };
 }
 
 function runUntil(world: World, isDone: () => boolean, cast?: Cast): void {

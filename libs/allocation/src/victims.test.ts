@@ -1,0 +1,230 @@
+import type { RevocableTask } from '@parley/protocol/revocations';
+import { describe, expect, test } from 'vitest';
+import { aClaim, aClient, agent, aTask, chosen, cpus, heldIn, role } from './scripted-claims.ts';
+import { chooseVictims, type SharingClient } from './victims.ts';
+
+const need = (amount: number, count = 1, mem = 0) => ({ resources: cpus(amount, mem), count });
+
+/** Guaranteed four, holds nothing, wants what it can get. */
+const poor = (changes: Partial<SharingClient> = {}) =>
+  aClient('poor', { guarantee: { cpus: 4 }, needs: [need(1, 100)], ...changes });
+const tasksOf = (holder: string, count: number, changes: Partial<RevocableTask> = {}) =>
+  Array.from({ length: count }, (_, index) => aTask(holder, `${holder}${index}`, changes));
+const rich = (tasks: readonly RevocableTask[], changes: Partial<SharingClient> = {}) =>
+  aClient('rich', { held: heldIn(tasks, 'rich'), ...changes });
+
+describe('a client below its guarantee', () => {
+  test('gets it from one that holds more than it is guaranteed, and no more than that', () => {
+    const tasks = tasksOf('rich', 10);
+    expect(chosen(aClaim({ clients: [poor(), rich(tasks)], tasks }))).toHaveLength(4);
+    const [first] = chooseVictims(aClaim({ clients: [poor(), rich(tasks)], tasks }));
+    expect(first).toMatchObject({
+      agentId: 'a1',
+      reason: 'belowGuarantee',
+      beneficiary: { framework: { frameworkId: 'poor' }, role },
+    });
+  });
+
+  test('counts what it holds and what is offered to it', () => {
+    const tasks = tasksOf('rich', 10);
+    const some = poor({ held: { cpus: 1 }, offered: { cpus: 2 } });
+    expect(chosen(aClaim({ clients: [some, rich(tasks)], tasks }))).toHaveLength(1);
+  });
+
+  test('takes nothing without a need, nor for a need that does not lift it', () => {
+    const tasks = tasksOf('rich', 10, { resources: cpus(1, 1) });
+    const idle = poor({ needs: [] });
+    expect(chosen(aClaim({ clients: [idle, rich(tasks)], tasks }))).toEqual([]);
+    const other = poor({ needs: [{ resources: cpus(0, 1), count: 1 }] });
+    expect(chosen(aClaim({ clients: [other, rich(tasks)], tasks }))).toEqual([]);
+  });
+
+  test('never takes one below its guarantee', () => {
+    const tasks = tasksOf('rich', 10);
+    const guarded = rich(tasks, { guarantee: { cpus: 8 } });
+    expect(chosen(aClaim({ clients: [poor(), guarded], tasks }))).toHaveLength(2);
+    const safe = rich(tasks, { guarantee: { cpus: 10 } });
+    expect(chosen(aClaim({ clients: [poor(), safe], tasks }))).toEqual([]);
+  });
+
+  test('takes nothing while one of its needs fits into what is free', () => {
+    const tasks = tasksOf('rich', 10);
+    const free = new Map([[agent('a2'), cpus(1)]]);
+    expect(chosen(aClaim({ clients: [poor(), rich(tasks)], tasks, free }))).toEqual([]);
+  });
+
+  test('takes only what is missing beside what is free on the agent', () => {
+    const tasks = tasksOf('rich', 10);
+    const big = poor({ needs: [need(4)] });
+    const free = new Map([[agent('a1'), cpus(3)]]);
+    expect(chosen(aClaim({ clients: [big, rich(tasks)], tasks, free }))).toHaveLength(1);
+  });
+
+  test('takes nothing for what is coming back to it already', () => {
+    const tasks = tasksOf('rich', 10);
+    const client = poor();
+    const comingBack = tasks.slice(0, 3).map((task) => ({ ...task, beneficiary: client }));
+    const claim = { clients: [client, rich(tasks)], tasks, comingBack };
+    expect(chosen(aClaim(claim))).toHaveLength(1);
+    const forAnother = comingBack.map((one) => ({ ...one, beneficiary: aClient('other') }));
+    expect(chosen(aClaim({ ...claim, comingBack: forAnother }))).toHaveLength(4);
+  });
+
+  test('counts what is coming back from a holder as gone', () => {
+    const tasks = tasksOf('rich', 10);
+    const comingBack = tasks
+      .slice(0, 3)
+      .map((task) => ({ ...task, beneficiary: aClient('other') }));
+    const guarded = rich(tasks, { guarantee: { cpus: 5 } });
+    const claim = { clients: [poor(), guarded], tasks, comingBack };
+    expect(chosen(aClaim(claim))).toHaveLength(2);
+  });
+
+  test('takes nothing from its own framework, nor beyond its limit, nor more than is allowed at once', () => {
+    const own = tasksOf('poor', 5, { role: 'other' as never });
+    const other = aClient('poor', { role: 'other' as never, held: { cpus: 5 } });
+    expect(chosen(aClaim({ clients: [poor(), other], tasks: own }))).toEqual([]);
+    const tasks = tasksOf('rich', 10);
+    const limited = poor({ limit: { cpus: 3 } });
+    expect(chosen(aClaim({ clients: [limited, rich(tasks)], tasks }))).toHaveLength(3);
+    expect(chosen(aClaim({ clients: [poor(), rich(tasks)], tasks, limit: 2 }))).toHaveLength(2);
+  });
+
+  test('takes nothing for a need that fits no agent, or only one that its constraints rule out', () => {
+    const tasks = [...tasksOf('rich', 2), aTask('rich', 'far', { agentId: agent('a2') })];
+    const huge = poor({ needs: [need(3)] });
+    expect(chosen(aClaim({ clients: [huge, rich(tasks)], tasks }))).toEqual([]);
+    const choosy = poor({ needs: [{ ...need(1), agents: new Set([agent('a2')]) }] });
+    expect(chosen(aClaim({ clients: [choosy, rich(tasks)], tasks }))).toEqual(['far']);
+  });
+
+  test('gives nothing back for what it is only about to get', () => {
+    const own = aTask('poor', 'own', { resources: cpus(1, 1) });
+    const tasks = [aTask('rich', 'r0', { resources: cpus(4) }), own];
+    const client = poor({ held: { cpus: 1, mem: 1 }, needs: [need(4)] });
+    const hungry = aClient('hungry', { needs: [need(0, 1, 1)], starvedForMs: 1001 });
+    const claim = { clients: [client, rich(tasks), hungry], tasks };
+    expect(chosen(aClaim(claim))).toEqual(['r0']);
+  });
+
+  test('comes before one that has more of its guarantee', () => {
+    const tasks = tasksOf('rich', 1);
+    const fuller = aClient('fuller', {
+      guarantee: { cpus: 4 },
+      held: { cpus: 2 },
+      needs: [need(1)],
+    });
+    const [first] = chooseVictims(aClaim({ clients: [fuller, poor(), rich(tasks)], tasks }));
+    expect(first?.beneficiary.framework.frameworkId).toBe('poor');
+  });
+});
+
+describe('the most expendable task goes first', () => {
+  const one = poor({ needs: [need(1)] });
+  const first = (tasks: readonly RevocableTask[], clients: readonly SharingClient[] = []) =>
+    chosen(aClaim({ clients: [one, rich(tasks), ...clients], tasks }));
+
+  test('a revocable one before one of lower priority', () => {
+    const tasks = [
+      aTask('rich', 'low', { priority: -5 }),
+      aTask('rich', 'revocable', { priority: 5, isRevocable: true }),
+    ];
+    expect(first(tasks)).toEqual(['revocable']);
+  });
+
+  test('the lower priority before who is more above its share', () => {
+    const tasks = [aTask('rich', 'dear', { priority: 1 }), aTask('rich', 'r2', { priority: 1 })];
+    const other = [aTask('modest', 'cheap')];
+    const all = [...tasks, ...other];
+    const modest = aClient('modest', { held: { cpus: 1 } });
+    expect(first(all, [modest])).toEqual(['cheap']);
+  });
+
+  test('who is most above its share before the youngest', () => {
+    const tasks = [aTask('rich', 'old'), aTask('rich', 'r2', { launchedAtMs: -1 })];
+    const young = aTask('modest', 'young', { launchedAtMs: 99 });
+    const modest = aClient('modest', { held: { cpus: 1 } });
+    expect(first([...tasks, young], [modest])).toEqual(['old']);
+  });
+
+  test('the youngest of one holder', () => {
+    const tasks = [aTask('rich', 'old'), aTask('rich', 'young', { launchedAtMs: 9 })];
+    expect(first(tasks)).toEqual(['young']);
+  });
+
+  test('but none that is not needed after all', () => {
+    const tasks = [
+      aTask('rich', 'small', { launchedAtMs: 9 }),
+      aTask('rich', 'large', { resources: cpus(4) }),
+    ];
+    const big = poor({ needs: [need(4)] });
+    expect(chosen(aClaim({ clients: [big, rich(tasks)], tasks }))).toEqual(['large']);
+  });
+
+  test('and one alone where those before it use up what its holder can give', () => {
+    const tasks = [
+      aTask('rich', 'small', { launchedAtMs: 9 }),
+      aTask('rich', 'large', { resources: cpus(4) }),
+    ];
+    const big = poor({ needs: [need(4)] });
+    const guarded = rich(tasks, { guarantee: { cpus: 1 } });
+    expect(chosen(aClaim({ clients: [big, guarded], tasks }))).toEqual(['large']);
+  });
+
+  test('on the agent where no dearer task goes, then where least is taken', () => {
+    const tasks = [
+      aTask('rich', 'whole', { resources: cpus(6) }),
+      ...['b', 'c'].map((id) => aTask('rich', id, { resources: cpus(2), agentId: agent('a2') })),
+      aTask('rich', 'dear', { resources: cpus(4), agentId: agent('a3'), priority: 1 }),
+    ];
+    const big = poor({ needs: [need(4)] });
+    expect(chosen(aClaim({ clients: [big, rich(tasks)], tasks }))).toEqual(['b', 'c']);
+  });
+});
+
+describe('a client below its fair share', () => {
+  const starved = (changes: Partial<SharingClient> = {}) =>
+    aClient('starved', { needs: [need(1, 100)], starvedForMs: 1001, ...changes });
+
+  test('takes only when that has lasted for longer than is allowed', () => {
+    const tasks = tasksOf('rich', 20);
+    const clients = (ms: number) => [starved({ starvedForMs: ms }), rich(tasks)];
+    expect(chosen(aClaim({ clients: clients(1000), tasks }))).toEqual([]);
+    expect(chosen(aClaim({ clients: clients(1001), tasks }))).toHaveLength(10);
+  });
+
+  test('takes nobody below its fair share or below its guarantee', () => {
+    const tasks = tasksOf('rich', 13);
+    expect(chosen(aClaim({ clients: [starved(), rich(tasks)], tasks }))).toHaveLength(3);
+    const guarded = rich(tasks, { guarantee: { cpus: 12 } });
+    expect(chosen(aClaim({ clients: [starved(), guarded], tasks }))).toHaveLength(1);
+    const large = tasksOf('rich', 3, { resources: cpus(4) });
+    expect(chosen(aClaim({ clients: [starved(), rich(large)], tasks: large }))).toEqual([]);
+  });
+
+  test('takes nothing that would leave the other with less than it then has itself', () => {
+    const tasks = tasksOf('rich', 15);
+    const big = starved({ held: { cpus: 9 }, needs: [need(4)] });
+    expect(chosen(aClaim({ clients: [big, rich(tasks)], tasks }))).toEqual([]);
+    const fits = starved({ held: { cpus: 9 }, needs: [need(2)] });
+    expect(chosen(aClaim({ clients: [fits, rich(tasks)], tasks }))).toHaveLength(2);
+  });
+
+  test('is at its share when it has that of one resource', () => {
+    const tasks = tasksOf('rich', 20);
+    const full = starved({ fairShare: { cpus: 10, mem: 10 }, held: { mem: 10 } });
+    expect(chosen(aClaim({ clients: [full, rich(tasks)], tasks }))).toEqual([]);
+  });
+
+  test('that is below its guarantee, too, takes for each of its tasks once', () => {
+    const tasks = tasksOf('rich', 20);
+    const both = starved({ guarantee: { cpus: 4 }, needs: [need(1, 3)] });
+    expect(chosen(aClaim({ clients: [both, rich(tasks)], tasks }))).toHaveLength(3);
+  });
+
+  test('comes after those below their guarantee', () => {
+    const tasks = tasksOf('rich', 12);
+    const found = chooseVictims(aClaim({ clients: [starved(), poor(), rich(tasks)], tasks }));
+    expect(found.map(({ reason }) => reason)).toEqual(Array(4).fill('belowGuarantee'));
+  });
+});
