@@ -18,6 +18,8 @@ export const FreeReservation = z.object({
   reservationId: ReservationId,
   role: RoleName,
   resources: Resources,
+  /** Thousandths of a MiB that such volumes take of it: in every offer of it, and in use by its role. Absent: none. */
+  volumesDisk: z.int().min(1).optional(),
 });
 export type FreeReservation = z.infer<typeof FreeReservation>;
 
