@@ -1,89 +1,93 @@
-// Owns one decision: how what is left of one agent is divided among those who are to be offered to next. A client that
-// states no demand takes all that it may have when its turn comes, as in Mesos; one that does takes just what it needs,
-// a few tasks at a time, each time the client that is first by DRF of those that can take something.
-// Who is next is in fair-order.ts; making proposals of what is granted is allocator.ts.
-import type { FreeReservation, OpenNeed } from '@parley/protocol/allocation';
-import { unmetConstraint } from '@parley/protocol/constraints';
-import type { FrameworkKey } from '@parley/protocol/ids';
+// Owns one decision: how what is left of one agent is divided among those who are to be offered to next.
+//   Who:  first whoever, by what it takes, serves a guarantee that is not met; then everybody; each time the first by
+//         weighted DRF (fair-order.ts) that takes anything.
+//   What: the own role's reservations, then those of the roles above it, then what is not reserved. A client that states
+//         no demand takes all of it, as in Mesos, chopped to its limits; one that does takes just what it needs, a few
+//         tasks at a time. Revocable resources come beside it, to frameworks that take them.
+// How demand is cut is in portions.ts; making proposals of what is granted is allocator.ts.
+import type { FreeReservation } from '@parley/protocol/allocation';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
-import { add, amountOf, isEmpty, subtract, sum } from '@parley/resources/resources';
-import type { Available } from './agent-pool.ts';
-import { accumulate, type ClusterTotals, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
-import type { Client, FairOrder } from './fair-order.ts';
+import { add, isEmpty, subtract } from '@parley/resources/resources';
+import { type Agent, type Free, isAnythingLeft, NOTHING } from './agent-pool.ts';
+import type { AskedInVain } from './asked-in-vain.ts';
+import { accumulate, covers, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
+import type { Asking } from './fair-order.ts';
 import type { Filters } from './filters.ts';
-import { repeated, sumOf, type Taking, takeFor, timesContained } from './need-fit.ts';
+import type { Framework, Frameworks } from './frameworks.ts';
+import { sumOf, type Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
-import { PerClient } from './per-client.ts';
-import type { StatedNeed, SubscribedFrameworks } from './subscribed-frameworks.ts';
+import type { OfferPolicy } from './offer-policy.ts';
+import { Portions } from './portions.ts';
+import type { Quota } from './quota.ts';
+import { amountsOf, type Room, type RoomSurroundings, roomOf } from './room.ts';
+import type { Client } from './share-tree.ts';
 
-/**
- * Less is not worth an offer where nobody said what is needed: 0.01 CPUs and 32 MiB. Mesos,
- * --min_allocatable_resources, which by default asks for one of the two only; slivers of one resource serve nobody.
- */
-const MINIMUM_CPUS = 10;
-const MINIMUM_MEM = 32_000;
-
-/**
- * Where very many of a need fit on the agent they are granted in portions, so that a decision stays short: shares
- * are fair to within one task of the need, or this part of the agent where tasks are smaller than that.
- */
-const PORTIONS_OF_AN_AGENT = 64;
-
-const NOBODY: ReadonlySet<FrameworkKey> = new Set();
 const NO_RESERVATIONS: readonly FreeReservation[] = [];
+const NOBODY: ReadonlySet<Framework> = new Set();
 
 /** What one client is offered of the agent. */
 export type Grant = {
   readonly client: Client;
   unreserved: Resources;
   reservations: readonly FreeReservation[];
+  revocable: Resources;
   /** Count by shape; absent where no demand is stated. */
   promised: Map<string, number> | undefined;
-  /** All of it, reserved or not. */
+  /** All of it but the revocable, reserved or not. */
   amounts: Vector;
   /** Reserved, taken as a whole and not promised yet. */
   surplus: Resources;
 };
 
-type Step = {
+export type Step = {
   readonly client: Client;
   readonly taking: Taking;
-  /** All that is taken. */
+  readonly revocable: Resources;
+  /** All that is taken but the revocable. */
   readonly amounts: Vector;
+  /** That of it which is not reserved. */
+  readonly unreserved: Vector;
   readonly promise?: { readonly shape: string; readonly count: number };
 };
 
-export type DivisionSurroundings = {
-  readonly totals: ClusterTotals;
-  readonly fairOrder: FairOrder;
-  readonly frameworks: SubscribedFrameworks;
-  readonly filters: Filters;
-  readonly caps: OfferCaps;
+/** Why a client takes nothing, or less than there is: what has to change before it is asked again. */
+export type Obstacles = {
+  /** Too much for it beside the offers that it has not answered. */
+  isCapped: boolean;
+  /** A limit or what is held back left less than there was. */
+  isCut: boolean;
+  /** A limit leaves too little for it, whatever the agent. */
+  isStuck: boolean;
 };
 
-export class AgentDivision {
+export type DivisionSurroundings = RoomSurroundings & {
+  readonly frameworks: Frameworks;
+  readonly filters: Filters;
+  readonly caps: OfferCaps;
+  readonly policy: OfferPolicy;
+  readonly vain: AskedInVain;
+  /** What is left of the agent from now on. */
+  readonly reduce: (agent: Agent, left: Free) => void;
+};
+
+export class AgentDivision implements Asking {
   readonly #around: DivisionSurroundings;
-  readonly #available: Available;
-  #unreserved: Resources;
-  #reservations: readonly FreeReservation[];
-  readonly #grants = new PerClient<Grant>();
-  /** Whoever can take nothing more: what is left only becomes less. */
-  readonly #out = new PerClient<true>();
+  readonly #agent: Agent;
+  readonly #grants: Grant[] = [];
+  /** Whoever can take nothing more, though it is not known in general: what is left only becomes less. */
+  readonly #out = new Set<Client>();
   /** Frameworks that are passed over for now, because they let an offer of this agent expire. */
-  #late: ReadonlySet<FrameworkKey>;
-  #passed: Set<FrameworkKey> | undefined;
+  #late: ReadonlySet<Framework>;
+  #step: Step | undefined;
+  /** Frameworks that would have been offered something but for what they have unanswered. */
+  readonly passed = new Set<Framework>();
+  /** Clients that have no room for anything. */
+  readonly stuck = new Set<Client>();
 
-  constructor(around: DivisionSurroundings, available: Available) {
+  constructor(around: DivisionSurroundings, agent: Agent) {
     this.#around = around;
-    this.#available = available;
-    this.#unreserved = available.unreserved;
-    this.#reservations = available.reservations;
-    this.#late = available.late;
-  }
-
-  /** Frameworks that would have been offered something but for what they have unanswered; known at the end. */
-  get passed(): ReadonlySet<FrameworkKey> {
-    return this.#passed ?? NOBODY;
+    this.#agent = agent;
+    this.#late = agent.late;
   }
 
   /** Counts what is granted in shares, promises and caps at once; it is up to the caller to propose it. */
@@ -93,125 +97,126 @@ export class AgentDivision {
       this.#late = NOBODY;
       this.#serve();
     }
-    return this.#grants.all();
+    return this.#grants;
+  }
+
+  /** See fair-order.ts. */
+  ask(client: Client, unmet: Quota | undefined): boolean {
+    if (this.#isOut(client)) return false;
+    const obstacles = { isCapped: false, isCut: false, isStuck: false };
+    const step = this.#stepOf(client, unmet, obstacles);
+    if (obstacles.isCut || obstacles.isStuck) this.#wait(client);
+    this.#step = step;
+    if (step !== undefined) return unmet?.isServedBy(step.unreserved) ?? true;
+    if (unmet === undefined) this.#leaveOut(client, obstacles);
+    return false;
   }
 
   #serve(): void {
     while (!this.#isUsedUp()) {
-      const step = this.#nextStep();
-      if (step === undefined) return;
-      this.#take(step);
+      if (!this.#around.order.askInOrder(this) || this.#step === undefined) return;
+      this.#take(this.#step);
     }
   }
 
-  #nextStep(): Step | undefined {
-    for (const client of this.#around.fairOrder.inOrder()) {
-      if (this.#isOut(client)) continue;
-      const step = this.#stepOf(client);
-      if (step !== undefined) return step;
-      this.#out.set(client, true);
+  #stepOf(client: Client, unmet: Quota | undefined, obstacles: Obstacles): Step | undefined {
+    const room = roomOf(client, this.#around);
+    const usable = this.#usableBy(client);
+    const reservations = room?.admitted(usable) ?? usable;
+    obstacles.isCut = reservations !== usable;
+    if (client.needs === undefined) {
+      return this.#wholeRest(client, { room, reservations, obstacles });
     }
-    return undefined;
+    const grant = this.#grantOf(client);
+    const portions = new Portions(this.#around, {
+      agent: this.#agent,
+      client,
+      room,
+      reservations,
+      surplus: grant?.surplus ?? NO_RESOURCES,
+      isGranted: grant !== undefined,
+      isOut: (other) => this.#isOut(other),
+    });
+    return portions.next(unmet, obstacles);
   }
 
-  #stepOf(client: Client): Step | undefined {
-    const needs = this.#around.frameworks.needsOf(client);
-    return needs === undefined ? this.#wholeRest(client) : this.#portion(client, needs);
-  }
-
-  /** All that is not reserved and all reservations that the role may use. */
-  #wholeRest(client: Client): Step | undefined {
-    if (this.#grants.get(client) !== undefined) return undefined;
-    const reservations = this.#usableBy(client);
-    if (reservations.length === 0 && !isWorthOffering(this.#unreserved)) return undefined;
-    const taking = { unreserved: this.#unreserved, reservations, surplus: NO_RESOURCES };
+  /** All that the role may use, and all that is revocable if the framework takes that. */
+  #wholeRest(
+    client: Client,
+    {
+      room,
+      reservations,
+      obstacles,
+    }: {
+      readonly room: Room | undefined;
+      readonly reservations: readonly FreeReservation[];
+      readonly obstacles: Obstacles;
+    },
+  ): Step | undefined {
+    if (this.#grantOf(client) !== undefined) return undefined;
+    const { left } = this.#agent;
+    const { caps, policy, totals } = this.#around;
+    const chopped = room?.chop(left.amounts, reservations) ?? left.amounts;
+    obstacles.isCut ||= chopped !== left.amounts;
+    const revocable = client.framework.takesRevocable ? left.revocable : NO_RESOURCES;
+    const minimum = policy.minimumOf(client);
+    const isWorthwhile = reservations.length > 0 || reaches(chopped, minimum);
+    if (!isWorthwhile && !reaches(totals.vectorOf(revocable.scalars), minimum)) {
+      obstacles.isStuck = room?.isTooSmallFor(minimum) === true;
+      return undefined;
+    }
+    const unreserved = isWorthwhile ? chopped : NO_AMOUNTS;
+    const taking = { unreserved: this.#partOf(unreserved), reservations, surplus: NO_RESOURCES };
     if (this.#isRefused(client, taking)) return undefined;
-    const amounts = this.#amountsOf(taking);
-    if (this.#mayHold(client, amounts)) return { client, taking, amounts };
-    this.#pass(client);
-    return undefined;
+    const amounts = this.#amountsOf(unreserved, reservations);
+    obstacles.isCapped = !caps.mayHold(client.framework, amounts, 1);
+    return obstacles.isCapped ? undefined : { client, taking, revocable, amounts, unreserved };
   }
 
-  /** Of the first need that fits: as many as come to this client before another is next. */
-  #portion(client: Client, needs: Iterable<StatedNeed>): Step | undefined {
-    const surplus = this.#grants.get(client)?.surplus ?? NO_RESOURCES;
-    const reservations = this.#usableBy(client);
-    const reach =
-      reservations.length === 0 && isEmpty(surplus)
-        ? this.#unreserved
-        : sumOf({ unreserved: add(this.#unreserved, surplus), reservations });
-    let isCapped = false;
-    for (const need of needs) {
-      if (need.open <= 0) continue;
-      const fitting = Math.min(need.open, timesContained(reach, need.resources));
-      if (fitting === 0) continue;
-      if (unmetConstraint(this.#available.agent, need.constraints) !== undefined) continue;
-      const taking = (count: number): Taking =>
-        takeFor(repeated(need.resources, count), { surplus, reservations });
-      const most = lastTrue(fitting, (count) =>
-        this.#mayHold(client, this.#amountsOf(taking(count))),
-      );
-      isCapped ||= most === 0;
-      const least = this.#leastPassing(client, most, taking);
-      if (least > most) continue;
-      const wished = Math.max(least, this.#portionSize(client, need, surplus));
-      const count = withSurplus(Math.min(most, wished), { need, most, taking });
-      const taken = taking(count);
-      const promise = { shape: need.shape, count };
-      return { client, taking: taken, amounts: this.#amountsOf(taken), promise };
-    }
-    if (isCapped) this.#pass(client);
-    return undefined;
-  }
-
-  /** So many of the need can be granted at once without being unfair, whatever fits. */
-  #portionSize(client: Client, need: OpenNeed, surplus: Resources): number {
-    const covered = timesContained(surplus, need.resources);
-    if (covered > 0) return covered;
-    const whole = sumOf(this.#available);
-    const portion = Math.floor(timesContained(whole, need.resources) / PORTIONS_OF_AN_AGENT);
-    if (this.#usableBy(client).length > 0) return portion;
-    const { fairOrder, totals } = this.#around;
-    const amounts = totals.vectorOf(need.resources.scalars);
-    const inARow = fairOrder.allocationsInARow(client, amounts, (other) => this.#isOut(other));
-    return Math.max(portion, inARow);
-  }
-
-  /** What a framework has refused comes again when it has grown: so many must be offered together. */
-  #leastPassing(client: Client, most: number, taking: (count: number) => Taking): number {
-    if (this.#grants.get(client) !== undefined) return 1;
-    return 1 + lastTrue(most, (count) => this.#isRefused(client, taking(count)));
+  /** Of what is not reserved, these scalars, and with them all that is no scalar. */
+  #partOf(amounts: Vector): Resources {
+    const { left } = this.#agent;
+    if (amounts === left.amounts) return left.unreserved;
+    if (amounts.length === 0) return NO_RESOURCES;
+    return { ...left.unreserved, scalars: this.#around.totals.scalarsOf(amounts) };
   }
 
   #isRefused(client: Client, taking: Taking): boolean {
     const { filters } = this.#around;
-    const { agentId } = this.#available.agent;
-    if (!filters.hasAny(client.framework, agentId)) return false;
-    return filters.blocks({ ...client, agentId, resources: sumOf(taking) });
+    if (!filters.hasAny(client, this.#agent)) return false;
+    return filters.blocks(client, this.#agent, sumOf(taking));
   }
 
-  #mayHold(client: Client, amounts: Vector): boolean {
-    const isNew = this.#grants.get(client) === undefined;
-    return this.#around.caps.mayHold(client.framework, amounts, isNew ? 1 : 0);
+  /** Of the role itself, then of those above it; `*` is above nobody. Mesos docs, "Roles", hierarchical roles. */
+  #usableBy({ role }: Client): readonly FreeReservation[] {
+    const { reservations } = this.#agent.left;
+    if (reservations.length === 0) return NO_RESERVATIONS;
+    return reservations
+      .filter((one) => one.role === role || role.startsWith(`${one.role}/`))
+      .sort((a, b) => b.role.length - a.role.length);
   }
 
-  #take({ client, taking, amounts, promise }: Step): void {
-    const { fairOrder, caps, frameworks } = this.#around;
-    const known = this.#grants.get(client);
+  #amountsOf(unreserved: Vector, reservations: readonly FreeReservation[]): Vector {
+    if (reservations.length === 0) return unreserved;
+    const amounts = [...unreserved];
+    for (const one of reservations) accumulate(amounts, amountsOf(one, this.#around.totals), 1);
+    return amounts;
+  }
+
+  #take({ client, taking, revocable, amounts, promise }: Step): void {
+    const { order, caps, frameworks, reduce } = this.#around;
+    const known = this.#grantOf(client);
     const grant = known ?? this.#newGrant(client);
     grant.unreserved = together(grant.unreserved, taking.unreserved);
+    grant.revocable = together(grant.revocable, revocable);
     grant.surplus = taking.surplus;
-    this.#unreserved =
-      taking.unreserved === this.#unreserved
-        ? NO_RESOURCES
-        : subtract(this.#unreserved, taking.unreserved);
     if (taking.reservations.length > 0) {
       grant.reservations = [...grant.reservations, ...taking.reservations];
-      this.#reservations = this.#reservations.filter((one) => !taking.reservations.includes(one));
     }
     grant.amounts = known === undefined ? amounts : summed(known.amounts, amounts);
     caps.hold(client.framework, amounts, known === undefined ? 1 : 0);
-    fairOrder.allocate(client, amounts);
+    order.allocate(client, amounts);
+    reduce(this.#agent, this.#leftAfter(taking, revocable));
     if (promise === undefined) return;
     const { shape, count } = promise;
     grant.promised ??= new Map();
@@ -219,92 +224,90 @@ export class AgentDivision {
     frameworks.promise(client, shape, count);
   }
 
+  #leftAfter({ unreserved, reservations }: Taking, revocable: Resources): Free {
+    const { left } = this.#agent;
+    const rest = without(left.unreserved, unreserved);
+    const after: Free = {
+      unreserved: rest,
+      amounts: rest === NO_RESOURCES ? NO_AMOUNTS : this.#around.totals.vectorOf(rest.scalars),
+      reservations:
+        reservations.length === 0
+          ? left.reservations
+          : left.reservations.filter((one) => !reservations.includes(one)),
+      revocable: without(left.revocable, revocable),
+    };
+    return isAnythingLeft(after) ? after : NOTHING;
+  }
+
   #newGrant(client: Client): Grant {
     const grant: Grant = {
       client,
       unreserved: NO_RESOURCES,
       reservations: NO_RESERVATIONS,
+      revocable: NO_RESOURCES,
       promised: undefined,
       amounts: NO_AMOUNTS,
       surplus: NO_RESOURCES,
     };
-    this.#grants.set(client, grant);
+    this.#grants.push(grant);
     return grant;
+  }
+
+  #grantOf(client: Client): Grant | undefined {
+    for (const grant of this.#grants) if (grant.client === client) return grant;
+    return undefined;
   }
 
   /** Whether what is left is too little for everybody. */
   #isUsedUp(): boolean {
-    if (this.#reservations.length > 0) return false;
-    const { frameworks } = this.#around;
-    if (frameworks.areUndemanding && isWorthOffering(this.#unreserved)) return false;
-    if (frameworks.mayNeed(this.#unreserved)) return false;
-    return this.#grants.every(({ surplus }) => surplus === NO_RESOURCES || isEmpty(surplus));
-  }
-
-  /** Of the role itself or of one above it; `*` is above nobody. Mesos docs, "Roles", hierarchical roles. */
-  #usableBy({ role }: Client): readonly FreeReservation[] {
-    if (this.#reservations.length === 0) return this.#reservations;
-    return this.#reservations.filter((one) => one.role === role || role.startsWith(`${one.role}/`));
-  }
-
-  #amountsOf({ unreserved, reservations }: Taking): Vector {
-    const { totals } = this.#around;
-    if (reservations.length === 0) return totals.vectorOf(unreserved.scalars);
-    const reserved = sum(reservations.map(({ resources }) => resources));
-    return totals.vectorOf(add(unreserved, reserved).scalars);
+    const { left } = this.#agent;
+    if (left.reservations.length > 0 || !isEmpty(left.revocable)) return false;
+    const { frameworks, policy } = this.#around;
+    if (frameworks.areUndemanding && reaches(left.amounts, policy.least)) return false;
+    if (frameworks.mayNeed(left.unreserved)) return false;
+    return this.#grants.every(({ surplus }) => isEmpty(surplus));
   }
 
   #isOut(client: Client): boolean {
-    return this.#late.has(client.framework) || this.#out.get(client) === true;
+    return (
+      this.#around.vain.has(this.#agent.number, client.number) ||
+      this.#late.has(client.framework) ||
+      this.#out.has(client)
+    );
   }
 
-  #pass({ framework }: Client): void {
-    this.#passed ??= new Set();
-    this.#passed.add(framework);
+  #wait(client: Client): void {
+    const { order, headroom } = this.#around;
+    for (const { quota } of order.quotasOf(client)) if (quota.isLimited) quota.wait(client);
+    if (headroom.isKept) headroom.wait(client);
+  }
+
+  #leaveOut(client: Client, { isCapped, isStuck }: Obstacles): void {
+    this.#out.add(client);
+    if (isCapped) this.passed.add(client.framework);
+    else if (this.#grants.length === 0) this.#around.vain.note(this.#agent.number, client.number);
+    if (isStuck && !client.mayBeReserved) this.stuck.add(client);
   }
 }
 
-function isWorthOffering(resources: Resources): boolean {
-  return amountOf(resources, 'cpus') >= MINIMUM_CPUS && amountOf(resources, 'mem') >= MINIMUM_MEM;
+/** Whether it is worth an offer by itself: all of the minimum, and anything at all. */
+function reaches(amounts: Vector, minimum: Vector): boolean {
+  return covers(amounts, minimum) && !isZero(amounts);
 }
 
 /** The first that a client is granted stays the very value that is left of the agent: nothing is reckoned then. */
 function together(before: Resources, more: Resources): Resources {
-  return before === NO_RESOURCES ? more : add(before, more);
+  if (before === NO_RESOURCES) return more;
+  return more === NO_RESOURCES ? before : add(before, more);
+}
+
+function without(whole: Resources, part: Resources): Resources {
+  if (part === NO_RESOURCES) return whole;
+  return part === whole ? NO_RESOURCES : subtract(whole, part);
 }
 
 function summed(a: Vector, b: Vector): Vector {
   const result = [...a];
   accumulate(result, b, 1);
   return result;
-}
-
-/** Promises also what a reservation, which is only taken as a whole, holds beyond `count`: it costs nobody anything. */
-function withSurplus(
-  count: number,
-  {
-    need,
-    most,
-    taking,
-  }: {
-    readonly need: OpenNeed;
-    readonly most: number;
-    readonly taking: (count: number) => Taking;
-  },
-): number {
-  if (count === most) return count;
-  const beyond = timesContained(taking(count).surplus, need.resources);
-  return Math.min(most, count + beyond);
-}
-
-/** The largest count up to `most` for which it holds, where it holds for every smaller one; 0 when for none. */
-function lastTrue(most: number, holds: (count: number) => boolean): number {
-  if (most === 0 || holds(most)) return most;
-  let [yes, no] = [0, most];
-  while (no - yes > 1) {
-    const middle = Math.floor((yes + no) / 2);
-    if (holds(middle)) yes = middle;
-    else no = middle;
-  }
-  return yes;
 }

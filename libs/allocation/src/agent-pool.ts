@@ -3,7 +3,7 @@
 // their turn. Whether what is left is enough for somebody is decided in agent-division.ts.
 import type { Fact, FreeReservation } from '@parley/protocol/allocation';
 import type { ConstrainedAgent } from '@parley/protocol/constraints';
-import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
+import type { AgentId, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
 import {
@@ -14,45 +14,85 @@ import {
   sum,
   trySubtract,
 } from '@parley/resources/resources';
-import type { ClusterTotals } from './cluster-totals.ts';
-import type { PendingProposal, PendingProposals } from './pending-proposals.ts';
+import {
+  accumulate,
+  type ClusterTotals,
+  isZero,
+  NO_AMOUNTS,
+  type Vector,
+} from './cluster-totals.ts';
+import type { Framework } from './frameworks.ts';
+import { NumberPool } from './number-pool.ts';
+import type { PendingProposal } from './pending-proposals.ts';
+import { amountsOf } from './room.ts';
 
 /** Frameworks remembered per agent for having let an offer expire; beyond it the first gives way. */
 const MAX_LATE = 64;
 
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
+type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations'>;
 
-type Free = { readonly unreserved: Resources; readonly reservations: readonly FreeReservation[] };
-const NO_RESERVATIONS: readonly FreeReservation[] = [];
-const NOTHING: Free = { unreserved: NO_RESOURCES, reservations: NO_RESERVATIONS };
-
-type KnownAgent = ConstrainedAgent & { readonly agentId: AgentId };
-type Agent = KnownAgent & {
-  readonly total: Resources;
-  free: Free;
-  /** Free and not proposed to anybody. */
-  left: Free;
-  /** Let an offer of it expire: others come first in the next decision. */
-  readonly late: Set<FrameworkKey>;
+/** What may be offered. */
+export type Free = {
+  readonly unreserved: Resources;
+  /** The scalars of it. */
+  readonly amounts: Vector;
+  readonly reservations: readonly FreeReservation[];
+  readonly revocable: Resources;
 };
+const NO_RESERVATIONS: readonly FreeReservation[] = [];
+export const NOTHING: Free = {
+  unreserved: NO_RESOURCES,
+  amounts: NO_AMOUNTS,
+  reservations: NO_RESERVATIONS,
+  revocable: NO_RESOURCES,
+};
+const NOBODY: ReadonlySet<Framework> = new Set();
+const NO_PROPOSALS: readonly PendingProposal[] = [];
 
-/** What may be offered of an agent now. */
-export type Available = Free & {
-  readonly agent: KnownAgent;
-  readonly late: ReadonlySet<FrameworkKey>;
+export class Agent implements ConstrainedAgent {
+  readonly agentId: AgentId;
+  /** Row in the record of what was asked in vain; reused when it is forgotten. */
+  readonly number: number;
+  hostname = '';
+  domain: ConstrainedAgent['domain'];
+  attributes: ConstrainedAgent['attributes'] = {};
+  total: Resources = NO_RESOURCES;
+  free = NOTHING;
+  /** Free and not proposed to anybody. */
+  left = NOTHING;
+  /** What was left when clients were last asked: whoever was asked in vain was so about this, or more. */
+  asked = NOTHING;
+  /** Let an offer of it expire: others come first in the next decision. */
+  late: ReadonlySet<Framework> = NOBODY;
+  /** Proposals that are not decided. */
+  undecided = NO_PROPOSALS;
+
+  constructor(agentId: AgentId, number: number) {
+    this.agentId = agentId;
+    this.number = number;
+  }
+}
+
+export type AgentPoolOptions = {
+  readonly totals: ClusterTotals;
+  /** Hears of every reservation of which something is free (1) or no longer (-1), and of how much. */
+  readonly reserve: (role: RoleName, amounts: Vector, sign: 1 | -1) => void;
 };
 
 export class AgentPool {
   readonly #totals: ClusterTotals;
-  readonly #pending: PendingProposals;
+  readonly #reserve: AgentPoolOptions['reserve'];
   readonly #agents = new Map<AgentId, Agent>();
-  readonly #open = new Set<AgentId>();
+  readonly #numbers = new NumberPool();
+  readonly #open = new Set<Agent>();
   /** Part of the open ones. */
-  readonly #touched = new Set<AgentId>();
+  readonly #touched = new Set<Agent>();
+  readonly #available: number[] = [];
 
-  constructor(totals: ClusterTotals, pending: PendingProposals) {
+  constructor({ totals, reserve }: AgentPoolOptions) {
     this.#totals = totals;
-    this.#pending = pending;
+    this.#reserve = reserve;
   }
 
   /** How many await their turn. */
@@ -69,125 +109,127 @@ export class AgentPool {
     return this.#open.size;
   }
 
-  /** What there is of each, and what is left of it. */
-  all(): Iterable<KnownAgent & { readonly total: Resources; readonly left: Free }> {
+  all(): Iterable<Agent> {
     return this.#agents.values();
   }
 
-  has(agentId: AgentId): boolean {
-    return this.#agents.has(agentId);
+  /** Left and not reserved, over all agents; changes. */
+  get available(): Vector {
+    return this.#available;
   }
 
-  /** `changed`: its total or attributes are other ones than before, or it is new. */
-  set({ agentId, hostname, total, attributes, ...fact }: AgentFact): 'changed' | 'same' {
-    const before = this.#agents.get(agentId);
-    const hasSameTotal = before !== undefined && equals(before.total, total);
-    if (!hasSameTotal) {
-      if (before !== undefined) this.#totals.subtract(this.#totals.vectorOf(before.total.scalars));
+  get(agentId: AgentId): Agent | undefined {
+    return this.#agents.get(agentId);
+  }
+
+  /** `isChanged`: its total, attributes or domain are other ones than before, or it is new. */
+  set(fact: AgentFact): { readonly agent: Agent; readonly isChanged: boolean } {
+    const { agentId, hostname, domain, total, attributes } = fact;
+    const known = this.#agents.get(agentId);
+    const agent = known ?? new Agent(agentId, this.#numbers.take());
+    this.#agents.set(agentId, agent);
+    const isResized = known === undefined || !equals(agent.total, total);
+    const isChanged =
+      isResized ||
+      !haveSameEntries(agent.attributes, attributes) ||
+      !haveSameEntries(agent.domain ?? {}, domain ?? {});
+    if (isResized) {
+      this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
       this.#totals.add(this.#totals.vectorOf(total.scalars));
     }
-    const late = before?.late ?? new Set();
-    const free = normaliseFree(fact.free, fact.reservations);
-    const agent = { agentId, hostname, attributes, total, free, left: NOTHING, late };
-    this.#agents.set(agentId, agent);
-    this.touch(agentId);
-    return hasSameTotal && haveSameEntries(before.attributes, attributes) ? 'same' : 'changed';
+    Object.assign(agent, { hostname, domain, total, attributes });
+    this.#setFree(agent, fact);
+    return { agent, isChanged };
   }
 
   /** About an agent that is not known it says nothing: its total is missing. */
-  setFree(agentId: AgentId, free: Resources, reservations: readonly FreeReservation[]): void {
+  setFree(agentId: AgentId, fact: FreeFact): void {
     const agent = this.#agents.get(agentId);
-    if (agent === undefined) return;
-    agent.free = normaliseFree(free, reservations);
-    this.touch(agentId);
+    if (agent !== undefined) this.#setFree(agent, fact);
   }
 
   /** In the next decision about the agent others come before this one. */
-  noteExpired(agentId: AgentId, framework: FrameworkKey): void {
-    const late = this.#agents.get(agentId)?.late;
-    if (late === undefined) return;
-    const [first] = late;
-    if (late.size >= MAX_LATE && first !== undefined) late.delete(first);
-    late.add(framework);
+  noteExpired(agentId: AgentId, framework: Framework): void {
+    const agent = this.#agents.get(agentId);
+    if (agent === undefined) return;
+    const late = [...agent.late, framework];
+    agent.late = new Set(late.slice(-MAX_LATE));
   }
 
   /** A decision about it was made: whoever was late has stood back once. */
-  forgiveLate(agentId: AgentId): void {
-    this.#agents.get(agentId)?.late.clear();
+  forgiveLate(agent: Agent): void {
+    agent.late = NOBODY;
   }
 
-  remove(agentId: AgentId): void {
-    const agent = this.#agents.get(agentId);
-    if (agent === undefined) return;
+  remove(agent: Agent): void {
+    this.#setLeft(agent, NOTHING);
     this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
-    this.#agents.delete(agentId);
-    this.#open.delete(agentId);
-    this.#touched.delete(agentId);
+    this.#agents.delete(agent.agentId);
+    this.#open.delete(agent);
+    this.#touched.delete(agent);
+    this.#numbers.giveBack(agent.number);
   }
 
   /** Something about it has changed: when it is open it gets its turn. */
-  touch(agentId: AgentId): void {
-    if (this.settle(agentId)) this.#touched.add(agentId);
+  touch(agent: Agent): void {
+    if (this.settle(agent)) this.#touched.add(agent);
   }
 
   /** Every open agent gets its turn. */
   touchOpen(): void {
-    for (const agentId of this.#open) this.#touched.add(agentId);
+    for (const agent of this.#open) this.#touched.add(agent);
   }
 
   /** All that have anything left, but for these. */
-  openExcept(known: ReadonlySet<AgentId>): AgentId[] {
-    return [...this.#open].filter((agentId) => !known.has(agentId));
+  openExcept(known: ReadonlySet<Agent>): Agent[] {
+    return [...this.#open].filter((agent) => !known.has(agent));
   }
 
   /** Those that await their turn; they do no more. */
-  takeTouched(): AgentId[] {
+  takeTouched(): Agent[] {
     const touched = [...this.#touched];
     this.#touched.clear();
     return touched;
   }
 
-  /** Measures what is left anew, without giving the agent a turn. The value: whether it is open. */
-  settle(agentId: AgentId): boolean {
-    const agent = this.#agents.get(agentId);
-    if (agent === undefined) return false;
-    agent.left = this.#leftOf(agentId, agent);
-    if (isAnythingLeft(agent.left)) {
-      this.#open.add(agentId);
-      return true;
-    }
-    this.#open.delete(agentId);
-    this.#touched.delete(agentId);
-    return false;
+  /** Part of it is granted. */
+  reduce(agent: Agent, left: Free): void {
+    this.#setLeft(agent, left);
   }
 
-  /** What may be offered of it now; undefined when it is not open. */
-  available(agentId: AgentId): Available | undefined {
-    const agent = this.#agents.get(agentId);
-    if (agent === undefined || !isAnythingLeft(agent.left)) return undefined;
-    const { left, late } = agent;
-    return { unreserved: left.unreserved, reservations: left.reservations, agent, late };
+  /** Measures what is left anew, without giving the agent a turn. The value: whether it is open. */
+  settle(agent: Agent): boolean {
+    if (!this.#agents.has(agent.agentId)) return false;
+    this.#setLeft(agent, this.#leftOf(agent));
+    if (isAnythingLeft(agent.left)) {
+      this.#open.add(agent);
+      return true;
+    }
+    this.#open.delete(agent);
+    this.#touched.delete(agent);
+    return false;
   }
 
   /** For tests and the simulator: throws when more is proposed than is free, or an index is wrong. */
   checkInvariants(): void {
-    const together: number[] = [];
-    for (const [agentId, agent] of this.#agents) {
-      for (const [number, amount] of this.#totals.vectorOf(agent.total.scalars).entries()) {
-        together[number] = (together[number] ?? 0) + amount;
-      }
-      this.#checkLeft(agentId, agent);
+    const [together, available]: [number[], number[]] = [[], []];
+    for (const agent of this.#agents.values()) {
+      accumulate(together, this.#totals.vectorOf(agent.total.scalars), 1);
+      accumulate(available, agent.left.amounts, 1);
+      this.#checkLeft(agent);
     }
-    for (const agentId of this.#touched) assert(this.#open.has(agentId), `${agentId} is open`);
+    for (const agent of this.#touched) assert(this.#open.has(agent), `${agent.agentId} is open`);
     for (const [number, amount] of this.#totals.amounts.entries()) {
       assert(amount === 0 || amount === together[number], 'the totals are those of the agents');
     }
+    accumulate(available, this.#available, -1);
+    assert(isZero(available), 'what is available is what is left of the agents');
   }
 
-  #checkLeft(agentId: AgentId, agent: Agent): void {
-    const { free, left } = agent;
+  #checkLeft(agent: Agent): void {
+    const { free, left, agentId } = agent;
     assert(
-      contains(free.unreserved, left.unreserved),
+      contains(free.unreserved, left.unreserved) && contains(free.revocable, left.revocable),
       `no more is left of ${agentId} than is free`,
     );
     for (const reservation of left.reservations) {
@@ -197,57 +239,82 @@ export class AgentPool {
         `no more is left of a reservation on ${agentId} than is free`,
       );
     }
-    const expected = this.#leftOf(agentId, agent);
+    assert(isSameFree(left, this.#leftOf(agent)), `what is left of ${agentId} is up to date`);
     assert(
-      equals(left.unreserved, expected.unreserved) &&
-        left.reservations.length === expected.reservations.length &&
-        left.reservations.every((one, place) => {
-          const other = expected.reservations[place];
-          return other !== undefined && equals(one.resources, other.resources);
-        }),
-      `what is left of ${agentId} is up to date`,
-    );
-    assert(
-      this.#open.has(agentId) === isAnythingLeft(left),
-      `${agentId} is open when anything is left`,
+      this.#open.has(agent) === isAnythingLeft(left),
+      `${agentId} is open when it has anything`,
     );
   }
 
+  #setFree(agent: Agent, { free, revocable, reservations }: FreeFact): void {
+    const unreserved = normalise(free);
+    agent.free = {
+      unreserved,
+      amounts: this.#totals.vectorOf(unreserved.scalars),
+      reservations:
+        reservations.length === 0
+          ? NO_RESERVATIONS
+          : reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
+      revocable: revocable === undefined ? NO_RESOURCES : normalise(revocable),
+    };
+    this.touch(agent);
+  }
+
+  /** Keeps the sums over all agents. */
+  #setLeft(agent: Agent, left: Free): void {
+    const before = agent.left;
+    if (before === left) return;
+    agent.left = left;
+    accumulate(this.#available, before.amounts, -1);
+    accumulate(this.#available, left.amounts, 1);
+    for (const one of left.reservations) this.#reserve(one.role, amountsOf(one, this.#totals), 1);
+    for (const one of before.reservations) {
+      this.#reserve(one.role, amountsOf(one, this.#totals), -1);
+    }
+  }
+
   /** Where the books have moved on below what is proposed, what is left shows when the proposals are decided. */
-  #leftOf(agentId: AgentId, { free }: Agent): Free {
-    const pending = this.#pending.ofAgent(agentId);
-    if (pending.length === 0) return free;
+  #leftOf({ free, undecided }: Agent): Free {
+    if (undecided.length === 0) return free;
+    const proposals = undecided.map(({ proposal }) => proposal);
     const unreserved = without(
       free.unreserved,
-      pending.map(({ proposal }) => proposal.resources),
+      proposals.map(({ resources }) => resources),
     );
-    if (free.reservations.length > 0) {
-      return { unreserved, reservations: reservationsWithout(free.reservations, pending) };
+    const revocable = without(
+      free.revocable,
+      proposals.flatMap((one) => one.revocable ?? []),
+    );
+    const reservations = reservationsWithout(free.reservations, undecided);
+    if (unreserved === NO_RESOURCES && revocable === NO_RESOURCES && reservations.length === 0) {
+      return NOTHING;
     }
-    return unreserved === NO_RESOURCES ? NOTHING : { unreserved, reservations: NO_RESERVATIONS };
+    const amounts = this.#totals.vectorOf(unreserved.scalars);
+    return { unreserved, amounts, reservations, revocable };
   }
 }
 
 /** Nothing when the parts are more than the whole. Most often one proposal holds all of it: nothing to reckon then. */
-function without(whole: Resources, [first, ...others]: readonly Resources[]): Resources {
+function without(whole: Resources, parts: readonly Resources[]): Resources {
+  const [first] = parts;
   if (first === undefined) return whole;
-  if (first === whole && others.length === 0) return NO_RESOURCES;
-  return trySubtract(whole, others.length === 0 ? first : sum([first, ...others])) ?? NO_RESOURCES;
+  if (parts.length === 1 && first === whole) return NO_RESOURCES;
+  return trySubtract(whole, parts.length === 1 ? first : sum(parts)) ?? NO_RESOURCES;
 }
 
 function reservationsWithout(
   reservations: readonly FreeReservation[],
-  pending: readonly PendingProposal[],
-): FreeReservation[] {
+  undecided: readonly PendingProposal[],
+): readonly FreeReservation[] {
+  if (reservations.length === 0) return reservations;
+  const taken = undecided.flatMap(({ proposal }) => proposal.reservations);
   return reservations.flatMap((reservation) => {
-    const taken = pending
-      .flatMap(({ proposal }) => proposal.reservations)
-      .filter((one) => isSame(one, reservation))
-      .map(({ resources }) => resources);
-    if (taken.length === 0) return [reservation];
+    const parts = taken.filter((one) => isSame(one, reservation)).map((one) => one.resources);
+    if (parts.length === 0) return [reservation];
     // Its volumes went with what is proposed of it.
-    const rest = trySubtract(reservation.resources, sum(taken)) ?? NO_RESOURCES;
-    return isEmpty(rest) ? [] : [{ ...reservation, resources: rest }];
+    const { volumesDisk: _, ...known } = reservation;
+    const resources = trySubtract(reservation.resources, sum(parts)) ?? NO_RESOURCES;
+    return isEmpty(resources) ? [] : [{ ...known, resources }];
   });
 }
 
@@ -256,27 +323,35 @@ function isSame(a: FreeReservation, b: FreeReservation): boolean {
   return a.reservationId === b.reservationId && a.role === b.role;
 }
 
-function normaliseFree(unreserved: Resources, reservations: readonly FreeReservation[]): Free {
-  if (reservations.length === 0) {
-    return { unreserved: normalise(unreserved), reservations: NO_RESERVATIONS };
-  }
-  return {
-    unreserved: normalise(unreserved),
-    reservations: reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
-  };
+function isSameFree(a: Free, b: Free): boolean {
+  return isNoMore(a, b) && isNoMore(b, a);
+}
+
+/** Whether the one is no more, in any part, than the other. */
+export function isNoMore(one: Free, other: Free): boolean {
+  if (one === other) return true;
+  return (
+    contains(other.unreserved, one.unreserved) &&
+    contains(other.revocable, one.revocable) &&
+    one.reservations.every((reservation) => {
+      const same = other.reservations.find((candidate) => isSame(candidate, reservation));
+      return same !== undefined && contains(same.resources, reservation.resources);
+    })
+  );
 }
 
 /** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
-function isAnythingLeft({ unreserved, reservations }: Free): boolean {
+export function isAnythingLeft({ unreserved, reservations, revocable }: Free): boolean {
   if (reservations.length > 0) return true;
   for (const _ in unreserved.scalars) return true;
+  for (const _ in revocable.scalars) return true;
   return false;
 }
 
-function haveSameEntries(a: Record<string, string>, b: Record<string, string>): boolean {
-  const names = Object.keys(a);
+function haveSameEntries(a: object, b: object): boolean {
+  const [entries, others] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];
   return (
-    names.length === Object.keys(b).length &&
-    names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])
+    entries.length === others.size &&
+    entries.every(([name, value]) => others.has(name) && others.get(name) === value)
   );
 }

@@ -6,7 +6,8 @@ import { COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
 import { Knowledge } from './knowledge.ts';
 import { PROPOSAL_TIMEOUT_MS } from './pending-proposals.ts';
 import { ScriptedCluster, summaryOf } from './scripted-cluster.ts';
-import { anAgentId, aReservation, resourcesOf, type ScriptedNeed } from './scripted-master.ts';
+import { anAgentId, aReservation, resourcesOf } from './scripted-master.ts';
+import type { ScriptedNeed } from './scripted-records.ts';
 
 let cluster: ScriptedCluster;
 
@@ -261,9 +262,11 @@ describe('sharing among stated demands', () => {
     for (const { facts } of cluster.master.snapshot()) {
       known.hear(facts, { lastNumber: 0, nowMs: 0 });
     }
-    const step = vi.spyOn(known.fairOrder, 'allocate');
+    const step = vi.spyOn(known.order, 'allocate');
+    const agent = known.pool.get(anAgentId('x'));
+    if (agent === undefined) throw new Error('the agent is known');
     const [a = 0, b = 0] = known
-      .divide(anAgentId('x'))
+      .divide(agent)
       .map(({ unreserved }) => (unreserved.scalars['cpus'] ?? 0) / 1000);
     expect(step.mock.calls.length).toBeLessThanOrEqual(64 + 1);
     expect(a + b).toBe(1000);

@@ -1,74 +1,37 @@
 // Owns a history for property tests: the allocator beside a master with its books, random steps of what may happen to
 // them, and the judgement of every proposal by the books and by the slow reference.
-import type { OpenNeed, Proposal } from '@parley/protocol/allocation';
-import { unmetConstraint } from '@parley/protocol/constraints';
+import type { Proposal } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
-import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { NO_RESOURCES } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
 import { add, amountOf, contains, intersect, isEmpty, sum } from '@parley/resources/resources';
 import { Allocator, COALESCE_MS } from './allocator.ts';
-import { repeated } from './need-fit.ts';
+import { checkDecision, checkPromises } from './history-judgement.ts';
 import {
-  fairReceivers,
-  isForRole,
+  FRAMEWORKS,
+  needsOf,
+  roleOf,
+  type Step,
+  sharesOf,
+  withoutScalars,
+} from './history-steps.ts';
+import {
   mostFor,
   type ReferenceAgent,
   type ReferenceClient,
   type ReferenceRefusal,
   type ReferenceWorld,
 } from './reference-allocator.ts';
+import { hasRoom, isAtOrBelow } from './reference-quota.ts';
 import {
   aFramework,
   allOf,
   anAgentId,
   aReservation,
   resourcesOf,
-  type ScriptedFramework,
   ScriptedMaster,
-  type ScriptedNeed,
 } from './scripted-master.ts';
-
-export const PLAIN_KINDS = [
-  'agent',
-  'agentAway',
-  'subscribe',
-  'subscribeInTwoRoles',
-  'suppress',
-  'revive',
-  'disconnect',
-  'launch',
-  'end',
-  'end',
-  'refuse',
-  'refuse',
-  'expire',
-  'wait',
-  'lose',
-] as const;
-/** Also such for which a decision divides an agent, or is held back by a cap. */
-export const ALL_KINDS = [
-  ...PLAIN_KINDS,
-  'need',
-  'need',
-  'needNothing',
-  'stateNoDemand',
-  'agentWithReservation',
-  'limitOffers',
-  'cap',
-] as const;
-
-export type Step = {
-  readonly kind: (typeof ALL_KINDS)[number];
-  readonly who: number;
-  readonly cpus: number;
-  readonly mem: number;
-  readonly count: number;
-  readonly durationMs: number;
-};
-
-const FRAMEWORKS = 4;
-const ROLES = ['eng', 'analytics', 'eng/ads', 'research'];
-const roleOf = (number: number): string => ROLES[number % ROLES.length] ?? '';
+import type { ScriptedFramework } from './scripted-records.ts';
 
 type ChosenRole = {
   readonly name: string;
@@ -87,7 +50,7 @@ export class AllocatorHistory {
   /** Launched, and not given back; not reserved. */
   #launched: Held[] = [];
 
-  /** `isPlain`: no demand, no reservations, no caps, so that every decision is one proposal. */
+  /** `isPlain`: no demand and no caps, so that every decision is one proposal, of which everything can be foretold. */
   constructor(seed: number, isPlain: boolean) {
     this.#isPlain = isPlain;
     this.#allocator = new Allocator({ seed });
@@ -127,6 +90,18 @@ export class AllocatorHistory {
         break;
       case 'cap':
         this.master.setCap(1 + ((who * 311) % 1000));
+        break;
+      case 'setRole':
+        this.master.setRole(roleOf(who), {
+          ...sharesOf(step),
+          ...(step.count % 4 === 0 && { minAllocatable: { cpus: step.count * 500 } }),
+        });
+        break;
+      case 'setShares':
+        this.master.setShares(`framework-${who % FRAMEWORKS}`, sharesOf(step));
+        break;
+      case 'reclaim':
+        this.master.set({ reclaims: who % 2 === 0 });
         break;
       default:
         this.#changeFramework({ ...step, kind });
@@ -232,7 +207,7 @@ export class AllocatorHistory {
     const held = this.#launched[who % Math.max(1, this.#launched.length)];
     if (held === undefined) return;
     const given = intersect(held.resources, resourcesOf(cpus, mem));
-    const rest = subtractParts(held.resources, given);
+    const rest = withoutScalars(held.resources, given);
     this.#launched = this.#launched.filter((one) => one !== held);
     if (!isEmpty(rest)) this.#launched.push({ ...held, resources: rest });
     const others = this.#offersOnly(held);
@@ -285,7 +260,8 @@ export class AllocatorHistory {
     for (const proposal of proposals) {
       this.#checkReceiver(proposal);
       this.#checkCaps(proposal);
-      if (this.#isPlain) this.#checkFairness(proposal);
+      this.#checkLimits(proposal);
+      if (this.#isPlain) checkDecision(proposal, this.#agent(proposal.agentId), this.#world());
       // The books have not changed since the run but for its own proposals: what does not fit is offered twice.
       assert(this.master.decide(proposal), `proposal ${proposal.number} fits the books`);
     }
@@ -298,7 +274,7 @@ export class AllocatorHistory {
     const client = this.#clientOf(proposal);
     assert(client.isActive, `${client.key} takes offers in ${client.role}`);
     for (const { role } of proposal.reservations) {
-      assert(isForRole(role, client.role), `${client.role} may use what is reserved for ${role}`);
+      assert(isAtOrBelow(client.role, role), `${client.role} may use what is reserved for ${role}`);
     }
     const all = allOf(proposal);
     for (const refusal of this.#refusals) {
@@ -307,22 +283,9 @@ export class AllocatorHistory {
       if (refusal.expiresMs <= this.#nowMs) continue;
       assert(!contains(refusal.resources, all), 'what is refused is not offered');
     }
-    if (client.needs !== undefined) this.#checkPromises(proposal, client.needs);
+    if (client.needs !== undefined)
+      checkPromises(proposal, client.needs, this.#agent(proposal.agentId));
     else assert(proposal.promised.length === 0, 'nothing is promised where nothing is needed');
-  }
-
-  #checkPromises(proposal: Proposal, needs: readonly OpenNeed[]): void {
-    const agent = this.#agent(proposal.agentId);
-    let needed = NO_RESOURCES;
-    for (const { shape, count } of proposal.promised) {
-      const need = needs.find((one) => one.shape === shape);
-      assert(need !== undefined && count <= need.count, `no more of ${shape} than is open`);
-      assert(unmetConstraint(agent, need.constraints) === undefined, 'the constraints are met');
-      needed = add(needed, repeated(need.resources, count));
-    }
-    assert(contains(allOf(proposal), needed), 'the promises can be kept');
-    assert(contains(needed, proposal.resources), 'nothing unreserved is offered beyond the need');
-    assert(proposal.promised.length > 0, 'something is promised');
   }
 
   #checkCaps(proposal: Proposal): void {
@@ -342,13 +305,17 @@ export class AllocatorHistory {
     }
   }
 
-  #checkFairness(proposal: Proposal): void {
-    const receivers = fairReceivers(this.#agent(proposal.agentId), this.#world());
-    const key = frameworkKey(proposal.framework);
-    assert(
-      receivers.some((one) => one.key === key && one.role === proposal.role),
-      `${key} in ${proposal.role} is next for ${proposal.agentId}`,
-    );
+  /** Neither what is in other offers nor what is reserved and free counts for nothing. */
+  #checkLimits(proposal: Proposal): void {
+    const client = this.#clientOf(proposal);
+    const { reservations } = proposal;
+    for (const name of Object.keys(allOf(proposal).scalars)) {
+      const unreserved = amountOf(proposal.resources, name);
+      assert(
+        hasRoom(this.#world(), client, { name, unreserved, reservations }),
+        `what ${client.key} gets of ${name} is within the limits`,
+      );
+    }
   }
 
   /** Who is at a cap may not be asked again before it has less, though a smaller offer might do. */
@@ -373,10 +340,20 @@ export class AllocatorHistory {
   }
 
   #world(): ReferenceWorld {
-    const total = sum([...this.master.agents.values()].map((agent) => agent.total));
-    const frameworks = [...this.master.frameworks.values()];
-    const clients = frameworks.flatMap((framework) => this.#clients(framework));
-    return { nowMs: this.#nowMs, total, clients, refusals: this.#refusals };
+    const { agents, frameworks, roles, shares, reclaims, minAllocatable } = this.master;
+    const all = [...agents.values()];
+    return {
+      nowMs: this.#nowMs,
+      total: sum(all.map(({ total }) => total)),
+      clients: [...frameworks.values()].flatMap((framework) => this.#clients(framework)),
+      refusals: this.#refusals,
+      roles,
+      frameworks: new Map([...shares.values()].map((one) => [frameworkKey(one.ref), one])),
+      reserved: all.flatMap(({ reservations }) => reservations),
+      available: sum(all.map(({ free }) => free)),
+      reclaims,
+      minimumOf: (role) => roles.get(role)?.minAllocatable ?? minAllocatable,
+    };
   }
 
   #clients(framework: ScriptedFramework): ReferenceClient[] {
@@ -386,6 +363,7 @@ export class AllocatorHistory {
       return {
         key: frameworkKey(framework.ref),
         role,
+        isMember: framework.isActive && entry !== undefined,
         isActive: framework.isActive && entry !== undefined && !entry.isSuppressed,
         needs: entry?.needs?.map((need) => ({
           ...need,
@@ -422,22 +400,4 @@ export class AllocatorHistory {
   }
 }
 
-function needsOf({ cpus, mem, count }: Pick<Step, 'cpus' | 'mem' | 'count'>): ScriptedNeed[] {
-  const small = resourcesOf(1 + (cpus % 3), 10 + (mem % 200));
-  const large = resourcesOf(2 + cpus, 50);
-  const constraints = [{ name: 'zone', operator: 'in' as const, values: [`zone-${mem % 2}`] }];
-  return [
-    { shape: `small ${cpus % 3} ${mem % 200}`, resources: small, count },
-    { shape: `large ${cpus} ${mem % 2}`, resources: large, count: count % 3, constraints },
-  ];
-}
-
 const agentIdOf = (who: number): AgentId => anAgentId(`agent-${who}`);
-
-function subtractParts(from: Resources, part: Resources): Resources {
-  const scalars = Object.entries(from.scalars).map(([name, amount]) => [
-    name,
-    amount - amountOf(part, name),
-  ]);
-  return { ...from, scalars: Object.fromEntries(scalars) };
-}

@@ -5,13 +5,16 @@
 import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
 import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
-import type { AgentId, FrameworkKey } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { CandidatesAnswer } from '@parley/protocol/revocations';
+import type { Placement } from '@parley/protocol/sharing';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Grant } from './agent-division.ts';
+import type { Agent } from './agent-pool.ts';
 import { explain } from './explain.ts';
 import { ExplainableKnowledge } from './explainable-knowledge.ts';
 import { FactsIntake } from './facts-intake.ts';
+import type { Framework } from './frameworks.ts';
 import { Knowledge } from './knowledge.ts';
 import { type ReclaimEffect, Reclaimer } from './reclaimer.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -25,7 +28,7 @@ export type AllocatorEffect =
 export type AllocatorOptions = {
   /** Mixed with the term's epoch; decides the order in which agents get their turn. */
   readonly seed?: number;
-  /** Names of scalars that do not count towards fairness. */
+  /** Names of scalars that do not count towards fairness; `gpus` where nothing is said: what few have is no share. */
   readonly exclude?: readonly string[];
   /**
    * From the first reason for a run to the run, which takes in whatever has become known meanwhile; at least
@@ -34,6 +37,7 @@ export type AllocatorOptions = {
   readonly intervalMs?: number;
 };
 
+const EXCLUDED: readonly string[] = ['gpus'];
 /** The least from the first reason for a run to the run: what frees at about the same time is offered together. */
 export const COALESCE_MS = 2;
 /** A safety net: offers again what is open, when anything has changed since the last time. */
@@ -44,6 +48,7 @@ const AGENTS_A_RUN = 1000;
 
 export class Allocator {
   readonly #options: AllocatorOptions;
+  readonly #exclude: readonly string[];
   #intake: FactsIntake | undefined;
   #known: Knowledge;
   #random: SeededRandom;
@@ -56,9 +61,10 @@ export class Allocator {
 
   constructor(options: AllocatorOptions = {}) {
     this.#options = options;
+    this.#exclude = options.exclude ?? EXCLUDED;
     this.#random = new SeededRandom(options.seed ?? 0);
-    this.#known = new Knowledge(options.exclude);
-    this.#reclaimer = new Reclaimer(options.exclude);
+    this.#known = new Knowledge(this.#exclude);
+    this.#reclaimer = new Reclaimer(this.#exclude);
   }
 
   /** Begins a term: nothing is known, proposals count from 1. `epoch` is the own one. */
@@ -165,8 +171,8 @@ export class Allocator {
   }
 
   #forget(): void {
-    this.#known = new Knowledge(this.#options.exclude);
-    this.#reclaimer = new Reclaimer(this.#options.exclude);
+    this.#known = new Knowledge(this.#exclude);
+    this.#reclaimer = new Reclaimer(this.#exclude);
     this.#cycle = new TurnCycle();
     this.#runAtMs = undefined;
   }
@@ -186,9 +192,9 @@ export class Allocator {
   }
 
   #run(nowMs: number): Proposal[] {
-    const { fairOrder, pool, fresh } = this.#known;
+    const { order, pool, fresh } = this.#known;
     this.#runAtMs = undefined;
-    if (!fairOrder.hasActive) {
+    if (!order.hasActive) {
       // Whoever comes first gives every open agent its turn.
       pool.takeTouched();
       fresh.clear();
@@ -196,12 +202,11 @@ export class Allocator {
       return [];
     }
     if (this.#cycle.isOver) this.#beginCycle();
-    const takesOffers = (framework: FrameworkKey): boolean => fairOrder.takesOffers(framework);
     const proposals: Proposal[] = [];
     for (let turn = 0; turn < AGENTS_A_RUN; turn += 1) {
-      const agentId = this.#cycle.next(takesOffers);
-      if (agentId === undefined) break;
-      proposals.push(...this.#decide(agentId, nowMs));
+      const agent = this.#cycle.next(this.#placement(), takesAny);
+      if (agent === undefined) break;
+      this.#decide(agent, proposals, nowMs);
     }
     if (!this.#cycle.isOver || pool.touchedCount > 0 || fresh.size > 0) this.#runAtMs = nowMs;
     return proposals;
@@ -213,29 +218,46 @@ export class Allocator {
     this.#random.shuffle(touched);
     const others = fresh.size > 0 ? pool.openExcept(new Set(touched)) : [];
     this.#random.shuffle(others);
+    this.#known.askFreshAgain();
     this.#cycle = new TurnCycle({ touched, others, fresh: new Set(fresh) });
     fresh.clear();
   }
 
-  #decide(agentId: AgentId, nowMs: number): Proposal[] {
-    const grants = this.#known.divide(agentId);
-    const proposals = grants.map((grant) => {
-      this.#lastNumber += 1;
-      return this.#proposalOf(grant, agentId);
-    });
-    this.#known.proposed(agentId, { grants, proposals, nowMs });
-    return proposals;
+  /** By which end of the order the client that is next begins. */
+  #placement(): Placement {
+    const { policy, order } = this.#known;
+    if (policy.commonPlacement !== undefined) return policy.commonPlacement;
+    const [next] = order.inOrder();
+    return next === undefined ? 'random' : policy.placementOf(next);
   }
 
-  #proposalOf({ client, unreserved, reservations, promised }: Grant, agentId: AgentId): Proposal {
-    return {
-      number: this.#lastNumber,
-      framework: this.#known.frameworks.refOf(client.framework),
-      role: client.role,
-      agentId,
-      resources: unreserved,
-      reservations: [...reservations],
-      promised: promised ? [...promised].map(([shape, count]) => ({ shape, count })) : [],
-    };
+  #decide(agent: Agent, all: Proposal[], nowMs: number): void {
+    const grants = this.#known.divide(agent);
+    if (grants.length === 0) return;
+    const proposals = grants.map((grant) => {
+      this.#lastNumber += 1;
+      return proposalOf(grant, agent, this.#lastNumber);
+    });
+    all.push(...proposals);
+    this.#known.proposed(agent, { grants, proposals, nowMs });
   }
+}
+
+function proposalOf(grant: Grant, { agentId }: Agent, number: number): Proposal {
+  const { client, unreserved, reservations, revocable, promised } = grant;
+  return {
+    number,
+    framework: client.framework.ref,
+    role: client.role,
+    agentId,
+    resources: unreserved,
+    reservations: [...reservations],
+    ...(revocable !== NO_RESOURCES && { revocable }),
+    promised: promised ? [...promised].map(([shape, count]) => ({ shape, count })) : [],
+  };
+}
+
+function takesAny({ clients }: Framework): boolean {
+  for (const { isActive } of clients.values()) if (isActive) return true;
+  return false;
 }

@@ -25,19 +25,26 @@ export class ClusterTotals {
     return this.#version;
   }
 
-  vectorOf(scalars: Readonly<Resources['scalars']>): Vector {
+  /** `absent`: of names that are not there, where the vector has a place for them. */
+  vectorOf(scalars: Readonly<Resources['scalars']>, absent = 0): Vector {
     const vector: number[] = [];
-    for (const [name, amount] of Object.entries(scalars)) {
+    for (const name of Object.keys(scalars)) {
       const number = this.#numberOf(name);
-      while (vector.length <= number) vector.push(0);
-      vector[number] = amount;
+      while (vector.length <= number) vector.push(absent);
+      vector[number] = scalars[name] ?? 0;
     }
     return vector;
   }
 
-  /** By name again. */
+  nameOf(number: number): string {
+    return this.#names[number] ?? '';
+  }
+
+  /** The other way round, in normal form: names sorted, without amounts of 0. */
   scalarsOf(vector: Vector): Resources['scalars'] {
-    return Object.fromEntries(vector.map((amount, number) => [this.#names[number] ?? '', amount]));
+    const named = vector.map((amount, number) => [this.#names[number] ?? '', amount] as const);
+    const present = named.filter(([, amount]) => amount > 0);
+    return Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   /** Amounts that count towards fairness; 0 for what does not or is not there. */
@@ -85,5 +92,19 @@ export function accumulate(target: number[], vector: Vector, sign: 1 | -1): void
 }
 
 export function isZero(vector: Vector): boolean {
-  return vector.every((amount) => amount === 0);
+  for (const amount of vector) if (amount !== 0) return false;
+  return true;
+}
+
+/** Whether `whole` has of each at least as much as `part`. */
+export function covers(whole: Vector, part: Vector): boolean {
+  for (let number = 0; number < part.length; number += 1) {
+    if ((part[number] ?? 0) > (whole[number] ?? 0)) return false;
+  }
+  return true;
+}
+
+/** The smaller of both, of each. */
+export function smaller(a: Vector, b: Vector): Vector {
+  return a.map((amount, number) => Math.min(amount, b[number] ?? 0));
 }

@@ -5,7 +5,8 @@ import type { Constraints } from '@parley/protocol/constraints';
 import type { Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
 import { Allocator } from './allocator.ts';
-import { allOf, ScriptedMaster, type ScriptedOffer } from './scripted-master.ts';
+import { allOf, ScriptedMaster } from './scripted-master.ts';
+import type { ScriptedOffer } from './scripted-records.ts';
 
 const CYCLE_MS = 20;
 /** Checking is slow with very many frameworks. */

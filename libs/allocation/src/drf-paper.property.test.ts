@@ -12,6 +12,7 @@ import { describe, expect, test } from 'vitest';
 import { ClusterTotals } from './cluster-totals.ts';
 import { DrfSorter } from './drf-sorter.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
+import { Sharer } from './sharer.ts';
 
 const RESOURCES = ['cpus', 'mem', 'networkBandwidth'] as const;
 /** Of each resource, in parts of all there is. */
@@ -203,8 +204,7 @@ describe('small tasks, given one by one to whoever is first in the order', () =>
   function sorterOf(weights: readonly number[], totals: ClusterTotals): DrfSorter {
     const sorter = new DrfSorter(totals);
     for (const [user, weight] of weights.entries()) {
-      sorter.add(`${user}`, weight);
-      sorter.setActive(`${user}`, true);
+      sorter.setActive(new Sharer(`${user}`, weight), true);
     }
     return sorter;
   }
@@ -221,9 +221,9 @@ describe('small tasks, given one by one to whoever is first in the order', () =>
       totals.vectorOf(Object.fromEntries(RESOURCES.map((name, place) => [name, task[place] ?? 0]))),
     );
     for (;;) {
-      const [next] = sorter.inOrder();
+      const [next] = sorter.inOrder;
       if (next === undefined) return counts;
-      const user = Number(next);
+      const user = Number(next.name);
       const task = tasks[user] ?? [];
       if (timesIn(task, left, 1) < 1) {
         sorter.setActive(next, false);

@@ -13,8 +13,8 @@ import type {
 } from '@parley/protocol/explanations';
 import type { FrameworkRef, RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
+import type { StatedNeed } from './frameworks.ts';
 import { explainNeed, type LookedAt } from './need-explanation.ts';
-import type { StatedNeed } from './subscribed-frameworks.ts';
 
 /** Of a role. */
 const MAX_CLIENTS = 100;
@@ -54,8 +54,8 @@ export interface Explainable {
   ): { readonly standing: Standing; readonly quotas: QuotaStanding[] } | undefined;
   /** Every agent that may be offered, as the client sees it. */
   agentsFor(client: ExplainableClient, nowMs: number): Iterable<LookedAt>;
-  /** Roles with those that take offers, the next one first. */
-  rolesInOrder(): Iterable<RoleName>;
+  /** The role and those beside it that take offers, the next one first; the role by its whole name, the others by some. */
+  siblingsInOrder(role: RoleName): Iterable<string>;
   /** Whoever takes offers, the next one first. */
   clientsInOrder(): Iterable<{ readonly framework: FrameworkRef; readonly role: RoleName }>;
 }
@@ -95,7 +95,7 @@ function explainRole(role: RoleName, known: Explainable): Explanation['role'] {
   const found = known.roleStanding(role);
   if (found === undefined) return undefined;
   const { standing, quotas } = found;
-  const order = placeIn(known.rolesInOrder(), (one) => one === role);
+  const order = placeIn(known.siblingsInOrder(role), (one) => one === role);
   return { role, share: { ...standing, ...order }, quotas };
 }
 

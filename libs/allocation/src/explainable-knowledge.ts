@@ -1,18 +1,16 @@
 // Owns reading what the allocator knows for an explanation: which clients there are, how they stand, and how agents look
 // to one of them. It changes nothing. What is made of it is in explain.ts.
 import type { QuotaStanding } from '@parley/protocol/explanations';
-import { type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
+import type { FrameworkRef, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
-import { DEFAULT_MIN_ALLOCATABLE, DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 import { dominantShare } from '@parley/resources/dominant-share';
 import { add, sum } from '@parley/resources/resources';
-import type { Vector } from './cluster-totals.ts';
 import type { Explainable, ExplainableClient, Standing } from './explain.ts';
-import type { Client } from './fair-order.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LookedAt } from './need-explanation.ts';
-
-const MINIMUM = { ...NO_RESOURCES, scalars: DEFAULT_MIN_ALLOCATABLE };
+import type { Quota } from './quota.ts';
+import type { Branch, Client } from './share-tree.ts';
+import type { Sharer } from './sharer.ts';
 
 export class ExplainableKnowledge implements Explainable {
   readonly #known: Knowledge;
@@ -30,30 +28,27 @@ export class ExplainableKnowledge implements Explainable {
   }
 
   clientsOfFramework(ref: FrameworkRef): ExplainableClient[] {
-    const { frameworks, fairOrder } = this.#known;
-    const framework = frameworkKey(ref);
-    const roles = new Set([...frameworks.rolesOf(framework), ...fairOrder.rolesOf(framework)]);
-    return [...roles].map((role) => this.#clientOf(ref, { framework, role }));
+    const clients = this.#known.frameworks.get(ref)?.clients.values() ?? [];
+    return [...clients].map((client) => this.#describe(client));
   }
 
   clientsOfRole(role: RoleName): ExplainableClient[] {
-    const { frameworks } = this.#known;
-    return [...frameworks.refsIn(role)].map((ref) =>
-      this.#clientOf(ref, { framework: frameworkKey(ref), role }),
-    );
+    const clients = this.#known.order.tree.role(role)?.leaf?.clients.values() ?? [];
+    return [...clients].filter(({ isMember }) => isMember).map((client) => this.#describe(client));
   }
 
   roleStanding(
     role: RoleName,
   ): { readonly standing: Standing; readonly quotas: QuotaStanding[] } | undefined {
-    const used = this.#known.fairOrder.usedInRole(role);
-    return used && { standing: this.#standingOf(used), quotas: [] };
+    const branch = this.#known.order.tree.role(role);
+    return branch && { standing: this.#standingOf(branch), quotas: this.#quotasAbove(branch) };
   }
 
-  *agentsFor({ framework: ref, role }: ExplainableClient): Generator<LookedAt, void, void> {
-    const framework = frameworkKey(ref);
-    const { pool, filters } = this.#known;
-    for (const { agentId, total, left, ...agent } of pool.all()) {
+  *agentsFor({ framework, role }: ExplainableClient): Generator<LookedAt, void, void> {
+    const { pool, filters, frameworks } = this.#known;
+    const client = frameworks.get(framework)?.clients.get(role);
+    for (const agent of pool.all()) {
+      const { total, left } = agent;
       const usable = left.reservations.filter(
         (one) => one.role === role || role.startsWith(`${one.role}/`),
       );
@@ -61,45 +56,90 @@ export class ExplainableKnowledge implements Explainable {
         usable.length === 0
           ? left.unreserved
           : add(left.unreserved, sum(usable.map((one) => one.resources)));
-      const refusedUntilMs = filters.refusedUntilMs({ framework, role, agentId, resources });
-      yield { agent: { ...agent, agentId }, total, left: resources, refusedUntilMs };
+      const refusedUntilMs = client && filters.refusedUntilMs(client, agent, resources);
+      yield { agent, total, left: resources, refusedUntilMs };
     }
   }
 
-  rolesInOrder(): Iterable<RoleName> {
-    return this.#known.fairOrder.rolesInOrder();
+  *siblingsInOrder(role: RoleName): Generator<string, void, void> {
+    const branch = this.#known.order.tree.role(role);
+    for (const sibling of branch?.above?.members.inOrder ?? []) {
+      yield sibling === branch ? role : sibling.name;
+    }
   }
 
   *clientsInOrder(): Generator<{ framework: FrameworkRef; role: RoleName }, void, void> {
-    for (const { framework, role } of this.#known.fairOrder.inOrder()) {
-      yield { framework: this.#known.frameworks.refOf(framework), role };
+    for (const { framework, role } of this.#known.order.inOrder()) {
+      yield { framework: framework.ref, role };
     }
   }
 
-  #clientOf(ref: FrameworkRef, client: Client): ExplainableClient {
-    const { frameworks, fairOrder, caps, filters } = this.#known;
+  #describe(client: Client): ExplainableClient {
+    const { caps, filters, policy, totals } = this.#known;
+    const { framework, role, isMember, isSuppressed, needs } = client;
+    const quotas = this.#quotasAbove(client.branch);
+    const { quota, unanswered } = framework;
+    if (quota !== undefined)
+      quotas.push(...this.#quotaStandings({ framework: framework.ref }, quota));
+    const { offers: outstanding, pendingOffers: proposed, maxOffers: most } = unanswered;
     return {
-      framework: ref,
-      role: client.role,
-      standing: this.#standingOf(fairOrder.usedBy(client)),
-      isSubscribed: frameworks.hasRole(client),
-      isSuppressed: frameworks.isSuppressed(client),
-      isAtOfferCap: caps.isAtLimit(client.framework),
-      isAtQuotaLimit: false,
-      needs: toArray(frameworks.needsOf(client)),
-      minimum: MINIMUM,
-      offers: caps.unansweredOf(client.framework),
+      framework: framework.ref,
+      role,
+      standing: this.#standingOf(client),
+      isSubscribed: isMember,
+      isSuppressed,
+      isAtOfferCap: caps.isAtLimit(framework),
+      isAtQuotaLimit: this.#isAtQuotaLimit(client),
+      needs: needs && [...needs.values()],
+      minimum: { ...NO_RESOURCES, scalars: totals.scalarsOf(policy.minimumOf(client)) },
+      offers: { outstanding, proposed, ...(Number.isFinite(most) && { most }) },
       refusals: filters.refusalsOf(client),
-      quotas: [],
+      quotas,
     };
   }
 
-  #standingOf(used: Vector): Standing {
+  /** It was offered less than there was, or nothing, because of a limit. */
+  #isAtQuotaLimit(client: Client): boolean {
+    for (const { quota } of this.#known.order.quotasOf(client)) {
+      if (quota.waiting.has(client)) return true;
+    }
+    return false;
+  }
+
+  /** Of the role and those above it, the highest last. */
+  #quotasAbove(branch: Branch): QuotaStanding[] {
+    const standings: QuotaStanding[] = [];
+    for (let one: Branch | undefined = branch; one !== undefined; one = one.above) {
+      const { quota, role } = one;
+      if (quota !== undefined) {
+        standings.push(...this.#quotaStandings({ role: role as RoleName }, quota));
+      }
+    }
+    return standings;
+  }
+
+  #quotaStandings(of: QuotaStanding['of'], quota: Quota): QuotaStanding[] {
+    const { totals } = this.#known;
+    const { guarantee, limit } = quota;
+    const standings: QuotaStanding[] = [];
+    for (let number = 0; number < Math.max(guarantee.length, limit.length); number += 1) {
+      const least = guarantee[number] ?? 0;
+      const most = limit[number] ?? Number.POSITIVE_INFINITY;
+      if (least === 0 && !Number.isFinite(most)) continue;
+      standings.push({
+        of,
+        resource: totals.nameOf(number),
+        consumed: quota.consumed(number),
+        ...(least > 0 && { guarantee: least }),
+        ...(Number.isFinite(most) && { limit: most }),
+      });
+    }
+    return standings;
+  }
+
+  #standingOf({ used, weight }: Sharer): Standing {
     const { totals } = this.#known;
     const share = dominantShare(totals.scalarsOf(used), totals.scalarsOf(totals.amounts));
-    return { ...share, weight: DEFAULT_WEIGHT };
+    return { ...share, weight };
   }
 }
-
-const toArray = <Item>(items: Iterable<Item> | undefined): Item[] | undefined =>
-  items === undefined ? undefined : [...items];

@@ -1,95 +1,187 @@
-// Owns fairness in two levels: roles by DRF, then the frameworks of a role by DRF. It knows who uses how
-// much and who takes offers, not what is free nor who refuses what (allocator.ts, filters.ts).
-import type { FrameworkKey, RoleName } from '@parley/protocol/ids';
+// Owns who is next: a tree of roles, level by level by weighted DRF, then the frameworks of a role; whoever serves a
+// guarantee that is not met comes before all others. It knows who uses how much and who takes offers, not what is free
+// nor who refuses what (agent-division.ts, filters.ts). Mesos docs, "Roles", "Weights", "Quota".
+import type { RoleName } from '@parley/protocol/ids';
+import { DEFAULT_WEIGHT, type Placement, type Quantities } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import {
   accumulate,
   type ClusterTotals,
+  covers,
   isZero,
   NO_AMOUNTS,
   type Vector,
 } from './cluster-totals.ts';
-import { DrfSorter } from './drf-sorter.ts';
+import type { Framework } from './frameworks.ts';
+import { NumberPool } from './number-pool.ts';
+import { Quota } from './quota.ts';
+import { type Branch, Client, type Member, ShareTree } from './share-tree.ts';
 
-/** A framework in one role: what takes part in sharing. */
-export type Client = { readonly framework: FrameworkKey; readonly role: RoleName };
-
-type Role = {
-  readonly frameworks: DrfSorter<FrameworkKey>;
-  /** What the master says that each holds; decisions that it has not confirmed are on top of it in the sorter. */
-  readonly confirmed: Map<FrameworkKey, Vector>;
-  members: number;
+export type Shares = {
+  readonly weight: number;
+  readonly guarantee: Quantities;
+  readonly limit: Quantities;
 };
+export type RoleSettings = Shares & {
+  readonly minAllocatable?: Quantities | undefined;
+  readonly placement?: Placement | undefined;
+};
+
+/** Who is asked in order. `unmet`: only a taking that serves this guarantee is wanted. The value: whether it takes. */
+export type Asking = { ask(client: Client, unmet: Quota | undefined): boolean };
 
 export class FairOrder {
   readonly #totals: ClusterTotals;
-  readonly #roleSorter: DrfSorter<RoleName>;
-  readonly #roles = new Map<RoleName, Role>();
-  /** Roles in which a framework takes offers or uses something; nearly always one. */
-  readonly #rolesOf = new Map<FrameworkKey, Set<RoleName>>();
+  readonly tree: ShareTree;
+  readonly #numbers = new NumberPool();
+  /** Roles and frameworks with a guarantee or a limit: where there are none, nobody looks for them. */
+  #quotas = 0;
+  #decreases = 0;
+  /** Something that limits them has more room than before: they are to be asked again. */
+  readonly #roomier = new Set<Quota>();
+  /** Stand for want of room, and may be given what is reserved now. */
+  readonly #unstuck = new Set<Client>();
 
   constructor(totals: ClusterTotals) {
     this.#totals = totals;
-    this.#roleSorter = new DrfSorter(totals);
+    this.tree = new ShareTree(totals);
   }
 
   /** Whether anybody takes offers. */
   get hasActive(): boolean {
-    return this.#roleSorter.activeCount > 0;
+    return this.tree.root.members.activeCount > 0;
   }
 
-  /** In an inactive role it gets no offers; what it uses counts until it is zero. */
-  setActive({ framework, role }: Client, isActive: boolean): void {
-    if (isActive === this.isActive({ framework, role })) return;
-    const { frameworks } = this.#ensure({ framework, role });
-    frameworks.setActive(framework, isActive);
-    this.#roleSorter.setActive(role, frameworks.activeCount > 0);
-    this.#forgetUnused({ framework, role });
+  /** Grows whenever the master says that somebody has less than before: that may be guaranteed more. */
+  get decreases(): number {
+    return this.#decreases;
   }
 
-  isActive({ framework, role }: Client): boolean {
-    return this.#roles.get(role)?.frameworks.isActive(framework) === true;
+  get hasQuotas(): boolean {
+    return this.#quotas > 0;
   }
 
-  /** In any role. */
-  takesOffers(framework: FrameworkKey): boolean {
-    for (const role of this.#rolesOf.get(framework) ?? []) {
-      if (this.isActive({ framework, role })) return true;
+  clientOf(framework: Framework, role: RoleName): Client {
+    const known = framework.clients.get(role);
+    if (known !== undefined) return known;
+    const client = this.tree.addClient(framework, role, this.#numbers.take());
+    framework.clients.set(role, client);
+    if (framework.weight !== DEFAULT_WEIGHT)
+      this.#sorterOf(client).setWeight(client, framework.weight);
+    if (framework.quota?.isUnmet) countUnmet(client, 1);
+    return client;
+  }
+
+  /** Keeps what is known bounded by what is subscribed or in use. The value: whether it was forgotten. */
+  forgetUnused(client: Client): boolean {
+    const { framework, role, isMember, isActive, undecided, used } = client;
+    if (isMember || isActive || undecided > 0 || !isZero(used)) return false;
+    if (client.unmet > 0) countUnmet(client, -1);
+    for (const { quota } of this.quotasOf(client)) quota.waiting.delete(client);
+    markStale(client.branch);
+    framework.clients.delete(role);
+    this.tree.removeClient(client);
+    this.#numbers.giveBack(client.number);
+    return true;
+  }
+
+  /** Inactive, it gets no offers; what it uses counts until it is zero. */
+  setActive(client: Client, isActive: boolean): void {
+    if (client.isActive === isActive) return;
+    let member: Member = client;
+    for (let branch = client.above; branch !== undefined; branch = branch.above) {
+      branch.members.setActive(member, isActive);
+      if (isActive && member.unmet > 0) branch.members.setNeedy(member, true);
+      if (branch.isActive === isActive || branch.members.activeCount > 0 !== isActive) return;
+      member = branch;
     }
-    return false;
   }
 
-  /** Roles in which the framework takes offers or uses something. */
-  rolesOf(framework: FrameworkKey): RoleName[] {
-    return [...(this.#rolesOf.get(framework) ?? [])];
-  }
-
-  /** A decision: counts as one allocation of the framework and of its role. */
+  /** A decision: counts as one allocation at every level. */
   allocate(client: Client, amounts: Vector): void {
-    this.#ensure(client).frameworks.allocate(client.framework, amounts);
-    this.#roleSorter.allocate(client.role, amounts);
+    accumulate(client.framework.used, amounts, 1);
+    let member: Member = client;
+    for (let branch = client.above; branch !== undefined; branch = branch.above) {
+      branch.members.allocate(member, amounts);
+      member = branch;
+    }
+    accumulate(this.tree.root.used, amounts, 1);
+    if (this.#quotas > 0) this.#measureQuotas(client);
   }
 
   /** Takes an allocation back: the master has decided, or never will. */
   release(client: Client, amounts: Vector): void {
-    this.#change(client, amounts, NO_AMOUNTS);
+    this.#adjust(client, amounts, NO_AMOUNTS);
   }
 
   /** What the framework holds (offered plus allocated), without decisions that are not confirmed. */
   setUsage(client: Client, amounts: Vector): void {
-    const { confirmed } = this.#ensure(client);
-    const before = confirmed.get(client.framework) ?? NO_AMOUNTS;
-    if (isZero(amounts)) confirmed.delete(client.framework);
-    else confirmed.set(client.framework, amounts);
-    this.#change(client, before, amounts);
+    const before = client.confirmed;
+    client.confirmed = amounts;
+    this.#adjust(client, before, amounts);
+    if (this.#quotas === 0 || covers(amounts, before)) return;
+    this.#decreases += 1;
+    for (const { quota } of this.quotasOf(client)) {
+      if (quota.waiting.size > 0) this.#roomier.add(quota);
+    }
   }
 
-  /** Whoever is to be offered to next comes first. Nothing may change until the caller stops iterating. */
-  *inOrder(): Generator<Client, void, void> {
-    for (const role of this.#roleSorter.inOrder()) {
-      const frameworks = this.#roles.get(role)?.frameworks;
-      assert(frameworks !== undefined, `role ${role} in the order has frameworks`);
-      for (const framework of frameworks.inOrder()) yield { framework, role };
+  /** Free amounts of a reservation for the role: `sign` -1 when they are no longer. */
+  reserve(role: RoleName, amounts: Vector, sign: 1 | -1): void {
+    const holder = this.tree.ensureRole(role);
+    holder.reservations += sign;
+    if (this.#quotas > 0 && sign > 0 && holder.reservations === 1) this.#unstick(holder);
+    if (sign < 0) this.#decreases += 1;
+    for (let branch: Branch | undefined = holder; branch; branch = branch.above) {
+      accumulate(branch.reserved, amounts, sign);
+      branch.isStale = true;
+      if (branch.quota === undefined) continue;
+      measureQuota(branch);
+      if (sign < 0 && branch.quota.waiting.size > 0) this.#roomier.add(branch.quota);
+    }
+    if (holder.reservations === 0) this.tree.prune(holder);
+  }
+
+  setRole(role: RoleName, settings: RoleSettings): void {
+    const branch = this.tree.ensureRole(role);
+    const { weight, minAllocatable, placement } = settings;
+    branch.above?.members.setWeight(branch, weight);
+    branch.minimum = minAllocatable && this.#totals.vectorOf(minAllocatable);
+    branch.placement = placement;
+    branch.quota = this.#quotaOf(branch.quota, settings, new Quota(branch.used, branch.reserved));
+    measureQuota(branch);
+    markStale(branch);
+    branch.isSet =
+      weight !== DEFAULT_WEIGHT ||
+      branch.quota !== undefined ||
+      branch.minimum !== undefined ||
+      placement !== undefined;
+    this.tree.prune(branch);
+  }
+
+  setFramework(framework: Framework, shares: Shares): void {
+    framework.weight = shares.weight;
+    for (const client of framework.clients.values()) {
+      this.#sorterOf(client).setWeight(client, shares.weight);
+    }
+    framework.quota = this.#quotaOf(framework.quota, shares, new Quota(framework.used));
+    this.#measureFramework(framework);
+  }
+
+  /**
+   * Asks one after the other until somebody takes; nothing may change meanwhile. First those on whose way down the tree
+   * a guarantee is not met, as long as what they take serves it, then everybody; each time by weighted DRF.
+   */
+  askInOrder(asking: Asking): boolean {
+    const { root } = this.tree;
+    return askNeedy(root, asking) || askAll(root, asking, undefined);
+  }
+
+  /** Active clients, the one that is next first, as if there were no guarantees. For what has time. */
+  *inOrder(branch: Branch = this.tree.root): Generator<Client, void, void> {
+    for (const member of branch.members.inOrder) {
+      if (member instanceof Client) yield member;
+      else yield* this.inOrder(member);
     }
   }
 
@@ -99,99 +191,159 @@ export class FairOrder {
    */
   allocationsInARow(client: Client, amounts: Vector, isOut: (client: Client) => boolean): number {
     let count = Number.POSITIVE_INFINITY;
-    const { frameworks } = this.#ensure(client);
-    for (const rival of frameworks.inOrder()) {
-      if (rival === client.framework || isOut({ framework: rival, role: client.role })) continue;
-      count = frameworks.allocationsToReach(client.framework, amounts, rival);
-      break;
-    }
-    for (const rival of this.#roleSorter.inOrder()) {
-      if (rival === client.role || !this.#hasAny(rival, isOut)) continue;
-      return Math.min(count, this.#roleSorter.allocationsToReach(client.role, amounts, rival));
+    let member: Member = client;
+    for (let branch = client.above; branch !== undefined; branch = branch.above) {
+      for (const rival of branch.members.inOrder) {
+        if (rival === member || !hasAny(rival, isOut)) continue;
+        count = Math.min(count, branch.members.allocationsToReach(member, amounts, rival));
+        break;
+      }
+      member = branch;
     }
     return count;
   }
 
-  #hasAny(role: RoleName, isOut: (client: Client) => boolean): boolean {
-    for (const framework of this.#roles.get(role)?.frameworks.inOrder() ?? []) {
-      if (!isOut({ framework, role })) return true;
+  /** The limits on the client's way down the tree, and its framework's. */
+  *quotasOf(client: Client): Generator<{ readonly quota: Quota; readonly branch?: Branch }> {
+    if (this.#quotas === 0) return;
+    const { quota } = client.framework;
+    if (quota !== undefined) yield { quota };
+    for (let branch = client.above?.above; branch !== undefined; branch = branch.above) {
+      if (branch.quota !== undefined) yield { quota: branch.quota, branch };
     }
-    return false;
   }
 
-  /** Roles with anybody who takes offers, the one that is next first. */
-  rolesInOrder(): Iterable<RoleName> {
-    return this.#roleSorter.inOrder();
-  }
-
-  /** Undefined when nobody takes offers or uses anything in it. */
-  usedInRole(role: RoleName): Vector | undefined {
-    return this.#roleSorter.has(role) ? this.#roleSorter.usedBy(role) : undefined;
-  }
-
-  usedBy({ framework, role }: Client): Vector {
-    const frameworks = this.#roles.get(role)?.frameworks;
-    return frameworks?.has(framework) ? frameworks.usedBy(framework) : NO_AMOUNTS;
-  }
-
-  #ensure({ framework, role }: Client): Role {
-    let entry = this.#roles.get(role);
-    if (entry === undefined) {
-      entry = { frameworks: new DrfSorter(this.#totals), confirmed: new Map(), members: 0 };
-      this.#roles.set(role, entry);
-      this.#roleSorter.add(role);
+  /** Those who wait for room that there may be now; they do no more. */
+  takeResumed(): Client[] {
+    const resumed = [...this.#unstuck];
+    this.#unstuck.clear();
+    for (const quota of this.#roomier) {
+      resumed.push(...quota.waiting);
+      quota.waiting.clear();
     }
-    if (!entry.frameworks.has(framework)) {
-      entry.frameworks.add(framework);
-      entry.members += 1;
-      const roles = this.#rolesOf.get(framework) ?? new Set();
-      this.#rolesOf.set(framework, roles.add(role));
-    }
-    return entry;
+    this.#roomier.clear();
+    return resumed;
   }
 
-  #change(client: Client, from: Vector, to: Vector): void {
-    const { frameworks } = this.#ensure(client);
-    frameworks.adjust(client.framework, from, to);
-    this.#roleSorter.adjust(client.role, from, to);
-    this.#forgetUnused(client);
+  /** Looks for room that no news told of: where a proposal was refused, or never decided. */
+  lookForRoom(frameworks: Iterable<Framework>): void {
+    if (this.#quotas === 0) return;
+    for (const { quota } of this.tree.roles()) if (quota?.hasMoreRoom) this.#roomier.add(quota);
+    for (const { quota } of frameworks) if (quota?.hasMoreRoom) this.#roomier.add(quota);
   }
 
-  /** Keeps what is known bounded by what is subscribed or in use. */
-  #forgetUnused({ framework, role }: Client): void {
-    const entry = this.#roles.get(role);
-    if (entry === undefined || entry.frameworks.isActive(framework)) return;
-    if (!isZero(entry.frameworks.usedBy(framework))) return;
-    entry.frameworks.remove(framework);
-    entry.members -= 1;
-    if (entry.members === 0) {
-      this.#roles.delete(role);
-      this.#roleSorter.remove(role);
-    }
-    const roles = this.#rolesOf.get(framework);
-    roles?.delete(role);
-    if (roles?.size === 0) this.#rolesOf.delete(framework);
+  /** Its roles are other ones than before. */
+  frameworkChanged(framework: Framework): void {
+    if (framework.quota !== undefined) this.#measureFramework(framework);
   }
 
-  /** For tests and the simulator: throws when a role does not use what its frameworks use together. */
   checkInvariants(): void {
-    for (const [role, { frameworks, members }] of this.#roles) {
-      const together: number[] = [];
-      let count = 0;
-      for (const [framework, roles] of this.#rolesOf) {
-        if (!roles.has(role)) continue;
-        count += 1;
-        accumulate(together, frameworks.usedBy(framework), 1);
-      }
-      assert(count === members, `role ${role} counts its frameworks`);
-      accumulate(together, this.#roleSorter.usedBy(role), -1);
-      assert(isZero(together), `role ${role} uses what its frameworks use`);
-      assert(
-        this.#roleSorter.isActive(role) === frameworks.activeCount > 0,
-        `role ${role} is in the order when one of its frameworks is`,
-      );
-      frameworks.checkInvariants();
-    }
-    this.#roleSorter.checkInvariants();
+    this.tree.checkInvariants();
   }
+
+  #adjust(client: Client, from: Vector, to: Vector): void {
+    accumulate(client.framework.used, from, -1);
+    accumulate(client.framework.used, to, 1);
+    let member: Member = client;
+    for (let branch = client.above; branch !== undefined; branch = branch.above) {
+      branch.members.adjust(member, from, to);
+      member = branch;
+    }
+    accumulate(this.tree.root.used, from, -1);
+    accumulate(this.tree.root.used, to, 1);
+    if (this.#quotas > 0) this.#measureQuotas(client);
+  }
+
+  #sorterOf(member: Member): Branch['members'] {
+    assert(member.above !== undefined, 'everybody but the root is below something');
+    return member.above.members;
+  }
+
+  #quotaOf(known: Quota | undefined, shares: Shares, fresh: Quota): Quota | undefined {
+    const isSet = Object.keys({ ...shares.guarantee, ...shares.limit }).length > 0;
+    this.#quotas += Number(isSet) - Number(known !== undefined);
+    if (known !== undefined) this.#roomier.add(known);
+    const quota = isSet ? (known ?? fresh) : undefined;
+    quota?.set(this.#totals, shares.guarantee, shares.limit);
+    return quota;
+  }
+
+  #unstick(branch: Branch): void {
+    for (const client of branch.leaf?.clients.values() ?? []) {
+      if (client.stands) this.#unstuck.add(client);
+    }
+    for (const role of branch.roles.values()) this.#unstick(role);
+  }
+
+  #measureQuotas(client: Client): void {
+    if (client.framework.quota !== undefined) this.#measureFramework(client.framework);
+    for (let branch = client.above?.above; branch !== undefined; branch = branch.above) {
+      branch.isStale = true;
+      if (branch.quota !== undefined) measureQuota(branch);
+    }
+  }
+
+  #measureFramework(framework: Framework): void {
+    const { quota, clients } = framework;
+    quota?.measure();
+    const isUnmet = quota?.isUnmet === true;
+    for (const client of clients.values()) {
+      markStale(client.branch);
+      if (client.unmet > 0 !== isUnmet) countUnmet(client, isUnmet ? 1 : -1);
+    }
+  }
+}
+
+/** What is required at and above it is to be reckoned anew. */
+function markStale(branch: Branch): void {
+  for (let one: Branch | undefined = branch; one !== undefined; one = one.above) one.isStale = true;
+}
+
+function measureQuota(branch: Branch): void {
+  branch.quota?.measure();
+  const isUnmet = branch.quota?.isUnmet === true;
+  if (branch.isUnmet === isUnmet) return;
+  branch.isUnmet = isUnmet;
+  countUnmet(branch, isUnmet ? 1 : -1);
+}
+
+function countUnmet(member: Member, change: 1 | -1): void {
+  for (let node: Member | undefined = member; node !== undefined; node = node.above) {
+    node.unmet += change;
+    if (node.isActive) node.above?.members.setNeedy(node, node.unmet > 0);
+  }
+}
+
+/** Those below a guarantee that is not met, whether it is theirs or that of somebody above them. */
+function askNeedy(branch: Branch, asking: Asking): boolean {
+  for (const block of branch.members.needy.blocks) {
+    for (const member of block) {
+      if (member instanceof Client) {
+        if (asking.ask(member, member.framework.quota)) return true;
+      } else if (
+        askNeedy(member, asking) ||
+        (member.isUnmet && askAll(member, asking, member.quota))
+      ) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+function askAll(branch: Branch, asking: Asking, unmet: Quota | undefined): boolean {
+  for (const block of branch.members.inOrder.blocks) {
+    for (const member of block) {
+      const takes =
+        member instanceof Client ? asking.ask(member, unmet) : askAll(member, asking, unmet);
+      if (takes) return true;
+    }
+  }
+  return false;
+}
+
+function hasAny(member: Member, isOut: (client: Client) => boolean): boolean {
+  if (member instanceof Client) return !isOut(member);
+  for (const below of member.members.inOrder) if (hasAny(below, isOut)) return true;
+  return false;
 }

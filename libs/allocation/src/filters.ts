@@ -1,35 +1,41 @@
 // Owns refusals: which framework, in which role, does not want what of which agent, until when. A refusal
 // blocks an offer only if the refused set contains it, so that an agent that has more is offered again.
-// Volumes are not counted: an offer of nothing but volumes is blocked by every refusal, that of nothing included.
-// Mesos docs, "Scheduler HTTP API", Filters. Filters live only here; losing them costs extra offers.
-import type { AgentId, FrameworkKey, RoleName } from '@parley/protocol/ids';
+// Volumes and revocable resources are not counted: an offer of nothing else is blocked by every refusal, that of nothing
+// included. Mesos docs, "Scheduler HTTP API", Filters. Filters live only here; losing them costs extra offers.
 import type { Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
-import { contains } from '@parley/resources/resources';
+import { contains, equals } from '@parley/resources/resources';
+import type { Agent } from './agent-pool.ts';
 import { ExpiryHeap } from './expiry-heap.ts';
+import type { Client } from './share-tree.ts';
 
 export type Refusal = {
-  readonly framework: FrameworkKey;
-  readonly role: RoleName;
-  readonly agentId: AgentId;
+  readonly client: Client;
+  readonly agent: Agent;
   readonly resources: Resources;
   readonly expiresMs: number;
 };
 
-type Filter = Refusal & { isCancelled: boolean };
+type Filter = Refusal & {
+  isCancelled: boolean;
+  /** Of the same client and agent. */
+  next: Filter | undefined;
+};
 
 export type FilterLimits = {
-  /** Refusals of one framework on one agent; the one that ends first gives way. */
-  readonly perFrameworkAndAgent: number;
+  /** Refusals of one client on one agent; the one that ends first gives way. */
+  readonly perClientAndAgent: number;
   readonly total: number;
 };
-const DEFAULT_LIMITS: FilterLimits = { perFrameworkAndAgent: 8, total: 1_000_000 };
+const DEFAULT_LIMITS: FilterLimits = { perClientAndAgent: 8, total: 1_000_000 };
 
 export class Filters {
   readonly #limits: FilterLimits;
-  readonly #byAgent = new Map<AgentId, Map<FrameworkKey, Filter[]>>();
-  readonly #agentsOf = new Map<FrameworkKey, Set<AgentId>>();
+  /** The first of each agent. */
+  readonly #byClient = new Map<Client, Map<Agent, Filter>>();
   readonly #expiries = new ExpiryHeap<Filter>();
+  /** Equal ones that follow each other are kept once. */
+  #lastRefused: Resources | undefined;
 
   constructor(limits: FilterLimits = DEFAULT_LIMITS) {
     this.#limits = limits;
@@ -44,126 +50,108 @@ export class Filters {
     return this.#expiries.peek()?.expiresMs;
   }
 
-  refuse(refusal: Refusal): void {
-    const filter: Filter = { ...refusal, isCancelled: false };
-    const filters = this.#filtersOf(filter.agentId, filter.framework);
-    for (const old of [...filters]) if (covers(filter, old)) this.#drop(old);
-    this.#dropFirstToEnd(filter);
-    // Dropping may have taken the emptied list out of the maps.
-    this.#filtersOf(filter.agentId, filter.framework).push(filter);
+  /** The value: one of another that it took the place of, because there were too many. */
+  refuse(refusal: Refusal): Pick<Refusal, 'client' | 'agent'> | undefined {
+    const { client, agent, expiresMs } = refusal;
+    for (const old of this.#of(client, agent)) if (covers(refusal, old)) this.#drop(old);
+    this.#dropFirstToEnd(this.#of(client, agent));
+    const first = this.size >= this.#limits.total ? this.#expiries.peek() : undefined;
+    if (first !== undefined) this.#drop(first);
+    const resources = this.#shared(refusal.resources);
+    const next = this.#byClient.get(client)?.get(agent);
+    const filter = { client, agent, resources, expiresMs, isCancelled: false, next };
+    const agents = this.#byClient.get(client) ?? new Map<Agent, Filter>();
+    this.#byClient.set(client, agents.set(agent, filter));
     this.#expiries.push(filter);
+    return first;
   }
 
-  hasAny(framework: FrameworkKey, agentId: AgentId): boolean {
-    return this.#byAgent.get(agentId)?.has(framework) === true;
-  }
-
-  /** Whether this framework has refused these resources of the agent, or more, in this role. */
-  blocks(offer: Omit<Refusal, 'expiresMs'>): boolean {
-    const filters = this.#byAgent.get(offer.agentId)?.get(offer.framework);
-    if (filters === undefined) return false;
-    return filters.some(
-      ({ role, resources }) => role === offer.role && contains(resources, offer.resources),
-    );
+  /** Whether it has refused these resources of the agent, or more. */
+  blocks(client: Client, agent: Agent, resources: Resources): boolean {
+    const first = this.#byClient.get(client)?.get(agent);
+    for (let filter = first; filter; filter = filter.next) {
+      if (contains(filter.resources, resources)) return true;
+    }
+    return false;
   }
 
   /** Until when these resources are refused as `blocks` says; undefined when they are not. */
-  refusedUntilMs(offer: Omit<Refusal, 'expiresMs'>): number | undefined {
+  refusedUntilMs(client: Client, agent: Agent, resources: Resources): number | undefined {
     let untilMs: number | undefined;
-    for (const filter of this.#byAgent.get(offer.agentId)?.get(offer.framework) ?? []) {
-      if (filter.role !== offer.role || !contains(filter.resources, offer.resources)) continue;
+    for (const filter of this.#of(client, agent)) {
+      if (!contains(filter.resources, resources)) continue;
       untilMs = Math.max(filter.expiresMs, untilMs ?? 0);
     }
     return untilMs;
   }
 
-  /** How many agents the framework refuses anything of in this role, and when the first refusal ends. */
-  refusalsOf({ framework, role }: Pick<Refusal, 'framework' | 'role'>): {
-    readonly agents: number;
-    readonly nextEndsMs: number | undefined;
-  } {
-    let agents = 0;
+  /** How many agents the client refuses anything of, and when the first refusal ends. */
+  refusalsOf(client: Client): { readonly agents: number; readonly nextEndsMs: number | undefined } {
+    const agents = this.#byClient.get(client);
     let nextEndsMs: number | undefined;
-    for (const agentId of this.#agentsOf.get(framework) ?? []) {
-      const filters = this.#byAgent.get(agentId)?.get(framework) ?? [];
-      const ofRole = filters.filter((filter) => filter.role === role);
-      if (ofRole.length > 0) agents += 1;
-      for (const { expiresMs } of ofRole) nextEndsMs = Math.min(expiresMs, nextEndsMs ?? expiresMs);
+    for (const agent of agents?.keys() ?? []) {
+      for (const { expiresMs } of this.#of(client, agent)) {
+        nextEndsMs = Math.min(expiresMs, nextEndsMs ?? expiresMs);
+      }
     }
-    return { agents, nextEndsMs };
+    return { agents: agents?.size ?? 0, nextEndsMs };
   }
 
-  /** Ends what is due; returns the agents that it was about. */
-  expire(nowMs: number): Set<AgentId> {
-    const agents = new Set<AgentId>();
+  hasAny(client: Client, agent: Agent): boolean {
+    return this.#byClient.get(client)?.has(agent) === true;
+  }
+
+  /** Ends what is due; returns whom and what it was about. */
+  expire(nowMs: number): Pick<Refusal, 'client' | 'agent'>[] {
+    const ended: Filter[] = [];
     for (;;) {
       const filter = this.#expiries.popExpired(nowMs);
-      if (filter === undefined) return agents;
+      if (filter === undefined) return ended;
       this.#unlink(filter);
-      agents.add(filter.agentId);
+      ended.push(filter);
     }
   }
 
-  /** Those of the framework, in this role or in all. */
-  clearFramework(framework: FrameworkKey, role?: RoleName): void {
-    for (const agentId of [...(this.#agentsOf.get(framework) ?? [])]) {
-      for (const filter of [...this.#filtersOf(agentId, framework)]) {
-        if (role === undefined || filter.role === role) this.#drop(filter);
+  clearClient(client: Client): void {
+    for (const first of this.#byClient.get(client)?.values() ?? []) {
+      for (let filter: Filter | undefined = first; filter; filter = filter.next) {
+        this.#expiries.cancel(filter);
       }
     }
+    this.#byClient.delete(client);
   }
 
-  clearAgent(agentId: AgentId): void {
-    for (const filters of [...(this.#byAgent.get(agentId)?.values() ?? [])]) {
-      for (const filter of [...filters]) this.#drop(filter);
+  clearAgent(agent: Agent): void {
+    for (const client of [...this.#byClient.keys()]) {
+      for (const filter of this.#of(client, agent)) this.#drop(filter);
     }
   }
 
-  clear(): void {
-    this.#byAgent.clear();
-    this.#agentsOf.clear();
-    this.#expiries.clear();
-  }
-
-  /** For tests and the simulator: throws when the indexes disagree. */
+  /** For tests and the simulator: throws when something is lost or beyond its bounds. */
   checkInvariants(): void {
     let count = 0;
-    for (const [agentId, frameworks] of this.#byAgent) {
-      for (const [framework, filters] of frameworks) {
+    for (const [client, agents] of this.#byClient) {
+      assert(agents.size > 0, 'nobody without filters is kept');
+      for (const agent of agents.keys()) {
+        const filters = this.#of(client, agent);
         count += filters.length;
-        assert(filters.length > 0, 'no empty list of filters is kept');
-        assert(filters.length <= this.#limits.perFrameworkAndAgent, 'filters are bounded');
-        assert(this.#agentsOf.get(framework)?.has(agentId) === true, 'both indexes know a filter');
-      }
-    }
-    for (const [framework, agents] of this.#agentsOf) {
-      for (const agentId of agents) {
-        assert(this.#byAgent.get(agentId)?.has(framework) === true, 'both indexes know a filter');
+        assert(filters.length <= this.#limits.perClientAndAgent, 'filters are bounded');
       }
     }
     assert(count === this.size, 'every filter has an end');
     assert(count <= this.#limits.total, 'filters are bounded');
   }
 
-  #filtersOf(agentId: AgentId, framework: FrameworkKey): Filter[] {
-    const frameworks = this.#byAgent.get(agentId) ?? new Map<FrameworkKey, Filter[]>();
-    this.#byAgent.set(agentId, frameworks);
-    const agents = this.#agentsOf.get(framework) ?? new Set();
-    this.#agentsOf.set(framework, agents.add(agentId));
-    const filters = frameworks.get(framework) ?? [];
-    frameworks.set(framework, filters);
+  #of(client: Client, agent: Agent): Filter[] {
+    const filters: Filter[] = [];
+    const first = this.#byClient.get(client)?.get(agent);
+    for (let filter = first; filter; filter = filter.next) filters.push(filter);
     return filters;
   }
 
-  /** Makes room for one more. */
-  #dropFirstToEnd({ agentId, framework }: Filter): void {
-    const filters = this.#byAgent.get(agentId)?.get(framework) ?? [];
-    if (filters.length >= this.#limits.perFrameworkAndAgent) {
-      const first = filters.reduce((a, b) => (b.expiresMs < a.expiresMs ? b : a));
-      this.#drop(first);
-    }
-    const first = this.size >= this.#limits.total ? this.#expiries.peek() : undefined;
-    if (first !== undefined) this.#drop(first);
+  #dropFirstToEnd(filters: readonly Filter[]): void {
+    if (filters.length < this.#limits.perClientAndAgent) return;
+    this.#drop(filters.reduce((a, b) => (b.expiresMs < a.expiresMs ? b : a)));
   }
 
   #drop(filter: Filter): void {
@@ -172,25 +160,33 @@ export class Filters {
   }
 
   #unlink(filter: Filter): void {
-    const { agentId, framework } = filter;
-    const frameworks = this.#byAgent.get(agentId);
-    const filters = frameworks?.get(framework);
-    assert(frameworks !== undefined && filters !== undefined, 'a filter is in its list');
-    filters.splice(filters.indexOf(filter), 1);
-    if (filters.length > 0) return;
-    frameworks.delete(framework);
-    if (frameworks.size === 0) this.#byAgent.delete(agentId);
-    const agents = this.#agentsOf.get(framework);
-    agents?.delete(agentId);
-    if (agents?.size === 0) this.#agentsOf.delete(framework);
+    const { client, agent } = filter;
+    const agents = this.#byClient.get(client);
+    const first = agents?.get(agent);
+    assert(agents !== undefined && first !== undefined, 'a filter is in its list');
+    if (first === filter) {
+      if (filter.next !== undefined) agents.set(agent, filter.next);
+      else agents.delete(agent);
+      if (agents.size === 0) this.#byClient.delete(client);
+      return;
+    }
+    let before = first;
+    while (before.next !== filter) {
+      assert(before.next !== undefined, 'a filter is in its list');
+      before = before.next;
+    }
+    before.next = filter.next;
+  }
+
+  #shared(resources: Resources): Resources {
+    const last = this.#lastRefused;
+    if (last !== undefined && equals(last, resources)) return last;
+    this.#lastRefused = resources;
+    return resources;
   }
 }
 
 /** Whatever `old` still blocks, `next` blocks too. */
 function covers(next: Refusal, old: Refusal): boolean {
-  return (
-    next.role === old.role &&
-    next.expiresMs >= old.expiresMs &&
-    contains(next.resources, old.resources)
-  );
+  return next.expiresMs >= old.expiresMs && contains(next.resources, old.resources);
 }

@@ -8,7 +8,8 @@ import { normalise, subtract, sum } from '@parley/resources/resources';
 import { expect, test } from 'vitest';
 import { CycledCluster } from './cycled-cluster.ts';
 import { repeated, timesContained } from './need-fit.ts';
-import { allOf, resourcesOf, type ScriptedOffer } from './scripted-master.ts';
+import { allOf, resourcesOf } from './scripted-master.ts';
+import type { ScriptedOffer } from './scripted-records.ts';
 
 const AGENTS = 8;
 const AGENT = resourcesOf(64, 488_000);

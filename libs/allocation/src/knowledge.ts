@@ -1,34 +1,53 @@
-// Owns what the allocator knows of the cluster and how facts change it: agents, frameworks, shares, filters, caps and
-// proposals under way, kept consistent with each other. When to decide is in allocator.ts. Milliseconds throughout.
+// Owns what the allocator knows of the cluster and how facts change it: agents, frameworks, shares, quotas, filters, caps
+// and proposals under way, kept consistent with each other. When to decide is in allocator.ts. Milliseconds throughout.
 import type { Fact, Proposal } from '@parley/protocol/allocation';
-import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant } from './agent-division.ts';
-import { AgentPool } from './agent-pool.ts';
+import { type Agent, AgentPool, type Free, isAnythingLeft, isNoMore } from './agent-pool.ts';
+import { AskedInVain } from './asked-in-vain.ts';
 import { accumulate, ClusterTotals } from './cluster-totals.ts';
-import { type Client, FairOrder } from './fair-order.ts';
+import { FairOrder } from './fair-order.ts';
 import { Filters } from './filters.ts';
+import { type Framework, Frameworks, takesOffers } from './frameworks.ts';
+import { Headroom } from './headroom.ts';
 import { OfferCaps } from './offer-caps.ts';
+import { OfferPolicy } from './offer-policy.ts';
 import { type PendingProposal, PendingProposals } from './pending-proposals.ts';
-import { SubscribedFrameworks } from './subscribed-frameworks.ts';
+import type { Client } from './share-tree.ts';
+
+type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
 
 export class Knowledge {
   readonly totals: ClusterTotals;
-  readonly fairOrder: FairOrder;
+  readonly order: FairOrder;
   readonly pool: AgentPool;
+  readonly headroom: Headroom;
+  readonly policy: OfferPolicy;
   readonly filters = new Filters();
+  readonly vain = new AskedInVain();
   readonly pending = new PendingProposals();
-  readonly frameworks = new SubscribedFrameworks();
+  readonly frameworks: Frameworks;
   readonly caps: OfferCaps;
   /** Frameworks that take something which they did not take before: every open agent gets a turn for them. */
-  readonly fresh = new Set<FrameworkKey>();
+  readonly fresh = new Set<Framework>();
+  readonly #standing = new Set<Client>();
+  /** What is set has changed so that everybody is to be asked about everything again. */
+  #mustAskAll = false;
+  readonly reduce: (agent: Agent, left: Free) => void;
 
   /** `exclude`: names of scalars that do not count towards fairness. */
   constructor(exclude: readonly string[] = []) {
     this.totals = new ClusterTotals(exclude);
-    this.fairOrder = new FairOrder(this.totals);
-    this.pool = new AgentPool(this.totals, this.pending);
+    this.order = new FairOrder(this.totals);
+    this.pool = new AgentPool({
+      totals: this.totals,
+      reserve: (role, amounts, sign) => this.order.reserve(role, amounts, sign),
+    });
+    this.reduce = (agent, left) => this.pool.reduce(agent, left);
+    this.headroom = new Headroom(this.order, this.pool.available);
+    this.policy = new OfferPolicy(this.totals, this.order.tree);
     this.caps = new OfferCaps(this.totals);
+    this.frameworks = new Frameworks((framework, role) => this.order.clientOf(framework, role));
   }
 
   /** Facts of one journal entry: consistent with each other at its end. `lastNumber`: of the proposals made so far. */
@@ -39,11 +58,11 @@ export class Knowledge {
     // Decisions first: the other facts then give a turn to agents that are open without them.
     const concerned = this.#decided(facts, lastNumber);
     /** Of these it is said what is outstanding. */
-    const told = new Set<FrameworkKey>();
+    const told = new Set<Framework>();
     for (const fact of facts) {
       this.#apply(fact, nowMs);
       if (!('framework' in fact)) continue;
-      const framework = frameworkKey(fact.framework);
+      const framework = this.frameworks.ensure(fact.framework);
       concerned.add(framework);
       if (fact.kind === 'outstanding') told.add(framework);
     }
@@ -53,16 +72,20 @@ export class Knowledge {
       if (this.caps.resumeWithLess(framework) && told.has(framework)) this.fresh.add(framework);
       this.#refresh(framework);
     }
+    this.#resumeWaiting();
+    if (this.#mustAskAll) this.#askAll();
   }
 
   /** Ends filters and proposals that were never decided: their agents get a turn. The value: whether there were any. */
   expire(nowMs: number): boolean {
-    const unfiltered = this.filters.expire(nowMs);
-    for (const agentId of unfiltered) this.pool.touch(agentId);
+    for (const { client, agent } of this.filters.expire(nowMs)) {
+      this.vain.forget(agent.number, client.number);
+      this.pool.touch(agent);
+    }
     const overdue = this.pending.takeOverdue(nowMs);
     for (const pending of overdue) {
       this.#released(pending);
-      this.pool.touch(pending.proposal.agentId);
+      this.pool.touch(pending.agent);
     }
     return overdue.length > 0;
   }
@@ -70,25 +93,42 @@ export class Knowledge {
   /** Every open agent gets a turn, for whatever news were overlooked. */
   reopen(): void {
     this.frameworks.remeasure();
+    this.order.lookForRoom(this.frameworks.all());
+    this.#resumeWaiting();
     this.pool.touchOpen();
   }
 
+  /** To be called before every open agent gets a turn for those who are fresh. */
+  askFreshAgain(): void {
+    const numbers: number[] = [];
+    for (const { clients } of this.fresh)
+      for (const one of clients.values()) numbers.push(one.number);
+    this.vain.forgetClients(numbers);
+  }
+
   /** One decision about an agent; each grant is to be proposed, see `proposed`. */
-  divide(agentId: AgentId): Grant[] {
-    const available = this.pool.available(agentId);
-    if (available === undefined) return [];
-    const division = new AgentDivision(this, available);
+  divide(agent: Agent): Grant[] {
+    if (!isAnythingLeft(agent.left)) return [];
+    if (!isNoMore(agent.left, agent.asked)) this.vain.forgetAgent(agent.number);
+    agent.asked = agent.left;
+    if (this.vain.hasAll(agent.number)) return [];
+    const division = new AgentDivision(this, agent);
     const grants = division.divide();
     for (const framework of division.passed) {
       this.caps.pass(framework);
       this.#refresh(framework);
+    }
+    for (const client of division.stuck) {
+      client.stands = true;
+      this.#standing.add(client);
+      this.#refreshClient(client);
     }
     return grants;
   }
 
   /** One proposal a grant, in the same order. */
   proposed(
-    agentId: AgentId,
+    agent: Agent,
     made: {
       readonly grants: readonly Grant[];
       readonly proposals: readonly Proposal[];
@@ -97,38 +137,37 @@ export class Knowledge {
   ): void {
     const { grants, proposals, nowMs } = made;
     if (proposals.length === 0) return;
-    for (const [place, { client, amounts }] of grants.entries()) {
+    for (const [place, { client, amounts, promised }] of grants.entries()) {
       const proposal = proposals[place];
-      if (proposal !== undefined) this.pending.add({ proposal, client, amounts, sentMs: nowMs });
-    }
-    for (const { client, promised } of grants) {
+      if (proposal === undefined) continue;
+      this.pending.add({ proposal, client, agent, amounts, sentMs: nowMs });
       const { framework } = client;
       this.caps.passIfFull(framework);
       if (promised !== undefined || this.caps.isAtLimit(framework)) this.#refresh(framework);
     }
-    this.pool.forgiveLate(agentId);
-    this.pool.settle(agentId);
+    this.pool.forgiveLate(agent);
+    this.pool.settle(agent);
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */
   checkInvariants(): void {
-    this.fairOrder.checkInvariants();
+    this.order.checkInvariants();
     this.pool.checkInvariants();
     this.filters.checkInvariants();
     this.frameworks.checkInvariants();
-    const underWay = new Map<FrameworkKey, { offers: number; amounts: number[] }>();
+    const underWay = new Map<Framework, { offers: number; amounts: number[] }>();
     for (const { client, amounts } of this.pending.all()) {
       const ofFramework = underWay.get(client.framework) ?? { offers: 0, amounts: [] };
       ofFramework.offers += 1;
       accumulate(ofFramework.amounts, amounts, 1);
       underWay.set(client.framework, ofFramework);
     }
-    this.caps.checkInvariants(underWay);
+    this.caps.checkInvariants(this.frameworks.all(), underWay);
   }
 
   /** The value: the frameworks of which proposals were decided. */
-  #decided(facts: readonly Fact[], lastNumber: number): Set<FrameworkKey> {
-    const concerned = new Set<FrameworkKey>();
+  #decided(facts: readonly Fact[], lastNumber: number): Set<Framework> {
+    const concerned = new Set<Framework>();
     for (const fact of facts) {
       // A number that was never given out belongs to an earlier term.
       if (fact.kind !== 'decided' || fact.proposalNumber > lastNumber) continue;
@@ -136,89 +175,137 @@ export class Knowledge {
         this.#release(pending);
         concerned.add(pending.client.framework);
         // No turn: a refused proposal comes with correcting facts, or waits for the full run.
-        this.pool.settle(pending.proposal.agentId);
+        this.pool.settle(pending.agent);
       }
     }
     return concerned;
   }
 
   #apply(fact: Fact, nowMs: number): void {
-    const { totals, fairOrder, pool, caps } = this;
     switch (fact.kind) {
       case 'agent':
-        if (pool.set(fact) === 'changed') this.filters.clearAgent(fact.agentId);
+        this.#agent(fact);
         break;
       case 'agentAway':
-        this.#forgetAgent(fact.agentId);
+        this.#forgetAgent(this.pool.get(fact.agentId));
         break;
       case 'agentFree':
-        pool.setFree(fact.agentId, fact.free, fact.reservations);
+        this.pool.setFree(fact.agentId, fact);
         break;
-      case 'framework':
-        this.#framework(fact);
-        break;
-      case 'filtersCleared':
-        this.filters.clearFramework(frameworkKey(fact.framework), fact.role);
-        this.fresh.add(frameworkKey(fact.framework));
-        break;
-      case 'frameworkAway':
-        this.#forgetFramework(frameworkKey(fact.framework));
-        break;
-      case 'usage':
-        fairOrder.setUsage(clientOf(fact), totals.vectorOf(fact.scalars));
-        break;
-      case 'outstanding': {
-        const amounts = totals.vectorOf(fact.scalars);
-        caps.setOutstanding(frameworkKey(fact.framework), fact.offers, amounts);
-        break;
-      }
-      case 'refused':
-        this.#refused(fact, nowMs);
+      case 'role':
+        this.order.setRole(fact.role, fact);
+        this.policy.roleChanged();
+        this.#mustAskAll = true;
         break;
       case 'expired':
-        pool.noteExpired(fact.agentId, frameworkKey(fact.framework));
+        this.pool.noteExpired(fact.agentId, this.frameworks.ensure(fact.framework));
         break;
       case 'settings':
-        for (const framework of caps.setPermille(fact.outstandingCapPermille)) {
-          this.#resumed(framework);
-        }
+        this.#settings(fact);
         break;
       case 'decided':
-      case 'role':
-      case 'frameworkShare':
       case 'revoking':
       case 'revoked':
+        break;
+      default:
+        this.#applyToFramework(fact, nowMs);
+    }
+  }
+
+  #applyToFramework(
+    fact: FactOf<
+      | 'framework'
+      | 'frameworkShare'
+      | 'filtersCleared'
+      | 'frameworkAway'
+      | 'usage'
+      | 'outstanding'
+      | 'refused'
+    >,
+    nowMs: number,
+  ): void {
+    const framework = this.frameworks.ensure(fact.framework);
+    switch (fact.kind) {
+      case 'framework':
+        this.#framework(framework, fact);
+        break;
+      case 'frameworkShare':
+        this.order.setFramework(framework, fact);
+        this.#mustAskAll = true;
+        break;
+      case 'filtersCleared':
+        for (const client of framework.clients.values()) {
+          if (fact.role === undefined || fact.role === client.role)
+            this.filters.clearClient(client);
+        }
+        this.fresh.add(framework);
+        break;
+      case 'frameworkAway':
+        for (const client of framework.clients.values()) this.filters.clearClient(client);
+        this.frameworks.unsubscribe(framework);
+        this.order.frameworkChanged(framework);
+        this.caps.setMaxOffers(framework);
+        this.fresh.delete(framework);
+        break;
+      case 'usage': {
+        const amounts = this.totals.vectorOf(fact.scalars);
+        this.order.setUsage(this.order.clientOf(framework, fact.role), amounts);
+        break;
+      }
+      case 'outstanding':
+        this.caps.setOutstanding(framework, fact.offers, this.totals.vectorOf(fact.scalars));
+        break;
+      case 'refused':
+        this.#refused(framework, fact, nowMs);
         break;
       default:
         unreachable(fact);
     }
   }
 
-  #framework(fact: Extract<Fact, { kind: 'framework' }>): void {
-    const framework = frameworkKey(fact.framework);
-    const wantsMore = this.frameworks.set(fact);
+  #agent(fact: FactOf<'agent'>): void {
+    const { agent, isChanged } = this.pool.set(fact);
+    if (!isChanged) return;
+    this.filters.clearAgent(agent);
+    this.vain.forgetAgent(agent.number);
+  }
+
+  #settings(fact: FactOf<'settings'>): void {
+    this.headroom.isKept = !fact.reclaims;
+    this.policy.set(fact.minAllocatable, fact.placement);
+    this.#mustAskAll = true;
+    for (const framework of this.caps.setPermille(fact.outstandingCapPermille)) {
+      this.#resumed(framework);
+    }
+  }
+
+  #framework(framework: Framework, fact: FactOf<'framework'>): void {
+    const wantsMore = this.frameworks.subscribe(fact);
+    this.order.frameworkChanged(framework);
     const goesOn = this.caps.setMaxOffers(framework, fact.maxOffers);
+    for (const client of framework.clients.values()) {
+      this.#standing.delete(client);
+      client.stands = false;
+      if (!client.isMember) this.filters.clearClient(client);
+    }
     if (wantsMore || goesOn) this.fresh.add(framework);
   }
 
-  #refused(fact: Extract<Fact, { kind: 'refused' }>, nowMs: number): void {
-    const { agentId, resources, refuseMs } = fact;
-    const client = clientOf(fact);
-    if (!this.pool.has(agentId) || !this.frameworks.has(client.framework)) return;
-    this.filters.refuse({ ...client, agentId, resources, expiresMs: nowMs + refuseMs });
+  #refused(framework: Framework, fact: FactOf<'refused'>, nowMs: number): void {
+    const { agentId, resources, refuseMs, role } = fact;
+    const [agent, client] = [this.pool.get(agentId), framework.clients.get(role)];
+    if (agent === undefined || client === undefined || !framework.isSubscribed) return;
+    const expiresMs = nowMs + refuseMs;
+    const dropped = this.filters.refuse({ client, agent, resources, expiresMs });
+    if (dropped) this.vain.forget(dropped.agent.number, dropped.client.number);
   }
 
-  #forgetFramework(framework: FrameworkKey): void {
-    this.filters.clearFramework(framework);
-    this.frameworks.remove(framework);
-    this.caps.setMaxOffers(framework);
-    this.fresh.delete(framework);
-  }
-
-  #forgetAgent(agentId: AgentId): void {
-    for (const pending of this.pending.takeOfAgent(agentId)) this.#released(pending);
-    this.filters.clearAgent(agentId);
-    this.pool.remove(agentId);
+  #forgetAgent(agent: Agent | undefined): void {
+    if (agent === undefined) return;
+    for (const pending of this.pending.takeOfAgent(agent)) this.#released(pending);
+    this.filters.clearAgent(agent);
+    this.vain.forgetAgent(agent.number);
+    this.pool.remove(agent);
   }
 
   #released(pending: PendingProposal): void {
@@ -229,33 +316,52 @@ export class Knowledge {
 
   /** It was decided, or never will be: what is known without it is what the master says. */
   #release({ client, amounts, proposal }: PendingProposal): void {
-    this.fairOrder.release(client, amounts);
+    this.order.release(client, amounts);
     this.caps.release(client.framework, amounts);
-    for (const { shape, count } of proposal.promised) {
-      this.frameworks.release(client, shape, count);
-    }
+    for (const { shape, count } of proposal.promised) this.frameworks.release(client, shape, count);
   }
 
-  #resumed(framework: FrameworkKey): void {
+  #resumed(framework: Framework): void {
     this.fresh.add(framework);
     this.#refresh(framework);
   }
 
-  /** Puts it into the order where it would take an offer, and out of it elsewhere. */
-  #refresh(framework: FrameworkKey): void {
-    const { fairOrder, frameworks } = this;
-    const isAtLimit = this.caps.isAtLimit(framework);
-    const refresh = (role: RoleName): void => {
-      const isActive = !isAtLimit && frameworks.takesOffers({ framework, role });
-      fairOrder.setActive({ framework, role }, isActive);
-    };
-    for (const role of frameworks.rolesOf(framework)) refresh(role);
-    for (const role of fairOrder.rolesOf(framework)) {
-      if (!frameworks.hasRole({ framework, role })) refresh(role);
+  #resumeWaiting(): void {
+    for (const client of [...this.order.takeResumed(), ...this.headroom.takeResumed()]) {
+      client.stands = false;
+      this.#standing.delete(client);
+      if (client.isMember) this.#resumed(client.framework);
     }
   }
-}
 
-function clientOf(fact: Extract<Fact, { kind: 'usage' | 'refused' }>): Client {
-  return { framework: frameworkKey(fact.framework), role: fact.role };
+  #askAll(): void {
+    this.#mustAskAll = false;
+    for (const client of this.#standing) {
+      client.stands = false;
+      this.#refreshClient(client);
+    }
+    this.#standing.clear();
+    this.vain.forgetAll();
+    this.pool.touchOpen();
+  }
+
+  /** Puts it into the order where it would take an offer, and out of it elsewhere. */
+  #refresh(framework: Framework): void {
+    for (const client of [...framework.clients.values()]) this.#refreshClient(client);
+    this.frameworks.forgetUnused(framework);
+  }
+
+  #refreshClient(client: Client): void {
+    const isActive =
+      !client.stands && takesOffers(client) && !this.caps.isAtLimit(client.framework);
+    if (client.isActive !== isActive) {
+      this.order.setActive(client, isActive);
+      this.vain.setActive(client.number, isActive);
+    }
+    if (this.order.forgetUnused(client)) {
+      this.#standing.delete(client);
+      this.headroom.waiting.delete(client);
+      this.vain.forgetClients([client.number]);
+    }
+  }
 }

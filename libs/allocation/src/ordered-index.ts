@@ -1,25 +1,18 @@
-// Owns an ordered set with insertion, removal and the first item in O(log n) expected comparisons.
+// Owns an ordered set: insertion and removal in O(log n) comparisons, the first item and iteration at once.
 // It knows nothing of shares; an item's place must not change while it is inside.
-// A treap: Seidel and Aragon, Randomized Search Trees, Algorithmica 16, 1996.
+// The items are in short sorted blocks, one after the other: a tree of two levels that is found through by halving.
 import { assert } from '@parley/protocol/unreachable';
-import { SeededRandom } from './seeded-random.ts';
 
-type Node<Item> = {
-  readonly item: Item;
-  /** A parent's is never below its children's. */
-  readonly priority: number;
-  left: Node<Item> | undefined;
-  right: Node<Item> | undefined;
-};
+/** Longer blocks are cut in two; moving within one costs less than a comparison. */
+const MAX_BLOCK = 64;
 
 /** Negative, 0 or positive, as for sorting. 0 only for one and the same item. */
 export type Comparison<Item> = (a: Item, b: Item) => number;
 
 export class OrderedIndex<Item> {
   readonly #compare: Comparison<Item>;
-  // The order does not depend on the priorities, so a fixed seed keeps runs repeatable.
-  readonly #random = new SeededRandom(1);
-  #root: Node<Item> | undefined;
+  /** None is empty. */
+  #blocks: Item[][] = [];
   #size = 0;
 
   constructor(compare: Comparison<Item>) {
@@ -30,85 +23,91 @@ export class OrderedIndex<Item> {
     return this.#size;
   }
 
+  /** In order, for loops that must not cost anything. Nothing may be inserted or removed meanwhile. */
+  get blocks(): readonly (readonly Item[])[] {
+    return this.#blocks;
+  }
+
   /** Throws when an item of the same place is inside. */
   insert(item: Item): void {
-    const node = { item, priority: this.#random.next(), left: undefined, right: undefined };
-    this.#root = this.#insertBelow(this.#root, node);
+    const number = this.#blockOf(item);
+    const block = this.#blocks[number];
     this.#size += 1;
+    if (block === undefined) {
+      this.#blocks.push([item]);
+      return;
+    }
+    const place = this.#placeIn(block, item);
+    const next = block[place];
+    assert(next === undefined || this.#compare(next, item) !== 0, 'an item is inserted once');
+    insertAt(block, place, item);
+    if (block.length > MAX_BLOCK) this.#blocks.splice(number + 1, 0, block.splice(MAX_BLOCK / 2));
   }
 
   /** Throws when the item is not inside, or its place has changed since it was inserted. */
   remove(item: Item): void {
-    this.#root = this.#removeBelow(this.#root, item);
+    const number = this.#blockOf(item);
+    const block = this.#blocks[number] ?? [];
+    const place = this.#placeIn(block, item);
+    assert(block[place] === item, 'the item to remove is inside, at its place');
+    removeAt(block, place);
+    if (block.length === 0) this.#blocks.splice(number, 1);
     this.#size -= 1;
   }
 
-  clear(): void {
-    this.#root = undefined;
-    this.#size = 0;
+  /** Orders what is inside anew, after its places have changed. */
+  reorder(): void {
+    const items = [...this].sort(this.#compare);
+    this.#blocks = [];
+    for (let from = 0; from < items.length; from += MAX_BLOCK / 2) {
+      this.#blocks.push(items.slice(from, from + MAX_BLOCK / 2));
+    }
   }
 
   /** In order. Nothing may be inserted or removed until the caller has stopped iterating. */
   *[Symbol.iterator](): Generator<Item, void, void> {
-    const path: Node<Item>[] = [];
-    let node = this.#root;
-    while (node !== undefined || path.length > 0) {
-      while (node !== undefined) {
-        path.push(node);
-        node = node.left;
-      }
-      const next = path.pop();
-      if (next === undefined) return;
-      yield next.item;
-      node = next.right;
+    for (const block of this.#blocks) yield* block;
+  }
+
+  /** The last block that does not begin behind the item; the first one when all do. */
+  #blockOf(item: Item): number {
+    let [low, high] = [0, this.#blocks.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      const first = this.#blocks[middle]?.[0];
+      if (first !== undefined && this.#compare(first, item) <= 0) low = middle;
+      else high = middle;
     }
+    return low;
   }
 
-  #insertBelow(root: Node<Item> | undefined, node: Node<Item>): Node<Item> {
-    if (root === undefined) return node;
-    const order = this.#compare(node.item, root.item);
-    assert(order !== 0, 'an item is inserted once');
-    if (order < 0) {
-      root.left = this.#insertBelow(root.left, node);
-      return root.left.priority > root.priority ? rotateRight(root, root.left) : root;
+  /** Of the first one that is not before the item. */
+  #placeIn(block: readonly Item[], item: Item): number {
+    let [low, high] = [0, block.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = block[middle];
+      if (other !== undefined && this.#compare(other, item) < 0) low = middle + 1;
+      else high = middle;
     }
-    root.right = this.#insertBelow(root.right, node);
-    return root.right.priority > root.priority ? rotateLeft(root, root.right) : root;
-  }
-
-  #removeBelow(root: Node<Item> | undefined, item: Item): Node<Item> | undefined {
-    assert(root !== undefined, 'the item to remove is inside, at its place');
-    const order = this.#compare(item, root.item);
-    if (order === 0) return join(root.left, root.right);
-    if (order < 0) root.left = this.#removeBelow(root.left, item);
-    else root.right = this.#removeBelow(root.right, item);
-    return root;
+    return low;
   }
 }
 
-function rotateRight<Item>(root: Node<Item>, left: Node<Item>): Node<Item> {
-  root.left = left.right;
-  left.right = root;
-  return left;
-}
-
-function rotateLeft<Item>(root: Node<Item>, right: Node<Item>): Node<Item> {
-  root.right = right.left;
-  right.left = root;
-  return right;
-}
-
-/** Every item on the left comes before every item on the right. */
-function join<Item>(
-  left: Node<Item> | undefined,
-  right: Node<Item> | undefined,
-): Node<Item> | undefined {
-  if (left === undefined) return right;
-  if (right === undefined) return left;
-  if (left.priority > right.priority) {
-    left.right = join(left.right, right);
-    return left;
+/** As splice does, which takes longer for so few. */
+function insertAt<Item>(block: Item[], place: number, item: Item): void {
+  block.push(item);
+  for (let number = block.length - 1; number > place; number -= 1) {
+    const before = block[number - 1];
+    if (before !== undefined) block[number] = before;
   }
-  right.left = join(left, right.left);
-  return right;
+  block[place] = item;
+}
+
+function removeAt<Item>(block: Item[], place: number): void {
+  for (let number = place + 1; number < block.length; number += 1) {
+    const next = block[number];
+    if (next !== undefined) block[number - 1] = next;
+  }
+  block.pop();
 }

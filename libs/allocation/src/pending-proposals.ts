@@ -1,16 +1,16 @@
 // Owns the proposals that the master has not decided yet: their resources are not proposed again until it has,
 // or until so much time has passed that the proposal or the answer must have been lost.
 import type { Proposal } from '@parley/protocol/allocation';
-import type { AgentId } from '@parley/protocol/ids';
+import type { Agent } from './agent-pool.ts';
 import type { Vector } from './cluster-totals.ts';
-import type { Client } from './fair-order.ts';
+import type { Client } from './share-tree.ts';
 
 export const PROPOSAL_TIMEOUT_MS = 2000;
-const NONE: readonly PendingProposal[] = [];
 
 export type PendingProposal = {
   readonly proposal: Proposal;
   readonly client: Client;
+  readonly agent: Agent;
   /** Its scalars as counted in the shares. */
   readonly amounts: Vector;
   readonly sentMs: number;
@@ -19,28 +19,21 @@ export type PendingProposal = {
 export class PendingProposals {
   /** In order of their numbers, which is that of their times. */
   readonly #byNumber = new Map<number, PendingProposal>();
-  readonly #byAgent = new Map<AgentId, PendingProposal[]>();
 
   get size(): number {
     return this.#byNumber.size;
   }
 
   get nextTimeoutMs(): number | undefined {
-    const oldest = this.#oldest();
-    return oldest === undefined ? undefined : oldest.sentMs + PROPOSAL_TIMEOUT_MS;
+    for (const { sentMs } of this.#byNumber.values()) return sentMs + PROPOSAL_TIMEOUT_MS;
+    return undefined;
   }
 
   add(pending: PendingProposal): void {
-    const { number, agentId } = pending.proposal;
-    this.#byNumber.set(number, pending);
-    const ofAgent = this.#byAgent.get(agentId);
-    if (ofAgent === undefined) this.#byAgent.set(agentId, [pending]);
-    else ofAgent.push(pending);
-  }
-
-  /** In order of their numbers; to be read only, until the next change. */
-  ofAgent(agentId: AgentId): readonly PendingProposal[] {
-    return this.#byAgent.get(agentId) ?? NONE;
+    const { proposal, agent, client } = pending;
+    this.#byNumber.set(proposal.number, pending);
+    agent.undecided = agent.undecided.length === 0 ? [pending] : [...agent.undecided, pending];
+    client.undecided += 1;
   }
 
   all(): Iterable<PendingProposal> {
@@ -56,8 +49,8 @@ export class PendingProposals {
     return this.#takeWhile(({ sentMs }) => sentMs + PROPOSAL_TIMEOUT_MS <= nowMs);
   }
 
-  takeOfAgent(agentId: AgentId): PendingProposal[] {
-    const taken = [...this.ofAgent(agentId)];
+  takeOfAgent(agent: Agent): readonly PendingProposal[] {
+    const taken = agent.undecided;
     for (const pending of taken) this.#remove(pending);
     return taken;
   }
@@ -72,17 +65,10 @@ export class PendingProposals {
     return taken;
   }
 
-  #oldest(): PendingProposal | undefined {
-    for (const pending of this.#byNumber.values()) return pending;
-    return undefined;
-  }
-
   #remove(pending: PendingProposal): void {
-    const { number, agentId } = pending.proposal;
-    this.#byNumber.delete(number);
-    const ofAgent = this.#byAgent.get(agentId);
-    if (ofAgent === undefined) return;
-    if (ofAgent.length === 1) this.#byAgent.delete(agentId);
-    else ofAgent.splice(ofAgent.indexOf(pending), 1);
+    const { proposal, agent, client } = pending;
+    this.#byNumber.delete(proposal.number);
+    agent.undecided = agent.undecided.filter((one) => one !== pending);
+    client.undecided -= 1;
   }
 }

@@ -63,3 +63,14 @@ export const summaryOf = (proposals: readonly Proposal[]): string[] =>
 
 export const namesOf = (proposals: readonly Proposal[]): string[] =>
   proposals.map(({ framework }) => framework.frameworkId);
+
+/** How many proposals each framework gets. */
+export function countsOf(
+  proposals: readonly Pick<Proposal, 'framework'>[],
+): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { framework } of proposals) {
+    counts[framework.frameworkId] = (counts[framework.frameworkId] ?? 0) + 1;
+  }
+  return counts;
+}

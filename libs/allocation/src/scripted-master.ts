@@ -1,7 +1,6 @@
 // Owns a master for the tests of the allocator: books that say what is free, numbered facts about every change, and
 // the decision about proposals. Simple on purpose; the real books are in @parley/cluster.
 import type { Fact, FactsMessage, FreeReservation, Proposal } from '@parley/protocol/allocation';
-import type { Constraints } from '@parley/protocol/constraints';
 import {
   AgentId,
   FrameworkId,
@@ -12,37 +11,24 @@ import {
   RoleName,
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
-import { DEFAULT_MIN_ALLOCATABLE, DEFAULT_STARVATION_MS } from '@parley/protocol/sharing';
+import {
+  DEFAULT_MIN_ALLOCATABLE,
+  DEFAULT_STARVATION_MS,
+  type Placement,
+  type Quantities,
+} from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import { add, contains, equals, normalise, subtract, sum } from '@parley/resources/resources';
-
-/** `count` tasks that are not launched, whether they are promised in an offer or not. */
-export type ScriptedNeed = {
-  readonly shape: string;
-  readonly resources: Resources;
-  readonly constraints?: Constraints;
-  readonly count: number;
-};
-export type ScriptedRole = {
-  readonly isSuppressed: boolean;
-  readonly needs: readonly ScriptedNeed[] | undefined;
-};
-export type ScriptedFramework = {
-  readonly ref: FrameworkRef;
-  isActive: boolean;
-  roles: Map<RoleName, ScriptedRole>;
-  maxOffers: number | undefined;
-  /** Offered plus allocated, by role. */
-  readonly used: Map<RoleName, Resources>;
-};
-type Agent = {
-  readonly total: Resources;
-  readonly attributes: Record<string, string>;
-  free: Resources;
-  reservations: FreeReservation[];
-};
-/** An offer that is not answered; the number is that of its proposal. */
-export type ScriptedOffer = Omit<Proposal, 'framework'> & { readonly framework: ScriptedFramework };
+import {
+  NOTHING_SET,
+  type ScriptedAgent,
+  type ScriptedFramework,
+  type ScriptedNeed,
+  type ScriptedOffer,
+  type ScriptedRole,
+  type ScriptedSettings,
+  type ScriptedShares,
+} from './scripted-records.ts';
 
 export const anAgentId = (name: string): AgentId => AgentId.parse(name);
 
@@ -69,10 +55,15 @@ export const allOf = ({
   sum([resources, ...reservations.map((one) => one.resources)]);
 
 export class ScriptedMaster {
-  readonly agents = new Map<AgentId, Agent>();
+  readonly agents = new Map<AgentId, ScriptedAgent>();
   readonly frameworks = new Map<string, ScriptedFramework>();
   readonly offers = new Map<number, ScriptedOffer>();
+  readonly roles = new Map<RoleName, ScriptedSettings>();
+  readonly shares = new Map<string, ScriptedShares & { readonly ref: FrameworkRef }>();
   capPermille = 1000;
+  reclaims = true;
+  minAllocatable: Quantities = DEFAULT_MIN_ALLOCATABLE;
+  placement: Placement = 'random';
   #facts: Fact[] = [];
   #sequence = 0;
   #lastFactsSequence = 0;
@@ -80,12 +71,16 @@ export class ScriptedMaster {
   addAgent(
     name: string,
     total: Resources,
-    more: { attributes?: Record<string, string>; reservations?: FreeReservation[] } = {},
+    more: {
+      attributes?: Record<string, string>;
+      reservations?: FreeReservation[];
+      revocable?: Resources;
+    } = {},
   ): void {
     const agentId = anAgentId(name);
-    const { attributes = {}, reservations = [] } = more;
+    const { attributes = {}, reservations = [], revocable = NO_RESOURCES } = more;
     const free = subtract(total, sum(reservations.map(({ resources }) => resources)));
-    this.agents.set(agentId, { total, attributes, free, reservations });
+    this.agents.set(agentId, { total, attributes, free, reservations, revocable });
     this.#facts.push(this.#agentFact(agentId));
   }
 
@@ -101,6 +96,39 @@ export class ScriptedMaster {
   setCap(permille: number): void {
     this.capPermille = permille;
     this.#facts.push(this.#settingsFact());
+  }
+
+  /** Of the cluster's settings, those that are named. */
+  set(settings: { reclaims?: boolean; minAllocatable?: Quantities; placement?: Placement }): void {
+    Object.assign(this, settings);
+    this.#facts.push(this.#settingsFact());
+  }
+
+  /** What is not named is as where nothing is set. */
+  setRole(role: string, settings: Partial<ScriptedSettings>): void {
+    this.roles.set(RoleName.parse(role), { ...NOTHING_SET, ...settings });
+    this.#facts.push(this.#roleFact(RoleName.parse(role)));
+  }
+
+  setShares(name: string, shares: Partial<ScriptedShares>): void {
+    const ref = aFramework(name);
+    const fact = { ...NOTHING_SET, ...shares, ref };
+    this.shares.set(frameworkKey(ref), fact);
+    this.#facts.push(shareFact(fact));
+  }
+
+  takeRevocable(name: string, takesRevocable = true): void {
+    const framework = this.#known(aFramework(name));
+    framework.takesRevocable = takesRevocable;
+    this.#facts.push(this.#frameworkFact(framework));
+  }
+
+  /** What tasks on the agent leave unused is another amount now. */
+  setRevocable(name: string, revocable: Resources): void {
+    const agent = this.agents.get(anAgentId(name));
+    assert(agent !== undefined, 'the agent is known');
+    agent.revocable = revocable;
+    this.#facts.push(this.#freeFact(anAgentId(name), agent));
   }
 
   /** In these roles from now on, with no demand stated and none suppressed; its filters end. */
@@ -212,7 +240,10 @@ export class ScriptedMaster {
       if (isOf && offer.agentId === agentId && offer.role === role) this.launch(offer.number);
     }
     const framework = this.#known(ref);
-    this.#move({ framework, agentId, role, resources, reservations: [] }, 'give');
+    this.#move(
+      { framework, agentId, role, resources, reservations: [], revocable: undefined },
+      'give',
+    );
     if (refuseMs === 0) return;
     this.#facts.push({ kind: 'refused', framework: ref, role, agentId, resources, refuseMs });
   }
@@ -248,6 +279,8 @@ export class ScriptedMaster {
   /** Everything, cut into so many parts. */
   snapshot(parts = 1): FactsMessage[] {
     const facts: Fact[] = [this.#settingsFact()];
+    for (const role of this.roles.keys()) facts.push(this.#roleFact(role));
+    for (const shares of this.shares.values()) facts.push(shareFact(shares));
     for (const agentId of this.agents.keys()) facts.push(this.#agentFact(agentId));
     for (const framework of this.frameworks.values()) {
       if (framework.isActive) facts.push(this.#frameworkFact(framework));
@@ -270,6 +303,7 @@ export class ScriptedMaster {
       isActive: false,
       roles: new Map(),
       maxOffers: undefined,
+      takesRevocable: false,
       used: new Map(),
     };
     this.frameworks.set(frameworkKey(ref), framework);
@@ -306,7 +340,10 @@ export class ScriptedMaster {
   }
 
   #move(
-    what: Pick<ScriptedOffer, 'framework' | 'agentId' | 'role' | 'resources' | 'reservations'>,
+    what: Pick<
+      ScriptedOffer,
+      'framework' | 'agentId' | 'role' | 'resources' | 'reservations' | 'revocable'
+    >,
     way: 'take' | 'give',
   ): void {
     const { framework, agentId, role } = what;
@@ -317,6 +354,9 @@ export class ScriptedMaster {
     this.#facts.push(this.#usageFact(framework, role));
     if (agent === undefined) return;
     agent.free = (isTaken ? subtract : add)(agent.free, what.resources);
+    if (what.revocable) {
+      agent.revocable = (isTaken ? subtract : add)(agent.revocable, what.revocable);
+    }
     const others = agent.reservations.filter((one) => !what.reservations.some(isSame(one)));
     agent.reservations = isTaken ? others : [...agent.reservations, ...what.reservations];
     this.#facts.push(this.#freeFact(agentId, agent));
@@ -326,11 +366,15 @@ export class ScriptedMaster {
     return {
       kind: 'settings',
       outstandingCapPermille: this.capPermille,
-      reclaims: true,
+      reclaims: this.reclaims,
       starvationMs: DEFAULT_STARVATION_MS,
-      minAllocatable: DEFAULT_MIN_ALLOCATABLE,
-      placement: 'random',
+      minAllocatable: this.minAllocatable,
+      placement: this.placement,
     };
+  }
+
+  #roleFact(role: RoleName): Fact {
+    return { kind: 'role', role, ...(this.roles.get(role) ?? NOTHING_SET) };
   }
 
   #agentFact(agentId: AgentId): Fact {
@@ -339,12 +383,12 @@ export class ScriptedMaster {
     return { ...agent, kind: 'agent', agentId, hostname: `${agentId}.test` };
   }
 
-  #freeFact(agentId: AgentId, { free, reservations }: Agent): Fact {
-    return { kind: 'agentFree', agentId, free, reservations };
+  #freeFact(agentId: AgentId, { free, reservations, revocable }: ScriptedAgent): Fact {
+    return { kind: 'agentFree', agentId, free, reservations, revocable };
   }
 
   #frameworkFact(framework: ScriptedFramework): Fact {
-    const { ref, maxOffers } = framework;
+    const { ref, maxOffers, takesRevocable } = framework;
     const roles = [...framework.roles].map(([role, { isSuppressed, needs }]) => ({
       role,
       isSuppressed,
@@ -356,7 +400,13 @@ export class ScriptedMaster {
         })),
       }),
     }));
-    return { kind: 'framework', framework: ref, roles, ...(maxOffers && { maxOffers }) };
+    return {
+      kind: 'framework',
+      framework: ref,
+      roles,
+      ...(maxOffers && { maxOffers }),
+      takesRevocable,
+    };
   }
 
   #usageFact({ ref, used }: ScriptedFramework, role: RoleName): Fact {
@@ -369,10 +419,17 @@ export class ScriptedMaster {
   }
 }
 
+const shareFact = ({ ref, ...shares }: ScriptedShares & { readonly ref: FrameworkRef }): Fact => ({
+  kind: 'frameworkShare',
+  framework: ref,
+  ...shares,
+});
+
 /** A reservation is offered with all that is free of it. */
-function fits(agent: Agent, { resources, reservations }: Proposal): boolean {
+function fits(agent: ScriptedAgent, { resources, reservations, revocable }: Proposal): boolean {
   return (
     contains(agent.free, resources) &&
+    contains(agent.revocable, revocable ?? NO_RESOURCES) &&
     reservations.every((one) =>
       agent.reservations.some(
         (other) => isSame(one)(other) && equals(one.resources, other.resources),

@@ -12,7 +12,8 @@ import type { Constraints } from '@parley/protocol/constraints';
 import { contains } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CycledCluster } from './cycled-cluster.ts';
-import { resourcesOf, type ScriptedOffer } from './scripted-master.ts';
+import { resourcesOf } from './scripted-master.ts';
+import type { ScriptedOffer } from './scripted-records.ts';
 
 /** What the SDK refuses for when there is no work. */
 const IDLE_REFUSAL_MS = 60_000;

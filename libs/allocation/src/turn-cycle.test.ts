@@ -1,31 +1,44 @@
 // Tests whose turn it is: agents that have changed always, the others only as long as somebody still wants them.
-import { frameworkKey } from '@parley/protocol/ids';
+import { normalise } from '@parley/resources/resources';
 import { expect, test } from 'vitest';
-import { aFramework, anAgentId } from './scripted-master.ts';
+import { Agent } from './agent-pool.ts';
+import { Framework } from './frameworks.ts';
+import { aFramework, anAgentId, resourcesOf } from './scripted-master.ts';
 import { TurnCycle } from './turn-cycle.ts';
 
-const [A, B, C] = ['a', 'b', 'c'].map(anAgentId);
-const WAITING = frameworkKey(aFramework('waiting'));
+const WAITING = new Framework(aFramework('waiting'));
+const [A, B, C] = [anAgent('a', 1), anAgent('b', 3), anAgent('c', 2)];
 
-function aCycle(): TurnCycle {
-  const [touched, others] = [[A], [B, C]].map((agents) => agents.flatMap((agent) => agent ?? []));
-  return new TurnCycle({
-    ...(touched && { touched }),
-    ...(others && { others }),
-    fresh: new Set([WAITING]),
-  });
+/** Of 4 CPUs so many are left. */
+function anAgent(name: string, left: number): Agent {
+  const agent = new Agent(anAgentId(name), 0);
+  agent.total = resourcesOf(4, 4000);
+  agent.left = { ...agent.left, unreserved: normalise(resourcesOf(left, 4000)) };
+  return agent;
 }
+
+const aCycle = (): TurnCycle =>
+  new TurnCycle({ touched: [A], others: [B, C], fresh: new Set([WAITING]) });
 
 test('every agent gets a turn while the framework on whose behalf it is takes offers', () => {
   const cycle = aCycle();
-  const turns = [1, 2, 3, 4].map(() => cycle.next((framework) => framework === WAITING));
-  expect(turns).toStrictEqual([A, C, B, undefined]);
+  const turns = [1, 2, 3, 4].map(() => cycle.next('random', (framework) => framework === WAITING));
+  expect(turns).toStrictEqual([A, B, C, undefined]);
   expect(cycle.isOver).toBe(true);
 });
 
 test('once it takes no more, agents that have not changed are left out', () => {
   const cycle = aCycle();
-  expect(cycle.next(() => false)).toBe(A);
-  expect(cycle.next(() => false)).toBeUndefined();
+  expect(cycle.next('random', () => false)).toBe(A);
+  expect(cycle.next('random', () => false)).toBeUndefined();
+  expect(cycle.isOver).toBe(true);
+});
+
+test('the best fit begins with the fullest agent, spreading with the emptiest, and each has one turn', () => {
+  const cycle = new TurnCycle({ touched: [A, B, C] });
+  expect(cycle.next('bestFit', () => true)).toBe(A);
+  expect(cycle.next('spread', () => true)).toBe(B);
+  expect(cycle.next('random', () => true)).toBe(C);
+  expect(cycle.next('bestFit', () => true)).toBeUndefined();
   expect(cycle.isOver).toBe(true);
 });

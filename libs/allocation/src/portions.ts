@@ -1,0 +1,181 @@
+// Owns how a client that states its demand takes its next few tasks of an agent: of the first need that fits, as many as
+// come to it before another client is next, as its limits allow, and no more than it takes to meet a guarantee first.
+import type { FreeReservation, OpenNeed } from '@parley/protocol/allocation';
+import { unmetConstraint } from '@parley/protocol/constraints';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { add, isEmpty } from '@parley/resources/resources';
+import type { DivisionSurroundings, Obstacles, Step } from './agent-division.ts';
+import type { Agent } from './agent-pool.ts';
+import { accumulate, type Vector } from './cluster-totals.ts';
+import type { StatedNeed } from './frameworks.ts';
+import { repeated, sumOf, type Taking, takeFor, timesContained } from './need-fit.ts';
+import type { Quota } from './quota.ts';
+import { amountsOf, type Room } from './room.ts';
+import type { Client } from './share-tree.ts';
+
+/**
+ * Where very many of a need fit on the agent they are granted in portions, so that a decision stays short: shares
+ * are fair to within one task of the need, or this part of the agent where tasks are smaller than that.
+ */
+const PORTIONS_OF_AN_AGENT = 64;
+
+export type Portioning = {
+  readonly agent: Agent;
+  readonly client: Client;
+  readonly room: Room | undefined;
+  /** Those that it may use, in the order in which they are taken. */
+  readonly reservations: readonly FreeReservation[];
+  /** Of reservations that were granted already. */
+  readonly surplus: Resources;
+  /** Something of the agent is granted to it already. */
+  readonly isGranted: boolean;
+  readonly isOut: (client: Client) => boolean;
+};
+
+export class Portions {
+  readonly #around: DivisionSurroundings;
+  readonly #its: Portioning;
+
+  constructor(around: DivisionSurroundings, portioning: Portioning) {
+    this.#around = around;
+    this.#its = portioning;
+  }
+
+  /** Undefined when it takes nothing, or nothing that serves the guarantee `unmet`. */
+  next(unmet: Quota | undefined, obstacles: Obstacles): Step | undefined {
+    const { client, reservations, surplus, agent } = this.#its;
+    const { left } = agent;
+    const reach =
+      reservations.length === 0 && isEmpty(surplus)
+        ? left.unreserved
+        : sumOf({ unreserved: add(left.unreserved, surplus), reservations });
+    const needs = [...(client.needs?.values() ?? [])].filter(({ open }) => open > 0);
+    for (const need of needs) {
+      const fitting = Math.min(need.open, timesContained(reach, need.resources));
+      if (fitting === 0 || unmetConstraint(agent, need.constraints) !== undefined) continue;
+      const step = this.#stepFor(need, fitting, { unmet, obstacles });
+      if (step !== undefined && unmet?.isServedBy(step.unreserved) !== false) return step;
+    }
+    obstacles.isStuck = needs.length > 0 && needs.every((need) => this.#isTooMuch(need));
+    return unmet === undefined ? this.#revocable(needs) : undefined;
+  }
+
+  #stepFor(
+    need: StatedNeed,
+    fitting: number,
+    { unmet, obstacles }: { readonly unmet: Quota | undefined; readonly obstacles: Obstacles },
+  ): Step | undefined {
+    const { room, client } = this.#its;
+    const taking = (count: number): Taking => takeFor(repeated(need.resources, count), this.#its);
+    const most = lastTrue(fitting, (count) => {
+      const { unreserved, reservations } = taking(count);
+      return room?.fits(this.#vectorOf(unreserved), reservations) !== false;
+    });
+    obstacles.isCut ||= most < fitting;
+    const held = lastTrue(most, (count) => this.#mayHold(this.#amountsOf(taking(count))));
+    obstacles.isCapped ||= most > 0 && held === 0;
+    const least = this.#leastPassing(held, taking);
+    if (least > held) return undefined;
+    const wished = Math.max(least, this.#portionSize(need, unmet));
+    const count = withSurplus(Math.min(held, wished), { need, most: held, taking });
+    const taken = taking(count);
+    return {
+      client,
+      taking: taken,
+      revocable: NO_RESOURCES,
+      amounts: this.#amountsOf(taken),
+      unreserved: this.#vectorOf(taken.unreserved),
+      promise: { shape: need.shape, count },
+    };
+  }
+
+  /** What fits nowhere else may run on what can be taken back, each task as a whole. */
+  #revocable(needs: readonly StatedNeed[]): Step | undefined {
+    const { client, agent } = this.#its;
+    const { revocable } = agent.left;
+    if (!client.framework.takesRevocable || isEmpty(revocable)) return undefined;
+    const taking: Taking = {
+      unreserved: NO_RESOURCES,
+      reservations: [],
+      surplus: this.#its.surplus,
+    };
+    if (this.#leastPassing(1, () => taking) > 1 || !this.#mayHold([])) return undefined;
+    for (const { open, resources, constraints, shape } of needs) {
+      const count = Math.min(open, timesContained(revocable, resources));
+      if (count === 0 || unmetConstraint(agent, constraints) !== undefined) continue;
+      const promise = { shape, count };
+      const taken = repeated(resources, count);
+      return { client, taking, revocable: taken, amounts: [], unreserved: [], promise };
+    }
+    return undefined;
+  }
+
+  /** So many of the need can be granted at once without being unfair, whatever fits. */
+  #portionSize(need: OpenNeed, unmet: Quota | undefined): number {
+    const { client, surplus, agent, isOut } = this.#its;
+    const covered = timesContained(surplus, need.resources);
+    if (covered > 0) return covered;
+    const whole = sumOf(agent.asked);
+    const portion = Math.ceil(timesContained(whole, need.resources) / PORTIONS_OF_AN_AGENT);
+    const amounts = this.#vectorOf(need.resources);
+    const inARow = this.#around.order.allocationsInARow(client, amounts, isOut);
+    return Math.min(Math.max(portion, inARow), unmet?.timesToMeet(amounts) ?? inARow + portion);
+  }
+
+  /** What a framework has refused comes again when it has grown: so many must be offered together. */
+  #leastPassing(most: number, taking: (count: number) => Taking): number {
+    const { client, agent, isGranted } = this.#its;
+    const { filters } = this.#around;
+    if (isGranted || !filters.hasAny(client, agent)) return 1;
+    return 1 + lastTrue(most, (count) => filters.blocks(client, agent, sumOf(taking(count))));
+  }
+
+  #mayHold(amounts: Vector): boolean {
+    const { client, isGranted } = this.#its;
+    return this.#around.caps.mayHold(client.framework, amounts, isGranted ? 0 : 1);
+  }
+
+  #isTooMuch({ resources }: OpenNeed): boolean {
+    return this.#its.room?.isTooSmallFor(this.#vectorOf(resources)) === true;
+  }
+
+  #amountsOf({ unreserved, reservations }: Taking): Vector {
+    const amounts = [...this.#vectorOf(unreserved)];
+    for (const one of reservations) accumulate(amounts, amountsOf(one, this.#around.totals), 1);
+    return amounts;
+  }
+
+  #vectorOf({ scalars }: Resources): Vector {
+    return this.#around.totals.vectorOf(scalars);
+  }
+}
+
+/** Promises also what a reservation, which is only taken as a whole, holds beyond `count`: it costs nobody anything. */
+function withSurplus(
+  count: number,
+  {
+    need,
+    most,
+    taking,
+  }: {
+    readonly need: OpenNeed;
+    readonly most: number;
+    readonly taking: (count: number) => Taking;
+  },
+): number {
+  if (count === most) return count;
+  const beyond = timesContained(taking(count).surplus, need.resources);
+  return Math.min(most, count + beyond);
+}
+
+/** The largest count up to `most` for which it holds, where it holds for every smaller one; 0 when for none. */
+function lastTrue(most: number, holds: (count: number) => boolean): number {
+  if (most === 0 || holds(most)) return most;
+  let [yes, no] = [0, most];
+  while (no - yes > 1) {
+    const middle = Math.floor((yes + no) / 2);
+    if (holds(middle)) yes = middle;
+    else no = middle;
+  }
+  return yes;
+}
