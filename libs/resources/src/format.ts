@@ -3,7 +3,8 @@ import { MILLI, type Resources } from '@parley/protocol/resources';
 import { normalise } from './resources.ts';
 
 const MIB_PER_GIB = 1024;
-const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
+/** Scalars whose unit is a MiB. */
+export const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
 
 /** Thousandths as a decimal number without trailing zeros: 100 is "0.1". */
 export function formatAmount(amount: number): string {

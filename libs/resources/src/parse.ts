@@ -1,7 +1,8 @@
 // Owns reading amounts as people write them: "0.1" CPUs, "32MiB", "31000-31999".
 // What does not parse is a failure `malformed` that says what was read and what is allowed.
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import { MILLI, type PortRange } from '@parley/protocol/resources';
+import { MILLI, type PortRange, ScalarName } from '@parley/protocol/resources';
+import { IN_MIB } from './format.ts';
 import { normaliseRanges } from './port-ranges.ts';
 
 const BYTES_PER_UNIT: Readonly<Record<string, bigint>> = {
@@ -45,6 +46,25 @@ export function parseMemory(text: string): Outcome<number> {
   return amount <= MAX_AMOUNT
     ? succeed(Number(amount))
     : fail('malformed', `"${text}" is too large an amount of memory`);
+}
+
+/** "cpus=4,mem=8GiB" as thousandths by name, memory and disk with their units: at least one, each resource once. */
+export function parseScalars(text: string): Outcome<Record<string, number>> {
+  const amounts = new Map<string, number>();
+  for (const part of text.split(',')) {
+    const [, name, written] = /^\s*([^=\s]+)\s*=\s*(.+?)\s*$/.exec(part) ?? [];
+    if (name === undefined || written === undefined) {
+      return fail('malformed', `"${part}" is no amount: write such as cpus=4,mem=8GiB`);
+    }
+    if (!ScalarName.safeParse(name).success) {
+      return fail('malformed', `"${name}" is no name of a resource`);
+    }
+    if (amounts.has(name)) return fail('malformed', `${name} stands there twice`);
+    const amount = IN_MIB.has(name) ? parseMemory(written) : parseAmount(written);
+    if (!amount.ok) return fail('malformed', `${name}: ${amount.failure.message}`);
+    amounts.set(name, amount.value);
+  }
+  return succeed(Object.fromEntries(amounts));
 }
 
 /** "31000-31999" or "8080,9000-9010" as inclusive ranges, joined and sorted. */

@@ -25,10 +25,10 @@ describe('arguments about sharing', () => {
   });
 
   it.each([
-    ['', 'is none'],
-    ['cpus', 'is none'],
-    ['cpus=', 'is none'],
-    ['cpus=4,', 'is none'],
+    ['', 'is no amount: write'],
+    ['cpus', 'is no amount: write'],
+    ['cpus=', 'is no amount: write'],
+    ['cpus=4,', 'is no amount: write'],
     ['cpus=many', '"many" is no amount'],
     ['cpus=-1', '"-1" is no amount'],
     ['cpus=1.2345', 'at most three decimals'],
