@@ -3,7 +3,7 @@
 import { type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { Quantities } from '@parley/protocol/sharing';
-import { formatScalar } from '@parley/resources/format';
+import { formatAmountOf } from '@parley/resources/format';
 import type { ClusterState } from './cluster-state.ts';
 import { rescindOffers } from './offer-book.ts';
 import type { OfferRecord } from './records.ts';
@@ -151,7 +151,7 @@ function passed(
     const more = quantityOf(charge, name);
     const has = consumed(name);
     if (more === 0 || has + more <= most) continue;
-    return `has ${formatScalar(name, has)}, and ${formatScalar(name, more)} more would pass its limit of ${formatScalar(name, most)} by ${formatScalar(name, has + more - most)}`;
+    return `has ${formatAmountOf(name, has)}, and ${formatAmountOf(name, more)} more would pass its limit of ${formatAmountOf(name, most)} by ${formatAmountOf(name, has + more - most)}`;
   }
   return undefined;
 }

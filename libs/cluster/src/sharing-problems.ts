@@ -2,7 +2,7 @@
 // change is only asked about what it makes worse. Mesos docs, "Quota"; there quota is for top-level roles only.
 import { type FrameworkRef, type RoleName, roleAbove } from '@parley/protocol/ids';
 import type { Quantities } from '@parley/protocol/sharing';
-import { formatScalar } from '@parley/resources/format';
+import { formatAmountOf } from '@parley/resources/format';
 import type { ClusterState } from './cluster-state.ts';
 import type { RoleShares, Shares } from './records.ts';
 import { homeRole } from './role-uses.ts';
@@ -77,7 +77,7 @@ function ownLimits({ roles, frameworks }: Sharing): Problem[] {
       key: `own limit ${who} ${name}`,
       excess: has - most,
       canBeForced: false,
-      message: `${who}: its guarantee of ${formatScalar(name, has)} is above its limit of ${formatScalar(name, most)}, by ${formatScalar(name, has - most)}: lower the guarantee or raise the limit`,
+      message: `${who}: its guarantee of ${formatAmountOf(name, has)} is above its limit of ${formatAmountOf(name, most)}, by ${formatAmountOf(name, has - most)}: lower the guarantee or raise the limit`,
     })),
   );
 }
@@ -123,7 +123,7 @@ function partsAboveWhole(role: RoleName, { within, sum, own }: Within): Problem[
     key: `parts ${role} ${name}`,
     excess: has - most,
     canBeForced: false,
-    message: `role ${role}: what is guaranteed within it adds up to ${formatScalar(name, has)} (${listOf(within, name)}), above its own guarantee of ${formatScalar(name, most)}, by ${formatScalar(name, has - most)}: raise its guarantee or lower those within it`,
+    message: `role ${role}: what is guaranteed within it adds up to ${formatAmountOf(name, has)} (${listOf(within, name)}), above its own guarantee of ${formatAmountOf(name, most)}, by ${formatAmountOf(name, has - most)}: raise its guarantee or lower those within it`,
   }));
 }
 
@@ -137,7 +137,7 @@ function sumsAboveLimit(
       key: `limit ${role} ${name}`,
       excess: has - most,
       canBeForced: false,
-      message: `role ${role}: what is guaranteed within it adds up to ${formatScalar(name, has)} (${listOf(within, name)}), above its limit of ${formatScalar(name, most)}, by ${formatScalar(name, has - most)}: raise the limit or lower the guarantees`,
+      message: `role ${role}: what is guaranteed within it adds up to ${formatAmountOf(name, has)} (${listOf(within, name)}), above its limit of ${formatAmountOf(name, most)}, by ${formatAmountOf(name, has - most)}: raise the limit or lower the guarantees`,
     }));
 }
 
@@ -153,7 +153,7 @@ function aboveCapacity(state: ClusterState, parts: readonly Part[]): Problem[] {
         key: `capacity ${name}`,
         excess: over,
         canBeForced: true,
-        message: `all guarantees add up to ${formatScalar(name, sum)} (${listOf(parts, name)}), and the registered agents have ${formatScalar(name, capacity.get(name))}: over by ${formatScalar(name, over)}: lower a guarantee or add agents`,
+        message: `all guarantees add up to ${formatAmountOf(name, sum)} (${listOf(parts, name)}), and the registered agents have ${formatAmountOf(name, capacity.get(name))}: over by ${formatAmountOf(name, over)}: lower a guarantee or add agents`,
       };
     });
 }
@@ -169,7 +169,7 @@ function limitsInUse({ books }: ClusterState, { roles, frameworks }: Sharing): P
         key: `in use ${who} ${name}`,
         excess: has - most,
         canBeForced: true,
-        message: `${who}: its tasks, executors and reservations have ${formatScalar(name, has)}, and the limit is ${formatScalar(name, most)}: above it by ${formatScalar(name, has - most)}: end tasks or unreserve first, or set a higher limit`,
+        message: `${who}: its tasks, executors and reservations have ${formatAmountOf(name, has)}, and the limit is ${formatAmountOf(name, most)}: above it by ${formatAmountOf(name, has - most)}: end tasks or unreserve first, or set a higher limit`,
       });
     }
   };
@@ -237,7 +237,7 @@ function listOf(parts: readonly Part[], name: string): string {
     .sort((a, b) => b.amount - a.amount || (a.who < b.who ? -1 : 1));
   const shown = all
     .slice(0, MAX_LISTED)
-    .map(({ who, amount }) => `${who} ${formatScalar(name, amount)}`);
+    .map(({ who, amount }) => `${who} ${formatAmountOf(name, amount)}`);
   if (all.length > MAX_LISTED) shown.push(`${all.length - MAX_LISTED} more`);
   return shown.join(', ');
 }

@@ -3,8 +3,7 @@ import { MILLI, type Resources } from '@parley/protocol/resources';
 import { normalise } from './resources.ts';
 
 const MIB_PER_GIB = 1024;
-/** Scalars whose unit is a MiB. */
-export const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
+const MBIT_PER_GBIT = 1000;
 
 /** Thousandths as a decimal number without trailing zeros: 100 is "0.1". */
 export function formatAmount(amount: number): string {
@@ -21,9 +20,23 @@ export function formatMemory(amount: number): string {
   return isExactInGib ? `${formatAmount(amount / MIB_PER_GIB)} GiB` : `${formatAmount(amount)} MiB`;
 }
 
+/** Thousandths of a Mbit/s, in Gbit/s where that needs at most three decimals: "100 Mbit/s", "2.5 Gbit/s". */
+export function formatBandwidth(amount: number): string {
+  const isExactInGbit = amount % MBIT_PER_GBIT === 0 && amount >= MBIT_PER_GBIT * MILLI;
+  return isExactInGbit
+    ? `${formatAmount(amount / MBIT_PER_GBIT)} Gbit/s`
+    : `${formatAmount(amount)} Mbit/s`;
+}
+
+/** An amount of the scalar of this name, with its unit. */
+export function formatScalar(name: string, amount: number): string {
+  if (name === 'mem' || name === 'disk') return formatMemory(amount);
+  return name === 'network_bandwidth' ? formatBandwidth(amount) : formatAmount(amount);
+}
+
 /** "0.1 cpus", "32 MiB mem". */
-export const formatScalar = (name: string, amount: number): string =>
-  `${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)} ${name}`;
+export const formatAmountOf = (name: string, amount: number): string =>
+  `${formatScalar(name, amount)} ${name}`;
 
 /** "cpus 0.1, mem 32 MiB, ports 31000-31999"; "nothing" when empty. */
 export function formatResources(resources: Resources): string {
@@ -41,8 +54,5 @@ export function formatResources(resources: Resources): string {
 export function formatScalars(scalars: Resources['scalars']): string[] {
   return Object.entries(scalars)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(
-      ([name, amount]) =>
-        `${name} ${IN_MIB.has(name) ? formatMemory(amount) : formatAmount(amount)}`,
-    );
+    .map(([name, amount]) => `${name} ${formatScalar(name, amount)}`);
 }

@@ -1,8 +1,7 @@
-// Owns reading amounts as people write them: "0.1" CPUs, "32MiB", "31000-31999".
+// Owns reading amounts as people write them: "0.1" CPUs, "32MiB", "1Gbit", "31000-31999".
 // What does not parse is a failure `malformed` that says what was read and what is allowed.
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { MILLI, type PortRange, ScalarName } from '@parley/protocol/resources';
-import { IN_MIB } from './format.ts';
 import { normaliseRanges } from './port-ranges.ts';
 
 const BYTES_PER_UNIT: Readonly<Record<string, bigint>> = {
@@ -18,6 +17,16 @@ const BYTES_PER_UNIT: Readonly<Record<string, bigint>> = {
   TiB: 2n ** 40n,
 };
 const BYTES_PER_MIB = 2n ** 20n;
+/** Decimal, as links are sold: 1 Gbit/s is 1000 Mbit/s. */
+const BITS_PER_UNIT: Readonly<Record<string, bigint>> = {
+  bit: 1n,
+  kbit: 10n ** 3n,
+  Kbit: 10n ** 3n,
+  Mbit: 10n ** 6n,
+  Gbit: 10n ** 9n,
+  Tbit: 10n ** 12n,
+};
+const BITS_PER_MBIT = 10n ** 6n;
 const MAX_AMOUNT = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** A decimal number with at most three decimals ("0.1", "4") as thousandths. For cpus and plain scalars. */
@@ -34,37 +43,72 @@ export function parseAmount(text: string): Outcome<number> {
 
 /** "32MiB", "1.5 GiB", "500MB" as thousandths of a MiB, rounded down; without a unit it is MiB. */
 export function parseMemory(text: string): Outcome<number> {
-  const match = /^(\d{1,15})(?:\.(\d{1,6}))?\s*([A-Za-z]{0,3})$/.exec(text.trim());
-  const unit = match?.[3] || 'MiB';
-  const bytes = Object.hasOwn(BYTES_PER_UNIT, unit) ? BYTES_PER_UNIT[unit] : undefined;
-  if (!match || bytes === undefined) {
-    const units = Object.keys(BYTES_PER_UNIT).join(', ');
-    return fail('malformed', `"${text}" is no amount of memory: write a number and ${units}`);
-  }
-  const millionths = BigInt(`${match[1]}${(match[2] ?? '').padEnd(6, '0')}`);
-  const amount = (millionths * bytes * BigInt(MILLI)) / (BYTES_PER_MIB * 1_000_000n);
-  return amount <= MAX_AMOUNT
-    ? succeed(Number(amount))
-    : fail('malformed', `"${text}" is too large an amount of memory`);
+  return parseWithUnit(text, MEMORY);
 }
 
-/** "cpus=4,mem=8GiB" as thousandths by name, memory and disk with their units: at least one, each resource once. */
+/** "100Mbit", "1.5 Gbit/s", "1000" as thousandths of a Mbit/s, rounded down; without a unit it is Mbit/s. */
+export function parseBandwidth(text: string): Outcome<number> {
+  return parseWithUnit(text.trim().replace(/(?<=bit)\/s$/, ''), BANDWIDTH);
+}
+
+/** An amount of the scalar of this name, in the units that people use for it. */
+export function parseScalar(name: string, text: string): Outcome<number> {
+  if (name === 'mem' || name === 'disk') return parseMemory(text);
+  return name === 'network_bandwidth' ? parseBandwidth(text) : parseAmount(text);
+}
+
+/** "cpus=2,mem=1GiB" as scalars in thousandths. */
 export function parseScalars(text: string): Outcome<Record<string, number>> {
-  const amounts = new Map<string, number>();
-  for (const part of text.split(',')) {
-    const [, name, written] = /^\s*([^=\s]+)\s*=\s*(.+?)\s*$/.exec(part) ?? [];
-    if (name === undefined || written === undefined) {
-      return fail('malformed', `"${part}" is no amount: write such as cpus=4,mem=8GiB`);
+  const scalars: Record<string, number> = {};
+  for (const pair of text.split(',')) {
+    const [name, amountText, ...rest] = pair.split('=').map((part) => part.trim());
+    const parsed = ScalarName.safeParse(name);
+    if (!parsed.success || amountText === undefined || rest.length > 0) {
+      return fail('malformed', `"${pair}" is not NAME=AMOUNT`);
     }
-    if (!ScalarName.safeParse(name).success) {
-      return fail('malformed', `"${name}" is no name of a resource`);
+    if (Object.hasOwn(scalars, parsed.data)) {
+      return fail('malformed', `${parsed.data} is given twice`);
     }
-    if (amounts.has(name)) return fail('malformed', `${name} stands there twice`);
-    const amount = IN_MIB.has(name) ? parseMemory(written) : parseAmount(written);
-    if (!amount.ok) return fail('malformed', `${name}: ${amount.failure.message}`);
-    amounts.set(name, amount.value);
+    const amount = parseScalar(parsed.data, amountText);
+    if (!amount.ok) return fail('malformed', `${parsed.data}: ${amount.failure.message}`);
+    scalars[parsed.data] = amount.value;
   }
-  return succeed(Object.fromEntries(amounts));
+  return succeed(scalars);
+}
+
+type Measure = {
+  readonly what: string;
+  readonly units: Readonly<Record<string, bigint>>;
+  /** What a bare number is in, and what the result is in thousandths of. */
+  readonly own: string;
+  readonly perOwn: bigint;
+};
+const MEMORY: Measure = {
+  what: 'memory',
+  units: BYTES_PER_UNIT,
+  own: 'MiB',
+  perOwn: BYTES_PER_MIB,
+};
+const BANDWIDTH: Measure = {
+  what: 'bandwidth',
+  units: BITS_PER_UNIT,
+  own: 'Mbit',
+  perOwn: BITS_PER_MBIT,
+};
+
+function parseWithUnit(text: string, { what, units, own, perOwn }: Measure): Outcome<number> {
+  const match = /^(\d{1,15})(?:\.(\d{1,6}))?\s*([A-Za-z]{0,4})$/.exec(text.trim());
+  const unit = match?.[3] || own;
+  const size = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  if (!match || size === undefined) {
+    const known = Object.keys(units).join(', ');
+    return fail('malformed', `"${text}" is no amount of ${what}: write a number and ${known}`);
+  }
+  const millionths = BigInt(`${match[1]}${(match[2] ?? '').padEnd(6, '0')}`);
+  const amount = (millionths * size * BigInt(MILLI)) / (perOwn * 1_000_000n);
+  return amount <= MAX_AMOUNT
+    ? succeed(Number(amount))
+    : fail('malformed', `"${text}" is too large an amount of ${what}`);
 }
 
 /** "31000-31999" or "8080,9000-9010" as inclusive ranges, joined and sorted. */

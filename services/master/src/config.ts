@@ -9,14 +9,14 @@ import { parseScalars } from '@parley/resources/parse';
 import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
 export const SETTING_OPTIONS = {
-  'agent-silence-ms': { type: 'string' },
-  'framework-silence-ms': { type: 'string' },
-  'offer-timeout-ms': { type: 'string' },
-  'outstanding-cap': { type: 'string' },
   reclaim: { type: 'string' },
   'starvation-ms': { type: 'string' },
   'least-offer': { type: 'string' },
   placement: { type: 'string' },
+  'agent-silence-ms': { type: 'string' },
+  'framework-silence-ms': { type: 'string' },
+  'offer-timeout-ms': { type: 'string' },
+  'outstanding-cap': { type: 'string' },
   authorization: { type: 'string' },
   'calls-per-second': { type: 'string' },
   'outstanding-calls': { type: 'string' },
@@ -24,14 +24,14 @@ export const SETTING_OPTIONS = {
 
 export const USAGE = `usage: parley master --creds FILE [options]
 ${SERVICE_USAGE}
-  --agent-silence-ms N      an agent silent for longer is unreachable (default: 75000)
-  --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
-  --offer-timeout-ms N      an offer that is not answered by then is rescinded; a framework may set its own (default: 10000)
-  --outstanding-cap PERCENT share of the cluster that one framework may hold in unanswered offers (default: 50)
   --reclaim on|off          guarantees are met by taking back what others have beyond theirs, or by holding back what is free (default: on)
   --starvation-ms N         a client below its fair share for longer is starved, and others are asked to give back (default: ${DEFAULT_STARVATION_MS})
   --least-offer AMOUNTS     less, of any of them, is not worth an offer; a role may have its own (default: cpus=0.01,mem=32MiB)
   --placement HOW           which agents are looked at first: random, bestFit (the fullest), spread (the emptiest) (default: random)
+  --agent-silence-ms N      an agent silent for longer is unreachable (default: 75000)
+  --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
+  --offer-timeout-ms N      an offer that is not answered by then is rescinded; a framework may set its own (default: 10000)
+  --outstanding-cap PERCENT share of the cluster that one framework may hold in unanswered offers (default: 50)
   --authorization FILE      who may do what: infra/docs/authorization.md; read again on SIGHUP (default: all may)
   --calls-per-second N      of one principal, over all of its frameworks (default: ${DEFAULT_RATE_LIMITS.callsPerSecond})
   --outstanding-calls N     of one principal that may wait for an answer (default: ${DEFAULT_RATE_LIMITS.outstandingCalls})`;
@@ -43,14 +43,14 @@ export function readSettings(own: Own): Outcome<ClusterSettings> {
   const leastOffer = leastOfferOf(own['least-offer']);
   if (!leastOffer.ok) return leastOffer;
   const given = {
-    agentSilenceMs: numberOf(own['agent-silence-ms']),
-    frameworkSilenceMs: numberOf(own['framework-silence-ms']),
-    offerTimeoutMs: numberOf(own['offer-timeout-ms']),
-    outstandingCapPermille: permilleOf(own['outstanding-cap']),
     reclaims: reclaimOf(own['reclaim']),
     starvationMs: numberOf(own['starvation-ms']),
     minAllocatable: leastOffer.value,
     placement: own['placement'],
+    agentSilenceMs: numberOf(own['agent-silence-ms']),
+    frameworkSilenceMs: numberOf(own['framework-silence-ms']),
+    offerTimeoutMs: numberOf(own['offer-timeout-ms']),
+    outstandingCapPermille: permilleOf(own['outstanding-cap']),
   };
   const settings = ClusterSettings.safeParse(given);
   if (!settings.success) return fail('malformed', describeIssues('settings', settings.error));
