@@ -67,7 +67,11 @@ export function rescindBeyondLimits(
   const { state } = turn;
   const { books } = state;
   const taken = new Set<OfferRecord>();
-  const newestFirst = [...state.offers.rows()].reverse();
+  let newest: readonly OfferRecord[] | undefined;
+  const newestFirst = (): readonly OfferRecord[] => {
+    newest ??= [...state.offers.rows()].reverse();
+    return newest;
+  };
   for (const role of roles) {
     const limit = state.roleSettings.get(role)?.limit ?? {};
     const consumed = (name: string): number => books.roles.consumed(role, name);
@@ -122,7 +126,7 @@ function chargedOffers(state: ClusterState, role: RoleName, name: string): strin
 }
 
 /** Offered and allocated, over all its roles. */
-export function heldByFramework(state: ClusterState, key: string, name: string): number {
+function heldByFramework(state: ClusterState, key: string, name: string): number {
   const book = state.books.frameworks.get(key);
   return book === undefined ? 0 : book.offered.get(name) + book.allocated.get(name);
 }
@@ -165,7 +169,7 @@ function excessOf(limit: Quantities, consumed: (name: string) => number): Map<st
 /** Adds to `taken`; those in it already count. */
 function takeWhatHelps(
   taken: Set<OfferRecord>,
-  newestFirst: readonly OfferRecord[],
+  newestFirst: () => readonly OfferRecord[],
   {
     excess,
     chargeTo,
@@ -174,8 +178,9 @@ function takeWhatHelps(
     readonly chargeTo: (offer: OfferRecord) => Scalars;
   },
 ): void {
+  if (excess.size === 0) return;
   for (const offer of taken) giveBack(excess, chargeTo(offer));
-  for (const offer of newestFirst) {
+  for (const offer of newestFirst()) {
     if (excess.size === 0) return;
     if (taken.has(offer)) continue;
     const charge = chargeTo(offer);

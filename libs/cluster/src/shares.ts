@@ -5,7 +5,7 @@ import { DEFAULT_WEIGHT, type Quantities } from '@parley/protocol/sharing';
 import { canonical } from './canonical-hash.ts';
 import type { RoleShares, Shares } from './records.ts';
 
-export const DEFAULT_SHARES: Shares = Object.freeze({
+const DEFAULT_SHARES: Shares = Object.freeze({
   weight: DEFAULT_WEIGHT,
   guarantee: {},
   limit: {},

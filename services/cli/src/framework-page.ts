@@ -16,6 +16,7 @@ import type {
   Standing,
 } from './framework-report.ts';
 import { formatTable } from './print.ts';
+import { describeShares } from './sharing-words.ts';
 
 export function describeFramework(report: FrameworkReport): string {
   const { standing, card } = report;
@@ -42,6 +43,7 @@ function identity(standing: Standing | undefined): Fact[] {
   return [
     ['name', standing.name],
     ['roles', describeRoles(standing)],
+    ['set for it', describeShares(standing.shares)],
     ['session', String(standing.session)],
     [
       'failover timeout',

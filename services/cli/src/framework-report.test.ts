@@ -327,6 +327,7 @@ describe('the page on a framework', () => {
       state             disconnected
       name              nightly
       roles             eng,ops (suppressed)
+      set for it        weight 1; guarantee none; limit none
       session           4
       failover timeout  1 h; it is removed in 1.5 min
       offer timeout     10 s

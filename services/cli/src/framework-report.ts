@@ -2,7 +2,8 @@
 // Plain data; how it reads on a screen is framework-page.ts's. Counts are since its first subscription.
 import { medianLaunchDelayMs, medianTaskMs } from '@parley/cluster/cards';
 import type { ClusterState } from '@parley/cluster/cluster-state';
-import type { CardRecord, FrameworkRecord } from '@parley/cluster/records';
+import type { CardRecord, FrameworkRecord, Shares } from '@parley/cluster/records';
+import { sharesOf } from '@parley/cluster/shares';
 import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import { type FrameworkSummary, formatDuration } from './cluster-summary.ts';
@@ -71,6 +72,8 @@ export type Standing = Pick<
   FrameworkSummary,
   'name' | 'roles' | 'suppressedRoles' | 'tasks' | 'allocated' | 'dominantShare'
 > & {
+  /** What operators have set for it; the defaults where nothing is. */
+  readonly shares: Shares;
   readonly session: number;
   readonly failoverTimeoutMs: number;
   /** Core milliseconds until it is removed; only while disconnected. */
@@ -148,6 +151,7 @@ function standingOf(state: ClusterState, record: FrameworkRecord): Standing | un
   const { name, roles, suppressedRoles, tasks, allocated, dominantShare } = summary;
   return {
     ...{ name, roles, suppressedRoles, tasks, allocated, dominantShare },
+    shares: sharesOf(state.frameworkSettings.get(key)),
     session: record.session,
     failoverTimeoutMs: record.failoverTimeoutMs,
     removedInMs: record.failoverAtMs === undefined ? undefined : record.failoverAtMs - coreTimeMs,

@@ -64,7 +64,7 @@ export function reportRole(
   };
 }
 
-export function unknownRole(state: ClusterState, role: RoleName): CommandFailure {
+function unknownRole(state: ClusterState, role: RoleName): CommandFailure {
   return new CommandFailure(EXIT.notFound, {
     what: `there is no role ${role}`,
     why: `no framework uses it, and nothing is set for it; there are: ${namesOf(knownRoles(state))}`,

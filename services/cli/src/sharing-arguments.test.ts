@@ -25,19 +25,19 @@ describe('arguments about sharing', () => {
   });
 
   it.each([
-    ['', 'is none'],
-    ['cpus', 'is none'],
-    ['cpus=', 'is none'],
-    ['cpus=4,', 'is none'],
+    ['', 'is not NAME=AMOUNT'],
+    ['cpus', 'is not NAME=AMOUNT'],
+    ['cpus=', '"" is no amount'],
+    ['cpus=4,', 'is not NAME=AMOUNT'],
     ['cpus=many', '"many" is no amount'],
     ['cpus=-1', '"-1" is no amount'],
     ['cpus=1.2345', 'at most three decimals'],
     ['cpus=8GiB', '"8GiB" is no amount'],
     ['mem=8XB', 'is no amount of memory'],
     ['cpus=9999999999999', 'too large'],
-    ['CPUs=1', '"CPUs" is no name of a resource'],
-    ['__proto__=1', 'is no name of a resource'],
-    ['cpus=1,cpus=2', 'cpus stands there twice'],
+    ['CPUs=1', '"CPUs=1" is not NAME=AMOUNT'],
+    ['__proto__=1', 'is not NAME=AMOUNT'],
+    ['cpus=1,cpus=2', 'cpus is given twice'],
   ])('refuse amounts that are none, and say why: "%s"', (text, why) => {
     expect(() => quantitiesArgument(text)).toThrow(why);
     expect(() => quantitiesArgument(text)).toThrow('such as cpus=4,mem=8GiB');

@@ -1,10 +1,9 @@
 // Owns the checks of what is typed about sharing: amounts by resource, weights, whom they are for. A wrong value is a
 // usage failure that says what would be right.
 import { type FrameworkRef, frameworkKey, ReservationId, RoleName } from '@parley/protocol/ids';
-import { ScalarName } from '@parley/protocol/resources';
 import { Placement, type Quantities, Weight } from '@parley/protocol/sharing';
 import { Labels } from '@parley/protocol/tasks';
-import { parseAmount, parseMemory } from '@parley/resources/parse';
+import { parseAmount, parseScalars } from '@parley/resources/parse';
 import { InvalidArgumentError } from 'commander';
 import { parserOf } from './arguments.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
@@ -13,26 +12,13 @@ export const roleArgument = parserOf('a role', RoleName);
 export const reservationArgument = parserOf('a reservation id', ReservationId);
 const placementArgument = parserOf('a placement', Placement);
 
-const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
-
 /** `cpus=4,mem=8GiB`: at least one, each resource once. */
 export function quantitiesArgument(value: string): Quantities {
-  const amounts = new Map<string, number>();
-  for (const part of value.split(',')) {
-    const [, name, text] = /^\s*([^=\s]+)\s*=\s*(.+?)\s*$/.exec(part) ?? [];
-    if (name === undefined || text === undefined) throw notQuantities(`"${part}" is none`);
-    const known = ScalarName.safeParse(name);
-    if (!known.success) throw notQuantities(`"${name}" is no name of a resource`);
-    if (amounts.has(name)) throw notQuantities(`${name} stands there twice`);
-    const amount = IN_MIB.has(name) ? parseMemory(text) : parseAmount(text);
-    if (!amount.ok) throw notQuantities(`${name}: ${amount.failure.message}`);
-    amounts.set(name, amount.value);
-  }
-  return Object.fromEntries(amounts);
+  const amounts = parseScalars(value);
+  if (amounts.ok) return amounts.value;
+  const why = amounts.failure.message;
+  throw new InvalidArgumentError(`must be amounts such as cpus=4,mem=8GiB: ${why}.`);
 }
-
-const notQuantities = (why: string): InvalidArgumentError =>
-  new InvalidArgumentError(`must be amounts such as cpus=4,mem=8GiB: ${why}.`);
 
 /** Likewise, or the word. A parser must not return null: commander takes that for no value at all. */
 export const quotaArgument = (value: string): Quantities | 'none' =>

@@ -37,6 +37,10 @@ test.each([
   ['outstanding-cap', 'outstandingCapPermille', '101'],
   ['outstanding-cap', 'outstandingCapPermille', '0'],
   ['outstanding-cap', 'outstandingCapPermille', '33.33'],
+  ['reclaim', 'reclaims', 'sometimes'],
+  ['starvation-ms', 'starvationMs', '-1'],
+  ['least-offer', 'least-offer', 'cpus'],
+  ['placement', 'placement', 'fullest'],
 ])('--%s that cannot be followed is refused by name', (option, setting, text) => {
   const refused = readSettings({ [option]: text });
   expect(refused).toMatchObject({ ok: false, failure: { code: 'malformed' } });
@@ -49,6 +53,25 @@ test('offers time out after 10 s and a framework may hold half of the cluster in
   });
   expect(readSettings({ 'offer-timeout-ms': '2500', 'outstanding-cap': '33.3' })).toMatchObject({
     value: { offerTimeoutMs: 2500, outstandingCapPermille: 333 },
+  });
+});
+
+test('guarantees are met by taking back, and slivers are not offered, unless an operator says otherwise', () => {
+  expect(readSettings({})).toMatchObject({
+    value: {
+      ...{ reclaims: true, starvationMs: 60_000, placement: 'random' },
+      minAllocatable: { cpus: 10, mem: 32_000 },
+    },
+  });
+  const given = {
+    ...{ reclaim: 'off', 'starvation-ms': '5000', placement: 'bestFit' },
+    'least-offer': 'cpus=0.5,mem=1GiB',
+  };
+  expect(readSettings(given)).toMatchObject({
+    value: {
+      ...{ reclaims: false, starvationMs: 5000, placement: 'bestFit' },
+      minAllocatable: { cpus: 500, mem: 1_024_000 },
+    },
   });
 });
 

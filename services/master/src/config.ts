@@ -4,9 +4,15 @@ import { SERVICE_USAGE } from '@parley/actor/service-arguments';
 import { ClusterSettings } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
+import { DEFAULT_STARVATION_MS, type Quantities } from '@parley/protocol/sharing';
+import { parseScalars } from '@parley/resources/parse';
 import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
 export const SETTING_OPTIONS = {
+  reclaim: { type: 'string' },
+  'starvation-ms': { type: 'string' },
+  'least-offer': { type: 'string' },
+  placement: { type: 'string' },
   'agent-silence-ms': { type: 'string' },
   'framework-silence-ms': { type: 'string' },
   'offer-timeout-ms': { type: 'string' },
@@ -21,6 +27,10 @@ export const SETTING_OPTIONS = {
 
 export const USAGE = `usage: parley master --creds FILE [options]
 ${SERVICE_USAGE}
+  --reclaim on|off          guarantees are met by taking back what others have beyond theirs, or by holding back what is free (default: on)
+  --starvation-ms N         a client below its fair share for longer is starved, and others are asked to give back (default: ${DEFAULT_STARVATION_MS})
+  --least-offer AMOUNTS     less, of any of them, is not worth an offer; a role may have its own (default: cpus=0.01,mem=32MiB)
+  --placement HOW           which agents are looked at first: random, bestFit (the fullest), spread (the emptiest) (default: random)
   --agent-silence-ms N      an agent silent for longer is unreachable (default: 75000)
   --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
   --offer-timeout-ms N      an offer that is not answered by then is rescinded; a framework may set its own (default: 10000)
@@ -36,7 +46,13 @@ type Own = Readonly<Record<string, unknown>>;
 
 /** Fails with `malformed`; the message names the setting. */
 export function readSettings(own: Own): Outcome<ClusterSettings> {
+  const leastOffer = leastOfferOf(own['least-offer']);
+  if (!leastOffer.ok) return leastOffer;
   const given = {
+    reclaims: reclaimOf(own['reclaim']),
+    starvationMs: numberOf(own['starvation-ms']),
+    minAllocatable: leastOffer.value,
+    placement: own['placement'],
     agentSilenceMs: numberOf(own['agent-silence-ms']),
     frameworkSilenceMs: numberOf(own['framework-silence-ms']),
     offerTimeoutMs: numberOf(own['offer-timeout-ms']),
@@ -96,6 +112,16 @@ const BEATS_A_SILENCE = 4;
 
 const beatWithin = (intervalMs: number, silenceMs: number): number =>
   Math.min(intervalMs, Math.floor(silenceMs / BEATS_A_SILENCE));
+
+/** What is neither is left for the schema to refuse. */
+const reclaimOf = (text: unknown): unknown =>
+  text === 'on' ? true : text === 'off' ? false : text;
+
+function leastOfferOf(text: unknown): Outcome<Quantities | undefined> {
+  if (text === undefined) return succeed(undefined);
+  const amounts = parseScalars(String(text));
+  return amounts.ok ? amounts : fail('malformed', `--least-offer: ${amounts.failure.message}`);
+}
 
 const numberOf = (text: unknown): number | undefined =>
   text === undefined ? undefined : Number(text);

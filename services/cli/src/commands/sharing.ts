@@ -10,7 +10,7 @@ import { withOperator } from '../operator-link.ts';
 import { printJson, printLine } from '../print.ts';
 import { namesOf } from '../role-report.ts';
 import { nameOf, type Whom } from '../sharing-arguments.ts';
-import { describeAmounts, describeWeight } from '../sharing-words.ts';
+import { describeShares } from '../sharing-words.ts';
 import type { Followed } from '../summarise.ts';
 import { currentContext } from './context.ts';
 import type { ListPlace } from './sharing-lists.ts';
@@ -74,8 +74,7 @@ function setOf({ state }: Followed, whom: Whom) {
 
 function describeDone(whom: Whom, done: Done): string {
   const { weight, guarantee, limit, rescindedOffers: taken } = done;
-  const set = `weight ${describeWeight(weight)}; guarantee ${describeAmounts(guarantee, 'none')}; limit ${describeAmounts(limit, 'none')}`;
-  const lines = [`${nameOf(whom)}: ${set}`];
+  const lines = [`${nameOf(whom)}: ${describeShares({ weight, guarantee, limit })}`];
   if (taken > 0) {
     lines.push(`${taken === 1 ? '1 offer was' : `${taken} offers were`} taken back`);
   }
