@@ -10,14 +10,14 @@ type Scalars = Resources['scalars'];
 
 /**
  * Called when what a framework holds, or what it wants, has changed. It counts as ramped up within one task:
- * one more of its smallest ones would exceed what is its own. Equal shares for all subscribed frameworks.
+ * one more of its smallest ones would exceed what is its own. Revocable tasks are in no share. Equal shares for all subscribed frameworks.
  */
 export function checkRampUp(turn: Turn, key: string): void {
   const { state, context } = turn;
   const record = state.frameworks.get(key);
   if (record === undefined || record.rampUpMs !== undefined) return;
   const book = state.books.frameworks.get(key);
-  if (book === undefined || book.tasks.size === 0) return;
+  if (book === undefined || book.shapes.size === 0) return;
   const total = state.books.total.toScalars();
   const held = book.allocated.toScalars();
   let smallest = Number.POSITIVE_INFINITY;

@@ -201,6 +201,11 @@ describe('a revocable task', () => {
     });
   });
 
+  test('says nothing of how far its framework has come to its share', () => {
+    const effects = launched(aRevocable('t1', lent(1, 128)), lent(1, 128));
+    expect(eventsOf(effects).map(({ type }) => type)).not.toContain('frameworkRampedUp');
+  });
+
   test('uses nothing of the ordinary part of an offer, and an ordinary task nothing of the lent one', () => {
     const ordinary = { scalars: { cpus: 2000, mem: 256_000 } };
     const mixed = launched(aRevocable('t1', lent(2, 128)), lent(1, 128), ordinary);

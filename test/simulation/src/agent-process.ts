@@ -17,6 +17,7 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import { contains, sum } from '@parley/resources/resources';
+import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
@@ -24,6 +25,9 @@ import type { World } from './world.ts';
 /** Orders of the leader that a simulated agent takes; it has no custom executors. */
 const ORDERS = ['run', 'runGroup', 'kill', 'askToStop', 'destroyVolume'] as const;
 type OrderName = (typeof ORDERS)[number];
+
+/** From one estimate of what is lent to the next. */
+const ESTIMATE_MS = [500, 20_000] as const;
 
 type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean; isSick: boolean };
 
@@ -59,11 +63,14 @@ export class AgentProcess extends SimulatedProcess {
   #replyCount = 0;
   /** The leader has told this process that the agent was declared gone. */
   #heardGone = false;
+  readonly #lending: { readonly random: Random; readonly isOff: boolean };
 
   constructor(world: World, agentId: AgentId, total: Resources) {
     super(world, `agent ${agentId}`);
     this.agentId = agentId;
     this.total = total;
+    const random = this.random.derive('lending');
+    this.#lending = { random, isOff: random.chance(0.5) };
   }
 
   /** Tasks whose processes run now, whatever the agent's process knows. */
@@ -115,7 +122,21 @@ export class AgentProcess extends SimulatedProcess {
     this.subscribe(`${this.#stopInbox()}.*`, (message) => this.#stopTold(message));
     const tasks = [...this.#disk].map(([key, record]) => ({ record, outcome: this.#outcome(key) }));
     this.#send({ kind: 'recovered', tasks });
+    this.#estimate();
     this.#send({ kind: 'connected' });
+  }
+
+  /** How much of it is lent, ever anew until all is to come to rest; half of the agents lend nothing. */
+  #estimate(): void {
+    if (this.#lending.isOff) return;
+    const permille = this.#lending.random.pick([0, 200, 500, 500, 1000]);
+    const scalars = Object.entries(this.total.scalars).map(
+      ([name, amount]) => [name, Math.floor((amount * permille) / 1000)] as const,
+    );
+    const revocable = { scalars: Object.fromEntries(scalars), ports: [], sets: {} };
+    this.#send({ kind: 'estimated', revocable });
+    if (this.world.isHealed) return;
+    this.after(this.#lending.random.between(...ESTIMATE_MS), () => this.#estimate());
   }
 
   protected crashed(): void {

@@ -64,12 +64,13 @@ export class FrameworkProcess extends SessionProcess {
 
   protected wishes(): SessionWishes {
     const { roles, failoverTimeoutMs, habits } = this.disk.plan;
-    const { offerTimeoutMs, statesDemand } = habits;
+    const { offerTimeoutMs, statesDemand, takesRevocable } = habits;
     return {
       name: this.name,
       roles: roles.map((role) => RoleName.parse(role)),
       failoverTimeoutMs,
       ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
+      ...(takesRevocable && { takesRevocable }),
       ...(statesDemand && { demand: this.#demand() }),
     };
   }

@@ -21,7 +21,7 @@ const TOO_MUCH: Resources = { scalars: { cpus: 1_000_000 }, ports: [], sets: {} 
 const GIVE_BACK_CHANCE = 0.5;
 const VOLUME_MIB = 10;
 
-type Extra = Pick<TaskDescription, 'reservationId' | 'volumes'>;
+type Extra = Partial<Pick<TaskDescription, 'reservationId' | 'volumes' | 'revocable'>>;
 
 export class OfferUse {
   readonly #world: World;
@@ -64,25 +64,32 @@ export class OfferUse {
   #operations(offer: Offer): OperationInput[] {
     const { agentId } = offer;
     const onReserved = offer.reservations.flatMap((one) => this.#useReservation(offer, one));
+    const before = [...onReserved, ...this.#useRevocable(offer)];
     const reserved = this.#reserve(offer);
-    if (reserved.length > 0) return [...onReserved, ...reserved];
+    if (reserved.length > 0) return [...before, ...reserved];
     const launches = this.#firstFit(offer.resources);
-    if (launches.length === 0) return onReserved;
+    if (launches.length === 0) return before;
     const { groupChance } = this.#disk.plan.habits;
     if (launches.length < 2 || !this.#random.chance(groupChance))
-      return [...onReserved, { kind: 'launch', agentId, tasks: launches }];
+      return [...before, { kind: 'launch', agentId, tasks: launches }];
     const executorId = ExecutorId.parse(this.#disk.name('group'));
     const group = { executorId, kind: 'default' } as const;
-    return [...onReserved, { kind: 'launchGroup', agentId, executor: group, tasks: launches }];
+    return [...before, { kind: 'launchGroup', agentId, executor: group, tasks: launches }];
   }
 
-  #firstFit(resources: Resources): TaskDescription[] {
+  #useRevocable({ agentId, revocable }: Offer): OperationInput[] {
+    if (revocable === undefined) return [];
+    const tasks = this.#firstFit(revocable, { revocable: true });
+    return tasks.length === 0 ? [] : [{ kind: 'launch', agentId, tasks }];
+  }
+
+  #firstFit(resources: Resources, extra?: Extra): TaskDescription[] {
     const launches: TaskDescription[] = [];
     let rest = resources;
     for (const { wish, index } of this.#disk.open()) {
       if (!contains(rest, wish.resources)) continue;
       rest = subtract(rest, wish.resources);
-      launches.push(this.#describe(wish, index));
+      launches.push(this.#describe(wish, index, extra));
     }
     return launches;
   }

@@ -34,6 +34,8 @@ export type FrameworkHabits = {
   /** Of launches: with a health check that it may fail, and with a limit on its time. */
   readonly checkChance: number;
   readonly limitChance: number;
+  /** It takes what may be taken back at any time, and runs tasks on it. */
+  readonly takesRevocable: boolean;
   /** A second process takes its session over now and then, and the first one the second's. */
   readonly hasTwin: boolean;
 };
@@ -115,6 +117,7 @@ function drawHabits(random: Random): FrameworkHabits {
     checkChance: maybe(0.3),
     limitChance: maybe(0.2),
     hasTwin: random.chance(0.2),
+    takesRevocable: random.chance(0.5),
   };
 }
 

@@ -3,6 +3,7 @@
 import { ClusterTotals } from '@parley/allocation/cluster-totals';
 import { DrfSorter } from '@parley/allocation/drf-sorter';
 import { SeededRandom } from '@parley/allocation/seeded-random';
+import { Sharer } from '@parley/allocation/sharer';
 import type { Result } from '../measurement.ts';
 import { AGENT_TOTAL } from './bench-master.ts';
 import { against, type TargetName } from './targets.ts';
@@ -25,7 +26,7 @@ function measureTake(name: TargetName, clients: number): Result {
   const { sorter, amounts } = sorterWith(clients);
   const times = batches(() => {
     for (let step = 0; step < STEPS_A_BATCH; step += 1) {
-      const [next] = sorter.inOrder();
+      const [next] = sorter.inOrder;
       if (next === undefined) throw new Error('somebody is next');
       sorter.allocate(next, amounts);
     }
@@ -37,20 +38,20 @@ function measureTake(name: TargetName, clients: number): Result {
 /** Somebody, in a random order, gives a task's amounts back. */
 export function measureGive(): Result[] {
   const clients = 10_000;
-  const { sorter, amounts, names } = sorterWith(clients);
+  const { sorter, amounts, sharers } = sorterWith(clients);
   const random = new SeededRandom(1);
-  let last = '';
+  let last: Sharer | undefined;
   const times = batches(
     () => {
-      for (const name of names) {
-        sorter.adjust(name, amounts, []);
-        [last = ''] = sorter.inOrder();
+      for (const sharer of sharers) {
+        sorter.adjust(sharer, amounts, []);
+        [last] = sorter.inOrder;
       }
       return clients;
     },
     () => {
-      if (last !== '') for (const name of names) sorter.allocate(name, amounts);
-      random.shuffle(names);
+      if (last !== undefined) for (const sharer of sharers) sorter.allocate(sharer, amounts);
+      random.shuffle(sharers);
     },
   );
   return [against('sorter.give.10000', times)];
@@ -61,15 +62,14 @@ function sorterWith(clients: number) {
   for (let agent = 0; agent < AGENTS; agent += 1) totals.add(totals.vectorOf(AGENT_TOTAL.scalars));
   const sorter = new DrfSorter(totals);
   const amounts = totals.vectorOf(TASK);
-  const names = Array.from({ length: clients }, (_, number) => `client-${number}`);
-  for (const [number, name] of names.entries()) {
-    sorter.add(name);
-    sorter.setActive(name, true);
+  const sharers = Array.from({ length: clients }, (_, number) => new Sharer(`client-${number}`));
+  for (const [number, sharer] of sharers.entries()) {
+    sorter.setActive(sharer, true);
     for (let count = 0; count <= number % ALLOCATIONS_EACH; count += 1) {
-      sorter.allocate(name, amounts);
+      sorter.allocate(sharer, amounts);
     }
   }
-  return { sorter, amounts, names };
+  return { sorter, amounts, sharers };
 }
 
 /** Microseconds a step of each batch but the first. `play` tells how many steps it made, `prepare` is not measured. */
