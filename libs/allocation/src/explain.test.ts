@@ -6,8 +6,9 @@ import { RoleName } from '@parley/protocol/ids';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
+import { type Explainable, explain } from './explain.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
-import { aFramework, resourcesOf } from './scripted-master.ts';
+import { aFramework, anAgentId, resourcesOf } from './scripted-master.ts';
 
 const IN_A: Constraints = [{ name: 'zone', operator: 'in', values: ['a'] }];
 
@@ -202,5 +203,63 @@ describe('a role', () => {
     });
     expect(ofRole('nowhere')).toMatchObject({ clients: [] });
     expect(ofRole('nowhere').role).toBeUndefined();
+  });
+});
+
+describe('what an answer costs', () => {
+  const role = RoleName.parse('eng');
+  const framework = aFramework('batch');
+  const needOf = (shape: string) => ({
+    shape,
+    count: 1,
+    open: 1,
+    turned: 0,
+    resources: resourcesOf(1, 64),
+    constraints: [],
+  });
+
+  function explainWith(agents: number, needs: ReturnType<typeof needOf>[]): ExplainedClient[] {
+    const lookedAt = {
+      agent: { agentId: anAgentId('agent-1'), hostname: 'agent-1.test', attributes: {} },
+      total: resourcesOf(4, 1024),
+      left: resourcesOf(0.5, 1024),
+      refusedUntilMs: undefined,
+    };
+    const known: Explainable = {
+      agents,
+      openAgents: agents,
+      clientsOfFramework: () => [
+        {
+          framework,
+          role,
+          needs,
+          standing: { used: 0, total: 1, weight: 1000 },
+          isSubscribed: true,
+          isSuppressed: false,
+          isAtOfferCap: false,
+          isAtQuotaLimit: false,
+          minimum: resourcesOf(0.01, 32),
+          offers: { outstanding: 0, proposed: 0 },
+          refusals: { agents: 0, nextEndsMs: undefined },
+          quotas: [],
+        },
+      ],
+      clientsOfRole: () => [],
+      roleStanding: () => undefined,
+      *agentsFor() {
+        for (let number = 0; number < agents; number += 1) yield lookedAt;
+      },
+      rolesInOrder: () => [],
+      clientsInOrder: () => [],
+    };
+    const now = { nowMs: 0, nextRunMs: Number.POSITIVE_INFINITY };
+    return explain({ of: 'framework', framework }, known, now).clients;
+  }
+
+  test('no more than 200,000 agents are looked at, all needs together, but the first need always is', () => {
+    const needs = ['a', 'b', 'c', 'd', 'e'].map(needOf);
+    expect(explainWith(50_000, needs)[0]).toMatchObject({ needsLeftOut: 1 });
+    expect(explainWith(50_000, needs)[0]?.needs).toHaveLength(4);
+    expect(explainWith(300_000, needs)[0]?.needs).toMatchObject([{ agents: 300_000 }]);
   });
 });

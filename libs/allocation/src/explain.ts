@@ -20,7 +20,7 @@ import { explainNeed, type LookedAt } from './need-explanation.ts';
 const MAX_CLIENTS = 100;
 /** Agents that are looked at for one answer, each need anew; a need that would go beyond is left out, but for the first. */
 const MAX_LOOKS = 200_000;
-/** Different things that speak against agents; the least frequent are added up in none. */
+/** Different things that speak against agents; the least frequent beyond are left out. */
 const MAX_REASONS = 32;
 
 export type Standing = Omit<ShareStanding, 'place' | 'of'>;

@@ -45,7 +45,10 @@ export const NearestMiss = z.object({
 });
 export type NearestMiss = z.infer<typeof NearestMiss>;
 
-/** Every agent is in one of the reasons or is suitable. Agents that may not be offered are not looked at. */
+/**
+ * Every agent is in one of the reasons, of which very many are cut to the most frequent, or is suitable. Agents that may
+ * not be offered are not looked at.
+ */
 export const ExplainedNeed = z.object({
   /** What one task needs; the least that is worth an offer where no demand is stated. */
   resources: Resources,

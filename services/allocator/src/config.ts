@@ -5,7 +5,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 
 export const ALLOCATOR_OPTIONS = { 'allocation-interval': { type: 'string' } } as const;
 
-export const MAX_INTERVAL_MS = 10_000;
+const MAX_INTERVAL_MS = 10_000;
 
 export const USAGE = `usage: parley allocator --creds FILE [options]
 ${SERVICE_USAGE}

@@ -15,6 +15,7 @@ import { against, beside, type TargetName } from './targets.ts';
 
 const WARM_UP_ROUNDS = 3;
 export const ROUNDS = 7;
+const LEAST_ROUNDS = 3;
 
 /** Milliseconds of each measured round. */
 type Times = { readonly deciding: number[]; readonly hearing: number[] };
@@ -25,15 +26,16 @@ export function measureFull(name: TargetName, plan: BenchPlan): Result[] {
 }
 
 /** All is free and offered; then it is declined without a filter, so that all is free again. */
-export function fullRounds(plan: BenchPlan, rounds: number): Times {
+export function fullRounds(plan: BenchPlan, rounds: number, budgetMs?: number): Times {
   const master = new BenchMaster(plan);
-  return repeated(rounds, () => {
+  const play = () => {
     const { proposals, decidingMs } = master.round();
     expectCount(proposals, plan.agents);
     const offeringMs = master.hear(master.offer(proposals));
     const decliningMs = master.hear(master.decline(proposals, 0));
     return { decidingMs, hearingMs: offeringMs + decliningMs };
-  });
+  };
+  return repeated(rounds, play, budgetMs);
 }
 
 export function measureIdle(): Result[] {
@@ -147,13 +149,19 @@ export const planOf = (agents: number, frameworks: number): BenchPlan => ({
   roles: oneRoleEach(frameworks),
 });
 
-/** Without the first few, in which the code is not compiled yet. */
+/**
+ * Without the first few, in which the code is not compiled yet. After `budgetMs` no more than the least number of rounds
+ * is played that has a middle one.
+ */
 export function repeated(
   rounds: number,
   play: () => { readonly decidingMs: number; readonly hearingMs: number },
+  budgetMs = Number.POSITIVE_INFINITY,
 ): Times {
   const times: Times = { deciding: [], hearing: [] };
+  const beganMs = performance.now();
   for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+    if (round >= LEAST_ROUNDS && performance.now() - beganMs > budgetMs) break;
     const { decidingMs, hearingMs } = play();
     if (round < 0) continue;
     times.deciding.push(decidingMs);
