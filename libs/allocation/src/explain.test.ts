@@ -249,7 +249,7 @@ describe('what an answer costs', () => {
       *agentsFor() {
         for (let number = 0; number < agents; number += 1) yield lookedAt;
       },
-      rolesInOrder: () => [],
+      siblingsInOrder: () => [],
       clientsInOrder: () => [],
     };
     const now = { nowMs: 0, nextRunMs: Number.POSITIVE_INFINITY };

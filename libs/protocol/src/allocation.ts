@@ -6,7 +6,7 @@ import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.t
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
 import { Sharer } from './revocations.ts';
-import { Guarantee, Limit, Placement, Quantities, Weight } from './sharing.ts';
+import { Placement, Quantities, Weight } from './sharing.ts';
 
 /** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
 const Revocable = Resources.optional();
@@ -66,8 +66,8 @@ export const Fact = z.discriminatedUnion('kind', [
     kind: z.literal('role'),
     role: RoleName,
     weight: Weight,
-    guarantee: Guarantee,
-    limit: Limit,
+    guarantee: Quantities,
+    limit: Quantities,
     /** Less than this, of any of them, is not worth an offer; absent: the cluster's. */
     minAllocatable: Quantities.optional(),
     /** Absent: the cluster's. */
@@ -78,8 +78,8 @@ export const Fact = z.discriminatedUnion('kind', [
     kind: z.literal('frameworkShare'),
     framework: FrameworkRef,
     weight: Weight,
-    guarantee: Guarantee,
-    limit: Limit,
+    guarantee: Quantities,
+    limit: Quantities,
   }),
   /**
    * A subscribed framework, as it is now: the roles in which it shares; those that take offers are not suppressed.

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { AgentId, FrameworkRef, RoleName, TaskRef } from './ids.ts';
 import { Operation } from './offers.ts';
-import { Guarantee, Limit, Placement, Quantities, Weight } from './sharing.ts';
+import { Placement, Quantities, Weight } from './sharing.ts';
 
 export const OperatorKillRequest = z.object({ task: TaskRef, graceMs: z.int().min(0).optional() });
 export type OperatorKillRequest = z.infer<typeof OperatorKillRequest>;
@@ -39,8 +39,8 @@ const FEW_SCALARS = `must name at most ${MAX_SCALARS} resources`;
 /** Replaces what was set; null sets it back to the default; absent: it stays. A guarantee of 0 is none. */
 const SHARES = {
   weight: Weight.nullable().optional(),
-  guarantee: Guarantee.refine(fewScalars, FEW_SCALARS).nullable().optional(),
-  limit: Limit.refine(fewScalars, FEW_SCALARS).nullable().optional(),
+  guarantee: Quantities.refine(fewScalars, FEW_SCALARS).nullable().optional(),
+  limit: Quantities.refine(fewScalars, FEW_SCALARS).nullable().optional(),
 };
 
 export const SharingChange = z.discriminatedUnion('kind', [

@@ -8,14 +8,13 @@ import { ScalarName } from './resources.ts';
 export const Weight = z.int().min(1).max(1_000_000_000);
 export const DEFAULT_WEIGHT = 1000;
 
-/** Amounts by name of the scalar, in thousandths of its unit as everywhere. */
+/**
+ * Amounts by name of the scalar, in thousandths of its unit as everywhere. A guarantee is what somebody gets first, by
+ * taking back what others have beyond theirs; a limit what he has at most, unanswered offers and what is reserved for
+ * him included: a name that is not in it is not limited.
+ */
 export const Quantities = z.record(ScalarName, z.int().min(0).max(Number.MAX_SAFE_INTEGER));
 export type Quantities = z.infer<typeof Quantities>;
-
-/** `guarantee`: what it gets first, by taking back what others have beyond theirs. */
-export const Guarantee = Quantities;
-/** What it has at most, unanswered offers and what is reserved for it included. A name that is not there is not limited. */
-export const Limit = Quantities;
 
 /**
  * In which order agents are looked at: `random` as Mesos does; `bestFit` the fullest first, so that whole agents stay
