@@ -104,7 +104,7 @@ test(
       () => consumed() === 800,
       () => `what tasks have is all that the role has, and not ${consumed()}`,
     );
-    expect(framework.inState('running')).toEqual(['t1', 't2']);
+    expect(framework.inState('running').sort()).toEqual(['t1', 't2']);
     expect(framework.waiting).toBe(1);
 
     expect(await terminal.read('quota', 'set', 'eng', '--limit', 'none')).toMatchObject({
