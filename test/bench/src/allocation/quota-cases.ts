@@ -3,7 +3,7 @@
 import type { Quantities } from '@parley/protocol/sharing';
 import { normalise } from '@parley/resources/resources';
 import type { Result } from '../measurement.ts';
-import { BenchMaster, type BenchPlan, oneRoleEach } from './bench-master.ts';
+import { BenchMaster, type BenchPlan } from './bench-master.ts';
 import { expectCount, ROUNDS, repeated } from './round-cases.ts';
 import { against } from './targets.ts';
 
@@ -16,10 +16,14 @@ const OFFERS = SMALL_ROLES + 2 * LARGE_ROLES;
 
 /** The round in which everybody is given all that he may have, and the one after it, in which nobody may have more. */
 export function measureQuota(): Result[] {
-  const roles = oneRoleEach(SMALL_ROLES + LARGE_ROLES);
-  const quotas = new Map(
-    roles.map((role, number) => [role, times(number < SMALL_ROLES ? 1 : 4)] as const),
-  );
+  // Of equal shares the first name is first: large roles begin, each with a whole agent, and no agent is left cut.
+  const large = Array.from({ length: LARGE_ROLES }, (_, number) => `large-${number}`);
+  const small = Array.from({ length: SMALL_ROLES }, (_, number) => `small-${number}`);
+  const roles = [...large, ...small];
+  const quotas = new Map([
+    ...large.map((role) => [role, times(4)] as const),
+    ...small.map((role) => [role, times(1)] as const),
+  ]);
   const plan: BenchPlan = { agents: AGENTS, total: TOTAL, roles, quotas };
   const master = new BenchMaster(plan);
   const again: number[] = [];
