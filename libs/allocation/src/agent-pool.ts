@@ -17,6 +17,7 @@ import {
 import {
   accumulate,
   type ClusterTotals,
+  covers,
   isZero,
   NO_AMOUNTS,
   type Vector,
@@ -67,6 +68,8 @@ export class Agent implements ConstrainedAgent {
   late: ReadonlySet<Framework> = NOBODY;
   /** Proposals that are not decided. */
   undecided = NO_PROPOSALS;
+  /** Not forgotten. */
+  isKnown = true;
 
   constructor(agentId: AgentId, number: number) {
     this.agentId = agentId;
@@ -124,7 +127,10 @@ export class AgentPool {
       this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
       this.#totals.add(this.#totals.vectorOf(total.scalars));
     }
-    Object.assign(agent, { hostname, domain, total, attributes });
+    agent.hostname = hostname;
+    agent.domain = domain;
+    agent.attributes = attributes;
+    if (isResized) agent.total = normalise(total);
     this.#setFree(agent, fact);
     return { agent, isChanged };
   }
@@ -152,6 +158,7 @@ export class AgentPool {
     this.#setLeft(agent, NOTHING);
     this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
     this.#agents.delete(agent.agentId);
+    agent.isKnown = false;
     this.#open.delete(agent);
     this.#touched.delete(agent);
     this.#numbers.giveBack(agent.number);
@@ -186,15 +193,20 @@ export class AgentPool {
 
   /** Measures what is left anew, without giving the agent a turn. The value: whether it is open. */
   settle(agent: Agent): boolean {
-    if (!this.#agents.has(agent.agentId)) return false;
+    if (!agent.isKnown) return false;
     this.#setLeft(agent, this.#leftOf(agent));
-    if (isAnythingLeft(agent.left)) {
-      this.#open.add(agent);
-      return true;
+    if (!isAnythingLeft(agent.left)) {
+      this.close(agent);
+      return false;
     }
+    this.#open.add(agent);
+    return true;
+  }
+
+  /** Nothing is left of it. */
+  close(agent: Agent): void {
     this.#open.delete(agent);
     this.#touched.delete(agent);
-    return false;
   }
 
   /** For tests and the simulator: throws when more is proposed than is free, or an index is wrong. */
@@ -234,7 +246,8 @@ export class AgentPool {
   }
 
   #setFree(agent: Agent, { free, revocable, reservations }: FreeFact): void {
-    const unreserved = normalise(free);
+    // Most often all is free, or nothing: such values are kept once an agent.
+    const unreserved = equals(free, agent.total) ? agent.total : orNothing(normalise(free));
     agent.free = {
       unreserved,
       amounts: this.#totals.vectorOf(unreserved.scalars),
@@ -242,7 +255,7 @@ export class AgentPool {
         reservations.length === 0
           ? NO_RESERVATIONS
           : reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
-      revocable: revocable === undefined ? NO_RESOURCES : normalise(revocable),
+      revocable: revocable === undefined ? NO_RESOURCES : orNothing(normalise(revocable)),
     };
     this.touch(agent);
   }
@@ -286,8 +299,12 @@ function without(whole: Resources, parts: readonly Resources[]): Resources {
   const [first] = parts;
   if (first === undefined) return whole;
   if (parts.length === 1 && first === whole) return NO_RESOURCES;
-  return trySubtract(whole, parts.length === 1 ? first : sum(parts)) ?? NO_RESOURCES;
+  return orNothing(trySubtract(whole, parts.length === 1 ? first : sum(parts)) ?? NO_RESOURCES);
 }
+
+/** Nothing is always the same value. */
+export const orNothing = (resources: Resources): Resources =>
+  isEmpty(resources) ? NO_RESOURCES : resources;
 
 function reservationsWithout(
   reservations: readonly FreeReservation[],
@@ -318,8 +335,9 @@ function isSameFree(a: Free, b: Free): boolean {
 export function isNoMore(one: Free, other: Free): boolean {
   if (one === other) return true;
   return (
-    contains(other.unreserved, one.unreserved) &&
-    contains(other.revocable, one.revocable) &&
+    covers(other.amounts, one.amounts) &&
+    (isOfScalars(one.unreserved) || contains(other.unreserved, one.unreserved)) &&
+    (one.revocable === NO_RESOURCES || contains(other.revocable, one.revocable)) &&
     one.reservations.every((reservation) => {
       const same = other.reservations.find((candidate) => isSame(candidate, reservation));
       return same !== undefined && contains(same.resources, reservation.resources);
@@ -327,12 +345,15 @@ export function isNoMore(one: Free, other: Free): boolean {
   );
 }
 
+function isOfScalars({ ports, sets }: Resources): boolean {
+  if (ports.length > 0) return false;
+  for (const _ in sets) return false;
+  return true;
+}
+
 /** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
-export function isAnythingLeft({ unreserved, reservations, revocable }: Free): boolean {
-  if (reservations.length > 0) return true;
-  for (const _ in unreserved.scalars) return true;
-  for (const _ in revocable.scalars) return true;
-  return false;
+export function isAnythingLeft({ amounts, reservations, revocable }: Free): boolean {
+  return amounts.length > 0 || reservations.length > 0 || revocable !== NO_RESOURCES;
 }
 
 function haveSameEntries(a: object, b: object): boolean {

@@ -80,15 +80,14 @@ export class ClusterTotals {
 
 /** `target` + `sign` * `vector`, in place. */
 export function accumulate(target: number[], vector: Vector, sign: 1 | -1): void {
+  while (target.length < vector.length) target.push(0);
   for (let number = 0; number < vector.length; number += 1) {
-    const amount = vector[number] ?? 0;
-    while (target.length <= number) target.push(0);
-    target[number] = (target[number] ?? 0) + sign * amount;
+    target[number] = (target[number] ?? 0) + sign * (vector[number] ?? 0);
   }
 }
 
 export function isZero(vector: Vector): boolean {
-  for (const amount of vector) if (amount !== 0) return false;
+  for (let number = 0; number < vector.length; number += 1) if (vector[number] !== 0) return false;
   return true;
 }
 

@@ -111,7 +111,6 @@ export class Knowledge {
     if (!isAnythingLeft(agent.left)) return [];
     if (!isNoMore(agent.left, agent.asked)) this.vain.forgetAgent(agent.number);
     agent.asked = agent.left;
-    if (this.vain.hasAll(agent.number)) return [];
     const division = new AgentDivision(this, agent);
     const grants = division.divide();
     for (const framework of division.passed) {
@@ -140,13 +139,13 @@ export class Knowledge {
     for (const [place, { client, amounts, promised }] of grants.entries()) {
       const proposal = proposals[place];
       if (proposal === undefined) continue;
-      this.pending.add({ proposal, client, agent, amounts, sentMs: nowMs });
+      this.pending.add({ proposal, client, agent, amounts, sentMs: nowMs, isGone: false });
       const { framework } = client;
       this.caps.passIfFull(framework);
       if (promised !== undefined || this.caps.isAtLimit(framework)) this.#refresh(framework);
     }
     this.pool.forgiveLate(agent);
-    this.pool.settle(agent);
+    if (!isAnythingLeft(agent.left)) this.pool.close(agent);
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */
