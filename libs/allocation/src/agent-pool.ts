@@ -30,6 +30,11 @@ import { amountsOf } from './room.ts';
 /** Frameworks remembered per agent for having let an offer expire; beyond it the first gives way. */
 const MAX_LATE = 64;
 
+/** It has anything left; it awaits its turn; it is in the list of those that were touched. */
+const OPEN = 1;
+const TOUCHED = 2;
+const LISTED = 4;
+
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
 type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations'>;
 
@@ -59,6 +64,7 @@ export class Agent implements ConstrainedAgent {
   domain: ConstrainedAgent['domain'];
   attributes: ConstrainedAgent['attributes'] = {};
   total: Resources = NO_RESOURCES;
+  totalAmounts = NO_AMOUNTS;
   free = NOTHING;
   /** Free and not proposed to anybody. */
   left = NOTHING;
@@ -88,9 +94,12 @@ export class AgentPool {
   readonly #reserve: AgentPoolOptions['reserve'];
   readonly #agents = new Map<AgentId, Agent>();
   readonly #numbers = new NumberPool();
-  readonly #open = new Set<Agent>();
-  /** Part of the open ones. */
-  readonly #touched = new Set<Agent>();
+  readonly #byNumber: (Agent | undefined)[] = [];
+  /** OPEN and TOUCHED by number: going through all of them takes next to no time. */
+  #marks = new Uint8Array(64);
+  /** In the order in which they were touched; those that are no longer are still in it. */
+  #touched: Agent[] = [];
+  #touchedCount = 0;
   readonly #available: number[] = [];
 
   constructor({ totals, reserve }: AgentPoolOptions) {
@@ -100,7 +109,7 @@ export class AgentPool {
 
   /** How many await their turn. */
   get touchedCount(): number {
-    return this.#touched.size;
+    return this.#touchedCount;
   }
 
   /** Left and not reserved, over all agents; changes. */
@@ -116,21 +125,16 @@ export class AgentPool {
   set(fact: AgentFact): { readonly agent: Agent; readonly isChanged: boolean } {
     const { agentId, hostname, domain, total, attributes } = fact;
     const known = this.#agents.get(agentId);
-    const agent = known ?? new Agent(agentId, this.#numbers.take());
-    this.#agents.set(agentId, agent);
+    const agent = known ?? this.#add(agentId);
     const isResized = known === undefined || !equals(agent.total, total);
     const isChanged =
       isResized ||
       !haveSameEntries(agent.attributes, attributes) ||
       !haveSameEntries(agent.domain ?? {}, domain ?? {});
-    if (isResized) {
-      this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
-      this.#totals.add(this.#totals.vectorOf(total.scalars));
-    }
     agent.hostname = hostname;
     agent.domain = domain;
     agent.attributes = attributes;
-    if (isResized) agent.total = normalise(total);
+    if (isResized) this.#resize(agent, normalise(total));
     this.#setFree(agent, fact);
     return { agent, isChanged };
   }
@@ -156,33 +160,36 @@ export class AgentPool {
 
   remove(agent: Agent): void {
     this.#setLeft(agent, NOTHING);
-    this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
+    this.#totals.subtract(agent.totalAmounts);
     this.#agents.delete(agent.agentId);
     agent.isKnown = false;
-    this.#open.delete(agent);
-    this.#touched.delete(agent);
+    this.close(agent);
+    this.#marks[agent.number] = 0;
+    this.#byNumber[agent.number] = undefined;
     this.#numbers.giveBack(agent.number);
   }
 
   /** Something about it has changed: when it is open it gets its turn. */
   touch(agent: Agent): void {
-    if (this.settle(agent)) this.#touched.add(agent);
+    if (this.settle(agent)) this.#touch(agent);
   }
 
   /** Every open agent gets its turn. */
   touchOpen(): void {
-    for (const agent of this.#open) this.#touched.add(agent);
+    for (const agent of this.#openAgents()) this.#touch(agent);
   }
 
-  /** All that have anything left, but for these. */
-  openExcept(known: ReadonlySet<Agent>): Agent[] {
-    return [...this.#open].filter((agent) => !known.has(agent));
+  /** All that have anything left. */
+  open(): Agent[] {
+    return [...this.#openAgents()];
   }
 
   /** Those that await their turn; they do no more. */
   takeTouched(): Agent[] {
-    const touched = [...this.#touched];
-    this.#touched.clear();
+    const touched = this.#touched.filter((agent) => this.#isTouched(agent));
+    for (const { number } of this.#touched) this.#marks[number] = (this.#marks[number] ?? 0) & OPEN;
+    this.#touched = [];
+    this.#touchedCount = 0;
     return touched;
   }
 
@@ -199,25 +206,27 @@ export class AgentPool {
       this.close(agent);
       return false;
     }
-    this.#open.add(agent);
+    this.#marks[agent.number] = (this.#marks[agent.number] ?? 0) | OPEN;
     return true;
   }
 
   /** Nothing is left of it. */
   close(agent: Agent): void {
-    this.#open.delete(agent);
-    this.#touched.delete(agent);
+    if (this.#isMarked(agent, TOUCHED)) this.#touchedCount -= 1;
+    this.#unmark(agent, OPEN | TOUCHED);
   }
 
   /** For tests and the simulator: throws when more is proposed than is free, or an index is wrong. */
   checkInvariants(): void {
     const [together, available]: [number[], number[]] = [[], []];
     for (const agent of this.#agents.values()) {
-      accumulate(together, this.#totals.vectorOf(agent.total.scalars), 1);
+      accumulate(together, agent.totalAmounts, 1);
       accumulate(available, agent.left.amounts, 1);
       this.#checkLeft(agent);
     }
-    for (const agent of this.#touched) assert(this.#open.has(agent), `${agent.agentId} is open`);
+    const touched = this.#touched.filter((agent) => this.#isTouched(agent));
+    assert(touched.length === this.#touchedCount, 'it is known how many await their turn');
+    assert(new Set(touched).size === touched.length, 'nobody awaits two turns');
     for (const [number, amount] of this.#totals.amounts.entries()) {
       assert(amount === 0 || amount === together[number], 'the totals are those of the agents');
     }
@@ -240,17 +249,63 @@ export class AgentPool {
     }
     assert(isSameFree(left, this.#leftOf(agent)), `what is left of ${agentId} is up to date`);
     assert(
-      this.#open.has(agent) === isAnythingLeft(left),
+      this.#isMarked(agent, OPEN) === isAnythingLeft(left),
       `${agentId} is open when it has anything`,
     );
   }
 
+  #resize(agent: Agent, total: Resources): void {
+    this.#totals.subtract(agent.totalAmounts);
+    agent.total = total;
+    agent.totalAmounts = this.#totals.vectorOf(total.scalars);
+    this.#totals.add(agent.totalAmounts);
+  }
+
+  #add(agentId: AgentId): Agent {
+    const agent = new Agent(agentId, this.#numbers.take());
+    this.#agents.set(agentId, agent);
+    this.#byNumber[agent.number] = agent;
+    if (agent.number >= this.#marks.length) {
+      const marks = new Uint8Array(2 * this.#marks.length);
+      marks.set(this.#marks);
+      this.#marks = marks;
+    }
+    return agent;
+  }
+
+  #touch(agent: Agent): void {
+    if (this.#isMarked(agent, TOUCHED)) return;
+    if (!this.#isMarked(agent, LISTED)) this.#touched.push(agent);
+    this.#marks[agent.number] = OPEN | TOUCHED | LISTED;
+    this.#touchedCount += 1;
+  }
+
+  /** The number of a forgotten one may be another's. */
+  #isTouched(agent: Agent): boolean {
+    return agent.isKnown && this.#isMarked(agent, TOUCHED);
+  }
+
+  #unmark({ number }: Agent, marks: number): void {
+    this.#marks[number] = (this.#marks[number] ?? 0) & ~marks;
+  }
+
+  #isMarked({ number }: Agent, mark: number): boolean {
+    return ((this.#marks[number] ?? 0) & mark) !== 0;
+  }
+
+  *#openAgents(): Generator<Agent, void, void> {
+    for (let number = 0; number < this.#byNumber.length; number += 1) {
+      const agent = (this.#marks[number] ?? 0) & OPEN ? this.#byNumber[number] : undefined;
+      if (agent !== undefined) yield agent;
+    }
+  }
+
   #setFree(agent: Agent, { free, revocable, reservations }: FreeFact): void {
-    // Most often all is free, or nothing: such values are kept once an agent.
-    const unreserved = equals(free, agent.total) ? agent.total : orNothing(normalise(free));
+    const amounts = this.#totals.vectorOf(free.scalars);
+    const unreserved = this.#valueOf(agent, free, amounts);
     agent.free = {
       unreserved,
-      amounts: this.#totals.vectorOf(unreserved.scalars),
+      amounts: unreserved === NO_RESOURCES ? NO_AMOUNTS : amounts,
       reservations:
         reservations.length === 0
           ? NO_RESERVATIONS
@@ -258,6 +313,14 @@ export class AgentPool {
       revocable: revocable === undefined ? NO_RESOURCES : orNothing(normalise(revocable)),
     };
     this.touch(agent);
+  }
+
+  /** In normal form. Most often all is free, or nothing: such values are kept once an agent. */
+  #valueOf({ total, totalAmounts }: Agent, free: Resources, amounts: Vector): Resources {
+    if (isOfScalars(free) ? isOfScalars(total) : equals(free, total)) {
+      if (covers(amounts, totalAmounts) && covers(totalAmounts, amounts)) return total;
+    }
+    return isZero(amounts) && isOfScalars(free) ? NO_RESOURCES : normalise(free);
   }
 
   /** Keeps the sums over all agents. */

@@ -32,6 +32,16 @@ export class AskedInVain {
     this.#bits[word] = (this.#bits[word] ?? 0) & ~(1 << (client & 31));
   }
 
+  /** Whether nobody was asked about it in vain. */
+  isEmpty(agent: number): boolean {
+    if (agent >= this.#rows) return true;
+    const end = (agent + 1) * this.#words;
+    for (let word = agent * this.#words; word < end; word += 1) {
+      if (this.#bits[word] !== 0) return false;
+    }
+    return true;
+  }
+
   forgetAgent(agent: number): void {
     if (agent < this.#rows) this.#bits.fill(0, agent * this.#words, (agent + 1) * this.#words);
   }

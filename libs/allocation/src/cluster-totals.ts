@@ -80,8 +80,9 @@ export class ClusterTotals {
 
 /** `target` + `sign` * `vector`, in place. */
 export function accumulate(target: number[], vector: Vector, sign: 1 | -1): void {
-  while (target.length < vector.length) target.push(0);
-  for (let number = 0; number < vector.length; number += 1) {
+  const { length } = vector;
+  while (target.length < length) target.push(0);
+  for (let number = 0; number < length; number += 1) {
     target[number] = (target[number] ?? 0) + sign * (vector[number] ?? 0);
   }
 }

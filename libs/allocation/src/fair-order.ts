@@ -16,7 +16,7 @@ import type { Framework } from './frameworks.ts';
 import { NumberPool } from './number-pool.ts';
 import { type Asking, ask, EVERYBODY, Few } from './question-round.ts';
 import { Quota } from './quota.ts';
-import { type Branch, Client, type Member, ShareTree } from './share-tree.ts';
+import { type Branch, type Client, type Member, ShareTree } from './share-tree.ts';
 
 export type Shares = {
   readonly weight: number;
@@ -106,7 +106,6 @@ export class FairOrder {
       branch.members.allocate(member, amounts);
       member = branch;
     }
-    accumulate(this.tree.root.used, amounts, 1);
     if (this.#quotas > 0) this.#measureQuotas(client);
   }
 
@@ -252,15 +251,14 @@ export class FairOrder {
   }
 
   #adjust(client: Client, from: Vector, to: Vector): void {
-    accumulate(client.framework.used, from, -1);
-    accumulate(client.framework.used, to, 1);
+    const change = [...to];
+    accumulate(change, from, -1);
+    accumulate(client.framework.used, change, 1);
     let member: Member = client;
     for (let branch = client.above; branch !== undefined; branch = branch.above) {
-      branch.members.adjust(member, from, to);
+      branch.members.adjust(member, NO_AMOUNTS, change);
       member = branch;
     }
-    accumulate(this.tree.root.used, from, -1);
-    accumulate(this.tree.root.used, to, 1);
     if (this.#quotas > 0) this.#measureQuotas(client);
   }
 

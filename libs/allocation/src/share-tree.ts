@@ -192,7 +192,9 @@ export class ShareTree {
       );
     }
     accumulate(together, branch.used, -1);
-    assert(isZero(together), `role ${role} uses what those below it use`);
+    // Nobody asks what the root uses.
+    const isRight = branch.above === undefined || isZero(together);
+    assert(isRight, `role ${role} uses what those below it use`);
     assert(branch.unmet === unmet, `role ${role} knows of the guarantees below it`);
     assert(
       branch.above === undefined || branch.isActive === branch.members.activeCount > 0,
