@@ -8,22 +8,25 @@
 import type { FreeReservation } from '@parley/protocol/allocation';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, isEmpty, subtract } from '@parley/resources/resources';
-import { type Agent, type Free, isAnythingLeft, NOTHING } from './agent-pool.ts';
+import { type Agent, type Free, isAnythingLeft, NOTHING, orNothing } from './agent-pool.ts';
 import type { AskedInVain } from './asked-in-vain.ts';
 import { accumulate, covers, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
-import type { Asking } from './fair-order.ts';
 import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
 import { sumOf, type Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
 import type { OfferPolicy } from './offer-policy.ts';
 import { Portions } from './portions.ts';
+import type { Asking } from './question-round.ts';
 import type { Quota } from './quota.ts';
 import { amountsOf, type Room, type RoomSurroundings, roomOf } from './room.ts';
 import type { Client } from './share-tree.ts';
 
 const NO_RESERVATIONS: readonly FreeReservation[] = [];
 const NOBODY: ReadonlySet<Framework> = new Set();
+/** So many are put into their order one by one rather than found among all. */
+const FEW = 16;
+const NO_CLIENTS: readonly Client[] = [];
 
 /** What one client is offered of the agent. */
 export type Grant = {
@@ -75,23 +78,27 @@ export class AgentDivision implements Asking {
   readonly #agent: Agent;
   readonly #grants: Grant[] = [];
   /** Whoever can take nothing more, though it is not known in general: what is left only becomes less. */
-  readonly #out = new Set<Client>();
+  #out: Set<Client> | undefined;
   /** Frameworks that are passed over for now, because they let an offer of this agent expire. */
   #late: ReadonlySet<Framework>;
   #step: Step | undefined;
+  /** Numbers of those who were not asked about it in vain; undefined when they are more than a few. */
+  readonly #few: readonly number[] | undefined;
   /** Frameworks that would have been offered something but for what they have unanswered. */
-  readonly passed = new Set<Framework>();
+  passed = NOBODY;
   /** Clients that have no room for anything. */
-  readonly stuck = new Set<Client>();
+  stuck: readonly Client[] = NO_CLIENTS;
 
   constructor(around: DivisionSurroundings, agent: Agent) {
     this.#around = around;
     this.#agent = agent;
     this.#late = agent.late;
+    this.#few = around.vain.unasked(agent.number, FEW);
   }
 
   /** Counts what is granted in shares, promises and caps at once; it is up to the caller to propose it. */
   divide(): Grant[] {
+    if (this.#few?.length === 0) return this.#grants;
     this.#serve();
     if (this.#late.size > 0) {
       this.#late = NOBODY;
@@ -114,7 +121,11 @@ export class AgentDivision implements Asking {
 
   #serve(): void {
     while (!this.#isUsedUp()) {
-      if (!this.#around.order.askInOrder(this) || this.#step === undefined) return;
+      const takes =
+        this.#few === undefined
+          ? this.#around.order.askInOrder(this)
+          : this.#around.order.askFew(this.#few, this);
+      if (!takes || this.#step === undefined) return;
       this.#take(this.#step);
     }
   }
@@ -261,18 +272,26 @@ export class AgentDivision implements Asking {
   /** Whether what is left is too little for everybody. */
   #isUsedUp(): boolean {
     const { left } = this.#agent;
-    if (left.reservations.length > 0 || !isEmpty(left.revocable)) return false;
+    if (left === NOTHING) return this.#areSurplusesUsed();
+    if (left.reservations.length > 0 || left.revocable !== NO_RESOURCES) return false;
     const { frameworks, policy } = this.#around;
     if (frameworks.areUndemanding && reaches(left.amounts, policy.least)) return false;
     if (frameworks.mayNeed(left.unreserved)) return false;
-    return this.#grants.every(({ surplus }) => isEmpty(surplus));
+    return this.#areSurplusesUsed();
+  }
+
+  #areSurplusesUsed(): boolean {
+    for (const { surplus } of this.#grants) {
+      if (surplus !== NO_RESOURCES && !isEmpty(surplus)) return false;
+    }
+    return true;
   }
 
   #isOut(client: Client): boolean {
     return (
       this.#around.vain.has(this.#agent.number, client.number) ||
       this.#late.has(client.framework) ||
-      this.#out.has(client)
+      this.#out?.has(client) === true
     );
   }
 
@@ -283,10 +302,11 @@ export class AgentDivision implements Asking {
   }
 
   #leaveOut(client: Client, { isCapped, isStuck }: Obstacles): void {
+    this.#out ??= new Set();
     this.#out.add(client);
-    if (isCapped) this.passed.add(client.framework);
+    if (isCapped) this.passed = new Set([...this.passed, client.framework]);
     else if (this.#grants.length === 0) this.#around.vain.note(this.#agent.number, client.number);
-    if (isStuck && !client.mayBeReserved) this.stuck.add(client);
+    if (isStuck && !client.mayBeReserved) this.stuck = [...this.stuck, client];
   }
 }
 
@@ -303,7 +323,7 @@ function together(before: Resources, more: Resources): Resources {
 
 function without(whole: Resources, part: Resources): Resources {
   if (part === NO_RESOURCES) return whole;
-  return part === whole ? NO_RESOURCES : subtract(whole, part);
+  return part === whole ? NO_RESOURCES : orNothing(subtract(whole, part));
 }
 
 function summed(a: Vector, b: Vector): Vector {

@@ -17,6 +17,7 @@ import {
 import {
   accumulate,
   type ClusterTotals,
+  covers,
   isZero,
   NO_AMOUNTS,
   type Vector,
@@ -28,6 +29,11 @@ import { amountsOf } from './room.ts';
 
 /** Frameworks remembered per agent for having let an offer expire; beyond it the first gives way. */
 const MAX_LATE = 64;
+
+/** It has anything left; it awaits its turn; it is in the list of those that were touched. */
+const OPEN = 1;
+const TOUCHED = 2;
+const LISTED = 4;
 
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
 type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations'>;
@@ -58,6 +64,7 @@ export class Agent implements ConstrainedAgent {
   domain: ConstrainedAgent['domain'];
   attributes: ConstrainedAgent['attributes'] = {};
   total: Resources = NO_RESOURCES;
+  totalAmounts = NO_AMOUNTS;
   free = NOTHING;
   /** Free and not proposed to anybody. */
   left = NOTHING;
@@ -67,6 +74,8 @@ export class Agent implements ConstrainedAgent {
   late: ReadonlySet<Framework> = NOBODY;
   /** Proposals that are not decided. */
   undecided = NO_PROPOSALS;
+  /** Not forgotten. */
+  isKnown = true;
 
   constructor(agentId: AgentId, number: number) {
     this.agentId = agentId;
@@ -85,9 +94,12 @@ export class AgentPool {
   readonly #reserve: AgentPoolOptions['reserve'];
   readonly #agents = new Map<AgentId, Agent>();
   readonly #numbers = new NumberPool();
-  readonly #open = new Set<Agent>();
-  /** Part of the open ones. */
-  readonly #touched = new Set<Agent>();
+  readonly #byNumber: (Agent | undefined)[] = [];
+  /** OPEN and TOUCHED by number: going through all of them takes next to no time. */
+  #marks = new Uint8Array(64);
+  /** In the order in which they were touched; those that are no longer are still in it. */
+  #touched: Agent[] = [];
+  #touchedCount = 0;
   readonly #available: number[] = [];
 
   constructor({ totals, reserve }: AgentPoolOptions) {
@@ -97,7 +109,7 @@ export class AgentPool {
 
   /** How many await their turn. */
   get touchedCount(): number {
-    return this.#touched.size;
+    return this.#touchedCount;
   }
 
   get size(): number {
@@ -126,18 +138,16 @@ export class AgentPool {
   set(fact: AgentFact): { readonly agent: Agent; readonly isChanged: boolean } {
     const { agentId, hostname, domain, total, attributes } = fact;
     const known = this.#agents.get(agentId);
-    const agent = known ?? new Agent(agentId, this.#numbers.take());
-    this.#agents.set(agentId, agent);
+    const agent = known ?? this.#add(agentId);
     const isResized = known === undefined || !equals(agent.total, total);
     const isChanged =
       isResized ||
       !haveSameEntries(agent.attributes, attributes) ||
       !haveSameEntries(agent.domain ?? {}, domain ?? {});
-    if (isResized) {
-      this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
-      this.#totals.add(this.#totals.vectorOf(total.scalars));
-    }
-    Object.assign(agent, { hostname, domain, total, attributes });
+    agent.hostname = hostname;
+    agent.domain = domain;
+    agent.attributes = attributes;
+    if (isResized) this.#resize(agent, normalise(total));
     this.#setFree(agent, fact);
     return { agent, isChanged };
   }
@@ -163,32 +173,36 @@ export class AgentPool {
 
   remove(agent: Agent): void {
     this.#setLeft(agent, NOTHING);
-    this.#totals.subtract(this.#totals.vectorOf(agent.total.scalars));
+    this.#totals.subtract(agent.totalAmounts);
     this.#agents.delete(agent.agentId);
-    this.#open.delete(agent);
-    this.#touched.delete(agent);
+    agent.isKnown = false;
+    this.close(agent);
+    this.#marks[agent.number] = 0;
+    this.#byNumber[agent.number] = undefined;
     this.#numbers.giveBack(agent.number);
   }
 
   /** Something about it has changed: when it is open it gets its turn. */
   touch(agent: Agent): void {
-    if (this.settle(agent)) this.#touched.add(agent);
+    if (this.settle(agent)) this.#touch(agent);
   }
 
   /** Every open agent gets its turn. */
   touchOpen(): void {
-    for (const agent of this.#open) this.#touched.add(agent);
+    for (const agent of this.#openAgents()) this.#touch(agent);
   }
 
-  /** All that have anything left, but for these. */
-  openExcept(known: ReadonlySet<Agent>): Agent[] {
-    return [...this.#open].filter((agent) => !known.has(agent));
+  /** All that have anything left. */
+  open(): Agent[] {
+    return [...this.#openAgents()];
   }
 
   /** Those that await their turn; they do no more. */
   takeTouched(): Agent[] {
-    const touched = [...this.#touched];
-    this.#touched.clear();
+    const touched = this.#touched.filter((agent) => this.#isTouched(agent));
+    for (const { number } of this.#touched) this.#marks[number] = (this.#marks[number] ?? 0) & OPEN;
+    this.#touched = [];
+    this.#touchedCount = 0;
     return touched;
   }
 
@@ -199,26 +213,33 @@ export class AgentPool {
 
   /** Measures what is left anew, without giving the agent a turn. The value: whether it is open. */
   settle(agent: Agent): boolean {
-    if (!this.#agents.has(agent.agentId)) return false;
+    if (!agent.isKnown) return false;
     this.#setLeft(agent, this.#leftOf(agent));
-    if (isAnythingLeft(agent.left)) {
-      this.#open.add(agent);
-      return true;
+    if (!isAnythingLeft(agent.left)) {
+      this.close(agent);
+      return false;
     }
-    this.#open.delete(agent);
-    this.#touched.delete(agent);
-    return false;
+    this.#marks[agent.number] = (this.#marks[agent.number] ?? 0) | OPEN;
+    return true;
+  }
+
+  /** Nothing is left of it. */
+  close(agent: Agent): void {
+    if (this.#isMarked(agent, TOUCHED)) this.#touchedCount -= 1;
+    this.#unmark(agent, OPEN | TOUCHED);
   }
 
   /** For tests and the simulator: throws when more is proposed than is free, or an index is wrong. */
   checkInvariants(): void {
     const [together, available]: [number[], number[]] = [[], []];
     for (const agent of this.#agents.values()) {
-      accumulate(together, this.#totals.vectorOf(agent.total.scalars), 1);
+      accumulate(together, agent.totalAmounts, 1);
       accumulate(available, agent.left.amounts, 1);
       this.#checkLeft(agent);
     }
-    for (const agent of this.#touched) assert(this.#open.has(agent), `${agent.agentId} is open`);
+    const touched = this.#touched.filter((agent) => this.#isTouched(agent));
+    assert(touched.length === this.#touchedCount, 'it is known how many await their turn');
+    assert(new Set(touched).size === touched.length, 'nobody awaits two turns');
     for (const [number, amount] of this.#totals.amounts.entries()) {
       assert(amount === 0 || amount === together[number], 'the totals are those of the agents');
     }
@@ -241,23 +262,78 @@ export class AgentPool {
     }
     assert(isSameFree(left, this.#leftOf(agent)), `what is left of ${agentId} is up to date`);
     assert(
-      this.#open.has(agent) === isAnythingLeft(left),
+      this.#isMarked(agent, OPEN) === isAnythingLeft(left),
       `${agentId} is open when it has anything`,
     );
   }
 
+  #resize(agent: Agent, total: Resources): void {
+    this.#totals.subtract(agent.totalAmounts);
+    agent.total = total;
+    agent.totalAmounts = this.#totals.vectorOf(total.scalars);
+    this.#totals.add(agent.totalAmounts);
+  }
+
+  #add(agentId: AgentId): Agent {
+    const agent = new Agent(agentId, this.#numbers.take());
+    this.#agents.set(agentId, agent);
+    this.#byNumber[agent.number] = agent;
+    if (agent.number >= this.#marks.length) {
+      const marks = new Uint8Array(2 * this.#marks.length);
+      marks.set(this.#marks);
+      this.#marks = marks;
+    }
+    return agent;
+  }
+
+  #touch(agent: Agent): void {
+    if (this.#isMarked(agent, TOUCHED)) return;
+    if (!this.#isMarked(agent, LISTED)) this.#touched.push(agent);
+    this.#marks[agent.number] = OPEN | TOUCHED | LISTED;
+    this.#touchedCount += 1;
+  }
+
+  /** The number of a forgotten one may be another's. */
+  #isTouched(agent: Agent): boolean {
+    return agent.isKnown && this.#isMarked(agent, TOUCHED);
+  }
+
+  #unmark({ number }: Agent, marks: number): void {
+    this.#marks[number] = (this.#marks[number] ?? 0) & ~marks;
+  }
+
+  #isMarked({ number }: Agent, mark: number): boolean {
+    return ((this.#marks[number] ?? 0) & mark) !== 0;
+  }
+
+  *#openAgents(): Generator<Agent, void, void> {
+    for (let number = 0; number < this.#byNumber.length; number += 1) {
+      const agent = (this.#marks[number] ?? 0) & OPEN ? this.#byNumber[number] : undefined;
+      if (agent !== undefined) yield agent;
+    }
+  }
+
   #setFree(agent: Agent, { free, revocable, reservations }: FreeFact): void {
-    const unreserved = normalise(free);
+    const amounts = this.#totals.vectorOf(free.scalars);
+    const unreserved = this.#valueOf(agent, free, amounts);
     agent.free = {
       unreserved,
-      amounts: this.#totals.vectorOf(unreserved.scalars),
+      amounts: unreserved === NO_RESOURCES ? NO_AMOUNTS : amounts,
       reservations:
         reservations.length === 0
           ? NO_RESERVATIONS
           : reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
-      revocable: revocable === undefined ? NO_RESOURCES : normalise(revocable),
+      revocable: revocable === undefined ? NO_RESOURCES : orNothing(normalise(revocable)),
     };
     this.touch(agent);
+  }
+
+  /** In normal form. Most often all is free, or nothing: such values are kept once an agent. */
+  #valueOf({ total, totalAmounts }: Agent, free: Resources, amounts: Vector): Resources {
+    if (isOfScalars(free) ? isOfScalars(total) : equals(free, total)) {
+      if (covers(amounts, totalAmounts) && covers(totalAmounts, amounts)) return total;
+    }
+    return isZero(amounts) && isOfScalars(free) ? NO_RESOURCES : normalise(free);
   }
 
   /** Keeps the sums over all agents. */
@@ -299,8 +375,12 @@ function without(whole: Resources, parts: readonly Resources[]): Resources {
   const [first] = parts;
   if (first === undefined) return whole;
   if (parts.length === 1 && first === whole) return NO_RESOURCES;
-  return trySubtract(whole, parts.length === 1 ? first : sum(parts)) ?? NO_RESOURCES;
+  return orNothing(trySubtract(whole, parts.length === 1 ? first : sum(parts)) ?? NO_RESOURCES);
 }
+
+/** Nothing is always the same value. */
+export const orNothing = (resources: Resources): Resources =>
+  isEmpty(resources) ? NO_RESOURCES : resources;
 
 function reservationsWithout(
   reservations: readonly FreeReservation[],
@@ -331,8 +411,9 @@ function isSameFree(a: Free, b: Free): boolean {
 export function isNoMore(one: Free, other: Free): boolean {
   if (one === other) return true;
   return (
-    contains(other.unreserved, one.unreserved) &&
-    contains(other.revocable, one.revocable) &&
+    covers(other.amounts, one.amounts) &&
+    (isOfScalars(one.unreserved) || contains(other.unreserved, one.unreserved)) &&
+    (one.revocable === NO_RESOURCES || contains(other.revocable, one.revocable)) &&
     one.reservations.every((reservation) => {
       const same = other.reservations.find((candidate) => isSame(candidate, reservation));
       return same !== undefined && contains(same.resources, reservation.resources);
@@ -340,12 +421,15 @@ export function isNoMore(one: Free, other: Free): boolean {
   );
 }
 
+function isOfScalars({ ports, sets }: Resources): boolean {
+  if (ports.length > 0) return false;
+  for (const _ in sets) return false;
+  return true;
+}
+
 /** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
-export function isAnythingLeft({ unreserved, reservations, revocable }: Free): boolean {
-  if (reservations.length > 0) return true;
-  for (const _ in unreserved.scalars) return true;
-  for (const _ in revocable.scalars) return true;
-  return false;
+export function isAnythingLeft({ amounts, reservations, revocable }: Free): boolean {
+  return amounts.length > 0 || reservations.length > 0 || revocable !== NO_RESOURCES;
 }
 
 function haveSameEntries(a: object, b: object): boolean {

@@ -46,6 +46,10 @@ const PROPOSALS_A_MESSAGE = 100;
 /** The rest of a larger run follows in the next tick, so that facts are heard in between. */
 const AGENTS_A_RUN = 1000;
 
+/** Most proposals have neither; to be read only. */
+const NO_RESERVATIONS: Proposal['reservations'] = [];
+const NO_PROMISES: Proposal['promised'] = [];
+
 export class Allocator {
   readonly #options: AllocatorOptions;
   readonly #exclude: readonly string[];
@@ -216,7 +220,8 @@ export class Allocator {
     const { pool, fresh } = this.#known;
     const touched = pool.takeTouched();
     this.#random.shuffle(touched);
-    const others = fresh.size > 0 ? pool.openExcept(new Set(touched)) : [];
+    const isTouched = new Set(fresh.size > 0 ? touched : []);
+    const others = fresh.size > 0 ? pool.open().filter((agent) => !isTouched.has(agent)) : [];
     this.#random.shuffle(others);
     this.#known.askFreshAgain();
     this.#cycle = new TurnCycle({ touched, others, fresh: new Set(fresh) });
@@ -251,9 +256,9 @@ function proposalOf(grant: Grant, { agentId }: Agent, number: number): Proposal 
     role: client.role,
     agentId,
     resources: unreserved,
-    reservations: [...reservations],
+    reservations: reservations.length > 0 ? [...reservations] : NO_RESERVATIONS,
+    promised: promised ? [...promised].map(([shape, count]) => ({ shape, count })) : NO_PROMISES,
     ...(revocable !== NO_RESOURCES && { revocable }),
-    promised: promised ? [...promised].map(([shape, count]) => ({ shape, count })) : [],
   };
 }
 

@@ -32,6 +32,16 @@ export class AskedInVain {
     this.#bits[word] = (this.#bits[word] ?? 0) & ~(1 << (client & 31));
   }
 
+  /** Whether nobody was asked about it in vain. */
+  isEmpty(agent: number): boolean {
+    if (agent >= this.#rows) return true;
+    const end = (agent + 1) * this.#words;
+    for (let word = agent * this.#words; word < end; word += 1) {
+      if (this.#bits[word] !== 0) return false;
+    }
+    return true;
+  }
+
   forgetAgent(agent: number): void {
     if (agent < this.#rows) this.#bits.fill(0, agent * this.#words, (agent + 1) * this.#words);
   }
@@ -62,15 +72,21 @@ export class AskedInVain {
     this.#active[word] = isActive ? before | bit : before & ~bit;
   }
 
-  /** Whether every active client was asked in vain. */
-  hasAll(agent: number): boolean {
+  /** The active clients that were not asked in vain, by number; undefined when they are more than `most`. */
+  unasked(agent: number, most: number): number[] | undefined {
     const from = agent * this.#words;
     const isKnown = agent < this.#rows;
+    const clients: number[] = [];
     for (let word = 0; word < this.#active.length; word += 1) {
       const asked = isKnown && word < this.#words ? (this.#bits[from + word] ?? 0) : 0;
-      if (((this.#active[word] ?? 0) & ~asked) !== 0) return false;
+      let bits = (this.#active[word] ?? 0) & ~asked;
+      while (bits !== 0) {
+        if (clients.length === most) return undefined;
+        clients.push(word * BITS + (BITS - 1 - Math.clz32(bits & -bits)));
+        bits &= bits - 1;
+      }
     }
-    return true;
+    return clients;
   }
 
   /** Grows to hold them; the value: whether it does. */

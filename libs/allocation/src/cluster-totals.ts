@@ -84,15 +84,15 @@ export class ClusterTotals {
 
 /** `target` + `sign` * `vector`, in place. */
 export function accumulate(target: number[], vector: Vector, sign: 1 | -1): void {
-  for (let number = 0; number < vector.length; number += 1) {
-    const amount = vector[number] ?? 0;
-    while (target.length <= number) target.push(0);
-    target[number] = (target[number] ?? 0) + sign * amount;
+  const { length } = vector;
+  while (target.length < length) target.push(0);
+  for (let number = 0; number < length; number += 1) {
+    target[number] = (target[number] ?? 0) + sign * (vector[number] ?? 0);
   }
 }
 
 export function isZero(vector: Vector): boolean {
-  for (const amount of vector) if (amount !== 0) return false;
+  for (let number = 0; number < vector.length; number += 1) if (vector[number] !== 0) return false;
   return true;
 }
 

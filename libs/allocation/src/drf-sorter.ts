@@ -49,6 +49,12 @@ export class DrfSorter<Sibling extends Sharer = Sharer> {
     return this.#needy;
   }
 
+  /** Puts a few active ones into this order. */
+  sort(siblings: Sibling[]): void {
+    this.#refresh();
+    siblings.sort((a, b) => a.compare(b));
+  }
+
   setActive(sibling: Sibling, isActive: boolean): void {
     if (sibling.isActive === isActive) return;
     sibling.isActive = isActive;

@@ -14,8 +14,9 @@ import {
 } from './cluster-totals.ts';
 import type { Framework } from './frameworks.ts';
 import { NumberPool } from './number-pool.ts';
+import { type Asking, ask, EVERYBODY, Few } from './question-round.ts';
 import { Quota } from './quota.ts';
-import { type Branch, Client, type Member, ShareTree } from './share-tree.ts';
+import { type Branch, type Client, type Member, ShareTree } from './share-tree.ts';
 
 export type Shares = {
   readonly weight: number;
@@ -27,13 +28,11 @@ export type RoleSettings = Shares & {
   readonly placement?: Placement | undefined;
 };
 
-/** Who is asked in order. `unmet`: only a taking that serves this guarantee is wanted. The value: whether it takes. */
-export type Asking = { ask(client: Client, unmet: Quota | undefined): boolean };
-
 export class FairOrder {
   readonly #totals: ClusterTotals;
   readonly tree: ShareTree;
   readonly #numbers = new NumberPool();
+  readonly #byNumber: (Client | undefined)[] = [];
   /** Roles and frameworks with a guarantee or a limit: where there are none, nobody looks for them. */
   #quotas = 0;
   #decreases = 0;
@@ -65,6 +64,7 @@ export class FairOrder {
     const known = framework.clients.get(role);
     if (known !== undefined) return known;
     const client = this.tree.addClient(framework, role, this.#numbers.take());
+    this.#byNumber[client.number] = client;
     framework.clients.set(role, client);
     if (framework.weight !== DEFAULT_WEIGHT)
       this.#sorterOf(client).setWeight(client, framework.weight);
@@ -82,6 +82,7 @@ export class FairOrder {
     framework.clients.delete(role);
     this.tree.removeClient(client);
     this.#numbers.giveBack(client.number);
+    this.#byNumber[client.number] = undefined;
     return true;
   }
 
@@ -105,7 +106,6 @@ export class FairOrder {
       branch.members.allocate(member, amounts);
       member = branch;
     }
-    accumulate(this.tree.root.used, amounts, 1);
     if (this.#quotas > 0) this.#measureQuotas(client);
   }
 
@@ -173,14 +173,23 @@ export class FairOrder {
    * a guarantee is not met, as long as what they take serves it, then everybody; each time by weighted DRF.
    */
   askInOrder(asking: Asking): boolean {
-    const { root } = this.tree;
-    return askNeedy(root, asking) || askAll(root, asking, undefined);
+    return ask(this.tree.root, EVERYBODY, asking);
+  }
+
+  /** Likewise of a few active clients, by their numbers: the others are not even looked at. */
+  askFew(numbers: readonly number[], asking: Asking): boolean {
+    const few = new Few();
+    for (const number of numbers) {
+      const client = this.#byNumber[number];
+      if (client?.isActive) few.add(client);
+    }
+    return ask(this.tree.root, few, asking);
   }
 
   /** Active clients, the one that is next first, as if there were no guarantees. For what has time. */
   *inOrder(branch: Branch = this.tree.root): Generator<Client, void, void> {
     for (const member of branch.members.inOrder) {
-      if (member instanceof Client) yield member;
+      if (member.kind === 'client') yield member;
       else yield* this.inOrder(member);
     }
   }
@@ -242,15 +251,14 @@ export class FairOrder {
   }
 
   #adjust(client: Client, from: Vector, to: Vector): void {
-    accumulate(client.framework.used, from, -1);
-    accumulate(client.framework.used, to, 1);
+    const change = [...to];
+    accumulate(change, from, -1);
+    accumulate(client.framework.used, change, 1);
     let member: Member = client;
     for (let branch = client.above; branch !== undefined; branch = branch.above) {
-      branch.members.adjust(member, from, to);
+      branch.members.adjust(member, NO_AMOUNTS, change);
       member = branch;
     }
-    accumulate(this.tree.root.used, from, -1);
-    accumulate(this.tree.root.used, to, 1);
     if (this.#quotas > 0) this.#measureQuotas(client);
   }
 
@@ -314,36 +322,8 @@ function countUnmet(member: Member, change: 1 | -1): void {
   }
 }
 
-/** Those below a guarantee that is not met, whether it is theirs or that of somebody above them. */
-function askNeedy(branch: Branch, asking: Asking): boolean {
-  for (const block of branch.members.needy.blocks) {
-    for (const member of block) {
-      if (member instanceof Client) {
-        if (asking.ask(member, member.framework.quota)) return true;
-      } else if (
-        askNeedy(member, asking) ||
-        (member.isUnmet && askAll(member, asking, member.quota))
-      ) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-function askAll(branch: Branch, asking: Asking, unmet: Quota | undefined): boolean {
-  for (const block of branch.members.inOrder.blocks) {
-    for (const member of block) {
-      const takes =
-        member instanceof Client ? asking.ask(member, unmet) : askAll(member, asking, unmet);
-      if (takes) return true;
-    }
-  }
-  return false;
-}
-
 function hasAny(member: Member, isOut: (client: Client) => boolean): boolean {
-  if (member instanceof Client) return !isOut(member);
+  if (member.kind === 'client') return !isOut(member);
   for (const below of member.members.inOrder) if (hasAny(below, isOut)) return true;
   return false;
 }

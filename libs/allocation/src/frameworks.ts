@@ -76,6 +76,7 @@ export class Frameworks {
 
   /** Forgets the needs that are met or gone; takes time for every need. */
   remeasure(): void {
+    if (this.#least === undefined) return;
     this.#least = undefined;
     for (const need of this.#openNeeds()) this.#measure(need);
   }

@@ -1,6 +1,7 @@
 // Owns what the allocator knows of the cluster and how facts change it: agents, frameworks, shares, quotas, filters, caps
 // and proposals under way, kept consistent with each other. When to decide is in allocator.ts. Milliseconds throughout.
 import type { Fact, Proposal } from '@parley/protocol/allocation';
+import type { FrameworkRef } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant } from './agent-division.ts';
 import { type Agent, AgentPool, type Free, isAnythingLeft, isNoMore } from './agent-pool.ts';
@@ -15,6 +16,7 @@ import { OfferPolicy } from './offer-policy.ts';
 import { type PendingProposal, PendingProposals } from './pending-proposals.ts';
 import type { Client } from './share-tree.ts';
 
+type AboutFramework = Extract<Fact, { framework: FrameworkRef }>;
 type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
 
 export class Knowledge {
@@ -60,9 +62,12 @@ export class Knowledge {
     /** Of these it is said what is outstanding. */
     const told = new Set<Framework>();
     for (const fact of facts) {
-      this.#apply(fact, nowMs);
-      if (!('framework' in fact)) continue;
+      if (!('framework' in fact)) {
+        this.#apply(fact);
+        continue;
+      }
       const framework = this.frameworks.ensure(fact.framework);
+      this.#applyTo(framework, fact, nowMs);
       concerned.add(framework);
       if (fact.kind === 'outstanding') told.add(framework);
     }
@@ -109,9 +114,10 @@ export class Knowledge {
   /** One decision about an agent; each grant is to be proposed, see `proposed`. */
   divide(agent: Agent): Grant[] {
     if (!isAnythingLeft(agent.left)) return [];
-    if (!isNoMore(agent.left, agent.asked)) this.vain.forgetAgent(agent.number);
+    if (!this.vain.isEmpty(agent.number) && !isNoMore(agent.left, agent.asked)) {
+      this.vain.forgetAgent(agent.number);
+    }
     agent.asked = agent.left;
-    if (this.vain.hasAll(agent.number)) return [];
     const division = new AgentDivision(this, agent);
     const grants = division.divide();
     for (const framework of division.passed) {
@@ -137,16 +143,17 @@ export class Knowledge {
   ): void {
     const { grants, proposals, nowMs } = made;
     if (proposals.length === 0) return;
-    for (const [place, { client, amounts, promised }] of grants.entries()) {
-      const proposal = proposals[place];
-      if (proposal === undefined) continue;
-      this.pending.add({ proposal, client, agent, amounts, sentMs: nowMs });
+    for (let place = 0; place < grants.length; place += 1) {
+      const [grant, proposal] = [grants[place], proposals[place]];
+      if (grant === undefined || proposal === undefined) continue;
+      const { client, amounts, promised } = grant;
+      this.pending.add({ proposal, client, agent, amounts, sentMs: nowMs, isGone: false });
       const { framework } = client;
       this.caps.passIfFull(framework);
       if (promised !== undefined || this.caps.isAtLimit(framework)) this.#refresh(framework);
     }
     this.pool.forgiveLate(agent);
-    this.pool.settle(agent);
+    if (!isAnythingLeft(agent.left)) this.pool.close(agent);
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */
@@ -181,7 +188,7 @@ export class Knowledge {
     return concerned;
   }
 
-  #apply(fact: Fact, nowMs: number): void {
+  #apply(fact: Exclude<Fact, AboutFramework>): void {
     switch (fact.kind) {
       case 'agent':
         this.#agent(fact);
@@ -197,9 +204,6 @@ export class Knowledge {
         this.policy.roleChanged();
         this.#mustAskAll = true;
         break;
-      case 'expired':
-        this.pool.noteExpired(fact.agentId, this.frameworks.ensure(fact.framework));
-        break;
       case 'settings':
         this.#settings(fact);
         break;
@@ -208,23 +212,11 @@ export class Knowledge {
       case 'revoked':
         break;
       default:
-        this.#applyToFramework(fact, nowMs);
+        unreachable(fact);
     }
   }
 
-  #applyToFramework(
-    fact: FactOf<
-      | 'framework'
-      | 'frameworkShare'
-      | 'filtersCleared'
-      | 'frameworkAway'
-      | 'usage'
-      | 'outstanding'
-      | 'refused'
-    >,
-    nowMs: number,
-  ): void {
-    const framework = this.frameworks.ensure(fact.framework);
+  #applyTo(framework: Framework, fact: AboutFramework, nowMs: number): void {
     switch (fact.kind) {
       case 'framework':
         this.#framework(framework, fact);
@@ -254,6 +246,9 @@ export class Knowledge {
       }
       case 'outstanding':
         this.caps.setOutstanding(framework, fact.offers, this.totals.vectorOf(fact.scalars));
+        break;
+      case 'expired':
+        this.pool.noteExpired(fact.agentId, framework);
         break;
       case 'refused':
         this.#refused(framework, fact, nowMs);

@@ -6,6 +6,7 @@ import type { Vector } from './cluster-totals.ts';
 import type { Client } from './share-tree.ts';
 
 export const PROPOSAL_TIMEOUT_MS = 2000;
+const NONE: readonly PendingProposal[] = [];
 
 export type PendingProposal = {
   readonly proposal: Proposal;
@@ -14,61 +15,83 @@ export type PendingProposal = {
   /** Its scalars as counted in the shares. */
   readonly amounts: Vector;
   readonly sentMs: number;
+  /** Taken out before its turn. */
+  isGone: boolean;
 };
 
 export class PendingProposals {
   /** In order of their numbers, which is that of their times. */
-  readonly #byNumber = new Map<number, PendingProposal>();
-
-  get size(): number {
-    return this.#byNumber.size;
-  }
+  #queue: PendingProposal[] = [];
+  /** So many at its beginning were taken out. */
+  #taken = 0;
 
   get nextTimeoutMs(): number | undefined {
-    for (const { sentMs } of this.#byNumber.values()) return sentMs + PROPOSAL_TIMEOUT_MS;
-    return undefined;
+    const first = this.#first();
+    return first === undefined ? undefined : first.sentMs + PROPOSAL_TIMEOUT_MS;
   }
 
   add(pending: PendingProposal): void {
-    const { proposal, agent, client } = pending;
-    this.#byNumber.set(proposal.number, pending);
+    const { agent, client } = pending;
+    this.#queue.push(pending);
     agent.undecided = agent.undecided.length === 0 ? [pending] : [...agent.undecided, pending];
     client.undecided += 1;
   }
 
-  all(): Iterable<PendingProposal> {
-    return this.#byNumber.values();
+  all(): PendingProposal[] {
+    return this.#queue.slice(this.#taken).filter(({ isGone }) => !isGone);
   }
 
   /** Takes out those up to this number. */
   takeDecided(number: number): PendingProposal[] {
-    return this.#takeWhile(({ proposal }) => proposal.number <= number);
-  }
-
-  takeOverdue(nowMs: number): PendingProposal[] {
-    return this.#takeWhile(({ sentMs }) => sentMs + PROPOSAL_TIMEOUT_MS <= nowMs);
-  }
-
-  takeOfAgent(agent: Agent): readonly PendingProposal[] {
-    const taken = agent.undecided;
-    for (const pending of taken) this.#remove(pending);
-    return taken;
-  }
-
-  #takeWhile(isTaken: (pending: PendingProposal) => boolean): PendingProposal[] {
     const taken: PendingProposal[] = [];
-    for (const pending of this.#byNumber.values()) {
-      if (!isTaken(pending)) break;
-      this.#remove(pending);
-      taken.push(pending);
+    for (let one = this.#first(); one && one.proposal.number <= number; one = this.#first()) {
+      taken.push(this.#takeFirst(one));
     }
     return taken;
   }
 
-  #remove(pending: PendingProposal): void {
-    const { proposal, agent, client } = pending;
-    this.#byNumber.delete(proposal.number);
-    agent.undecided = agent.undecided.filter((one) => one !== pending);
+  takeOverdue(nowMs: number): PendingProposal[] {
+    const taken: PendingProposal[] = [];
+    for (
+      let one = this.#first();
+      one !== undefined && one.sentMs + PROPOSAL_TIMEOUT_MS <= nowMs;
+      one = this.#first()
+    ) {
+      taken.push(this.#takeFirst(one));
+    }
+    return taken;
+  }
+
+  takeOfAgent(agent: Agent): readonly PendingProposal[] {
+    const taken = agent.undecided;
+    for (const pending of taken) {
+      pending.isGone = true;
+      pending.client.undecided -= 1;
+    }
+    agent.undecided = NONE;
+    return taken;
+  }
+
+  #first(): PendingProposal | undefined {
+    while (this.#queue[this.#taken]?.isGone) this.#taken += 1;
+    if (this.#taken >= this.#queue.length) {
+      this.#queue = [];
+      this.#taken = 0;
+    }
+    return this.#queue[this.#taken];
+  }
+
+  #takeFirst(pending: PendingProposal): PendingProposal {
+    const { agent, client } = pending;
+    this.#taken += 1;
+    // What was taken out is let go, now and then.
+    if (this.#taken > 1000 && this.#taken * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#taken);
+      this.#taken = 0;
+    }
+    agent.undecided =
+      agent.undecided.length === 1 ? NONE : agent.undecided.filter((one) => one !== pending);
     client.undecided -= 1;
+    return pending;
   }
 }

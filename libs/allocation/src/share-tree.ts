@@ -32,6 +32,7 @@ abstract class Node extends Sharer {
 
 /** A framework in one role: what takes part in sharing. */
 export class Client extends Node {
+  readonly kind = 'client';
   readonly framework: Framework;
   readonly role: RoleName;
   /** Column in the record of what was asked in vain; reused when it is forgotten. */
@@ -77,6 +78,7 @@ export type Member = Branch | Client;
 
 /** A role, or the leaf with its frameworks. */
 export class Branch extends Node {
+  readonly kind = 'branch';
   /** The whole name; of the leaf that of its role, of the root none. */
   readonly role: string;
   readonly members: DrfSorter<Member>;
@@ -181,7 +183,7 @@ export class ShareTree {
     let unmet = branch.isUnmet ? 1 : 0;
     assert(branch.isUnmet === (branch.quota?.isUnmet === true), `role ${role} knows its guarantee`);
     for (const member of members) {
-      if (member instanceof Branch) this.#check(member);
+      if (member.kind === 'branch') this.#check(member);
       accumulate(together, member.used, 1);
       unmet += member.unmet;
       assert(
@@ -190,7 +192,9 @@ export class ShareTree {
       );
     }
     accumulate(together, branch.used, -1);
-    assert(isZero(together), `role ${role} uses what those below it use`);
+    // Nobody asks what the root uses.
+    const isRight = branch.above === undefined || isZero(together);
+    assert(isRight, `role ${role} uses what those below it use`);
     assert(branch.unmet === unmet, `role ${role} knows of the guarantees below it`);
     assert(
       branch.above === undefined || branch.isActive === branch.members.activeCount > 0,

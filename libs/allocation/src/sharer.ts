@@ -2,7 +2,7 @@
 // siblings. Shares are exact fractions; doubles decide most comparisons, never the close ones.
 // Dominant share: Ghodsi et al., Dominant Resource Fairness, NSDI 2011, section 4.1; weights: section 4.3.
 import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
-import { compareShares, compareWeightedShares, type Share } from '@parley/resources/dominant-share';
+import { compareWeightedShares, type Share } from '@parley/resources/dominant-share';
 import type { Vector } from './cluster-totals.ts';
 
 /** Far above the rounding error of two divisions, far below what matters. */
@@ -34,16 +34,17 @@ export class Sharer {
     return { used: this.#shareUsed, total: this.#shareTotal };
   }
 
-  /** Its share becomes the largest used/total over all resources that there are. */
+  /** Its share becomes the largest used/total over all resources that there are; of equal ones the first. */
   measure(totals: Vector): void {
     const { used } = this;
     let [dominant, largest] = [-1, 0];
     for (let number = 0; number < used.length; number += 1) {
-      const part = (used[number] ?? 0) / (totals[number] || Number.POSITIVE_INFINITY);
-      const difference = part - largest;
-      if (difference > largest * CLOSE || (part > 0 && this.#isLarger(number, dominant, totals))) {
-        [dominant, largest] = [number, part];
-      }
+      const total = totals[number] ?? 0;
+      if (total === 0) continue;
+      const part = (used[number] ?? 0) / total;
+      if (part <= largest) continue;
+      dominant = number;
+      largest = part;
     }
     this.#shareUsed = used[dominant] ?? 0;
     this.#shareTotal = totals[dominant] ?? 1;
@@ -67,12 +68,5 @@ export class Sharer {
       return this.#shareUsed - other.#shareUsed;
     }
     return compareWeightedShares(this.share, this.weight, other.share, other.weight);
-  }
-
-  #isLarger(number: number, dominant: number, totals: Vector): boolean {
-    const [used, total] = [this.used[number] ?? 0, totals[number] ?? 1];
-    const [most, of] = [this.used[dominant] ?? 0, totals[dominant] ?? 1];
-    if (used / total < (most / of) * (1 - CLOSE)) return false;
-    return compareShares({ used, total }, { used: most, total: of }) > 0;
   }
 }

@@ -53,9 +53,9 @@ export class TurnCycle {
 /** Agents of which each is taken once, from the end that is asked for. */
 class Deck {
   readonly #agents: readonly Agent[];
-  /** The fullest first; made when it is first asked for. */
+  /** The fullest first; made when it is first asked for: until then it is known without it who was taken. */
   #byFullness: readonly Agent[] | undefined;
-  readonly #taken = new Set<Agent>();
+  #taken: Set<Agent> | undefined;
   #next = 0;
   #fullest = 0;
   #emptiest: number;
@@ -66,16 +66,15 @@ class Deck {
   }
 
   get isEmpty(): boolean {
-    return this.#next >= this.#agents.length || this.#taken.size >= this.#agents.length;
+    return this.#next >= this.#agents.length || this.#taken?.size === this.#agents.length;
   }
 
   take(placement: Placement): Agent | undefined {
     for (;;) {
       const agent = this.#step(placement);
       if (agent === undefined) return undefined;
-      if (this.#taken.has(agent)) continue;
-      // While all are taken in one order nobody has to remember which they were.
-      this.#taken.add(agent);
+      if (this.#taken?.has(agent)) continue;
+      this.#taken?.add(agent);
       return agent;
     }
   }
@@ -85,6 +84,7 @@ class Deck {
       this.#next += 1;
       return this.#agents[this.#next - 1];
     }
+    this.#taken ??= new Set(this.#agents.slice(0, this.#next));
     this.#byFullness ??= sortedByFullness(this.#agents);
     if (placement === 'bestFit') {
       this.#fullest += 1;
