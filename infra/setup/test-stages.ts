@@ -91,7 +91,7 @@ const stages = {
         ...excluding([...REAL_FOLDERS.map((folder) => `${folder}**`), REAL_FILES, LONG_FILES]),
       ],
     ),
-    limitMs: 4 * MINUTE_MS,
+    limitMs: 8 * MINUTE_MS,
   },
   simulation: {
     name: 'simulation',
