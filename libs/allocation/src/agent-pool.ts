@@ -118,7 +118,7 @@ export class AgentPool {
 
   /** How many have anything left. */
   get openCount(): number {
-    return this.#open.size;
+    return this.open().length;
   }
 
   all(): Iterable<Agent> {
