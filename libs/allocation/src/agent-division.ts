@@ -8,11 +8,12 @@
 import type { FreeReservation } from '@parley/protocol/allocation';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, isEmpty, subtract } from '@parley/resources/resources';
-import { type Agent, type Free, isAnythingLeft, NOTHING, orNothing } from './agent-pool.ts';
+import type { Agent } from './agent-pool.ts';
 import type { AskedInVain } from './asked-in-vain.ts';
 import { accumulate, covers, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
+import { type Free, isAnythingLeft, NO_RESERVATIONS, NOTHING, orNothing } from './free.ts';
 import { sumOf, type Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
 import type { OfferPolicy } from './offer-policy.ts';
@@ -22,7 +23,6 @@ import type { Quota } from './quota.ts';
 import { amountsOf, type Room, type RoomSurroundings, roomOf } from './room.ts';
 import type { Client } from './share-tree.ts';
 
-const NO_RESERVATIONS: readonly FreeReservation[] = [];
 const NOBODY: ReadonlySet<Framework> = new Set();
 /** So many are put into their order one by one rather than found among all. */
 const FEW = 16;
@@ -237,6 +237,8 @@ export class AgentDivision implements Asking {
 
   #leftAfter({ unreserved, reservations }: Taking, revocable: Resources): Free {
     const { left } = this.#agent;
+    const isAll = unreserved === left.unreserved && revocable === left.revocable;
+    if (isAll && reservations.length === left.reservations.length) return NOTHING;
     const rest = without(left.unreserved, unreserved);
     const after: Free = {
       unreserved: rest,

@@ -1,28 +1,26 @@
 // Owns the agents as the allocator knows them: their totals, what is left of each after proposals that are not
 // decided, reserved or not, which ones are open (have anything left that could be offered) and which of these await
 // their turn. Whether what is left is enough for somebody is decided in agent-division.ts.
-import type { Fact, FreeReservation } from '@parley/protocol/allocation';
+import type { Fact } from '@parley/protocol/allocation';
 import type { ConstrainedAgent } from '@parley/protocol/constraints';
 import type { AgentId, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
-import {
-  contains,
-  equals,
-  isEmpty,
-  normalise,
-  sum,
-  trySubtract,
-} from '@parley/resources/resources';
-import {
-  accumulate,
-  type ClusterTotals,
-  covers,
-  isZero,
-  NO_AMOUNTS,
-  type Vector,
-} from './cluster-totals.ts';
+import { contains, equals, isEmpty, normalise } from '@parley/resources/resources';
+import { type AgentKind, AgentKinds, NO_KIND } from './agent-kinds.ts';
+import { accumulate, type ClusterTotals, covers, isZero, type Vector } from './cluster-totals.ts';
 import type { Framework } from './frameworks.ts';
+import {
+  type Free,
+  isAnythingLeft,
+  isOfScalars,
+  isSame,
+  isSameFree,
+  leftOf,
+  NO_RESERVATIONS,
+  NOTHING,
+  orNothing,
+} from './free.ts';
 import { NumberPool } from './number-pool.ts';
 import type { PendingProposal } from './pending-proposals.ts';
 import { amountsOf } from './room.ts';
@@ -38,21 +36,6 @@ const LISTED = 4;
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
 type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations'>;
 
-/** What may be offered. */
-export type Free = {
-  readonly unreserved: Resources;
-  /** The scalars of it. */
-  readonly amounts: Vector;
-  readonly reservations: readonly FreeReservation[];
-  readonly revocable: Resources;
-};
-const NO_RESERVATIONS: readonly FreeReservation[] = [];
-export const NOTHING: Free = {
-  unreserved: NO_RESOURCES,
-  amounts: NO_AMOUNTS,
-  reservations: NO_RESERVATIONS,
-  revocable: NO_RESOURCES,
-};
 const NOBODY: ReadonlySet<Framework> = new Set();
 const NO_PROPOSALS: readonly PendingProposal[] = [];
 
@@ -63,8 +46,7 @@ export class Agent implements ConstrainedAgent {
   hostname = '';
   domain: ConstrainedAgent['domain'];
   attributes: ConstrainedAgent['attributes'] = {};
-  total: Resources = NO_RESOURCES;
-  totalAmounts = NO_AMOUNTS;
+  kind = NO_KIND;
   free = NOTHING;
   /** Free and not proposed to anybody. */
   left = NOTHING;
@@ -93,6 +75,7 @@ export class AgentPool {
   readonly #totals: ClusterTotals;
   readonly #reserve: AgentPoolOptions['reserve'];
   readonly #agents = new Map<AgentId, Agent>();
+  readonly #kinds: AgentKinds;
   readonly #numbers = new NumberPool();
   readonly #byNumber: (Agent | undefined)[] = [];
   /** OPEN and TOUCHED by number: going through all of them takes next to no time. */
@@ -104,6 +87,7 @@ export class AgentPool {
 
   constructor({ totals, reserve }: AgentPoolOptions) {
     this.#totals = totals;
+    this.#kinds = new AgentKinds(totals);
     this.#reserve = reserve;
   }
 
@@ -139,7 +123,8 @@ export class AgentPool {
     const { agentId, hostname, domain, total, attributes } = fact;
     const known = this.#agents.get(agentId);
     const agent = known ?? this.#add(agentId);
-    const isResized = known === undefined || !equals(agent.total, total);
+    const kind = this.#kinds.of(total);
+    const isResized = known === undefined || kind !== agent.kind;
     const isChanged =
       isResized ||
       !haveSameEntries(agent.attributes, attributes) ||
@@ -147,7 +132,7 @@ export class AgentPool {
     agent.hostname = hostname;
     agent.domain = domain;
     agent.attributes = attributes;
-    if (isResized) this.#resize(agent, normalise(total));
+    if (isResized) this.#resize(agent, kind);
     this.#setFree(agent, fact);
     return { agent, isChanged };
   }
@@ -173,7 +158,7 @@ export class AgentPool {
 
   remove(agent: Agent): void {
     this.#setLeft(agent, NOTHING);
-    this.#totals.subtract(agent.totalAmounts);
+    this.#totals.subtract(agent.kind.amounts);
     this.#agents.delete(agent.agentId);
     agent.isKnown = false;
     this.close(agent);
@@ -214,7 +199,7 @@ export class AgentPool {
   /** Measures what is left anew, without giving the agent a turn. The value: whether it is open. */
   settle(agent: Agent): boolean {
     if (!agent.isKnown) return false;
-    this.#setLeft(agent, this.#leftOf(agent));
+    this.#setLeft(agent, leftOf(agent.free, agent.undecided, this.#totals));
     if (!isAnythingLeft(agent.left)) {
       this.close(agent);
       return false;
@@ -233,7 +218,7 @@ export class AgentPool {
   checkInvariants(): void {
     const [together, available]: [number[], number[]] = [[], []];
     for (const agent of this.#agents.values()) {
-      accumulate(together, agent.totalAmounts, 1);
+      accumulate(together, agent.kind.amounts, 1);
       accumulate(available, agent.left.amounts, 1);
       this.#checkLeft(agent);
     }
@@ -260,18 +245,20 @@ export class AgentPool {
         `no more is left of a reservation on ${agentId} than is free`,
       );
     }
-    assert(isSameFree(left, this.#leftOf(agent)), `what is left of ${agentId} is up to date`);
+    assert(
+      isSameFree(left, leftOf(agent.free, agent.undecided, this.#totals)),
+      `what is left of ${agentId} is up to date`,
+    );
     assert(
       this.#isMarked(agent, OPEN) === isAnythingLeft(left),
       `${agentId} is open when it has anything`,
     );
   }
 
-  #resize(agent: Agent, total: Resources): void {
-    this.#totals.subtract(agent.totalAmounts);
-    agent.total = total;
-    agent.totalAmounts = this.#totals.vectorOf(total.scalars);
-    this.#totals.add(agent.totalAmounts);
+  #resize(agent: Agent, kind: AgentKind): void {
+    this.#totals.subtract(agent.kind.amounts);
+    this.#totals.add(kind.amounts);
+    agent.kind = kind;
   }
 
   #add(agentId: AgentId): Agent {
@@ -313,27 +300,27 @@ export class AgentPool {
     }
   }
 
-  #setFree(agent: Agent, { free, revocable, reservations }: FreeFact): void {
-    const amounts = this.#totals.vectorOf(free.scalars);
-    const unreserved = this.#valueOf(agent, free, amounts);
-    agent.free = {
-      unreserved,
-      amounts: unreserved === NO_RESOURCES ? NO_AMOUNTS : amounts,
+  #setFree(agent: Agent, { free, revocable = NO_RESOURCES, reservations }: FreeFact): void {
+    agent.free = this.#bareFree(agent, free, reservations.length === 0 && isEmpty(revocable)) ?? {
+      unreserved: orNothing(normalise(free)),
+      amounts: this.#totals.vectorOf(normalise(free).scalars),
       reservations:
         reservations.length === 0
           ? NO_RESERVATIONS
           : reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
-      revocable: revocable === undefined ? NO_RESOURCES : orNothing(normalise(revocable)),
+      revocable: orNothing(normalise(revocable)),
     };
     this.touch(agent);
   }
 
-  /** In normal form. Most often all is free, or nothing: such values are kept once an agent. */
-  #valueOf({ total, totalAmounts }: Agent, free: Resources, amounts: Vector): Resources {
-    if (isOfScalars(free) ? isOfScalars(total) : equals(free, total)) {
-      if (covers(amounts, totalAmounts) && covers(totalAmounts, amounts)) return total;
-    }
-    return isZero(amounts) && isOfScalars(free) ? NO_RESOURCES : normalise(free);
+  /** Most often all is free, or nothing. */
+  #bareFree({ kind }: Agent, free: Resources, isBare: boolean): Free | undefined {
+    if (!isBare) return undefined;
+    const amounts = this.#totals.vectorOf(free.scalars);
+    if (isZero(amounts) && isOfScalars(free)) return NOTHING;
+    if (!covers(kind.amounts, amounts) || !covers(amounts, kind.amounts)) return undefined;
+    const isWhole = isOfScalars(free) ? isOfScalars(kind.total) : equals(free, kind.total);
+    return isWhole ? kind.whole : undefined;
   }
 
   /** Keeps the sums over all agents. */
@@ -348,88 +335,6 @@ export class AgentPool {
       this.#reserve(one.role, amountsOf(one, this.#totals), -1);
     }
   }
-
-  /** Where the books have moved on below what is proposed, what is left shows when the proposals are decided. */
-  #leftOf({ free, undecided }: Agent): Free {
-    if (undecided.length === 0) return free;
-    const proposals = undecided.map(({ proposal }) => proposal);
-    const unreserved = without(
-      free.unreserved,
-      proposals.map(({ resources }) => resources),
-    );
-    const revocable = without(
-      free.revocable,
-      proposals.flatMap((one) => one.revocable ?? []),
-    );
-    const reservations = reservationsWithout(free.reservations, undecided);
-    if (unreserved === NO_RESOURCES && revocable === NO_RESOURCES && reservations.length === 0) {
-      return NOTHING;
-    }
-    const amounts = this.#totals.vectorOf(unreserved.scalars);
-    return { unreserved, amounts, reservations, revocable };
-  }
-}
-
-/** Nothing when the parts are more than the whole. Most often one proposal holds all of it: nothing to reckon then. */
-function without(whole: Resources, parts: readonly Resources[]): Resources {
-  const [first] = parts;
-  if (first === undefined) return whole;
-  if (parts.length === 1 && first === whole) return NO_RESOURCES;
-  return orNothing(trySubtract(whole, parts.length === 1 ? first : sum(parts)) ?? NO_RESOURCES);
-}
-
-/** Nothing is always the same value. */
-export const orNothing = (resources: Resources): Resources =>
-  isEmpty(resources) ? NO_RESOURCES : resources;
-
-function reservationsWithout(
-  reservations: readonly FreeReservation[],
-  undecided: readonly PendingProposal[],
-): readonly FreeReservation[] {
-  if (reservations.length === 0) return reservations;
-  const taken = undecided.flatMap(({ proposal }) => proposal.reservations);
-  return reservations.flatMap((reservation) => {
-    const parts = taken.filter((one) => isSame(one, reservation)).map((one) => one.resources);
-    if (parts.length === 0) return [reservation];
-    // Its volumes went with what is proposed of it.
-    const { volumesDisk: _, ...known } = reservation;
-    const resources = trySubtract(reservation.resources, sum(parts)) ?? NO_RESOURCES;
-    return isEmpty(resources) ? [] : [{ ...known, resources }];
-  });
-}
-
-/** Reservations are told apart by their ids within an agent and role. */
-function isSame(a: FreeReservation, b: FreeReservation): boolean {
-  return a.reservationId === b.reservationId && a.role === b.role;
-}
-
-function isSameFree(a: Free, b: Free): boolean {
-  return isNoMore(a, b) && isNoMore(b, a);
-}
-
-/** Whether the one is no more, in any part, than the other. */
-export function isNoMore(one: Free, other: Free): boolean {
-  if (one === other) return true;
-  return (
-    covers(other.amounts, one.amounts) &&
-    (isOfScalars(one.unreserved) || contains(other.unreserved, one.unreserved)) &&
-    (one.revocable === NO_RESOURCES || contains(other.revocable, one.revocable)) &&
-    one.reservations.every((reservation) => {
-      const same = other.reservations.find((candidate) => isSame(candidate, reservation));
-      return same !== undefined && contains(same.resources, reservation.resources);
-    })
-  );
-}
-
-function isOfScalars({ ports, sets }: Resources): boolean {
-  if (ports.length > 0) return false;
-  for (const _ in sets) return false;
-  return true;
-}
-
-/** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
-export function isAnythingLeft({ amounts, reservations, revocable }: Free): boolean {
-  return amounts.length > 0 || reservations.length > 0 || revocable !== NO_RESOURCES;
 }
 
 function haveSameEntries(a: object, b: object): boolean {

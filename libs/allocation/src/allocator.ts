@@ -236,15 +236,13 @@ export class Allocator {
     return next === undefined ? 'random' : policy.placementOf(next);
   }
 
-  #decide(agent: Agent, all: Proposal[], nowMs: number): void {
-    const grants = this.#known.divide(agent);
-    if (grants.length === 0) return;
-    const proposals = grants.map((grant) => {
+  #decide(agent: Agent, proposals: Proposal[], nowMs: number): void {
+    for (const grant of this.#known.divide(agent)) {
       this.#lastNumber += 1;
-      return proposalOf(grant, agent, this.#lastNumber);
-    });
-    all.push(...proposals);
-    this.#known.proposed(agent, { grants, proposals, nowMs });
+      const proposal = proposalOf(grant, agent, this.#lastNumber);
+      proposals.push(proposal);
+      this.#known.proposed(grant, { agent, proposal, sentMs: nowMs });
+    }
   }
 }
 

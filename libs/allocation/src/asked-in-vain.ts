@@ -12,6 +12,7 @@ export class AskedInVain {
   #words = 0;
   /** Those that take offers at all. */
   #active = new Uint32Array(0);
+  #activeCount = 0;
 
   /** `agent` and `client` are small numbers. */
   note(agent: number, client: number): void {
@@ -69,11 +70,13 @@ export class AskedInVain {
     if (word >= this.#active.length) this.#active = grown(this.#active, 2 * (word + 1));
     const bit = 1 << (client & 31);
     const before = this.#active[word] ?? 0;
+    this.#activeCount += Number(isActive) - Number((before & bit) !== 0);
     this.#active[word] = isActive ? before | bit : before & ~bit;
   }
 
   /** The active clients that were not asked in vain, by number; undefined when they are more than `most`. */
   unasked(agent: number, most: number): number[] | undefined {
+    if (this.#activeCount > most && this.isEmpty(agent)) return undefined;
     const from = agent * this.#words;
     const isKnown = agent < this.#rows;
     const clients: number[] = [];

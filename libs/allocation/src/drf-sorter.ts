@@ -15,6 +15,8 @@ export class DrfSorter<Sibling extends Sharer = Sharer> {
   readonly #active: OrderedIndex<Sibling>;
   readonly #needy: OrderedIndex<Sibling>;
   #sortedAtVersion: number;
+  /** The only active one was not measured since it changed: that is of no account before there is a second. */
+  #isUnmeasured = false;
   #comparisons = 0;
 
   constructor(totals: ClusterTotals) {
@@ -59,6 +61,7 @@ export class DrfSorter<Sibling extends Sharer = Sharer> {
     if (sibling.isActive === isActive) return;
     sibling.isActive = isActive;
     if (isActive) {
+      this.#measureOnly();
       this.#measure(sibling);
       this.#active.insert(sibling);
     } else {
@@ -96,6 +99,7 @@ export class DrfSorter<Sibling extends Sharer = Sharer> {
   /** As of now, whether it is active or not. */
   shareOf(sibling: Sibling): Share {
     this.#refresh();
+    this.#measureOnly();
     if (!sibling.isActive) sibling.measure(this.#totals.amounts);
     return sibling.share;
   }
@@ -142,41 +146,45 @@ export class DrfSorter<Sibling extends Sharer = Sharer> {
   }
 
   #change(sibling: Sibling, from: Vector, to: Vector, allocations: 0 | 1): void {
-    this.#takeOut(sibling);
+    const isOnly = sibling.isActive && this.#active.size === 1;
+    if (!isOnly) this.#takeOut(sibling);
     accumulate(sibling.used, from, -1);
     accumulate(sibling.used, to, 1);
     sibling.allocations += allocations;
-    this.#putBack(sibling);
+    if (!isOnly) this.#putBack(sibling);
+    else this.#isUnmeasured = true;
   }
 
   #takeOut(sibling: Sibling): void {
-    if (sibling.isActive && !isAlone(this.#active, sibling)) this.#active.remove(sibling);
-    if (sibling.isNeedy && !isAlone(this.#needy, sibling)) this.#needy.remove(sibling);
+    if (sibling.isActive) this.#active.remove(sibling);
+    if (sibling.isNeedy) this.#needy.remove(sibling);
   }
 
   #putBack(sibling: Sibling): void {
     this.#measure(sibling);
-    if (sibling.isActive && !isAlone(this.#active, sibling)) this.#active.insert(sibling);
-    if (sibling.isNeedy && !isAlone(this.#needy, sibling)) this.#needy.insert(sibling);
+    if (sibling.isActive) this.#active.insert(sibling);
+    if (sibling.isNeedy) this.#needy.insert(sibling);
   }
 
   /** All in the indexes are measured against totals of one version. */
   #refresh(): void {
     if (this.#sortedAtVersion === this.#totals.version) return;
     this.#sortedAtVersion = this.#totals.version;
+    this.#isUnmeasured = false;
     for (const sibling of this.#active) sibling.measure(this.#totals.amounts);
     this.#active.reorder();
     this.#needy.reorder();
   }
 
+  #measureOnly(): void {
+    if (!this.#isUnmeasured) return;
+    this.#isUnmeasured = false;
+    for (const only of this.#active) this.#measure(only);
+  }
+
   #measure(sibling: Sibling): void {
     if (this.#sortedAtVersion === this.#totals.version) sibling.measure(this.#totals.amounts);
   }
-}
-
-/** Then its place does not depend on what it uses. */
-function isAlone<Sibling>(index: OrderedIndex<Sibling>, sibling: Sibling): boolean {
-  return index.size === 1 && index.blocks[0]?.[0] === sibling;
 }
 
 function checkOrder<Sibling extends Sharer>(

@@ -4,12 +4,13 @@ import type { Fact, Proposal } from '@parley/protocol/allocation';
 import type { FrameworkRef } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant } from './agent-division.ts';
-import { type Agent, AgentPool, type Free, isAnythingLeft, isNoMore } from './agent-pool.ts';
+import { type Agent, AgentPool } from './agent-pool.ts';
 import { AskedInVain } from './asked-in-vain.ts';
 import { accumulate, ClusterTotals } from './cluster-totals.ts';
 import { FairOrder } from './fair-order.ts';
 import { Filters } from './filters.ts';
 import { type Framework, Frameworks, takesOffers } from './frameworks.ts';
+import { type Free, isAnythingLeft, isNoMore } from './free.ts';
 import { Headroom } from './headroom.ts';
 import { OfferCaps } from './offer-caps.ts';
 import { OfferPolicy } from './offer-policy.ts';
@@ -111,7 +112,7 @@ export class Knowledge {
     this.vain.forgetClients(numbers);
   }
 
-  /** One decision about an agent; each grant is to be proposed, see `proposed`. */
+  /** One decision about an agent; each grant is to be proposed at once, see `proposed`. */
   divide(agent: Agent): Grant[] {
     if (!isAnythingLeft(agent.left)) return [];
     if (!this.vain.isEmpty(agent.number) && !isNoMore(agent.left, agent.asked)) {
@@ -129,31 +130,23 @@ export class Knowledge {
       this.#standing.add(client);
       this.#refreshClient(client);
     }
+    if (grants.length > 0) {
+      this.pool.forgiveLate(agent);
+      if (!isAnythingLeft(agent.left)) this.pool.close(agent);
+    }
     return grants;
   }
 
-  /** One proposal a grant, in the same order. */
+  /** Of what was granted in the last decision; each grant once. */
   proposed(
-    agent: Agent,
-    made: {
-      readonly grants: readonly Grant[];
-      readonly proposals: readonly Proposal[];
-      readonly nowMs: number;
-    },
+    { client, amounts, promised }: Grant,
+    made: { readonly agent: Agent; readonly proposal: Proposal; readonly sentMs: number },
   ): void {
-    const { grants, proposals, nowMs } = made;
-    if (proposals.length === 0) return;
-    for (let place = 0; place < grants.length; place += 1) {
-      const [grant, proposal] = [grants[place], proposals[place]];
-      if (grant === undefined || proposal === undefined) continue;
-      const { client, amounts, promised } = grant;
-      this.pending.add({ proposal, client, agent, amounts, sentMs: nowMs, isGone: false });
-      const { framework } = client;
-      this.caps.passIfFull(framework);
-      if (promised !== undefined || this.caps.isAtLimit(framework)) this.#refresh(framework);
-    }
-    this.pool.forgiveLate(agent);
-    if (!isAnythingLeft(agent.left)) this.pool.close(agent);
+    const { agent, proposal, sentMs } = made;
+    this.pending.add({ proposal, client, agent, amounts, sentMs, isGone: false });
+    const { framework } = client;
+    this.caps.passIfFull(framework);
+    if (promised !== undefined || this.caps.isAtLimit(framework)) this.#refresh(framework);
   }
 
   /** For tests and the simulator: throws when what is known contradicts itself. */

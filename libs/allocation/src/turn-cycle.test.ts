@@ -1,7 +1,9 @@
 // Tests whose turn it is: agents that have changed always, the others only as long as somebody still wants them.
 import { normalise } from '@parley/resources/resources';
 import { expect, test } from 'vitest';
+import { AgentKinds } from './agent-kinds.ts';
 import { Agent } from './agent-pool.ts';
+import { ClusterTotals } from './cluster-totals.ts';
 import { Framework } from './frameworks.ts';
 import { aFramework, anAgentId, resourcesOf } from './scripted-master.ts';
 import { TurnCycle } from './turn-cycle.ts';
@@ -12,7 +14,7 @@ const [A, B, C] = [anAgent('a', 1), anAgent('b', 3), anAgent('c', 2)];
 /** Of 4 CPUs so many are left. */
 function anAgent(name: string, left: number): Agent {
   const agent = new Agent(anAgentId(name), 0);
-  agent.total = resourcesOf(4, 4000);
+  agent.kind = new AgentKinds(new ClusterTotals()).of(resourcesOf(4, 4000));
   agent.left = { ...agent.left, unreserved: normalise(resourcesOf(left, 4000)) };
   return agent;
 }

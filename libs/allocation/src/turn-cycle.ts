@@ -102,9 +102,9 @@ function sortedByFullness(agents: readonly Agent[]): Agent[] {
 }
 
 /** Between 0 and 1: of the scalar of which least is left. What is reserved counts as used. */
-function fullnessOf({ total, left }: Agent): number {
+function fullnessOf({ kind, left }: Agent): number {
   let fullness = 0;
-  for (const [name, amount] of Object.entries(total.scalars)) {
+  for (const [name, amount] of Object.entries(kind.total.scalars)) {
     if (amount > 0) fullness = Math.max(fullness, 1 - amountOf(left.unreserved, name) / amount);
   }
   return fullness;
