@@ -84,6 +84,7 @@ export class AgentPool {
   #touched: Agent[] = [];
   #touchedCount = 0;
   readonly #available: number[] = [];
+  #sumsUp = false;
 
   constructor({ totals, reserve }: AgentPoolOptions) {
     this.#totals = totals;
@@ -96,9 +97,17 @@ export class AgentPool {
     return this.#touchedCount;
   }
 
-  /** Left and not reserved, over all agents; changes. */
+  /** Left and not reserved, over all agents, as long as that is summed up; changes. */
   get available(): Vector {
     return this.#available;
+  }
+
+  /** Whether anybody wants to know what is available: else it is 0. */
+  sumUp(isWanted: boolean): void {
+    if (this.#sumsUp === isWanted) return;
+    this.#sumsUp = isWanted;
+    const sign = isWanted ? 1 : -1;
+    for (const { left } of this.#agents.values()) accumulate(this.#available, left.amounts, sign);
   }
 
   get(agentId: AgentId): Agent | undefined {
@@ -206,7 +215,7 @@ export class AgentPool {
     const [together, available]: [number[], number[]] = [[], []];
     for (const agent of this.#agents.values()) {
       accumulate(together, agent.kind.amounts, 1);
-      accumulate(available, agent.left.amounts, 1);
+      if (this.#sumsUp) accumulate(available, agent.left.amounts, 1);
       this.#checkLeft(agent);
     }
     const touched = this.#touched.filter((agent) => this.#isTouched(agent));
@@ -315,8 +324,10 @@ export class AgentPool {
     const before = agent.left;
     if (before === left) return;
     agent.left = left;
-    accumulate(this.#available, before.amounts, -1);
-    accumulate(this.#available, left.amounts, 1);
+    if (this.#sumsUp) {
+      accumulate(this.#available, before.amounts, -1);
+      accumulate(this.#available, left.amounts, 1);
+    }
     for (const one of left.reservations) this.#reserve(one.role, amountsOf(one, this.#totals), 1);
     for (const one of before.reservations) {
       this.#reserve(one.role, amountsOf(one, this.#totals), -1);

@@ -28,6 +28,8 @@ export type RoleSettings = Shares & {
   readonly placement?: Placement | undefined;
 };
 
+const NOBODY: readonly Client[] = [];
+
 export class FairOrder {
   readonly #totals: ClusterTotals;
   readonly tree: ShareTree;
@@ -223,7 +225,8 @@ export class FairOrder {
   }
 
   /** Those who wait for room that there may be now; they do no more. */
-  takeResumed(): Client[] {
+  takeResumed(): readonly Client[] {
+    if (this.#unstuck.size + this.#roomier.size === 0) return NOBODY;
     const resumed = [...this.#unstuck];
     this.#unstuck.clear();
     for (const quota of this.#roomier) {
