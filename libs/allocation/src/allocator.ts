@@ -9,6 +9,7 @@ import type { Placement } from '@parley/protocol/sharing';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Grant } from './agent-division.ts';
 import type { Agent } from './agent-pool.ts';
+import { AllocationView } from './allocation-view.ts';
 import { FactsIntake } from './facts-intake.ts';
 import type { Framework } from './frameworks.ts';
 import { Knowledge } from './knowledge.ts';
@@ -136,6 +137,11 @@ export class Allocator {
     );
   }
 
+  /** What is known, to be read only; it ends with the term. */
+  get view(): AllocationView {
+    return new AllocationView(this.#known);
+  }
+
   /** For tests and the simulator: throws when what is known contradicts itself. */
   checkInvariants(): void {
     this.#known.checkInvariants();
@@ -196,7 +202,7 @@ export class Allocator {
   #placement(): Placement {
     const { policy, order } = this.#known;
     if (policy.commonPlacement !== undefined) return policy.commonPlacement;
-    const [next] = order.inOrder();
+    const next = order.next();
     return next === undefined ? 'random' : policy.placementOf(next);
   }
 

@@ -43,6 +43,10 @@ export class ClusterTotals {
     return Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
+  nameOf(number: number): string {
+    return this.#names[number] ?? '';
+  }
+
   /** Amounts that count towards fairness; 0 for what does not or is not there. */
   get amounts(): Vector {
     return this.#amounts;

@@ -188,12 +188,16 @@ export class FairOrder {
     return ask(this.tree.root, few, asking);
   }
 
-  /** Active clients, the one that is next first, as if there were no guarantees. For what has time. */
-  *inOrder(branch: Branch = this.tree.root): Generator<Client, void, void> {
-    for (const member of branch.members.inOrder) {
-      if (member.kind === 'client') yield member;
-      else yield* this.inOrder(member);
-    }
+  /** Who is asked first; undefined when nobody takes offers. */
+  next(): Client | undefined {
+    let next: Client | undefined;
+    this.askInOrder({
+      ask: (client) => {
+        next = client;
+        return true;
+      },
+    });
+    return next;
   }
 
   /**
