@@ -26,7 +26,6 @@ import type { Client } from './share-tree.ts';
 const NOBODY: ReadonlySet<Framework> = new Set();
 /** So many are put into their order one by one rather than found among all. */
 const FEW = 16;
-const NO_CLIENTS: readonly Client[] = [];
 
 /** What one client is offered of the agent. */
 export type Grant = {
@@ -85,9 +84,9 @@ export class AgentDivision implements Asking {
   /** Numbers of those who were not asked about it in vain; undefined when they are more than a few. */
   readonly #few: readonly number[] | undefined;
   /** Frameworks that would have been offered something but for what they have unanswered. */
-  passed = NOBODY;
+  readonly passed: Framework[] = [];
   /** Clients that have no room for anything. */
-  stuck: readonly Client[] = NO_CLIENTS;
+  readonly stuck: Client[] = [];
 
   constructor(around: DivisionSurroundings, agent: Agent) {
     this.#around = around;
@@ -306,9 +305,9 @@ export class AgentDivision implements Asking {
   #leaveOut(client: Client, { isCapped, isStuck }: Obstacles): void {
     this.#out ??= new Set();
     this.#out.add(client);
-    if (isCapped) this.passed = new Set([...this.passed, client.framework]);
+    if (isCapped && !this.passed.includes(client.framework)) this.passed.push(client.framework);
     else if (this.#grants.length === 0) this.#around.vain.note(this.#agent.number, client.number);
-    if (isStuck && !client.mayBeReserved) this.stuck = [...this.stuck, client];
+    if (isStuck && !client.mayBeReserved) this.stuck.push(client);
   }
 }
 

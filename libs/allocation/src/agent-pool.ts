@@ -84,6 +84,7 @@ export class AgentPool {
   #touched: Agent[] = [];
   #touchedCount = 0;
   readonly #available: number[] = [];
+  #sumsUp = false;
 
   constructor({ totals, reserve }: AgentPoolOptions) {
     this.#totals = totals;
@@ -109,9 +110,17 @@ export class AgentPool {
     return this.#agents.values();
   }
 
-  /** Left and not reserved, over all agents; changes. */
+  /** Left and not reserved, over all agents, as long as that is summed up; changes. */
   get available(): Vector {
     return this.#available;
+  }
+
+  /** Whether anybody wants to know what is available: else it is 0. */
+  sumUp(isWanted: boolean): void {
+    if (this.#sumsUp === isWanted) return;
+    this.#sumsUp = isWanted;
+    const sign = isWanted ? 1 : -1;
+    for (const { left } of this.#agents.values()) accumulate(this.#available, left.amounts, sign);
   }
 
   get(agentId: AgentId): Agent | undefined {
@@ -219,7 +228,7 @@ export class AgentPool {
     const [together, available]: [number[], number[]] = [[], []];
     for (const agent of this.#agents.values()) {
       accumulate(together, agent.kind.amounts, 1);
-      accumulate(available, agent.left.amounts, 1);
+      if (this.#sumsUp) accumulate(available, agent.left.amounts, 1);
       this.#checkLeft(agent);
     }
     const touched = this.#touched.filter((agent) => this.#isTouched(agent));
@@ -328,8 +337,10 @@ export class AgentPool {
     const before = agent.left;
     if (before === left) return;
     agent.left = left;
-    accumulate(this.#available, before.amounts, -1);
-    accumulate(this.#available, left.amounts, 1);
+    if (this.#sumsUp) {
+      accumulate(this.#available, before.amounts, -1);
+      accumulate(this.#available, left.amounts, 1);
+    }
     for (const one of left.reservations) this.#reserve(one.role, amountsOf(one, this.#totals), 1);
     for (const one of before.reservations) {
       this.#reserve(one.role, amountsOf(one, this.#totals), -1);

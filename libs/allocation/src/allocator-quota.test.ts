@@ -229,6 +229,23 @@ describe('a guarantee', () => {
     expect(summaryOf(cluster.settle())).toStrictEqual(['a y 4/400 4x one', 'b y 1/100 1x one']);
   });
 
+  test('a stated demand takes no more first than meets it, when that of somebody richer is not met either', () => {
+    cluster.master.addAgent('x', resourcesOf(8, 8000));
+    cluster.master.subscribe('rich', 'sales');
+    cluster.master.need('rich', 'sales', [tasks(8)]);
+    cluster.settle();
+    cluster.master.setRole('eng', { guarantee: cpus(3) });
+    cluster.master.setRole('sales', { guarantee: cpus(20) });
+    cluster.master.subscribe('poor', 'eng');
+    cluster.master.need('poor', 'eng', [tasks(100)]);
+    cluster.master.need('rich', 'sales', [tasks(108)]);
+    cluster.master.addAgent('y', resourcesOf(10, 10_000));
+    expect(summaryOf(cluster.settle())).toStrictEqual([
+      'poor y 3/300 3x one',
+      'rich y 7/700 7x one',
+    ]);
+  });
+
   test('what is reserved for the role counts towards it', () => {
     const reservation = aReservation('eng', 'one', resourcesOf(4, 4000));
     cluster.master.addAgent('x', resourcesOf(4, 4000), { reservations: [reservation] });

@@ -232,7 +232,7 @@ export class Allocator {
   #placement(): Placement {
     const { policy, order } = this.#known;
     if (policy.commonPlacement !== undefined) return policy.commonPlacement;
-    const [next] = order.inOrder();
+    const next = order.next();
     return next === undefined ? 'random' : policy.placementOf(next);
   }
 

@@ -68,9 +68,12 @@ export class ExplainableKnowledge implements Explainable {
     }
   }
 
-  *clientsInOrder(): Generator<{ framework: FrameworkRef; role: RoleName }, void, void> {
-    for (const { framework, role } of this.#known.order.inOrder()) {
-      yield { framework: framework.ref, role };
+  *clientsInOrder(
+    branch: Branch = this.#known.order.tree.root,
+  ): Generator<{ framework: FrameworkRef; role: RoleName }, void, void> {
+    for (const member of branch.members.inOrder) {
+      if (member.kind === 'branch') yield* this.clientsInOrder(member);
+      else yield { framework: member.framework.ref, role: member.role };
     }
   }
 
@@ -89,21 +92,13 @@ export class ExplainableKnowledge implements Explainable {
       isSubscribed: isMember,
       isSuppressed,
       isAtOfferCap: caps.isAtLimit(framework),
-      isAtQuotaLimit: this.#isAtQuotaLimit(client),
+      isAtQuotaLimit: client.stands,
       needs: needs && [...needs.values()],
       minimum: { ...NO_RESOURCES, scalars: totals.scalarsOf(policy.minimumOf(client)) },
       offers: { outstanding, proposed, ...(Number.isFinite(most) && { most }) },
       refusals: filters.refusalsOf(client),
       quotas,
     };
-  }
-
-  /** It was offered less than there was, or nothing, because of a limit. */
-  #isAtQuotaLimit(client: Client): boolean {
-    for (const { quota } of this.#known.order.quotasOf(client)) {
-      if (quota.waiting.has(client)) return true;
-    }
-    return false;
   }
 
   /** Of the role and those above it, the highest last. */

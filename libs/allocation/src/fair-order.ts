@@ -28,6 +28,8 @@ export type RoleSettings = Shares & {
   readonly placement?: Placement | undefined;
 };
 
+const NOBODY: readonly Client[] = [];
+
 export class FairOrder {
   readonly #totals: ClusterTotals;
   readonly tree: ShareTree;
@@ -186,12 +188,16 @@ export class FairOrder {
     return ask(this.tree.root, few, asking);
   }
 
-  /** Active clients, the one that is next first, as if there were no guarantees. For what has time. */
-  *inOrder(branch: Branch = this.tree.root): Generator<Client, void, void> {
-    for (const member of branch.members.inOrder) {
-      if (member.kind === 'client') yield member;
-      else yield* this.inOrder(member);
-    }
+  /** Who is asked first; undefined when nobody takes offers. */
+  next(): Client | undefined {
+    let next: Client | undefined;
+    this.askInOrder({
+      ask: (client) => {
+        next = client;
+        return true;
+      },
+    });
+    return next;
   }
 
   /**
@@ -223,7 +229,8 @@ export class FairOrder {
   }
 
   /** Those who wait for room that there may be now; they do no more. */
-  takeResumed(): Client[] {
+  takeResumed(): readonly Client[] {
+    if (this.#unstuck.size + this.#roomier.size === 0) return NOBODY;
     const resumed = [...this.#unstuck];
     this.#unstuck.clear();
     for (const quota of this.#roomier) {

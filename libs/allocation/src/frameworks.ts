@@ -50,6 +50,7 @@ export class Framework {
 export class Frameworks {
   readonly #frameworks = new Map<FrameworkKey, Framework>();
   readonly #clientOf: (framework: Framework, role: RoleName) => Client;
+  #last: Framework | undefined;
   /** Clients that take whatever is offered. */
   #undemanding = 0;
   /**
@@ -86,12 +87,13 @@ export class Frameworks {
   }
 
   ensure(ref: FrameworkRef): Framework {
-    const key = frameworkKey(ref);
-    const known = this.#frameworks.get(key);
-    if (known !== undefined) return known;
-    const framework = new Framework(ref);
-    this.#frameworks.set(key, framework);
-    return framework;
+    const last = this.#last;
+    // Facts about one framework come one after the other.
+    if (last?.ref.frameworkId === ref.frameworkId && last.ref.principal === ref.principal) {
+      return last;
+    }
+    this.#last = this.#find(ref);
+    return this.#last;
   }
 
   all(): Iterable<Framework> {
@@ -104,6 +106,7 @@ export class Frameworks {
     const isSet = quota !== undefined || weight !== DEFAULT_WEIGHT;
     if (isSubscribed || isSet || clients.size > 0 || !unanswered.isNothing) return;
     this.#frameworks.delete(framework.key);
+    this.#last = undefined;
   }
 
   /** Takes the place of what was known of it. The value: whether it takes something that it did not take before. */
@@ -150,6 +153,15 @@ export class Frameworks {
     for (const { resources, shape } of this.#openNeeds()) {
       assert(this.mayNeed(resources), `what ${shape} needs is not too little for everybody`);
     }
+  }
+
+  #find(ref: FrameworkRef): Framework {
+    const key = frameworkKey(ref);
+    const known = this.#frameworks.get(key);
+    if (known !== undefined) return known;
+    const framework = new Framework(ref);
+    this.#frameworks.set(key, framework);
+    return framework;
   }
 
   /** The value: whether it takes something that it did not take before. */

@@ -9,6 +9,8 @@ import type { Framework } from './frameworks.ts';
 import type { Quota } from './quota.ts';
 import type { Branch, Client } from './share-tree.ts';
 
+const NOBODY: readonly Client[] = [];
+
 export class Headroom {
   readonly #order: FairOrder;
   readonly #available: Vector;
@@ -45,13 +47,13 @@ export class Headroom {
   }
 
   /** Those who wait, when there is more for them than before; they do no more. */
-  takeResumed(): Client[] {
-    if (this.waiting.size === 0) return [];
+  takeResumed(): readonly Client[] {
+    if (this.waiting.size === 0) return NOBODY;
     const before = this.#surplus;
     const isMore = this.#surplusNow().some((amount, number) => amount > (before[number] ?? 0));
     // Who has less than before may be guaranteed more.
     const isLess = this.#order.decreases > this.#decreases;
-    if (!isMore && !isLess && this.isKept) return [];
+    if (!isMore && !isLess && this.isKept) return NOBODY;
     const resumed = [...this.waiting];
     this.waiting.clear();
     return resumed;

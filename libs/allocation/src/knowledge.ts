@@ -260,6 +260,7 @@ export class Knowledge {
 
   #settings(fact: FactOf<'settings'>): void {
     this.headroom.isKept = !fact.reclaims;
+    this.pool.sumUp(this.headroom.isKept);
     this.policy.set(fact.minAllocatable, fact.placement);
     this.#mustAskAll = true;
     for (const framework of this.caps.setPermille(fact.outstandingCapPermille)) {
@@ -315,11 +316,14 @@ export class Knowledge {
   }
 
   #resumeWaiting(): void {
-    for (const client of [...this.order.takeResumed(), ...this.headroom.takeResumed()]) {
-      client.stands = false;
-      this.#standing.delete(client);
-      if (client.isMember) this.#resumed(client.framework);
-    }
+    for (const client of this.order.takeResumed()) this.#goOn(client);
+    for (const client of this.headroom.takeResumed()) this.#goOn(client);
+  }
+
+  #goOn(client: Client): void {
+    client.stands = false;
+    this.#standing.delete(client);
+    if (client.isMember) this.#resumed(client.framework);
   }
 
   #askAll(): void {

@@ -39,6 +39,12 @@ export class Quota {
     return this.#limit;
   }
 
+  /** By name, of what is limited. */
+  limits(totals: ClusterTotals): Quantities {
+    const named = this.#limit.map((most, number) => [totals.nameOf(number), most] as const);
+    return Object.fromEntries(named.filter(([, most]) => Number.isFinite(most)));
+  }
+
   set(totals: ClusterTotals, guarantee: Quantities, limit: Quantities): void {
     this.#guarantee = totals.vectorOf(guarantee);
     this.#limit = totals.vectorOf(limit, Number.POSITIVE_INFINITY);
