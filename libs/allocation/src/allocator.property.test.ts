@@ -149,6 +149,24 @@ test(
               aStep({ kind: 'refuse', durationMs: 8 }),
             ],
           ],
+          // As many as the cap allows are refused, and more are allowed once an offer is answered.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'launch' }),
+              aStep({ kind: 'expire' }),
+              aStep({ kind: 'disconnect', who: 5 }),
+              aStep({ kind: 'agent', who: 2, cpus: 1, mem: 32 }),
+              aStep({ kind: 'refuse', who: 7, durationMs: 3 }),
+              aStep({ kind: 'need', count: 3 }),
+              aStep({ kind: 'cap', who: 4 }),
+              aStep({ kind: 'agent', who: 3, cpus: 1, mem: 314 }),
+              aStep({ kind: 'end', cpus: 3, mem: 159 }),
+              aStep({ kind: 'refuse', who: 3, durationMs: 13 }),
+              aStep({ kind: 'launch', who: 4 }),
+            ],
+          ],
         ],
       },
     );
