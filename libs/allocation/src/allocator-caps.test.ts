@@ -96,6 +96,22 @@ describe('the cap on unanswered offers', () => {
     // Half of 10 CPUs are 5, of which 2 are out.
     expect(counts.reduce((a, b) => a + b, 0)).toBe(3);
   });
+
+  test('whoever has refused what is under the cap is offered more at once when an answer makes room for it', () => {
+    cluster.master.setCap(500);
+    cluster.master.addAgent('x', resourcesOf(1, 100));
+    cluster.master.subscribe('a', 'services');
+    const need = { shape: 'one', resources: resourcesOf(1, 100), count: 9 };
+    cluster.master.need('a', 'services', [need]);
+    const [first] = cluster.settle();
+    cluster.master.addAgent('y', resourcesOf(9, 900));
+    const [second] = cluster.settle();
+    expect(second?.promised).toStrictEqual([{ shape: 'one', count: 4 }]);
+    cluster.master.decline(second?.number ?? 0, 60_000);
+    expect(cluster.settle()).toStrictEqual([]);
+    cluster.master.launch(first?.number ?? 0);
+    expect(cluster.settle()).toMatchObject([{ promised: [{ shape: 'one', count: 8 }] }]);
+  });
 });
 
 describe('fewer offers at a time', () => {

@@ -3,9 +3,9 @@
 import type { Proposal } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
-import { assert } from '@parley/protocol/unreachable';
+import { assert, unreachable } from '@parley/protocol/unreachable';
 import { add, amountOf, contains, intersect, isEmpty, sum } from '@parley/resources/resources';
-import { Allocator, COALESCE_MS } from './allocator.ts';
+import { Allocator, type AllocatorEffect, COALESCE_MS } from './allocator.ts';
 import { checkDecision, checkPromises } from './history-judgement.ts';
 import {
   FRAMEWORKS,
@@ -244,12 +244,36 @@ export class AllocatorHistory {
     const endMs = this.#nowMs + 2 * COALESCE_MS;
     for (; this.#nowMs <= endMs || this.#isDueSoon(); this.#nowMs += 1) {
       for (const effect of this.#allocator.tick(this.#nowMs)) {
-        if (effect.kind === 'propose') this.#judge(effect.proposals);
-        else this.#hearSnapshot();
+        this.#follow(effect);
       }
       this.#allocator.checkInvariants();
     }
     this.#checkNothingLeft();
+  }
+
+  #follow(effect: AllocatorEffect): void {
+    switch (effect.kind) {
+      case 'propose':
+        this.#judge(effect.proposals);
+        break;
+      case 'requestSnapshot':
+        this.#hearSnapshot();
+        break;
+      case 'askCandidates': {
+        // No task here may be taken back. Unlike with a snapshot, nothing is forgotten.
+        const { question } = effect.question;
+        const revocations = this.#allocator.candidates(
+          { question, sequence: 0, tasks: [] },
+          this.#nowMs,
+        );
+        assert(revocations.length === 0, 'nothing is taken back that was not named');
+        break;
+      }
+      case 'revoke':
+        throw new Error('nothing is taken back that was not named');
+      default:
+        unreachable(effect);
+    }
   }
 
   #isDueSoon(): boolean {

@@ -300,6 +300,19 @@ describe('where nothing is taken back', () => {
     expect(summaryOf(cluster.settle())).toStrictEqual(['a x 4/10000']);
   });
 
+  test('what was held back for a framework goes to others of its role once it leaves, as far as the role lacks it', () => {
+    cluster.master.setRole('eng', { guarantee: cpus(5), minAllocatable: cpus(1) });
+    cluster.master.subscribe('b', 'eng');
+    cluster.master.suppress('b', 'eng');
+    cluster.master.setShares('b', { guarantee: cpus(1) });
+    cluster.master.subscribe('a', 'eng');
+    cluster.master.addAgent('x', resourcesOf(5, 5000));
+    expect(summaryOf(cluster.settle())).toStrictEqual(['a x 4/5000']);
+    expect(cluster.settle()).toStrictEqual([]);
+    cluster.master.disconnect('b');
+    expect(summaryOf(cluster.settle())).toStrictEqual(['a x 1/0']);
+  });
+
   test('where something is taken back nothing is held back', () => {
     cluster.master.set({ reclaims: true });
     cluster.master.setRole('eng', { guarantee: cpus(10) });

@@ -33,7 +33,8 @@ function aStep(step: Partial<Step> & Pick<Step, 'kind'>): Step {
   return { who: 0, cpus: 0, mem: 0, count: 0, durationMs: 1, ...step };
 }
 
-const TIMEOUT_MS = 60_000;
+/** They take a few seconds on a quiet machine, and ten times that on a busy one. */
+const TIMEOUT_MS = 120_000;
 
 test(
   'whoever is offered is next by the slow reference and gets just what comes to him, and nothing is left that somebody would take',
@@ -53,6 +54,52 @@ test(
               aStep({ kind: 'agent', cpus: 1, mem: 32 }),
               aStep({ kind: 'subscribe' }),
               aStep({ kind: 'refuse', durationMs: 3 }),
+            ],
+          ],
+          // A question for tasks to take back, which comes while filters are under way, ends none of them.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'launch' }),
+              aStep({ kind: 'setShares', who: 5, mem: 1 }),
+              aStep({ kind: 'agentWithReservation', who: 6, mem: 3 }),
+              aStep({ kind: 'refuse', who: 5, durationMs: 964 }),
+              aStep({ kind: 'setRole', mem: 571 }),
+              aStep({ kind: 'expire', who: 7 }),
+              aStep({ kind: 'wait', durationMs: 938 }),
+            ],
+          ],
+          // Likewise, while it is somebody else who is next.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'launch' }),
+              aStep({ kind: 'lose' }),
+              aStep({ kind: 'wait', durationMs: 948 }),
+              aStep({ kind: 'agent' }),
+              aStep({ kind: 'agent', who: 2, cpus: 1, mem: 32 }),
+              aStep({ kind: 'setShares', who: 2, mem: 237 }),
+              aStep({ kind: 'agent' }),
+              aStep({ kind: 'refuse', who: 1, durationMs: 26 }),
+              aStep({ kind: 'agent' }),
+              aStep({ kind: 'agent' }),
+              aStep({ kind: 'agent' }),
+              aStep({ kind: 'refuse', who: 3, durationMs: 3 }),
+            ],
+          ],
+          // A framework that leaves the guarantee of its role to the others of the role.
+          [
+            -182377024,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'setRole', who: 2, cpus: 5 }),
+              aStep({ kind: 'reclaim', who: 3 }),
+              aStep({ kind: 'setShares', who: 6, cpus: 1 }),
+              aStep({ kind: 'suppress', who: 6 }),
+              aStep({ kind: 'refuse' }),
+              aStep({ kind: 'disconnect', who: 2 }),
             ],
           ],
         ],
@@ -86,6 +133,38 @@ test(
               aStep({ kind: 'limitOffers', count: 5 }),
               aStep({ kind: 'lose' }),
               aStep({ kind: 'launch' }),
+            ],
+          ],
+          // A question for tasks to take back, which comes while filters are under way, ends none of them.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'subscribeInTwoRoles', who: 3 }),
+              aStep({ kind: 'launch' }),
+              aStep({ kind: 'setRole', mem: 159 }),
+              aStep({ kind: 'expire' }),
+              aStep({ kind: 'refuse', durationMs: 964 }),
+              aStep({ kind: 'wait', durationMs: 943 }),
+              aStep({ kind: 'refuse', durationMs: 8 }),
+            ],
+          ],
+          // As many as the cap allows are refused, and more are allowed once an offer is answered.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'launch' }),
+              aStep({ kind: 'expire' }),
+              aStep({ kind: 'disconnect', who: 5 }),
+              aStep({ kind: 'agent', who: 2, cpus: 1, mem: 32 }),
+              aStep({ kind: 'refuse', who: 7, durationMs: 3 }),
+              aStep({ kind: 'need', count: 3 }),
+              aStep({ kind: 'cap', who: 4 }),
+              aStep({ kind: 'agent', who: 3, cpus: 1, mem: 314 }),
+              aStep({ kind: 'end', cpus: 3, mem: 159 }),
+              aStep({ kind: 'refuse', who: 3, durationMs: 13 }),
+              aStep({ kind: 'launch', who: 4 }),
             ],
           ],
         ],

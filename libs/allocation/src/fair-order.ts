@@ -13,6 +13,7 @@ import {
   type Vector,
 } from './cluster-totals.ts';
 import type { Framework } from './frameworks.ts';
+import { homeOf } from './headroom.ts';
 import { NumberPool } from './number-pool.ts';
 import { type Asking, ask, EVERYBODY, Few } from './question-round.ts';
 import { Quota } from './quota.ts';
@@ -53,7 +54,7 @@ export class FairOrder {
     return this.tree.root.members.activeCount > 0;
   }
 
-  /** Grows whenever the master says that somebody has less than before: that may be guaranteed more. */
+  /** Grows whenever somebody has less than before, or leaves a guarantee to others: these may be guaranteed more. */
   get decreases(): number {
     return this.#decreases;
   }
@@ -250,7 +251,13 @@ export class FairOrder {
 
   /** Its roles are other ones than before. */
   frameworkChanged(framework: Framework): void {
-    if (framework.quota !== undefined) this.#measureFramework(framework);
+    const home = homeOf(framework);
+    if (framework.quota !== undefined) {
+      this.#measureFramework(framework);
+      // What it lacks is counted elsewhere now, or nowhere: others may serve the guarantee of a role that it was in.
+      if (home !== framework.home) this.#decreases += 1;
+    }
+    framework.home = home;
   }
 
   checkInvariants(): void {

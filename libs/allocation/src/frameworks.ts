@@ -40,6 +40,8 @@ export class Framework {
   /** Among the frameworks of each of its roles. */
   weight = DEFAULT_WEIGHT;
   quota: Quota | undefined;
+  /** Where what it lacks of its guarantee is counted, see headroom.ts. */
+  home: Client | undefined;
 
   constructor(ref: FrameworkRef) {
     this.key = frameworkKey(ref);

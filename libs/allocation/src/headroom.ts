@@ -51,7 +51,7 @@ export class Headroom {
     if (this.waiting.size === 0) return NOBODY;
     const before = this.#surplus;
     const isMore = this.#surplusNow().some((amount, number) => amount > (before[number] ?? 0));
-    // Who has less than before may be guaranteed more.
+    // Who has less than before, or shares a guarantee with fewer, may be guaranteed more.
     const isLess = this.#order.decreases > this.#decreases;
     if (!isMore && !isLess && this.isKept) return NOBODY;
     const resumed = [...this.waiting];
@@ -112,7 +112,8 @@ function addLack(sum: number[], client: Client): void {
   accumulate(sum, lack, 1);
 }
 
-function homeOf({ clients }: Framework): Client | undefined {
+/** Where what it lacks is counted: the first by name of the roles in which it is subscribed. */
+export function homeOf({ clients }: Framework): Client | undefined {
   let home: Client | undefined;
   for (const client of clients.values()) {
     if (client.isMember && (home === undefined || client.role < home.role)) home = client;

@@ -73,9 +73,12 @@ export class Portions {
     });
     obstacles.isCut ||= most < fitting;
     const held = lastTrue(most, (count) => this.#mayHold(this.#amountsOf(taking(count))));
-    obstacles.isCapped ||= most > 0 && held === 0;
     const least = this.#leastPassing(held, taking);
-    if (least > held) return undefined;
+    if (least > held) {
+      // As many as there is room for beside what it holds are refused, or none; more might do.
+      obstacles.isCapped ||= this.#leastPassing(most, taking) <= most;
+      return undefined;
+    }
     const wished = Math.max(least, this.#portionSize(need, unmet));
     const count = withSurplus(Math.min(held, wished), { need, most: held, taking });
     const taken = taking(count);
