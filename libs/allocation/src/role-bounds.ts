@@ -1,5 +1,5 @@
-// Owns what the guarantees and limits of roles mean for taking back, over the whole tree: a role keeps its guarantee from
-// whoever is outside it, and nothing is taken for somebody whose roles have no room for it, unless it comes from within
+// Owns what the guarantees and limits of roles mean for taking back, over the whole tree: a role that has less than its
+// guarantee gets it for those below it, and keeps it, from whoever is outside it; and nothing is taken for somebody whose roles have no room for it, unless it comes from within
 // them. What is on its way to somebody counts as his.
 import { type RoleName, roleAbove } from '@parley/protocol/ids';
 import type { RevocableTask, Sharer } from '@parley/protocol/revocations';
@@ -69,6 +69,17 @@ export class RoleBounds {
       if (!isKept) return false;
     }
     return true;
+  }
+
+  /** The nearest role above this one that has less than its guarantee of something in the need. */
+  shortAbove(role: RoleName, need?: Quantities): RoleName | undefined {
+    return this.#above(role).find((standing) => {
+      if (standing.role === role) return false;
+      return Object.entries(standing.guarantee).some(
+        ([name, least]) =>
+          amountIn(standing.used, name) < least && (need === undefined || amountIn(need, name) > 0),
+      );
+    })?.role;
   }
 
   /** For so much more in the role; undefined where one is above its limit already. */

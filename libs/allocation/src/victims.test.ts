@@ -250,6 +250,21 @@ describe('roles', () => {
     expect(chosen(aClaim(claim))).toEqual([]);
   });
 
+  test('that have less than they are guaranteed get it for those below them, from outside only', () => {
+    const roles = bound({ guarantee: { cpus: 4 } });
+    const others = tasksOf('rich', 10);
+    const inWeb = poor({ role: web, guarantee: {}, held: { cpus: 1 } });
+    const claim = { clients: [inWeb, rich(others)], tasks: others, roles };
+    expect(chosen(aClaim(claim))).toHaveLength(3);
+    const few = tasksOf('rich', 3, { role: ads });
+    const inside = { ...claim, clients: [inWeb, rich(few, { role: ads })], tasks: few };
+    const five = bound({ guarantee: { cpus: 5 } });
+    expect(chosen(aClaim({ ...inside, roles: five }))).toEqual([]);
+    const safe = rich(others, { guarantee: { cpus: 9 } });
+    expect(chosen(aClaim({ ...claim, clients: [inWeb, safe] }))).toHaveLength(1);
+    expect(chosen(aClaim({ ...claim, roles: bound({ guarantee: { cpus: 1 } }) }))).toEqual([]);
+  });
+
   test('that have all that they may have get nothing from outside', () => {
     const others = tasksOf('rich', 10);
     const inWeb = poor({ role: web, held: { cpus: 1 } });

@@ -2,7 +2,7 @@
 // a need lacks. Pure: what is known of the cluster comes in, revocations come out; the master checks each of them.
 //
 // A client is a framework in one of its roles. One that is below its guarantee, with a need that would lift it, takes
-// from those that stay at theirs. One that was below its fair share for too long takes from those that stay at
+// from those that stay at theirs; one of which a role above is, from those outside that role. One that was below its fair share for too long takes from those that stay at
 // their guarantee and at their fair share, and no lower than it is itself then. So a client that has to give never has a
 // claim because of it, and two cannot take from each other for ever. What roles keep and may have is in role-bounds.ts.
 import {
@@ -131,7 +131,11 @@ class Choice {
   /** Those below their guarantee first, then the starved; of each kind the one that has least first. */
   claims(): Claim[] {
     const standings = [...this.#standings.values()].filter(({ client }) => client.needs.length > 0);
-    const short = standings.filter(({ client }) => isBelowGuarantee(client, usageOf(client)));
+    const short = standings.filter(
+      ({ client }) =>
+        isBelowGuarantee(client, usageOf(client)) ||
+        this.#bounds.shortAbove(client.role) !== undefined,
+    );
     const starved = standings.filter(({ client }) => this.#isStarved(client));
     return [
       ...sortBy(short, 'guarantee').map(
@@ -182,11 +186,17 @@ class Choice {
     );
     if (isTooMuch) return false;
     if (reason === 'starved') return isBelowFairShare(client, usage);
-    return Object.keys(resources.scalars).some(
-      (name) =>
-        amountIn(resources.scalars, name) > 0 &&
-        amountIn(usage, name) < amountIn(client.guarantee, name),
+    return (
+      isLifted(client, usage, resources) ||
+      this.#bounds.shortAbove(client.role, resources.scalars) !== undefined
     );
+  }
+
+  /** The role that is to be lifted, and not the client itself: what comes from within it would not. */
+  #lifted({ standing, reason }: Claim, { resources }: UnmetNeed): RoleName | undefined {
+    const { client } = standing;
+    if (reason === 'starved' || isLifted(client, usageThen(standing), resources)) return undefined;
+    return this.#bounds.shortAbove(client.role, resources.scalars);
   }
 
   /** The limits of its roles leave room for it beside all that they have. */
@@ -237,10 +247,12 @@ class Choice {
     { claim, need, limited }: { claim: Claim; need: UnmetNeed; limited: LimitedRoom },
   ): RevocableTask[] | undefined {
     const { most, within } = limited;
+    const lifted = this.#lifted(claim, need);
     const room = this.#room.of(sharerKey(claim.standing.client), agentId, most);
     const candidates = (this.#tasks.get(agentId) ?? [])
       .filter((task) => this.#helps(task, claim))
-      .filter((task) => within === undefined || isWithin(task.role, within));
+      .filter((task) => within === undefined || isWithin(task.role, within))
+      .filter((task) => lifted === undefined || !isWithin(task.role, lifted));
     const gathered = this.#gather(candidates, { room, claim, need });
     if (gathered !== undefined) return withoutSpare(gathered, room, need);
     // What was gathered first may have used up what its holder can give: one alone may do.
@@ -332,6 +344,17 @@ const usageOf = ({ held, offered }: SharingClient): Quantities => plus(held, off
 
 function isBelowGuarantee({ guarantee }: SharingClient, usage: Quantities): boolean {
   return Object.keys(guarantee).some((name) => amountIn(usage, name) < amountIn(guarantee, name));
+}
+
+/** With these it would be nearer to its guarantee. */
+function isLifted(
+  { guarantee }: SharingClient,
+  usage: Quantities,
+  { scalars }: Resources,
+): boolean {
+  return Object.keys(scalars).some(
+    (name) => amountIn(scalars, name) > 0 && amountIn(usage, name) < amountIn(guarantee, name),
+  );
 }
 
 /** What is offered to it counts as well. */

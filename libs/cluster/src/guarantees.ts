@@ -165,8 +165,9 @@ function leavingRole(
   const counted = new Set(together.map((one) => taskKey(one.task)));
   for (const [key, { beneficiary }] of state.revocations.entries()) {
     const other = state.tasks.get(key);
-    if (other === undefined || counted.has(key) || !isRoleOrAbove(role, other.role)) continue;
-    if (!isRoleOrAbove(role, beneficiary.role)) sums.add(fallsWith(state, other));
+    if (other === undefined || counted.has(taskKey(other.task))) continue;
+    const isLeaving = isRoleOrAbove(role, other.role) && !isRoleOrAbove(role, beneficiary.role);
+    if (isLeaving) sums.add(fallsWith(state, other));
   }
   return sums;
 }
