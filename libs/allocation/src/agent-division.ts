@@ -177,7 +177,7 @@ export class AgentDivision implements Asking {
     }
     const unreserved = isWorthwhile ? chopped : NO_AMOUNTS;
     const taking = { unreserved: this.#partOf(unreserved), reservations, surplus: NO_RESOURCES };
-    if (this.#isRefused(client, taking)) return undefined;
+    if (this.#isRefused(client, taking, revocable)) return undefined;
     const amounts = this.#amountsOf(unreserved, reservations);
     obstacles.isCapped = !caps.mayHold(client.framework, amounts, 1);
     return obstacles.isCapped ? undefined : { client, taking, revocable, amounts, unreserved };
@@ -191,10 +191,10 @@ export class AgentDivision implements Asking {
     return { ...left.unreserved, scalars: this.#around.totals.scalarsOf(amounts) };
   }
 
-  #isRefused(client: Client, taking: Taking): boolean {
+  #isRefused(client: Client, taking: Taking, revocable: Resources): boolean {
     const { filters } = this.#around;
     if (!filters.hasAny(client, this.#agent)) return false;
-    return filters.blocks(client, this.#agent, sumOf(taking));
+    return filters.blocks(client, this.#agent, sumOf(taking), revocable);
   }
 
   /** Of the role itself, then of those above it; `*` is above nobody. Mesos docs, "Roles", hierarchical roles. */

@@ -48,7 +48,7 @@ export class ExplainableKnowledge implements Explainable {
     const { pool, filters, frameworks } = this.#known;
     const client = frameworks.get(framework)?.clients.get(role);
     for (const agent of pool.all()) {
-      const { left } = agent;
+      const { left, kind } = agent;
       const usable = left.reservations.filter(
         (one) => one.role === role || role.startsWith(`${one.role}/`),
       );
@@ -57,7 +57,7 @@ export class ExplainableKnowledge implements Explainable {
           ? left.unreserved
           : add(left.unreserved, sum(usable.map((one) => one.resources)));
       const refusedUntilMs = client && filters.refusedUntilMs(client, agent, resources);
-      yield { agent, total: agent.kind.total, left: resources, refusedUntilMs };
+      yield { agent, total: kind.total, left: resources, refusedUntilMs };
     }
   }
 

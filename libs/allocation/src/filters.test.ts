@@ -48,6 +48,20 @@ describe('filters', () => {
     expect(blocks(filters, aRefusal({ resources: withPort }))).toBe(false);
   });
 
+  test('what is revocable is compared by itself, and where none was refused it passes', () => {
+    const filters = new Filters();
+    const isBlocked = (refused: Partial<Refusal>, revocable: number): boolean => {
+      filters.clearClient(CLIENT);
+      filters.refuse(aRefusal(refused));
+      return filters.blocks(CLIENT, AGENT, resourcesOf(1, 1000), resourcesOf(revocable, 0));
+    };
+    expect(isBlocked({}, 1)).toBe(false);
+    expect(isBlocked({ revocable: resourcesOf(2, 0) }, 2)).toBe(true);
+    expect(isBlocked({ revocable: resourcesOf(2, 0) }, 3)).toBe(false);
+    filters.refuse(aRefusal({ revocable: resourcesOf(3, 0), expiresMs: 900 }));
+    expect(filters.size).toBe(2);
+  });
+
   test('it ends at its time, which names the agent, and not before', () => {
     const filters = new Filters();
     filters.refuse(aRefusal());

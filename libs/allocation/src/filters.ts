@@ -1,8 +1,8 @@
 // Owns refusals: which framework, in which role, does not want what of which agent, until when. A refusal
-// blocks an offer only if the refused set contains it, so that an agent that has more is offered again.
-// Volumes and revocable resources are not counted: an offer of nothing else is blocked by every refusal, that of nothing
+// blocks an offer only if the refused set contains it, so that an agent that has more is offered again; what is revocable
+// is compared by itself. Volumes are not counted: an offer of nothing else is blocked by every refusal, that of nothing
 // included. Mesos docs, "Scheduler HTTP API", Filters. Filters live only here; losing them costs extra offers.
-import type { Resources } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
 import { contains, equals } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
@@ -13,6 +13,8 @@ export type Refusal = {
   readonly client: Client;
   readonly agent: Agent;
   readonly resources: Resources;
+  /** Absent: none was refused. */
+  readonly revocable?: Resources | undefined;
   readonly expiresMs: number;
 };
 
@@ -52,14 +54,14 @@ export class Filters {
 
   /** The value: one of another that it took the place of, because there were too many. */
   refuse(refusal: Refusal): Pick<Refusal, 'client' | 'agent'> | undefined {
-    const { client, agent, expiresMs } = refusal;
+    const { client, agent, revocable, expiresMs } = refusal;
     for (const old of this.#of(client, agent)) if (covers(refusal, old)) this.#drop(old);
     this.#dropFirstToEnd(this.#of(client, agent));
     const first = this.size >= this.#limits.total ? this.#expiries.peek() : undefined;
     if (first !== undefined) this.#drop(first);
     const resources = this.#shared(refusal.resources);
     const next = this.#byClient.get(client)?.get(agent);
-    const filter = { client, agent, resources, expiresMs, isCancelled: false, next };
+    const filter = { client, agent, resources, revocable, expiresMs, isCancelled: false, next };
     const agents = this.#byClient.get(client) ?? new Map<Agent, Filter>();
     this.#byClient.set(client, agents.set(agent, filter));
     this.#expiries.push(filter);
@@ -67,10 +69,15 @@ export class Filters {
   }
 
   /** Whether it has refused these resources of the agent, or more. */
-  blocks(client: Client, agent: Agent, resources: Resources): boolean {
+  blocks(
+    client: Client,
+    agent: Agent,
+    resources: Resources,
+    revocable: Resources = NO_RESOURCES,
+  ): boolean {
     const first = this.#byClient.get(client)?.get(agent);
     for (let filter = first; filter; filter = filter.next) {
-      if (contains(filter.resources, resources)) return true;
+      if (contains(filter.resources, resources) && isWithin(filter, revocable)) return true;
     }
     return false;
   }
@@ -188,5 +195,13 @@ export class Filters {
 
 /** Whatever `old` still blocks, `next` blocks too. */
 function covers(next: Refusal, old: Refusal): boolean {
-  return next.expiresMs >= old.expiresMs && contains(next.resources, old.resources);
+  return (
+    next.expiresMs >= old.expiresMs &&
+    contains(next.resources, old.resources) &&
+    isWithin(next, old.revocable ?? NO_RESOURCES)
+  );
 }
+
+/** Most often nothing is revocable: nothing to compare then. */
+const isWithin = (refusal: Pick<Refusal, 'revocable'>, revocable: Resources): boolean =>
+  revocable === NO_RESOURCES || contains(refusal.revocable ?? NO_RESOURCES, revocable);

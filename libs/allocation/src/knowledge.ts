@@ -281,11 +281,11 @@ export class Knowledge {
   }
 
   #refused(framework: Framework, fact: FactOf<'refused'>, nowMs: number): void {
-    const { agentId, resources, refuseMs, role } = fact;
+    const { agentId, resources, revocable, refuseMs, role } = fact;
     const [agent, client] = [this.pool.get(agentId), framework.clients.get(role)];
     if (agent === undefined || client === undefined || !framework.isSubscribed) return;
     const expiresMs = nowMs + refuseMs;
-    const dropped = this.filters.refuse({ client, agent, resources, expiresMs });
+    const dropped = this.filters.refuse({ client, agent, resources, revocable, expiresMs });
     if (dropped) this.vain.forget(dropped.agent.number, dropped.client.number);
   }
 

@@ -102,12 +102,13 @@ export class Portions {
       reservations: [],
       surplus: this.#its.surplus,
     };
-    if (this.#leastPassing(1, () => taking) > 1 || !this.#mayHold([])) return undefined;
+    if (!this.#mayHold([])) return undefined;
     for (const { open, resources, constraints, shape } of needs) {
       const count = Math.min(open, timesContained(revocable, resources));
       if (count === 0 || unmetConstraint(agent, constraints) !== undefined) continue;
       const promise = { shape, count };
       const taken = repeated(resources, count);
+      if (this.#isRefused(taken)) continue;
       return { client, taking, revocable: taken, amounts: [], unreserved: [], promise };
     }
     return undefined;
@@ -131,6 +132,11 @@ export class Portions {
     const { filters } = this.#around;
     if (isGranted || !filters.hasAny(client, agent)) return 1;
     return 1 + lastTrue(most, (count) => filters.blocks(client, agent, sumOf(taking(count))));
+  }
+
+  #isRefused(revocable: Resources): boolean {
+    const { client, agent, isGranted } = this.#its;
+    return !isGranted && this.#around.filters.blocks(client, agent, NO_RESOURCES, revocable);
   }
 
   #mayHold(amounts: Vector): boolean {

@@ -184,3 +184,38 @@ test('the guarantee of a role is shared by weight among those in it', () => {
   // Of six each has three, so the other may be left with no less than three.
   expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(3);
 });
+
+test('a task that the master would not take back is not named again for a while', () => {
+  full(guaranteed('poor', 3));
+  const taken = takenOf(answer(questionOf(pass(LOOK_MS)).question));
+  const refused = taken.map(({ task }): Fact => ({ kind: 'revoked', task }));
+  reclaimer.hear(refused, nowMs);
+  const { question } = questionOf(pass(LOOK_MS));
+  const names = takenOf(answer(question, tasks(4))).map(({ task }) => task.taskId);
+  expect(names).toHaveLength(1);
+  expect(taken.map(({ task }) => task.taskId)).not.toContain(names[0]);
+  nowMs = 12_000;
+  // It has been starved by then, too.
+  expect(takenOf(answer(questionOf(pass(LOOK_MS)).question, tasks(4)))).toHaveLength(4);
+});
+
+test('nothing is taken for somebody whose role may have no more', () => {
+  const limited = (cpusAtMost: number): Fact => ({
+    kind: 'role',
+    role: RoleName.parse('eng'),
+    weight: 1000,
+    guarantee: {},
+    limit: { cpus: cpusAtMost },
+  });
+  const inEng = (id: string): Fact => {
+    const fact = subscribed(id, { count: 100 });
+    if (fact.kind !== 'framework') throw new Error('it is a framework');
+    const roles = fact.roles.map((one) => ({ ...one, role: RoleName.parse('eng/ads') }));
+    return { ...fact, roles };
+  };
+  full(guaranteed('poor', 3), inEng('poor'), limited(0));
+  expect(answer(questionOf(pass(LOOK_MS)).question)).toEqual([]);
+  reclaimer.hear([limited(2)], nowMs);
+  nowMs = 12_000;
+  expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(2);
+});

@@ -44,6 +44,8 @@ export class Reclaimer {
   readonly #starvedSince = new Map<string, number>();
   /** Proposed to be taken back, and not decided. */
   readonly #proposed = new Map<string, { readonly coming: ComingBack; readonly untilMs: number }>();
+  /** Tasks that the master would not take back, until when they are not named again. */
+  readonly #refused = new Map<string, number>();
   /** Claims that nobody could satisfy, until when. */
   readonly #hopeless = new Map<string, number>();
   #asked: Asked | undefined;
@@ -61,10 +63,11 @@ export class Reclaimer {
   hear(facts: readonly Fact[], nowMs: number): void {
     for (const fact of facts) {
       this.#view.hear(fact, nowMs);
+      if (fact.kind !== 'revoking' && fact.kind !== 'revoked') continue;
       // Decided: under way, or refused.
-      if (fact.kind === 'revoking' || fact.kind === 'revoked') {
-        this.#proposed.delete(taskKey(fact.task));
-      }
+      const key = taskKey(fact.task);
+      const wasProposed = this.#proposed.delete(key);
+      if (wasProposed && fact.kind === 'revoked') this.#refused.set(key, nowMs + AGAIN_MS);
     }
     if (!this.#hasNews) this.#nextLookMs = Math.max(this.#nextLookMs, nowMs + LOOK_MS);
     this.#hasNews = true;
@@ -90,7 +93,8 @@ export class Reclaimer {
     const clients = this.#clients(nowMs);
     const claimant = clients.find((client) => sharerKey(client) === asked.claimant);
     if (claimant === undefined) return [];
-    const revocations = chooseVictims(this.#claims(clients, claimant, tasks));
+    const named = tasks.filter(({ task }) => !this.#refused.has(taskKey(task)));
+    const revocations = chooseVictims(this.#claims(clients, claimant, named));
     if (revocations.length === 0) {
       this.#hopeless.set(asked.claimant, nowMs + AGAIN_MS);
       return [];
@@ -139,6 +143,7 @@ export class Reclaimer {
       clients: clients.map((client) =>
         claimant === undefined || client === claimant ? client : { ...client, needs: [] },
       ),
+      roles: this.#view.roles(),
       tasks,
       free: claimant === undefined ? new Map() : this.#view.free(claimant.role),
       comingBack: this.#comingBack(),
@@ -194,6 +199,7 @@ export class Reclaimer {
       this.#proposed.delete(key);
       this.#hasNews = true;
     }
+    for (const [key, untilMs] of this.#refused) if (untilMs <= nowMs) this.#refused.delete(key);
     for (const [key, untilMs] of this.#hopeless) {
       if (untilMs > nowMs) continue;
       this.#hopeless.delete(key);

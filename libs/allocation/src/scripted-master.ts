@@ -213,6 +213,7 @@ export class ScriptedMaster {
       agentId,
       resources,
       refuseMs,
+      ...(offer.revocable !== undefined && { revocable: offer.revocable }),
     });
   }
 

@@ -2,13 +2,14 @@
 // at once, from time to time. Offers are decided from knowledge.ts, which is kept for every single decision.
 // A fair share is what weights give down the tree of roles, among those that hold or want something; the frameworks of
 // a role that has roles below it are together one more child of it (Mesos docs, "Roles").
-import type { Fact, OpenNeed } from '@parley/protocol/allocation';
+import type { Fact, FreeReservation, OpenNeed } from '@parley/protocol/allocation';
 import { unmetConstraint } from '@parley/protocol/constraints';
 import {
   type AgentId,
   type FrameworkRef,
   frameworkKey,
   type RoleName,
+  roleAbove,
   taskKey,
 } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
@@ -18,6 +19,7 @@ import { add, contains, normalise } from '@parley/resources/resources';
 import { shareByWeight } from '@parley/resources/share-by-weight';
 import { FairTree } from './fair-tree.ts';
 import { amountIn, minus, plus } from './quantities.ts';
+import type { RoleBound } from './role-bounds.ts';
 import type { UnmetNeed } from './spare-room.ts';
 import { type ComingBack, type SharingClient, sharerKey } from './victims.ts';
 
@@ -140,6 +142,20 @@ export class SharingView {
     return sharers.map((sharer, index) =>
       this.#client(sharer, { tree, weights, wanted: wants[index] ?? [] }),
     );
+  }
+
+  /** Those for which a guarantee or a limit is set. */
+  roles(): Map<RoleName, RoleBound> {
+    const bounds = new Map<RoleName, RoleBound>();
+    for (const [role, { guarantee, limit }] of this.#roles) {
+      const isBound = Object.keys(guarantee).length + Object.keys(limit).length > 0;
+      if (isBound) bounds.set(role, { guarantee, limit, idle: {} });
+    }
+    if (bounds.size === 0) return bounds;
+    for (const { reservations } of this.#agents.values()) {
+      for (const reservation of reservations) addIdle(bounds, reservation);
+    }
+    return bounds;
   }
 
   /** With what is free of reservations that the role may use. */
@@ -285,6 +301,18 @@ export class SharingView {
   #counted(): Quantities {
     const names = Object.entries(this.#total).filter(([name]) => !this.#exclude.has(name));
     return Object.fromEntries(names);
+  }
+}
+
+/** There and above. */
+function addIdle(
+  bounds: Map<RoleName, RoleBound>,
+  { role, resources, volumesDisk: disk = 0 }: FreeReservation,
+): void {
+  const amounts = disk > 0 ? plus(resources.scalars, { disk }) : resources.scalars;
+  for (let one: RoleName | undefined = role; one !== undefined; one = roleAbove(one)) {
+    const bound = bounds.get(one);
+    if (bound !== undefined) bounds.set(one, { ...bound, idle: plus(bound.idle, amounts) });
   }
 }
 

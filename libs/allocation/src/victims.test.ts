@@ -1,5 +1,7 @@
+import { RoleName } from '@parley/protocol/ids';
 import type { RevocableTask } from '@parley/protocol/revocations';
 import { describe, expect, test } from 'vitest';
+import type { RoleBound } from './role-bounds.ts';
 import { aClaim, aClient, agent, aTask, chosen, cpus, heldIn, role } from './scripted-claims.ts';
 import { chooseVictims, type SharingClient } from './victims.ts';
 
@@ -226,5 +228,61 @@ describe('a client below its fair share', () => {
     const tasks = tasksOf('rich', 12);
     const found = chooseVictims(aClaim({ clients: [starved(), poor(), rich(tasks)], tasks }));
     expect(found.map(({ reason }) => reason)).toEqual(Array(4).fill('belowGuarantee'));
+  });
+});
+
+describe('roles', () => {
+  const eng = RoleName.parse('eng');
+  const ads = RoleName.parse('eng/ads');
+  const web = RoleName.parse('eng/web');
+  const bound = (changes: Partial<RoleBound>) =>
+    new Map([[eng, { guarantee: {}, limit: {}, idle: {}, ...changes }]]);
+  const tasks = tasksOf('rich', 10, { role: ads });
+  const richInAds = rich(tasks, { role: ads });
+
+  test('keep what they are guaranteed from whoever is outside, and not from who is within', () => {
+    const roles = bound({ guarantee: { cpus: 8 } });
+    expect(chosen(aClaim({ clients: [poor(), richInAds], tasks, roles }))).toHaveLength(2);
+    const within = [poor({ role: web }), richInAds];
+    expect(chosen(aClaim({ clients: within, tasks, roles }))).toHaveLength(4);
+    const comingBack = tasks.slice(0, 2).map((task) => ({ ...task, beneficiary: aClient('x') }));
+    const claim = { clients: [poor(), richInAds], tasks, roles, comingBack };
+    expect(chosen(aClaim(claim))).toEqual([]);
+  });
+
+  test('that have less than they are guaranteed get it for those below them, from outside only', () => {
+    const roles = bound({ guarantee: { cpus: 4 } });
+    const others = tasksOf('rich', 10);
+    const inWeb = poor({ role: web, guarantee: {}, held: { cpus: 1 } });
+    const claim = { clients: [inWeb, rich(others)], tasks: others, roles };
+    expect(chosen(aClaim(claim))).toHaveLength(3);
+    const few = tasksOf('rich', 3, { role: ads });
+    const inside = { ...claim, clients: [inWeb, rich(few, { role: ads })], tasks: few };
+    const five = bound({ guarantee: { cpus: 5 } });
+    expect(chosen(aClaim({ ...inside, roles: five }))).toEqual([]);
+    const safe = rich(others, { guarantee: { cpus: 9 } });
+    expect(chosen(aClaim({ ...claim, clients: [inWeb, safe] }))).toHaveLength(1);
+    expect(chosen(aClaim({ ...claim, roles: bound({ guarantee: { cpus: 1 } }) }))).toEqual([]);
+  });
+
+  test('that have all that they may have get nothing from outside', () => {
+    const others = tasksOf('rich', 10);
+    const inWeb = poor({ role: web, held: { cpus: 1 } });
+    const claim = { clients: [inWeb, rich(others)], tasks: others };
+    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 4 } }) }))).toHaveLength(3);
+    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 3 } }) }))).toHaveLength(2);
+    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 1 } }) }))).toEqual([]);
+    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 0 } }) }))).toEqual([]);
+    const idle = bound({ limit: { cpus: 3 }, idle: { cpus: 1 } });
+    expect(chosen(aClaim({ ...claim, roles: idle }))).toHaveLength(1);
+  });
+
+  test('at their limit get it from within, whatever is free', () => {
+    const roles = bound({ limit: { cpus: 10 } });
+    const free = new Map([[agent('a1'), cpus(50)]]);
+    const claim = { clients: [poor({ role: web }), richInAds], tasks, free, roles };
+    expect(chosen(aClaim(claim))).toHaveLength(4);
+    const above = { ...claim, roles: bound({ limit: { cpus: 9 } }) };
+    expect(chosen(aClaim(above))).toEqual([]);
   });
 });

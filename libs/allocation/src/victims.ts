@@ -2,10 +2,16 @@
 // a need lacks. Pure: what is known of the cluster comes in, revocations come out; the master checks each of them.
 //
 // A client is a framework in one of its roles. One that is below its guarantee, with a need that would lift it, takes
-// from those that stay at theirs. One that was below its fair share for too long takes from those that stay at
+// from those that stay at theirs; one of which a role above is, from those outside that role. One that was below its fair share for too long takes from those that stay at
 // their guarantee and at their fair share, and no lower than it is itself then. So a client that has to give never has a
-// claim because of it, and two cannot take from each other for ever.
-import { type AgentId, frameworkKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+// claim because of it, and two cannot take from each other for ever. What roles keep and may have is in role-bounds.ts.
+import {
+  type AgentId,
+  frameworkKey,
+  type RoleName,
+  type TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type {
   RevocableTask,
@@ -23,6 +29,7 @@ import {
   minus,
   plus,
 } from './quantities.ts';
+import { isWithin, type LimitedRoom, type RoleBound, RoleBounds } from './role-bounds.ts';
 import { SpareRoom, type UnmetNeed } from './spare-room.ts';
 
 export type SharingClient = Sharer & {
@@ -47,6 +54,8 @@ export type ComingBack = Pick<RevocableTask, 'task' | 'role' | 'agentId' | 'reso
 
 export type Claims = {
   readonly clients: readonly SharingClient[];
+  /** Those that have a guarantee or a limit. */
+  readonly roles?: ReadonlyMap<RoleName, RoleBound>;
   /** Live ones that may be named. */
   readonly tasks: readonly RevocableTask[];
   /** What could be offered now, by agent. */
@@ -95,6 +104,7 @@ class Choice {
   readonly #claims: Claims;
   readonly #standings: Map<string, Standing>;
   readonly #room: SpareRoom;
+  readonly #bounds: RoleBounds;
   /** By agent; those that were chosen are not among them any more. */
   readonly #tasks: Map<AgentId, RevocableTask[]>;
   /** How many tasks of a need are open: one client may have two claims. */
@@ -107,11 +117,12 @@ class Choice {
       claims.clients.map((client) => [sharerKey(client), { client, held: client.held, gains: {} }]),
     );
     this.#room = new SpareRoom(claims.free);
+    this.#bounds = new RoleBounds(claims.roles ?? new Map(), claims.clients);
     const leaving = new Set<string>();
     for (const coming of claims.comingBack) {
       leaving.add(taskKey(coming.task));
       this.#room.comesBack(sharerKey(coming.beneficiary), coming.agentId, coming.resources);
-      this.#takeFrom(coming);
+      this.#takeFrom(coming, coming.beneficiary);
     }
     const staying = claims.tasks.filter(({ task }) => !leaving.has(taskKey(task)));
     this.#tasks = Map.groupBy(staying, ({ agentId }) => agentId);
@@ -120,7 +131,11 @@ class Choice {
   /** Those below their guarantee first, then the starved; of each kind the one that has least first. */
   claims(): Claim[] {
     const standings = [...this.#standings.values()].filter(({ client }) => client.needs.length > 0);
-    const short = standings.filter(({ client }) => isBelowGuarantee(client, usageOf(client)));
+    const short = standings.filter(
+      ({ client }) =>
+        isBelowGuarantee(client, usageOf(client)) ||
+        this.#bounds.shortAbove(client.role) !== undefined,
+    );
     const starved = standings.filter(({ client }) => this.#isStarved(client));
     return [
       ...sortBy(short, 'guarantee').map(
@@ -133,7 +148,7 @@ class Choice {
   satisfy(claim: Claim): void {
     const { client } = claim.standing;
     // What is free is offered to it without anybody giving something back: that comes first.
-    if (client.needs.some((need) => this.#room.isFree(need))) return;
+    if (client.needs.some((need) => this.#mayHave(client, need) && this.#room.isFree(need))) return;
     for (const need of client.needs) {
       let left = this.#open.get(need) ?? need.count;
       while (left > 0 && this.#satisfyOne(claim, need)) left -= 1;
@@ -146,13 +161,16 @@ class Choice {
     const { client } = claim.standing;
     const isOver = this.revocations.length >= this.#claims.limit || this.#places >= MAX_PLACES;
     if (isOver || !this.#isEntitled(claim, need)) return false;
-    const place = this.#room.placeFor(sharerKey(client), need);
-    const taking = place === undefined ? this.#cheapest(claim, need) : undefined;
+    const limited = this.#bounds.roomFor(client.role, need.resources.scalars);
+    if (limited === undefined) return false;
+    const place = this.#room.placeFor(sharerKey(client), need, limited.most);
+    const taking = place === undefined ? this.#cheapest(claim, need, limited) : undefined;
     const agentId = place ?? taking?.agentId;
     if (agentId === undefined) return false;
     for (const victim of taking?.victims ?? []) this.#take(claim, victim);
     this.#places += 1;
-    this.#room.use(sharerKey(client), agentId, need.resources);
+    const rest = this.#room.use(sharerKey(client), agentId, need.resources);
+    this.#bounds.use(client.role, rest.scalars);
     claim.standing.gains = plus(claim.standing.gains, need.resources.scalars);
     return true;
   }
@@ -168,11 +186,23 @@ class Choice {
     );
     if (isTooMuch) return false;
     if (reason === 'starved') return isBelowFairShare(client, usage);
-    return Object.keys(resources.scalars).some(
-      (name) =>
-        amountIn(resources.scalars, name) > 0 &&
-        amountIn(usage, name) < amountIn(client.guarantee, name),
+    return (
+      isLifted(client, usage, resources) ||
+      this.#bounds.shortAbove(client.role, resources.scalars) !== undefined
     );
+  }
+
+  /** The role that is to be lifted, and not the client itself: what comes from within it would not. */
+  #lifted({ standing, reason }: Claim, { resources }: UnmetNeed): RoleName | undefined {
+    const { client } = standing;
+    if (reason === 'starved' || isLifted(client, usageThen(standing), resources)) return undefined;
+    return this.#bounds.shortAbove(client.role, resources.scalars);
+  }
+
+  /** The limits of its roles leave room for it beside all that they have. */
+  #mayHave({ role }: SharingClient, { resources }: UnmetNeed): boolean {
+    const room = this.#bounds.roomFor(role, resources.scalars);
+    return room !== undefined && room.within === undefined;
   }
 
   #isStarved(client: SharingClient): boolean {
@@ -184,23 +214,24 @@ class Choice {
     const { framework, role } = standing.client;
     const { task, agentId, resources } = victim;
     this.revocations.push({ task, agentId, beneficiary: { framework, role }, reason });
-    this.#takeFrom(victim);
+    this.#takeFrom(victim, standing.client);
     this.#room.comesBack(sharerKey(standing.client), agentId, resources);
     const left = (this.#tasks.get(agentId) ?? []).filter((other) => other !== victim);
     this.#tasks.set(agentId, left);
   }
 
-  #takeFrom(task: Pick<RevocableTask, 'task' | 'role' | 'resources'>): void {
+  #takeFrom(task: Pick<RevocableTask, 'task' | 'role' | 'resources'>, { role }: Sharer): void {
+    this.#bounds.move(task, role);
     const standing = this.#standings.get(holderKey(task));
     if (standing !== undefined) standing.held = minus(standing.held, task.resources.scalars);
   }
 
   /** On the agent where it costs least; undefined where nothing that may be taken is enough. */
-  #cheapest(claim: Claim, need: UnmetNeed): Taking | undefined {
+  #cheapest(claim: Claim, need: UnmetNeed, limited: LimitedRoom): Taking | undefined {
     let cheapest: (Taking & { readonly cost: Cost }) | undefined;
     for (const agentId of this.#tasks.keys()) {
       if (need.agents !== undefined && !need.agents.has(agentId)) continue;
-      const victims = this.#victimsOn(agentId, claim, need);
+      const victims = this.#victimsOn(agentId, { claim, need, limited });
       if (victims === undefined) continue;
       const cost = costOf(victims, this.#claims.total);
       if (cheapest === undefined || compareCosts(cost, cheapest.cost) < 0) {
@@ -211,9 +242,17 @@ class Choice {
   }
 
   /** As few of them as are enough, the most expendable first. */
-  #victimsOn(agentId: AgentId, claim: Claim, need: UnmetNeed): RevocableTask[] | undefined {
-    const room = this.#room.of(sharerKey(claim.standing.client), agentId);
-    const candidates = (this.#tasks.get(agentId) ?? []).filter((task) => this.#helps(task, claim));
+  #victimsOn(
+    agentId: AgentId,
+    { claim, need, limited }: { claim: Claim; need: UnmetNeed; limited: LimitedRoom },
+  ): RevocableTask[] | undefined {
+    const { most, within } = limited;
+    const lifted = this.#lifted(claim, need);
+    const room = this.#room.of(sharerKey(claim.standing.client), agentId, most);
+    const candidates = (this.#tasks.get(agentId) ?? [])
+      .filter((task) => this.#helps(task, claim))
+      .filter((task) => within === undefined || isWithin(task.role, within))
+      .filter((task) => lifted === undefined || !isWithin(task.role, lifted));
     const gathered = this.#gather(candidates, { room, claim, need });
     if (gathered !== undefined) return withoutSpare(gathered, room, need);
     // What was gathered first may have used up what its holder can give: one alone may do.
@@ -260,6 +299,7 @@ class Choice {
     const before = this.#heldWithout(holder, chosen);
     const after = minus(before, task.resources.scalars);
     if (!keepsGuarantee(holder.client, task, after)) return false;
+    if (!this.#bounds.keepGuarantees(task, chosen, claim.standing.client.role)) return false;
     if (claim.reason === 'belowGuarantee') return true;
     const { fairShare } = holder.client;
     const left = largestFraction(after, fairShare);
@@ -304,6 +344,17 @@ const usageOf = ({ held, offered }: SharingClient): Quantities => plus(held, off
 
 function isBelowGuarantee({ guarantee }: SharingClient, usage: Quantities): boolean {
   return Object.keys(guarantee).some((name) => amountIn(usage, name) < amountIn(guarantee, name));
+}
+
+/** With these it would be nearer to its guarantee. */
+function isLifted(
+  { guarantee }: SharingClient,
+  usage: Quantities,
+  { scalars }: Resources,
+): boolean {
+  return Object.keys(scalars).some(
+    (name) => amountIn(scalars, name) > 0 && amountIn(usage, name) < amountIn(guarantee, name),
+  );
 }
 
 /** What is offered to it counts as well. */

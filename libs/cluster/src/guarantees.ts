@@ -1,12 +1,14 @@
 // Owns what a framework is guaranteed, and whether it would still have it without some of what it holds. A guarantee is
 // the framework's own, over all its roles, where one is set; else its role's, shared among the role's frameworks by
-// weight; where none is set it is nothing. Mesos docs, "Quota".
+// weight; where none is set it is nothing. What a role above is guaranteed stays within it: whoever is outside takes
+// nothing of it, whichever framework holds it. Mesos docs, "Quota".
 import { type FrameworkRef, frameworkKey, type RoleName, taskKey } from '@parley/protocol/ids';
 import type { Quantities } from '@parley/protocol/sharing';
 import { shareByWeight } from '@parley/resources/share-by-weight';
 import type { ClusterState } from './cluster-state.ts';
 import { fallsWith } from './group-members.ts';
 import type { TaskRecord } from './records.ts';
+import { isRoleOrAbove, pathOf } from './roles.ts';
 import { ScalarSums } from './scalar-sums.ts';
 import { quantityOf, sharesOf } from './shares.ts';
 
@@ -110,6 +112,62 @@ function comingBack(
     const other = state.tasks.get(key);
     if (other === undefined || counted.has(taskKey(other.task))) continue;
     if (scope === 'framework' || other.role === task.role) sums.add(fallsWith(state, other));
+  }
+  return sums;
+}
+
+type LossToOutside = Pick<Loss, 'together' | 'more'> & {
+  /** The role of whoever is to have it: what goes to one within a role stays in it. */
+  readonly to: RoleName;
+};
+
+/** Why it may not be taken back for somebody outside: a role above its own would have less than it is guaranteed. */
+export function roleAboveObjection(
+  state: ClusterState,
+  task: TaskRecord,
+  { to, together = [task], more = {} }: LossToOutside,
+): string | undefined {
+  for (const role of pathOf(task.role)) {
+    if (role === task.role || isRoleOrAbove(role, to)) continue;
+    const why = objectionOf(state, role, { together, more });
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function objectionOf(
+  state: ClusterState,
+  role: RoleName,
+  { together, more }: Required<Pick<Loss, 'together' | 'more'>>,
+): string | undefined {
+  const guarantee = Object.entries(state.roleSettings.get(role)?.guarantee ?? {});
+  if (guarantee.length === 0) return undefined;
+  const falls = new ScalarSums();
+  for (const one of together) if (isRoleOrAbove(role, one.role)) falls.add(fallsWith(state, one));
+  falls.add(more);
+  const coming = leavingRole(state, role, together);
+  const allocated = state.books.roles.get(role)?.allocated;
+  for (const [name, least] of guarantee) {
+    const left = (allocated?.get(name) ?? 0) - coming.get(name) - falls.get(name);
+    if (falls.get(name) === 0 || left >= least) continue;
+    return `role ${role} would have ${left} thousandths of ${name} left, and is guaranteed ${least}`;
+  }
+  return undefined;
+}
+
+/** What is being taken back of it for others. */
+function leavingRole(
+  state: ClusterState,
+  role: RoleName,
+  together: readonly TaskRecord[],
+): ScalarSums {
+  const sums = new ScalarSums();
+  const counted = new Set(together.map((one) => taskKey(one.task)));
+  for (const [key, { beneficiary }] of state.revocations.entries()) {
+    const other = state.tasks.get(key);
+    if (other === undefined || counted.has(taskKey(other.task))) continue;
+    const isLeaving = isRoleOrAbove(role, other.role) && !isRoleOrAbove(role, beneficiary.role);
+    if (isLeaving) sums.add(fallsWith(state, other));
   }
   return sums;
 }

@@ -10,7 +10,7 @@ import type {
 import { isTerminal } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
 import { comesBackWith, membersOf } from './group-members.ts';
-import { guaranteeObjection } from './guarantees.ts';
+import { guaranteeObjection, roleAboveObjection } from './guarantees.ts';
 import { effectiveState } from './leader-updates.ts';
 import { isOffered } from './offered-agents.ts';
 import type { TaskRecord } from './records.ts';
@@ -26,7 +26,11 @@ export function revocationObjection(
   if (live === undefined) return 'the task is not live';
   if (live.agentId !== agentId) return `the task is on agent ${live.agentId}`;
   if (!wantsMore(state, beneficiary)) return 'the beneficiary takes no offers in that role';
-  return taskObjection(state, live, beneficiary) ?? guaranteeObjection(state, live);
+  return (
+    taskObjection(state, live, beneficiary) ??
+    guaranteeObjection(state, live) ??
+    roleAboveObjection(state, live, { to: beneficiary.role })
+  );
 }
 
 /** Of this framework in this role more could be launched. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { eventsOf, type ScriptedCluster } from './scripted-cluster.ts';
+import { aFramework, eventsOf, type ScriptedCluster, some } from './scripted-cluster.ts';
 import {
   aFullAgent,
   GRACE_MS,
@@ -55,5 +55,24 @@ describe('what is guaranteed', () => {
     const effects = cluster.pass(GRACE_MS);
     expect(ordersOf(effects, 'shutdownExecutor')).toEqual([]);
     expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation', about: keyOf('x1') }]);
+  });
+
+  test('to a role stays within it: nobody outside takes it from a role below, somebody within does', () => {
+    const cluster = aFullAgent([]);
+    const [ads, web] = [aFramework('f3'), aFramework('f4')];
+    cluster.subscribe(ads, { roles: ['eng/ads'] });
+    cluster.subscribe(web, { roles: ['eng/web'] });
+    const inAds = { role: 'eng/ads' };
+    const t3 = cluster.launch(ads, 't3', some(2), undefined, inAds);
+    const t4 = cluster.launch(ads, 't4', some(2), undefined, inAds);
+    const t5 = cluster.launch(ads, 't5', some(2), undefined, inAds);
+    cluster.share([{ kind: 'role', role: 'eng', guarantee: { cpus: 4000 } }]);
+    expect(refusal(revokes(cluster, t3))).toBe('revocationBegun');
+    expect(refusal(revokes(cluster, t4))).toBe(
+      'role eng would have 2000 thousandths of cpus left, and is guaranteed 4000',
+    );
+    const within = { beneficiary: web, role: 'eng/web' };
+    expect(refusal(revokes(cluster, t4, within))).toBe('revocationBegun');
+    expect(refusal(revokes(cluster, t5))).toContain('role eng would have 2000');
   });
 });

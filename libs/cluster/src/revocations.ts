@@ -12,7 +12,7 @@ import type { Revocation, StopAnswered } from '@parley/protocol/revocations';
 import { executorOfTask, orderShutdown, tasksOfExecutor } from './executor-book.ts';
 import { tellFramework } from './framework-events.ts';
 import { comesBackWith } from './group-members.ts';
-import { guaranteeObjection } from './guarantees.ts';
+import { guaranteeObjection, roleAboveObjection } from './guarantees.ts';
 import type { Input } from './inputs.ts';
 import { orderKill } from './orders.ts';
 import type { RevocationRecord, TaskRecord } from './records.ts';
@@ -94,13 +94,15 @@ function begin(turn: Turn, live: TaskRecord, { beneficiary, reason }: Revocation
   if (noticeMs === 0) ask(turn, record, live);
 }
 
-/** A task that would by now take its framework below its guarantee stays: others of it have ended meanwhile. */
+/** A task that would by now take its framework or a role above below their guarantee stays: others of it have ended meanwhile. */
 function goOn(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
   if (record.phase === 'killing') {
     enforce(turn, record, task);
     return;
   }
-  const why = guaranteeObjection(turn.state, task);
+  const { state } = turn;
+  const { role: to } = record.beneficiary;
+  const why = guaranteeObjection(state, task) ?? roleAboveObjection(state, task, { to });
   if (why !== undefined && callOff(turn, record, why)) return;
   if (record.phase === 'told') ask(turn, record, task);
   else kill(turn, record, task);
@@ -137,7 +139,7 @@ function kill(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
 
 /**
  * An agent passes a kill on to a custom executor, which alone can bring it about (as in Mesos). One that does not is
- * shut down, unless its other tasks are guaranteed to the framework.
+ * shut down, unless its other tasks are guaranteed to the framework or a role above.
  */
 function enforce(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
   const { state } = turn;
@@ -149,7 +151,11 @@ function enforce(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
   const together = tasksOfExecutor(state, executor);
   const more = executor.resources.scalars;
   const objection = together
-    .map((one) => guaranteeObjection(state, one, { together, more }))
+    .map(
+      (one) =>
+        guaranteeObjection(state, one, { together, more }) ??
+        roleAboveObjection(state, one, { together, more, to: record.beneficiary.role }),
+    )
     .find((why) => why !== undefined);
   if (objection !== undefined) {
     reportViolation(
