@@ -42,7 +42,8 @@ export class Headroom {
 
   wait(client: Client): void {
     this.waiting.add(client);
-    this.#decreases = this.#order.decreases;
+    // What has been given up since the first of them began to wait is news to all.
+    if (this.waiting.size === 1) this.#decreases = this.#order.decreases;
     this.#surplus = this.#surplusNow();
   }
 
