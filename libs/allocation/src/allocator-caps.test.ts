@@ -54,6 +54,19 @@ describe('the cap on unanswered offers', () => {
     expect(cluster.settle()).toHaveLength(1);
   });
 
+  test('it is of every resource, of those that do not count for a share, too', () => {
+    cluster.master.setCap(500);
+    cluster.master.addAgent('large', resourcesOf(40, 40_000));
+    cluster.master.subscribe('other', 'analytics');
+    cluster.settle();
+    cluster.master.launch(anOfferOf('other'));
+    const { ports, sets, scalars } = resourcesOf(1, 1000);
+    const total = { ports, sets, scalars: { ...scalars, gpus: 1000 } };
+    for (const name of ['gpu-0', 'gpu-1']) cluster.master.addAgent(name, total);
+    cluster.master.subscribe('hoarder', 'services');
+    expect(namesOf(cluster.settle()).sort()).toStrictEqual(['hoarder', 'other']);
+  });
+
   test('an answer makes room for the next offer at once, of an agent that has been open for long', () => {
     cluster.master.setCap(500);
     addAgents(10);

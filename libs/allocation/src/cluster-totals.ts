@@ -12,6 +12,7 @@ export class ClusterTotals {
   readonly #numbers = new Map<string, number>();
   readonly #names: string[] = [];
   readonly #amounts: number[] = [];
+  readonly #all: number[] = [];
   readonly #excluded: ReadonlySet<string>;
   #version = 0;
 
@@ -52,6 +53,11 @@ export class ClusterTotals {
     return this.#amounts;
   }
 
+  /** What does not count towards fairness included. */
+  get all(): Vector {
+    return this.#all;
+  }
+
   add(vector: Vector): void {
     this.#change(vector, 1);
   }
@@ -63,10 +69,11 @@ export class ClusterTotals {
 
   #change(vector: Vector, sign: 1 | -1): void {
     for (const [number, amount] of vector.entries()) {
-      if (amount === 0 || this.#excluded.has(this.#names[number] ?? '')) continue;
-      const sum = (this.#amounts[number] ?? 0) + sign * amount;
+      if (amount === 0) continue;
+      const sum = (this.#all[number] ?? 0) + sign * amount;
       assert(sum >= 0, 'no more is taken from the totals than was added');
-      this.#amounts[number] = sum;
+      this.#all[number] = sum;
+      if (!this.#excluded.has(this.#names[number] ?? '')) this.#amounts[number] = sum;
       this.#version += 1;
     }
   }
@@ -78,6 +85,7 @@ export class ClusterTotals {
     this.#numbers.set(name, number);
     this.#names.push(name);
     this.#amounts.push(0);
+    this.#all.push(0);
     return number;
   }
 }

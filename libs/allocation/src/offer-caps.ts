@@ -171,12 +171,12 @@ export class OfferCaps {
   /** Whether with these it would have of no scalar more than one framework may. */
   #hasRoomFor(unanswered: Unanswered, amounts: Vector): boolean {
     if (isZero(amounts)) return true;
-    const totals = this.#totals.amounts;
+    const totals = this.#totals.all;
     for (let number = 0; number < totals.length; number += 1) {
       const total = totals[number] ?? 0;
       if (total === 0) continue;
       const held = (unanswered.amounts[number] ?? 0) + (unanswered.pendingAmounts[number] ?? 0);
-      if ((held + (amounts[number] ?? 0)) * 1000 > total * this.#permille) return false;
+      if (isAbove(held + (amounts[number] ?? 0), total, this.#permille)) return false;
     }
     return true;
   }
@@ -195,6 +195,13 @@ export class OfferCaps {
     framework.unanswered.passes = 0;
     this.#passed.delete(framework);
   }
+}
+
+/** Exact, as the master reckons: else it would be proposed again and again what that refuses. */
+function isAbove(held: number, total: number, permille: number): boolean {
+  const [left, right] = [held * 1000, total * permille];
+  if (left <= Number.MAX_SAFE_INTEGER && right <= Number.MAX_SAFE_INTEGER) return left > right;
+  return BigInt(held) * 1000n > BigInt(total) * BigInt(permille);
 }
 
 function isLess(now: Holding, before: Holding): boolean {

@@ -219,3 +219,8 @@ test('nothing is taken for somebody whose role may have no more', () => {
   nowMs = 12_000;
   expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(2);
 });
+
+test('nobody is asked about who holds no more than it is guaranteed', () => {
+  full(guaranteed('poor', 3), uses('safe', 2), guaranteed('safe', 2));
+  expect(questionOf(pass(LOOK_MS)).holders).toEqual([{ framework: ref('rich'), role }]);
+});

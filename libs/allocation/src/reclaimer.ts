@@ -10,7 +10,7 @@ import type {
   Revocation,
   Sharer,
 } from '@parley/protocol/revocations';
-import { compareFractions, largestFraction } from './quantities.ts';
+import { amountIn, compareFractions, largestFraction } from './quantities.ts';
 import { SharingView } from './sharing-view.ts';
 import {
   type Claims,
@@ -214,14 +214,18 @@ export class Reclaimer {
   }
 }
 
-/** Those of other frameworks that hold anything: most above their share first, as many as one question may name. */
+/** Else naming its tasks would only keep others from being named. */
+const hasMoreThanGuaranteed = ({ held, guarantee }: SharingClient): boolean =>
+  Object.entries(held).some(([name, amount]) => amount > amountIn(guarantee, name));
+
+/** Those of other frameworks that hold more of anything than they are guaranteed: most above their share first, as many as one question may name. */
 function holdersBeside(clients: readonly SharingClient[], claimant: SharingClient): Sharer[] {
   const own = claimant.framework;
   return clients
     .filter(({ framework }) => {
       return framework.principal !== own.principal || framework.frameworkId !== own.frameworkId;
     })
-    .filter(({ held }) => Object.values(held).some((amount) => amount > 0))
+    .filter(hasMoreThanGuaranteed)
     .sort((a, b) =>
       compareFractions(largestFraction(b.held, b.fairShare), largestFraction(a.held, a.fairShare)),
     )
