@@ -300,6 +300,19 @@ describe('where nothing is taken back', () => {
     expect(summaryOf(cluster.settle())).toStrictEqual(['a x 4/10000']);
   });
 
+  test('what a framework is guaranteed is held back from others of its role until it leaves', () => {
+    cluster.master.set({ minAllocatable: { cpus: 1000 } });
+    cluster.master.setRole('eng', { guarantee: cpus(7) });
+    cluster.master.setShares('resting', { guarantee: cpus(5) });
+    cluster.master.subscribe('resting', 'eng');
+    cluster.master.suppress('resting', 'eng');
+    cluster.master.subscribe('a', 'eng');
+    cluster.master.addAgent('x', resourcesOf(7, 7000));
+    expect(summaryOf(cluster.settle())).toStrictEqual(['a x 2/7000']);
+    cluster.master.disconnect('resting');
+    expect(summaryOf(cluster.settle())).toStrictEqual(['a x 5/0']);
+  });
+
   test('where something is taken back nothing is held back', () => {
     cluster.master.set({ reclaims: true });
     cluster.master.setRole('eng', { guarantee: cpus(10) });

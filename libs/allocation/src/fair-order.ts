@@ -53,7 +53,7 @@ export class FairOrder {
     return this.tree.root.members.activeCount > 0;
   }
 
-  /** Grows whenever the master says that somebody has less than before: that may be guaranteed more. */
+  /** Grows whenever somebody has less than before, or a guarantee is nobody's: others may be allowed more then. */
   get decreases(): number {
     return this.#decreases;
   }
@@ -250,7 +250,9 @@ export class FairOrder {
 
   /** Its roles are other ones than before. */
   frameworkChanged(framework: Framework): void {
-    if (framework.quota !== undefined) this.#measureFramework(framework);
+    if (framework.quota === undefined) return;
+    this.#decreases += 1;
+    this.#measureFramework(framework);
   }
 
   checkInvariants(): void {

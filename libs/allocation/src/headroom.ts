@@ -51,7 +51,7 @@ export class Headroom {
     if (this.waiting.size === 0) return NOBODY;
     const before = this.#surplus;
     const isMore = this.#surplusNow().some((amount, number) => amount > (before[number] ?? 0));
-    // Who has less than before may be guaranteed more.
+    // Then what is required may have moved from one to the other.
     const isLess = this.#order.decreases > this.#decreases;
     if (!isMore && !isLess && this.isKept) return NOBODY;
     const resumed = [...this.waiting];
