@@ -249,7 +249,7 @@ function isRefused(
 }
 
 /** Reserved or not. */
-export const allOf = ({ unreserved, reservations }: ReferenceTaking): Resources =>
+const allOf = ({ unreserved, reservations }: ReferenceTaking): Resources =>
   reservations.reduce((all, { resources }) => sum([all, resources]), unreserved ?? NO_RESOURCES);
 
 type Weighted = { readonly share: Share; readonly weight: number };

@@ -35,13 +35,13 @@ export type QuotaWorld = {
 export const isAtOrBelow = (role: string, top: string): boolean =>
   top === '' || role === top || role.startsWith(`${top}/`);
 
-export function consumedByRole(world: QuotaWorld, top: string, name: string): number {
+function consumedByRole(world: QuotaWorld, top: string, name: string): number {
   const used = world.clients.filter(({ role }) => isAtOrBelow(role, top)).map(({ used }) => used);
   const reserved = world.reserved.filter(({ role }) => isAtOrBelow(role, top));
   return total([...used, ...reserved.map(({ resources }) => resources)], name);
 }
 
-export function consumedByFramework(world: QuotaWorld, key: FrameworkKey, name: string): number {
+function consumedByFramework(world: QuotaWorld, key: FrameworkKey, name: string): number {
   return total(
     world.clients.filter((client) => client.key === key).map(({ used }) => used),
     name,
