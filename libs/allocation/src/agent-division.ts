@@ -10,6 +10,7 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, isEmpty, subtract } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
 import type { AskedInVain } from './asked-in-vain.ts';
+import type { Claims } from './claims.ts';
 import { accumulate, covers, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
@@ -68,6 +69,7 @@ export type DivisionSurroundings = RoomSurroundings & {
   readonly caps: OfferCaps;
   readonly policy: OfferPolicy;
   readonly vain: AskedInVain;
+  readonly claims: Claims;
   /** What is left of the agent from now on. */
   readonly reduce: (agent: Agent, left: Free) => void;
 };
@@ -292,6 +294,7 @@ export class AgentDivision implements Asking {
     return (
       this.#around.vain.has(this.#agent.number, client.number) ||
       this.#late.has(client.framework) ||
+      this.#around.claims.keepFrom(this.#agent.agentId, client) ||
       this.#out?.has(client) === true
     );
   }

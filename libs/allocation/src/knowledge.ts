@@ -1,11 +1,12 @@
 // Owns what the allocator knows of the cluster and how facts change it: agents, frameworks, shares, quotas, filters, caps
 // and proposals under way, kept consistent with each other. When to decide is in allocator.ts. Milliseconds throughout.
 import type { Fact, Proposal } from '@parley/protocol/allocation';
-import type { FrameworkRef } from '@parley/protocol/ids';
+import type { AgentId, FrameworkRef } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant } from './agent-division.ts';
 import { type Agent, AgentPool } from './agent-pool.ts';
 import { AskedInVain } from './asked-in-vain.ts';
+import { Claims } from './claims.ts';
 import { accumulate, ClusterTotals } from './cluster-totals.ts';
 import { FairOrder } from './fair-order.ts';
 import { Filters } from './filters.ts';
@@ -28,6 +29,7 @@ export class Knowledge {
   readonly policy: OfferPolicy;
   readonly filters = new Filters();
   readonly vain = new AskedInVain();
+  readonly claims = new Claims();
   readonly pending = new PendingProposals();
   readonly frameworks: Frameworks;
   readonly caps: OfferCaps;
@@ -200,13 +202,26 @@ export class Knowledge {
       case 'settings':
         this.#settings(fact);
         break;
-      case 'decided':
       case 'revoking':
-      case 'revoked':
+        this.claims.begun(fact);
+        this.#touch(fact.agentId);
+        break;
+      case 'revoked': {
+        const agentId = this.claims.over(fact);
+        if (agentId !== undefined) this.#touch(agentId);
+        break;
+      }
+      case 'decided':
         break;
       default:
         unreachable(fact);
     }
+  }
+
+  /** Somebody else may be offered of it than before. */
+  #touch(agentId: AgentId): void {
+    const agent = this.pool.get(agentId);
+    if (agent !== undefined) this.pool.touch(agent);
   }
 
   #applyTo(framework: Framework, fact: AboutFramework, nowMs: number): void {

@@ -230,6 +230,11 @@ export class ScriptedMaster {
     return offer;
   }
 
+  /** What the master's books would not have said by themselves. */
+  tell(fact: Fact): void {
+    this.#facts.push(fact);
+  }
+
   /** Gives unreserved resources back, of accepted offers too; with `refuseMs` also refuses them for so long. */
   giveBack(
     { framework: ref, agentId, role }: Pick<Proposal, 'framework' | 'agentId' | 'role'>,
