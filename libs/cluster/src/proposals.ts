@@ -168,7 +168,7 @@ function promiseObjection(
 /**
  * One offer it may always have, however large; more only while what is unanswered stays within the cap, and within
  * the number that it has left for itself by letting offers expire. The disk of volumes in the proposal is not looked
- * at: the allocator does not know it, and would propose the same again.
+ * at: they come with their reservation or not at all.
  */
 function capObjection(
   state: ClusterState,

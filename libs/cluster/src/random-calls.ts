@@ -272,7 +272,7 @@ export function randomSharing(frameworks: readonly FrameworkRef[], roll: Dice): 
           ...(roll(5) === 0 && { placement: oneOf([null, 'spread', 'bestFit'], roll) }),
           ...(roll(5) === 0 && { minAllocatable: amounts(2) }),
         }),
-    ...(roll(2) === 0 && { weight: roll(4) === 0 ? null : 1000 * (1 + roll(4)) }),
+    weight: roll(4) === 0 ? null : 1000 * (1 + roll(4)),
     ...(roll(2) === 0 && { limit: amounts(14) }),
     ...(roll(3) === 0 && { guarantee: amounts(8) }),
   }));

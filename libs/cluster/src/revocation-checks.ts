@@ -12,8 +12,9 @@ import type { ClusterState } from './cluster-state.ts';
 import { comesBackWith, membersOf } from './group-members.ts';
 import { guaranteeObjection, roleAboveObjection } from './guarantees.ts';
 import { effectiveState } from './leader-updates.ts';
+import { promisedCount } from './needs.ts';
 import { isOffered } from './offered-agents.ts';
-import type { TaskRecord } from './records.ts';
+import type { NeedRecord, TaskRecord } from './records.ts';
 import { revocationOf } from './revocation-book.ts';
 import { isRoleOrAbove } from './roles.ts';
 
@@ -33,13 +34,15 @@ export function revocationObjection(
   );
 }
 
-/** Of this framework in this role more could be launched. */
+/** Of this framework in this role more could be launched than it has been offered room for. */
 export function wantsMore(state: ClusterState, { framework, role }: Sharer): boolean {
   const record = state.frameworks.get(frameworkKey(framework));
   if (record?.state !== 'subscribed') return false;
   const own = record.roles.find((one) => one.role === role);
   if (own === undefined || own.isSuppressed) return false;
-  return record.demand?.some((need) => need.role === role && need.count > 0) ?? true;
+  const isOpen = ({ shape, count }: NeedRecord): boolean =>
+    count > promisedCount(state, framework, { role, shape });
+  return record.demand?.some((need) => need.role === role && isOpen(need)) ?? true;
 }
 
 /** What its agent can offer again, and to whom. */

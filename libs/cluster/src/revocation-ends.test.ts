@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkInvariants } from './invariants.ts';
-import { anAgentId, eventsOf, factsOf, type ScriptedCluster } from './scripted-cluster.ts';
+import { anAgentId, eventsOf, factsOf, type ScriptedCluster, some } from './scripted-cluster.ts';
 import {
   aFullAgent,
   answers,
@@ -140,4 +140,19 @@ describe('an executor that does not end a task when it is told to', () => {
     expect(ordersOf(effects, 'shutdownExecutor')).toMatchObject([{ body: { graceMs: 0 } }]);
     expect(eventsOf(effects)).toMatchObject([{ type: 'revocationEnforced', executorId: 'e1' }]);
   });
+});
+
+test('a revocation is called off when its beneficiary has been offered room for all that it needs', () => {
+  const cluster = aFullAgent(['t1'], { revocationNoticeMs: 5000 });
+  const demand = (count: number) => [{ count, resources: some(1) }];
+  cluster.frameworkCall(WAITER, { verb: 'demand', body: { demand: demand(2) } });
+  revokes(cluster, t1);
+  const [need] = cluster.framework(WAITER)?.demand ?? [];
+  const promised = [{ shape: need?.shape ?? '', count: 1 }];
+  cluster.propose(WAITER, some(1), anAgentId(), { promised });
+  expect(cluster.state.revocations.size).toBe(1);
+  const effects = cluster.propose(WAITER, some(1), anAgentId(), { promised });
+  expect(eventsOf(effects)).toContainEqual(
+    expect.objectContaining({ type: 'revocationCalledOff', task: t1 }),
+  );
 });

@@ -43,17 +43,23 @@ const SHARES = {
   limit: Quantities.refine(fewScalars, FEW_SCALARS).nullable().optional(),
 };
 
-export const SharingChange = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('role'),
-    role: RoleName,
-    ...SHARES,
-    minAllocatable: Quantities.refine(fewScalars, FEW_SCALARS).nullable().optional(),
-    placement: Placement.nullable().optional(),
-  }),
-  /** Over all roles of the framework, which need not have subscribed yet. */
-  z.object({ kind: z.literal('framework'), framework: FrameworkRef, ...SHARES }),
-]);
+/** Beside its kind and whom it is about. */
+const setsSomething = (change: object): boolean =>
+  Object.values(change).filter((value) => value !== undefined).length > 2;
+
+export const SharingChange = z
+  .discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('role'),
+      role: RoleName,
+      ...SHARES,
+      minAllocatable: Quantities.refine(fewScalars, FEW_SCALARS).nullable().optional(),
+      placement: Placement.nullable().optional(),
+    }),
+    /** Over all roles of the framework, which need not have subscribed yet. */
+    z.object({ kind: z.literal('framework'), framework: FrameworkRef, ...SHARES }),
+  ])
+  .refine(setsSomething, 'must set or clear something');
 export type SharingChange = z.infer<typeof SharingChange>;
 
 /**

@@ -12,15 +12,21 @@ const FRAMEWORKS = [
 ];
 
 export function drawShares(random: Random): OperatorSharingRequest {
-  const changes = Array.from({ length: random.between(1, 3) }, () => ({
+  const changes = Array.from({ length: random.between(1, 3) }, () => drawChange(random));
+  return OperatorSharingRequest.parse({ changes, force: random.chance(0.5) });
+}
+
+function drawChange(random: Random): object {
+  const change = {
     ...(random.chance(0.3)
       ? { kind: 'framework', framework: random.pick(FRAMEWORKS) }
       : { kind: 'role', role: random.pick(ROLES) }),
     ...(random.chance(0.3) && { weight: random.pick([null, 500, 2000, 10_000]) }),
     ...(random.chance(0.3) && { guarantee: drawAmounts(random, 2) }),
     ...(random.chance(0.6) && { limit: drawAmounts(random, 6) }),
-  }));
-  return OperatorSharingRequest.parse({ changes, force: random.chance(0.5) });
+  };
+  // A change that sets nothing is refused.
+  return Object.keys(change).length > 2 ? change : { ...change, limit: null };
 }
 
 /** CPUs up to so many, memory up to as many GiB, or nothing. */
