@@ -128,11 +128,14 @@ export class Allocator {
     if (this.#intake === undefined) return effects;
     if (this.#intake.mustAsk(nowMs)) effects.push({ kind: 'requestSnapshot' });
     if (!this.#intake.isInStep) return effects;
-    effects.push(...this.#reclaimer.tick(nowMs));
     if (this.#known.expire(nowMs)) this.#hasChanged = true;
     this.#reopen(nowMs);
     this.#scheduleRun(nowMs);
-    if (this.#runAtMs === undefined || this.#runAtMs > nowMs) return effects;
+    if (this.#runAtMs === undefined || this.#runAtMs > nowMs) {
+      // What is free is not kept waiting for what might be taken back.
+      effects.push(...this.#reclaimer.tick(nowMs));
+      return effects;
+    }
     const proposals = this.#run(nowMs);
     for (let from = 0; from < proposals.length; from += PROPOSALS_A_MESSAGE) {
       effects.push({

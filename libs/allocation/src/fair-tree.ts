@@ -1,6 +1,6 @@
 // Owns what part of a cluster weights give to each, down a tree of roles: at every level the weight of a role among its
 // active siblings, at the end that of a framework among those of its role. Exact fractions of big integers.
-import { RoleName } from '@parley/protocol/ids';
+import { type RoleName, roleAbove } from '@parley/protocol/ids';
 import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 
 type Node = {
@@ -8,11 +8,13 @@ type Node = {
   readonly weight: number;
   /** Of the frameworks in the role itself. */
   own: number;
+  /** Of all that share what the role has: its children, and its own frameworks together. */
+  sharing: number;
 };
 
 export class FairTree {
   readonly #weightOf: (role: RoleName) => number;
-  readonly #root: Node = { children: new Map(), weight: DEFAULT_WEIGHT, own: 0 };
+  readonly #root = aNode(DEFAULT_WEIGHT);
 
   constructor(weightOf: (role: RoleName) => number) {
     this.#weightOf = weightOf;
@@ -22,11 +24,15 @@ export class FairTree {
   add(role: RoleName, weight: number): void {
     let node = this.#root;
     for (const path of pathsOf(role)) {
-      const known = node.children.get(path);
-      const child = known ?? { children: new Map(), weight: this.#weightOf(path), own: 0 };
-      node.children.set(path, child);
+      let child = node.children.get(path);
+      if (child === undefined) {
+        child = aNode(this.#weightOf(path));
+        node.children.set(path, child);
+        node.sharing += child.weight;
+      }
       node = child;
     }
+    if (node.own === 0) node.sharing += DEFAULT_WEIGHT;
     node.own += weight;
   }
 
@@ -38,27 +44,24 @@ export class FairTree {
       const child = node.children.get(path);
       if (child === undefined) return [0n, 1n];
       numerator *= BigInt(child.weight);
-      denominator *= BigInt(siblingsOf(node));
+      denominator *= BigInt(node.sharing);
       node = child;
     }
     if (node.own === 0) return [0n, 1n];
     if (node.children.size > 0) {
       numerator *= BigInt(DEFAULT_WEIGHT);
-      denominator *= BigInt(siblingsOf(node));
+      denominator *= BigInt(node.sharing);
     }
     return [numerator * BigInt(weight), denominator * BigInt(node.own)];
   }
 }
 
-/** The weights of all that share what a role has. */
-function siblingsOf({ children, own }: Node): number {
-  let sum = own > 0 ? DEFAULT_WEIGHT : 0;
-  for (const { weight } of children.values()) sum += weight;
-  return sum;
-}
+const aNode = (weight: number): Node => ({ children: new Map(), weight, own: 0, sharing: 0 });
 
 /** The roles on the way down to it, itself last. */
 function pathsOf(role: RoleName): RoleName[] {
-  const tokens = role.split('/');
-  return tokens.map((_, index) => RoleName.parse(tokens.slice(0, index + 1).join('/')));
+  const path: RoleName[] = [];
+  for (let one: RoleName | undefined = role; one !== undefined; one = roleAbove(one))
+    path.push(one);
+  return path.reverse();
 }
