@@ -10,11 +10,11 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, isEmpty, subtract } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
 import type { AskedInVain } from './asked-in-vain.ts';
-import type { Claims } from './claims.ts';
 import { accumulate, covers, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
 import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
 import { type Free, isAnythingLeft, NO_RESERVATIONS, NOTHING, orNothing } from './free.ts';
+import type { KeptAgents } from './kept-agents.ts';
 import { sumOf, type Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
 import type { OfferPolicy } from './offer-policy.ts';
@@ -69,7 +69,7 @@ export type DivisionSurroundings = RoomSurroundings & {
   readonly caps: OfferCaps;
   readonly policy: OfferPolicy;
   readonly vain: AskedInVain;
-  readonly claims: Claims;
+  readonly kept: KeptAgents;
   /** What is left of the agent from now on. */
   readonly reduce: (agent: Agent, left: Free) => void;
 };
@@ -294,7 +294,7 @@ export class AgentDivision implements Asking {
     return (
       this.#around.vain.has(this.#agent.number, client.number) ||
       this.#late.has(client.framework) ||
-      this.#around.claims.keepFrom(this.#agent.agentId, client) ||
+      this.#around.kept.isKeptFrom(this.#agent.agentId, client) ||
       this.#out?.has(client) === true
     );
   }

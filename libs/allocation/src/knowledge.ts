@@ -6,13 +6,13 @@ import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant } from './agent-division.ts';
 import { type Agent, AgentPool } from './agent-pool.ts';
 import { AskedInVain } from './asked-in-vain.ts';
-import { Claims } from './claims.ts';
 import { accumulate, ClusterTotals } from './cluster-totals.ts';
 import { FairOrder } from './fair-order.ts';
 import { Filters } from './filters.ts';
 import { type Framework, Frameworks, takesOffers } from './frameworks.ts';
 import { type Free, isAnythingLeft, isNoMore } from './free.ts';
 import { Headroom } from './headroom.ts';
+import { KeptAgents } from './kept-agents.ts';
 import { OfferCaps } from './offer-caps.ts';
 import { OfferPolicy } from './offer-policy.ts';
 import { type PendingProposal, PendingProposals } from './pending-proposals.ts';
@@ -29,7 +29,7 @@ export class Knowledge {
   readonly policy: OfferPolicy;
   readonly filters = new Filters();
   readonly vain = new AskedInVain();
-  readonly claims = new Claims();
+  readonly kept = new KeptAgents();
   readonly pending = new PendingProposals();
   readonly frameworks: Frameworks;
   readonly caps: OfferCaps;
@@ -203,11 +203,11 @@ export class Knowledge {
         this.#settings(fact);
         break;
       case 'revoking':
-        this.claims.begun(fact);
+        this.kept.begun(fact);
         this.#touch(fact.agentId);
         break;
       case 'revoked': {
-        const agentId = this.claims.over(fact);
+        const agentId = this.kept.over(fact);
         if (agentId !== undefined) this.#touch(agentId);
         break;
       }
