@@ -117,9 +117,25 @@ test('a task is never launched twice, every accepted one ends in exactly one ter
   );
 });
 
+/** The record of a kill is on its way when that of the order before it fails; the order comes again, then a crash. */
+const killOnItsWay: readonly Event[] = [
+  (world) => world.work(0, true),
+  (world) => world.order('run', 1),
+  (world) => world.order('kill', 1),
+  (world) => world.work(0, false),
+  (world) => world.order('run', 1),
+  (world) => world.work(0, true),
+  ...[5, 2].map(
+    (place): Event =>
+      (world) =>
+        world.work(place, true),
+  ),
+  (world) => world.crash(),
+];
+
 test('the same holds on a disk that is full now and then', () => {
   fc.assert(
     fc.property(story, (events) => expectOneEndEach(play(true, events))),
-    { numRuns: 1000 },
+    { numRuns: 1000, examples: [[[...killOnItsWay]]] },
   );
 });

@@ -36,6 +36,34 @@ describe('run orders', () => {
     expect(bench.supervisor.task(KEY)).toBeUndefined();
   });
 
+  describe('that could not be written, of a task whose kill is being written', () => {
+    const failure = { code: 'diskFull', message: 'no space' } as const;
+    const aStory = () =>
+      new ScriptedSupervisor('isSlow')
+        .send(aRun(1))
+        .send(aKill(2))
+        .send({ kind: 'recordFailed', task: KEY, revision: 1, failure });
+
+    test('is accepted with the kill, and the task ends before it starts', () => {
+      const bench = aStory();
+      expect(bench.answers()).toEqual([]);
+      bench.send({ kind: 'recorded', task: KEY, revision: 2 });
+      expect(bench.answers()).toEqual([true, true]);
+      expect(bench.take('copyInputs')).toEqual([]);
+      expect(bench.take('persist').at(-1)?.record.updates).toMatchObject([
+        { state: 'killed', reason: 'killedBeforeStart' },
+      ]);
+    });
+
+    test('is refused when the kill cannot be written either, and nothing is left', () => {
+      const bench = aStory();
+      expect(bench.answers()).toEqual([]);
+      bench.send({ kind: 'recordFailed', task: KEY, revision: 2, failure });
+      expect(bench.answers()).toEqual(['diskFull', 'diskFull']);
+      expect(bench.supervisor.task(KEY)).toBeUndefined();
+    });
+  });
+
   test('an order of an earlier term is refused with staleEpoch', () => {
     const bench = new ScriptedSupervisor().send({ kind: 'presence', epoch: LATER }).send(aRun());
     expect(bench.answers()).toEqual(['staleEpoch']);

@@ -318,13 +318,13 @@ export class Supervisor {
   ): void {
     // Of a group the other tasks must not be on their way to the disk any more when it is refused.
     const isOfGroup = this.#table.groups.recordRefused(task, input.failure);
-    if (task.phase !== 'accepting' || isOfGroup) {
-      this.#answers.drop(task.key);
-      task.recordFailed(input.revision, now);
-      return;
+    task.recordFailed(input.revision, now);
+    if (task.phase !== 'accepting' || isOfGroup) this.#answers.drop(task.key);
+    else if (!task.record.isWriting) {
+      // Not before: the next task of this id would take a later record of this one, which a kill asked for, for its own.
+      this.#answers.refuse(task.key, input.failure, out);
+      this.#drop(task, out);
     }
-    this.#answers.refuse(task.key, input.failure, out);
-    this.#drop(task, out);
   }
 
   #drop(task: AgentTask, out: Out): void {

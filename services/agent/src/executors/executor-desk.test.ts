@@ -3,7 +3,7 @@ import { fail } from '@parley/protocol/errors';
 import { ExecutorDescription } from '@parley/protocol/executor-description';
 import { AgentId, ExecutorRef, FrameworkRef, RoleName } from '@parley/protocol/ids';
 import { TaskDescription } from '@parley/protocol/tasks';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Supervisor } from '../supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from '../supervisor-messages.ts';
 
@@ -98,6 +98,42 @@ test('a repeated order makes no second task', () => {
     [2, 'ok'],
   ]);
   expect(known()).toEqual(['t1']);
+});
+
+describe('a task whose record could not be written while its kill is being written', () => {
+  const written = (outcome: 'recorded' | 'recordFailed'): SupervisorInput => {
+    const [first = { kind: 'tick' }] = held?.splice(0, 1) ?? [];
+    return first.kind === 'recorded' && outcome === 'recordFailed'
+      ? { ...first, kind: outcome, failure: { code: 'diskFull', message: 'no space' } }
+      : first;
+  };
+
+  beforeEach(() => {
+    held = [];
+    run(1, 't1');
+    const task = { ...framework, taskId: aTask('t1').taskId };
+    send({ kind: 'kill', epoch, reply: 2, order: { task, reason: 'framework' } });
+    send(written('recordFailed'));
+    expect(answers()).toEqual([]);
+  });
+
+  test('is accepted with the kill', () => {
+    send(written('recorded'));
+    expect(answers()).toEqual([
+      [1, 'ok'],
+      [2, 'ok'],
+    ]);
+    expect([...supervisor.tasks()].map(({ state }) => state)).toEqual(['killed']);
+  });
+
+  test('is refused when that cannot be written either', () => {
+    send(written('recordFailed'));
+    expect(answers()).toEqual([
+      [1, 'diskFull'],
+      [2, 'diskFull'],
+    ]);
+    expect(known()).toEqual([]);
+  });
 });
 
 test('a task that describes its executor otherwise than it runs is refused as invalid', () => {

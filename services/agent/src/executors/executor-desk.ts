@@ -125,19 +125,29 @@ export class ExecutorDesk {
   take(task: ExecutorTask, input: TaskInput, now: Instant, out: Out): void {
     const { answers, settle } = this.#options;
     const group = this.#groupOf(task);
-    if (input.kind === 'recordFailed') {
-      if (task.phase === 'accepting' && group === undefined) {
-        answers.refuse(task.key, input.failure, out);
-        this.#drop(task, out);
-        return;
-      }
-      if (group !== undefined && task.phase === 'accepting') group.refusal ??= input.failure;
-      answers.drop(task.key);
-    }
     task.take(input, now, out);
+    if (input.kind === 'recordFailed') this.#recordFailed(task, group, input.failure, out);
     if (input.kind === 'recorded') answers.recorded(task.key, input.revision, out);
     if (group !== undefined) this.#advance(group.keys[0], out);
     if (this.#find(task.key) === task) settle(task, now, out);
+  }
+
+  #recordFailed(
+    task: ExecutorTask,
+    group: OpenGroup | undefined,
+    failure: Failure,
+    out: Out,
+  ): void {
+    const { answers } = this.#options;
+    if (task.phase !== 'accepting') answers.drop(task.key);
+    else if (group !== undefined) {
+      answers.drop(task.key);
+      group.refusal ??= failure;
+    } else if (!task.record.isWriting) {
+      // Not before: the next task of this id would take a later record of this one, which a kill asked for, for its own.
+      answers.refuse(task.key, failure, out);
+      this.#drop(task, out);
+    }
   }
 
   /** Before `recover`. The task as an earlier process left it; undefined when it is none of a custom executor. */
