@@ -2,12 +2,14 @@
 // each with its time, the whole output of one that fails, and a closing count. It decides nothing about
 // what a stage runs (test-stages.ts) or what its result means (test-report.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { locateNatsServer } from './nats-server.mjs';
+import { MAX_SEED, parseSeed, SEED_VARIABLE, seedOf } from './property-seed.ts';
 import {
   closingLine,
   outcomeOfCheck,
@@ -20,18 +22,23 @@ import { type Stage, SUITES, selectStages, stageNames } from './test-stages.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const TERMINATION_GRACE_MS = 10_000;
 
+/** Below are the seeds of the tests that a change waits for. */
+const FIRST_DRAWN_SEED = 1000;
+
+/** What the stages of one run have in common. */
+type Run = { readonly reportDir: string; readonly seed: number };
 type Finished = { readonly exitCode: number; readonly output: string };
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function runStage(stage: Stage, reportDir: string): Promise<StageResult> {
+async function runStage(stage: Stage, { reportDir, seed }: Run): Promise<StageResult> {
   if (stage.needsCompatibilityServer) await locateNatsServer({ tier: 'compatibility', log: print });
   const reportPath = join(reportDir, 'report.json');
   rmSync(reportPath, { force: true });
   const startedAtMs = performance.now();
-  const { exitCode, output } = await runCommand(stage, reportPath);
+  const { exitCode, output } = await runCommand(stage, reportPath, seed);
   const elapsedMs = performance.now() - startedAtMs;
   const outcome =
     stage.kind === 'check'
@@ -44,7 +51,7 @@ async function runStage(stage: Stage, reportDir: string): Promise<StageResult> {
 }
 
 /** Runs the command of a stage in a process group of its own, so that ending it ends what it started too. */
-function runCommand(stage: Stage, reportPath: string): Promise<Finished> {
+function runCommand(stage: Stage, reportPath: string, seed: number): Promise<Finished> {
   const [command = '', ...args] = stage.command;
   const reporters =
     stage.kind === 'vitest'
@@ -52,7 +59,7 @@ function runCommand(stage: Stage, reportPath: string): Promise<Finished> {
       : [];
   const child = spawn(join(root, 'node_modules', '.bin', command), [...args, ...reporters], {
     cwd: root,
-    env: { ...process.env, ...stage.env, ...colorEnv() },
+    env: { ...process.env, ...stage.env, ...colorEnv(), [SEED_VARIABLE]: String(seed) },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -110,26 +117,44 @@ function readIfPresent(path: string): string | undefined {
   }
 }
 
-function chooseStages(): readonly Stage[] {
+function readArguments(): { readonly stages: readonly Stage[]; readonly seed: number } {
   const { values } = parseArgs({
-    options: { suite: { type: 'string', default: 'all' }, stage: { type: 'string' } },
+    options: {
+      suite: { type: 'string', default: 'all' },
+      stage: { type: 'string' },
+      seed: { type: 'string' },
+    },
   });
-  const chosen = selectStages(values.suite, values.stage);
-  if (chosen !== undefined) return chosen;
-  const asked = values.stage === undefined ? `suite "${values.suite}"` : `stage "${values.stage}"`;
+  const { suite, stage } = values;
+  const chosen = selectStages(suite, stage);
+  if (chosen !== undefined) return { stages: chosen, seed: chooseSeed(suite, values.seed) };
+  const asked = stage === undefined ? `suite "${suite}"` : `stage "${stage}"`;
   print(`there is no ${asked}`);
   print(`stages: ${stageNames().join(', ')}; suites: ${Object.keys(SUITES).join(', ')}`);
   process.exit(2);
 }
 
+/** The long suite draws one, unless it is told; the others have one that stays the same. */
+function chooseSeed(suite: string, told: string | undefined): number {
+  try {
+    if (told !== undefined) return parseSeed(told);
+    const isDrawn = suite === 'long' && process.env[SEED_VARIABLE] === undefined;
+    return isDrawn ? randomInt(FIRST_DRAWN_SEED, MAX_SEED) : seedOf(process.env);
+  } catch (error) {
+    print(error instanceof Error ? error.message : String(error));
+    process.exit(2);
+  }
+}
+
 async function main(): Promise<void> {
-  const chosen = chooseStages();
+  const { stages, seed } = readArguments();
+  if (seed !== seedOf({})) print(`drawn from seed ${seed}; again with \`-- --seed ${seed}\``);
   const reportDir = mkdtempSync(join(tmpdir(), 'parley-tests-'));
   process.on('exit', () => rmSync(reportDir, { recursive: true, force: true }));
   process.on('SIGINT', () => process.exit(130));
   process.on('SIGTERM', () => process.exit(143));
   const results: StageResult[] = [];
-  for (const stage of chosen) results.push(await runStage(stage, reportDir));
+  for (const stage of stages) results.push(await runStage(stage, { reportDir, seed }));
   print('');
   print(closingLine(results));
   process.exitCode = results.some((result) => result.failed > 0) ? 1 : 0;

@@ -4,6 +4,7 @@ import { globSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { propertyFiles } from './property-files.ts';
 import { SUITES } from './test-stages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,6 +12,7 @@ const files = globSync('**/*.{test,spec}.{ts,mts,js,mjs}', {
   cwd: root,
   exclude: (path) => path.includes('node_modules'),
 });
+const isNamedProperty = (file: string): boolean => file.endsWith('.property.test.ts');
 const isLong = (file: string): boolean => file.endsWith('.long.test.ts');
 
 /** A filter is a part of the path; `--exclude` is followed by a pattern, and every other option stands by itself. */
@@ -36,9 +38,14 @@ test('every test file is run by exactly one stage of npm test, and a long one by
   expect(wrong).toEqual([]);
 });
 
-test('every long test file, and nothing else, is run by npm run test:long', () => {
-  expect(files.filter((file) => stagesOf('long', file).length === 1)).toEqual(files.filter(isLong));
+test('npm run test:long runs every long test file, and once more every file with properties', () => {
+  const ofStage = (name: string): string[] =>
+    files.filter((file) => stagesOf('long', file).includes(name));
+  expect(ofStage('long variants')).toEqual(files.filter(isLong));
   expect(files.filter(isLong)).not.toEqual([]);
+  const withProperties = ofStage('properties from new seeds');
+  expect(withProperties.toSorted()).toEqual(propertyFiles());
+  expect(withProperties).toEqual(expect.arrayContaining(files.filter(isNamedProperty)));
 });
 
 test('the quick tests are a part of the unit tests', () => {

@@ -1,5 +1,6 @@
 // The table of what the test commands run: each stage's command, and which stages make up which command. The order is
 // that of cost: what fails in seconds comes first. Running them is run-tests.ts; no stage knows of another.
+import { propertyFiles } from './property-files.ts';
 
 /** How many tests a stage holds is read from a vitest report; a check counts as one. */
 export type StageKind = 'check' | 'vitest';
@@ -36,6 +37,9 @@ const REAL_FOLDERS = [
   'libs/nats-server/',
   'libs/actor/src/nats/',
 ];
+
+/** How often each property draws again, from other seeds: twenty times the examples that a change waits for. */
+const PROPERTY_REPETITIONS = 19;
 
 const LONG_FILES = '**/*.long.test.ts';
 const REAL_FILES = '**/*.integration.test.ts';
@@ -118,6 +122,16 @@ const stages = {
     limitMs: 20 * MINUTE_MS,
     needsCompatibilityServer: true,
   },
+  properties: {
+    name: 'properties from new seeds',
+    kind: 'vitest',
+    command: vitest(propertyFiles(), [
+      '--testTimeout=120000',
+      `--repeats=${PROPERTY_REPETITIONS}`,
+      ...excluding([LONG_FILES]),
+    ]),
+    limitMs: 60 * MINUTE_MS,
+  },
   long: {
     name: 'long variants',
     kind: 'vitest',
@@ -142,7 +156,7 @@ export const SUITES: Readonly<Record<string, readonly Stage[]>> = {
     stages.integration,
   ],
   quick: [stages.quick],
-  long: [stages.long],
+  long: [stages.properties, stages.long],
 };
 
 /**
