@@ -10,10 +10,8 @@ const SEEDS = 100;
 /** Far above what they take: for a machine that is busy. */
 const LIMIT_MS = 120_000;
 
-/** Of each scenario, from another seed every day. */
+/** Of each scenario; more are for the long test. */
 const SEEDS_A_SCENARIO = 5;
-const DAY_MS = 24 * 3600_000;
-const today = Math.floor(Date.now() / DAY_MS) * SEEDS_A_SCENARIO;
 
 describe('a cluster under faults books nothing twice, launches nothing twice, loses no accepted task, and replays to the same state', () => {
   for (let from = 1; from <= SEEDS; from += SEEDS_A_TEST) {
@@ -37,12 +35,12 @@ describe('a cluster under faults books nothing twice, launches nothing twice, lo
   );
 });
 
-describe(`each scenario holds from seed ${today} on, and with the seeds that once broke it`, () => {
+describe('each scenario holds, with the seeds that once broke it too', () => {
   for (const scenario of SCENARIOS) {
     it(
       `${scenario.name}: ${scenario.about}`,
       () => {
-        const seeds = Array.from({ length: SEEDS_A_SCENARIO }, (_, index) => today + index);
+        const seeds = Array.from({ length: SEEDS_A_SCENARIO }, (_, index) => 1 + index);
         for (const seed of [...seeds, ...keptSeeds(scenario.name)])
           expect(() => playScenario(scenario, seed)).not.toThrow();
       },
