@@ -1,6 +1,7 @@
 // Owns a history for property tests: the allocator beside a master with its books, random steps of what may happen to
 // them, and the judgement of every proposal by the books and by the slow reference.
 import type { Proposal } from '@parley/protocol/allocation';
+import { frameworkKey } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { assert, unreachable } from '@parley/protocol/unreachable';
 import { add, amountOf, contains, isEmpty } from '@parley/resources/resources';
@@ -96,8 +97,11 @@ export class AllocatorHistory {
       this.#checkReceiver(proposal);
       this.#checkCaps(proposal);
       this.#checkLimits(proposal);
-      if (this.#isPlain)
-        checkDecision(proposal, agentOf(proposal.agentId, this.#books), worldOf(this.#books));
+      const agent = agentOf(proposal.agentId, this.#books);
+      if (this.#isPlain) checkDecision(proposal, agent, worldOf(this.#books));
+      // Nobody else takes what is left: from now on whoever stood back is as good as others.
+      if (agent.late.has(frameworkKey(proposal.framework)))
+        this.#books.late.delete(proposal.agentId);
       // The books have not changed since the run but for its own proposals: what does not fit is offered twice.
       assert(this.master.decide(proposal), `proposal ${proposal.number} fits the books`);
     }
