@@ -102,6 +102,21 @@ test(
               aStep({ kind: 'disconnect', who: 2 }),
             ],
           ],
+          // What one that stood back is given leaves more for others than was held back before.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'setRole', who: 6, cpus: 2 }),
+              aStep({ kind: 'subscribeInTwoRoles', who: 6 }),
+              aStep({ kind: 'setShares', who: 2, cpus: 5, count: 2 }),
+              aStep({ kind: 'launch', who: 3 }),
+              aStep({ kind: 'setRole', who: 3, cpus: 2, count: 4 }),
+              aStep({ kind: 'expire' }),
+              aStep({ kind: 'reclaim', who: 1 }),
+              aStep({ kind: 'expire' }),
+            ],
+          ],
         ],
       },
     );

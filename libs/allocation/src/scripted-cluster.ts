@@ -5,13 +5,16 @@ import { assert } from '@parley/protocol/unreachable';
 import { Allocator, COALESCE_MS } from './allocator.ts';
 import { ScriptedMaster } from './scripted-master.ts';
 
+/** Of the allocator's term. */
+export const EPOCH = { bucketCreatedMs: 1000, revision: 7 };
+
 export class ScriptedCluster {
   readonly master = new ScriptedMaster();
   readonly allocator = new Allocator({ seed: 1 });
   nowMs = 0;
 
   constructor() {
-    this.allocator.started({ bucketCreatedMs: 1000, revision: 7 }, this.nowMs);
+    this.allocator.started(EPOCH, this.nowMs);
     for (const part of this.master.snapshot()) this.allocator.facts(part, this.nowMs);
   }
 

@@ -1,5 +1,5 @@
-// Owns a master for the tests of the allocator: books that say what is free, numbered facts about every change, and
-// the decision about proposals. Simple on purpose; the real books are in @parley/cluster.
+// Owns a master for the tests of the allocator: books that say what is free, and the decision about proposals. Every
+// change is told (scripted-facts.ts). Simple on purpose; the real books are in @parley/cluster.
 import type { Fact, FactsMessage, FreeReservation, Proposal } from '@parley/protocol/allocation';
 import {
   AgentId,
@@ -11,14 +11,10 @@ import {
   RoleName,
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
-import {
-  DEFAULT_MIN_ALLOCATABLE,
-  DEFAULT_STARVATION_MS,
-  type Placement,
-  type Quantities,
-} from '@parley/protocol/sharing';
+import { DEFAULT_MIN_ALLOCATABLE, type Placement, type Quantities } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import { add, contains, equals, normalise, subtract, sum } from '@parley/resources/resources';
+import { ScriptedFacts, shareFact, usageFact } from './scripted-facts.ts';
 import {
   NOTHING_SET,
   type ScriptedAgent,
@@ -64,9 +60,7 @@ export class ScriptedMaster {
   reclaims = true;
   minAllocatable: Quantities = DEFAULT_MIN_ALLOCATABLE;
   placement: Placement = 'random';
-  #facts: Fact[] = [];
-  #sequence = 0;
-  #lastFactsSequence = 0;
+  readonly #facts = new ScriptedFacts(this);
 
   addAgent(
     name: string,
@@ -81,7 +75,7 @@ export class ScriptedMaster {
     const { attributes = {}, reservations = [], revocable = NO_RESOURCES } = more;
     const free = subtract(total, sum(reservations.map(({ resources }) => resources)));
     this.agents.set(agentId, { total, attributes, free, reservations, revocable });
-    this.#facts.push(this.#agentFact(agentId));
+    this.#facts.tell(this.#facts.agent(agentId));
   }
 
   removeAgent(name: string): void {
@@ -90,37 +84,37 @@ export class ScriptedMaster {
       if (offer.agentId === agentId) this.rescind(offer.number);
     }
     this.agents.delete(agentId);
-    this.#facts.push({ kind: 'agentAway', agentId });
+    this.#facts.tell({ kind: 'agentAway', agentId });
   }
 
   setCap(permille: number): void {
     this.capPermille = permille;
-    this.#facts.push(this.#settingsFact());
+    this.#facts.tell(this.#facts.settings());
   }
 
   /** Of the cluster's settings, those that are named. */
   set(settings: { reclaims?: boolean; minAllocatable?: Quantities; placement?: Placement }): void {
     Object.assign(this, settings);
-    this.#facts.push(this.#settingsFact());
+    this.#facts.tell(this.#facts.settings());
   }
 
   /** What is not named is as where nothing is set. */
   setRole(role: string, settings: Partial<ScriptedSettings>): void {
     this.roles.set(RoleName.parse(role), { ...NOTHING_SET, ...settings });
-    this.#facts.push(this.#roleFact(RoleName.parse(role)));
+    this.#facts.tell(this.#facts.role(RoleName.parse(role)));
   }
 
   setShares(name: string, shares: Partial<ScriptedShares>): void {
     const ref = aFramework(name);
     const fact = { ...NOTHING_SET, ...shares, ref };
     this.shares.set(frameworkKey(ref), fact);
-    this.#facts.push(shareFact(fact));
+    this.#facts.tell(shareFact(fact));
   }
 
   takeRevocable(name: string, takesRevocable = true): void {
     const framework = this.#known(aFramework(name));
     framework.takesRevocable = takesRevocable;
-    this.#facts.push(this.#frameworkFact(framework));
+    this.#facts.tell(this.#facts.framework(framework));
   }
 
   /** What tasks on the agent leave unused is another amount now. */
@@ -128,7 +122,7 @@ export class ScriptedMaster {
     const agent = this.agents.get(anAgentId(name));
     assert(agent !== undefined, 'the agent is known');
     agent.revocable = revocable;
-    this.#facts.push(this.#freeFact(anAgentId(name), agent));
+    this.#facts.tellFree(anAgentId(name));
   }
 
   /** In these roles from now on, with no demand stated and none suppressed; its filters end. */
@@ -137,8 +131,8 @@ export class ScriptedMaster {
     framework.isActive = true;
     const role = { isSuppressed: false, needs: undefined };
     framework.roles = new Map(roles.map((one) => [RoleName.parse(one), role]));
-    this.#facts.push(this.#frameworkFact(framework));
-    this.#facts.push({ kind: 'filtersCleared', framework: framework.ref });
+    this.#facts.tell(this.#facts.framework(framework));
+    this.#facts.tell({ kind: 'filtersCleared', framework: framework.ref });
   }
 
   /** States what it needs in the role; undefined: nothing is stated any more. */
@@ -153,21 +147,21 @@ export class ScriptedMaster {
   revive(name: string, role: string): void {
     this.#changeRole(name, role, { isSuppressed: false });
     const framework = aFramework(name);
-    this.#facts.push({ kind: 'filtersCleared', framework, role: RoleName.parse(role) });
+    this.#facts.tell({ kind: 'filtersCleared', framework, role: RoleName.parse(role) });
   }
 
   /** At a time, for one that let offers expire. */
   limitOffers(name: string, maxOffers: number | undefined): void {
     const framework = this.#known(aFramework(name));
     framework.maxOffers = maxOffers;
-    this.#facts.push(this.#frameworkFact(framework));
+    this.#facts.tell(this.#facts.framework(framework));
   }
 
   disconnect(name: string): void {
     const framework = this.frameworks.get(frameworkKey(aFramework(name)));
     if (framework === undefined) return;
     framework.isActive = false;
-    this.#facts.push({ kind: 'frameworkAway', framework: framework.ref });
+    this.#facts.tell({ kind: 'frameworkAway', framework: framework.ref });
   }
 
   /** Makes an offer of the proposal, if it still fits the books: the value. */
@@ -181,8 +175,8 @@ export class ScriptedMaster {
       this.offers.set(number, offer);
       this.#move(offer, 'take');
       this.#answered(framework);
-    } else if (agent !== undefined) this.#facts.push(this.#freeFact(agentId, agent));
-    this.#facts.push({ kind: 'decided', proposalNumber: number });
+    } else if (agent !== undefined) this.#facts.tellFree(agentId);
+    this.#facts.tell({ kind: 'decided', proposalNumber: number });
     return isFitting;
   }
 
@@ -206,7 +200,7 @@ export class ScriptedMaster {
     const offer = this.rescind(number);
     const { framework, role, agentId } = offer;
     const resources = allOf(offer);
-    this.#facts.push({
+    this.#facts.tell({
       kind: 'refused',
       framework: framework.ref,
       role,
@@ -220,7 +214,7 @@ export class ScriptedMaster {
   /** The framework does not answer in time. */
   expire(number: number): void {
     const { framework, agentId } = this.rescind(number);
-    this.#facts.push({ kind: 'expired', framework: framework.ref, agentId });
+    this.#facts.tell({ kind: 'expired', framework: framework.ref, agentId });
   }
 
   rescind(number: number): ScriptedOffer {
@@ -232,7 +226,7 @@ export class ScriptedMaster {
 
   /** What the master's books would not have said by themselves. */
   tell(fact: Fact): void {
-    this.#facts.push(fact);
+    this.#facts.tell(fact);
   }
 
   /** Gives unreserved resources back, of accepted offers too; with `refuseMs` also refuses them for so long. */
@@ -251,7 +245,7 @@ export class ScriptedMaster {
       'give',
     );
     if (refuseMs === 0) return;
-    this.#facts.push({ kind: 'refused', framework: ref, role, agentId, resources, refuseMs });
+    this.#facts.tell({ kind: 'refused', framework: ref, role, agentId, resources, refuseMs });
   }
 
   /** Of a need that is neither launched nor in an unanswered offer. */
@@ -271,35 +265,12 @@ export class ScriptedMaster {
 
   /** The facts since the last message, as one journal entry makes them. */
   message(): FactsMessage {
-    this.#sequence += 1;
-    const message = {
-      sequence: this.#sequence,
-      previous: this.#lastFactsSequence,
-      facts: this.#facts,
-    };
-    this.#lastFactsSequence = this.#sequence;
-    this.#facts = [];
-    return message;
+    return this.#facts.message();
   }
 
   /** Everything, cut into so many parts. */
   snapshot(parts = 1): FactsMessage[] {
-    const facts: Fact[] = [this.#settingsFact()];
-    for (const role of this.roles.keys()) facts.push(this.#roleFact(role));
-    for (const shares of this.shares.values()) facts.push(shareFact(shares));
-    for (const agentId of this.agents.keys()) facts.push(this.#agentFact(agentId));
-    for (const framework of this.frameworks.values()) {
-      if (framework.isActive) facts.push(this.#frameworkFact(framework));
-      for (const role of framework.used.keys()) facts.push(this.#usageFact(framework, role));
-      facts.push(this.#outstandingFact(framework));
-    }
-    const size = Math.ceil(facts.length / parts) || 1;
-    return Array.from({ length: parts }, (_, index) => ({
-      sequence: this.#lastFactsSequence,
-      previous: this.#lastFactsSequence,
-      facts: facts.slice(index * size, (index + 1) * size),
-      snapshot: { part: index + 1, parts },
-    }));
+    return this.#facts.snapshot(parts);
   }
 
   #ensure(name: string): ScriptedFramework {
@@ -328,7 +299,7 @@ export class ScriptedMaster {
     const before = framework.roles.get(role);
     assert(before !== undefined, 'the framework has the role');
     framework.roles.set(role, { ...before, ...change });
-    if (framework.isActive) this.#facts.push(this.#frameworkFact(framework));
+    if (framework.isActive) this.#facts.tell(this.#facts.framework(framework));
   }
 
   #takeOffer(number: number): ScriptedOffer {
@@ -340,9 +311,9 @@ export class ScriptedMaster {
 
   /** What is outstanding and what is open have changed. */
   #answered(framework: ScriptedFramework): void {
-    this.#facts.push(this.#outstandingFact(framework));
+    this.#facts.tell(this.#facts.outstanding(framework));
     const statesDemand = [...framework.roles.values()].some(({ needs }) => needs !== undefined);
-    if (framework.isActive && statesDemand) this.#facts.push(this.#frameworkFact(framework));
+    if (framework.isActive && statesDemand) this.#facts.tell(this.#facts.framework(framework));
   }
 
   #move(
@@ -357,7 +328,7 @@ export class ScriptedMaster {
     const isTaken = way === 'take';
     const used = framework.used.get(role) ?? NO_RESOURCES;
     framework.used.set(role, (isTaken ? add : subtract)(used, allOf(what)));
-    this.#facts.push(this.#usageFact(framework, role));
+    this.#facts.tell(usageFact(framework, role));
     if (agent === undefined) return;
     agent.free = (isTaken ? subtract : add)(agent.free, what.resources);
     if (what.revocable) {
@@ -365,71 +336,9 @@ export class ScriptedMaster {
     }
     const others = agent.reservations.filter((one) => !what.reservations.some(isSame(one)));
     agent.reservations = isTaken ? others : [...agent.reservations, ...what.reservations];
-    this.#facts.push(this.#freeFact(agentId, agent));
-  }
-
-  #settingsFact(): Fact {
-    return {
-      kind: 'settings',
-      outstandingCapPermille: this.capPermille,
-      reclaims: this.reclaims,
-      starvationMs: DEFAULT_STARVATION_MS,
-      minAllocatable: this.minAllocatable,
-      placement: this.placement,
-    };
-  }
-
-  #roleFact(role: RoleName): Fact {
-    return { kind: 'role', role, ...(this.roles.get(role) ?? NOTHING_SET) };
-  }
-
-  #agentFact(agentId: AgentId): Fact {
-    const agent = this.agents.get(agentId);
-    assert(agent !== undefined, 'the agent is known');
-    return { ...agent, kind: 'agent', agentId, hostname: `${agentId}.test` };
-  }
-
-  #freeFact(agentId: AgentId, { free, reservations, revocable }: ScriptedAgent): Fact {
-    return { kind: 'agentFree', agentId, free, reservations, revocable };
-  }
-
-  #frameworkFact(framework: ScriptedFramework): Fact {
-    const { ref, maxOffers, takesRevocable } = framework;
-    const roles = [...framework.roles].map(([role, { isSuppressed, needs }]) => ({
-      role,
-      isSuppressed,
-      ...(needs && {
-        needs: needs.map((need) => ({
-          ...need,
-          constraints: need.constraints ?? [],
-          count: this.openCount(framework, role, need),
-        })),
-      }),
-    }));
-    return {
-      kind: 'framework',
-      framework: ref,
-      roles,
-      ...(maxOffers && { maxOffers }),
-      takesRevocable,
-    };
-  }
-
-  #usageFact({ ref, used }: ScriptedFramework, role: RoleName): Fact {
-    const { scalars } = used.get(role) ?? NO_RESOURCES;
-    return { kind: 'usage', framework: ref, role, scalars };
-  }
-
-  #outstandingFact(framework: ScriptedFramework): Fact {
-    return { kind: 'outstanding', framework: framework.ref, ...this.outstandingOf(framework) };
+    this.#facts.tellFree(agentId);
   }
 }
-
-const shareFact = ({ ref, ...shares }: ScriptedShares & { readonly ref: FrameworkRef }): Fact => ({
-  kind: 'frameworkShare',
-  framework: ref,
-  ...shares,
-});
 
 /** A reservation is offered with all that is free of it. */
 function fits(agent: ScriptedAgent, { resources, reservations, revocable }: Proposal): boolean {

@@ -1,0 +1,215 @@
+// Owns what happens in a history for property tests: the master with its books, random steps that change them, and what
+// follows from these for the reference: refusals under way, offers let expire, tasks that run.
+import type { Proposal } from '@parley/protocol/allocation';
+import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
+import { intersect, isEmpty } from '@parley/resources/resources';
+import {
+  FRAMEWORKS,
+  needsOf,
+  roleOf,
+  type Step,
+  sharesOf,
+  withoutScalars,
+} from './history-steps.ts';
+import type { ReferenceRefusal } from './reference-allocator.ts';
+import {
+  aFramework,
+  allOf,
+  anAgentId,
+  aReservation,
+  resourcesOf,
+  ScriptedMaster,
+} from './scripted-master.ts';
+
+type ChosenRole = {
+  readonly name: string;
+  readonly key: FrameworkKey;
+  readonly role: RoleName;
+};
+type Held = Pick<Proposal, 'framework' | 'agentId' | 'role' | 'resources'>;
+
+export class HistoryBooks {
+  readonly master = new ScriptedMaster();
+  nowMs = 0;
+  refusals: ReferenceRefusal[] = [];
+  /** Let an offer of the agent expire. */
+  readonly late = new Map<AgentId, Set<FrameworkKey>>();
+  /** Launched, and not given back; not reserved. */
+  #launched: Held[] = [];
+
+  /** The allocator forgets, too, when it is told everything anew. */
+  forgetAnswers(): void {
+    this.refusals = [];
+    this.late.clear();
+  }
+
+  change(step: Step): void {
+    const { kind, who, durationMs } = step;
+    switch (kind) {
+      case 'agent':
+      case 'agentWithReservation':
+        this.#addAgent(step);
+        break;
+      case 'agentAway':
+        this.#removeAgent(who);
+        break;
+      case 'launch':
+      case 'refuse':
+      case 'expire':
+        this.#answer(kind, who, durationMs);
+        break;
+      case 'end':
+        this.#end(step);
+        break;
+      case 'wait':
+        this.nowMs += durationMs;
+        break;
+      case 'lose':
+        this.master.message();
+        break;
+      case 'cap':
+        this.master.setCap(1 + ((who * 311) % 1000));
+        break;
+      case 'setRole':
+        this.master.setRole(roleOf(who), {
+          ...sharesOf(step),
+          ...(step.count % 4 === 0 && { minAllocatable: { cpus: step.count * 500 } }),
+        });
+        break;
+      case 'setShares':
+        this.master.setShares(`framework-${who % FRAMEWORKS}`, sharesOf(step));
+        break;
+      case 'reclaim':
+        this.master.set({ reclaims: who % 2 === 0 });
+        break;
+      default:
+        this.#changeFramework({ ...step, kind });
+    }
+  }
+
+  #changeFramework(step: Step): void {
+    const name = `framework-${step.who % FRAMEWORKS}`;
+    const key = frameworkKey(aFramework(name));
+    if (step.kind === 'subscribe' || step.kind === 'subscribeInTwoRoles') {
+      const roles = [roleOf(step.who), roleOf(step.who + 1)];
+      this.#forgetRefusals((refusal) => refusal.key === key);
+      this.master.subscribe(name, ...roles.slice(0, step.kind === 'subscribe' ? 1 : 2));
+      return;
+    }
+    const framework = this.master.frameworks.get(key);
+    if (framework?.isActive !== true) return;
+    const roles = [...framework.roles.keys()];
+    const role = roles[step.cpus % roles.length];
+    if (role !== undefined) this.#changeRole(step, { name, key, role });
+  }
+
+  #changeRole({ kind, cpus, mem, count }: Step, { name, key, role }: ChosenRole): void {
+    switch (kind) {
+      case 'disconnect':
+        this.#forgetRefusals((refusal) => refusal.key === key);
+        this.master.disconnect(name);
+        break;
+      case 'suppress':
+        this.master.suppress(name, role);
+        break;
+      case 'revive':
+        this.#forgetRefusals((refusal) => refusal.key === key && refusal.role === role);
+        this.master.revive(name, role);
+        break;
+      case 'limitOffers':
+        this.master.limitOffers(name, count % 4 || undefined);
+        break;
+      case 'stateNoDemand':
+        this.master.need(name, role, undefined);
+        break;
+      case 'needNothing':
+        this.master.need(name, role, []);
+        break;
+      case 'need':
+        this.master.need(name, role, needsOf({ cpus, mem, count }));
+        break;
+      default:
+        throw new Error(`${kind} is no change of a framework`);
+    }
+  }
+
+  #addAgent({ kind, who, cpus, mem }: Step): void {
+    if (this.master.agents.has(agentIdOf(who))) return;
+    const total = resourcesOf(cpus, mem);
+    const half = resourcesOf(Math.ceil(cpus / 2), Math.ceil(mem / 2));
+    this.master.addAgent(`agent-${who}`, total, {
+      attributes: { zone: `zone-${who % 2}` },
+      // Of the second one nothing but volumes is to be had.
+      reservations:
+        kind === 'agentWithReservation'
+          ? [aReservation(roleOf(who), 'one', half), aReservation('eng', 'two', NO_RESOURCES)]
+          : [],
+    });
+  }
+
+  #removeAgent(who: number): void {
+    const agentId = agentIdOf(who);
+    if (!this.master.agents.has(agentId)) return;
+    for (const held of this.#launched) {
+      if (held.agentId === agentId) this.master.giveBack(held, held.resources);
+    }
+    this.#launched = this.#launched.filter((one) => one.agentId !== agentId);
+    this.#forgetRefusals((refusal) => refusal.agentId === agentId);
+    this.late.delete(agentId);
+    this.master.removeAgent(`agent-${who}`);
+  }
+
+  #answer(kind: 'launch' | 'refuse' | 'expire', who: number, durationMs: number): void {
+    const offers = [...this.master.offers.values()];
+    const offer = offers[who % Math.max(1, offers.length)];
+    if (offer === undefined) return;
+    const { number, agentId, role, framework } = offer;
+    const key = frameworkKey(framework.ref);
+    if (kind === 'launch') {
+      this.master.launch(number);
+      // What is reserved is in use for good here.
+      const { resources } = offer;
+      this.#launched.push({ framework: framework.ref, agentId, role, resources });
+    } else if (kind === 'expire') {
+      this.master.expire(number);
+      this.late.set(agentId, (this.late.get(agentId) ?? new Set()).add(key));
+    } else {
+      this.master.decline(number, durationMs);
+      if (!framework.isActive) return;
+      const expiresMs = this.nowMs + durationMs;
+      this.refusals.push({ key, role, agentId, resources: allOf(offer), expiresMs });
+    }
+  }
+
+  /** Tasks end: a part of what was launched comes back. */
+  #end({ who, cpus, mem }: Step): void {
+    const held = this.#launched[who % Math.max(1, this.#launched.length)];
+    if (held === undefined) return;
+    const given = intersect(held.resources, resourcesOf(cpus, mem));
+    const rest = withoutScalars(held.resources, given);
+    this.#launched = this.#launched.filter((one) => one !== held);
+    if (!isEmpty(rest)) this.#launched.push({ ...held, resources: rest });
+    const others = this.#offersOnly(held);
+    this.master.giveBack(held, given);
+    for (const offer of others) this.#launched.push(offer);
+  }
+
+  /** Giving back answers the offers that the framework has of the agent, by accepting them. */
+  #offersOnly({ framework, agentId, role }: Held): Held[] {
+    return [...this.master.offers.values()]
+      .filter(
+        (offer) =>
+          frameworkKey(offer.framework.ref) === frameworkKey(framework) &&
+          offer.agentId === agentId &&
+          offer.role === role,
+      )
+      .map(({ resources }) => ({ framework, agentId, role, resources }));
+  }
+
+  #forgetRefusals(isForgotten: (refusal: ReferenceRefusal) => boolean): void {
+    this.refusals = this.refusals.filter((refusal) => !isForgotten(refusal));
+  }
+}
+
+const agentIdOf = (who: number): AgentId => anAgentId(`agent-${who}`);
