@@ -8,9 +8,9 @@ import type { Demand } from '@parley/protocol/frameworks';
 import { type FrameworkRef, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import { equals, isEmpty, normalise } from '@parley/resources/resources';
-import { promiseKey } from './books.ts';
 import { canonical } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { promiseKey } from './framework-book.ts';
 import type { AgentRecord, FrameworkRecord, NeedRecord } from './records.ts';
 
 const SHAPE_LENGTH = 16;
