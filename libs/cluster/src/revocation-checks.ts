@@ -40,8 +40,8 @@ export function wantsMore(state: ClusterState, { framework, role }: Sharer): boo
   if (record?.state !== 'subscribed') return false;
   const own = record.roles.find((one) => one.role === role);
   if (own === undefined || own.isSuppressed) return false;
-  const isOpen = ({ shape, count }: NeedRecord): boolean =>
-    count > promisedCount(state, framework, { role, shape });
+  const isOpen = ({ shape, count, revocable }: NeedRecord): boolean =>
+    revocable !== 'only' && count > promisedCount(state, framework, { role, shape });
   return record.demand?.some((need) => need.role === role && isOpen(need)) ?? true;
 }
 
