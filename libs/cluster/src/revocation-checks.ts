@@ -52,6 +52,7 @@ function taskObjection(
   beneficiary: Sharer,
 ): string | undefined {
   const { task, agentId } = live;
+  if (live.revocable !== undefined) return 'it runs on what its agent alone takes back';
   if (frameworkKey(task) === frameworkKey(beneficiary.framework)) {
     return "it is the beneficiary's own";
   }
@@ -97,8 +98,7 @@ export function revocationCandidates(
 }
 
 /** Of a group its first live task stands for all. */
-function isWorthAsking(state: ClusterState, { group, task, revocable }: TaskRecord): boolean {
-  if (revocable !== undefined) return false;
+function isWorthAsking(state: ClusterState, { group, task }: TaskRecord): boolean {
   const first = group?.find((taskId) => state.tasks.has(taskKey({ ...task, taskId })));
   return first === undefined || first === task.taskId;
 }
