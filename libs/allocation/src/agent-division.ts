@@ -174,7 +174,8 @@ export class AgentDivision implements Asking {
     const minimum = policy.minimumOf(client);
     const isWorthwhile = reservations.length > 0 || reaches(chopped, minimum);
     if (!isWorthwhile && !reaches(totals.vectorOf(revocable.scalars), minimum)) {
-      obstacles.isStuck = room?.isTooSmallFor(minimum) === true;
+      const takesOthers = client.framework.takesRevocable;
+      obstacles.isStuck = !takesOthers && room?.isTooSmallFor(minimum) === true;
       return undefined;
     }
     const unreserved = isWorthwhile ? chopped : NO_AMOUNTS;

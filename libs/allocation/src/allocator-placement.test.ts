@@ -1,9 +1,8 @@
-// Tests from where offers come: reserved before unreserved, agents in the order that a role wants, no slivers, and what
-// may be taken back at any time beside the rest.
+// Tests from where offers come: reserved before unreserved, agents in the order that a role wants, no slivers. What may be
+// taken back at any time is in allocator-revocable.test.ts.
 import type { Constraints } from '@parley/protocol/constraints';
-import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { namesOf, ScriptedCluster, summaryOf } from './scripted-cluster.ts';
+import { ScriptedCluster, summaryOf } from './scripted-cluster.ts';
 import { aReservation, resourcesOf } from './scripted-master.ts';
 import type { ScriptedNeed } from './scripted-records.ts';
 
@@ -117,79 +116,5 @@ describe('the order of agents', () => {
     cluster.master.subscribe('b', 'spread');
     const [first, second] = summaryOf(cluster.settle());
     expect([first, second]).toStrictEqual(['a left-1 1/7900', 'b left-6 6/7900']);
-  });
-});
-
-describe('revocable resources', () => {
-  const REVOCABLE = resourcesOf(3, 3000);
-
-  test('they come beside the rest to a framework that takes them, and to no other', () => {
-    cluster.master.addAgent('x', resourcesOf(4, 4000), { revocable: REVOCABLE });
-    cluster.master.subscribe('plain', 'another');
-    const [offer] = cluster.settle();
-    expect(offer?.revocable).toBeUndefined();
-    cluster.master.subscribe('a', 'eng');
-    expect(cluster.settle()).toStrictEqual([]);
-    cluster.master.takeRevocable('a');
-    expect(cluster.settle()).toMatchObject([
-      { role: 'eng', resources: normalise({}), revocable: REVOCABLE },
-    ]);
-  });
-
-  test('of those who take them the one of the smallest share gets them', () => {
-    cluster.master.addAgent('x', resourcesOf(4, 4000));
-    cluster.master.subscribe('rich', 'eng');
-    cluster.settle();
-    cluster.master.subscribe('poor', 'sales');
-    for (const name of ['rich', 'poor']) cluster.master.takeRevocable(name);
-    cluster.master.addAgent('y', resourcesOf(1, 1000), { revocable: REVOCABLE });
-    expect(cluster.settle()).toMatchObject([
-      { role: 'sales', resources: resourcesOf(1, 1000), revocable: REVOCABLE },
-    ]);
-  });
-
-  test('they make no share and count towards no limit', () => {
-    cluster.master.setRole('eng', { limit: { cpus: 4000 } });
-    cluster.master.addAgent('x', resourcesOf(4, 4000), { revocable: REVOCABLE });
-    cluster.master.subscribe('a', 'eng');
-    cluster.master.takeRevocable('a');
-    expect(cluster.settle()).toMatchObject([{ revocable: REVOCABLE }]);
-    cluster.master.setRevocable('x', REVOCABLE);
-    expect(cluster.settle()).toMatchObject([{ resources: normalise({}), revocable: REVOCABLE }]);
-    cluster.master.subscribe('b', 'sales');
-    cluster.master.addAgent('small', resourcesOf(1, 1000));
-    expect(namesOf(cluster.settle())).toStrictEqual(['b']);
-  });
-
-  test('a task that is needed and fits nowhere else may run on them, as a whole', () => {
-    cluster.master.addAgent('x', resourcesOf(2, 4000), { revocable: REVOCABLE });
-    cluster.master.subscribe('a', 'eng');
-    cluster.master.need('a', 'eng', [tasks(4, 2)]);
-    cluster.master.takeRevocable('a');
-    expect(cluster.settle()).toMatchObject([
-      {
-        resources: resourcesOf(2, 100),
-        revocable: resourcesOf(2, 100),
-        promised: [{ shape: 'one', count: 2 }],
-      },
-    ]);
-  });
-
-  test('what is in a proposal is not proposed again, and what is declined waits for the filter', () => {
-    cluster.master.addAgent('x', normalise({}), { revocable: REVOCABLE });
-    cluster.master.subscribe('a', 'eng');
-    cluster.master.takeRevocable('a');
-    cluster.hear();
-    expect(cluster.proposalsWithin(10)).toHaveLength(1);
-    expect(cluster.proposalsWithin(10)).toStrictEqual([]);
-    cluster = new ScriptedCluster();
-    cluster.master.addAgent('x', normalise({}), { revocable: REVOCABLE });
-    cluster.master.subscribe('a', 'eng');
-    cluster.master.takeRevocable('a');
-    const [offer] = cluster.settle();
-    cluster.master.decline(offer?.number ?? 0, 5000);
-    cluster.hear();
-    expect(cluster.proposalsWithin(4990)).toStrictEqual([]);
-    expect(cluster.proposalsWithin(20)).toHaveLength(1);
   });
 });

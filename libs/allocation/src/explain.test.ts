@@ -3,6 +3,7 @@ import type { Constraints } from '@parley/protocol/constraints';
 import type { ExplainedClient, Explanation } from '@parley/protocol/explanations';
 import { Explanation as Schema } from '@parley/protocol/explanations';
 import { RoleName } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
@@ -222,8 +223,8 @@ describe('what an answer costs', () => {
     const lookedAt = {
       agent: { agentId: anAgentId('agent-1'), hostname: 'agent-1.test', attributes: {} },
       total: resourcesOf(4, 1024),
-      left: resourcesOf(0.5, 1024),
-      refusedUntilMs: undefined,
+      ordinary: { left: resourcesOf(0.5, 1024), refusedUntilMs: () => undefined },
+      revocable: { left: NO_RESOURCES, refusedUntilMs: () => undefined },
     };
     const known: Explainable = {
       agents,
@@ -239,6 +240,7 @@ describe('what an answer costs', () => {
           isAtOfferCap: false,
           isAtQuotaLimit: false,
           minimum: resourcesOf(0.01, 32),
+          takesRevocable: false,
           offers: { outstanding: 0, proposed: 0 },
           refusals: { agents: 0, nextEndsMs: undefined },
           quotas: [],

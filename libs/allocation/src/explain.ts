@@ -39,8 +39,9 @@ export type ExplainableClient = Omit<
   readonly isAtQuotaLimit: boolean;
   /** Undefined where it states no demand. */
   readonly needs: readonly StatedNeed[] | undefined;
-  /** Less is not worth an offer where no demand is stated. */
+  /** Less is not worth an offer where no demand is stated, ordinary or, to one that takes it, revocable. */
   readonly minimum: Resources;
+  readonly takesRevocable: boolean;
 };
 
 export interface Explainable {
@@ -134,9 +135,7 @@ function explainNeeds(
   { nowMs, looks }: { readonly nowMs: number; readonly looks: { left: number } },
 ): Pick<ExplainedClient, 'needs' | 'needsLeftOut'> {
   const wanted =
-    client.needs === undefined
-      ? [{ resources: client.minimum, constraints: [] }]
-      : client.needs.filter(({ open }) => open > 0);
+    client.needs === undefined ? [leastOffer(client)] : client.needs.filter(({ open }) => open > 0);
   const needs: ExplainedNeed[] = [];
   for (const need of wanted) {
     if (looks.left !== MAX_LOOKS && looks.left < known.agents) break;
@@ -145,6 +144,11 @@ function explainNeeds(
     needs.push({ ...explained, reasons: mostFrequent(explained.reasons) });
   }
   return { needs, needsLeftOut: wanted.length - needs.length };
+}
+
+function leastOffer({ minimum, takesRevocable }: ExplainableClient) {
+  const revocable = takesRevocable ? ({ revocable: 'also' } as const) : {};
+  return { resources: minimum, constraints: [], ...revocable };
 }
 
 const mostFrequent = (reasons: readonly AgentReason[]): AgentReason[] =>

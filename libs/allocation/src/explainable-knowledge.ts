@@ -2,7 +2,7 @@
 // to one of them. It changes nothing. What is made of it is in explain.ts.
 import type { QuotaStanding } from '@parley/protocol/explanations';
 import type { FrameworkRef, RoleName } from '@parley/protocol/ids';
-import { NO_RESOURCES } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { dominantShare } from '@parley/resources/dominant-share';
 import { add, sum } from '@parley/resources/resources';
 import type { Explainable, ExplainableClient, Standing } from './explain.ts';
@@ -56,8 +56,18 @@ export class ExplainableKnowledge implements Explainable {
         usable.length === 0
           ? left.unreserved
           : add(left.unreserved, sum(usable.map((one) => one.resources)));
-      const refusedUntilMs = client && filters.refusedUntilMs(client, agent, resources);
-      yield { agent, total: kind.total, left: resources, refusedUntilMs };
+      const refusedUntilMs = (ordinary: Resources, revocable: Resources = NO_RESOURCES) =>
+        client && filters.refusedUntilMs(client, agent, ordinary, revocable);
+      yield {
+        agent,
+        total: kind.total,
+        ordinary: { left: resources, refusedUntilMs },
+        revocable: {
+          left: left.revocable,
+          refusedUntilMs: ({ scalars, ...items }) =>
+            refusedUntilMs({ ...items, scalars: {} }, { ...NO_RESOURCES, scalars }),
+        },
+      };
     }
   }
 
@@ -94,6 +104,7 @@ export class ExplainableKnowledge implements Explainable {
       isAtOfferCap: caps.isAtLimit(framework),
       isAtQuotaLimit: client.stands,
       needs: needs && [...needs.values()],
+      takesRevocable: framework.takesRevocable,
       minimum: { ...NO_RESOURCES, scalars: totals.scalarsOf(policy.minimumOf(client)) },
       offers: { outstanding, proposed, ...(Number.isFinite(most) && { most }) },
       refusals: filters.refusalsOf(client),

@@ -83,10 +83,15 @@ export class Filters {
   }
 
   /** Until when these resources are refused as `blocks` says; undefined when they are not. */
-  refusedUntilMs(client: Client, agent: Agent, resources: Resources): number | undefined {
+  refusedUntilMs(
+    client: Client,
+    agent: Agent,
+    resources: Resources,
+    revocable: Resources = NO_RESOURCES,
+  ): number | undefined {
     let untilMs: number | undefined;
     for (const filter of this.#of(client, agent)) {
-      if (!contains(filter.resources, resources)) continue;
+      if (!contains(filter.resources, resources) || !isWithin(filter, revocable)) continue;
       untilMs = Math.max(filter.expiresMs, untilMs ?? 0);
     }
     return untilMs;

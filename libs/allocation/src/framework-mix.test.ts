@@ -12,6 +12,8 @@ import { allOf, resourcesOf } from './scripted-master.ts';
 import type { ScriptedOffer } from './scripted-records.ts';
 
 const AGENTS = 8;
+/** They have less than what is wanted. */
+const FEW_AGENTS = 2;
 const AGENT = resourcesOf(64, 488_000);
 
 type Kind = {
@@ -49,10 +51,12 @@ class Mix {
   readonly cluster = new CycledCluster();
   readonly members = new Map<string, Member>();
   readonly #statesDemand: boolean;
+  readonly #agents: number;
 
-  constructor(statesDemand: boolean) {
+  constructor(statesDemand: boolean, agents = AGENTS) {
     this.#statesDemand = statesDemand;
-    this.cluster.addAgents('agent', AGENTS, AGENT);
+    this.#agents = agents;
+    this.cluster.addAgents('agent', agents, AGENT);
     for (const kind of KINDS) {
       for (let number = 0; number < kind.frameworks; number += 1) {
         const name = `${kind.name}-${number}`;
@@ -79,7 +83,7 @@ class Mix {
     const used = [...this.cluster.master.frameworks.values()].map(
       (framework) => framework.used.get(RoleName.parse(role)) ?? NO_RESOURCES,
     );
-    const share = dominantShare(sum(used).scalars, repeated(AGENT, AGENTS).scalars);
+    const share = dominantShare(sum(used).scalars, repeated(AGENT, this.#agents).scalars);
     return share.used / share.total;
   }
 
@@ -122,6 +126,19 @@ const A_CYCLE = Math.max(
 
 test('with stated demand all 1,950 tasks run after as many cycles as a framework with 5 tasks needs that takes one of an offer', () => {
   expect(play(true).cycles).toBeLessThanOrEqual(5);
+});
+
+test('where not all of it fits, the shares of those that want more end within one task of each other', () => {
+  const mix = new Mix(true, FEW_AGENTS);
+  for (let cycle = 0; cycle < 20; cycle += 1) mix.cluster.cycle();
+  const largestTask = Math.max(
+    ...KINDS.map(({ task }) => {
+      const { used, total } = dominantShare(task.scalars, repeated(AGENT, FEW_AGENTS).scalars);
+      return used / total;
+    }),
+  );
+  expect(mix.tasksLeft).toBeGreaterThan(0);
+  expect(mix.deviation()).toBeLessThanOrEqual(largestTask);
 });
 
 // 250 builds take an offer each, 8 of which are to be had in a cycle.

@@ -1,5 +1,6 @@
 // Owns how a client that states its demand takes its next few tasks of an agent: of the first need that fits, as many as
 // come to it before another client is next, as its limits allow, and no more than it takes to meet a guarantee first.
+// Of what is revocable, which makes no share and no use of limits, whoever is next takes all that it needs.
 import type { FreeReservation, OpenNeed } from '@parley/protocol/allocation';
 import { unmetConstraint } from '@parley/protocol/constraints';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
@@ -51,13 +52,15 @@ export class Portions {
         : sumOf({ unreserved: add(left.unreserved, surplus), reservations });
     const needs = [...(client.needs?.values() ?? [])].filter(({ open }) => open > 0);
     for (const need of needs) {
+      if (need.revocable === 'only') continue;
       const fitting = Math.min(need.open, timesContained(reach, need.resources));
       if (fitting === 0 || unmetConstraint(agent, need.constraints) !== undefined) continue;
       const step = this.#stepFor(need, fitting, { unmet, obstacles });
       if (step !== undefined && unmet?.isServedBy(step.unreserved) !== false) return step;
     }
     obstacles.isStuck = needs.length > 0 && needs.every((need) => this.#isTooMuch(need));
-    return unmet === undefined ? this.#revocable(needs) : undefined;
+    if (unmet !== undefined) return undefined;
+    return this.#revocable(needs.filter(({ revocable }) => revocable !== undefined));
   }
 
   #stepFor(
@@ -92,23 +95,22 @@ export class Portions {
     };
   }
 
-  /** What fits nowhere else may run on what can be taken back, each task as a whole. */
+  /** Those that may run on what can be taken back do so where nothing else is left for them, each task as a whole. */
   #revocable(needs: readonly StatedNeed[]): Step | undefined {
-    const { client, agent } = this.#its;
-    const { revocable } = agent.left;
+    const { client, agent, surplus } = this.#its;
+    const { revocable, unreserved: ordinary } = agent.left;
     if (!client.framework.takesRevocable || isEmpty(revocable)) return undefined;
-    const taking: Taking = {
-      unreserved: NO_RESOURCES,
-      reservations: [],
-      surplus: this.#its.surplus,
-    };
     if (!this.#mayHold([])) return undefined;
+    // Only scalars are revocable: ports and items of sets are ordinary ones.
+    const reach = { ...ordinary, scalars: revocable.scalars };
     for (const { open, resources, constraints, shape } of needs) {
-      const count = Math.min(open, timesContained(revocable, resources));
+      const count = Math.min(open, timesContained(reach, resources));
       if (count === 0 || unmetConstraint(agent, constraints) !== undefined) continue;
+      const unreserved = itemsOf(resources);
+      const taken = repeated({ ...NO_RESOURCES, scalars: resources.scalars }, count);
+      if (this.#isRefused(unreserved, taken)) continue;
+      const taking: Taking = { unreserved, reservations: [], surplus };
       const promise = { shape, count };
-      const taken = repeated(resources, count);
-      if (this.#isRefused(taken)) continue;
       return { client, taking, revocable: taken, amounts: [], unreserved: [], promise };
     }
     return undefined;
@@ -134,9 +136,9 @@ export class Portions {
     return 1 + lastTrue(most, (count) => filters.blocks(client, agent, sumOf(taking(count))));
   }
 
-  #isRefused(revocable: Resources): boolean {
+  #isRefused(unreserved: Resources, revocable: Resources): boolean {
     const { client, agent, isGranted } = this.#its;
-    return !isGranted && this.#around.filters.blocks(client, agent, NO_RESOURCES, revocable);
+    return !isGranted && this.#around.filters.blocks(client, agent, unreserved, revocable);
   }
 
   #mayHold(amounts: Vector): boolean {
@@ -144,7 +146,9 @@ export class Portions {
     return this.#around.caps.mayHold(client.framework, amounts, isGranted ? 0 : 1);
   }
 
-  #isTooMuch({ resources }: OpenNeed): boolean {
+  /** What limits leave, which do not concern what is revocable. */
+  #isTooMuch({ resources, revocable }: OpenNeed): boolean {
+    if (revocable !== undefined) return false;
     return this.#its.room?.isTooSmallFor(this.#vectorOf(resources)) === true;
   }
 
@@ -157,6 +161,12 @@ export class Portions {
   #vectorOf({ scalars }: Resources): Vector {
     return this.#around.totals.vectorOf(scalars);
   }
+}
+
+/** All but the scalars. */
+function itemsOf({ ports, sets }: Resources): Resources {
+  const items = { ...NO_RESOURCES, ports, sets };
+  return isEmpty(items) ? NO_RESOURCES : items;
 }
 
 /** Promises also what a reservation, which is only taken as a whole, holds beyond `count`: it costs nobody anything. */

@@ -3,6 +3,7 @@ import type { FreeReservation, Proposal } from '@parley/protocol/allocation';
 import type { Constraints } from '@parley/protocol/constraints';
 import type { FrameworkRef, RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
+import type { RevocableUse } from '@parley/protocol/revocations';
 import { DEFAULT_WEIGHT, type Placement, type Quantities } from '@parley/protocol/sharing';
 
 /** `count` tasks that are not launched, whether they are promised in an offer or not. */
@@ -11,6 +12,7 @@ export type ScriptedNeed = {
   readonly resources: Resources;
   readonly constraints?: Constraints;
   readonly count: number;
+  readonly revocable?: RevocableUse;
 };
 export type ScriptedRole = {
   readonly isSuppressed: boolean;

@@ -215,7 +215,8 @@ export class SharingView {
     const key = frameworkKey(framework);
     const own = this.#frameworks.get(key)?.roles.find((one) => one.role === role);
     if (own === undefined || own.isSuppressed) return [];
-    if (own.needs !== undefined) return own.needs;
+    // What runs on nothing but revocable resources is nobody's to give back.
+    if (own.needs !== undefined) return own.needs.filter((need) => need.revocable !== 'only');
     if ((this.#refusing.get(key) ?? 0) > nowMs) return [];
     return [{ shape: '', count: NO_COUNT, resources: this.#least(role), constraints: [] }];
   }

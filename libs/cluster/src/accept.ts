@@ -164,7 +164,8 @@ function lowerDemand(turn: Turn, { framework, offers, role, plan }: Planned): vo
     const { agentId } = step;
     const promised = offers.filter((offer) => offer.agentId === agentId).flatMap(shapesOf);
     const tasks = step.judgement.launches.map(({ description }) => {
-      return normalise(description.resources);
+      const { resources, revocable: isRevocable = false } = description;
+      return { resources: normalise(resources), isRevocable };
     });
     const agent = state.agents.get(agentId);
     demand = lowerNeeds(demand, { role, agent, promised: new Set(promised), tasks });

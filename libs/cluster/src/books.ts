@@ -11,7 +11,8 @@ import {
 } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, subtract, trySubtract } from '@parley/resources/resources';
-import { Fifo } from './fifo.ts';
+import { FrameworkBook } from './framework-book.ts';
+import { IdleReservations } from './idle-reservations.ts';
 import { isLent } from './offered-agents.ts';
 import type {
   AgentRecord,
@@ -23,7 +24,7 @@ import type {
   ReservedPart,
   TaskRecord,
 } from './records.ts';
-import { type Holder, type Idle, ReservationBooks, reservationKey } from './reservation-books.ts';
+import { type Holder, ReservationBooks, reservationKey } from './reservation-books.ts';
 import { RevocableBook } from './revocable-book.ts';
 import { RoleBooks } from './role-books.ts';
 import { ScalarSums } from './scalar-sums.ts';
@@ -48,24 +49,6 @@ export type AgentBook = {
   isLent: boolean;
 };
 
-export type FrameworkBook = {
-  /** Over all roles, parts of reservations included. */
-  readonly offered: ScalarSums;
-  readonly allocated: ScalarSums;
-  /** Offered plus allocated by role; none for a role in which it holds nothing. */
-  readonly usage: Map<RoleName, ScalarSums>;
-  /** Tasks promised by its outstanding offers, by role and shape. */
-  readonly promised: Map<string, number>;
-  readonly offers: Set<OfferId>;
-  readonly tasks: Set<string>;
-  readonly executors: Set<string>;
-  /** Keys of its ended tasks, oldest first; some may be gone already. */
-  readonly ended: Fifo<string>;
-  endedCount: number;
-  /** How many live tasks that are not revocable have these very scalars: to find the smallest task. */
-  readonly shapes: Map<string, { scalars: Resources['scalars']; count: number }>;
-};
-
 /** What an offer, a task or an executor holds of an agent. */
 type Held = {
   readonly agentId: AgentId;
@@ -78,22 +61,17 @@ type Held = {
 export const executorRecordKey = (agentId: AgentId, executor: ExecutorRef): string =>
   `${agentId}/${executorKey(executor)}`;
 
-export const promiseKey = (role: RoleName, shape: string): string => `${role} ${shape}`;
-
 export class Books {
   readonly agents = new Map<AgentId, AgentBook>();
   readonly frameworks = new Map<string, FrameworkBook>();
   readonly reservations = new ReservationBooks();
   readonly roles = new RoleBooks();
-  /** Roles for which reservations have come back with their agents, until their limits have been looked at. */
-  readonly returnedRoles = new Set<RoleName>();
+  readonly idle = new IdleReservations(this.reservations, this.roles);
   /** Over registered agents only. */
   readonly total = new ScalarSums();
   readonly allocated = new ScalarSums();
   /** Over all agents that are known: bounded, so that every sum is exact. */
   readonly known = new ScalarSums();
-  /** What of each reservation is counted as reserved and not in use. */
-  readonly #idle = new Map<string, Idle>();
   registeredAgents = 0;
   subscribedFrameworks = 0;
 
@@ -121,18 +99,7 @@ export class Books {
   framework(key: string): FrameworkBook {
     let book = this.frameworks.get(key);
     if (book === undefined) {
-      book = {
-        offered: new ScalarSums(),
-        allocated: new ScalarSums(),
-        usage: new Map(),
-        promised: new Map(),
-        offers: new Set(),
-        tasks: new Set(),
-        executors: new Set(),
-        ended: new Fifo(),
-        endedCount: 0,
-        shapes: new Map(),
-      };
+      book = new FrameworkBook();
       this.frameworks.set(key, book);
     }
     return book;
@@ -209,7 +176,7 @@ export class Books {
       agent.reserved = add(agent.reserved, after.resources);
       agent.reservations.add(key);
     }
-    this.#countIdle(key, agent);
+    this.idle.count(key, agent.isLent);
   }
 
   offerMade(offer: OfferRecord): void {
@@ -219,14 +186,10 @@ export class Books {
     agent.offered = add(agent.offered, offer.resources);
     agent.revocable.offered.add(offer.revocable?.scalars ?? {});
     agent.offers.add(offer.offerId);
-    framework.offered.add(scalars);
+    framework.hold('offered', offer.role, scalars);
     framework.offers.add(offer.offerId);
-    addTo(framework.usage, offer.role, scalars);
+    framework.promise(offer);
     this.roles.add(offer.role, 'offered', scalars);
-    for (const { shape, count } of offer.promised) {
-      const key = promiseKey(offer.role, shape);
-      framework.promised.set(key, (framework.promised.get(key) ?? 0) + count);
-    }
     const holder = { kind: 'offer', offerId: offer.offerId } as const;
     this.#partsHeld(offer, holder);
   }
@@ -238,16 +201,10 @@ export class Books {
     agent.offered = subtract(agent.offered, offer.resources);
     agent.revocable.offered.subtract(offer.revocable?.scalars ?? {});
     agent.offers.delete(offer.offerId);
-    framework.offered.subtract(scalars);
+    framework.release('offered', offer.role, scalars);
     framework.offers.delete(offer.offerId);
-    subtractFrom(framework.usage, offer.role, scalars);
+    framework.unpromise(offer);
     this.roles.subtract(offer.role, 'offered', scalars);
-    for (const { shape, count } of offer.promised) {
-      const key = promiseKey(offer.role, shape);
-      const left = (framework.promised.get(key) ?? 0) - count;
-      if (left > 0) framework.promised.set(key, left);
-      else framework.promised.delete(key);
-    }
     this.#partsFreed(offer);
   }
 
@@ -261,10 +218,7 @@ export class Books {
     agent.revocable.allocated.add(task.revocable?.scalars ?? {});
     agent.tasks.add(key);
     framework.tasks.add(key);
-    if (task.revocable !== undefined) return;
-    const shape = framework.shapes.get(shapeOf(scalars));
-    if (shape === undefined) framework.shapes.set(shapeOf(scalars), { scalars, count: 1 });
-    else shape.count += 1;
+    if (task.revocable === undefined) framework.countShape(scalars);
   }
 
   taskEnded(task: TaskRecord, isAgentRegistered: boolean): void {
@@ -276,10 +230,7 @@ export class Books {
     agent.revocable.allocated.subtract(task.revocable?.scalars ?? {});
     agent.tasks.delete(key);
     framework.tasks.delete(key);
-    if (task.revocable !== undefined) return;
-    const shape = framework.shapes.get(shapeOf(scalars));
-    if (shape !== undefined) shape.count -= 1;
-    if (shape?.count === 0) framework.shapes.delete(shapeOf(scalars));
+    if (task.revocable === undefined) framework.discountShape(scalars);
   }
 
   executorLaunched(record: ExecutorRecord, isAgentRegistered: boolean): void {
@@ -306,11 +257,7 @@ export class Books {
 
   /** Drops the book of a framework that has nothing left. */
   dropFrameworkIfEmpty(key: string): void {
-    const book = this.frameworks.get(key);
-    if (book === undefined || book.endedCount > 0) return;
-    if (book.offers.size + book.tasks.size + book.executors.size === 0) {
-      this.frameworks.delete(key);
-    }
+    if (this.frameworks.get(key)?.isEmpty === true) this.frameworks.delete(key);
   }
 
   #allocate(
@@ -322,8 +269,7 @@ export class Books {
     const scalars = this.scalarsOf(held);
     agent.allocated = add(agent.allocated, held.resources);
     agent.used.add(scalars);
-    framework.allocated.add(scalars);
-    addTo(framework.usage, held.role, scalars);
+    framework.hold('allocated', held.role, scalars);
     this.roles.add(held.role, 'allocated', scalars);
     if (isAgentRegistered) this.allocated.add(scalars);
     return scalars;
@@ -334,8 +280,7 @@ export class Books {
     const scalars = this.scalarsOf(held);
     agent.allocated = subtract(agent.allocated, held.resources);
     agent.used.subtract(scalars);
-    framework.allocated.subtract(scalars);
-    subtractFrom(framework.usage, held.role, scalars);
+    framework.release('allocated', held.role, scalars);
     this.roles.subtract(held.role, 'allocated', scalars);
     if (isAgentRegistered) this.allocated.subtract(scalars);
     return scalars;
@@ -343,37 +288,24 @@ export class Books {
 
   #partsHeld({ agentId, reserved }: Pick<Held, 'agentId' | 'reserved'>, holder: Holder): void {
     this.reservations.partsHeld(agentId, reserved, holder);
-    for (const part of reserved)
-      this.#countIdle(reservationKey(agentId, part), this.agent(agentId));
+    this.#countIdle(agentId, reserved);
   }
 
   #partsFreed({ agentId, reserved }: Pick<Held, 'agentId' | 'reserved'>): void {
     this.reservations.partsFreed(agentId, reserved);
-    for (const part of reserved)
-      this.#countIdle(reservationKey(agentId, part), this.agent(agentId));
+    this.#countIdle(agentId, reserved);
+  }
+
+  #countIdle(agentId: AgentId, reserved: readonly ReservedPart[]): void {
+    const { isLent: isLentNow } = this.agent(agentId);
+    for (const part of reserved) this.idle.count(reservationKey(agentId, part), isLentNow);
   }
 
   #lend(agentId: AgentId, isLentNow: boolean): void {
     const book = this.agent(agentId);
     if (book.isLent === isLentNow) return;
     book.isLent = isLentNow;
-    for (const key of book.reservations) {
-      this.#countIdle(key, book);
-      const role = this.#idle.get(key)?.role;
-      if (role !== undefined) this.returnedRoles.add(role);
-    }
-  }
-
-  /** After a reservation, what is held of it, or whether its agent is lent, has changed. */
-  #countIdle(key: string, { isLent }: AgentBook): void {
-    const before = this.#idle.get(key);
-    const after = isLent ? this.reservations.idle(key) : undefined;
-    if (before !== undefined) this.roles.subtract(before.role, 'reserved', before.scalars);
-    if (after === undefined) this.#idle.delete(key);
-    else {
-      this.#idle.set(key, after);
-      this.roles.add(after.role, 'reserved', after.scalars);
-    }
+    this.idle.countAll(book.reservations, isLentNow);
   }
 
   #count(agent: AgentRecord, sign: 1 | -1): void {
@@ -392,29 +324,4 @@ export class Books {
 
 function taken({ offered, allocated, reserved }: AgentBook): Resources {
   return add(add(offered, allocated), reserved);
-}
-
-function addTo(
-  sums: Map<RoleName, ScalarSums>,
-  role: RoleName,
-  scalars: Resources['scalars'],
-): void {
-  const sum = sums.get(role) ?? new ScalarSums();
-  sum.add(scalars);
-  if (!sum.isZero) sums.set(role, sum);
-}
-
-function subtractFrom(
-  sums: Map<RoleName, ScalarSums>,
-  role: RoleName,
-  scalars: Resources['scalars'],
-): void {
-  const sum = sums.get(role);
-  sum?.subtract(scalars);
-  if (sum?.isZero) sums.delete(role);
-}
-
-/** Normal form sorts the names, so equal scalars have equal keys. */
-function shapeOf(scalars: Resources['scalars']): string {
-  return JSON.stringify(scalars);
 }

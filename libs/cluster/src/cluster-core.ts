@@ -27,7 +27,7 @@ import { integrate } from './utilisation.ts';
 
 /** A `Core` of @parley/actor. State is changed in place by `begin`, `step` and `finish` only. */
 export const clusterCore = {
-  rulesVersion: 3,
+  rulesVersion: 4,
   inputSchema: Input,
   create: createState,
   begin,

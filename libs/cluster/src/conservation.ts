@@ -3,8 +3,8 @@
 import { type AgentId, frameworkKey, type RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, contains, equals, isEmpty, sum, trySubtract } from '@parley/resources/resources';
-import { promiseKey } from './books.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { promiseKey } from './framework-book.ts';
 import type { AgentRecord, ReservationRecord, ReservedPart } from './records.ts';
 import { reservationKey, volumesDisk } from './reservation-books.ts';
 import { isRoleOrAbove } from './roles.ts';

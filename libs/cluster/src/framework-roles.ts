@@ -65,7 +65,7 @@ export function reviveOffers(turn: Turn, record: FrameworkRecord, request: Roles
   return succeed({});
 }
 
-/** Fails with `malformed` when a need is for a role that is not its own. */
+/** Fails with `malformed` when a need is for a role that is not its own, or no offer would meet it. */
 export function stateDemand(
   turn: Turn,
   record: FrameworkRecord,
@@ -77,10 +77,8 @@ export function stateDemand(
     const { demand: _, ...rest } = record;
     state.frameworks.put(key, rest);
   } else {
-    const needs = readDemand(
-      demand,
-      record.roles.map(({ role }) => role),
-    );
+    const roles = record.roles.map(({ role }) => role);
+    const needs = readDemand(demand, { roles, takesRevocable: record.takesRevocable });
     if (!needs.ok) return needs;
     state.frameworks.put(key, { ...record, demand: needs.value });
   }

@@ -25,7 +25,8 @@ import { report, reportViolation, type Turn } from './turn.ts';
 
 /**
  * Opens a new session, whatever the one before was doing. Fails with `frameworkRemoved` or `overloaded`, and with
- * `malformed` when it suppresses, or needs something in, a role that it does not name.
+ * `malformed` when it suppresses, or needs something in, a role that it does not name, or states a need that no offer
+ * would meet.
  */
 export function subscribe(turn: Turn, framework: FrameworkRef, request: SubscribeRequest): Answer {
   const { state } = turn;
@@ -135,13 +136,14 @@ function readStated({
   roles,
   suppressed,
   demand,
+  takesRevocable,
 }: SubscribeRequest): Outcome<Pick<FrameworkRecord, 'roles' | 'demand'>> {
   const foreign = suppressed.find((role) => !roles.includes(role));
   if (foreign !== undefined)
     return fail('malformed', `suppressed: ${foreign} is none of the roles`);
   const records = roles.map((role) => ({ role, isSuppressed: suppressed.includes(role) }));
   if (demand === undefined) return succeed({ roles: records });
-  const needs = readDemand(demand, roles);
+  const needs = readDemand(demand, { roles, takesRevocable });
   return needs.ok ? succeed({ roles: records, demand: needs.value }) : needs;
 }
 

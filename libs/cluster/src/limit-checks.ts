@@ -92,7 +92,7 @@ export function rescindBeyondLimits(
 
 /** What came back reserved counts again, and what is offered beside it may be too much with it. */
 export function rescindBeyondReturned(turn: Turn): void {
-  const { returnedRoles } = turn.state.books;
+  const { returnedRoles } = turn.state.books.idle;
   if (returnedRoles.size === 0) return;
   const roles = new Set([...returnedRoles].flatMap(pathOf));
   returnedRoles.clear();

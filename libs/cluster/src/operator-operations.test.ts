@@ -1,42 +1,26 @@
 // Tests what operators do to reservations and volumes, and to the offers that are in the way.
 import type { OperationInput } from '@parley/protocol/offers';
-import type { ResourcesInput } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { aFramework, aLaunch, anAgentId, answerOf, aTask, of } from './scripted-cluster.ts';
 import {
-  aCluster,
-  aFramework,
-  aLaunch,
-  anAgentId,
-  answerOf,
-  aTask,
-  of,
-  type ScriptedCluster,
-} from './scripted-cluster.ts';
-import {
+  aReservingCluster,
   cpusAndDisk,
   createVolume,
   destroyVolume,
   freeOf,
   refusalOf,
   reserve,
-  reservedOffer,
   taskWith,
 } from './scripted-reservations.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
-let cluster: ScriptedCluster;
+let { cluster, unreserved, operate, reserved } = aReservingCluster();
 
 beforeEach(() => {
-  cluster = aCluster(cpusAndDisk(10, 100), { roles: ['eng', 'eng/ads'] });
+  ({ cluster, unreserved, operate, reserved } = aReservingCluster());
 });
-
-const unreserved = (resources: ResourcesInput) =>
-  cluster.offer(framework, resources, agentId, { role: 'eng' });
-const operate = (id: string, ...operations: OperationInput[]) =>
-  cluster.operate(framework, [id], operations);
-const reserved = () => reservedOffer(cluster, framework);
 
 describe('an operator', () => {
   const operator = (operation: OperationInput) =>

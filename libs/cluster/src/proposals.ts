@@ -9,7 +9,7 @@ import { contains, isEmpty, normalise } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
 import { limitObjection } from './limit-checks.ts';
-import { promisedCount } from './needs.ts';
+import { mayRunOn, promisedCount } from './needs.ts';
 import { announceOffers, makeOffer, resourcesOf } from './offer-book.ts';
 import { expiryOf, maxOffersOf } from './offer-expiry.ts';
 import { isOffered, whyNotOffered } from './offered-agents.ts';
@@ -145,20 +145,29 @@ function frameworkObjection(
   );
 }
 
-/** A framework that states its demand is offered just that. */
+/** A framework that states its demand is offered just that, and what is revocable only for needs that may run on it. */
 function promiseObjection(
   state: ClusterState,
   { framework, demand }: FrameworkRecord,
-  { role, promised }: Wanted,
+  { role, promised, revocable }: Wanted,
 ): string | undefined {
   if (demand === undefined) {
     return promised.length === 0 ? undefined : 'the framework states no demand';
   }
   if (promised.length === 0) return 'the framework states its demand, and this meets none of it';
+  const needs = demand.filter((need) => {
+    return need.role === role && promised.some(({ shape }) => shape === need.shape);
+  });
+  if (revocable === undefined && needs.some((need) => !mayRunOn(need, false))) {
+    return 'the framework needs revocable resources, and none are in it';
+  }
+  if (revocable !== undefined && !needs.some((need) => mayRunOn(need, true))) {
+    return 'what the framework needs of it does not run on revocable resources';
+  }
   const wanted = new Map<string, number>();
   for (const { shape, count } of promised) wanted.set(shape, (wanted.get(shape) ?? 0) + count);
   for (const [shape, count] of wanted) {
-    const need = demand.find((one) => one.role === role && one.shape === shape);
+    const need = needs.find((one) => one.shape === shape);
     const open = (need?.count ?? 0) - promisedCount(state, framework, { role, shape });
     if (count > open) return `the framework needs ${Math.max(0, open)} of ${shape}, not ${count}`;
   }

@@ -35,7 +35,8 @@ function ownShare(state: ClusterState, { demand }: FrameworkRecord, held: Scalar
   const fair = 1 / Math.max(1, state.books.subscribedFrameworks);
   if (demand === undefined) return fair;
   const wanted: Scalars = { ...held };
-  for (const { count, resources } of demand) {
+  for (const { count, resources, revocable } of demand) {
+    if (revocable === 'only') continue;
     for (const [name, amount] of Object.entries(resources.scalars)) {
       const before = Object.hasOwn(wanted, name) ? (wanted[name] ?? 0) : 0;
       wanted[name] = Math.min(Number.MAX_SAFE_INTEGER, before + count * amount);

@@ -41,6 +41,7 @@ function randomDemand(roll: Dice, roles: readonly string[]): unknown {
     count: roll(4),
     resources: units(1 + roll(2)),
     constraints: roll(3) === 0 ? [{ name: 'zone', operator: 'exists' }] : [],
+    ...(roll(4) === 0 && { revocable: oneOf(['also', 'only'], roll) }),
   }));
 }
 

@@ -23,7 +23,12 @@ import type {
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
-import type { RevocationReason, Sharer, StopAnswer } from '@parley/protocol/revocations';
+import type {
+  RevocableUse,
+  RevocationReason,
+  Sharer,
+  StopAnswer,
+} from '@parley/protocol/revocations';
 import type { Placement, Quantities } from '@parley/protocol/sharing';
 import type { Labels, StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
 import type { ClusterSettings, Order } from './inputs.ts';
@@ -113,6 +118,8 @@ export type NeedRecord = {
   readonly count: number;
   readonly resources: Resources;
   readonly constraints: Constraints;
+  /** Absent: its tasks run on ordinary resources. */
+  readonly revocable?: RevocableUse;
 };
 
 export type FrameworkRecord = {

@@ -1,11 +1,8 @@
 // Tests reservations: operations of an accept, who may use them, and an agent that has less than is reserved of it.
 // Volumes are in volumes.test.ts, what operators do in operator-operations.test.ts.
-import type { OperationInput } from '@parley/protocol/offers';
-import type { ResourcesInput } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
-  aCluster,
   aFramework,
   aLaunch,
   anAgentId,
@@ -13,9 +10,9 @@ import {
   eventsOf,
   factsOf,
   of,
-  type ScriptedCluster,
 } from './scripted-cluster.ts';
 import {
+  aReservingCluster,
   cpusAndDisk,
   createVolume,
   freeOf,
@@ -29,17 +26,11 @@ import {
 
 const agentId = anAgentId();
 const framework = aFramework();
-let cluster: ScriptedCluster;
+let { cluster, unreserved, operate, reserved } = aReservingCluster();
 
 beforeEach(() => {
-  cluster = aCluster(cpusAndDisk(10, 100), { roles: ['eng', 'eng/ads'] });
+  ({ cluster, unreserved, operate, reserved } = aReservingCluster());
 });
-
-const unreserved = (resources: ResourcesInput, role = 'eng') =>
-  cluster.offer(framework, resources, agentId, { role });
-const operate = (id: string, ...operations: OperationInput[]) =>
-  cluster.operate(framework, [id], operations);
-const reserved = () => reservedOffer(cluster, framework);
 
 describe('operations of an accept', () => {
   test('are carried out in order on what is left: reserve, create a volume, launch on it', () => {

@@ -40,8 +40,8 @@ export function wantsMore(state: ClusterState, { framework, role }: Sharer): boo
   if (record?.state !== 'subscribed') return false;
   const own = record.roles.find((one) => one.role === role);
   if (own === undefined || own.isSuppressed) return false;
-  const isOpen = ({ shape, count }: NeedRecord): boolean =>
-    count > promisedCount(state, framework, { role, shape });
+  const isOpen = ({ shape, count, revocable }: NeedRecord): boolean =>
+    revocable !== 'only' && count > promisedCount(state, framework, { role, shape });
   return record.demand?.some((need) => need.role === role && isOpen(need)) ?? true;
 }
 
@@ -52,6 +52,7 @@ function taskObjection(
   beneficiary: Sharer,
 ): string | undefined {
   const { task, agentId } = live;
+  if (live.revocable !== undefined) return 'it runs on what its agent alone takes back';
   if (frameworkKey(task) === frameworkKey(beneficiary.framework)) {
     return "it is the beneficiary's own";
   }
@@ -97,8 +98,7 @@ export function revocationCandidates(
 }
 
 /** Of a group its first live task stands for all. */
-function isWorthAsking(state: ClusterState, { group, task, revocable }: TaskRecord): boolean {
-  if (revocable !== undefined) return false;
+function isWorthAsking(state: ClusterState, { group, task }: TaskRecord): boolean {
   const first = group?.find((taskId) => state.tasks.has(taskKey({ ...task, taskId })));
   return first === undefined || first === task.taskId;
 }

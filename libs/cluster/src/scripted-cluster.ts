@@ -16,6 +16,7 @@ import type { Answer } from '@parley/protocol/message';
 import type { AcceptRequestInput, OperationInput } from '@parley/protocol/offers';
 import type { SharingChange } from '@parley/protocol/operators';
 import type { ResourcesInput } from '@parley/protocol/resources';
+import type { RevocableUse } from '@parley/protocol/revocations';
 import { type StatusUpdate, TaskDescription, type TaskState } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { normalise } from '@parley/resources/resources';
@@ -254,8 +255,12 @@ export class ScriptedCluster {
   }
 
   /** The name of a need for these resources. */
-  shapeOf(resources: ResourcesInput, constraints: Constraints = []): string {
-    return shapeOf(normalise(resources), constraints);
+  shapeOf(
+    resources: ResourcesInput,
+    constraints: Constraints = [],
+    revocable?: RevocableUse,
+  ): string {
+    return shapeOf(normalise(resources), constraints, revocable);
   }
 
   answerOrder(orderId: string, agentId: AgentId = anAgentId(), code?: 'unknownTask' | 'diskFull') {

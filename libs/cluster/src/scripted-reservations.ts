@@ -5,6 +5,8 @@ import type { OperationInput } from '@parley/protocol/offers';
 import type { ResourcesInput } from '@parley/protocol/resources';
 import { TaskDescription } from '@parley/protocol/tasks';
 import {
+  aCluster,
+  aFramework,
   anAgentId,
   aTask,
   type Effects,
@@ -35,6 +37,21 @@ export const destroyVolume = (): OperationInput => ({ kind: 'destroyVolume', vol
 export const taskWith = (taskId: string, more: Record<string, unknown>): TaskDescription =>
   TaskDescription.parse({ ...aTask(taskId), resources: cpusAndDisk(1), ...more });
 export const mount = { volumes: [{ volumeId: 'v', path: 'data' }] };
+
+/** One agent of 10 CPUs and 100 MiB of disk, `f1` in two roles of one tree, and what tests do with its offers in `eng`. */
+export function aReservingCluster() {
+  const framework = aFramework();
+  const cluster = aCluster(cpusAndDisk(10, 100), { roles: ['eng', 'eng/ads'] });
+  return {
+    cluster,
+    unreserved: (resources: ResourcesInput, role = 'eng') =>
+      cluster.offer(framework, resources, anAgentId(), { role }),
+    operate: (id: string, ...operations: OperationInput[]) =>
+      cluster.operate(framework, [id], operations),
+    /** As `reservedOffer`. */
+    reserved: () => reservedOffer(cluster, framework),
+  };
+}
 
 /** An offer of all that is free of the reservation. */
 export function reservedOffer(

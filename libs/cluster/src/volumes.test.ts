@@ -1,19 +1,10 @@
 // Tests volumes: who may use them, and what becomes of one that is destroyed. Operations in general are in
 // reservations.test.ts, offers of nothing but volumes in volume-offers.test.ts.
-import type { OperationInput } from '@parley/protocol/offers';
-import type { ResourcesInput } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { aFramework, aLaunch, anAgentId, answerOf, of } from './scripted-cluster.ts';
 import {
-  aCluster,
-  aFramework,
-  aLaunch,
-  anAgentId,
-  answerOf,
-  of,
-  type ScriptedCluster,
-} from './scripted-cluster.ts';
-import {
+  aReservingCluster,
   cpusAndDisk,
   createVolume,
   destroyVolume,
@@ -28,17 +19,11 @@ import { taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
-let cluster: ScriptedCluster;
+let { cluster, unreserved, operate, reserved } = aReservingCluster();
 
 beforeEach(() => {
-  cluster = aCluster(cpusAndDisk(10, 100), { roles: ['eng', 'eng/ads'] });
+  ({ cluster, unreserved, operate, reserved } = aReservingCluster());
 });
-
-const unreserved = (resources: ResourcesInput) =>
-  cluster.offer(framework, resources, agentId, { role: 'eng' });
-const operate = (id: string, ...operations: OperationInput[]) =>
-  cluster.operate(framework, [id], operations);
-const reserved = () => reservedOffer(cluster, framework);
 
 describe('a volume', () => {
   beforeEach(() => {

@@ -5,7 +5,7 @@ import { Constraints, Domain } from './constraints.ts';
 import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
-import { Sharer } from './revocations.ts';
+import { RevocableUse, Sharer } from './revocations.ts';
 import { Placement, Quantities, Weight } from './sharing.ts';
 
 /** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
@@ -26,13 +26,14 @@ export type FreeReservation = z.infer<typeof FreeReservation>;
 
 /**
  * A need of which `count` tasks are neither launched nor covered by an outstanding offer. `shape` names it: equal
- * resources and constraints of one role have one shape.
+ * resources, constraints and use of what is revocable of one role have one shape.
  */
 export const OpenNeed = z.object({
   shape: z.string().max(64),
   count: z.int().min(0),
   resources: Resources,
   constraints: Constraints,
+  revocable: RevocableUse.optional(),
 });
 export type OpenNeed = z.infer<typeof OpenNeed>;
 

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { Constraint, Constraints } from './constraints.ts';
 import { AgentId, FrameworkRef, RoleName } from './ids.ts';
 import { Resources } from './resources.ts';
+import { RevocableUse } from './revocations.ts';
 import { Weight } from './sharing.ts';
 
 export const ExplainRequest = z.discriminatedUnion('of', [
@@ -19,7 +20,8 @@ const Amount = z.int().min(0);
  * Why agents are not offered for a need: the first that holds of an agent, in this order. `constraint`: it does not meet
  * that one. `tooSmall`: even when empty it has less of the scalar; `best` is the most that one of these has. `lacks`:
  * less is free, likewise. `ports`: the ports or items of sets that are named are not free. `refused`: the framework has
- * declined it, the first of them until `endsInMs` from now.
+ * declined it, the first of them until `endsInMs` from now. Where tasks may run on revocable resources, too, it is that of
+ * the two of which less is missing; `isRevocable`: less that is revocable.
  */
 export const AgentReason = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('constraint'), count: z.int().min(1), constraint: Constraint }),
@@ -29,6 +31,7 @@ export const AgentReason = z.discriminatedUnion('kind', [
     resource: z.string(),
     best: Amount,
     needed: Amount,
+    isRevocable: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('ports'), count: z.int().min(1) }),
   z.object({ kind: z.literal('refused'), count: z.int().min(1), endsInMs: Amount }),
@@ -42,6 +45,7 @@ export const NearestMiss = z.object({
   resource: z.string(),
   has: Amount,
   needed: Amount,
+  isRevocable: z.literal(true).optional(),
 });
 export type NearestMiss = z.infer<typeof NearestMiss>;
 
@@ -53,6 +57,8 @@ export const ExplainedNeed = z.object({
   /** What one task needs; the least that is worth an offer where no demand is stated. */
   resources: Resources,
   constraints: Constraints,
+  /** Absent: on ordinary resources. */
+  revocable: RevocableUse.optional(),
   /** Not launched and not in an offer; absent where no demand is stated. */
   open: z.int().optional(),
   agents: z.int().min(0),

@@ -5,7 +5,7 @@ import { Constraints } from './constraints.ts';
 import { AgentId, ExecutorId, RoleName, TaskId } from './ids.ts';
 import { Offer } from './offers.ts';
 import { Resources } from './resources.ts';
-import { RevocationReason } from './revocations.ts';
+import { RevocableUse, RevocationReason } from './revocations.ts';
 
 /** `count` tasks of this shape, to be launched on agents that meet the constraints. */
 export const Need = z.object({
@@ -14,6 +14,8 @@ export const Need = z.object({
   count: z.int().min(0).max(1_000_000),
   resources: Resources,
   constraints: Constraints.default([]),
+  /** Only of a framework that takes revocable resources. Scalars are meant; ports and sets are ordinary ones. */
+  revocable: RevocableUse.optional(),
 });
 export type Need = z.infer<typeof Need>;
 

@@ -4,6 +4,13 @@ import * as z from 'zod';
 import { AgentId, FrameworkRef, RoleName, TaskRef } from './ids.ts';
 import { Resources } from './resources.ts';
 
+/**
+ * Whether tasks may run on revocable resources: `also`, where an agent has no others for them; `only`, on nothing else.
+ * Where nothing is said they may not.
+ */
+export const RevocableUse = z.enum(['also', 'only']);
+export type RevocableUse = z.infer<typeof RevocableUse>;
+
 /** A framework in one of its roles. */
 export const Sharer = z.object({ framework: FrameworkRef, role: RoleName });
 export type Sharer = z.infer<typeof Sharer>;

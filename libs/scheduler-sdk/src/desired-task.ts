@@ -103,6 +103,7 @@ export type ExpectedWork = {
   /** So many more than are in the list of what is desired. */
   readonly count: number;
   readonly role?: string;
+  readonly revocable?: boolean;
 };
 
 const DEFAULT_REPLACE_MS = 300_000;
@@ -176,11 +177,11 @@ export function prepareTask(desired: DesiredTask): PreparedTask {
 export type PreparedWork = { readonly prepared: PreparedTask; readonly count: number };
 
 /** Throws a `TypeError` that says what is wrong. */
-export function prepareExpected({ need, count, role }: ExpectedWork): PreparedWork {
+export function prepareExpected({ need, count, role, revocable }: ExpectedWork): PreparedWork {
   if (!Number.isSafeInteger(count) || count < 0)
     throw new TypeError('expected: count is a whole number from 0');
-  const body = { key: 'expected', need, run: {} };
-  return { prepared: prepareTask({ ...body, ...(role !== undefined && { role }) }), count };
+  const body = { key: 'expected', need, run: {}, ...(role !== undefined && { role }) };
+  return { prepared: prepareTask({ ...body, ...(revocable === true && { revocable }) }), count };
 }
 
 /** The executor's resources only: its command is no part of what places are compared by. */

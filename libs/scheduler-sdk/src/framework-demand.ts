@@ -1,6 +1,6 @@
 // Owns what a framework asks to be offered: what waits, by shape, so that it is offered just that. Pure.
 import type { Demand, Need } from '@parley/protocol/frameworks';
-import { add } from '@parley/resources/resources';
+import { add, isEmpty } from '@parley/resources/resources';
 import type { PreparedTask, PreparedWork } from './desired-task.ts';
 
 /** A demand has at most so many entries. */
@@ -9,8 +9,8 @@ const MAX_COUNT = 1_000_000;
 
 /**
  * Equal shapes are counted together. Of more than 64 shapes those of the work that comes first are stated; the others follow
- * when there is room. Undefined (whole agents are offered) while something wants any free ports, is revocable, or sits on volumes
- * or a named reservation, as a demand cannot say that.
+ * when there is room. Undefined (whole agents are offered) while something wants any free ports, sits on volumes or a named
+ * reservation, or is revocable and of an executor that is not, as a demand cannot say that.
  */
 export function demandOf(
   waiting: Iterable<PreparedTask>,
@@ -42,13 +42,22 @@ export const isCountedDown = (prepared: PreparedTask): boolean =>
 
 const isSayable = ({ needs }: PreparedTask): boolean =>
   needs.every(
-    ({ portCount, volumes, reservationId, isRevocable }) =>
-      !portCount && !volumes && reservationId === undefined && isRevocable !== true,
+    ({ portCount, volumes, reservationId, isRevocable, executor }) =>
+      !portCount &&
+      !volumes &&
+      reservationId === undefined &&
+      (isRevocable !== true || executor === undefined || isEmpty(executor.resources)),
   );
 
 export const shapeName = ({ needs }: PreparedTask): string =>
   JSON.stringify(
-    needs.map(({ resources, role, where, executor }) => [resources, role, where, executor]),
+    needs.map(({ resources, role, where, executor, isRevocable = false }) => [
+      resources,
+      role,
+      where,
+      executor,
+      isRevocable,
+    ]),
   );
 
 /** Everything that one agent must have: of a group all tasks, and an executor that may not live there yet. */
@@ -62,5 +71,6 @@ function needOf({ needs }: PreparedTask): Need {
     count: 1,
     resources,
     constraints: first?.where ?? [],
+    ...(first?.isRevocable === true && { revocable: 'only' }),
   };
 }

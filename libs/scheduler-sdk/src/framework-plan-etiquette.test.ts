@@ -111,6 +111,39 @@ describe('the demand', () => {
     ]);
   });
 
+  it('says of what is revocable that it runs on nothing else, and that is another shape', () => {
+    const fixture = PlanFixture.begun([
+      ...jobs(2),
+      job('a', { revocable: true }),
+      job('b', { revocable: true }),
+    ]);
+    const resources = { scalars: { cpus: 1000 }, ports: [], sets: {} };
+    expect(fixture.last('demand')?.demand).toEqual([
+      { count: 2, resources, constraints: [] },
+      { count: 2, resources, constraints: [], revocable: 'only' },
+    ]);
+    fixture.desired([], [{ need: { cpus: 1 }, count: 3, revocable: true }]);
+    fixture.pass(1000);
+    expect(fixture.last('demand')?.demand).toMatchObject([{ count: 3, revocable: 'only' }]);
+  });
+
+  it('is none of a revocable group whose executor has ordinary resources', () => {
+    const executor = (cpus: number) => ({
+      executorId: 'pod' as never,
+      kind: 'default' as const,
+      resources: { scalars: { cpus }, ports: [], sets: {} },
+    });
+    const group = (cpus: number) => ({
+      key: 'g',
+      members: [{ need: { cpus: 1 }, run: cmd('true') }],
+      executor: executor(cpus),
+      revocable: true,
+    });
+    const demandOf = (cpus: number) => PlanFixture.begun([group(cpus)]).last('demand')?.demand;
+    expect(demandOf(500)).toBeUndefined();
+    expect(demandOf(0)).toMatchObject([{ count: 1, revocable: 'only' }]);
+  });
+
   it('is none while something wants any free ports, as a demand cannot say that', () => {
     const fixture = PlanFixture.begun([
       job('a', { need: { cpus: 1, ports: 1 } } as never),

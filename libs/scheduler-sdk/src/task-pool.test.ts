@@ -1,5 +1,6 @@
 // Owns what a pool of work says about its demand and about offers that it does not use.
 import { Offer } from '@parley/protocol/offers';
+import type { RevocableUse } from '@parley/protocol/revocations';
 import { StatusUpdate, type TaskState } from '@parley/protocol/tasks';
 import { describe, expect, it } from 'vitest';
 import { resources, task } from './task.ts';
@@ -7,22 +8,23 @@ import { TaskPool } from './task-pool.ts';
 
 const need = resources({ cpus: 1, mem: '64MiB' });
 
-function aPool(items: number): TaskPool {
+function aPool(items: number, revocable?: RevocableUse): TaskPool {
   const pool = new TaskPool({ maxAttempts: 2 });
   for (let item = 1; item <= items; item += 1) {
     const describe = (id: string) => ({ ...task({ id, command: 'true' }), resources: need });
-    pool.add({ key: `w${item}`, resources: need, describe });
+    pool.add({ key: `w${item}`, resources: need, describe, ...(revocable && { revocable }) });
   }
   return pool;
 }
 
-const anOffer = (cpus: number) =>
+const anOffer = (cpus: number, revocableCpus = 0) =>
   Offer.parse({
     offerId: 'o1',
     agentId: 'a1',
     hostname: 'h1',
     role: 'batch',
     resources: resources({ cpus, mem: '1GiB' }),
+    ...(revocableCpus > 0 && { revocable: resources({ cpus: revocableCpus, mem: '1GiB' }) }),
     attributes: {},
   });
 
@@ -65,6 +67,39 @@ describe('a pool', () => {
     }
     pool.place([anOffer(1)]);
     expect(pool.update(anEnd('w1-6', 'killed'))).toMatchObject({ kind: 'ended', attempts: 1 });
+  });
+
+  it('that may use revocable resources, too, does so where no others are left, and says so of each task', () => {
+    const pool = aPool(4, 'also');
+    expect(pool.demand()).toEqual([
+      { count: 4, resources: need, constraints: [], revocable: 'also' },
+    ]);
+    const [placement] = pool.place([anOffer(1, 2)]).accepted;
+    expect(placement?.launches.map(({ taskId, revocable }) => [taskId, revocable])).toEqual([
+      ['w1-1', undefined],
+      ['w2-1', true],
+      ['w3-1', true],
+    ]);
+    expect(pool.demand()).toMatchObject([{ count: 1 }]);
+  });
+
+  it('that uses nothing else leaves ordinary resources alone, and one that says nothing the revocable ones', () => {
+    const only = aPool(2, 'only').place([anOffer(1, 1)]).accepted[0];
+    expect(only?.launches).toMatchObject([{ taskId: 'w1-1', revocable: true }]);
+    const plain = aPool(2).place([anOffer(1, 1)]).accepted[0];
+    expect(plain?.launches.map(({ revocable }) => revocable)).toEqual([undefined]);
+  });
+
+  it('demands a piece that ran on revocable resources and was taken back as before', () => {
+    const pool = aPool(1, 'also');
+    pool.place([anOffer(0, 1)]);
+    const end = { ...anEnd('w1-1', 'killed'), reason: 'revoked' } as const;
+    expect(pool.update(end)).toMatchObject({ kind: 'retried' });
+    expect(pool.demand()).toMatchObject([{ count: 1, revocable: 'also' }]);
+    const again = pool.place([anOffer(1)]).accepted[0]?.launches;
+    expect(again?.map(({ taskId, revocable }) => [taskId, revocable])).toEqual([
+      ['w1-2', undefined],
+    ]);
   });
 
   it('says why it does not use an offer: too small, or nothing to do', () => {

@@ -1,9 +1,11 @@
 // Owns a framework's pieces of work until each is done: what waits, what runs, what is tried again, what
 // is worth demanding. Pure: offers and updates go in, placements come out. It knows nothing of the bus.
+// What failed is tried again `maxAttempts` times in all; what never began, or was taken back for somebody else, does not count.
 import type { Demand } from '@parley/protocol/frameworks';
 import { TaskId } from '@parley/protocol/ids';
 import type { Filter, Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
+import type { RevocableUse } from '@parley/protocol/revocations';
 import {
   isTerminal,
   type StatusUpdate,
@@ -11,13 +13,17 @@ import {
   type TaskState,
 } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
-import { normalise, trySubtract } from '@parley/resources/resources';
+import { normalise } from '@parley/resources/resources';
+import { type OfferRest, restOf, takeFrom } from './offer-rest.ts';
 import type { Declining } from './session-calls.ts';
 
 /** A piece of work. Its tasks are named `<key>-<attempt>`, so the key is a token of at most 56 characters. */
 export type WorkItem = {
   readonly key: string;
   readonly resources: Resources;
+  /** Whether it may run on revocable resources, which its framework must take. Absent: on ordinary ones. */
+  readonly revocable?: RevocableUse;
+  /** Of what it runs on it need not speak. */
   describe(taskId: TaskId): TaskDescription;
 };
 
@@ -92,7 +98,7 @@ export class TaskPool {
     assert(!this.#entries.has(item.key), `work item ${item.key} is added once`);
     const entry: Entry = {
       item,
-      shape: JSON.stringify(normalise(item.resources)),
+      shape: JSON.stringify([normalise(item.resources), item.revocable ?? '']),
       attempts: 0,
       drops: 0,
       revocations: 0,
@@ -106,7 +112,7 @@ export class TaskPool {
     const accepted: Placement[] = [];
     const unused: Offer[] = [];
     for (const offer of offers) {
-      const { launches, isFull } = this.#fill(offer.resources);
+      const { launches, isFull } = this.#fill(restOf(offer));
       if (launches.length === 0) unused.push(offer);
       else accepted.push({ offer, launches, filter: isFull ? COME_BACK : this.#filter() });
     }
@@ -146,8 +152,11 @@ export class TaskPool {
   /** What waits, by shape: what could be launched beside what runs. */
   demand(): Demand {
     const needs = [...this.#waiting.values()].flatMap((queue) => {
-      const resources = queue[0]?.item.resources;
-      return resources === undefined ? [] : [{ count: queue.length, resources, constraints: [] }];
+      const [first] = queue;
+      if (first === undefined) return [];
+      const { resources, revocable } = first.item;
+      const use = revocable === undefined ? {} : { revocable };
+      return [{ count: queue.length, resources, constraints: [], ...use }];
     });
     return needs.slice(0, MAX_SHAPES);
   }
@@ -174,19 +183,19 @@ export class TaskPool {
     return this.#live.size === 0 && this.#waitingCount() === 0;
   }
 
-  #fill(resources: Resources): { launches: TaskDescription[]; isFull: boolean } {
+  #fill(offered: OfferRest): { launches: TaskDescription[]; isFull: boolean } {
     const launches: TaskDescription[] = [];
-    let rest = resources;
+    let rest = offered;
     let bytes = 0;
     for (const [shape, queue] of this.#waiting) {
       let taken = 0;
       for (const entry of queue) {
-        const left = trySubtract(rest, entry.item.resources);
-        if (left === undefined) break;
+        const fit = fitInto(rest, entry.item);
+        if (fit === undefined) break;
         const isFull = launches.length >= MAX_LAUNCHES || bytes >= MAX_LAUNCH_BYTES;
         if (isFull) return { launches: this.#took(shape, taken, launches), isFull };
-        rest = left;
-        const description = this.#launch(entry);
+        rest = fit.left;
+        const description = this.#launch(entry, fit.isRevocable);
         bytes += sizeOf(description);
         launches.push(description);
         taken += 1;
@@ -204,14 +213,15 @@ export class TaskPool {
     return launches;
   }
 
-  #launch(entry: Entry): TaskDescription {
+  #launch(entry: Entry, isRevocable: boolean): TaskDescription {
     entry.attempts += 1;
     const taskId = TaskId.parse(
       `${entry.item.key}-${entry.attempts + entry.drops + entry.revocations}`,
     );
     entry.state = 'staging';
     this.#live.set(taskId, entry);
-    return entry.item.describe(taskId);
+    const description = entry.item.describe(taskId);
+    return isRevocable ? { ...description, revocable: true } : description;
   }
 
   /** A task that was killed, or that is not valid, would not end otherwise the next time; one that was taken back would. */
@@ -244,6 +254,17 @@ export class TaskPool {
     for (const queue of this.#waiting.values()) count += queue.length;
     return count;
   }
+}
+
+/** On ordinary resources where it may and they are there, else on revocable ones where it may. */
+function fitInto(
+  rest: OfferRest,
+  { resources, revocable }: WorkItem,
+): { readonly left: OfferRest; readonly isRevocable: boolean } | undefined {
+  const ordinary = revocable === 'only' ? undefined : takeFrom(rest, { resources });
+  if (ordinary !== undefined) return { left: ordinary, isRevocable: false };
+  const left = revocable && takeFrom(rest, { resources, revocable: true });
+  return left && { left, isRevocable: true };
 }
 
 /** An upper bound of a description's size in a message, in bytes; a character has at most three. */

@@ -1,7 +1,8 @@
 import { isTerminal, type StatusUpdate, type TaskDescription } from '@parley/protocol/tasks';
 import { Scheduler } from '@parley/scheduler-sdk/scheduler';
 import type { InverseOffer } from '@parley/scheduler-sdk/scheduler-options';
-import { takeFitting, task } from '@parley/scheduler-sdk/task';
+import { resources, takeFitting, task } from '@parley/scheduler-sdk/task';
+import { TaskPool } from '@parley/scheduler-sdk/task-pool';
 import { expect, it } from 'vitest';
 import { TestCluster } from './test-cluster.ts';
 
@@ -59,6 +60,39 @@ it('two greedy frameworks share a full cluster by what is taken back, and then l
   expect([first.running(), second.running()]).toEqual([4, 4]);
   expect([first.ends(), second.ends()].map(({ length }) => length)).toEqual([4, 0]);
   expect(cluster.violations()).toEqual([]);
+});
+
+it('a pool of work from which tasks are taken back launches them again, and none of it fails', async () => {
+  const cluster = new TestCluster({
+    agents: [{ ...AGENT, count: 2 }],
+    settings: { starvationMs: 5000 },
+  });
+  const pool = new TaskPool({ maxAttempts: 1 });
+  const size = { cpus: CPUS_A_TASK, mem: '64MiB' };
+  for (let piece = 1; piece <= 8; piece += 1) {
+    const describe = (id: string) => task({ id, ...size, command: ['sleep', '60'] });
+    pool.add({ key: `w${piece}`, resources: resources(size), describe });
+  }
+  new Scheduler(
+    {
+      name: 'pool',
+      frameworkId: 'pool',
+      role: '*',
+      demand: pool.demand(),
+      onOffers: (offers, self) => self.place(pool.place(offers)),
+      onUpdate: (update, self) => {
+        const event = pool.update(update);
+        if (event?.kind === 'retried') self.setDemand(pool.demand());
+      },
+    },
+    cluster.ports('pool'),
+  );
+  await cluster.until(() => pool.counts().running === 8);
+  const other = greedy(cluster, 'other');
+  await cluster.until(() => other.running() === 4);
+  expect(pool.counts()).toMatchObject({ running: 4, waiting: 4, retries: 4, failed: 0 });
+  await cluster.until(() => pool.isDone);
+  expect(pool.counts()).toMatchObject({ finished: 8, failed: 0 });
 });
 
 it('nothing is taken back where that is switched off', async () => {

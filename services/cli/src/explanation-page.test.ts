@@ -1,6 +1,6 @@
 // Tests of how an explanation reads.
 
-import type { ExplainedClient } from '@parley/protocol/explanations';
+import type { ExplainedClient, ExplainedNeed } from '@parley/protocol/explanations';
 import { AgentId, FrameworkRef, RoleName, TaskRef } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { describe, expect, it } from 'vitest';
@@ -69,6 +69,28 @@ describe('of a framework', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('it says what is missing of revocable resources, where tasks may run on them', () => {
+    const [need] = client.needs;
+    if (need === undefined) throw new Error('it has a need');
+    const isRevocable = true as const;
+    const lacking: ExplainedNeed = {
+      ...need,
+      revocable: 'also',
+      constraints: [],
+      reasons: [
+        { kind: 'lacks', count: 2, resource: 'cpus', best: 1000, needed: 2000, isRevocable },
+      ],
+      ...(need.nearest && { nearest: { ...need.nearest, isRevocable } }),
+    };
+    const page = describeFrameworkWait({
+      ...explained,
+      clients: [{ ...client, needs: [lacking] }],
+    });
+    expect(page).toContain('3 tasks of cpus 2, mem 2 GiB, on revocable resources too');
+    expect(page).toContain('2 lack revocable cpus, best has 1 of 2');
+    expect(page).toContain('nearest: a-5 (a-5.test) has 1.2 of 2 GiB revocable mem');
   });
 
   it('it says what holds it up: quota, offers, refusals, being too small, ports', () => {

@@ -5,6 +5,7 @@ import type {
   ClientState,
   ExplainedClient,
   ExplainedNeed,
+  NearestMiss,
   QuotaStanding,
   ShareStanding,
 } from '@parley/protocol/explanations';
@@ -14,6 +15,7 @@ import { formatAmount, formatMemory, formatResources } from '@parley/resources/f
 import { formatDuration, formatPercent } from './cluster-summary.ts';
 import type { Explained, LeftOutAgents } from './left-out-agents.ts';
 import { formatTable } from './print.ts';
+import { describeRevocableUse } from './revocable-words.ts';
 import type { ShownTask } from './task-table.ts';
 
 const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
@@ -109,13 +111,13 @@ function describeQuota({ of, resource, consumed, guarantee, limit }: QuotaStandi
 
 /** "8 agents: 5 lack mem, best has 1.2 of 2 GiB; 2 fail zone=a; 1 draining". */
 function describeNeed(need: ExplainedNeed, leftOut: LeftOutAgents): string[] {
-  const { resources, constraints, open, suitable, reasons, nearest } = need;
+  const { resources, constraints, revocable, open, suitable, reasons, nearest } = need;
   const where =
     constraints.length === 0 ? '' : ` where ${constraints.map(condition).join(' and ')}`;
   const what =
     open === undefined
       ? `it states no demand; the least that is offered: ${formatResources(resources)}`
-      : `${count(open, 'task')} of ${formatResources(resources)}${where}`;
+      : `${count(open, 'task')} of ${formatResources(resources)}${where}${describeRevocableUse(revocable)}`;
   const others = Object.entries(leftOut);
   const agents = others.reduce((sum, [, number]) => sum + number, need.agents);
   const parts = [
@@ -126,9 +128,8 @@ function describeNeed(need: ExplainedNeed, leftOut: LeftOutAgents): string[] {
   const lines = [`  ${what}`, `    ${count(agents, 'agent')}: ${parts.join('; ') || 'none'}`];
   if (nearest !== undefined) {
     const { agentId, hostname, resource, has, needed } = nearest;
-    lines.push(
-      `    nearest: ${agentId} (${hostname}) has ${outOf(resource, has, needed)} ${resource}`,
-    );
+    const amounts = outOf(resource, has, needed);
+    lines.push(`    nearest: ${agentId} (${hostname}) has ${amounts} ${nameOf(nearest)}`);
   }
   return lines;
 }
@@ -141,7 +142,7 @@ function describeReason(reason: AgentReason): string {
     case 'constraint':
       return `${agents} ${fail} ${condition(reason.constraint)}`;
     case 'lacks':
-      return `${agents} ${lack} ${reason.resource}, best has ${outOf(reason.resource, reason.best, reason.needed)}`;
+      return `${agents} ${lack} ${nameOf(reason)}, best has ${outOf(reason.resource, reason.best, reason.needed)}`;
     case 'tooSmall':
       return `${agents} ${are} too small, most ${reason.resource} of any is ${outOf(reason.resource, reason.best, reason.needed)}`;
     case 'ports':
@@ -152,6 +153,12 @@ function describeReason(reason: AgentReason): string {
       return unreachable(reason);
   }
 }
+
+const nameOf = ({
+  resource,
+  isRevocable,
+}: Pick<NearestMiss, 'resource' | 'isRevocable'>): string =>
+  isRevocable ? `revocable ${resource}` : resource;
 
 function condition(constraint: Constraint): string {
   const { name } = constraint;

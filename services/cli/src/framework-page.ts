@@ -16,6 +16,7 @@ import type {
   Standing,
 } from './framework-report.ts';
 import { formatTable } from './print.ts';
+import { describeRevocableUse } from './revocable-words.ts';
 import { describeShares } from './sharing-words.ts';
 
 export function describeFramework(report: FrameworkReport): string {
@@ -69,10 +70,10 @@ function demandTable({ demand }: Standing): string {
   return formatTable(['demand', 'role', 'of', 'where'], demand.map(needRow));
 }
 
-const needRow = ({ role, count, resources, constraints }: Needed) => ({
+const needRow = ({ role, count, resources, constraints, revocable }: Needed) => ({
   demand: count === 1 ? '1 task' : `${count} tasks`,
   role,
-  of: formatResources(resources),
+  of: formatResources(resources) + describeRevocableUse(revocable),
   where: constraints.length === 0 ? 'anywhere' : JSON.stringify(constraints),
 });
 
@@ -86,6 +87,7 @@ function offersTable(offers: readonly HeldOffer[]): string {
     expires: `in ${formatDuration(offer.expiresInMs)}`,
     resources: [
       formatResources(offer.resources),
+      ...(offer.revocable ? [`revocable: ${formatResources(offer.revocable)}`] : []),
       ...offer.reservations.map(
         ({ reservationId, resources }) => `${reservationId}: ${formatResources(resources)}`,
       ),

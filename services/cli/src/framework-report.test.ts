@@ -258,6 +258,27 @@ describe('the report on a framework', () => {
   });
 });
 
+it('what may run on revocable resources, and what is offered of them, is told', () => {
+  const state = aState();
+  const record = state.frameworks.get(key);
+  const offer = state.offers.get('o1');
+  if (record === undefined || offer === undefined) throw new Error('no record');
+  const [first, second] = record.demand ?? [];
+  if (first === undefined || second === undefined) throw new Error('no demand');
+  const demand = [
+    { ...first, revocable: 'also' as const },
+    { ...second, revocable: 'only' as const },
+  ];
+  state.frameworks.put(key, { ...record, demand });
+  state.offers.put('o1', { ...offer, revocable: cpus(1500) });
+  const report = reportFramework(state, framework);
+  expect(report?.standing?.demand).toMatchObject([{ revocable: 'also' }, { revocable: 'only' }]);
+  const page = report === undefined ? '' : describeFramework(report);
+  expect(page).toContain('cpus 0.5, on revocable resources too');
+  expect(page).toContain('cpus 0.1, on revocable resources only');
+  expect(page).toContain('cpus 2, mem 32 MiB; revocable: cpus 1.5; r1: cpus 0.5');
+});
+
 describe('the report card', () => {
   it('counts shares over the offers that the framework answered or let expire', () => {
     expect(cardOf(card, 128)).toMatchObject({

@@ -6,6 +6,7 @@ import type { CardRecord, FrameworkRecord, Shares } from '@parley/cluster/record
 import { sharesOf } from '@parley/cluster/shares';
 import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
+import type { RevocableUse } from '@parley/protocol/revocations';
 import { type FrameworkSummary, formatDuration } from './cluster-summary.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import { summarise } from './summarise.ts';
@@ -18,6 +19,8 @@ export type Needed = {
   readonly count: number;
   readonly resources: Resources;
   readonly constraints: readonly object[];
+  /** Absent: on ordinary resources. */
+  readonly revocable?: RevocableUse;
 };
 
 export type HeldOffer = {
@@ -25,6 +28,8 @@ export type HeldOffer = {
   readonly agentId: string;
   readonly role: string;
   readonly resources: Resources;
+  /** Absent: nothing revocable is in it. */
+  readonly revocable?: Resources;
   readonly reservations: readonly {
     readonly reservationId: string;
     readonly resources: Resources;
@@ -156,12 +161,7 @@ function standingOf(state: ClusterState, record: FrameworkRecord): Standing | un
     failoverTimeoutMs: record.failoverTimeoutMs,
     removedInMs: record.failoverAtMs === undefined ? undefined : record.failoverAtMs - coreTimeMs,
     offerTimeoutMs: record.offerTimeoutMs ?? settings.offerTimeoutMs,
-    demand: record.demand?.map(({ role, count, resources, constraints }) => ({
-      role,
-      count,
-      resources,
-      constraints,
-    })),
+    demand: record.demand?.map(({ shape: _, ...need }) => need),
     offers: offersOf(state, key),
     executors: count(state.executors.rows(), ({ executor }) => frameworkKey(executor) === key),
     expiryStrikes: record.expiryStrikes,
@@ -182,6 +182,7 @@ function offersOf(state: ClusterState, key: string): HeldOffer[] {
       agentId: offer.agentId,
       role: offer.role,
       resources: offer.resources,
+      ...(offer.revocable !== undefined && { revocable: offer.revocable }),
       reservations: offer.reserved.map(({ reservationId, resources }) => ({
         reservationId,
         resources,

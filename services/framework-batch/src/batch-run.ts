@@ -31,6 +31,7 @@ export async function runBatch(config: BatchConfig, around: BatchSurroundings): 
     ...(config.frameworkId !== undefined && { frameworkId: config.frameworkId }),
     name: config.name,
     roles: [config.role],
+    takesRevocable: config.revocable !== undefined,
     // Offered just what fits, and nothing when nothing waits.
     demand: pool.demand(),
     onOffers: (offers, one) => one.place(pool.place(offers)),
@@ -74,7 +75,7 @@ async function unlessInterrupted(
   return Promise.race([connecting, given.promise]);
 }
 
-function poolOf({ instances, maxAttempts, resources, argv }: BatchConfig): TaskPool {
+function poolOf({ instances, maxAttempts, resources, revocable, argv }: BatchConfig): TaskPool {
   const pool = new TaskPool({ maxAttempts });
   for (let run = 1; run <= instances; run += 1) {
     const key = `run-${run}`;
@@ -82,7 +83,7 @@ function poolOf({ instances, maxAttempts, resources, argv }: BatchConfig): TaskP
       ...task({ id, name: key, command: argv, environment: { PARLEY_RUN: String(run) } }),
       resources,
     });
-    pool.add({ key, resources, describe });
+    pool.add({ key, resources, describe, ...(revocable !== undefined && { revocable }) });
   }
   return pool;
 }

@@ -24,6 +24,16 @@ it('cpus and memory are read in the units that people write', () => {
   expect(config.ok && config.value.resources.scalars).toEqual({ cpus: 100, mem: 32_000 });
 });
 
+it('runs are on resources of their own, where it is not said that they may be on revocable ones', () => {
+  const revocable = (...words: string[]) => {
+    const config = readConfig(['--creds', 'f', ...words, '--', 'true']);
+    return config.ok ? config.value.revocable : config.failure.message;
+  };
+  expect(revocable()).toBeUndefined();
+  expect(revocable('--revocable', 'also')).toBe('also');
+  expect(revocable('--revocable', 'only')).toBe('only');
+});
+
 it.each([
   [['--creds', 'f'], 'command'],
   [['--creds', 'f', '--'], 'command'],
@@ -32,6 +42,7 @@ it.each([
   [['--creds', 'f', '--instances', 'many', '--', 'true'], '--instances'],
   [['--creds', 'f', '--mem', 'lots', '--', 'true'], 'mem'],
   [['--creds', 'f', '--framework-id', 'a/b', '--', 'true'], '--framework-id'],
+  [['--creds', 'f', '--revocable', 'yes', '--', 'true'], '--revocable'],
   [['--creds', 'f', '--bogus', '--', 'true'], '--bogus'],
 ])('wrong arguments %j are refused with the argument named', (words, named) => {
   const config = readConfig(words);

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { Token } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
+import { RevocableUse } from '@parley/protocol/revocations';
 import type { SchedulerCredential } from '@parley/scheduler-sdk/scheduler-credential';
 import { resources } from '@parley/scheduler-sdk/task';
 
@@ -14,6 +15,9 @@ Runs a command many times on a cluster and ends with 0 when every run has finish
   --instances N       how often to run the command (default: 1)
   --cpus N --mem SIZE what each run is given (default: 0.1, 32MiB)
   --role ROLE         role to be offered resources in (default: *)
+  --revocable USE     runs may be killed at any time, and are then done again, on resources
+                      that others have and do not use: "also" where no others are to be
+                      had, "only" on nothing else (default: on resources of their own)
   --name NAME         shown to operators (default: batch)
   --framework-id ID   default: a fresh one
   --max-attempts N    tries of a run that fails (default: 3)
@@ -27,6 +31,7 @@ export type BatchConfig = {
   readonly instances: number;
   readonly maxAttempts: number;
   readonly resources: Resources;
+  readonly revocable: RevocableUse | undefined;
   readonly argv: readonly string[];
   readonly isJson: boolean;
 };
@@ -42,6 +47,7 @@ const OPTIONS = {
   instances: { type: 'string', default: '1' },
   cpus: { type: 'string', default: '0.1' },
   mem: { type: 'string', default: '32MiB' },
+  revocable: { type: 'string' },
   'max-attempts': { type: 'string', default: '3' },
   json: { type: 'boolean', default: false },
 } as const;
@@ -58,6 +64,9 @@ export function readConfig(words: readonly string[]): Outcome<BatchConfig> {
     const maxAttempts = countOf('--max-attempts', values['max-attempts'], 1000);
     const id = Token.optional().safeParse(values['framework-id']);
     if (!id.success) return fail('malformed', `--framework-id ${values['framework-id']}: no id`);
+    const revocable = RevocableUse.optional().safeParse(values.revocable);
+    if (!revocable.success)
+      return fail('malformed', `--revocable ${values.revocable}: must be also or only`);
     return succeed({
       credential: {
         file: values.creds,
@@ -70,6 +79,7 @@ export function readConfig(words: readonly string[]): Outcome<BatchConfig> {
       instances,
       maxAttempts,
       resources: resources({ cpus: values.cpus, mem: values.mem }),
+      revocable: revocable.data,
       argv,
       isJson: values.json,
     });

@@ -1,48 +1,49 @@
-// Owns a simulated agent: the real supervisor on a simulated host. The host (its disk and the processes of its
-// tasks) outlives the agent's process; effects are carried out one after another and may be cut short by a crash.
+// Owns a simulated agent: the real supervisor on a simulated host, and its way to the bus. The host (command-host.ts,
+// executor-host.ts) outlives the agent's process; effects are carried out one after another and may be cut short by a crash.
 import { Supervisor } from '@parley/agent/supervisor';
 import type { SupervisorEffect, SupervisorInput } from '@parley/agent/supervisor-messages';
-import type { ObservedOutcome } from '@parley/agent/task-outcome';
-import type { TaskRecord } from '@parley/agent/task-record';
 import { RegisterResult } from '@parley/protocol/agents';
-import type { CheckResult, Probe } from '@parley/protocol/checks';
 import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
+import type { RequestId } from '@parley/protocol/envelope';
 import { succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskKey } from '@parley/protocol/ids';
-import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
+import {
+  decodeAnswer,
+  decodeMessage,
+  encodeAnswer,
+  encodeMessage,
+  type ReceivedAnswer,
+} from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
 import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import type { TaskDescription } from '@parley/protocol/tasks';
-import { unreachable } from '@parley/protocol/unreachable';
 import { contains, sum } from '@parley/resources/resources';
+import type { AgentOfHost } from './agent-of-host.ts';
+import { CommandHost } from './command-host.ts';
+import { ExecutorHost } from './executor-host.ts';
 import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
-/** Orders of the leader that a simulated agent takes; it has no custom executors. */
-const ORDERS = ['run', 'runGroup', 'kill', 'askToStop', 'destroyVolume'] as const;
-type OrderName = (typeof ORDERS)[number];
+/** Orders of the leader that a simulated agent takes, by subject, and what they are to the supervisor. */
+const ORDERS = {
+  run: 'run',
+  runGroup: 'runGroup',
+  kill: 'kill',
+  askToStop: 'askToStop',
+  destroyVolume: 'destroyVolume',
+  shutdownExecutorOrder: 'shutdownExecutor',
+} as const;
+type OrderName = keyof typeof ORDERS;
+
+/** Its own requests to the leader. */
+type CallName = 'register' | 'stopAnswered' | 'executorExited';
+type Call = { readonly counter: number; readonly request: RequestId; readonly body: object };
 
 /** From one estimate of what is lent to the next. */
 const ESTIMATE_MS = [500, 20_000] as const;
-
-type HostTask = { outcome: ObservedOutcome; ignoresTerm: boolean; isSick: boolean };
-
-function resultOf(probe: Probe, isWell: boolean): CheckResult {
-  switch (probe.kind) {
-    case 'command':
-      return { kind: 'command', exitCode: isWell ? 0 : 1 };
-    case 'http':
-      return { kind: 'http', statusCode: isWell ? 200 : 500 };
-    case 'tcp':
-      return { kind: 'tcp', succeeded: isWell };
-    default:
-      return unreachable(probe);
-  }
-}
 
 /** Two zones of one region, by turns. */
 const domainOf = (agentId: AgentId): Domain => ({
@@ -53,11 +54,8 @@ const domainOf = (agentId: AgentId): Domain => ({
 export class AgentProcess extends SimulatedProcess {
   readonly agentId: AgentId;
   readonly total: Resources;
-  readonly #disk = new Map<TaskKey, TaskRecord>();
-  readonly #host = new Map<TaskKey, HostTask>();
-  /** Of this process, per task: the revision on the disk. */
-  readonly #kept = new Map<TaskKey, number>();
-  #boots = 0;
+  readonly #commands: CommandHost;
+  readonly #executors: ExecutorHost;
   #supervisor: Supervisor | undefined;
   #replies = new Map<number, string>();
   #replyCount = 0;
@@ -71,31 +69,39 @@ export class AgentProcess extends SimulatedProcess {
     this.total = total;
     const random = this.random.derive('lending');
     this.#lending = { random, isOff: random.chance(0.5) };
+    const host: AgentOfHost = {
+      world,
+      agentId,
+      random: this.random,
+      isAlive: () => this.alive,
+      tell: (input) => this.#send(input),
+      after: (delayMs, run) => this.after(delayMs, run),
+      checkRoom: () => this.#checkRoom(),
+    };
+    this.#commands = new CommandHost(host);
+    this.#executors = new ExecutorHost({ ...host, random: this.random.derive('executors') });
   }
 
   /** Tasks whose processes run now, whatever the agent's process knows. */
   runningTasks(): TaskKey[] {
-    return [...this.#host]
-      .filter(([, { outcome }]) => outcome.state === 'running')
-      .map(([key]) => key);
+    return [...this.#commands.runningTasks(), ...this.#executors.runningTasks()];
   }
 
   /** The machine restarts: every process is gone, the disk stays, and nobody saw how the tasks ended. */
   reboot(): void {
     this.world.note(`${this.name}: its machine restarts`);
     this.crash();
-    this.#boots += 1;
-    for (const key of this.runningTasks()) this.#end(key, { state: 'unknown' });
+    this.#commands.reboot();
+    this.#executors.reboot();
   }
 
   get recordCount(): number {
-    return this.#disk.size;
+    return this.#commands.recordCount + this.#executors.recordCount;
   }
 
   protected started(): void {
     const { cluster } = this.world;
     const agentId = this.agentId;
-    this.#kept.clear();
     this.#replies = new Map();
     this.#heardGone = false;
     this.#supervisor = new Supervisor({
@@ -106,7 +112,7 @@ export class AgentProcess extends SimulatedProcess {
         jitterMs: this.random.between(0, 500),
       },
     });
-    for (const name of ORDERS) {
+    for (const name of Object.keys(ORDERS) as OrderName[]) {
       const entry: SubjectEntry = SUBJECTS[name];
       const pattern = wildcardOf(entry, cluster, { agentId });
       this.subscribe(pattern, (message) => this.#order(name, message));
@@ -118,10 +124,9 @@ export class AgentProcess extends SimulatedProcess {
     this.subscribe(wildcardOf(SUBJECTS.watermarks, cluster), (message) =>
       this.#watermarks(message),
     );
-    this.subscribe(`${this.#inbox()}.*`, (message) => this.#registerAnswer(message));
-    this.subscribe(`${this.#stopInbox()}.*`, (message) => this.#stopTold(message));
-    const tasks = [...this.#disk].map(([key, record]) => ({ record, outcome: this.#outcome(key) }));
-    this.#send({ kind: 'recovered', tasks });
+    this.subscribe(`${this.#inbox()}.*.*`, (message) => this.#answered(message));
+    const tasks = this.#commands.recovered();
+    this.#send({ kind: 'recovered', tasks, executors: this.#executors.recovered() });
     this.#estimate();
     this.#send({ kind: 'connected' });
   }
@@ -141,6 +146,7 @@ export class AgentProcess extends SimulatedProcess {
 
   protected crashed(): void {
     this.#supervisor = undefined;
+    this.#executors.agentCrashed();
   }
 
   protected tick(): void {
@@ -162,44 +168,23 @@ export class AgentProcess extends SimulatedProcess {
     this.wakeAt(supervisor.nextWakeMs());
   }
 
-  /** The disk takes the writes of a task in turn: an older one never replaces a newer one. */
-  #keep(task: TaskKey, revision: number, record: TaskRecord): void {
-    if (revision < (this.#kept.get(task) ?? 0)) return;
-    this.#kept.set(task, revision);
-    this.#disk.set(task, record);
-  }
-
   #carryOut(effect: SupervisorEffect): void {
     switch (effect.kind) {
-      case 'persist':
-        this.after(this.random.between(0, 2), () => {
-          this.#keep(effect.task, effect.revision, effect.record);
-          this.#send({ kind: 'recorded', task: effect.task, revision: effect.revision });
-        });
-        break;
-      case 'forget':
-        this.after(this.random.between(3, 4), () => {
-          this.#disk.delete(effect.task);
-          this.#kept.delete(effect.task);
-          this.#host.delete(effect.task);
-        });
-        break;
       case 'answer':
         this.#answer(effect);
         break;
-      case 'copyInputs':
-        this.after(this.random.between(0, 1500), () =>
-          this.#send({ kind: 'inputsCopied', task: effect.task }),
-        );
-        break;
       case 'launch':
-        this.#launch(effect);
+        if (this.#heardGone)
+          throw new Error(`${this.name} is gone, knows it, and launches ${effect.task}`);
+        this.#commands.carryOut(effect);
         break;
+      case 'persist':
+      case 'forget':
+      case 'copyInputs':
       case 'stop':
-        this.#stop(effect.task, effect.signal);
-        break;
       case 'probe':
-        this.#probe(effect);
+      case 'copyOutputs':
+        this.#commands.carryOut(effect);
         break;
       case 'destroyVolume':
         this.world.destroyed(this.agentId, `${effect.role}/${effect.volumeId}`);
@@ -211,82 +196,29 @@ export class AgentProcess extends SimulatedProcess {
         this.world.note(`${this.name} leaves: ${effect.why}`);
         this.crash();
         break;
-      case 'copyOutputs':
-        this.after(this.random.between(0, 50), () =>
-          this.#send({ kind: 'outputsCopied', task: effect.task }),
-        );
-        break;
       case 'publishUpdate':
         this.#publishUpdate(effect);
         break;
       case 'register':
-        this.#register(effect);
+        this.#call('register', effect);
         break;
-      case 'heartbeat': {
-        const { agentId } = this;
-        const message = encodeMessage(
-          SUBJECTS.agentHeartbeat,
-          this.world.cluster,
-          { agentId },
-          effect.body,
-        );
-        this.publish(message.subject, message.bytes);
+      case 'heartbeat':
+        this.#tell(SUBJECTS.agentHeartbeat, effect.body);
         break;
-      }
       case 'tellStop':
-        this.#tellStop(effect);
+        this.#call('stopAnswered', effect);
         break;
-      case 'oversubscribed': {
-        const { agentId } = this;
-        const { cluster } = this.world;
-        const message = encodeMessage(SUBJECTS.oversubscribed, cluster, { agentId }, effect.body);
-        this.publish(message.subject, message.bytes);
+      case 'oversubscribed':
+        this.#tell(SUBJECTS.oversubscribed, effect.body);
         break;
-      }
       case 'executor':
-        throw new Error('a simulated agent has no custom executors');
+        if (effect.effect.kind === 'tellExited') this.#call('executorExited', effect.effect);
+        else this.#executors.carryOut(effect.effect);
+        break;
       case 'report':
         this.world.note(`${this.name} reports ${effect.about}: ${effect.what}`);
         break;
     }
-  }
-
-  /** The launching process was spawned: it does its work also when the agent's process dies meanwhile. */
-  #launch({ task: key, description }: Extract<SupervisorEffect, { kind: 'launch' }>): void {
-    if (this.#heardGone) throw new Error(`${this.name} is gone, knows it, and launches ${key}`);
-    const boot = this.#boots;
-    this.world.clock.after(this.random.between(0, 20), () => {
-      if (boot !== this.#boots) return;
-      this.#startOnHost(key, description);
-      if (this.alive) this.#send({ kind: 'launched', task: key });
-    });
-  }
-
-  /** As the shim: the marker is made first, and a second start finds it and does nothing. */
-  #startOnHost(key: TaskKey, { command, volumes }: TaskDescription): void {
-    if (this.#host.has(key)) return;
-    const { argv = [] } = command ?? {};
-    const role = this.#disk.get(key)?.role;
-    const used = volumes.map(({ volumeId }) => `${role}/${volumeId}`);
-    this.world.started(key, this.agentId, used);
-    this.#host.set(key, {
-      outcome: { state: 'running' },
-      ignoresTerm: argv.includes('stubborn'),
-      isSick: argv.includes('sick'),
-    });
-    this.#checkRoom();
-    if (argv[0] === 'lasts') return;
-    const durationMs = Number(argv[1]);
-    const code = argv[0] === 'fails' ? 1 : 0;
-    this.world.clock.after(durationMs, () => this.#end(key, { state: 'exited', code }));
-  }
-
-  #end(key: TaskKey, outcome: ObservedOutcome): void {
-    const task = this.#host.get(key);
-    if (task?.outcome.state !== 'running') return;
-    task.outcome = outcome;
-    this.world.stopped(key);
-    if (this.alive) this.#send({ kind: 'ended', task: key, outcome });
   }
 
   /** What really runs together fits into the machine, whatever the books say. */
@@ -296,27 +228,6 @@ export class AgentProcess extends SimulatedProcess {
     const held = this.runningTasks().map((key) => this.world.witness.resourcesOf(key));
     if (!contains(this.total, sum(held)))
       throw new Error(`${this.name} runs more than it has room for: ${this.runningTasks()}`);
-  }
-
-  #stop(key: TaskKey, signal: 'SIGTERM' | 'SIGKILL'): void {
-    const task = this.#host.get(key);
-    if (task === undefined || (signal === 'SIGTERM' && task.ignoresTerm)) return;
-    this.world.clock.after(this.random.between(0, 20), () =>
-      this.#end(key, { state: 'signaled', signal }),
-    );
-  }
-
-  /** A task that was told to be sick fails its checks, every other one is well. */
-  #probe({ task, aim, probe, timeoutMs }: Extract<SupervisorEffect, { kind: 'probe' }>): void {
-    const isWell = this.#host.get(task)?.isSick === false;
-    this.after(this.random.between(0, timeoutMs), () => {
-      const answer = { result: resultOf(probe, isWell), detail: isWell ? 'well' : 'sick' };
-      this.#send({ kind: 'probed', task, aim, answer });
-    });
-  }
-
-  #outcome(key: TaskKey): ObservedOutcome {
-    return this.#host.get(key)?.outcome ?? { state: 'notStarted' };
   }
 
   #answer({ reply, answer }: Extract<SupervisorEffect, { kind: 'answer' }>): void {
@@ -347,37 +258,32 @@ export class AgentProcess extends SimulatedProcess {
       });
   }
 
-  #register({ counter, request, body }: Extract<SupervisorEffect, { kind: 'register' }>): void {
+  #tell(entry: SubjectEntry, body: object): void {
     const { agentId } = this;
-    const message = encodeMessage(SUBJECTS.register, this.world.cluster, { agentId }, body, {
-      request,
-    });
-    this.publish(message.subject, message.bytes, `${this.#inbox()}.${counter}`);
+    const { subject, bytes } = encodeMessage(entry, this.world.cluster, { agentId }, body);
+    this.publish(subject, bytes);
   }
 
-  #tellStop({ counter, request, body }: Extract<SupervisorEffect, { kind: 'tellStop' }>): void {
+  #call(name: CallName, { counter, request, body }: Call): void {
+    const entry: SubjectEntry = SUBJECTS[name];
     const { agentId } = this;
     const { cluster } = this.world;
-    const message = encodeMessage(SUBJECTS.stopAnswered, cluster, { agentId }, body, { request });
-    this.publish(message.subject, message.bytes, `${this.#stopInbox()}.${counter}`);
+    const { subject, bytes } = encodeMessage(entry, cluster, { agentId }, body, { request });
+    this.publish(subject, bytes, `${this.#inbox()}.${name}.${counter}`);
   }
 
-  #stopInbox(): string {
-    return `${inboxPrefix({ kind: 'agent', id: this.agentId })}.stops-${this.incarnation}`;
-  }
-
-  #stopTold({ subject, bytes }: Delivered): void {
-    const received = decodeAnswer(SUBJECTS.stopAnswered, bytes);
+  #answered({ subject, bytes }: Delivered): void {
+    const [name, token] = subject.split('.').slice(-2);
+    const counter = Number(token);
+    const received = decodeAnswer(SUBJECTS[name as CallName], bytes);
     if (!received.ok) return;
-    const counter = Number(subject.slice(subject.lastIndexOf('.') + 1));
-    this.#send({ kind: 'stopTold', counter, answer: received.value.answer });
+    const { answer } = received.value;
+    if (name === 'register') this.#registered(counter, received.value);
+    else if (name === 'stopAnswered') this.#send({ kind: 'stopTold', counter, answer });
+    else this.#send({ kind: 'executor', input: { kind: 'exitAnswered', counter, answer } });
   }
 
-  #registerAnswer({ subject, bytes }: Delivered): void {
-    const received = decodeAnswer(SUBJECTS.register, bytes);
-    if (!received.ok) return;
-    const { answer, epoch } = received.value;
-    const counter = Number(subject.slice(subject.lastIndexOf('.') + 1));
+  #registered(counter: number, { answer, epoch }: ReceivedAnswer): void {
     const { agentId } = this;
     const request = { session: `${agentId}-${this.incarnation}`, counter, lowest: 1 };
     this.world.witness.answered({ kind: 'agent', agentId }, request, answer);
@@ -394,8 +300,9 @@ export class AgentProcess extends SimulatedProcess {
     if (!message.ok || message.value.epoch === undefined || reply === undefined) return;
     const { epoch, body } = message.value;
     this.world.note(`${this.name} is ordered: ${name} ${JSON.stringify(body).slice(0, 160)}`);
-    // The kind and the entry's schema belong together by their name.
-    const order = { kind: name, epoch, order: body, reply: this.#hold(reply) } as SupervisorInput;
+    // The kind and the entry's schema belong together.
+    const kind = ORDERS[name];
+    const order = { kind, epoch, order: body, reply: this.#hold(reply) } as SupervisorInput;
     this.#send(order);
   }
 

@@ -74,6 +74,9 @@ export class Chaos {
     if (this.#healed) return;
     const { faults } = this.#world;
     for (const one of this.#everybody()) this.#hit(one);
+    const { allocatorCrashesPerMinute, maxDownMs } = faults;
+    if (allocatorCrashesPerMinute > 0 && this.#isTime(allocatorCrashesPerMinute))
+      this.#down(this.#cast.allocator, this.#random.between(1, maxDownMs));
     for (const one of this.#others())
       if (this.#isTime(faults.longAbsencesPerMinute)) this.#stayAway(one);
     for (const agent of this.#cast.agents)

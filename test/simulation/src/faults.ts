@@ -13,6 +13,8 @@ export type Faults = {
   readonly lateStoreChance: number;
   /** Crashes per actor and virtual minute. */
   readonly crashesPerMinute: number;
+  /** Of the allocator, beside its share of these. */
+  readonly allocatorCrashesPerMinute: number;
   readonly maxDownMs: number;
   readonly cutsPerMinute: number;
   /** Of masters only, beside their share of the crashes: by a clean stop or a crash, as it comes. */
@@ -43,6 +45,7 @@ export function drawFaults(random: Random): Faults {
     lostAckChance: maybe(random.pick([0.02, 0.1])),
     lateStoreChance: maybe(random.pick([0.02, 0.1])),
     crashesPerMinute: maybe(random.pick([0.5, 2, 6])),
+    allocatorCrashesPerMinute: 0,
     maxDownMs: random.pick([200, 3000, 30_000]),
     cutsPerMinute: maybe(random.pick([0.5, 2])),
     masterEndsPerMinute: random.chance(0.75) ? random.pick([1, 4, 10]) : 0,
@@ -64,6 +67,7 @@ export const NO_FAULTS: Faults = {
   lostAckChance: 0,
   lateStoreChance: 0,
   crashesPerMinute: 0,
+  allocatorCrashesPerMinute: 0,
   maxDownMs: 1,
   cutsPerMinute: 0,
   masterEndsPerMinute: 0,

@@ -174,9 +174,11 @@ export class FrameworkProcess extends SessionProcess {
 
   #demand(): Demand {
     return this.disk.open().map(({ wish, index }) => {
-      const { roles } = this.disk.plan;
+      const { roles, habits } = this.disk.plan;
       const role = RoleName.parse(roles[index % roles.length]);
-      return { role, count: 1, resources: wish.resources, constraints: [] };
+      const mayBorrow = habits.takesRevocable && index % 2 === 1;
+      const use = mayBorrow ? ({ revocable: 'also' } as const) : {};
+      return { role, count: 1, resources: wish.resources, constraints: [], ...use };
     });
   }
 

@@ -1,7 +1,8 @@
 // Owns the mix of frameworks that differ in everything: 4 with 4,000 small tasks each, 500 in one role with 5 tasks each,
 // 50 with 20 large ones; 19,500 tasks on 80 agents, of which they need less than half. How many rounds until all run, and
 // how far the shares of those that still wait come apart meanwhile, both when nobody says what it needs, as in Mesos, and
-// when everybody does. Mesos, hierarchical_allocator_benchmarks.cpp, MultiFrameworkAllocations.
+// when everybody does. Then the same on 20 agents, where not all of it fits: how far apart shares are that want more when
+// nothing more is launched. Mesos, hierarchical_allocator_benchmarks.cpp, MultiFrameworkAllocations.
 import { repeated, timesContained } from '@parley/allocation/need-fit';
 import type { Fact, Proposal } from '@parley/protocol/allocation';
 import type { Resources } from '@parley/protocol/resources';
@@ -12,8 +13,11 @@ import { type BenchFramework, BenchMaster } from './bench-master.ts';
 import { beside } from './targets.ts';
 
 const AGENTS = 80;
+/** They have less than what is wanted. */
+const FEW_AGENTS = 20;
 const AGENT = normalise({ scalars: { cpus: 64_000, mem: 488_000_000 } });
 const MAX_ROUNDS = 2000;
+const IDLE_ROUNDS = 20;
 
 type Profile = {
   readonly frameworks: number;
@@ -35,32 +39,38 @@ const PROFILES: readonly Profile[] = [
 
 export function measureMix(): Result[] {
   return (['unstated', 'stated'] as const).flatMap((demand) => {
-    const { rounds, offers, deviation, decidingMs } = new Mix(demand).play();
-    const result = (what: string, value: number, unit: string): Result => ({
-      name: `mix.${demand}.${what}`,
-      value: rounded(value),
-      unit,
-      aim: null,
-      reference: null,
-    });
+    const { rounds, offers, deviation, decidingMs } = new Mix(demand, AGENTS).playOut();
+    const contended = new Mix(demand, FEW_AGENTS).fill();
     return [
-      result('rounds', rounds, 'rounds'),
-      result('offers', offers, 'offers'),
-      result('deviation', deviation, '% of the cluster'),
+      result(`mix.${demand}.rounds`, rounds, 'rounds'),
+      result(`mix.${demand}.offers`, offers, 'offers'),
+      result(`mix.${demand}.deviation`, deviation, '% of the cluster'),
       beside(`mix.${demand}.round`, decidingMs, 'ms'),
+      result(`mix.${demand}.contended.rounds`, contended.rounds, 'rounds'),
+      result(`mix.${demand}.contended.deviation`, contended.deviation, '% of the cluster'),
     ];
   });
 }
+
+const result = (name: string, value: number, unit: string): Result => ({
+  name,
+  value: rounded(value),
+  unit,
+  aim: null,
+  reference: null,
+});
 
 type Waiting = { readonly profile: Profile; left: number };
 
 class Mix {
   readonly #statesDemand: boolean;
+  readonly #agents: number;
   readonly #master: BenchMaster;
   readonly #waiting = new Map<BenchFramework, Waiting>();
 
-  constructor(demand: 'stated' | 'unstated') {
+  constructor(demand: 'stated' | 'unstated', agents: number) {
     this.#statesDemand = demand === 'stated';
+    this.#agents = agents;
     const each = PROFILES.flatMap((profile, place) =>
       Array.from({ length: profile.frameworks }, (_, number) => ({
         profile,
@@ -68,7 +78,7 @@ class Mix {
       })),
     );
     const roles = each.map(({ role }) => role);
-    this.#master = new BenchMaster({ agents: AGENTS, total: AGENT, roles }, { subscribes: false });
+    this.#master = new BenchMaster({ agents, total: AGENT, roles }, { subscribes: false });
     for (const [number, framework] of this.#master.frameworks.entries()) {
       const profile = each[number]?.profile;
       if (profile !== undefined) this.#waiting.set(framework, { profile, left: profile.tasks });
@@ -76,10 +86,11 @@ class Mix {
     this.#master.hear([...this.#waiting.keys()].map((one) => this.#subscription(one)));
   }
 
-  play() {
+  /** Until all tasks run. The deviation is the largest in between. */
+  playOut() {
     const decidingMs: number[] = [];
     let [rounds, offers, deviation] = [0, 0, 0];
-    while (this.#isAnybodyWaiting()) {
+    while (this.#tasksLeft() > 0) {
       rounds += 1;
       if (rounds > MAX_ROUNDS) throw new Error(`not all tasks run after ${MAX_ROUNDS} rounds`);
       const round = this.#master.fullRound();
@@ -89,6 +100,19 @@ class Mix {
       deviation = Math.max(deviation, this.#deviation());
     }
     return { rounds, offers, deviation, decidingMs };
+  }
+
+  /** Until so many rounds in a row launch nothing: no more fits, or those who are offered what is left do not use it. */
+  fill(): { readonly rounds: number; readonly deviation: number } {
+    let [rounds, idle] = [0, 0];
+    while (idle < IDLE_ROUNDS) {
+      const before = this.#tasksLeft();
+      this.#launch(this.#master.fullRound().proposals);
+      idle = this.#tasksLeft() === before ? idle + 1 : 0;
+      rounds += 1;
+    }
+    if (this.#tasksLeft() === 0) throw new Error('there is room for everything');
+    return { rounds: rounds - idle, deviation: this.#deviation() };
   }
 
   /** As many tasks as the framework takes of one offer; the rest is given back without a filter. */
@@ -119,8 +143,8 @@ class Mix {
     return { kind: 'framework', framework: ref, roles: [inRole] };
   }
 
-  #isAnybodyWaiting(): boolean {
-    return [...this.#waiting.values()].some(({ left }) => left > 0);
+  #tasksLeft(): number {
+    return [...this.#waiting.values()].reduce((sum, { left }) => sum + left, 0);
   }
 
   /** Per cent of the cluster between the largest and the smallest dominant share of roles that still have tasks to run. */
@@ -135,7 +159,7 @@ class Mix {
       }
       usedBy.set(role, together);
     }
-    const totals = repeated(AGENT, AGENTS).scalars;
+    const totals = repeated(AGENT, this.#agents).scalars;
     const shares = [...waiting].map((role) => {
       const { used, total } = dominantShare(usedBy.get(role) ?? {}, totals);
       return used / total;
