@@ -69,6 +69,7 @@ export class LeaderShell<State, Input, Effect> {
     this.#leader = new JournaledLeader(options);
     this.#retry = { ...RETRY_LIMITS, ...options.limits };
     this.#keeper = new SnapshotKeeper(options, options.replica.sequence);
+    if (this.#leader.stopped) this.#finish({ reason: 'deposed' });
   }
 
   /** Resolves when this leader writes no more. Rejects when the process must end (full stack or heap, or a defect). */
