@@ -106,14 +106,19 @@ export class LeaderShell<State, Input, Effect> {
     return queued;
   }
 
-  /** Clean stop: takes no more inputs, journals what is queued, writes a snapshot. */
-  async stop(): Promise<LeaderEnd> {
+  /** Hexadecimal hash of the state after `sequence`. */
+  hash(): string {
+    return this.#leader.replica.hash();
+  }
+
+  /** Clean stop: takes no more inputs, journals what is queued, writes a snapshot where that is wanted. */
+  async stop({ snapshot = true }: { readonly snapshot?: boolean } = {}): Promise<LeaderEnd> {
     this.#stopping = true;
     const late = new AbortController();
     const limit = wait(this.#retry.stopMs, undefined, { signal: late.signal, ref: false });
     await Promise.race([this.#pumping, limit.catch(() => undefined)]);
     late.abort();
-    if (this.#end === undefined && this.#leader.inFlight === undefined) {
+    if (snapshot && this.#end === undefined && this.#leader.inFlight === undefined) {
       await this.#keeper.finish(this.#leader.replica);
     }
     this.#finish({ reason: 'stopped' });

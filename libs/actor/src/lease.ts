@@ -158,6 +158,11 @@ export class LeaseMachine {
     this.recheck(nowMs);
   }
 
+  /** The suspicion was wrong: its holder was heard of. */
+  trust(): void {
+    this.#suspectedTerm = undefined;
+  }
+
   /** Something says that the lease has changed hands: it is read at once. */
   recheck(nowMs: number): void {
     if (this.#isOver() || this.#status === 'taking') return;
