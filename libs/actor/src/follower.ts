@@ -112,13 +112,15 @@ export class Follower<State, Input, Effect> {
 
   /** Reads to the journal's end now. */
   async compare(): Promise<void> {
+    // What is stepped while the answer is on its way may be more than it tells of.
+    const stepped = this.#replica.sequence;
     const info = await this.#options.journal.info();
     if (this.#closed) return;
     if (!info.ok) return this.#trouble(info.failure);
     this.#recovered();
     const { createdMs, lastSequence } = info.value;
     // Made anew, or restored from an old copy: what was stepped is no longer what is kept.
-    if (createdMs !== this.#createdMs || lastSequence < this.#replica.sequence) {
+    if (createdMs !== this.#createdMs || lastSequence < stepped) {
       this.#knownLast = 0;
       this.#held.clear();
       await this.#advancing;
