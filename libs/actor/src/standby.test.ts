@@ -108,6 +108,7 @@ test('a standby that counts wrong again is found out again', async () => {
   const { write, beat } = aLeader(journal);
   const { standby, advice, heard } = aStandby(journal, new MemorySnapshotStore(), () => true);
   standby.start();
+  await settled(standby, journal);
   for (let round = 0; round < 2; round += 1) {
     write(MARK);
     await settled(standby, journal);
