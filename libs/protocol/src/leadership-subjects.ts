@@ -1,5 +1,11 @@
 // Owns the part of the subject table by which one of several masters or allocators leads and the others stand by.
-import { LeaderPong, LeadershipBeat, MasterList, StepDownResult } from './leadership.ts';
+import {
+  LeaderPong,
+  LeadershipBeat,
+  MasterList,
+  StepDownRequest,
+  StepDownResult,
+} from './leadership.ts';
 import { entry } from './subject-entry.ts';
 import { Empty } from './tasks.ts';
 
@@ -58,7 +64,7 @@ export const leadershipMessages = {
     delivery: 'request',
     from: ['operator'],
     to: ['master'],
-    body: Empty,
+    body: StepDownRequest,
     reply: StepDownResult,
     summary: 'Asks the leader to hand over to a standby; refused when none is alive.',
   }),

@@ -56,6 +56,10 @@ export type MasterStanding = z.infer<typeof MasterStanding>;
 export const MasterList = z.object({ epoch: Epoch, masters: z.array(MasterStanding).max(1000) });
 export type MasterList = z.infer<typeof MasterList>;
 
+/** Of the leader that is meant: asked again after a lost answer, the next one does not step down as well. */
+export const StepDownRequest = z.object({ epoch: Epoch });
+export type StepDownRequest = z.infer<typeof StepDownRequest>;
+
 export const StepDownResult = z.object({
   /** Who was told to hand over. */
   id: ActorId,

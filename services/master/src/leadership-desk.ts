@@ -1,11 +1,12 @@
 // Owns what operators ask about the leadership itself: who leads, who stands by, and the leader's stepping down. Open
 // only while this master leads, so that otherwise "nobody answers" comes at once. Nothing of this is journalled.
 import type { Bus, BusSubscription } from '@parley/actor/bus';
+import type { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import type { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { decodeMessage, encodeAnswer } from '@parley/protocol/message';
-import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
+import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 
 export type LeadershipDeskOptions = {
@@ -13,7 +14,7 @@ export type LeadershipDeskOptions = {
   readonly cluster: ClusterName;
   /** Undefined: this master does not lead. */
   readonly list: () => MasterList | undefined;
-  readonly stepDown: () => Outcome<StepDownResult>;
+  readonly stepDown: (epoch: Epoch) => Outcome<StepDownResult>;
 };
 
 export class LeadershipDesk {
@@ -34,7 +35,7 @@ export class LeadershipDesk {
           ? fail('unavailable', 'this master does not lead')
           : { ok: true, value };
       }),
-      this.#answer(SUBJECTS.stepDown, stepDown),
+      this.#answer(SUBJECTS.stepDown, ({ epoch }) => stepDown(epoch)),
     ];
   }
 
@@ -43,11 +44,14 @@ export class LeadershipDesk {
     this.#subscriptions = [];
   }
 
-  #answer(entry: SubjectEntry, answer: () => Outcome<unknown>): BusSubscription {
+  #answer<Entry extends SubjectEntry>(
+    entry: Entry,
+    answer: (body: BodyOf<Entry>) => Outcome<unknown>,
+  ): BusSubscription {
     const { bus, cluster } = this.#options;
     return bus.subscribe(wildcardOf(entry, cluster), ({ subject, bytes, respond }) => {
       const request = decodeMessage(entry, cluster, subject, bytes);
-      respond(encodeAnswer(request.ok ? answer() : request));
+      respond(encodeAnswer(request.ok ? answer(request.value.body) : request));
     });
   }
 }

@@ -9,7 +9,7 @@ import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
-import type { Epoch } from '@parley/protocol/epoch';
+import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -66,7 +66,7 @@ export class Mastership {
       bus,
       cluster,
       list: () => this.#list(),
-      stepDown: () => this.#stepDown(),
+      stepDown: (term) => this.#stepDown(term),
     });
   }
 
@@ -162,10 +162,13 @@ export class Mastership {
     this.#handover = term.stop({ snapshot: standbys.length === 0 });
   }
 
-  #stepDown(): Outcome<StepDownResult> {
+  #stepDown(term: Epoch): Outcome<StepDownResult> {
     const { clock, masterId } = this.#around;
     const { epoch } = this.#life;
     if (epoch === undefined) return fail('unavailable', 'this master does not lead');
+    if (compareEpochs(term, epoch) !== 0) {
+      return fail('staleEpoch', 'the leader of that term leads no more');
+    }
     if (this.#life.standbys(clock.nowMs()).length === 0) {
       return fail('unavailable', 'no other master stands by: start one first, or stop this one');
     }

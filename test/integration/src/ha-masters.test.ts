@@ -5,6 +5,7 @@ import { WATCH_TIMING } from '@parley/actor/leader-watch';
 import { PrincipalName } from '@parley/protocol/ids';
 import { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { encodeMessage } from '@parley/protocol/message';
+import type { BodyOf, SubjectEntry } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ask } from './cluster-caller.ts';
@@ -31,9 +32,12 @@ async function start(): Promise<HaCluster> {
 
 const olga = { operator: PrincipalName.parse('olga') };
 
-async function askLeader(entry: typeof SUBJECTS.masterList | typeof SUBJECTS.stepDown) {
+async function askLeader<Entry extends typeof SUBJECTS.masterList | typeof SUBJECTS.stepDown>(
+  entry: Entry,
+  body: BodyOf<Entry>,
+) {
   const connection = await ha.fixture.connect('operator', 'olga');
-  const { subject, bytes } = encodeMessage(entry, cluster, olga, {});
+  const { subject, bytes } = encodeMessage<SubjectEntry>(entry, cluster, olga, body);
   const answer = await ask(connection, entry, subject, bytes);
   if (!answer.ok) throw new Error(answer.failure.message);
   return answer.value;
@@ -141,33 +145,35 @@ test('an operator sees who leads and who stands by, and the leader steps down wh
   fixture.open('gate');
   framework.add(tasks);
   await ha.untilSomeEnded(tasks, 5);
-  const before = MasterList.parse(await askLeader(SUBJECTS.masterList));
+  const before = MasterList.parse(await askLeader(SUBJECTS.masterList, {}));
   expect(before.masters.map(({ id, phase }) => [id, phase])).toEqual([
     ['master-1', 'leading'],
     ['master-2', 'following'],
   ]);
   const standing = first.count(STANDS_BY);
-  const answer = StepDownResult.parse(await askLeader(SUBJECTS.stepDown));
+  const answer = StepDownResult.parse(await askLeader(SUBJECTS.stepDown, before));
   expect(answer).toEqual({ id: 'master-1', epoch: before.epoch });
   const term = await nextLine(second, LEADS, 0);
   expect(term['wasHeld']).toBe(true);
   await first.says(STANDS_BY, standing);
   await ha.expectEachOnce(tasks);
   await vi.waitUntil(async () => {
-    const after = MasterList.parse(await askLeader(SUBJECTS.masterList));
+    const after = MasterList.parse(await askLeader(SUBJECTS.masterList, {}));
     const [one, two] = after.masters;
     return one?.id === 'master-2' && two?.id === 'master-1' && two.books?.lagEntries === 0;
   }, TEST_TIMEOUT_MS);
   // Alone, it stays.
   expect(await first.end('SIGTERM')).toBe(0);
-  await expect(askLeader(SUBJECTS.stepDown)).rejects.toThrow('no other master stands by');
+  await expect(askLeader(SUBJECTS.stepDown, before)).rejects.toThrow('leads no more');
+  const now = MasterList.parse(await askLeader(SUBJECTS.masterList, {}));
+  await expect(askLeader(SUBJECTS.stepDown, now)).rejects.toThrow('no other master stands by');
   expect(second.count('term is over')).toBe(0);
 });
 
 test('a standby whose state is not what the leader says raises an alarm, makes it anew and follows on', async () => {
   const { fixture, framework } = await start();
   const second = fixture.service('master-2');
-  const { epoch, masters } = MasterList.parse(await askLeader(SUBJECTS.masterList));
+  const { epoch, masters } = MasterList.parse(await askLeader(SUBJECTS.masterList, {}));
   const tasks = ha.tasks('gate', 60);
   fixture.open('gate');
   framework.add(tasks);
@@ -192,6 +198,6 @@ test('a standby whose state is not what the leader says raises an alarm, makes i
   // Compared anew since, with what the leader really says.
   await wait(2 * WATCH_TIMING.beatMs);
   expect(second.count(ALARM)).toBe(1);
-  const after = MasterList.parse(await askLeader(SUBJECTS.masterList));
+  const after = MasterList.parse(await askLeader(SUBJECTS.masterList, {}));
   expect(after.masters[1]?.books).toMatchObject({ differences: 1, isFit: true });
 });
