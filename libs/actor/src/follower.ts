@@ -28,7 +28,7 @@ export type FollowedEffect<Effect> = {
 export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, Effect> & {
   readonly tail: JournalTail;
   /** After each entry that was applied; must not throw. */
-  readonly onEntry?: (replica: Replica<State, Input, Effect>) => void;
+  readonly onEntry?: (replica: Replica<State, Input, Effect>, bytes: Uint8Array) => void;
   /** Must not throw. */
   readonly onEffect: (followed: FollowedEffect<Effect>) => void;
   /** The state was made anew from a snapshot: what happened in between is not told. */
@@ -207,7 +207,7 @@ export class Follower<State, Input, Effect> {
       for (const [index, effect] of result.effects.entries()) {
         this.#options.onEffect({ sequence, index, effect, context: result.context });
       }
-      this.#options.onEntry?.(this.#replica);
+      this.#options.onEntry?.(this.#replica, bytes);
       return;
     }
     if (result.kind === 'unknownRules') {

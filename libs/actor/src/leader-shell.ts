@@ -50,6 +50,8 @@ export type LeaderShellOptions<State, Input, Effect> = ReplicaSource<State, Inpu
   /** An input that was left out: its caller gets `internalError`. */
   readonly onSkipped: (skipped: Skipped) => void;
   readonly report: (report: LeaderReport) => void;
+  /** As of SnapshotKeeper: where a standby writes snapshots, the leader need not. */
+  readonly mayWrite?: (sequence: number) => boolean;
   readonly limits?: Partial<LeaderLimits & SnapshotLimits & RetryLimits>;
 };
 
@@ -109,6 +111,11 @@ export class LeaderShell<State, Input, Effect> {
   /** Hexadecimal hash of the state after `sequence`. */
   hash(): string {
     return this.#leader.replica.hash();
+  }
+
+  /** A standby has written a snapshot of that entry. */
+  snapshotWritten(sequence: number): void {
+    if (this.#end === undefined && !this.#stopping) this.#keeper.writtenElsewhere(sequence);
   }
 
   /** Clean stop: takes no more inputs, journals what is queued, writes a snapshot where that is wanted. */

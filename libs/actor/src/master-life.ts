@@ -20,6 +20,13 @@ export type LifeAdvice =
   | { readonly kind: 'recheckLease' }
   /** The leader is about to leave: read the journal to its end. */
   | { readonly kind: 'readToEnd' }
+  /** A standby has written a snapshot; `isWrong`: of a state that the leader did not have. */
+  | {
+      readonly kind: 'snapshotTold';
+      readonly writer: ActorId;
+      readonly sequence: number;
+      readonly isWrong: boolean;
+    }
   /** The own state is not the leader's: tell people, and make it anew from a snapshot not younger than `notAfter`. */
   | {
       readonly kind: 'rebuild';
@@ -58,6 +65,11 @@ export class MasterLife {
   #differences = 0;
   #isRebuilding = false;
   #snapshotWriter: ActorId | undefined;
+  /** Who writes snapshots, as the leader says. */
+  #namedWriter: ActorId | undefined;
+  /** Of the own last one. */
+  #snapshot: StateMark | undefined;
+  readonly #toldSnapshots = new Map<ActorId, number>();
 
   constructor(options: MasterLifeOptions) {
     this.#options = options;
@@ -108,6 +120,7 @@ export class MasterLife {
   standAgain(): void {
     this.#state = 'standby';
     this.#epoch = undefined;
+    this.#namedWriter = undefined;
     this.replaced();
   }
 
@@ -125,11 +138,13 @@ export class MasterLife {
   /** A sign of life of any master; the own ones, which come back, are passed over. */
   heard(beat: LeadershipBeat, epoch: Epoch | undefined, nowMs: number): LifeAdvice[] {
     this.#roster.heard(beat, epoch, nowMs);
-    if (beat.phase === 'following' || epoch === undefined) return [];
+    if (beat.phase === 'following') return this.#heardOfSnapshot(beat);
+    if (epoch === undefined) return [];
     if (this.#epoch !== undefined) {
       return compareEpochs(epoch, this.#epoch) > 0 ? [{ kind: 'recheckLease' }] : [];
     }
     if (beat.phase === 'left') return [{ kind: 'recheckLease' }];
+    this.#namedWriter = beat.snapshotWriter;
     const mark = beat.books?.mark;
     const advice = mark === undefined ? [] : this.#judge(mark.sequence, this.#told(mark));
     return beat.phase === 'leaving' ? [...advice, { kind: 'readToEnd' }] : advice;
@@ -143,6 +158,7 @@ export class MasterLife {
       lagEntries,
       rulesVersion,
       ...(mark && { mark }),
+      ...(this.#snapshot && { snapshot: this.#snapshot }),
       differences: this.#differences,
       isFit: this.#isFit,
     };
@@ -159,10 +175,32 @@ export class MasterLife {
     return this.#snapshotWriter ?? this.#options.id;
   }
 
+  /** Whether this one is to write the snapshot of that entry: of one after which states are compared, so that it can be judged. */
+  mayWriteSnapshot(sequence: number, nowMs: number): boolean {
+    const { id } = this.#options;
+    if (this.#epoch !== undefined) return this.snapshotWriter(nowMs) === id;
+    return this.#isFit && this.#namedWriter === id && StateMarks.isAt(sequence);
+  }
+
+  /** A snapshot was written as a standby. */
+  snapshotWritten(snapshot: StateMark): void {
+    if (this.#epoch === undefined) this.#snapshot = snapshot;
+  }
+
   /** For operators: this one, which leads, and everybody heard. */
   list(standing: Standing, nowMs: number): MasterStanding[] {
     const { snapshotWriter: _, ...own } = this.beat(standing, nowMs);
     return this.#roster.list(own, nowMs);
+  }
+
+  #heardOfSnapshot({ id, books }: LeadershipBeat): LifeAdvice[] {
+    const snapshot = books?.snapshot;
+    if (this.#epoch === undefined || id === this.#options.id || snapshot === undefined) return [];
+    const { sequence } = snapshot;
+    if (sequence <= (this.#toldSnapshots.get(id) ?? 0)) return [];
+    this.#toldSnapshots.set(id, sequence);
+    const isWrong = this.#marks.verdictOf(snapshot) === 'different';
+    return [{ kind: 'snapshotTold', writer: id, sequence, isWrong }];
   }
 
   get #isFit(): boolean {

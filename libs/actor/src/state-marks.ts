@@ -3,7 +3,7 @@
 import type { StateMark } from '@parley/protocol/leadership';
 
 const EVERY_ENTRIES = 64;
-const KEPT = 64;
+const KEPT = 256;
 
 export type MarkVerdict = 'equal' | 'different' | 'unknown';
 
@@ -23,9 +23,14 @@ export class StateMarks {
     return this.#agreedSequence;
   }
 
+  /** Whether the state is compared after that entry. */
+  static isAt(sequence: number): boolean {
+    return sequence % EVERY_ENTRIES === 0;
+  }
+
   /** An entry was stepped here. `hash` is asked for only where one is kept. */
   stepped(sequence: number, hash: () => string): MarkVerdict {
-    if (sequence % EVERY_ENTRIES !== 0) return 'unknown';
+    if (!StateMarks.isAt(sequence)) return 'unknown';
     const own = { sequence, hash: hash() };
     this.#newest = own;
     keep(this.#own, own);
@@ -40,6 +45,13 @@ export class StateMarks {
     if (own !== undefined) return this.#compare(mark.sequence, own, mark.hash);
     if (mark.sequence > (this.#newest?.sequence ?? 0)) keep(this.#told, mark);
     return 'unknown';
+  }
+
+  /** Whether that was the own state; nothing is remembered of it. */
+  verdictOf({ sequence, hash }: StateMark): MarkVerdict {
+    const own = this.#own.get(sequence);
+    if (own === undefined) return 'unknown';
+    return own === hash ? 'equal' : 'different';
   }
 
   /** The state was made anew: what was hashed before says nothing of it. */

@@ -23,6 +23,8 @@ export const BooksStanding = z.object({
   rulesVersion: z.int().min(1),
   /** The newest one; absent until an entry that is compared was stepped. */
   mark: StateMark.optional(),
+  /** The newest snapshot that this one has written as a standby. */
+  snapshot: StateMark.optional(),
   /** How often its state was another one than the leader's. */
   differences: z.int().min(0),
   /** False when it differed again after it was made anew: it leads only when nobody else can. */

@@ -4,6 +4,7 @@ import type { LeaderEnd } from '@parley/actor/leader-shell';
 import { type LifeAdvice, MasterLife } from '@parley/actor/master-life';
 import { Candidacy } from '@parley/actor/nats/candidacy';
 import { RELEASE_VERSION } from '@parley/actor/release';
+import { SnapshotKeeper } from '@parley/actor/snapshot-keeper';
 import { Standby } from '@parley/actor/standby';
 import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
@@ -13,6 +14,7 @@ import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { unreachable } from '@parley/protocol/unreachable';
+import { reportLeader } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
 import { type Surroundings, Term } from './term.ts';
 
@@ -116,6 +118,7 @@ export class Mastership {
       replica,
       onCommitted: () => this.#committed(),
       onStepped: (sequence, hash) => this.#follow(this.#life.stepped(sequence, hash)),
+      mayWriteSnapshot: (sequence) => this.#mayWriteSnapshot(sequence),
     });
     this.#term = term;
     this.#standby = undefined;
@@ -196,15 +199,19 @@ export class Mastership {
 
   #makeStandby(): MasterStandby {
     const { journal, snapshots, logger } = this.#around;
+    let keeper: SnapshotKeeper | undefined;
     const standby: MasterStandby = new Standby<ClusterState, Input, Effect>({
       core: clusterCore,
       journal,
       snapshots,
       tail: journal,
-      onEntry: (replica) =>
-        this.#follow(this.#life.stepped(replica.sequence, () => replica.hash())),
+      onEntry: (replica, bytes) => {
+        this.#follow(this.#life.stepped(replica.sequence, () => replica.hash()));
+        keeper?.entryApplied(replica, bytes.length);
+      },
       onReplaced: () => {
         this.#life.replaced();
+        keeper = this.#makeKeeper(standby);
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
       },
@@ -218,8 +225,47 @@ export class Mastership {
     return standby;
   }
 
+  /** Of a standby: writes where the leader names it, removes nothing. */
+  #makeKeeper({ replica }: MasterStandby): SnapshotKeeper {
+    return new SnapshotKeeper(
+      {
+        ...this.#around,
+        tidies: false,
+        mayWrite: (sequence) => this.#mayWriteSnapshot(sequence),
+        report: (report) => {
+          if (report.kind === 'snapshotWritten') {
+            const { sequence, hash } = report.manifest;
+            this.#life.snapshotWritten({ sequence, hash });
+          }
+          reportLeader(this.#around.logger, report);
+        },
+      },
+      replica?.sequence ?? 0,
+    );
+  }
+
+  #mayWriteSnapshot(sequence: number): boolean {
+    return this.#life.mayWriteSnapshot(sequence, this.#around.clock.nowMs());
+  }
+
   #follow(advice: readonly LifeAdvice[]): void {
     for (const one of advice) this.#followOne(one);
+  }
+
+  /** One of a state that the leader did not have is removed: nobody may begin with it. */
+  async #snapshotTold({
+    writer,
+    sequence,
+    isWrong,
+  }: Extract<LifeAdvice, { kind: 'snapshotTold' }>): Promise<void> {
+    const { logger, snapshots } = this.#around;
+    if (!isWrong) {
+      this.#term?.snapshotWritten(sequence);
+      return;
+    }
+    logger.error({ writer, sequence }, "ALARM: a standby's snapshot is not of the leader's state");
+    const removed = await snapshots.remove(sequence);
+    if (!removed.ok) logger.error({ failure: removed.failure }, 'that snapshot is still there');
   }
 
   #followOne(advice: LifeAdvice): void {
@@ -229,6 +275,9 @@ export class Mastership {
         break;
       case 'readToEnd':
         void this.#standby?.readToEnd();
+        break;
+      case 'snapshotTold':
+        void this.#snapshotTold(advice);
         break;
       case 'rebuild': {
         const { kind: _, ...fields } = advice;

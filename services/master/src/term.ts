@@ -6,7 +6,7 @@ import type { BusSubscription } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
 import type { StepContext } from '@parley/actor/core';
 import type { Journal, JournalTail } from '@parley/actor/journal';
-import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
+import { type LeaderEnd, LeaderShell } from '@parley/actor/leader-shell';
 import { loadReplica } from '@parley/actor/load-replica';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { randomNonce } from '@parley/actor/nats/system-clock';
@@ -28,6 +28,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
+import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
 import { type Principals, readPrincipals } from './principal-registry.ts';
@@ -69,6 +70,8 @@ export type TermOptions = {
   readonly onCommitted: () => void;
   /** After each entry; `hash` costs something. */
   readonly onStepped: (sequence: number, hash: () => string) => void;
+  /** Where a standby writes the snapshots, the leader need not. */
+  readonly mayWriteSnapshot: (sequence: number) => boolean;
 };
 
 export class Term {
@@ -113,9 +116,10 @@ export class Term {
       epoch: this.#epoch,
       makeNonce: randomNonce,
       mayAct: this.#mayAct,
+      mayWrite: this.#options.mayWriteSnapshot,
       onEffects: (effects, context) => this.#effects(effects, context),
       onSkipped: (skipped) => this.#skipped(skipped),
-      report: (report) => this.#report(report),
+      report: (report) => reportLeader(this.#around.logger, report),
     });
     this.#shell = shell;
     shell.submit({ kind: 'termStarted', epoch: this.#epoch, masterId, settings });
@@ -130,6 +134,11 @@ export class Term {
   async stop(options: { readonly snapshot: boolean }): Promise<void> {
     if (this.#shell === undefined) this.#over = true;
     await this.#shell?.stop(options);
+  }
+
+  /** A standby has written a snapshot of that entry: what is older may be removed. */
+  snapshotWritten(sequence: number): void {
+    this.#shell?.snapshotWritten(sequence);
   }
 
   /** Nothing of the term is under way any more. */
@@ -329,38 +338,6 @@ export class Term {
       this.#around.clock.nowMs(),
     );
     this.#carryOut();
-  }
-
-  #report(report: LeaderReport): void {
-    const { logger } = this.#around;
-    switch (report.kind) {
-      case 'journalTrouble':
-        logger.error({ failure: report.failure }, 'the journal takes nothing: requests wait');
-        break;
-      case 'journalRecovered':
-        logger.info('the journal takes entries again');
-        break;
-      case 'inputSkipped':
-        logger.error(
-          { skip: report.skip, error: report.error },
-          'a step threw: the state is made anew without that input',
-        );
-        break;
-      case 'snapshotWritten':
-        logger.info(
-          { sequence: report.manifest.sequence, tookMs: Math.round(report.tookMs) },
-          'snapshot written',
-        );
-        break;
-      case 'snapshotFailed':
-        logger.warn({ failure: report.failure }, 'no snapshot could be written');
-        break;
-      case 'journalPurged':
-        logger.info({ belowSequence: report.belowSequence }, 'journal purged');
-        break;
-      default:
-        unreachable(report);
-    }
   }
 
   /** Requests are no longer taken; what still comes of orders and readers is passed over. */
