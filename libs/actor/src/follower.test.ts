@@ -120,3 +120,19 @@ test('an entry that this release cannot step ends the following with a message',
   expect(followed).toEqual(['trouble internalError']);
   await follower.close();
 });
+
+test('what arrives while the journal is asked for its end does not look like a journal that went back', async () => {
+  const journal = new MemoryJournal();
+  const write = aWriter(journal);
+  const { follower, followed } = await follow(journal);
+  await write(add('a'));
+  await follower.compare();
+  const answer = await journal.info();
+  journal.info = async () => {
+    await write(add('a'));
+    return answer;
+  };
+  await follower.compare();
+  expect(followed).toEqual(['1.0 a=1', '1.1 entry=1', '2.0 a=2', '2.1 entry=1']);
+  await follower.close();
+});

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
 import type { StepContext } from './core.ts';
 import type { JournalTail } from './journal.ts';
-import { loadReplica, READ_BATCH, type ReplicaSource } from './load-replica.ts';
+import { type LoadOptions, loadReplica, READ_BATCH, type ReplicaSource } from './load-replica.ts';
 import type { Replica, SkippedInput } from './replica.ts';
 
 export type FollowerLimits = {
@@ -27,6 +27,8 @@ export type FollowedEffect<Effect> = {
 
 export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, Effect> & {
   readonly tail: JournalTail;
+  /** After each entry that was applied; must not throw. */
+  readonly onEntry?: (replica: Replica<State, Input, Effect>, bytes: Uint8Array) => void;
   /** Must not throw. */
   readonly onEffect: (followed: FollowedEffect<Effect>) => void;
   /** The state was made anew from a snapshot: what happened in between is not told. */
@@ -50,6 +52,7 @@ export class Follower<State, Input, Effect> {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #troubled = false;
+  #spoiled = false;
 
   private constructor(
     options: FollowerOptions<State, Input, Effect>,
@@ -65,10 +68,11 @@ export class Follower<State, Input, Effect> {
   /** Loads the state and follows from there. Fails with `unavailable`, or `internalError` whose message says what to do. */
   static async open<State, Input, Effect>(
     options: FollowerOptions<State, Input, Effect>,
+    from: Pick<LoadOptions, 'snapshotUpTo'> = {},
   ): Promise<Outcome<Follower<State, Input, Effect>>> {
     const info = await options.journal.info();
     if (!info.ok) return info;
-    const replica = await loadReplica(options);
+    const replica = await loadReplica(options, from);
     if (!replica.ok) return replica;
     const follower = new Follower(options, replica.value, info.value.createdMs);
     follower.#begin();
@@ -84,10 +88,20 @@ export class Follower<State, Input, Effect> {
     return this.#replica;
   }
 
-  /** Ends following. The replica stays as it is: a standby leads with it. */
+  /** Entries that it knows of and has not applied yet. */
+  get lagEntries(): number {
+    return Math.max(this.#knownLast - this.#replica.sequence, 0);
+  }
+
   async close(): Promise<void> {
     this.#endFollowing();
     await this.#advancing;
+  }
+
+  /** Ends following and gives the replica away, to be led with; undefined when a step that threw has spoiled it. */
+  async take(): Promise<Replica<State, Input, Effect> | undefined> {
+    await this.close();
+    return this.#spoiled ? undefined : this.#replica;
   }
 
   #endFollowing(): void {
@@ -98,13 +112,15 @@ export class Follower<State, Input, Effect> {
 
   /** Reads to the journal's end now. */
   async compare(): Promise<void> {
+    // What is stepped while the answer is on its way may be more than it tells of.
+    const stepped = this.#replica.sequence;
     const info = await this.#options.journal.info();
     if (this.#closed) return;
     if (!info.ok) return this.#trouble(info.failure);
     this.#recovered();
     const { createdMs, lastSequence } = info.value;
     // Made anew, or restored from an old copy: what was stepped is no longer what is kept.
-    if (createdMs !== this.#createdMs || lastSequence < this.#replica.sequence) {
+    if (createdMs !== this.#createdMs || lastSequence < stepped) {
       this.#knownLast = 0;
       this.#held.clear();
       await this.#advancing;
@@ -191,6 +207,7 @@ export class Follower<State, Input, Effect> {
       for (const [index, effect] of result.effects.entries()) {
         this.#options.onEffect({ sequence, index, effect, context: result.context });
       }
+      this.#options.onEntry?.(this.#replica, bytes);
       return;
     }
     if (result.kind === 'unknownRules') {
@@ -206,10 +223,12 @@ export class Follower<State, Input, Effect> {
 
   /** Until it works: a spoiled replica is of no use. */
   async #rebuild(upTo: number, skips: readonly SkippedInput[]): Promise<boolean> {
+    this.#spoiled = true;
     while (!this.#closed) {
       const replica = await loadReplica(this.#options, { upTo, skips });
       if (replica.ok) {
         this.#replica = replica.value;
+        this.#spoiled = false;
         return true;
       }
       this.#trouble(replica.failure);

@@ -245,3 +245,21 @@ test('of two leaders on one journal the deposed one stops, and every effect told
     { numRuns: 200 },
   );
 });
+
+test('a leader that read the journal only after a later term had begun writes nothing', () => {
+  const later = { bucketCreatedMs: 1, revision: 2 };
+  const start = {
+    state: tallyCore().create(),
+    sequence: 7,
+    coreTimeMs: 0,
+    epoch: later,
+    skips: [],
+  };
+  const leader = new JournaledLeader({
+    replica: new Replica(tallyCore(), start),
+    epoch: { bucketCreatedMs: 1, revision: 1 },
+    makeNonce: () => 'n',
+  });
+  expect(leader.stopped).toBe(true);
+  expect(leader.submit({ kind: 'add', key: 'a', amount: 1 }).ok).toBe(false);
+});

@@ -63,6 +63,8 @@ export class JournaledLeader<State, Input, Effect> {
     this.#replica = options.replica;
     this.#makeNonce = options.makeNonce;
     this.#limits = { ...LEADER_LIMITS, ...options.limits };
+    // Read so late that a later term had begun: an append would fit behind its entries.
+    if (this.#isPast()) this.refused();
   }
 
   get replica(): Replica<State, Input, Effect> {
@@ -175,7 +177,7 @@ export class JournaledLeader<State, Input, Effect> {
     this.#replica = replica;
     this.#move('appendRefused');
     assert(this.#leadership === 'opening', 'a refusal within a term is final');
-    if (compareEpochs(this.#replica.epoch, this.epoch) > 0) {
+    if (this.#isPast()) {
       this.refused();
       return false;
     }
@@ -183,6 +185,10 @@ export class JournaledLeader<State, Input, Effect> {
     this.#inFlight = undefined;
     this.#termStart = undefined;
     return true;
+  }
+
+  #isPast(): boolean {
+    return compareEpochs(this.#replica.epoch, this.epoch) > 0;
   }
 
   #move(event: LeadershipEvent): void {

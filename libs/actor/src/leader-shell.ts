@@ -50,6 +50,8 @@ export type LeaderShellOptions<State, Input, Effect> = ReplicaSource<State, Inpu
   /** An input that was left out: its caller gets `internalError`. */
   readonly onSkipped: (skipped: Skipped) => void;
   readonly report: (report: LeaderReport) => void;
+  /** As of SnapshotKeeper: where a standby writes snapshots, the leader need not. */
+  readonly mayWrite?: (sequence: number) => boolean;
   readonly limits?: Partial<LeaderLimits & SnapshotLimits & RetryLimits>;
 };
 
@@ -69,6 +71,7 @@ export class LeaderShell<State, Input, Effect> {
     this.#leader = new JournaledLeader(options);
     this.#retry = { ...RETRY_LIMITS, ...options.limits };
     this.#keeper = new SnapshotKeeper(options, options.replica.sequence);
+    if (this.#leader.stopped) this.#finish({ reason: 'deposed' });
   }
 
   /** Resolves when this leader writes no more. Rejects when the process must end (full stack or heap, or a defect). */
@@ -105,14 +108,24 @@ export class LeaderShell<State, Input, Effect> {
     return queued;
   }
 
-  /** Clean stop: takes no more inputs, journals what is queued, writes a snapshot. */
-  async stop(): Promise<LeaderEnd> {
+  /** Hexadecimal hash of the state after `sequence`. */
+  hash(): string {
+    return this.#leader.replica.hash();
+  }
+
+  /** A standby has written a snapshot of that entry. */
+  snapshotWritten(sequence: number): void {
+    if (this.#end === undefined && !this.#stopping) this.#keeper.writtenElsewhere(sequence);
+  }
+
+  /** Clean stop: takes no more inputs, journals what is queued, writes a snapshot where that is wanted. */
+  async stop({ snapshot = true }: { readonly snapshot?: boolean } = {}): Promise<LeaderEnd> {
     this.#stopping = true;
     const late = new AbortController();
     const limit = wait(this.#retry.stopMs, undefined, { signal: late.signal, ref: false });
     await Promise.race([this.#pumping, limit.catch(() => undefined)]);
     late.abort();
-    if (this.#end === undefined && this.#leader.inFlight === undefined) {
+    if (snapshot && this.#end === undefined && this.#leader.inFlight === undefined) {
       await this.#keeper.finish(this.#leader.replica);
     }
     this.#finish({ reason: 'stopped' });

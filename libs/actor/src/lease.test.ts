@@ -144,7 +144,79 @@ test('a holder that fenced itself has not lost its lease to anybody', () => {
   expect(machine.wasTaken).toBe(false);
 });
 
-test('two holders of different names never may act at the same time, whatever gets lost', () => {
+test('a candidate that is told that the holder is no more takes over with two requests', () => {
+  const { key } = winAt(0);
+  const candidate = aMachine('m2');
+  carryOut(candidate, key, 100);
+  expect([candidate.status, candidate.othersTerm]).toEqual(['waiting', 1]);
+  candidate.suspect(200, 1);
+  carryOut(candidate, key, 200);
+  carryOut(candidate, key, 200);
+  expect([candidate.status, candidate.term]).toEqual(['leading', 2]);
+});
+
+test('a suspicion is of one term: the next holder is left in peace', () => {
+  const { key } = winAt(0);
+  const candidate = aMachine('m2');
+  carryOut(candidate, key, 100);
+  key.write(1, { holder: 'm3', nonce: 'x', term: 0, released: false });
+  candidate.suspect(200, 1);
+  carryOut(candidate, key, 200);
+  carryOut(candidate, key, 200);
+  expect([candidate.status, candidate.othersTerm]).toEqual(['waiting', 2]);
+});
+
+test('a holder that hears of a later term looks: it goes on while its own write stands, and stops when it does not', () => {
+  const { machine, key } = winAt(0);
+  machine.recheck(100);
+  carryOut(machine, key, 100);
+  expect([machine.status, machine.mayAct(100)]).toEqual(['leading', true]);
+  key.write(1, { holder: 'm2', nonce: 'x', term: 0, released: false });
+  machine.recheck(200);
+  carryOut(machine, key, 200);
+  expect([machine.status, machine.wasTaken]).toEqual(['lost', true]);
+});
+
+test('to look is not to renew: a holder that only reads fences itself', () => {
+  const { machine, key } = winAt(0);
+  for (let nowMs = 1000; nowMs <= LEASE_TIMING.selfFenceMs; nowMs += 1000) {
+    machine.recheck(nowMs);
+    const action = machine.next(nowMs);
+    expect(action?.kind).toBe('read');
+    if (action) answer(machine, key, { action, nowMs, fate: 'answered' });
+  }
+  expect(machine.mayAct(1 + LEASE_TIMING.selfFenceMs)).toBe(false);
+});
+
+test('a candidate that is told to look while it looks does so again at once', () => {
+  const { machine, key } = winAt(0);
+  const candidate = aMachine('m2');
+  const action = candidate.next(10);
+  candidate.recheck(11);
+  const before = key.entry;
+  const release = machine.release();
+  if (release) key.write(release.expectedRevision, release.record);
+  candidate.readAnswered(12, { kind: 'found', entry: before });
+  expect(action?.kind).toBe('read');
+  carryOut(candidate, key, 12);
+  carryOut(candidate, key, 12);
+  expect(candidate.status).toBe('leading');
+});
+
+test('a candidate that is held back leaves a free lease to others', () => {
+  const key = new Key();
+  const candidate = aMachine('m2');
+  candidate.holdBack(true);
+  carryOut(candidate, key, 0);
+  carryOut(candidate, key, 1000);
+  expect([candidate.status, key.entry.revision]).toEqual(['waiting', 0]);
+  candidate.holdBack(false);
+  carryOut(candidate, key, 2000);
+  carryOut(candidate, key, 2000);
+  expect(candidate.status).toBe('leading');
+});
+
+test('two holders of different names never may act at the same time without suspicions, whatever gets lost', () => {
   const turn = fc.record({
     who: fc.integer({ min: 0, max: 2 }),
     waitMs: fc.integer({ min: 0, max: 9000 }),

@@ -1,6 +1,7 @@
 // Owns who tries to lead: a lease in one key, taken and renewed by compare-and-set, watched with the own monotonic
 // clock only. It does no I/O: it says which read or write is next and is told the answer. What the lease cannot
-// promise (that nobody else acts) the journal does.
+// promise (that nobody else acts) the journal does. So a candidate may also be told that the holder is no more
+// (leader-watch.ts) and then need not wait: the old holder may believe for seconds that it still leads.
 // States: waiting -> taking -> leading -> lost; waiting and leading end in stopped.
 import { assert } from '@parley/protocol/unreachable';
 
@@ -67,6 +68,9 @@ export class LeaseMachine {
   readonly #timing: LeaseTiming;
   readonly #ownNameIsFree: boolean;
   #wasTaken = false;
+  #suspectedTerm: number | undefined;
+  #isHeldBack = false;
+  #readsAgain = false;
   #status: LeaseStatus = 'waiting';
   #busy = false;
   #nextMs = 0;
@@ -111,6 +115,13 @@ export class LeaseMachine {
     return record === undefined || record.released ? undefined : record.holder;
   }
 
+  /** The term of another holder, as far as known; undefined when the lease is free. */
+  get othersTerm(): number | undefined {
+    const entry = this.#seen?.entry;
+    if (this.#status === 'leading' || entry === undefined || isFree(entry)) return undefined;
+    return termOf(entry);
+  }
+
   /** Whether the holder may still act; to be asked before each batch, not only by a timer. */
   mayAct(nowMs: number): boolean {
     if (this.#status !== 'leading') return false;
@@ -141,9 +152,35 @@ export class LeaseMachine {
     return this.#status === 'lost';
   }
 
+  /** The holder of that term is believed to be no more: a candidate takes over without waiting for the lease's end. */
+  suspect(nowMs: number, term: number): void {
+    this.#suspectedTerm = term;
+    this.recheck(nowMs);
+  }
+
+  /** The suspicion was wrong: its holder was heard of. */
+  trust(): void {
+    this.#suspectedTerm = undefined;
+  }
+
+  /** Something says that the lease has changed hands: it is read at once. */
+  recheck(nowMs: number): void {
+    if (this.#isOver() || this.#status === 'taking') return;
+    this.#mustRead = true;
+    this.#nextMs = nowMs;
+    // What is being read may be from before.
+    this.#readsAgain = this.#busy;
+  }
+
+  /** While held back, a candidate leaves even a free lease to others. */
+  holdBack(isHeldBack: boolean): void {
+    this.#isHeldBack = isHeldBack;
+  }
+
   readAnswered(nowMs: number, answer: LeaseReadAnswer): void {
     this.#busy = false;
-    this.#nextMs = nowMs + this.#timing.retryMs;
+    this.#nextMs = this.#readsAgain ? nowMs : nowMs + this.#timing.retryMs;
+    this.#readsAgain = false;
     if (answer.kind === 'unknown' || this.#isOver()) return;
     const { entry } = answer;
     const own = this.#write;
@@ -151,14 +188,8 @@ export class LeaseMachine {
       this.#adopt(nowMs, entry.revision);
       return;
     }
-    this.#write = undefined;
-    if (this.#status === 'leading') {
-      this.#status = 'lost';
-      this.#wasTaken = true;
-      return;
-    }
-    this.#status = 'waiting';
-    this.#observe(nowMs, entry);
+    if (this.#status === 'leading') this.#readWhileLeading(nowMs, entry);
+    else this.#readWhileWaiting(nowMs, entry);
   }
 
   writeAnswered(nowMs: number, answer: LeaseWriteAnswer): void {
@@ -181,6 +212,23 @@ export class LeaseMachine {
     // With a renewal under way its revision may or may not stand: the refused release then only costs time.
     if (!leading) return undefined;
     return { kind: 'write', expectedRevision: this.#ownRevision, record: this.#record(true) };
+  }
+
+  /**
+   * The own last write may still stand: a read proves nothing more than that, so it is no renewal, and a renewal whose
+   * answer is awaited may land yet and is sent again as it was.
+   */
+  #readWhileLeading(nowMs: number, { revision }: LeaseEntry): void {
+    if (revision === this.#ownRevision) {
+      const { renewMs, retryMs } = this.#timing;
+      this.#mustRead = false;
+      this.#nextMs =
+        this.#write === undefined ? Math.max(nowMs, this.#renewedMs + renewMs) : nowMs + retryMs;
+      return;
+    }
+    this.#write = undefined;
+    this.#status = 'lost';
+    this.#wasTaken = true;
   }
 
   #isOver(): boolean {
@@ -214,16 +262,27 @@ export class LeaseMachine {
     this.fence(nowMs);
   }
 
-  #observe(nowMs: number, entry: LeaseEntry): void {
+  #readWhileWaiting(nowMs: number, entry: LeaseEntry): void {
+    this.#write = undefined;
+    this.#status = 'waiting';
     if (this.#seen?.entry.revision !== entry.revision) this.#seen = { entry, sinceMs: nowMs };
-    const { record } = entry;
-    const free =
-      record === undefined ||
-      record.released ||
+    const mayTake = !this.#isHeldBack && this.#mayBeTaken(nowMs, entry, this.#seen.sinceMs);
+    this.#mustRead = !mayTake;
+    if (mayTake) this.#nextMs = nowMs;
+  }
+
+  #mayBeTaken(nowMs: number, entry: LeaseEntry, sinceMs: number): boolean {
+    return (
+      isFree(entry) ||
       // The own name: this process's predecessor, or a second one under the same id, which the journal fences.
-      (this.#ownNameIsFree && record.holder === this.#holder) ||
-      nowMs - this.#seen.sinceMs > this.#timing.leaseMs;
-    this.#mustRead = !free;
-    if (free) this.#nextMs = nowMs;
+      (this.#ownNameIsFree && entry.record?.holder === this.#holder) ||
+      termOf(entry) === this.#suspectedTerm ||
+      nowMs - sinceMs > this.#timing.leaseMs
+    );
   }
 }
+
+const isFree = ({ record }: LeaseEntry): boolean => record === undefined || record.released;
+
+/** The write that begins a term does not know its own revision yet. */
+const termOf = ({ revision, record }: LeaseEntry): number => record?.term || revision;

@@ -23,6 +23,8 @@ export type LoadOptions = {
   readonly upTo?: number;
   /** Beside those in the snapshot. */
   readonly skips?: readonly SkippedInput[];
+  /** Newer snapshots are not trusted. */
+  readonly snapshotUpTo?: number;
 };
 
 /**
@@ -36,7 +38,7 @@ export async function loadReplica<State, Input, Effect>(
 ): Promise<Outcome<Replica<State, Input, Effect>>> {
   const skips = [...(options.skips ?? [])];
   for (;;) {
-    const start = await loadStart(source, options.upTo);
+    const start = await loadStart(source, options);
     if (!start.ok) return start;
     for (const skip of skips) start.value.skip(skip);
     const caughtUp = await catchUp(source, start.value, options.upTo);
@@ -49,7 +51,7 @@ export async function loadReplica<State, Input, Effect>(
 
 async function loadStart<State, Input, Effect>(
   { core, journal, snapshots }: ReplicaSource<State, Input, Effect>,
-  upTo: number | undefined,
+  { upTo = Number.MAX_SAFE_INTEGER, snapshotUpTo = upTo }: LoadOptions,
 ): Promise<Outcome<Replica<State, Input, Effect>>> {
   const info = await journal.info();
   if (!info.ok) return info;
@@ -57,7 +59,7 @@ async function loadStart<State, Input, Effect>(
   const snapshot = await loadNewestSnapshot(
     core,
     snapshots,
-    Math.min(upTo ?? lastSequence, lastSequence),
+    Math.min(upTo, snapshotUpTo, lastSequence),
   );
   if (!snapshot.ok) return snapshot;
   const replica = snapshot.value ?? new Replica(core);

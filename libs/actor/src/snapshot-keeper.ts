@@ -40,7 +40,14 @@ export type SnapshotKeeperOptions = {
   readonly clock: Clock;
   readonly report: (report: SnapshotReport) => void;
   readonly limits?: Partial<SnapshotLimits>;
+  /** Whether this one writes the snapshot of that entry; absent: always. Where another does, it is still written here when it comes far too late. */
+  readonly mayWrite?: (sequence: number) => boolean;
+  /** False: old snapshots and the journal are another's to remove, and what comes too late another's to write. */
+  readonly tidies?: boolean;
 };
+
+/** So many times over a limit a snapshot is overdue. */
+const OVERDUE = 2;
 
 export class SnapshotKeeper {
   readonly #snapshots: SnapshotStore;
@@ -48,6 +55,8 @@ export class SnapshotKeeper {
   readonly #clock: Clock;
   readonly #report: (report: SnapshotReport) => void;
   readonly #limits: SnapshotLimits;
+  readonly #mayWrite: (sequence: number) => boolean;
+  readonly #tidies: boolean;
   /** Sequences of snapshots that were read back whole. */
   readonly #good = new Set<number>();
   #lastSequence: number;
@@ -62,6 +71,8 @@ export class SnapshotKeeper {
     this.#clock = options.clock;
     this.#report = options.report;
     this.#limits = { ...SNAPSHOT_LIMITS, ...options.limits };
+    this.#mayWrite = options.mayWrite ?? (() => true);
+    this.#tidies = options.tidies ?? true;
     this.#lastSequence = sequence;
     this.#lastMs = options.clock.nowMs();
   }
@@ -72,11 +83,32 @@ export class SnapshotKeeper {
     entryBytes: number,
   ): void {
     this.#bytes += entryBytes;
-    const entries = replica.sequence - this.#lastSequence;
-    const waitedMs = this.#clock.nowMs() - this.#lastMs;
+    if (this.#writing !== undefined || !this.#isDue(replica.sequence, 1)) return;
+    const isOverdue = this.#tidies && this.#isDue(replica.sequence, OVERDUE);
+    if (isOverdue || this.#mayWrite(replica.sequence)) this.#begin(replica);
+  }
+
+  /** Another has written one of that entry: the next is due later, and there may be something to remove. */
+  writtenElsewhere(sequence: number): void {
+    this.#noteWritten(Math.max(sequence, this.#lastSequence));
+    this.#writing ??= this.#tidyAloud().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  #isDue(sequence: number, times: number): boolean {
     const { everyEntries, everyBytes, everyMs } = this.#limits;
-    const due = entries >= everyEntries || this.#bytes >= everyBytes || waitedMs >= everyMs;
-    if (due && this.#writing === undefined) this.#begin(replica);
+    return (
+      sequence - this.#lastSequence >= times * everyEntries ||
+      this.#bytes >= times * everyBytes ||
+      this.#clock.nowMs() - this.#lastMs >= times * everyMs
+    );
+  }
+
+  #noteWritten(sequence: number): void {
+    this.#lastSequence = sequence;
+    this.#bytes = 0;
+    this.#lastMs = this.#clock.nowMs();
   }
 
   /** Waits for a snapshot of the replica's last entry: for a clean stop. */
@@ -88,9 +120,7 @@ export class SnapshotKeeper {
   }
 
   #begin<State, Input, Effect>(replica: Replica<State, Input, Effect>): void {
-    this.#lastSequence = replica.sequence;
-    this.#bytes = 0;
-    this.#lastMs = this.#clock.nowMs();
+    this.#noteWritten(replica.sequence);
     this.#writing = this.#write(replica).finally(() => {
       this.#writing = undefined;
     });
@@ -109,6 +139,10 @@ export class SnapshotKeeper {
     this.#good.add(written.value.sequence);
     const tookMs = this.#clock.nowMs() - startedMs;
     this.#report({ kind: 'snapshotWritten', manifest: written.value, tookMs });
+    if (this.#tidies) await this.#tidyAloud();
+  }
+
+  async #tidyAloud(): Promise<void> {
     const tidied = await this.#tidy();
     if (!tidied.ok) this.#report({ kind: 'snapshotFailed', failure: tidied.failure });
   }

@@ -1,10 +1,11 @@
 // Owns whether a master leads. The lease decides who tries, the journal who leads; both are elsewhere.
 //
-//   state   | leaseWon | termCommitted | appendRefused | leaseLost | stop
-//   standby | opening  |               |               |           | stopped
-//   opening |          | leading       | opening       | standby   | stopped
-//   leading |          |               | stopped       | stopped   | stopped
-//   stopped: final (a leader that lost its term never writes again; its process starts anew)
+//   state   | leaseWon | termCommitted | appendRefused | leaseLost | handOver | stop
+//   standby | opening  |               |               |           |          | stopped
+//   opening |          | leading       | opening       | standby   |          | stopped
+//   leading |          |               | stopped       | stopped   | leaving  | stopped
+//   leaving |          |               | stopped       | stopped   |          | stopped
+//   stopped: final (a leader that lost its term never writes again; a later candidacy is another life)
 import { setup } from 'xstate';
 
 export const LEADERSHIP_EVENTS = [
@@ -12,9 +13,13 @@ export const LEADERSHIP_EVENTS = [
   'termCommitted',
   'appendRefused',
   'leaseLost',
+  'handOver',
   'stop',
 ] as const;
-/** `termCommitted`: the first append of the term; one that is refused means: catch up and try again. */
+/**
+ * `termCommitted`: the first append of the term; one that is refused means: catch up and try again. `handOver`: what is
+ * queued is journalled yet, new requests are not taken.
+ */
 export type LeadershipEvent = (typeof LEADERSHIP_EVENTS)[number];
 
 export const leadershipMachine = setup({
@@ -32,7 +37,15 @@ export const leadershipMachine = setup({
         stop: 'stopped',
       },
     },
-    leading: { on: { appendRefused: 'stopped', leaseLost: 'stopped', stop: 'stopped' } },
+    leading: {
+      on: {
+        appendRefused: 'stopped',
+        leaseLost: 'stopped',
+        handOver: 'leaving',
+        stop: 'stopped',
+      },
+    },
+    leaving: { on: { appendRefused: 'stopped', leaseLost: 'stopped', stop: 'stopped' } },
     stopped: { type: 'final' },
   },
 });

@@ -80,8 +80,8 @@ it('a principal speaks and listens under its own name only', () => {
 
 it('who answers may publish to the inboxes of the kinds that ask it, and to no others', () => {
   const asked: Record<string, string[]> = {
-    master: ['agent', 'operator', 'principal'],
-    allocator: ['operator'],
+    master: ['agent', 'master', 'operator', 'principal'],
+    allocator: ['allocator', 'operator'],
     agent: ['master', 'operator'],
     principal: [],
     operator: [],
@@ -92,6 +92,36 @@ it('who answers may publish to the inboxes of the kinds that ask it, and to no o
     const callers = HOLDER_KINDS.filter((caller) => mayPublish(control, `_INBOX.${caller}.y.1`));
     expect(callers.sort()).toEqual(asked[kind]);
   }
+});
+
+it('only a master may look like a leading master, only an allocator like a leading allocator', () => {
+  const signs = [
+    [SUBJECTS.masterBeat, 'master'],
+    [SUBJECTS.masterPing, 'master'],
+    [SUBJECTS.allocatorBeat, 'allocator'],
+    [SUBJECTS.allocatorPing, 'allocator'],
+  ] as const;
+  for (const kind of HOLDER_KINDS) {
+    const { control } = usersFor({ kind, id: 'x' });
+    for (const [entry, owner] of signs) {
+      const subject = wildcardOf(entry, cluster);
+      expect(mayPublish(control, subject), `${kind} on ${subject}`).toBe(kind === owner);
+      // Who hears the question may answer it: nobody else may pretend that a leader is there.
+      const hears = kind === owner || (kind === 'operator' && entry.delivery === 'publish');
+      expect(maySubscribe(control, subject), `${kind} hears ${subject}`).toBe(hears);
+    }
+  }
+});
+
+it('an operator tells the leader to step down under its own name only', () => {
+  fc.assert(
+    fc.property(anyHolder, anyId, (holder, operator) => {
+      const { control } = usersFor(holder);
+      const subject = wildcardOf(SUBJECTS.stepDown, cluster, { operator });
+      const may = holder.kind === 'operator' && holder.id === operator;
+      expect(mayPublish(control, subject)).toBe(may);
+    }),
+  );
 });
 
 it('the account of the messages has nothing of JetStream for anybody', () => {

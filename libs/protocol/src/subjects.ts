@@ -4,10 +4,12 @@ import { agentCalls } from './agent-subjects.ts';
 import { controlMessages } from './control-subjects.ts';
 import { frameworkCalls } from './framework-call-subjects.ts';
 import { frameworkMessages } from './framework-message-subjects.ts';
+import { leadershipMessages } from './leadership-subjects.ts';
 
 export const SUBJECTS = {
   ...frameworkCalls,
   ...frameworkMessages,
   ...agentCalls,
   ...controlMessages,
+  ...leadershipMessages,
 } as const;

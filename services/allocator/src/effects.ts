@@ -2,14 +2,16 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { answerLogLevel } from '@parley/actor/log-level-control';
+import { Candidacy, type CandidacyOptions } from '@parley/actor/nats/candidacy';
 import type { Identity } from '@parley/actor/nats/credential-file';
-import { KvLease, type KvLeaseOptions } from '@parley/actor/nats/kv-lease';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
 import { systemClock } from '@parley/actor/nats/system-clock';
-import { ActorId, type ClusterName } from '@parley/protocol/ids';
+import { RELEASE_VERSION } from '@parley/actor/release';
+import { compareEpochs } from '@parley/protocol/epoch';
+import { ActorId } from '@parley/protocol/ids';
+import type { LeadershipPhase } from '@parley/protocol/leadership';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
-import type { NatsConnection } from 'nats';
 import { AllocatorService } from './allocator-service.ts';
 
 export type RunningAllocator = {
@@ -71,7 +73,7 @@ async function serve({
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
     onClosed: close,
   });
-  const candidacy = new Candidacy(books.value, cluster, id);
+  const candidacy = standFor({ bus, books: books.value, cluster, id }, logger, () => service);
   const service = new AllocatorService({
     bus,
     cluster,
@@ -82,7 +84,8 @@ async function serve({
     mayAct: () => candidacy.mayAct(),
   });
   service.start();
-  candidacy.start(service);
+  candidacy.start();
+  candidacy.stand(true);
   answerLogLevel(bus, {
     cluster,
     actor: { kind: 'allocator', id },
@@ -95,38 +98,41 @@ async function serve({
   const stopped = once(stopping, 'abort').then(() => undefined);
   const why = stopping.aborted ? undefined : await Promise.race([stopped, closed]);
   service.termEnded();
-  await candidacy.stop();
+  await candidacy.release();
+  candidacy.close();
   await Promise.all([bus.close(), books.value.close()]);
   return why;
 }
 
-/** Stands for the lease, and stands again after each term that was lost. */
-class Candidacy {
-  readonly #options: Pick<KvLeaseOptions, 'connection' | 'cluster' | 'key' | 'holder'>;
-  #lease: KvLease | undefined;
-
-  constructor(connection: NatsConnection, cluster: ClusterName, holder: ActorId) {
-    this.#options = { connection, cluster, key: 'allocator', holder };
-  }
-
-  mayAct(): boolean {
-    return this.#lease?.mayAct() === true;
-  }
-
-  start(service: AllocatorService, ownNameIsFree = true): void {
-    this.#lease = new KvLease({
-      ...this.#options,
-      ownNameIsFree,
-      onWon: (epoch) => service.termBegan(epoch),
-      onLost: (taken) => {
-        service.termEnded();
-        this.start(service, !taken);
-      },
-    });
-    this.#lease.start();
-  }
-
-  async stop(): Promise<void> {
-    await this.#lease?.stop();
-  }
+/** Stands for the lease, and stands again after each term that was lost. What a term needs comes from the leading master. */
+function standFor(
+  place: Pick<CandidacyOptions, 'bus' | 'books' | 'cluster' | 'id'>,
+  logger: Logger,
+  service: () => AllocatorService,
+): Candidacy {
+  let phase: LeadershipPhase = 'following';
+  const candidacy: Candidacy = new Candidacy({
+    ...place,
+    key: 'allocator',
+    beat: () => ({ id: place.id, phase, version: RELEASE_VERSION }),
+    onBeat: (beat, epoch) => {
+      const own = candidacy.epoch;
+      // A later term: the lease says whether this one still leads. A released one: whether it is free.
+      if (epoch !== undefined && (own === undefined || compareEpochs(epoch, own) > 0)) {
+        if (own !== undefined || beat.phase === 'left') candidacy.recheck();
+      }
+    },
+    onWon: (epoch) => {
+      phase = 'leading';
+      service().termBegan(epoch);
+    },
+    onLost: (taken) => {
+      phase = 'following';
+      service().termEnded();
+      candidacy.stand(!taken);
+    },
+    onSuspicion: (epoch, silentMs) =>
+      logger.warn({ epoch, silentMs }, 'the leading allocator is silent: its lease is taken'),
+  });
+  return candidacy;
 }

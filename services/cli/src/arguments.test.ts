@@ -95,6 +95,17 @@ describe('the context', () => {
     expect(contextFirst(agent)).toEqual(agent);
   });
 
+  it('is looked for behind what operators ask of masters', () => {
+    for (const verb of ['list', 'step-down']) {
+      expect(contextFirst(['master', verb, '--context', 'prod'])).toEqual([
+        ...['--context', 'prod'],
+        ...['master', verb],
+      ]);
+    }
+    const allocator = ['allocator', 'list', '--context', 'its-own'];
+    expect(contextFirst(allocator)).toEqual(allocator);
+  });
+
   it('is looked for behind what operators ask of agents', () => {
     for (const verb of ['list', 'deactivate', 'drain', 'reactivate', 'gone']) {
       expect(contextFirst(['agent', verb, 'a1', '--context', 'prod'])).toEqual([

@@ -109,10 +109,15 @@ export function intervalArgument(value: string): number {
 /** Commands whose words are another program's. */
 const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent']);
 
-/** What an operator asks of agents; every other word behind `agent` is for the agent's own program. */
-export const AGENT_VERBS = ['list', 'deactivate', 'drain', 'reactivate', 'gone'] as const;
-export const isAgentVerb = (word: string | undefined): boolean =>
-  AGENT_VERBS.some((verb) => verb === word);
+/** What an operator asks; every other word behind `agent`, `master` or `allocator` is for that program itself. */
+export const OPERATOR_VERBS = {
+  agent: ['list', 'deactivate', 'drain', 'reactivate', 'gone'],
+  master: ['list', 'step-down'],
+  allocator: [],
+} as const;
+export const isOperatorVerb = (service: string, word: string | undefined): boolean =>
+  service in OPERATOR_VERBS &&
+  OPERATOR_VERBS[service as keyof typeof OPERATOR_VERBS].some((verb) => verb === word);
 
 /**
  * `--context NAME` may stand anywhere before `--`: behind the command it is brought to the front, where the program
@@ -121,7 +126,7 @@ export const isAgentVerb = (word: string | undefined): boolean =>
 export function contextFirst(words: readonly string[]): string[] {
   const end = words.indexOf('--');
   const own = end < 0 ? words : words.slice(0, end);
-  const isForeign = FOREIGN_WORDS.has(own[0] ?? '') && !isAgentVerb(own[1]);
+  const isForeign = FOREIGN_WORDS.has(own[0] ?? '') && !isOperatorVerb(own[0] ?? '', own[1]);
   const at = own.findIndex((word) => word === '--context' || word.startsWith('--context='));
   if (at < 0 || isForeign) return [...words];
   const count = own[at] === '--context' ? 2 : 1;

@@ -82,3 +82,25 @@ export function addAgentCommands(agent: Command, program: Command, place: Progra
   }
   return agent;
 }
+
+/** As `agent`: behind `master` these words are for operators. */
+export function addMasterCommands(master: Command, program: Command, place: ProgramPlace): Command {
+  const context = (): string | undefined => program.opts()['context'];
+  master
+    .command('list')
+    .description('who leads, who stands by, how far behind, and of which version')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { masterListCommand } = await import('./commands/masters.ts');
+      await masterListCommand(place.surroundings, context(), options.json === true);
+    });
+  master
+    .command('step-down')
+    .description('let the leader hand over to a master that stands by')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { stepDownCommand } = await import('./commands/masters.ts');
+      await stepDownCommand(place.surroundings, context(), options.json === true);
+    });
+  return master;
+}

@@ -1,9 +1,9 @@
 // Tests of the shape of the command line.
 import { Command } from 'commander';
 import { expect, it } from 'vitest';
-import { AGENT_VERBS } from './arguments.ts';
+import { OPERATOR_VERBS } from './arguments.ts';
 import { allocatorArguments, masterArguments } from './local-cluster/service-catalog.ts';
-import { addAgentCommands } from './operator-commands.ts';
+import { addAgentCommands, addMasterCommands } from './operator-commands.ts';
 import { buildProgram } from './program.ts';
 
 const place = {
@@ -18,13 +18,18 @@ const place = {
 };
 const program = buildProgram(place);
 const agent = addAgentCommands(new Command('agent'), program, place);
+const master = addMasterCommands(new Command('master'), program, place);
 
 const leaves = (command: Command, above: string): [string, Command][] =>
   command.commands.flatMap((each): [string, Command][] => {
     const name = `${above} ${each.name()}`.trim();
     return each.commands.length === 0 ? [[name, each]] : leaves(each, name);
   });
-const COMMANDS = new Map([...leaves(program, ''), ...leaves(agent, 'agent')]);
+const COMMANDS = new Map([
+  ...leaves(program, ''),
+  ...leaves(agent, 'agent'),
+  ...leaves(master, 'master'),
+]);
 const optionsOf = (name: string) => COMMANDS.get(name)?.options.map(({ long }) => long);
 
 /** They start something, or pass on what others wrote. */
@@ -44,8 +49,11 @@ it.each(['task kill', 'framework teardown', 'agent gone'])(
   },
 );
 
-it('the words behind agent that are for operators are those that are no agent’s arguments', () => {
-  expect(agent.commands.map((command) => command.name())).toEqual([...AGENT_VERBS]);
+it('the words behind agent and master that are for operators are those that are no arguments of theirs', () => {
+  for (const command of [agent, master] as const) {
+    const verbs = OPERATOR_VERBS[command.name() === 'agent' ? 'agent' : 'master'];
+    expect(command.commands.map((each) => each.name())).toEqual([...verbs]);
+  }
 });
 
 it('what a start says of offers and rules reaches the master, and what it does not say is not sent', () => {

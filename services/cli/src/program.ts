@@ -5,7 +5,7 @@ import {
   countArgument,
   durationArgument,
   intervalArgument,
-  isAgentVerb,
+  isOperatorVerb,
   percentArgument,
   principalArgument,
   rolesArgument,
@@ -16,7 +16,7 @@ import type { Surroundings } from './config.ts';
 import { addExplainCommands } from './explain-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
-import { addAgentCommands, addFrameworkCommands } from './operator-commands.ts';
+import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './operator-commands.ts';
 import { addSharingCommands } from './sharing-commands.ts';
 
 export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
@@ -200,7 +200,8 @@ function addRunCommand(program: Command, place: ProgramPlace): void {
 
 function addServiceCommands(program: Command, place: ProgramPlace): void {
   const describe = {
-    master: 'run a master (--nats URL --creds FILE --cluster NAME)',
+    master:
+      'run a master (--nats URL --creds FILE --cluster NAME); for operators: master list, step-down (master list --help)',
     allocator: 'run an allocator (likewise)',
     agent:
       'run an agent (likewise); for operators: agent list, deactivate, drain, reactivate, gone (agent list --help)',
@@ -214,8 +215,9 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
       .passThroughOptions()
       .argument('[arguments...]')
       .action(async (words: string[]) => {
-        if (name === 'agent' && isAgentVerb(words[0])) {
-          const operators = addAgentCommands(new Command('parley agent'), program, place);
+        if (name !== 'allocator' && isOperatorVerb(name, words[0])) {
+          const add = name === 'agent' ? addAgentCommands : addMasterCommands;
+          const operators = add(new Command(`parley ${name}`), program, place);
           await operators.exitOverride().parseAsync(words, { from: 'user' });
           return;
         }

@@ -2,15 +2,17 @@
 // the writer of the journal, the actor, the bus and the readers of update streams; it decides nothing itself.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Bus, BusSubscription } from '@parley/actor/bus';
+import type { BusSubscription } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
-import type { Journal } from '@parley/actor/journal';
-import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
+import type { StepContext } from '@parley/actor/core';
+import type { Journal, JournalTail } from '@parley/actor/journal';
+import { type LeaderEnd, LeaderShell } from '@parley/actor/leader-shell';
 import { loadReplica } from '@parley/actor/load-replica';
+import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { randomNonce } from '@parley/actor/nats/system-clock';
 import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
 import type { UpdateWriter } from '@parley/actor/nats/update-writer';
-import type { Skipped } from '@parley/actor/replica';
+import type { Replica, Skipped } from '@parley/actor/replica';
 import type { SnapshotStore } from '@parley/actor/snapshot-store';
 import { clusterCore, takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
@@ -26,6 +28,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
+import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
 import { type Principals, readPrincipals } from './principal-registry.ts';
@@ -45,20 +48,35 @@ export type Surroundings = {
   readonly settings: ClusterSettings;
   readonly rateLimits: RateLimitSettings;
   readonly rules: () => AuthorizationRules | undefined;
-  readonly bus: Bus;
+  readonly bus: NatsBus;
   /** To the account that holds journal, snapshots, leases and the register of principals. */
   readonly books: NatsConnection;
-  readonly journal: Journal;
+  readonly journal: Journal & JournalTail;
   readonly snapshots: SnapshotStore;
   readonly updateWriter: UpdateWriter;
   readonly clock: Clock;
   readonly logger: Logger;
 };
 
+export type MasterReplica = Replica<ClusterState, Input, Effect>;
 type Shell = LeaderShell<ClusterState, Input, Effect>;
+
+export type TermOptions = {
+  readonly epoch: Epoch;
+  readonly mayAct: () => boolean;
+  /** What a standby held; undefined: the books are read first. */
+  readonly replica: MasterReplica | undefined;
+  /** An entry of this term is in the journal: before that nobody hears of it. */
+  readonly onCommitted: () => void;
+  /** After each entry; `hash` costs something. */
+  readonly onStepped: (sequence: number, hash: () => string) => void;
+  /** Where a standby writes the snapshots, the leader need not. */
+  readonly mayWriteSnapshot: (sequence: number) => boolean;
+};
 
 export class Term {
   readonly #around: Surroundings;
+  readonly #options: TermOptions;
   readonly #epoch: Epoch;
   readonly #mayAct: () => boolean;
   readonly #subscriptions: BusSubscription[] = [];
@@ -70,10 +88,16 @@ export class Term {
   #principalsDueMs = 0;
   #over = false;
 
-  constructor(around: Surroundings, epoch: Epoch, mayAct: () => boolean) {
+  constructor(around: Surroundings, options: TermOptions) {
     this.#around = around;
-    this.#epoch = epoch;
-    this.#mayAct = mayAct;
+    this.#options = options;
+    this.#epoch = options.epoch;
+    this.#mayAct = options.mayAct;
+  }
+
+  /** Of the last entry that was stepped; 0 before the books are read. */
+  get sequence(): number {
+    return this.#shell?.sequence ?? this.#options.replica?.sequence ?? 0;
   }
 
   /** Leads until the term is over. Rejects when the process has to end: a defect that no rule covers. */
@@ -82,7 +106,9 @@ export class Term {
     if (loaded === undefined) return { reason: 'leaseLost' };
     if (!loaded.ok) return { reason: 'journalUnusable', message: loaded.failure.message };
     const { masterId, settings, logger } = this.#around;
-    logger.info({ epoch: this.#epoch, sequence: loaded.value.sequence }, 'term begins');
+    const { sequence } = loaded.value;
+    const wasHeld = this.#options.replica !== undefined;
+    logger.info({ epoch: this.#epoch, sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
       core: clusterCore,
@@ -90,23 +116,34 @@ export class Term {
       epoch: this.#epoch,
       makeNonce: randomNonce,
       mayAct: this.#mayAct,
-      onEffects: (effects) => this.#effects(effects),
+      mayWrite: this.#options.mayWriteSnapshot,
+      onEffects: (effects, context) => this.#effects(effects, context),
       onSkipped: (skipped) => this.#skipped(skipped),
-      report: (report) => this.#report(report),
+      report: (report) => reportLeader(this.#around.logger, report),
     });
     this.#shell = shell;
     shell.submit({ kind: 'termStarted', epoch: this.#epoch, masterId, settings });
     try {
       return await shell.ended;
     } finally {
-      await this.#close();
+      this.#close();
     }
   }
 
-  /** Journals what is queued, writes a snapshot, ends the term. */
-  async stop(): Promise<void> {
-    this.#over = true;
-    await this.#shell?.stop();
+  /** Journals what is queued, writes a snapshot where that is wanted, ends the term. */
+  async stop(options: { readonly snapshot: boolean }): Promise<void> {
+    if (this.#shell === undefined) this.#over = true;
+    await this.#shell?.stop(options);
+  }
+
+  /** A standby has written a snapshot of that entry: what is older may be removed. */
+  snapshotWritten(sequence: number): void {
+    this.#shell?.snapshotWritten(sequence);
+  }
+
+  /** Nothing of the term is under way any more. */
+  async closed(): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.close()));
   }
 
   leaseLost(): void {
@@ -114,7 +151,9 @@ export class Term {
     this.#shell?.leaseLost();
   }
 
-  async #load() {
+  async #load(): Promise<Outcome<MasterReplica> | undefined> {
+    const { replica } = this.#options;
+    if (replica !== undefined) return { ok: true, value: replica };
     for (;;) {
       const loaded = await loadReplica({ ...this.#around, core: clusterCore });
       if (this.#over || !this.#mayAct()) return undefined;
@@ -124,7 +163,8 @@ export class Term {
     }
   }
 
-  #effects(effects: readonly Effect[]): void {
+  #effects(effects: readonly Effect[], { sequence }: StepContext): void {
+    this.#options.onStepped(sequence, () => this.#shell?.hash() ?? '');
     const nowMs = this.#around.clock.nowMs();
     if (this.#actor === undefined) this.#serve(nowMs);
     this.#actor?.carryOut(effects, nowMs);
@@ -161,6 +201,7 @@ export class Term {
     }
     void this.#readPrincipals(actor);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#options.onCommitted();
   }
 
   #tick(): void {
@@ -299,42 +340,11 @@ export class Term {
     this.#carryOut();
   }
 
-  #report(report: LeaderReport): void {
-    const { logger } = this.#around;
-    switch (report.kind) {
-      case 'journalTrouble':
-        logger.error({ failure: report.failure }, 'the journal takes nothing: requests wait');
-        break;
-      case 'journalRecovered':
-        logger.info('the journal takes entries again');
-        break;
-      case 'inputSkipped':
-        logger.error(
-          { skip: report.skip, error: report.error },
-          'a step threw: the state is made anew without that input',
-        );
-        break;
-      case 'snapshotWritten':
-        logger.info(
-          { sequence: report.manifest.sequence, tookMs: Math.round(report.tookMs) },
-          'snapshot written',
-        );
-        break;
-      case 'snapshotFailed':
-        logger.warn({ failure: report.failure }, 'no snapshot could be written');
-        break;
-      case 'journalPurged':
-        logger.info({ belowSequence: report.belowSequence }, 'journal purged');
-        break;
-      default:
-        unreachable(report);
-    }
-  }
-
-  async #close(): Promise<void> {
+  /** Requests are no longer taken; what still comes of orders and readers is passed over. */
+  #close(): void {
     this.#over = true;
     clearInterval(this.#timer);
     for (const subscription of this.#subscriptions) subscription.close();
-    await Promise.all(this.#readers.map((reader) => reader.close()));
+    for (const reader of this.#readers) void reader.close();
   }
 }

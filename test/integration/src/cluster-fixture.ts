@@ -40,6 +40,7 @@ const SERVICES = {
   'master-1': 'master',
   'master-2': 'master',
   'allocator-1': 'allocator',
+  'allocator-2': 'allocator',
   a1: 'agent',
   a2: 'agent',
 } as const;
@@ -105,6 +106,13 @@ export class WatchedProcess {
   /** How often a text stands in its log. */
   count(text: string): number {
     return this.#output.split(text).length - 1;
+  }
+
+  /** The fields of the last line of its log that holds the text, with its time as milliseconds since 1970. */
+  line(text: string): Record<string, unknown> & { timeMs: number } {
+    const line = this.#output.split('\n').findLast((one) => one.includes(text)) ?? '{}';
+    const fields: Record<string, unknown> = JSON.parse(line);
+    return { ...fields, timeMs: new Date(String(fields['time'])).getTime() };
   }
 
   /** Waits until the text stands in its log once more than `after` times. */

@@ -42,6 +42,8 @@ export type KvLeaseOptions = {
    * somebody else holds the lease now; else the own renewals failed for too long.
    */
   readonly onLost: (taken: boolean) => void;
+  /** The lease was read while another held it, or was free. */
+  readonly onSeen?: (othersEpoch: Epoch | undefined) => void;
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
   readonly ownNameIsFree?: boolean;
   readonly clock?: Clock;
@@ -73,6 +75,14 @@ export class KvLease {
     this.#subject = `$KV.${bucket}.${options.key}`;
   }
 
+  /** The term of another holder, as far as known; undefined when the lease is free. */
+  get othersEpoch(): Epoch | undefined {
+    const term = this.#machine.othersTerm;
+    return term === undefined
+      ? undefined
+      : { bucketCreatedMs: this.#bucketCreatedMs, revision: term };
+  }
+
   /** The own term; undefined before it began. */
   get epoch(): Epoch | undefined {
     return this.#epoch;
@@ -90,6 +100,28 @@ export class KvLease {
 
   start(): void {
     this.#turn();
+  }
+
+  /** The holder of that term is believed to be no more: its lease is taken now. */
+  suspect({ revision }: Epoch): void {
+    this.#machine.suspect(this.#clock.nowMs(), revision);
+    this.#turn();
+  }
+
+  /** The suspicion was wrong. */
+  trust(): void {
+    this.#machine.trust();
+  }
+
+  /** Something says that the lease has changed hands: it is read at once. */
+  recheck(): void {
+    this.#machine.recheck(this.#clock.nowMs());
+    this.#turn();
+  }
+
+  /** While held back, even a free lease is left to others. */
+  holdBack(isHeldBack: boolean): void {
+    this.#machine.holdBack(isHeldBack);
   }
 
   /** Ends the candidacy; a held lease is released, so that others need not wait for its end. */
@@ -125,6 +157,7 @@ export class KvLease {
     if (action.kind === 'read') {
       const answer = await this.#read();
       this.#machine.readAnswered(this.#clock.nowMs(), answer);
+      if (answer.kind === 'found' && !this.#over) this.#options.onSeen?.(this.othersEpoch);
     } else {
       const answer = await this.#write(action);
       this.#machine.writeAnswered(this.#clock.nowMs(), answer);

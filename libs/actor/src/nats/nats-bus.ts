@@ -31,6 +31,8 @@ export type NatsBusOptions = {
   readonly onClosed: (reason: string) => void;
 };
 
+export type ProbeAnswer = 'answered' | 'nobody' | 'unknown';
+
 export class NatsBus implements Bus {
   /** For JetStream, which needs more than the port. */
   readonly connection: NatsConnection;
@@ -73,6 +75,23 @@ export class NatsBus implements Bus {
       await wait(waitMs);
     }
     return fail('unavailable', `nobody answers on ${subject}`);
+  }
+
+  /** Whether anybody listens on a subject: to be told that nobody does takes the same moment as for `request`. */
+  async probe(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<ProbeAnswer> {
+    for (const waitMs of [...NO_RESPONDER_WAITS_MS, undefined]) {
+      if (this.#refusal(subject, bytes) !== undefined) return 'unknown';
+      try {
+        await this.connection.request(subject, bytes, { timeout: timeoutMs });
+        return 'answered';
+      } catch (error) {
+        const nobody = error instanceof RequestError && error.isNoResponders();
+        if (!nobody) return 'unknown';
+        if (waitMs === undefined) return 'nobody';
+      }
+      await wait(waitMs);
+    }
+    return 'nobody';
   }
 
   subscribe(pattern: string, handler: (message: BusMessage) => void): BusSubscription {

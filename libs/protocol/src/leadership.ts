@@ -1,0 +1,70 @@
+// Owns what those who may lead tell each other: signs of life, who stands by, and what operators ask about it.
+import * as z from 'zod';
+import { Epoch } from './epoch.ts';
+import { ActorId } from './ids.ts';
+
+/**
+ * `opening`: has the lease, nothing of its term is journalled yet. `leaving`: hands over, takes no more requests.
+ * `left`: its lease is released, who hears it may take it at once.
+ */
+export const LeadershipPhase = z.enum(['following', 'opening', 'leading', 'leaving', 'left']);
+export type LeadershipPhase = z.infer<typeof LeadershipPhase>;
+
+/** The state's hash after one entry: equal on everybody who has stepped that entry, or somebody is wrong. */
+export const StateMark = z.object({ sequence: z.int().min(0), hash: z.string().max(128) });
+export type StateMark = z.infer<typeof StateMark>;
+
+/** What a master holds of the books. */
+export const BooksStanding = z.object({
+  /** Of the last journal entry that it has stepped. */
+  sequence: z.int().min(0),
+  /** Entries that it knows of and has not stepped yet. */
+  lagEntries: z.int().min(0),
+  rulesVersion: z.int().min(1),
+  /** The newest one; absent until an entry that is compared was stepped. */
+  mark: StateMark.optional(),
+  /** The newest snapshot that this one has written as a standby. */
+  snapshot: StateMark.optional(),
+  /** How often its state was another one than the leader's. */
+  differences: z.int().min(0),
+  /** False when it differed again after it was made anew: it leads only when nobody else can. */
+  isFit: z.boolean(),
+});
+export type BooksStanding = z.infer<typeof BooksStanding>;
+
+/** Several times a second from who leads, every second from who stands by. The leader's epoch stands in the envelope. */
+export const LeadershipBeat = z.object({
+  id: ActorId,
+  phase: LeadershipPhase,
+  /** Of the release that it runs. */
+  version: z.string().max(64),
+  books: BooksStanding.optional(),
+  /** From the leader: who writes the snapshots. */
+  snapshotWriter: ActorId.optional(),
+});
+export type LeadershipBeat = z.infer<typeof LeadershipBeat>;
+
+/** Answered only by who leads, so that "no responders" tells that nobody does. */
+export const LeaderPong = z.object({ id: ActorId });
+export type LeaderPong = z.infer<typeof LeaderPong>;
+
+export const MasterStanding = LeadershipBeat.omit({ snapshotWriter: true }).extend({
+  /** Since it was heard last. */
+  silentMs: z.int().min(0),
+});
+export type MasterStanding = z.infer<typeof MasterStanding>;
+
+/** The leader first, then those who were heard lately, by id. */
+export const MasterList = z.object({ epoch: Epoch, masters: z.array(MasterStanding).max(1000) });
+export type MasterList = z.infer<typeof MasterList>;
+
+/** Of the leader that is meant: asked again after a lost answer, the next one does not step down as well. */
+export const StepDownRequest = z.object({ epoch: Epoch });
+export type StepDownRequest = z.infer<typeof StepDownRequest>;
+
+export const StepDownResult = z.object({
+  /** Who was told to hand over. */
+  id: ActorId,
+  epoch: Epoch,
+});
+export type StepDownResult = z.infer<typeof StepDownResult>;

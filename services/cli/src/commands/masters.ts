@@ -1,0 +1,92 @@
+// Owns `parley master list` and `parley master step-down`: what operators see of leadership and do about it.
+import { setTimeout as delay } from 'node:timers/promises';
+import { compareEpochs } from '@parley/protocol/epoch';
+import type { MasterList, MasterStanding } from '@parley/protocol/leadership';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
+import type { Surroundings } from '../config.ts';
+import { monotonicMs } from '../effects.ts';
+import { type OperatorLink, withOperator } from '../operator-link.ts';
+import { printJson, printLine, printTable } from '../print.ts';
+import { currentContext } from './context.ts';
+
+const COLUMNS = ['master', 'role', 'lag', 'entry', 'heard', 'version', 'rules', 'state'] as const;
+const ROLES: Record<MasterStanding['phase'], string> = {
+  following: 'standby',
+  opening: 'opening',
+  leading: 'leader',
+  leaving: 'leaving',
+  left: 'left',
+};
+const STEP_DOWN_TIMEOUT_MS = 15_000;
+const LOOK_AGAIN_MS = 250;
+
+export async function masterListCommand(
+  surroundings: Surroundings,
+  named: string | undefined,
+  json: boolean,
+): Promise<void> {
+  const context = await currentContext(surroundings, named);
+  const list = await withOperator(context, listMasters);
+  if (json) printJson(list);
+  else printTable(COLUMNS, list.masters.map(rowOf));
+}
+
+export async function stepDownCommand(
+  surroundings: Surroundings,
+  named: string | undefined,
+  json: boolean,
+): Promise<void> {
+  const context = await currentContext(surroundings, named);
+  const change = await withOperator(context, async (link) => {
+    const before = await listMasters(link);
+    const caller = { operator: link.operator };
+    const asked = await link.call(SUBJECTS.stepDown, caller, { epoch: before.epoch });
+    // An answer that got lost: it has stepped down already.
+    if (!asked.ok && asked.failure.code !== 'staleEpoch') {
+      throw failureFromCluster('the leader does not step down', asked.failure);
+    }
+    return { from: before.masters[0]?.id, to: await nextLeader(link, before) };
+  });
+  if (json) printJson(change);
+  else printLine(`${change.from} stepped down; ${change.to} leads`);
+}
+
+async function listMasters(link: OperatorLink): Promise<MasterList> {
+  const list = await link.call(SUBJECTS.masterList, { operator: link.operator }, {});
+  if (!list.ok) throw failureFromCluster('no master leads', list.failure);
+  return list.value;
+}
+
+async function nextLeader(link: OperatorLink, before: MasterList): Promise<string> {
+  const deadlineMs = monotonicMs() + STEP_DOWN_TIMEOUT_MS;
+  while (monotonicMs() < deadlineMs) {
+    const now = await listMasters(link);
+    const [leader] = now.masters;
+    if (leader !== undefined && compareEpochs(now.epoch, before.epoch) > 0) return leader.id;
+    await delay(LOOK_AGAIN_MS);
+  }
+  throw new CommandFailure(EXIT.timedOut, {
+    what: 'the leader was told to step down, and no other leads yet',
+    why: `waited for ${STEP_DOWN_TIMEOUT_MS / 1000} s`,
+    remedy: 'see "parley master list" and "parley logs master-1"',
+  });
+}
+
+function rowOf({ id, phase, version, books, silentMs }: MasterStanding) {
+  const state = books === undefined || books.differences === 0 ? 'equal' : wrongState(books);
+  return {
+    master: id,
+    role: ROLES[phase],
+    lag: books?.lagEntries ?? '-',
+    entry: books?.sequence ?? '-',
+    heard: silentMs === 0 ? 'now' : `${(silentMs / 1000).toFixed(1)} s ago`,
+    version,
+    rules: books?.rulesVersion ?? '-',
+    state,
+  };
+}
+
+/** How often a standby's state was another one than the leader's, and whether it is trusted. */
+const wrongState = ({ differences, isFit }: NonNullable<MasterStanding['books']>): string =>
+  `differed ${differences} times${isFit ? ', made anew' : ': leads only when nobody else can'}`;

@@ -1,0 +1,35 @@
+// Owns what the log says of the journal and the snapshots: of a leader's, and of a standby that writes snapshots.
+import type { LeaderReport } from '@parley/actor/leader-shell';
+import { unreachable } from '@parley/protocol/unreachable';
+import type { Logger } from '@parley/telemetry/logger';
+
+export function reportLeader(logger: Logger, report: LeaderReport): void {
+  switch (report.kind) {
+    case 'journalTrouble':
+      logger.error({ failure: report.failure }, 'the journal takes nothing: requests wait');
+      break;
+    case 'journalRecovered':
+      logger.info('the journal takes entries again');
+      break;
+    case 'inputSkipped':
+      logger.error(
+        { skip: report.skip, error: report.error },
+        'a step threw: the state is made anew without that input',
+      );
+      break;
+    case 'snapshotWritten':
+      logger.info(
+        { sequence: report.manifest.sequence, tookMs: Math.round(report.tookMs) },
+        'snapshot written',
+      );
+      break;
+    case 'snapshotFailed':
+      logger.warn({ failure: report.failure }, 'no snapshot could be written');
+      break;
+    case 'journalPurged':
+      logger.info({ belowSequence: report.belowSequence }, 'journal purged');
+      break;
+    default:
+      unreachable(report);
+  }
+}
