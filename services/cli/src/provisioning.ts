@@ -57,7 +57,10 @@ export async function provisionCluster(
   );
   for (const principal of principals) {
     await connected(credential, () =>
-      provisionPrincipal(credential, principal, ensureUpdates(placement)),
+      provisionPrincipal(credential, principal, {
+        ensureUpdatesStream: ensureUpdates(placement),
+        replicas,
+      }),
     );
   }
   return books;
