@@ -23,6 +23,8 @@ export type CredentialPlace = {
   readonly directory: string;
   readonly cluster: ClusterName;
   readonly servers: readonly string[];
+  /** Whose certificates of servers are trusted, PEM; a file keeps its own when there is none here. */
+  readonly tlsAuthority?: string;
 };
 
 export const credentialPath = (directory: string, { kind, id }: Holder): string =>
@@ -44,12 +46,14 @@ export function ensureCredential(
   const path = credentialPath(place.directory, holder);
   const kept = existsSync(path) ? readCredential(path, holder, place.cluster) : undefined;
   const seeds = seedsFor(users, kept?.seeds);
-  const { cluster, servers } = place;
+  const { cluster, servers, tlsAuthority } = place;
+  const tls = { ...kept?.tls, ...(tlsAuthority !== undefined && { ca: tlsAuthority }) };
   const credential: Credential = {
     version: 1,
     cluster,
     servers: [...servers],
     actor: holder,
+    ...(Object.keys(tls).length > 0 && { tls }),
     seeds,
   };
   if (JSON.stringify(kept) === JSON.stringify(credential)) chmodSync(path, 0o600);

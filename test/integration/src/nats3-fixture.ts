@@ -1,6 +1,6 @@
 // Owns a NATS cluster of three real servers for tests and benchmarks: streams with three replicas, a credential for each
 // actor, and what may happen to it: a node killed, frozen, wiped, or cut off from the others.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -27,6 +27,7 @@ import { locateNatsServer } from '@parley/setup/nats-server';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
 import { succeeded, until } from './actor-fixture.ts';
+import { type Authority, type Certificate, issue, makeAuthority } from './certificates.ts';
 import { Nats3Node } from './nats3-node.ts';
 import { openGate, type TcpGate } from './tcp-gate.ts';
 
@@ -43,10 +44,19 @@ export type Nats3Options = {
   /** Who gets a credential, beside the provisioner. */
   readonly actors: readonly Holder[];
   readonly principals?: readonly PrincipalMember[];
+  /** Encrypts all, with certificates of an authority of its own. */
+  readonly tls?: boolean;
   /** Lets `separate` work, at the price that the routes run through this process. */
   readonly separable?: boolean;
   /** Limit of each stream; small, so that small disks do. */
   readonly maxStreamBytes?: number;
+};
+
+/** Paths of PEM files. */
+export type TlsPaths = {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
 };
 
 type Gate = { readonly from: NodeName; readonly to: NodeName; readonly gate: TcpGate };
@@ -55,6 +65,7 @@ export class Nats3 {
   readonly cluster: ClusterName;
   readonly directory: string;
   readonly nodes: readonly Nats3Node[];
+  readonly authority: Authority | undefined;
   readonly #members: Members;
   readonly #gates: readonly Gate[];
   readonly #connections: NatsConnection[] = [];
@@ -65,7 +76,9 @@ export class Nats3 {
     readonly members: Members;
     readonly nodes: readonly Nats3Node[];
     readonly gates: readonly Gate[];
+    readonly authority?: Authority;
   }) {
+    this.authority = options.authority;
     this.cluster = options.members.cluster;
     this.directory = options.directory;
     this.nodes = options.nodes;
@@ -211,8 +224,12 @@ export async function startNats3(options: Nats3Options): Promise<Nats3> {
   };
   const ports = await freePorts(NAMES.length * 2);
   const clientPort = (index: number): number => ports[index] ?? 0;
-  const servers = NAMES.map((_, index) => `nats://127.0.0.1:${clientPort(index)}`);
-  const accounts = accountsOf(directory, members, servers);
+  const scheme = options.tls !== true ? 'nats' : 'tls';
+  const authority = options.tls === true ? makeAuthority('authority of a test') : undefined;
+  const tls =
+    authority && writeCertificate(directory, 'server', authority, issue(authority, 'node'));
+  const servers = NAMES.map((_, index) => `${scheme}://127.0.0.1:${clientPort(index)}`);
+  const accounts = accountsOf(directory, members, servers, authority);
   const { path: binary } = await locateNatsServer();
   const routePort = (name: NodeName): number => ports[NAMES.indexOf(name) + NAMES.length] ?? 0;
   const gates = options.separable === true ? await openGates(routePort) : [];
@@ -223,13 +240,16 @@ export async function startNats3(options: Nats3Options): Promise<Nats3> {
         directory: join(directory, name),
         binary,
         port: clientPort(index),
-        scheme: 'nats',
-        config: { routes: routesOf(name, gates, routePort) },
+        scheme,
+        config: {
+          routes: { ...routesOf(name, gates, routePort), ...(tls && { tls }) },
+          ...(tls && { tls: { ...tls, verify: false } }),
+        },
         accounts: () => accounts,
         systemAccount: 'system',
       }),
   );
-  const nats = new Nats3({ directory, members, nodes, gates });
+  const nats = new Nats3({ directory, members, nodes, gates, ...(authority && { authority }) });
   try {
     await nats.start();
     await nats.provision(options.maxStreamBytes ?? 64 * MIB);
@@ -240,11 +260,35 @@ export async function startNats3(options: Nats3Options): Promise<Nats3> {
   }
 }
 
+/** Writes what a server or a client shows, and whom it trusts. */
+export function writeCertificate(
+  directory: string,
+  name: string,
+  authority: Authority,
+  { certificate, key }: Certificate,
+): TlsPaths {
+  const texts = { ca: authority.certificate, cert: certificate, key };
+  const path = (part: string): string => join(directory, `${name}-${part}.pem`);
+  for (const [part, text] of Object.entries(texts))
+    writeFileSync(path(part), text, { mode: 0o600 });
+  return { caFile: path('ca'), certFile: path('cert'), keyFile: path('key') };
+}
+
 /** Makes the credentials. */
-function accountsOf(directory: string, members: Members, servers: readonly string[]): string {
+function accountsOf(
+  directory: string,
+  members: Members,
+  servers: readonly string[],
+  authority: Authority | undefined,
+): string {
   const { cluster } = members;
   const principals = members.principals.map(({ name }) => name);
-  const place = { directory: join(directory, 'credentials'), cluster, servers };
+  const place = {
+    directory: join(directory, 'credentials'),
+    cluster,
+    servers,
+    ...(authority && { tlsAuthority: authority.certificate }),
+  };
   const users = holdersOf(members).flatMap((holder) =>
     ensureCredential(place, holder, usersOf(holder, cluster, principals)),
   );
@@ -280,7 +324,7 @@ function routesOf(
   };
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const ports = new Set<number>();
   while (ports.size < count) ports.add(await freePort());
   return [...ports];
