@@ -9,7 +9,9 @@ import { probeTls } from './tls-probe.ts';
 
 /** The client's defaults give up after 10 tries and notice a dead server after minutes. */
 const RECONNECT_WAIT_MS = 100;
-const PING_INTERVAL_MS = 5000;
+/** A hung server is left at the fourth ping: after 6 s by those that others wait for, after 15 s by the many. */
+const PING_INTERVAL_MS = 2000;
+const AGENT_PING_INTERVAL_MS = 5000;
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Fails with `notPermitted` (the server does not know the credential) or `unavailable` (nobody there: try again). */
@@ -38,7 +40,7 @@ export async function openConnection(
       reconnectTimeWait: RECONNECT_WAIT_MS,
       reconnectJitter: RECONNECT_WAIT_MS,
       reconnectJitterTLS: RECONNECT_WAIT_MS,
-      pingInterval: PING_INTERVAL_MS,
+      pingInterval: kind === 'agent' ? AGENT_PING_INTERVAL_MS : PING_INTERVAL_MS,
       maxPingOut: 2,
       noAsyncTraces: true,
       ...(tls && { tls }),
