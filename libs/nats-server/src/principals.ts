@@ -68,8 +68,13 @@ export async function provisionPrincipal(
 /** Takes its rights away and closes its connections. Stream and bucket stay, for who reads them later. */
 export async function removePrincipal(server: NatsServer, name: PrincipalName): Promise<void> {
   const file = server.credentialFile(PROVISIONER.kind, PROVISIONER.id);
-  await inRegister(readCredentialFile(file), (register) => register.delete(name));
-  await server.removePrincipalMember(name);
+  await forgetPrincipal(readCredentialFile(file), name);
+  await server.removeMember({ kind: 'principal', id: name });
+}
+
+/** Masters refuse its calls from now on. */
+export async function forgetPrincipal(credential: Credential, name: PrincipalName): Promise<void> {
+  await inRegister(credential, (register) => register.delete(name));
 }
 
 type Register = Awaited<ReturnType<Kvm['open']>>;

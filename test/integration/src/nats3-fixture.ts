@@ -287,7 +287,7 @@ function accountsOf(
     directory: join(directory, 'credentials'),
     cluster,
     servers,
-    ...(authority && { tlsAuthority: authority.certificate }),
+    ...(authority && { tls: { ca: authority.certificate } }),
   };
   const users = holdersOf(members).flatMap((holder) =>
     ensureCredential(place, holder, usersOf(holder, cluster, principals)),

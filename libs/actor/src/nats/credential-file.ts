@@ -59,9 +59,14 @@ function fromCredential(path: string, text: string, hints: IdentityHints): Outco
   }
   const parsed = Credential.safeParse(value);
   if (!parsed.success) return fail('malformed', describeIssues(`credential ${path}`, parsed.error));
-  const { cluster, servers, actor, seeds } = parsed.data;
-  const tls = { ...parsed.data.tls, ...hints.tls };
-  return succeed({
+  return succeed(identityOfCredential(parsed.data, hints));
+}
+
+/** With keys for each account in which the holder has a user. */
+export function identityOfCredential(credential: Credential, hints: IdentityHints = {}): Identity {
+  const { cluster, servers, actor, seeds } = credential;
+  const tls = { ...credential.tls, ...hints.tls };
+  return {
     cluster: hints.cluster ?? cluster,
     servers: hints.servers ?? servers,
     actor: hints.actor ?? actor,
@@ -69,7 +74,7 @@ function fromCredential(path: string, text: string, hints: IdentityHints): Outco
     control: seedAuthenticator(seeds.control),
     ...(seeds.books !== undefined && { books: seedAuthenticator(seeds.books) }),
     ...(seeds.work !== undefined && { work: seedAuthenticator(seeds.work) }),
-  });
+  };
 }
 
 function fromNatsFile(
