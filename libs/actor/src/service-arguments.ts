@@ -6,11 +6,13 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { ClusterName, Token } from '@parley/protocol/ids';
 import { LogLevel } from '@parley/protocol/operators';
 import { type Identity, readCredentialFile } from './nats/credential-file.ts';
+import { readTlsOptions, TLS_OPTIONS, TLS_USAGE } from './nats/tls-files.ts';
 
 export const SERVICE_USAGE = `  --creds FILE       the service's credential file, or a NATS .creds or .nk file (then also --nats, --cluster, --id)
   --nats URL[,URL]   servers; wins over the credential file
   --cluster NAME     wins over the credential file
   --id ID            wins over the credential file
+${TLS_USAGE}
   --log-level LEVEL  ${LogLevel.options.join(', ')} (default: info)`;
 
 const OPTIONS = {
@@ -19,6 +21,7 @@ const OPTIONS = {
   cluster: { type: 'string' },
   id: { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
+  ...TLS_OPTIONS,
 } as const satisfies ParseArgsOptionsConfig;
 
 export type ServiceArguments = {
@@ -44,7 +47,10 @@ export function readServiceArguments(
   if (!holder.success) return fail('malformed', `--id ${String(id)}: no id`);
   const logLevel = LogLevel.safeParse(level);
   if (!logLevel.success) return fail('malformed', `--log-level ${String(level)}: no level`);
+  const tls = readTlsOptions(own);
+  if (!tls.ok) return tls;
   const identity = readCredentialFile(creds, {
+    ...(tls.value && { tls: tls.value }),
     ...(typeof nats === 'string' && { servers: nats.split(',') }),
     ...(name.data !== undefined && { cluster: name.data }),
     ...(holder.data !== undefined && { actor: { kind, id: holder.data } }),

@@ -1,7 +1,7 @@
 // Owns a plain connection with one key of a credential file: for provisioning, which is over in a moment. Actors that stay
 // connected use @parley/actor, which reconnects.
 import { readFileSync } from 'node:fs';
-import { Credential, inboxPrefix } from '@parley/protocol/credential';
+import { Credential, inboxPrefix, tlsOptionsFor } from '@parley/protocol/credential';
 import { connect, type NatsConnection, nkeyAuthenticator } from 'nats';
 
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -20,6 +20,7 @@ export async function withConnection<Result>(
   seed: string,
   run: (connection: NatsConnection) => Promise<Result>,
 ): Promise<Result> {
+  const tls = tlsOptionsFor(credential.servers, credential.tls);
   const connection = await connect({
     servers: credential.servers,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
@@ -27,6 +28,7 @@ export async function withConnection<Result>(
     name: `${credential.actor.kind} ${credential.actor.id}`,
     timeout: CONNECT_TIMEOUT_MS,
     reconnect: false,
+    ...(tls && { tls }),
   });
   try {
     return await run(connection);

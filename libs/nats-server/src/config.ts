@@ -1,4 +1,4 @@
-// Owns the text of the embedded nats-server's configuration: pure, values in, text out.
+// Owns the text of a nats-server's configuration, the embedded one's or a node's of several: pure, values in, text out.
 // Accounts, what passes between them and users' rights are decided in @parley/protocol; keys are made in credentials.ts.
 import {
   BOOKS_ACCOUNT,
@@ -14,20 +14,54 @@ import type { Permissions, User } from '@parley/protocol/permissions';
 
 export type ServerUser = User & { readonly publicKey: string };
 
-export type ServerConfig = {
-  readonly cluster: ClusterName;
+/** Certificate and key of a server, and who is trusted; PEM files. */
+export type ServerTls = {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+  /** Who connects must show a certificate of that authority too. */
+  readonly verify: boolean;
+};
+
+/** What makes one server a node of a NATS cluster. */
+export type NodeRoutes = {
+  /** Name of the NATS cluster: the same on every node. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** host:port of the other nodes. */
+  readonly others: readonly string[];
+  /** Whoever knows it may join as a node, and is then trusted with everything. */
+  readonly secret: string;
+  /** host:port under which other nodes tell of this one, where that is not its own. */
+  readonly advertise?: string;
+  /** Routes check each other's certificate always. */
+  readonly tls?: Omit<ServerTls, 'verify'>;
+};
+
+/** One server, without its accounts. */
+export type ServerNode = {
+  /** Stays the same over restarts where there are routes: replicas are counted by it. */
   readonly serverName: string;
+  /** Loopback without it. */
+  readonly host?: string;
   readonly port: number;
   readonly storeDirectory: string;
   readonly logFile: string;
   readonly pidFile: string;
   /** What all streams together may reserve and use. */
   readonly maxFileBytes: number;
+  readonly tls?: ServerTls;
+  readonly routes?: NodeRoutes;
+};
+
+export type AccountsConfig = {
+  readonly cluster: ClusterName;
   readonly principals: readonly PrincipalName[];
   readonly users: readonly ServerUser[];
 };
 
-export type AccountsConfig = Pick<ServerConfig, 'cluster' | 'principals' | 'users'>;
+export type ServerConfig = ServerNode & AccountsConfig;
 
 /** As large as the server takes by default; every message of ours stays below it. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
@@ -35,34 +69,63 @@ const MAX_PAYLOAD_BYTES = 1024 * 1024;
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 /** A principal's account holds its update stream and its object bucket, and nothing that it could add. */
 const PRINCIPAL_LIMITS = '{ max_streams: 2 }';
+/** Signing a challenge and agreeing on keys: a busy machine may need longer than the default of two seconds. */
+const HANDSHAKE_SECONDS = 20;
+/** Nodes know each other by the secret; the name says nothing. */
+const ROUTE_USER = 'route';
 
-/** Loopback only, no monitoring port; every write is synced before it is acknowledged. */
-export function renderConfig(config: ServerConfig): string {
+/** The configuration of a server whose accounts are this cluster's alone. */
+export const renderConfig = (config: ServerConfig): string =>
+  renderServer(config, `  system {}\n${renderAccounts(config)}`, 'system');
+
+/**
+ * No monitoring port; every write is synced before it is acknowledged.
+ * @param accounts what stands inside the `accounts` block
+ */
+export function renderServer(node: ServerNode, accounts: string, systemAccount: string): string {
   return `# Written at every start and reload; changes made here are lost.
-server_name: ${quote(config.serverName)}
-listen: ${quote(`127.0.0.1:${config.port}`)}
-pid_file: ${quote(config.pidFile)}
-log_file: ${quote(config.logFile)}
+server_name: ${quote(node.serverName)}
+listen: ${quote(`${node.host ?? '127.0.0.1'}:${node.port}`)}
+pid_file: ${quote(node.pidFile)}
+log_file: ${quote(node.logFile)}
 logfile_size_limit: 16777216
 logfile_max_num: 3
 max_payload: ${MAX_PAYLOAD_BYTES}
 ping_interval: "5s"
 ping_max: 2
 write_deadline: "10s"
-# A busy machine may need longer than the default of two seconds to sign the challenge.
-authorization { timeout: 20 }
-jetstream {
-  store_dir: ${quote(config.storeDirectory)}
+authorization { timeout: ${HANDSHAKE_SECONDS} }
+${node.tls === undefined ? '' : `${renderTls(node.tls)}\n`}jetstream {
+  store_dir: ${quote(node.storeDirectory)}
   sync_interval: always
   max_memory_store: ${MAX_MEMORY_BYTES}
-  max_file_store: ${config.maxFileBytes}
+  max_file_store: ${node.maxFileBytes}
 }
-system_account: system
+${node.routes === undefined ? '' : `${renderRoutes(node.routes)}\n`}system_account: ${quote(systemAccount)}
 accounts {
-  system {}
-${renderAccounts(config)}
+${accounts}
 }
 `;
+}
+
+function renderTls({ certFile, keyFile, caFile, verify }: ServerTls): string {
+  return `tls {
+  cert_file: ${quote(certFile)}
+  key_file: ${quote(keyFile)}
+  ca_file: ${quote(caFile)}
+  verify: ${verify}
+  timeout: ${HANDSHAKE_SECONDS}
+}`;
+}
+
+function renderRoutes({ name, host, port, others, secret, advertise, tls }: NodeRoutes): string {
+  const urls = others.map((other) => `nats-route://${ROUTE_USER}:${secret}@${other}`);
+  return `cluster {
+name: ${quote(name)}
+listen: ${quote(`${host}:${port}`)}
+${advertise === undefined ? '' : `advertise: ${quote(advertise)}\n`}authorization { user: ${ROUTE_USER}, password: ${quote(secret)}, timeout: ${HANDSHAKE_SECONDS} }
+routes: [${urls.map(quote).join(', ')}]
+${tls === undefined ? '' : `${renderTls({ ...tls, verify: true })}\n`}}`;
 }
 
 /** What a cluster needs inside the `accounts` block of a server's configuration: also of one that is not embedded. */

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { createUser, fromSeed } from '@nats-io/nkeys';
-import { Credential, type Holder } from '@parley/protocol/credential';
+import { Credential, type Holder, type TlsMaterial } from '@parley/protocol/credential';
 import { type ClusterName, PrincipalName } from '@parley/protocol/ids';
 import type { HolderUsers, User } from '@parley/protocol/permissions';
 import { SetupFailure } from '@parley/setup/setup-failure';
@@ -23,6 +23,8 @@ export type CredentialPlace = {
   readonly directory: string;
   readonly cluster: ClusterName;
   readonly servers: readonly string[];
+  /** Each part wins over the file's own. */
+  readonly tls?: TlsMaterial;
 };
 
 export const credentialPath = (directory: string, { kind, id }: Holder): string =>
@@ -45,11 +47,13 @@ export function ensureCredential(
   const kept = existsSync(path) ? readCredential(path, holder, place.cluster) : undefined;
   const seeds = seedsFor(users, kept?.seeds);
   const { cluster, servers } = place;
+  const tls = { ...kept?.tls, ...place.tls };
   const credential: Credential = {
     version: 1,
     cluster,
     servers: [...servers],
     actor: holder,
+    ...(Object.keys(tls).length > 0 && { tls }),
     seeds,
   };
   if (JSON.stringify(kept) === JSON.stringify(credential)) chmodSync(path, 0o600);

@@ -64,8 +64,14 @@ export function mergeMembers(
   return { ...kept, actors: [...known.values()], principals: [...merged.values()] };
 }
 
-export function withoutPrincipal(kept: Members, name: PrincipalName): Members {
-  return { ...kept, principals: kept.principals.filter((principal) => principal.name !== name) };
+export function withoutHolder(kept: Members, { kind, id }: Holder): Members {
+  if (kind === 'principal') {
+    return { ...kept, principals: kept.principals.filter(({ name }) => name !== id) };
+  }
+  return {
+    ...kept,
+    actors: kept.actors.filter((actor) => actor.kind !== kind || actor.id !== id),
+  };
 }
 
 /** Everybody who has a user on the server. */

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Holder, HolderKind } from '@parley/protocol/credential';
-import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
+import type { ClusterName } from '@parley/protocol/ids';
 import { locateNatsServer } from '@parley/setup/nats-server';
 import { SetupFailure } from '@parley/setup/setup-failure';
 import { alone } from './change-lock.ts';
@@ -13,7 +13,7 @@ import {
   mergeMembers,
   type PrincipalMember,
   readMembers,
-  withoutPrincipal,
+  withoutHolder,
   writeMembers,
 } from './members.ts';
 import { waitForReload } from './reload-log.ts';
@@ -104,10 +104,10 @@ export class NatsServer {
     await this.#change((members) => mergeMembers(members, actors, principals));
   }
 
-  /** Takes a principal's user and credential away; its connections are closed. Its streams and data stay. */
-  async removePrincipalMember(name: PrincipalName): Promise<void> {
-    await this.#change((members) => withoutPrincipal(members, name));
-    removeCredential(credentialsDirectory(this.directory), { kind: 'principal', id: name });
+  /** Takes a member's users and credential away; its connections are closed. Streams and data of a principal stay. */
+  async removeMember(holder: Holder): Promise<void> {
+    await this.#change((members) => withoutHolder(members, holder));
+    removeCredential(credentialsDirectory(this.directory), holder);
   }
 
   /**

@@ -18,6 +18,12 @@ export type EnsureUpdatesStream = (
   principal: PrincipalName,
 ) => Promise<void>;
 
+export type PrincipalStreams = {
+  readonly ensureUpdatesStream: EnsureUpdatesStream;
+  /** Copies of its object bucket, on as many servers. */
+  readonly replicas: number;
+};
+
 /**
  * Makes a principal known on a running embedded server, without dropping anybody. Repeatable; changes its roles. The
  * register, a bucket of the books, must be there.
@@ -29,7 +35,10 @@ export async function addPrincipal(
 ): Promise<void> {
   await server.addMembers([], [principal]);
   const file = server.credentialFile(PROVISIONER.kind, PROVISIONER.id);
-  await provisionPrincipal(readCredentialFile(file), principal, ensureUpdatesStream);
+  await provisionPrincipal(readCredentialFile(file), principal, {
+    ensureUpdatesStream,
+    replicas: 1,
+  });
 }
 
 /**
@@ -40,7 +49,7 @@ export async function addPrincipal(
 export async function provisionPrincipal(
   credential: Credential,
   { name, roles }: PrincipalMember,
-  ensureUpdatesStream: EnsureUpdatesStream,
+  { ensureUpdatesStream, replicas }: PrincipalStreams,
 ): Promise<void> {
   const { cluster } = credential;
   const seed = credential.seeds.principals?.[name];
@@ -49,7 +58,7 @@ export async function provisionPrincipal(
   }
   await withConnection(credential, seed, async (connection) => {
     await ensureUpdatesStream(connection, cluster, name);
-    await ensureWorkBucket(connection, cluster, name);
+    await ensureWorkBucket(connection, cluster, { principal: name, replicas });
   });
   // The record comes last: a master that reads it finds everything else there.
   const record = PrincipalRecord.parse({ roles });
@@ -59,8 +68,13 @@ export async function provisionPrincipal(
 /** Takes its rights away and closes its connections. Stream and bucket stay, for who reads them later. */
 export async function removePrincipal(server: NatsServer, name: PrincipalName): Promise<void> {
   const file = server.credentialFile(PROVISIONER.kind, PROVISIONER.id);
-  await inRegister(readCredentialFile(file), (register) => register.delete(name));
-  await server.removePrincipalMember(name);
+  await forgetPrincipal(readCredentialFile(file), name);
+  await server.removeMember({ kind: 'principal', id: name });
+}
+
+/** Masters refuse its calls from now on. */
+export async function forgetPrincipal(credential: Credential, name: PrincipalName): Promise<void> {
+  await inRegister(credential, (register) => register.delete(name));
 }
 
 type Register = Awaited<ReturnType<Kvm['open']>>;

@@ -9,27 +9,33 @@ import { type NatsConnection, nanos } from 'nats';
 const STREAM_NOT_FOUND = 10_059;
 
 /**
- * Makes the bucket, or brings the limits of the one that is there up to date. Repeatable.
+ * Makes the bucket, or brings limits and copies of the one that is there up to date. Repeatable.
  * @param connection the provisioner's, in the principal's account
  */
 export async function ensureWorkBucket(
   connection: NatsConnection,
   cluster: ClusterName,
-  principal: PrincipalName,
+  { principal, replicas }: { readonly principal: PrincipalName; readonly replicas: number },
 ): Promise<void> {
   const bucket = workBucketName(cluster, principal);
   const stream = `OBJ_${bucket}`;
   const limits = {
     max_bytes: WORK_BUCKET_LIMITS.maxBytes,
     max_age: nanos(WORK_BUCKET_LIMITS.maxAgeMs),
+    num_replicas: replicas,
   };
   const manager = await jetstreamManager(connection);
   try {
     const { config } = await manager.streams.info(stream);
-    const same = config.max_bytes === limits.max_bytes && config.max_age === limits.max_age;
-    if (!same) await manager.streams.update(stream, limits);
+    const same = ([name, wanted]: [string, number]): boolean =>
+      Object.entries(config).some(([key, value]) => key === name && value === wanted);
+    if (!Object.entries(limits).every(same)) await manager.streams.update(stream, limits);
   } catch (error) {
     if (!(error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND)) throw error;
-    await new Objm(connection).create(bucket, { max_bytes: limits.max_bytes, ttl: limits.max_age });
+    await new Objm(connection).create(bucket, {
+      max_bytes: limits.max_bytes,
+      ttl: limits.max_age,
+      replicas,
+    });
   }
 }

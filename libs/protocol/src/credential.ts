@@ -22,6 +22,29 @@ const UserSeed = z
   .string()
   .regex(/^SU[A-Z2-7]{56}$/, 'must be the seed of a NATS user key (SU...)');
 
+/** What a TLS connection needs beside the server's address, as PEM texts. Without `ca` those are trusted that the system trusts. */
+export const TlsMaterial = z.object({
+  ca: z.string().min(1).optional(),
+  cert: z.string().min(1).optional(),
+  key: z.string().min(1).optional(),
+});
+export type TlsMaterial = z.infer<typeof TlsMaterial>;
+
+/** For the client library. Asked for by material or a `tls://` address, else undefined: then the server decides. */
+export function tlsOptionsFor(
+  servers: readonly string[],
+  material: TlsMaterial | undefined,
+): { ca?: string; cert?: string; key?: string } | undefined {
+  const isWanted = material !== undefined || servers.some((server) => server.startsWith('tls://'));
+  if (!isWanted) return undefined;
+  const { ca, cert, key } = material ?? {};
+  return {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
+}
+
 /**
  * What a credential file holds: a key for each account in which the holder has a user (accounts.ts).
  * `work` is the account `work` for an agent and its own account for a principal.
@@ -31,6 +54,7 @@ export const Credential = z.object({
   cluster: ClusterName,
   servers: z.array(z.string().min(1)).min(1),
   actor: Holder,
+  tls: TlsMaterial.optional(),
   seeds: z.object({
     control: UserSeed,
     books: UserSeed.optional(),

@@ -4,6 +4,7 @@ import { availableParallelism, hostname, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
+import { readTlsOptions, TLS_OPTIONS, TLS_USAGE } from '@parley/actor/nats/tls-files';
 import type { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { AgentId, ClusterName } from '@parley/protocol/ids';
@@ -43,10 +44,11 @@ export type AgentConfig = {
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
-  --nats URL            the bus (else from the credential; may be repeated)
+  --nats URL            the bus (else from the credential; several with commas)
   --creds FILE          the agent's credential
   --cluster NAME        the cluster (else from the credential)
   --id ID               the agent's id (else from the credential)
+${TLS_USAGE}
   --work-dir DIR        where the agent keeps its tasks; the same at every start
   --cpus N --mem MiB --disk MiB --ports BEGIN-END
                         what to offer, else what the host has
@@ -75,6 +77,7 @@ const OPTIONS = {
   creds: { type: 'string' },
   cluster: { type: 'string' },
   id: { type: 'string' },
+  ...TLS_OPTIONS,
   'work-dir': { type: 'string' },
   cpus: { type: 'string' },
   mem: { type: 'string' },
@@ -177,16 +180,21 @@ function readExecutorTiming(values: Values): Outcome<Partial<ExecutorTiming>> {
   return succeed(timing);
 }
 
-function readIdentity({ creds, cluster, id, nats }: Values): Outcome<Identity> {
+function readIdentity(values: Values): Outcome<Identity> {
+  const { creds, cluster, id, nats } = values;
   if (creds === undefined) return fail('malformed', '--creds FILE is needed');
   const clusterName = cluster === undefined ? undefined : ClusterName.safeParse(cluster);
   if (clusterName?.success === false) return fail('malformed', '--cluster is no cluster name');
   const agentId = id === undefined ? undefined : AgentId.safeParse(id);
   if (agentId?.success === false) return fail('malformed', '--id is no agent id');
+  const tls = readTlsOptions(values);
+  if (!tls.ok) return tls;
   return readCredentialFile(creds, {
+    ...(tls.value && { tls: tls.value }),
     ...(clusterName && { cluster: clusterName.data }),
     ...(agentId && { actor: { kind: 'agent', id: agentId.data } }),
-    ...(nats !== undefined && nats.length > 0 && { servers: nats }),
+    ...(nats !== undefined &&
+      nats.length > 0 && { servers: nats.flatMap((urls) => urls.split(',')) }),
   });
 }
 

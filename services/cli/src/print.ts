@@ -8,6 +8,11 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** Progress and warnings: stdout is for what was asked for. */
+export function printNotice(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 type Row = Readonly<Record<string, string | number>>;
 
 export function printTable(columns: readonly string[], rows: readonly Row[]): void {

@@ -8,7 +8,6 @@ import {
   isOperatorVerb,
   percentArgument,
   principalArgument,
-  rolesArgument,
   taskArgument,
 } from './arguments.ts';
 import { jsonOption, yesOption } from './command-options.ts';
@@ -17,6 +16,7 @@ import { addExplainCommands } from './explain-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
 import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './operator-commands.ts';
+import { addMemberCommands, addSetUpCommands } from './set-up-commands.ts';
 import { addSharingCommands } from './sharing-commands.ts';
 
 export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
@@ -37,7 +37,7 @@ export function buildProgram(place: ProgramPlace): Command {
   addExplainCommands(program, place);
   addRunCommand(program, place);
   addServiceCommands(program, place);
-  addPrincipalCommands(program, place);
+  addMemberCommands(program, place);
   addSetUpCommands(program, place);
   return program;
 }
@@ -225,56 +225,4 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
         becomeService(place.surroundings.clone, name, words);
       });
   }
-}
-
-function addPrincipalCommands(program: Command, place: ProgramPlace): void {
-  const context = (): string | undefined => program.opts()['context'];
-  const principal = program
-    .command('principal')
-    .description('who may run frameworks: add, list, remove');
-  principal
-    .command('add')
-    .description('make a credential; nobody is disconnected')
-    .argument('<name>', 'a team or a service', principalArgument)
-    .requiredOption('--roles <roles>', 'roles that it may use, separated by commas', rolesArgument)
-    .addOption(jsonOption())
-    .action(async (name, options) => {
-      const { principalAddCommand } = await import('./commands/principal.ts');
-      const member = { name, roles: options.roles };
-      await principalAddCommand(place.surroundings, context(), member, options.json === true);
-    });
-  principal
-    .command('list')
-    .addOption(jsonOption())
-    .action(async (options) => {
-      const { principalListCommand } = await import('./commands/principal.ts');
-      await principalListCommand(place.surroundings, context(), options.json === true);
-    });
-  principal
-    .command('remove')
-    .description('take its credential away; its connections are closed')
-    .argument('<name>', 'the principal', principalArgument)
-    .addOption(jsonOption())
-    .action(async (name, options) => {
-      const { principalRemoveCommand } = await import('./commands/principal.ts');
-      await principalRemoveCommand(place.surroundings, context(), name, options.json === true);
-    });
-}
-
-function addSetUpCommands(program: Command, place: ProgramPlace): void {
-  program
-    .command('init')
-    .description('create streams and buckets on a NATS that exists; may be repeated')
-    .requiredOption('--cluster <name>', 'name of the cluster', clusterArgument)
-    .option('--nats <url>', 'address of the NATS servers, separated by commas')
-    .option('--creds <file>', 'credential of who may create streams')
-    .option('--principals <names>', 'principals to make streams for, separated by commas')
-    .option('--agents <ids>', 'agents to make credentials for, separated by commas')
-    .option('--replicas <n>', 'copies of each stream: 1, 3 or 5')
-    .option('--print', 'print streams, buckets and permissions; change nothing')
-    .addOption(jsonOption())
-    .action(async (options) => {
-      const { initCommand } = await import('./commands/init.ts');
-      await initCommand(place.surroundings, options);
-    });
 }

@@ -1,5 +1,7 @@
 // Owns making what a cluster needs on its NATS: streams and buckets of the books, and each principal's stream, bucket
 // and record. Repeatable. What these are is in @parley/protocol; this is for the embedded server and `parley init`.
+
+import { ask } from '@parley/actor/nats/jetstream-requests';
 import {
   checkServer,
   type ProvisionOptions,
@@ -17,11 +19,16 @@ import {
 } from '@parley/nats-server/principals';
 import type { Credential } from '@parley/protocol/credential';
 import type { Outcome } from '@parley/protocol/errors';
+import type { ClusterName } from '@parley/protocol/ids';
+import { journalStreamName } from '@parley/protocol/streams';
+import type { NatsConnection } from 'nats';
+import * as z from 'zod';
 import { CommandFailure, EXIT, reasonOf } from './command-failure.ts';
 import { streamLimit } from './local-cluster/stream-limit.ts';
 
 export type Provisioning = {
-  readonly replicas: ProvisionOptions['replicas'];
+  /** As many as there are nodes, up to three, without it. */
+  readonly replicas?: ProvisionOptions['replicas'];
   readonly principals: readonly PrincipalMember[];
   /** JetStream sets a stream's limit aside when it is made: a smaller one for hosts with little disk. */
   readonly maxStreamBytes?: number;
@@ -39,7 +46,6 @@ export async function provisionCluster(
   { replicas, principals, maxStreamBytes }: Provisioning,
 ): Promise<ProvisionResult> {
   const { cluster, seeds } = credential;
-  const placement = { replicas, ...(maxStreamBytes !== undefined && { maxStreamBytes }) };
   if (seeds.books === undefined) {
     throw new CommandFailure(EXIT.usage, {
       what: `the credential of ${credential.actor.kind} ${credential.actor.id} cannot make streams`,
@@ -50,17 +56,62 @@ export async function provisionCluster(
   const books = await connected(credential, () =>
     withConnection(credential, seeds.books ?? '', async (connection) => {
       const server = orThrow(checkServer(connection), 'the NATS server cannot be used');
+      const placement = {
+        replicas: replicas ?? copiesFor(connection),
+        ...(maxStreamBytes !== undefined && { maxStreamBytes }),
+      };
       const streams = wantedStreams({ cluster, principals: [], ...placement });
       const done = orThrow(await provision(connection, streams), 'the streams cannot be made');
-      return { ...done, warning: server };
+      return { ...done, warning: server, placement };
     }),
   );
   for (const principal of principals) {
     await connected(credential, () =>
-      provisionPrincipal(credential, principal, ensureUpdates(placement)),
+      provisionPrincipal(credential, principal, {
+        ensureUpdatesStream: ensureUpdates(books.placement),
+        replicas: books.placement.replicas,
+      }),
     );
   }
   return books;
+}
+
+/** A server that is a node of a cluster is taken to be one of three: were there fewer, it says so when a stream is made. */
+const copiesFor = ({ info }: NatsConnection): 1 | 3 => (info?.cluster === undefined ? 1 : 3);
+
+/** Gives a principal its stream, bucket and record on a NATS of others, with as many copies as the journal has. */
+export async function provisionMember(
+  credential: Credential,
+  principal: PrincipalMember,
+): Promise<void> {
+  await connected(credential, async () => {
+    const replicas = await withConnection(credential, credential.seeds.books ?? '', (connection) =>
+      copiesOfJournal(connection, credential.cluster),
+    );
+    await provisionPrincipal(credential, principal, {
+      ensureUpdatesStream: ensureUpdates({ replicas }),
+      replicas,
+    });
+  });
+}
+
+const JournalAnswer = z.object({
+  config: z.object({ num_replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]) }),
+});
+
+async function copiesOfJournal(
+  connection: NatsConnection,
+  cluster: ClusterName,
+): Promise<ProvisionOptions['replicas']> {
+  const stream = journalStreamName(cluster);
+  const answer = await ask(connection, `$JS.API.STREAM.INFO.${stream}`, '');
+  const journal = answer.kind === 'answered' ? JournalAnswer.safeParse(answer.value) : undefined;
+  if (journal?.success === true) return journal.data.config.num_replicas;
+  throw new CommandFailure(EXIT.unreachable, {
+    what: `stream ${stream} cannot be read`,
+    why: answer.kind === 'answered' ? 'it has an odd number of copies' : answer.message,
+    remedy: 'run "parley init" again',
+  });
 }
 
 /** Gives a principal a credential and all that it needs on a running embedded server; nobody is dropped. */

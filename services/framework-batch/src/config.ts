@@ -4,7 +4,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { Token } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import { RevocableUse } from '@parley/protocol/revocations';
-import type { SchedulerCredential } from '@parley/scheduler-sdk/scheduler-credential';
+import { type SchedulerCredential, tlsFilesOf } from '@parley/scheduler-sdk/scheduler-credential';
 import { resources } from '@parley/scheduler-sdk/task';
 
 export const USAGE = `usage: framework-batch --creds FILE [options] -- COMMAND [ARGUMENT...]
@@ -12,6 +12,7 @@ Runs a command many times on a cluster and ends with 0 when every run has finish
   --creds FILE        credential of a principal (parley principal add NAME --roles ROLE)
   --nats URL[,URL]    servers; wins over the credential file
   --cluster NAME      wins over the credential file
+  --tls-ca FILE       PEM: whose certificates of servers are trusted; --tls-cert FILE --tls-key FILE: this client's own
   --instances N       how often to run the command (default: 1)
   --cpus N --mem SIZE what each run is given (default: 0.1, 32MiB)
   --role ROLE         role to be offered resources in (default: *)
@@ -41,6 +42,9 @@ const OPTIONS = {
   creds: { type: 'string' },
   nats: { type: 'string' },
   cluster: { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
   'framework-id': { type: 'string' },
   name: { type: 'string', default: 'batch' },
   role: { type: 'string', default: '*' },
@@ -72,6 +76,7 @@ export function readConfig(words: readonly string[]): Outcome<BatchConfig> {
         file: values.creds,
         ...(values.nats !== undefined && { servers: values.nats.split(',') }),
         ...(values.cluster !== undefined && { cluster: values.cluster }),
+        tls: tlsFilesOf(values),
       },
       frameworkId: id.data,
       name: values.name,

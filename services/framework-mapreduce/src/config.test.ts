@@ -46,11 +46,13 @@ it.each([
 
 it('a credential file of NATS is completed by arguments', () => {
   const words = ['--creds', 'f.nk', '--nats', 'nats://a,nats://b', '--cluster', 'c', '--id', 'me'];
-  const config = readConfig([...words, '--input', 'a']);
+  const tls = ['--tls-ca', 'ca.pem'];
+  const config = readConfig([...words, ...tls, '--input', 'a']);
   expect(config.ok && config.value.credential).toEqual({
     file: 'f.nk',
     servers: ['nats://a', 'nats://b'],
     cluster: 'c',
     principal: 'me',
+    tls: { ca: 'ca.pem' },
   });
 });

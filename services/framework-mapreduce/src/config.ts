@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { ClusterName, PrincipalName, RoleName, Token } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
-import type { SchedulerCredential } from '@parley/scheduler-sdk/scheduler-credential';
+import { type SchedulerCredential, tlsFilesOf } from '@parley/scheduler-sdk/scheduler-credential';
 import { resources } from '@parley/scheduler-sdk/task';
 import { MAX_SPLITS, type SplitWish } from './split-size.ts';
 import { MAX_REDUCERS } from './wordcount-commands.ts';
@@ -13,6 +13,7 @@ Counts words with map and reduce tasks on a cluster: runs of ASCII letters, lowe
   --creds FILE         credential of a principal (parley principal add NAME --roles ROLE)
   --nats URL[,URL]     servers; wins over the credential file
   --cluster NAME       wins over the credential file
+  --tls-ca FILE        PEM: whose certificates of servers are trusted; --tls-cert FILE --tls-key FILE: this client's own
   --id NAME            the principal; a NATS .creds or .nk file does not say it
   --input DIR...       every regular file below these folders, whatever its name; links are not followed
   --files-from FILE    the files that this one names, one path after another, each ended by a NUL byte
@@ -48,6 +49,9 @@ const OPTIONS = {
   creds: { type: 'string' },
   nats: { type: 'string' },
   cluster: { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
   id: { type: 'string' },
   input: { type: 'string', multiple: true },
   'files-from': { type: 'string' },
@@ -77,6 +81,7 @@ export function readConfig(words: readonly string[]): Outcome<WordCountConfig> {
         file: creds,
         ...(nats !== undefined && { servers: nats.split(',') }),
         ...(cluster !== undefined && { cluster: nameOf('--cluster', ClusterName, cluster) }),
+        tls: tlsFilesOf(values),
         ...(id !== undefined && { principal: nameOf('--id', PrincipalName, id) }),
       },
       input: inputOf(values, positionals),

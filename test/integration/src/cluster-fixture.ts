@@ -27,6 +27,7 @@ import type { NatsConnection } from 'nats';
 import { vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
 import { binaryOf, type Tier } from './bus-fixture.ts';
+import type { Nats3 } from './nats3-fixture.ts';
 
 export const cluster = ClusterName.parse('whole');
 export const alice = PrincipalName.parse('alice');
@@ -45,7 +46,7 @@ const SERVICES = {
   a2: 'agent',
 } as const;
 export type ServiceId = keyof typeof SERVICES;
-const ACTORS: readonly Holder[] = [
+export const ACTORS: readonly Holder[] = [
   ...Object.entries(SERVICES).map(([id, kind]) => ({ kind, id })),
   { kind: 'operator', id: 'olga' },
 ];
@@ -134,6 +135,8 @@ type Options = {
   readonly tier?: Tier;
   /** Where the server keeps its data, when that is not to be the fixture's directory. */
   readonly serverDirectory?: string;
+  /** Three nodes that were started already, in place of a server of its own; it must know this cluster's members. */
+  readonly nats?: Nats3;
 };
 
 export class ClusterFixture {
@@ -143,10 +146,12 @@ export class ClusterFixture {
   readonly #connections: NatsConnection[] = [];
   readonly #followers: Books[] = [];
   readonly #tier: Tier;
+  readonly #nats: Nats3 | undefined;
   #server: NatsServer | undefined;
 
-  constructor({ serverDirectory, tier = 'reference' }: Options = {}) {
+  constructor({ serverDirectory, nats, tier = 'reference' }: Options = {}) {
     this.#tier = tier;
+    this.#nats = nats;
     this.directory = mkdtempSync(path.join(tmpdir(), 'parley-cluster-'));
     mkdirSync(path.join(this.directory, 'traces'));
     this.#serverDirectory = serverDirectory ?? path.join(this.directory, 'server');
@@ -211,7 +216,7 @@ export class ClusterFixture {
   }
 
   credential(kind: HolderKind, id: string): string {
-    return this.server.credentialFile(kind, id);
+    return this.#nats?.credential(kind, id) ?? this.server.credentialFile(kind, id);
   }
 
   async connect(
@@ -288,6 +293,7 @@ export class ClusterFixture {
     await Promise.all(this.#followers.map((books) => books.close()));
     await Promise.all(this.#connections.map((connection) => connection.close()));
     await this.#server?.stop();
+    await this.#nats?.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 

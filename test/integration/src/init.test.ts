@@ -49,13 +49,14 @@ it('prepares a NATS that exists: says what to do first, then makes everything on
     'a1,a2',
     '--json',
   ];
-  const accounts = join(directory, 'init', 'prod', 'accounts.conf');
+  const accounts = join(directory, 'init', 'prod', 'parley-prod.conf');
   const first = await parley(...words).catch((error) => error);
   expect(first.code).toBe(5);
-  expect(first.stderr).toContain(`include ${accounts}`);
+  expect(first.stderr).toContain(accounts);
+  expect(first.stderr).toContain('include parley-prod.conf');
   const configuration = `listen: "127.0.0.1:${port}"
 jetstream { store_dir: "${join(directory, 'store')}", sync_interval: always, max_file_store: 1TB }
-accounts { include "init/prod/accounts.conf" }
+accounts { include "init/prod/parley-prod.conf" }
 `;
   writeFileSync(join(directory, 'nats.conf'), configuration);
   const { path } = await locateNatsServer({ tier: 'reference' });
@@ -75,7 +76,9 @@ it('prints what it would make, and changes nothing', async () => {
   const { stdout } = await parley('init', '--cluster', 'other', '--principals', 'bob', '--print');
   expect(stdout).toContain('PARLEY_other_JOURNAL');
   expect(stdout).toContain('principal_bob');
-  expect(() => readFileSync(join(directory, 'init', 'other', 'accounts.conf'))).toThrow('ENOENT');
+  expect(() => readFileSync(join(directory, 'init', 'other', 'parley-other.conf'))).toThrow(
+    'ENOENT',
+  );
 });
 
 function readLog(): string {

@@ -1,7 +1,7 @@
 // Owns reading the file that lets an actor onto the bus: the project's own credential (JSON), or a NATS .creds or .nk
 // file with the rest told beside it. What it may do is the server's business.
 import { readFileSync } from 'node:fs';
-import { Credential, type Holder } from '@parley/protocol/credential';
+import { Credential, type Holder, type TlsMaterial } from '@parley/protocol/credential';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { describeIssues } from '@parley/protocol/message';
@@ -12,6 +12,7 @@ export type Identity = {
   readonly cluster: ClusterName;
   readonly servers: readonly string[];
   readonly actor: Holder;
+  readonly tls?: TlsMaterial;
   readonly control: Authenticator;
   /** Only for who reads or writes journal, snapshots, leases or the principals' register. */
   readonly books?: Authenticator;
@@ -24,6 +25,8 @@ export type IdentityHints = {
   readonly cluster?: ClusterName;
   readonly servers?: readonly string[];
   readonly actor?: Holder;
+  /** Each part wins by itself. */
+  readonly tls?: TlsMaterial;
 };
 
 const NATS_SEED = /^\s*(SU[A-Z2-7]{56})\s*$/;
@@ -56,21 +59,28 @@ function fromCredential(path: string, text: string, hints: IdentityHints): Outco
   }
   const parsed = Credential.safeParse(value);
   if (!parsed.success) return fail('malformed', describeIssues(`credential ${path}`, parsed.error));
-  const { cluster, servers, actor, seeds } = parsed.data;
-  return succeed({
+  return succeed(identityOfCredential(parsed.data, hints));
+}
+
+/** With keys for each account in which the holder has a user. */
+export function identityOfCredential(credential: Credential, hints: IdentityHints = {}): Identity {
+  const { cluster, servers, actor, seeds } = credential;
+  const tls = { ...credential.tls, ...hints.tls };
+  return {
     cluster: hints.cluster ?? cluster,
     servers: hints.servers ?? servers,
     actor: hints.actor ?? actor,
+    ...(Object.keys(tls).length > 0 && { tls }),
     control: seedAuthenticator(seeds.control),
     ...(seeds.books !== undefined && { books: seedAuthenticator(seeds.books) }),
     ...(seeds.work !== undefined && { work: seedAuthenticator(seeds.work) }),
-  });
+  };
 }
 
 function fromNatsFile(
   path: string,
   control: Authenticator,
-  { cluster, servers, actor }: IdentityHints,
+  { cluster, servers, actor, tls }: IdentityHints,
 ): Outcome<Identity> {
   if (cluster === undefined || servers === undefined || actor === undefined) {
     return fail(
@@ -79,7 +89,7 @@ function fromNatsFile(
     );
   }
   // One user can stand in one account only; data of tasks needs a file of the project's own kind.
-  return succeed({ cluster, servers, actor, control });
+  return succeed({ cluster, servers, actor, ...(tls && { tls }), control });
 }
 
 const seedAuthenticator = (seed: string): Authenticator => nkeyAuthenticator(Buffer.from(seed));

@@ -1,13 +1,17 @@
 // Owns the options of a NATS connection: reconnect for ever and fast, notice a dead server within seconds, own inbox.
 import { setTimeout as wait } from 'node:timers/promises';
-import { inboxPrefix } from '@parley/protocol/credential';
+import { inboxPrefix, tlsOptionsFor } from '@parley/protocol/credential';
 import { type Failure, fail, isRetryable, type Outcome, succeed } from '@parley/protocol/errors';
+import { explainTlsTrouble } from '@parley/protocol/tls-trouble';
 import { connect, errors, type NatsConnection } from 'nats';
 import type { Identity } from './credential-file.ts';
+import { probeTls } from './tls-probe.ts';
 
 /** The client's defaults give up after 10 tries and notice a dead server after minutes. */
 const RECONNECT_WAIT_MS = 100;
-const PING_INTERVAL_MS = 5000;
+/** A hung server is left at the fourth ping: after 6 s by those that others wait for, after 15 s by the many. */
+const PING_INTERVAL_MS = 2000;
+const AGENT_PING_INTERVAL_MS = 5000;
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Fails with `notPermitted` (the server does not know the credential) or `unavailable` (nobody there: try again). */
@@ -24,6 +28,7 @@ export async function openConnection(
     );
   }
   const servers = [...identity.servers];
+  const tls = tlsOptionsFor(servers, identity.tls);
   try {
     const connection = await connect({
       servers,
@@ -34,9 +39,11 @@ export async function openConnection(
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_WAIT_MS,
       reconnectJitter: RECONNECT_WAIT_MS,
-      pingInterval: PING_INTERVAL_MS,
+      reconnectJitterTLS: RECONNECT_WAIT_MS,
+      pingInterval: kind === 'agent' ? AGENT_PING_INTERVAL_MS : PING_INTERVAL_MS,
       maxPingOut: 2,
       noAsyncTraces: true,
+      ...(tls && { tls }),
     });
     return succeed(connection);
   } catch (error) {
@@ -45,6 +52,12 @@ export async function openConnection(
         'notPermitted',
         `${servers.join(', ')} does not accept the credential of ${kind} ${id}`,
       );
+    }
+    const isSilent = tls !== undefined && !explainTlsTrouble(error);
+    const cause = isSilent ? await probeTls(servers, tls) : error;
+    const insecure = explainTlsTrouble(cause);
+    if (insecure !== undefined) {
+      return fail('unavailable', `no connection to ${servers.join(', ')}: ${insecure}`);
     }
     const why = error instanceof Error ? error.message : String(error);
     return fail('unavailable', `no NATS server answers at ${servers.join(', ')}: ${why}`);

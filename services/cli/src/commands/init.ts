@@ -1,31 +1,40 @@
 // Owns `parley init`: what a cluster needs on a NATS that is run by others. It makes the credentials and the accounts for
 // the server's configuration, then, once the server knows them, the streams and buckets. Repeatable.
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { identityOfCredential } from '@parley/actor/nats/credential-file';
+import { openConnection } from '@parley/actor/nats/open-connection';
 import { wantedStreams } from '@parley/actor/nats/provision';
+import { readTlsOptions } from '@parley/actor/nats/tls-files';
 import { readCredentialFile } from '@parley/nats-server/account-connection';
 import { renderAccounts, type ServerUser } from '@parley/nats-server/config';
-import { credentialPath, ensureCredential } from '@parley/nats-server/credentials';
+import { credentialPath } from '@parley/nats-server/credentials';
+import { accountsPath, writeForeignMembers } from '@parley/nats-server/foreign-accounts';
 import {
   holdersOf,
   type Members,
+  mergeMembers,
   PROVISIONER,
   type PrincipalMember,
+  readMembers,
 } from '@parley/nats-server/members';
 import { credentialsDirectory } from '@parley/nats-server/server-directory';
-import type { Holder } from '@parley/protocol/credential';
+import type { Credential, Holder, TlsMaterial } from '@parley/protocol/credential';
 import { AgentId, type ClusterName, PrincipalName, RoleName } from '@parley/protocol/ids';
 import { usersOf } from '@parley/protocol/permissions';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { saveContext } from '../context-store.ts';
-import { printJson, printLine } from '../print.ts';
+import { initFolder, reloadAll } from '../member-desk.ts';
+import { printJson, printLine, printNotice } from '../print.ts';
 import { provisionCluster } from '../provisioning.ts';
 
 export type InitOptions = {
   readonly cluster: ClusterName;
   readonly nats?: string;
   readonly creds?: string;
+  readonly systemCreds?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly principals?: string;
   readonly agents?: string;
   readonly replicas?: string;
@@ -46,31 +55,35 @@ export async function initCommand(
   { directory }: Surroundings,
   options: InitOptions,
 ): Promise<void> {
-  const members = membersOf(options);
+  const named = membersOf(options);
   const replicas = replicasOf(options.replicas);
   if (options.print === true) {
-    printWanted(members, replicas);
+    printWanted(named, replicas ?? 3);
     return;
   }
-  const folder = path.join(directory, 'init', options.cluster);
-  const accounts = path.join(folder, 'accounts.conf');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const servers = (options.nats ?? DEFAULT_NATS).split(',');
+  const tls = tlsOf(options);
+  const folder = initFolder(directory, options.cluster);
+  // Who was named at an earlier time, or admitted since, stays.
+  const kept = readMembers(folder);
+  const members = kept === undefined ? named : mergeMembers(kept, named.actors, named.principals);
   const credentials = credentialsDirectory(folder);
-  const place = { directory: credentials, cluster: members.cluster, servers };
-  const users = holdersOf(members).flatMap((holder) =>
-    ensureCredential(place, holder, usersOf(holder, members.cluster, namesOf(members))),
+  const servers = serversOf(
+    options,
+    kept && readCredentialFile(credentialPath(credentials, OPERATOR)),
   );
-  await writeFile(accounts, `${accountsText(members, users)}\n`);
-  const provisioner = readCredentialFile(options.creds ?? credentialPath(credentials, PROVISIONER));
-  const { made, present, warning } = await provision(accounts, () =>
-    provisionCluster(provisioner, { replicas, principals: members.principals }),
-  );
+  writeForeignMembers(folder, { servers, ...(tls && { tls }) }, members);
+  const accounts = accountsPath(folder, members.cluster);
+  const provisioner = provisionerOf(options.creds ?? credentialPath(credentials, PROVISIONER), tls);
+  await reach(provisioner, accounts, options.systemCreds);
+  const { made, present, warning } = await provisionCluster(provisioner, {
+    ...(replicas !== undefined && { replicas }),
+    principals: members.principals,
+  });
   await saveContext(directory, {
     version: 1,
     name: members.cluster,
     cluster: members.cluster,
-    servers,
+    servers: [...servers],
     operatorCredential: credentialPath(credentials, OPERATOR),
   });
   if (options.json === true) printJson({ accounts, credentials, made, present });
@@ -83,21 +96,45 @@ export async function initCommand(
   }
 }
 
+const serversOf = ({ nats }: InitOptions, kept: Credential | undefined): readonly string[] =>
+  nats?.split(',') ?? kept?.servers ?? [DEFAULT_NATS];
+
+function tlsOf({ tlsCa, tlsCert, tlsKey }: InitOptions): TlsMaterial | undefined {
+  const read = readTlsOptions({ 'tls-ca': tlsCa, 'tls-cert': tlsCert, 'tls-key': tlsKey });
+  if (read.ok) return read.value;
+  throw new CommandFailure(EXIT.usage, { what: read.failure.message });
+}
+
+/** What was told about TLS wins over what the file says. */
+function provisionerOf(file: string, tls: TlsMaterial | undefined): Credential {
+  const credential = readCredentialFile(file);
+  return tls === undefined ? credential : { ...credential, tls: { ...credential.tls, ...tls } };
+}
+
 /** A server that does not know the accounts yet refuses the provisioner: then the accounts come first. */
-async function provision<Value>(accounts: string, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof CommandFailure)) throw error;
-    throw new CommandFailure(
-      error.exitCode,
-      {
-        what: error.message,
-        remedy: `put "include ${accounts}" inside the accounts block of the server's configuration, reload it, then run this again`,
-      },
-      error,
-    );
+async function reach(
+  provisioner: Credential,
+  accounts: string,
+  systemCreds: string | undefined,
+): Promise<void> {
+  const identity = identityOfCredential(provisioner);
+  const knows = await openConnection(identity);
+  if (knows.ok) return knows.value.close();
+  if (systemCreds !== undefined && knows.failure.code === 'notPermitted') {
+    printNotice(`reloaded: ${(await reloadAll(systemCreds, provisioner)).join(', ')}`);
+    const again = await openConnection(identity);
+    if (again.ok) return again.value.close();
   }
+  const file = accounts.slice(accounts.lastIndexOf('/') + 1);
+  throw new CommandFailure(EXIT.unreachable, {
+    what: `NATS at ${provisioner.servers.join(', ')} cannot be set up yet`,
+    why: knows.failure.message,
+    remedy: [
+      `on every server: JetStream on (with "sync_interval: always"), then copy ${accounts}`,
+      `beside its configuration, write "include ${file}" inside the accounts block, reload it (nats-server --signal reload);`,
+      'then run this again',
+    ].join('\n              '),
+  });
 }
 
 function membersOf({ cluster, principals, agents }: InitOptions): Members {
@@ -116,8 +153,10 @@ const namesOf = ({ principals }: Members): PrincipalName[] => principals.map(({ 
 const accountsText = (members: Members, users: readonly ServerUser[]): string =>
   renderAccounts({ cluster: members.cluster, principals: namesOf(members), users });
 
-function replicasOf(text: string | undefined): 1 | 3 | 5 {
-  const replicas = ([1, 3, 5] as const).find((one) => String(one) === (text ?? '1'));
+/** Undefined: by what the server is. */
+function replicasOf(text: string | undefined): 1 | 3 | 5 | undefined {
+  if (text === undefined) return undefined;
+  const replicas = ([1, 3, 5] as const).find((one) => String(one) === text);
   if (replicas !== undefined) return replicas;
   throw new CommandFailure(EXIT.usage, {
     what: `--replicas ${text}`,
