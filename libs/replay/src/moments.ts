@@ -60,10 +60,7 @@ export async function entryOf(
       return succeed(last.sequence);
     case 'entry': {
       const isKept = moment.sequence >= first.sequence && moment.sequence <= last.sequence;
-      // The state before the first entry is there too.
-      if (isKept || (moment.sequence === past.startSequence && moment.sequence > 0)) {
-        return succeed(moment.sequence);
-      }
+      if (isKept) return succeed(moment.sequence);
       return fail('unknownMoment', `there is no entry ${moment.sequence}: ${keptWords(past)}`);
     }
     case 'time':
@@ -101,7 +98,24 @@ async function entryStoredBy(
   return succeed(low);
 }
 
-export function keptWords({ first, last }: Kept): string {
+export function keptWords({ first, last }: Pick<Kept, 'first' | 'last'>): string {
   const at = (storedMs: number): string => new Date(storedMs).toISOString();
   return `entries ${first.sequence} (${at(first.storedMs)}) to ${last.sequence} (${at(last.storedMs)}) are kept`;
+}
+
+/** The first entry of what happened from that moment on; one past the last where nothing did. Fails likewise. */
+export async function firstEntryFrom(
+  journal: Pick<Journal, 'entryAt'>,
+  past: KnownPast,
+  moment: Moment,
+): Promise<Outcome<number>> {
+  const { first, last } = past;
+  if (moment.kind !== 'time' && moment.kind !== 'before') return entryOf(journal, past, moment);
+  const isAgo = moment.kind === 'before';
+  const atMs = isAgo ? last.storedMs - moment.ms : moment.atMs;
+  // A while that is longer than what is kept means all of it.
+  if (atMs === first.storedMs || (isAgo && atMs < first.storedMs)) return succeed(first.sequence);
+  const time = { kind: 'time', atMs: atMs - 1 } as const;
+  const before = await entryOf(journal, past, time);
+  return before.ok ? succeed(before.value + 1) : before;
 }

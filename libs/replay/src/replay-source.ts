@@ -30,8 +30,13 @@ export async function keptEntries(source: ReplaySource): Promise<Outcome<Kept>> 
   if (lastSequence < firstSequence) return fail('unknownMoment', 'the journal holds no entry');
   const start = await startOf(source, firstSequence);
   if (!start.ok) return start;
-  // A snapshot of the last entry leaves nothing to be replayed after it, but that entry's state.
-  const first = await storedAt(source.journal, Math.min(start.value + 1, lastSequence));
+  if (start.value >= lastSequence) {
+    return fail(
+      'unknownMoment',
+      `no entry after the oldest good snapshot (${start.value}) is kept`,
+    );
+  }
+  const first = await storedAt(source.journal, start.value + 1);
   if (!first.ok) return first;
   const last = await storedAt(source.journal, lastSequence);
   if (!last.ok) return last;
