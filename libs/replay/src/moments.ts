@@ -25,7 +25,7 @@ const DAY_AND_TIME =
 
 /** What may be typed, in words. */
 export const MOMENT_WORDS =
-  'the number of a journal entry (1042), a time (2026-05-04T10:15:00Z; without a zone it is local time), a while before the last entry (90s, 10m, 2h), "first" or "last"';
+  'an entry of the journal (1042), a time (2026-05-04T10:15:00Z, or without a zone in local time), a while before the last entry (90s, 10m, 2h), "first" or "last"';
 
 /** Undefined: it is no moment. */
 export function parseMoment(text: string): Moment | undefined {

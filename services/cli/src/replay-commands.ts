@@ -11,7 +11,8 @@ const INTRODUCTION = `
 Everything that a master decides stands in its journal, so the past can be stepped through again: what happened, in which
 order, and how things stood at any moment. Nothing is changed by looking.
 
-A moment (TIME or entry) is ${MOMENT_WORDS}.
+A moment is an entry of the journal (1042), a time (2026-05-04T10:15:00Z, or without a zone in local time), a while before
+the last entry (90s, 10m, 2h), "first" or "last".
 
   parley replay                                 the latest entries
   parley replay --follow --agent a1             what happens to agent a1 from now on, too

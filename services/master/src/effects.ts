@@ -20,6 +20,8 @@ import type { AuthorizationRules } from './authorization.ts';
 import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
+import { ReplayDesk } from './replay-desk.ts';
+import { ReplayThread } from './replay-thread.ts';
 import { type Surroundings, Term } from './term.ts';
 
 const OTHER_LEADS =
@@ -38,6 +40,8 @@ export type MasterPlan = {
   readonly rateLimits: RateLimitSettings;
   readonly authorization: AuthorizationSource;
   readonly logger: Logger;
+  /** The arguments of this process. */
+  readonly words: readonly string[];
 };
 
 export function runMaster(plan: MasterPlan): RunningMaster {
@@ -102,7 +106,14 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
       return previous;
     },
   });
+  const replayDesk = new ReplayDesk({
+    bus,
+    cluster: identity.cluster,
+    maker: new ReplayThread(plan.words),
+    onTrouble: (trouble, message) => logger.warn(trouble, message),
+  });
   const why = await Promise.race([leadAgainAndAgain(around, stopping), closed.promise]);
+  await replayDesk.close();
   await bus.close();
   await books.value.close();
   return why;
