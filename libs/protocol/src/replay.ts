@@ -30,7 +30,7 @@ export const ReplayLine = z.object({
 export type ReplayLine = z.infer<typeof ReplayLine>;
 
 /** Where a page begins: an entry, or the first one stored from then on. */
-export const ReplayPlace = z.union([
+const ReplayPlace = z.union([
   z.object({
     sequence: z.int().min(1),
     /** Lines of that entry that were told already. */
@@ -38,7 +38,6 @@ export const ReplayPlace = z.union([
   }),
   z.object({ storedMs: z.int() }),
 ]);
-export type ReplayPlace = z.infer<typeof ReplayPlace>;
 
 /** Absent: from the first entry that is kept. With a limit of 0 it asks only what is kept. */
 export const ReplayPageRequest = z

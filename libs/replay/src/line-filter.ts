@@ -31,7 +31,7 @@ export function namesTask({ tasks }: Pick<ReplayLine, 'tasks'>, task: TaskRef): 
   return tasks.some((one) => taskKey(one) === key);
 }
 
-export function namesFramework(
+function namesFramework(
   { frameworks, tasks }: Pick<ReplayLine, 'frameworks' | 'tasks'>,
   framework: FrameworkRef,
 ): boolean {

@@ -121,7 +121,7 @@ export class PageDesk {
   }
 }
 
-export const visibleLines = (
+const visibleLines = (
   principal: PrincipalName,
   lines: readonly ReplayLine[],
   state: ClusterState,

@@ -33,7 +33,6 @@ let fixture: ClusterFixture;
 let terminal: ClusterTerminal;
 /** Without a context: what it prints comes from a file alone. */
 let elsewhere: ClusterTerminal;
-let frameworks: QueueFramework[];
 let file: string;
 /** Journal positions before and after the workload. */
 let begin: number;
@@ -55,7 +54,6 @@ beforeAll(async () => {
   end = await sequenceNow();
 });
 afterAll(async () => {
-  for (const framework of frameworks ?? []) await framework.close();
   await fixture?.close();
 });
 
@@ -63,7 +61,6 @@ afterAll(async () => {
 async function work(): Promise<void> {
   const etl = await new QueueFramework().connect(fixture, alice, 'etl');
   const web = await new QueueFramework().connect(fixture, bob, 'web');
-  frameworks = [etl, web];
   const report = fixture.scriptTask('report', 'exit 3');
   const [index, load] = [fixture.task('index', 'index'), fixture.task('load', 'never')];
   const crawl = fixture.task('crawl', 'crawl');
@@ -82,6 +79,7 @@ async function work(): Promise<void> {
   fixture.open('crawl');
   await etl.untilEnded([index, load]);
   await web.untilEnded([crawl]);
+  for (const framework of [etl, web]) await framework.close();
   // A clean stop writes a snapshot.
   expect(await master.end('SIGTERM')).toBe(0);
   master.start();
@@ -109,6 +107,7 @@ const normal = (text: string): string =>
     .replace(/\bo\d+-\d+\b/g, 'OFFER')
     .replace(/epoch \d+\/\d+/g, 'EPOCH')
     .replace(/\bsession \d+/g, 'SESSION')
+    .replace(/\ba[12]\b/g, 'AGENT')
     .replace(/\b\d+\b/g, 'N')
     .replace(/ +/g, ' ')
     .trim();
@@ -208,16 +207,16 @@ test('an exported file tells the same without any cluster, by every word', async
   expect((await elsewhere.type('status')).exitCode).not.toBe(0);
   const on = async (which: ClusterTerminal, ...words: string[]) =>
     plain(await which.type(...words));
-  for (const words of [
+  const words = [
     ['list', '--from', 'first', '--to', String(end)],
     ['why', 'alice/etl/load'],
-    ['state', '--at', String(begin)],
     ['state', '--at', String(end), '--jobs', '--json'],
     ['diff', String(begin), String(end), '--json'],
-  ]) {
-    const live = await on(terminal, 'replay', ...words);
-    expect(await on(elsewhere, 'replay', '--file', file, ...words)).toBe(live);
-    expect(await on(elsewhere, 'replay', ...words, '--file', file)).toBe(live);
+  ];
+  for (const one of words) {
+    const both = [on(terminal, 'replay', ...one), on(elsewhere, 'replay', ...one, '--file', file)];
+    const [live, fromFile] = await Promise.all(both);
+    expect(fromFile).toBe(live);
   }
   expect(await on(elsewhere, 'replay', '--file', file, 'verify')).toContain(`(1 to ${end})`);
   const part = path.join(fixture.directory, 'part.replay');
@@ -252,7 +251,6 @@ test.each([
   ['state --at 1999-01-01', 'is before everything that is kept: entries 1 ('],
   ['state --at 2999-01-01', 'nothing is known of 2999-01-01'],
   ['diff 0 last', 'there is no entry 0'],
-  ['list --from 99999999', 'there is no entry 99999999'],
 ])('replay %s ends with what is kept', async (words, why) => {
   const typed = await terminal.type('replay', ...words.split(' '));
   expect(typed).toMatchObject({ exitCode: NOT_FOUND, stdout: '' });
@@ -297,18 +295,20 @@ test("the bus lets nobody ask for another principal's past", async () => {
   );
 });
 
-test('following tells what happens from now on', async () => {
-  const [etl] = frameworks;
-  const asPrincipal = ['--creds', fixture.credential('principal', alice)];
-  const watched = [
-    terminal.watch('replay', '-f', '--from', 'last', '--json'),
-    elsewhere.watch('replay', '-f', '--from', 'last', '--json', ...asPrincipal),
-  ];
+test('following tells what happens from now on, to operators and to principals', async () => {
+  const subscribed = async (session: number): Promise<void> => {
+    const framework = await new QueueFramework().connect(fixture, alice, 'etl');
+    await framework.close();
+    const said = `framework alice/etl (etl) subscribed in *: session ${session}`;
+    for (const one of watched) await one.says(said);
+  };
+  const follow = ['replay', '--follow', '--json', '--from', String(await sequenceNow())];
+  const creds = ['--creds', fixture.credential('principal', alice)];
+  const watched = [terminal.watch(...follow), elsewhere.watch(...follow, ...creds)];
   try {
-    const late = fixture.scriptTask('late', 'exit 0');
-    etl?.add([late]);
-    await etl?.untilEnded([late]);
-    for (const one of watched) await one.says('task alice/etl/late is finished');
+    await subscribed(2);
+    // By now they follow.
+    await subscribed(3);
   } finally {
     for (const one of watched) await one.close();
   }
@@ -321,7 +321,7 @@ function examplesOf(markdown: string): Example[] {
   const pattern = /```sh\nparley (replay[^\n]*)\n```(?:\n+```text\n([\s\S]*?)```)?/g;
   return [...markdown.matchAll(pattern)].map(([, command = '', prints = '']) => ({
     command,
-    prints: prints.split('\n').filter((line) => line !== '' && line !== '...'),
+    prints: prints.split('\n').filter((line) => line.trim() !== '' && line !== '...'),
   }));
 }
 
@@ -342,9 +342,20 @@ test.each(examples)('parley $command prints what the page says', async ({ comman
   const typed = await terminal.type(...words.split(' '));
   expect(typed).toMatchObject({ exitCode: 0 });
   const said = normal(
-    typed.stdout.replaceAll(fixture.directory, '.').replaceAll('page.replay', 'incident.replay'),
+    typed.stdout
+      .replaceAll(`${fixture.directory}/`, '')
+      .replaceAll('page.replay', 'incident.replay'),
   )
     .split('\n')
     .map(normal);
-  for (const line of prints) expect(said).toContain(normal(line));
+  for (const line of prints) {
+    // The rest differs from run to run.
+    if (line.endsWith('...')) {
+      const begin = normal(line.slice(0, -3));
+      expect(
+        said.filter((one) => one.startsWith(begin)),
+        line,
+      ).not.toEqual([]);
+    } else expect(said).toContain(normal(line));
+  }
 });
