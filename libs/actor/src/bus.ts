@@ -24,6 +24,13 @@ export interface Bus {
   publish(subject: string, bytes: Uint8Array): Outcome<undefined>;
   /** Fails with `tooLarge`, `notPermitted` or `unavailable` (no answer in `timeoutMs`, nobody there, disconnected). */
   request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Outcome<Uint8Array>>;
-  /** The handler must not wait for anything: it blocks what arrives after it. */
-  subscribe(pattern: string, handler: (message: BusMessage) => void): BusSubscription;
+  /**
+   * The handler must not wait for anything: it blocks what arrives after it. Of all that name the same `queue` each
+   * message reaches one.
+   */
+  subscribe(
+    pattern: string,
+    handler: (message: BusMessage) => void,
+    queue?: string,
+  ): BusSubscription;
 }

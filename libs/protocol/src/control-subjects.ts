@@ -13,6 +13,7 @@ import {
   OperatorSharingResult,
   OperatorTeardownRequest,
 } from './operators.ts';
+import { ReplayPage, ReplayPageRequest } from './replay.ts';
 import { CandidatesAnswer, CandidatesQuestion, RevocationsMessage } from './revocations.ts';
 import { entry } from './subject-entry.ts';
 import { Empty, KillTaskResult } from './tasks.ts';
@@ -150,6 +151,16 @@ export const controlMessages = {
     body: OperatorSharingRequest,
     reply: OperatorSharingResult,
     summary: 'Sets or clears weights, guarantees and limits of roles and frameworks.',
+  }),
+  replayPage: entry({
+    kind: 'replay.page',
+    pattern: 'replay.{principal}.page',
+    delivery: 'request',
+    from: ['principal'],
+    to: ['master'],
+    body: ReplayPageRequest,
+    reply: ReplayPage,
+    summary: "What happened to the principal's own frameworks, page by page; any master answers.",
   }),
   logLevel: entry({
     kind: 'control.logLevel',

@@ -61,6 +61,10 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'An operator declared this agent gone: it must kill its tasks and stop.',
   },
+  unknownMoment: {
+    retryable: false,
+    meaning: 'Nothing is kept of that time or entry (message says what is).',
+  },
   tooLarge: { retryable: false, meaning: 'The message is larger than the bus carries.' },
   staleEpoch: { retryable: false, meaning: 'The sender is a leader of an earlier term.' },
   diskFull: { retryable: true, meaning: 'No space is left where the receiver keeps its state.' },

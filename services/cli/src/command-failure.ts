@@ -43,6 +43,7 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set([
   'unknownRole',
   'notSubscribed',
   'frameworkRemoved',
+  'unknownMoment',
 ]);
 
 /** A failure that an actor of the cluster answered with. */

@@ -8,6 +8,8 @@ import type { HostCapacity } from './local-cluster/host-shares.ts';
 
 /** Milliseconds that never go back, for durations. */
 export const monotonicMs = (): number => performance.now();
+/** Milliseconds since 1970: for people, and for what others have stored by theirs. */
+export const wallTimeMs = (): number => Date.now();
 /** 12 characters of `0-9a-f`: for ids that nobody chooses. */
 export const randomToken = (): string => randomBytes(6).toString('hex');
 

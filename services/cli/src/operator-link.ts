@@ -17,7 +17,7 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import type { Input } from '@parley/cluster/inputs';
 import type { UsageReport } from '@parley/protocol/agents';
 import { type Failure, isRetryable, type Outcome } from '@parley/protocol/errors';
-import { type AgentId, PrincipalName } from '@parley/protocol/ids';
+import { type AgentId, type ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeMessage } from '@parley/protocol/message';
 import {
   type BodyOf,
@@ -27,6 +27,7 @@ import {
   wildcardOf,
 } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import type { ReplaySource } from '@parley/replay/replay-source';
 import type { NatsConnection } from 'nats';
 import { CommandFailure, EXIT, failureFromCluster } from './command-failure.ts';
 import type { Context } from './context-store.ts';
@@ -115,13 +116,13 @@ export class OperatorLink {
 
   /** The state at the journal's end. */
   async load(): Promise<Followed> {
-    const replica = this.#orThrow(await loadReplica(this.#source()));
+    const replica = this.#orThrow(await loadReplica(this.source()));
     return this.#followed(replica.state, replica.sequence);
   }
 
   /** The state, and what happened as far back as the journal is kept. */
   async loadWithHistory(): Promise<FollowedHistory> {
-    const source = this.#source();
+    const source = this.source();
     const info = this.#orThrow(await source.journal.info());
     const snapshots = this.#orThrow(await source.snapshots.list());
     const oldest = snapshots.at(-1);
@@ -250,7 +251,12 @@ export class OperatorLink {
     }
   }
 
-  #source() {
+  get cluster(): ClusterName {
+    return this.#identity.cluster;
+  }
+
+  /** Journal and snapshots, to be read. */
+  source(): ReplaySource {
     const { cluster } = this.#identity;
     return {
       core: clusterCore,

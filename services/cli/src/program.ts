@@ -16,6 +16,7 @@ import { addExplainCommands } from './explain-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
 import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './operator-commands.ts';
+import { addReplayCommands } from './replay-commands.ts';
 import { addMemberCommands, addSetUpCommands } from './set-up-commands.ts';
 import { addSharingCommands } from './sharing-commands.ts';
 
@@ -35,6 +36,7 @@ export function buildProgram(place: ProgramPlace): Command {
   addSharingCommands(program, place);
   addTaskCommands(program, place);
   addExplainCommands(program, place);
+  addReplayCommands(program, place);
   addRunCommand(program, place);
   addServiceCommands(program, place);
   addMemberCommands(program, place);

@@ -18,6 +18,8 @@ import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
 import { Mastership } from './mastership.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
+import { ReplayDesk } from './replay-desk.ts';
+import { ReplayThread } from './replay-thread.ts';
 import type { Surroundings } from './term.ts';
 
 export type RunningMaster = {
@@ -33,6 +35,8 @@ export type MasterPlan = {
   readonly rateLimits: RateLimitSettings;
   readonly authorization: AuthorizationSource;
   readonly logger: Logger;
+  /** The arguments of this process. */
+  readonly words: readonly string[];
 };
 
 export function runMaster(plan: MasterPlan): RunningMaster {
@@ -97,7 +101,14 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
       return previous;
     },
   });
+  const replayDesk = new ReplayDesk({
+    bus,
+    cluster: identity.cluster,
+    maker: new ReplayThread(plan.words),
+    onTrouble: (trouble, message) => logger.warn(trouble, message),
+  });
   const why = await Promise.race([new Mastership(around, stopping).run(), closed.promise]);
+  await replayDesk.close();
   await bus.close();
   await books.value.close();
   return why;

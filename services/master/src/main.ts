@@ -32,6 +32,7 @@ async function main(words: readonly string[]): Promise<number> {
     rateLimits,
     authorization,
     logger,
+    words,
   });
   process.once('SIGTERM', () => master.stop());
   process.once('SIGINT', () => master.stop());

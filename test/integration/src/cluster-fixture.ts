@@ -59,12 +59,14 @@ export type Books = Follower<ClusterState, Input, Effect>;
 export class WatchedProcess {
   readonly name: string;
   readonly #argv: readonly string[];
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
   #output = '';
 
-  constructor(name: string, argv: readonly string[]) {
+  constructor(name: string, argv: readonly string[], env = process.env) {
     this.name = name;
     this.#argv = argv;
+    this.#env = env;
   }
 
   get output(): string {
@@ -80,6 +82,7 @@ export class WatchedProcess {
   start(...more: readonly string[]): this {
     const child = spawn(process.execPath, [...this.#argv, ...more], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: this.#env,
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text: Buffer) => {

@@ -4,19 +4,31 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ClusterFixture, cluster } from './cluster-fixture.ts';
+import { type ClusterFixture, cluster, WatchedProcess } from './cluster-fixture.ts';
 
 const PARLEY = fileURLToPath(new URL('../../../services/cli/src/main.ts', import.meta.url));
 
 export type Typed = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
+type Place = {
+  readonly fixture: ClusterFixture;
+  /** Where it keeps what it knows. */
+  readonly directory: string;
+  readonly knowsContext: boolean;
+};
+
 export class ClusterTerminal {
-  readonly #directory: string;
+  readonly #env: NodeJS.ProcessEnv;
 
   /** The server must have been started: the context names its address. */
-  constructor(fixture: ClusterFixture) {
-    this.#directory = fixture.directory;
-    const contexts = path.join(fixture.directory, 'contexts');
+  constructor(place: ClusterFixture | Place) {
+    const { fixture, directory, knowsContext } =
+      'fixture' in place
+        ? place
+        : { fixture: place, directory: place.directory, knowsContext: true };
+    this.#env = { ...process.env, PARLEY_DIRECTORY: directory, PARLEY_CONTEXT: cluster };
+    if (!knowsContext) return;
+    const contexts = path.join(directory, 'contexts');
     mkdirSync(contexts, { recursive: true });
     const context = {
       version: 1,
@@ -29,12 +41,23 @@ export class ClusterTerminal {
   }
 
   type(...words: string[]): Promise<Typed> {
-    const env = { ...process.env, PARLEY_DIRECTORY: this.#directory, PARLEY_CONTEXT: cluster };
+    const env = this.#env;
+    const maxBuffer = 64 * 1024 * 1024;
     return new Promise((resolve) => {
-      execFile(process.execPath, [PARLEY, ...words], { env }, (error, stdout, stderr) => {
-        resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-      });
+      execFile(
+        process.execPath,
+        [PARLEY, ...words],
+        { env, maxBuffer },
+        (error, stdout, stderr) => {
+          resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+        },
+      );
     });
+  }
+
+  /** A command that goes on until it is closed. */
+  watch(...words: string[]): WatchedProcess {
+    return new WatchedProcess(`parley ${words.join(' ')}`, [PARLEY, ...words], this.#env).start();
   }
 
   /** What the command prints with `--json`. Throws when it fails. */

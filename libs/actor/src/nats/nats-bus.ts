@@ -94,8 +94,13 @@ export class NatsBus implements Bus {
     return 'nobody';
   }
 
-  subscribe(pattern: string, handler: (message: BusMessage) => void): BusSubscription {
+  subscribe(
+    pattern: string,
+    handler: (message: BusMessage) => void,
+    queue?: string,
+  ): BusSubscription {
     const subscription = this.connection.subscribe(pattern, {
+      ...(queue !== undefined && { queue }),
       callback: (error, message) => {
         if (error !== null) {
           this.#options.onTrouble({
