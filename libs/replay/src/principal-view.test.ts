@@ -14,6 +14,7 @@ import { assert } from '@parley/protocol/unreachable';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PageDesk } from './page-desk.ts';
+import { visibleTo } from './principal-view.ts';
 import type { ReplaySource } from './replay-source.ts';
 import { ScriptedHistory } from './scripted-history.ts';
 
@@ -236,4 +237,57 @@ test('a page is filtered by framework, task and agent, and begins at an entry or
   expect(late.ok && late.value.lines[0]?.sequence).toBe(7);
   expect(late).toEqual(same);
   expect(ReplayPageRequest.safeParse({ task: 't1' }).success).toBe(false);
+});
+
+test('of an agent’s loss and return only those are told who have something there, and nothing but that', async () => {
+  const history = new ScriptedHistory();
+  const agentId = anAgentId();
+  history.startTerm();
+  history.register(agentId, some(8));
+  for (const framework of [aFramework('f1', 'alice'), aFramework('f2', 'bob')]) {
+    history.subscribe(framework);
+  }
+  const task = history.launch(aFramework('f1', 'alice'), 't1', some(2));
+  history.update(task, 'running');
+  history.agentSilent();
+  history.register(agentId, some(8), [{ task, state: 'running', lastSequence: 1 }]);
+  const ofAgent = async (principal: PrincipalName) =>
+    (await allPages(deskOf(history.source), principal)).lines
+      .filter(({ kind }) => kind.startsWith('agent'))
+      .map(({ text, detail }) => ({ text, detail }));
+  expect(await ofAgent(ALICE)).toEqual([
+    {
+      text: 'agent a1 is unreachable: nothing was heard of it for too long',
+      detail: { type: 'agentUnreachable', agentId },
+    },
+    { text: 'agent a1 is back', detail: { type: 'agentRegistered', agentId } },
+  ]);
+  expect(await ofAgent(BOB)).toEqual([]);
+});
+
+test('a line that names others beside it is not for a principal, and neither is an unknown kind', () => {
+  const { state } = new ScriptedHistory();
+  const [mine, theirs] = [aFramework('f1', 'alice'), aFramework('f2', 'bob')];
+  const about = (frameworks: FrameworkRef[], part: ReplayLine['part'], kind: string) =>
+    visibleTo(
+      ALICE,
+      {
+        ...{ sequence: 1, index: 0, storedMs: 1, coreTimeMs: 1, part, kind, text: 'x' },
+        ...{ agents: [], frameworks, tasks: [], offers: [] },
+      },
+      state,
+    ) !== undefined;
+  for (const [part, kind] of [
+    ['input', 'accept'],
+    ['order', 'run'],
+    ['event', 'offerMade'],
+    ['skipped', 'updates'],
+  ] as const) {
+    expect(about([mine], part, kind)).toBe(true);
+    expect(about([mine, theirs], part, kind)).toBe(false);
+    expect(about([], part, kind)).toBe(false);
+  }
+  expect(about([mine], 'event', 'proposalRefused')).toBe(false);
+  expect(about([mine], 'event', 'somethingNew')).toBe(false);
+  expect(about([mine], 'input', 'operatorKill')).toBe(false);
 });
