@@ -105,9 +105,13 @@ export class Allocator {
     return [];
   }
 
-  /** The master's answer to `askCandidates`. */
+  /**
+   * The master's answer to `askCandidates`. One that is ahead of the facts is of no use: what comes back already is not in
+   * it and not known either, so that it would be taken back from others once more. It is asked for again then.
+   */
   candidates(answer: CandidatesAnswer, nowMs: number): AllocatorEffect[] {
-    return this.isInStep ? this.#reclaimer.candidates(answer, nowMs) : [];
+    const isKnown = this.#intake?.knowsUpTo(answer.sequence) === true;
+    return isKnown ? this.#reclaimer.candidates(answer, nowMs) : [];
   }
 
   /** The bus was away: facts may have been lost, and there may be none to come that would show it. */

@@ -30,6 +30,11 @@ export class FactsIntake {
     return this.#progress.kind === 'inStep';
   }
 
+  /** Whether all facts up to this sequence are known. */
+  knowsUpTo(sequence: number): boolean {
+    return this.#progress.kind === 'inStep' && this.#progress.sequence >= sequence;
+  }
+
   get nextAskMs(): number {
     return this.#heardMs + (this.isInStep ? SILENCE_MS : SNAPSHOT_RETRY_MS);
   }

@@ -13,6 +13,7 @@ import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { dropOrder } from './order-book.ts';
 import { confirmLaunch, orderKill, tasksOfOrder } from './orders.ts';
 import type { TaskRecord } from './records.ts';
+import { killTaken } from './revocation-enforcement.ts';
 import { stopOrderAnswered } from './stop-orders.ts';
 import { reportViolation, type Turn } from './turn.ts';
 import { destroyVolumeAnswered } from './volume-orders.ts';
@@ -101,6 +102,7 @@ function killAnswered(turn: Turn, order: OrderOf<'kill'>, { failure }: OrderAnsw
   dropOrder(state, order.orderId);
   const { killOrder: _, ...answered } = task;
   state.tasks.put(taskKey(task.task), answered);
+  if (failure === undefined) killTaken(turn, answered);
   if (failure === undefined || task.runOrder !== undefined || task.kill === undefined) return;
   if (!task.kill.isAfterLaunch) orderKill(turn, answered, task.kill);
   else reportForgotten(turn, answered);

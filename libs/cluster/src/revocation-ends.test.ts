@@ -131,14 +131,32 @@ describe('a revocation that nobody needs any more', () => {
 });
 
 describe('an executor that does not end a task when it is told to', () => {
-  test('is shut down after the same time again', () => {
+  const killedTask = () => {
     const cluster = withExecutor(aFullAgent([]));
     revokes(cluster, x1);
-    cluster.pass(GRACE_MS);
+    const [kill] = ordersOf(cluster.pass(GRACE_MS), 'kill');
+    return { cluster, orderId: kill?.orderId ?? '' };
+  };
+
+  test('is shut down after the same time again, counted from when its agent has taken the kill', () => {
+    const { cluster, orderId } = killedTask();
+    expect(ordersOf(cluster.pass(10 * GRACE_MS), 'shutdownExecutor')).toEqual([]);
+    cluster.answerOrder(orderId);
     expect(ordersOf(cluster.pass(GRACE_MS - 1), 'shutdownExecutor')).toEqual([]);
     const effects = cluster.pass(1);
     expect(ordersOf(effects, 'shutdownExecutor')).toMatchObject([{ body: { graceMs: 0 } }]);
     expect(eventsOf(effects)).toMatchObject([{ type: 'revocationEnforced', executorId: 'e1' }]);
+  });
+
+  test('is given no more time by kills of its framework', () => {
+    const { cluster, orderId } = killedTask();
+    cluster.answerOrder(orderId);
+    cluster.pass(GRACE_MS - 1);
+    const { taskId } = x1;
+    const body = { taskId, graceMs: 3600_000 };
+    const again = cluster.frameworkCall(HOLDER, { verb: 'killTask', body });
+    cluster.answerOrder(ordersOf(again, 'kill')[0]?.orderId ?? '');
+    expect(ordersOf(cluster.pass(1), 'shutdownExecutor')).toHaveLength(1);
   });
 });
 

@@ -56,7 +56,8 @@ export function callOff(turn: Turn, record: RevocationRecord, why: string): bool
   return true;
 }
 
-function giveUp(turn: Turn, record: RevocationRecord, why: string): void {
+/** Whatever the task does now: it is not waited for. */
+export function giveUp(turn: Turn, record: RevocationRecord, why: string): void {
   dropRevocation(turn.state, record);
   const { task, agentId } = record;
   report(turn, { type: 'revocationCalledOff', task, agentId, why });

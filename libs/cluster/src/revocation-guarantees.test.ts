@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { aFramework, eventsOf, type ScriptedCluster, some } from './scripted-cluster.ts';
+import { aFramework, eventsOf, factsOf, type ScriptedCluster, some } from './scripted-cluster.ts';
 import {
   aFullAgent,
   GRACE_MS,
@@ -51,10 +51,15 @@ describe('what is guaranteed', () => {
     const cluster = withExecutor(aFullAgent([]), 'x2');
     guarantee(cluster, 1000);
     revokes(cluster, taskRef(HOLDER, 'x1'));
-    cluster.pass(GRACE_MS);
+    const [kill] = ordersOf(cluster.pass(GRACE_MS), 'kill');
+    cluster.answerOrder(kill?.orderId ?? '');
     const effects = cluster.pass(GRACE_MS);
     expect(ordersOf(effects, 'shutdownExecutor')).toEqual([]);
-    expect(eventsOf(effects)).toMatchObject([{ type: 'protocolViolation', about: keyOf('x1') }]);
+    expect(eventsOf(effects)).toMatchObject([
+      { type: 'protocolViolation', about: keyOf('x1') },
+      { type: 'revocationCalledOff', task: { taskId: 'x1' } },
+    ]);
+    expect(factsOf(effects)).toContainEqual({ kind: 'revoked', task: taskRef(HOLDER, 'x1') });
   });
 
   test('to a role stays within it: nobody outside takes it from a role below, somebody within does', () => {

@@ -3,13 +3,13 @@
 // needs any more, or what would take a framework below its guarantee by then, is called off while the task has not been
 // made to stop. A new leader goes on where the one before it was: deadlines are core time.
 //
-//   told --(notice)--> asked --(grace, answers that ask for time)--> killing --(its executor does nothing)--> enforced
+//   told --(notice)--> asked --(grace, answers that ask for time)--> killing
+// What follows when an executor does not end what it is told to is in revocation-enforcement.ts.
 import { compareEpochs } from '@parley/protocol/epoch';
 import { fail, succeed } from '@parley/protocol/errors';
 import { type AgentId, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Revocation, StopAnswered } from '@parley/protocol/revocations';
-import { executorOfTask, orderShutdown, tasksOfExecutor } from './executor-book.ts';
 import { tellFramework } from './framework-events.ts';
 import { comesBackWith } from './group-members.ts';
 import { guaranteeObjection, roleAboveObjection } from './guarantees.ts';
@@ -19,8 +19,9 @@ import type { RevocationRecord, TaskRecord } from './records.ts';
 import { putRevocation, revocationOf } from './revocation-book.ts';
 import { revocationObjection } from './revocation-checks.ts';
 import { callOff } from './revocation-ends.ts';
+import { enforce } from './revocation-enforcement.ts';
 import { dropStopOrder, orderStop } from './stop-orders.ts';
-import { report, reportViolation, type Turn } from './turn.ts';
+import { report, type Turn } from './turn.ts';
 
 /** Those of an earlier allocator's term are ignored. Each is answered with a fact: under way, or not. */
 export function stepRevocations(
@@ -122,52 +123,13 @@ function ask(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
 }
 
 function kill(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
-  const { state, context } = turn;
+  const { state } = turn;
   const { dueAtMs: _, ...rest } = record;
-  const isOfExecutor = executorOfTask(state, task)?.description.kind === 'custom';
-  const patienceMs = state.record.settings.revocationGraceMs;
-  putRevocation(state, {
-    ...rest,
-    phase: 'killing',
-    ...(isOfExecutor && { dueAtMs: context.coreTimeMs + patienceMs }),
-  });
+  putRevocation(state, { ...rest, phase: 'killing' });
   orderKill(turn, dropStopOrder(state, task), { reason: 'revoked', graceMs: 0 });
   const { agentId, answer } = record;
   const wasSilent = answer === undefined;
   report(turn, { type: 'revocationKilled', task: record.task, agentId, wasSilent });
-}
-
-/**
- * An agent passes a kill on to a custom executor, which alone can bring it about (as in Mesos). One that does not is
- * shut down, unless its other tasks are guaranteed to the framework or a role above.
- */
-function enforce(turn: Turn, record: RevocationRecord, task: TaskRecord): void {
-  const { state } = turn;
-  const { dueAtMs: _, ...rest } = record;
-  putRevocation(state, rest);
-  const executor = executorOfTask(state, task);
-  if (executor?.description.kind !== 'custom') return;
-  const { executorId } = executor.executor;
-  const together = tasksOfExecutor(state, executor);
-  const more = executor.resources.scalars;
-  const objection = together
-    .map(
-      (one) =>
-        guaranteeObjection(state, one, { together, more }) ??
-        roleAboveObjection(state, one, { together, more, to: record.beneficiary.role }),
-    )
-    .find((why) => why !== undefined);
-  if (objection !== undefined) {
-    reportViolation(
-      turn,
-      taskKey(task.task),
-      `executor ${executorId} does not end it when told to`,
-    );
-    return;
-  }
-  orderShutdown(turn, executor, 0);
-  const { agentId } = record;
-  report(turn, { type: 'revocationEnforced', task: record.task, agentId, executorId });
 }
 
 /** What the check looked at, so that the allocator knows as much as the books. */

@@ -37,6 +37,11 @@ export class OperatorProcess extends SimulatedProcess {
     this.#masters = masters;
   }
 
+  /** Every request was answered, or given up. */
+  get isIdle(): boolean {
+    return this.#open.size === 0;
+  }
+
   change(agentId: AgentId, change: OperatorAgentRequest['change']): void {
     this.world.note(`the operator: ${change} ${agentId}`);
     this.#call({ name: 'operatorAgent', body: { agentId, change } });

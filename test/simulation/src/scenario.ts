@@ -4,6 +4,8 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import { ClusterSettings } from '@parley/cluster/inputs';
 import { AgentId, type FrameworkRef, RoleName, TaskId, taskKey } from '@parley/protocol/ids';
 import type { Offer } from '@parley/protocol/offers';
+import type { OperatorSharingRequest } from '@parley/protocol/operators';
+import type { Resources } from '@parley/protocol/resources';
 import { TaskDescription, type TaskDescriptionInput, type TaskState } from '@parley/protocol/tasks';
 import { AgentProcess } from './agent-process.ts';
 import { AllocatorProcess } from './allocator-process.ts';
@@ -13,10 +15,12 @@ import { History } from './history.ts';
 import { MasterProcess } from './master-process.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { resources, type WishKind } from './plan.ts';
+import { PooledFramework, type PoolHabits } from './pooled-framework.ts';
 import { Random } from './random.ts';
 import { checkEnd, isEmpty } from './rest.ts';
 import { ScriptedFramework } from './scripted-framework.ts';
 import type { SessionWishes } from './session-process.ts';
+import { SharingWitness } from './sharing-witness.ts';
 import { World } from './world.ts';
 
 const REST_LIMIT_MS = 600_000;
@@ -29,12 +33,17 @@ export const SILENCE_LIMIT_MS = 3_600_000;
 const SOON_MS = 120_000;
 
 export type ScenarioOptions = {
-  /** How many agents, of 1,000 milli-CPUs each. */
+  /** How many. */
   readonly agents: number;
   /** Now and then the leader ends, or another one is told to lead. */
   readonly leaderChanges: boolean;
   /** Refusals live in the allocator alone: where they are at stake, nothing of what it hears and says is lost. */
   readonly keepsFilters?: boolean;
+  /** Now and then the allocator is killed, too. */
+  readonly allocatorCrashes?: boolean;
+  /** Of each agent; absent: 1,000 milli-CPUs and 1,000 MiB. */
+  readonly total?: Resources;
+  readonly settings?: Partial<ClusterSettings>;
 };
 
 export type Scenario = {
@@ -63,8 +72,8 @@ export function playScenario(scenario: Scenario, seed: number): void {
   }
 }
 
-function drawMessageFaults(random: Random, options: ScenarioOptions): Faults {
-  const { leaderChanges, keepsFilters = false } = options;
+export function drawMessageFaults(random: Random, options: ScenarioOptions): Faults {
+  const { leaderChanges, keepsFilters = false, allocatorCrashes = false } = options;
   return {
     ...NO_FAULTS,
     dropChance: random.pick([0, 0.02, 0.1]),
@@ -75,6 +84,10 @@ function drawMessageFaults(random: Random, options: ScenarioOptions): Faults {
     lateStoreChance: keepsFilters ? 0 : random.pick([0, 0.05]),
     masterEndsPerMinute: leaderChanges ? random.pick([0, 0.5, 1]) : 0,
     mistakesPerMinute: leaderChanges ? random.pick([0, 0.25]) : 0,
+    ...(allocatorCrashes && {
+      allocatorCrashesPerMinute: random.pick([0, 1, 4]),
+      maxDownMs: random.pick([200, 3000]),
+    }),
   };
 }
 
@@ -87,6 +100,7 @@ export class Scene {
   readonly operator: OperatorProcess;
   readonly frameworks: ScriptedFramework[] = [];
   readonly history: History;
+  readonly sharing: SharingWitness;
   readonly #chaos: Chaos;
 
   constructor(world: World, random: Random, options: ScenarioOptions) {
@@ -95,7 +109,8 @@ export class Scene {
     this.history = new History(world);
     const principals = new Map([['alice', { roles: ['*'] }]]);
     const { history } = this;
-    const settings = ClusterSettings.parse({ outstandingCapPermille: 1000 });
+    this.sharing = new SharingWitness(world);
+    const settings = ClusterSettings.parse({ outstandingCapPermille: 1000, ...options.settings });
     this.masters = ['master-1', 'master-2'].map(
       (name) => new MasterProcess(world, name, { history, principals, settings }),
     );
@@ -106,10 +121,10 @@ export class Scene {
       // An append that is lost is repeated after seconds.
       world.journal.heal({ ...world.faults, dropChance: 0 });
     }
+    const { total = resources(1000, 1_024_000) } = options;
     this.agents = Array.from(
       { length: options.agents },
-      (_, index) =>
-        new AgentProcess(world, AgentId.parse(`a${index + 1}`), resources(1000, 1_024_000)),
+      (_, index) => new AgentProcess(world, AgentId.parse(`a${index + 1}`), total),
     );
     this.#chaos = new Chaos(world, this);
     this.#chaos.begin();
@@ -132,6 +147,25 @@ export class Scene {
     this.frameworks.push(made);
     made.start();
     return made;
+  }
+
+  /** Likewise one that gets its work done by itself; it begins with none. */
+  pool(
+    id: string,
+    { role = 'eng', ...wishes }: Partial<SessionWishes> & { readonly role?: string } = {},
+    habits: PoolHabits = { statesDemand: true },
+  ): PooledFramework {
+    const named = { name: id, roles: [RoleName.parse(role)], failoverTimeoutMs: 3600_000 };
+    const made = new PooledFramework(this.world, id, { ...named, ...wishes }, habits);
+    this.frameworks.push(made);
+    made.start();
+    return made;
+  }
+
+  /** What an operator sets about sharing, for certain and as the books have it then. */
+  share(...changes: OperatorSharingRequest['changes']): void {
+    this.operator.share({ changes, force: true });
+    this.until('what the operator sets is set', () => this.operator.isIdle);
   }
 
   agent(index: number): AgentProcess {

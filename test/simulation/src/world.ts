@@ -38,6 +38,8 @@ export class World {
   readonly trace: string[] = [];
   /** What the journal says happened, and when it was stored. */
   readonly events: { readonly atMs: number; readonly event: ClusterEvent }[] = [];
+  /** Told of each, one by one in their order. */
+  readonly listeners: ((event: ClusterEvent) => void)[] = [];
   /** Volumes that a task that runs uses, by agent, role and volume. */
   readonly #volumes = new Map<string, TaskKey>();
   readonly #consumers = new Map<FrameworkKey, Set<number>>();
@@ -52,7 +54,10 @@ export class World {
     this.journal = new SimulatedStream(this.clock, random.derive('journal'), faults);
     this.witness = new JournalWitness(this.cluster, this.journal.messages, {
       ended: (task) => this.#ended(task),
-      happened: (event) => this.events.push({ atMs: this.clock.nowMs, event }),
+      happened: (event) => {
+        this.events.push({ atMs: this.clock.nowMs, event });
+        for (const hear of this.listeners) hear(event);
+      },
     });
     this.journal.onStored((stored) => this.witness.stored(stored));
   }

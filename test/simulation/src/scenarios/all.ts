@@ -1,5 +1,6 @@
-// Owns the list of named scenarios, in the order of their numbers.
+// Owns the list of named scenarios: those with numbers in their order, then the others.
 import type { Scenario } from '../scenario.ts';
+import { changing, guaranteed, starved } from './guarantees.ts';
 import { declined, grown } from './s5-s6-filters.ts';
 import { suppressed } from './s7-suppress.ts';
 import { acceptAndRescind, oneStale } from './s8-s9-races.ts';
@@ -18,4 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   failover,
   doubleFailure,
   updatesAgain,
+  guaranteed,
+  starved,
+  changing,
 ];
