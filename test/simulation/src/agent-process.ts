@@ -8,6 +8,7 @@ import { RegisterResult } from '@parley/protocol/agents';
 import type { CheckResult, Probe } from '@parley/protocol/checks';
 import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
+import type { Epoch } from '@parley/protocol/epoch';
 import { succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskKey } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
@@ -54,6 +55,8 @@ export class AgentProcess extends SimulatedProcess {
   readonly agentId: AgentId;
   readonly total: Resources;
   readonly #disk = new Map<TaskKey, TaskRecord>();
+  /** On its disk as well: the highest term that it has heard of. */
+  #remembered: Epoch | undefined;
   readonly #host = new Map<TaskKey, HostTask>();
   /** Of this process, per task: the revision on the disk. */
   readonly #kept = new Map<TaskKey, number>();
@@ -103,7 +106,8 @@ export class AgentProcess extends SimulatedProcess {
       host: { hostname: agentId, total: this.total, domain: domainOf(agentId), attributes: {} },
       registration: {
         session: `${agentId}-${this.incarnation}`,
-        jitterMs: this.random.between(0, 500),
+        jitter: this.random.between(0, 500) / 1000,
+        ...(this.#remembered && { epoch: this.#remembered }),
       },
     });
     for (const name of ORDERS) {
@@ -221,6 +225,9 @@ export class AgentProcess extends SimulatedProcess {
         break;
       case 'register':
         this.#register(effect);
+        break;
+      case 'rememberEpoch':
+        this.#remembered = effect.epoch;
         break;
       case 'heartbeat': {
         const { agentId } = this;
@@ -402,7 +409,11 @@ export class AgentProcess extends SimulatedProcess {
   #presence({ subject, bytes }: Delivered): void {
     const message = decodeMessage(SUBJECTS.presence, this.world.cluster, subject, bytes);
     if (message.ok && message.value.epoch)
-      this.#send({ kind: 'presence', epoch: message.value.epoch });
+      this.#send({
+        kind: 'presence',
+        epoch: message.value.epoch,
+        reportWithinMs: message.value.body.reportWithinMs ?? 0,
+      });
   }
 
   #registerAgain({ subject, bytes }: Delivered): void {
