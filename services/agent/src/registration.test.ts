@@ -55,6 +55,16 @@ describe('registration', () => {
     }
   });
 
+  test('it wakes at whole milliseconds, whatever its share of the time is', () => {
+    const registration = new Registration({ session: 's', jitter: 1 / 3, epoch: EPOCH });
+    registration.connected(0);
+    registration.takeDue(0, () => ({ body: aRegistration, runningTasks: 0 }));
+    registration.heard(EPOCH, 0);
+    registration.heard(LATER, 100, 1000);
+    expect(registration.nextDueMs()).toBeLessThan(1100);
+    expect(Number.isInteger(registration.nextDueMs())).toBe(true);
+  });
+
   test('a new term is on the disk before anything that is ordered in it is done, and an earlier one is refused after a restart', () => {
     const bench = new ScriptedSupervisor().send(aRun());
     expect(bench.effects.slice(0, 2)).toMatchObject([

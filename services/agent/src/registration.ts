@@ -82,7 +82,7 @@ export class Registration {
     // The request under way at the start serves any leader.
     if (isFirst && this.#open !== undefined) this.#requests.retryAll(nowMs);
     else if ((order > 0 && !isFirst) || silentMs > LEADER_SILENCE_MS) {
-      this.#plan(nowMs + this.#jitter * withinMs);
+      this.#plan(nowMs + this.#share(withinMs));
     }
     return true;
   }
@@ -90,7 +90,7 @@ export class Registration {
   /** A leader has taken us for lost while we heard it well. A request that is under way serves it. */
   askedAgain(epoch: Epoch, nowMs: number): void {
     if (!this.heard(epoch, nowMs) || this.#open !== undefined) return;
-    this.#plan(nowMs + this.#jitter * REPORT_WITHIN_MS);
+    this.#plan(nowMs + this.#share(REPORT_WITHIN_MS));
   }
 
   connected(nowMs: number): void {
@@ -167,6 +167,11 @@ export class Registration {
     const dues = [this.#plannedMs, this.#requests.nextDueMs(), this.#heartbeat?.dueMs];
     const known = dues.filter((due) => due !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** Whole milliseconds: whoever wakes at a time of that kind finds something due. */
+  #share(withinMs: number): number {
+    return Math.floor(this.#jitter * withinMs);
   }
 
   #plan(atMs: number): void {
