@@ -2,8 +2,14 @@
 import * as z from 'zod';
 import { ActorId, PrincipalName } from './ids.ts';
 
-/** Sent when a term begins and every few seconds: the epoch itself stands in the envelope. */
-export const LeaderPresence = z.object({ masterId: ActorId });
+/**
+ * Sent when a term begins and every few seconds: the epoch itself stands in the envelope. `reportWithinMs`: who hears of
+ * the term tells what it has at a random moment within that, so that the answers of a large cluster do not come at once.
+ */
+export const LeaderPresence = z.object({
+  masterId: ActorId,
+  reportWithinMs: z.int().min(0).max(60_000).optional(),
+});
 export type LeaderPresence = z.infer<typeof LeaderPresence>;
 
 /**

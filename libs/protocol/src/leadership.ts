@@ -54,8 +54,26 @@ export const MasterStanding = LeadershipBeat.omit({ snapshotWriter: true }).exte
 });
 export type MasterStanding = z.infer<typeof MasterStanding>;
 
+/** Since the term began: who of those in the books was heard, and what they said that was not in the books. */
+export const TakeoverCensus = z.object({
+  agents: z.int().min(0),
+  agentsHeard: z.int().min(0),
+  frameworks: z.int().min(0),
+  frameworksHeard: z.int().min(0),
+  /** Run by an agent and not in the books: killed. */
+  unknownTasks: z.int().min(0),
+  unknownExecutors: z.int().min(0),
+  /** In the books and not known to their agent: gone. */
+  forgottenTasks: z.int().min(0),
+});
+export type TakeoverCensus = z.infer<typeof TakeoverCensus>;
+
 /** The leader first, then those who were heard lately, by id. */
-export const MasterList = z.object({ epoch: Epoch, masters: z.array(MasterStanding).max(1000) });
+export const MasterList = z.object({
+  epoch: Epoch,
+  masters: z.array(MasterStanding).max(1000),
+  census: TakeoverCensus.optional(),
+});
 export type MasterList = z.infer<typeof MasterList>;
 
 /** Of the leader that is meant: asked again after a lost answer, the next one does not step down as well. */

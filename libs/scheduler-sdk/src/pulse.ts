@@ -19,8 +19,9 @@ export class Pulse {
     this.#silenceDueMs = nowMs + SILENT_HEARTBEATS * this.#intervalMs;
   }
 
+  /** Then at the latest. */
   beatSoon(nowMs: number): void {
-    this.#beatDueMs = nowMs;
+    this.#beatDueMs = Math.min(this.#beatDueMs, nowMs);
   }
 
   /** True when a heartbeat is to be sent now; the next one is due an interval later. */

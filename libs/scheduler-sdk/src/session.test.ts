@@ -163,6 +163,24 @@ describe('accept', () => {
   });
 });
 
+describe('a new leader', () => {
+  it('is told at once that the framework is there, or within the time that it gives all of them', () => {
+    for (const reportWithinMs of [0, 2000]) {
+      const { session, leader } = offered(1);
+      session.tick(10);
+      leader.takeOver();
+      const [presence] = leader.outbox;
+      if (presence?.kind !== 'presence') throw new Error('no presence');
+      const body = { ...presence.body, reportWithinMs };
+      const effects = session.message({ ...presence, body }, 20);
+      for (let nowMs = 20; nowMs <= 20 + reportWithinMs; nowMs += 20) {
+        effects.push(...session.tick(nowMs));
+      }
+      expect(effects.filter(({ kind }) => kind === 'publish')).toHaveLength(1);
+    }
+  });
+});
+
 describe('sessions', () => {
   it('subscribes again when the leader does not know it, and says that offers are void', () => {
     const { session, leader, offers } = offered(1);

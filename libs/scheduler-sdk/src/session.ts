@@ -65,6 +65,7 @@ export class SchedulerSession {
       window: this.#calls.window,
       own: this.#own,
       out: this.#out,
+      token: callerSession,
     });
   }
 
@@ -96,7 +97,8 @@ export class SchedulerSession {
       this.#out.deliver(message);
       return this.#take(nowMs);
     }
-    if (!this.#subscription.observe(message.epoch, nowMs)) return [];
+    const withinMs = message.kind === 'presence' ? message.body.reportWithinMs : undefined;
+    if (!this.#subscription.observe(message.epoch, nowMs, withinMs)) return [];
     switch (message.kind) {
       case 'presence':
         break;

@@ -21,11 +21,14 @@ export type SubscriptionParts = {
   readonly window: CallWindow;
   readonly own: OwnCalls;
   readonly out: EffectBuffer;
+  /** Random, of this process. */
+  readonly token: string;
 };
 
 export class Subscription {
   readonly #parts: SubscriptionParts;
   readonly #pulse = new Pulse();
+  readonly #jitter: number;
   #facts: FrameworkFacts;
   #phase: SessionPhase = 'idle';
   #session = 0;
@@ -34,6 +37,7 @@ export class Subscription {
   constructor(facts: FrameworkFacts, parts: SubscriptionParts) {
     this.#facts = facts;
     this.#parts = parts;
+    this.#jitter = fractionOf(parts.token);
   }
 
   get phase(): SessionPhase {
@@ -88,11 +92,15 @@ export class Subscription {
     this.#parts.out.push({ kind: 'closeConsumer', remove });
   }
 
-  /** False for an earlier term. A later one: what the old leader left unanswered is sent to the new one. */
-  observe(epoch: Epoch, nowMs: number): boolean {
+  /**
+   * False for an earlier term. A later one: what the old leader left unanswered is sent to the new one, and it is told
+   * that this framework is there, at a moment of its own within the time that all have for that.
+   */
+  observe(epoch: Epoch, nowMs: number, reportWithinMs = 0): boolean {
     const comparison = compareEpochs(epoch, this.#epoch);
     if (comparison > 0) {
       this.#epoch = epoch;
+      this.#pulse.beatSoon(nowMs + Math.floor(this.#jitter * reportWithinMs));
       this.#parts.window.retryAll(nowMs);
     }
     return comparison >= 0;
@@ -156,4 +164,13 @@ export class Subscription {
   #askResync(nowMs: number): void {
     this.#parts.window.open({ call: { name: 'resync', body: {} } }, nowMs);
   }
+}
+
+/** From 0 to 1, always the same for a text and different for most of them. FNV-1a, 32 bits. */
+function fractionOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return hash / 2 ** 32;
 }

@@ -52,7 +52,7 @@ export type AgentHandlers = {
   logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
-  presence(epoch: Epoch): void;
+  presence(epoch: Epoch, reportWithinMs: number | undefined): void;
   registerAgain(epoch: Epoch): void;
   watermarks(epoch: Epoch, body: Watermarks): void;
   /** A message that was not understood; told once a subject and reason. */
@@ -107,7 +107,10 @@ export class AgentBus {
         message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
       }),
       this.#on(SUBJECTS.registerAgain, ({ epoch }) => epoch && handlers.registerAgain(epoch)),
-      this.#on(presence, ({ epoch }) => epoch && handlers.presence(epoch)),
+      this.#on(
+        presence,
+        ({ epoch, body }) => epoch && handlers.presence(epoch, body.reportWithinMs),
+      ),
       this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body)),
     ];
   }

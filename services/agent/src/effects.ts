@@ -15,6 +15,7 @@ import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import { AgentBus } from './agent-bus.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
+import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
 import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
@@ -33,7 +34,6 @@ import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
 const USAGE_MS = 2000;
-const REGISTER_JITTER_MS = 1000;
 const MAX_TIMER_MS = 60_000;
 const ANSWER_TO_STOP_MS = 2000;
 
@@ -45,6 +45,7 @@ export class AgentShell {
   readonly #isolation: PreparedIsolation;
   readonly #supervisor: Supervisor;
   readonly #checkpoints: CheckpointStore;
+  readonly #epochFile: EpochFile;
   readonly #host: TaskHost;
   readonly #executors: ExecutorShell;
   readonly #effects: HostEffects;
@@ -78,6 +79,7 @@ export class AgentShell {
     this.#volumes = new VolumeStore(workDirectory);
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
+    this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     const { rootPath, enterCommand } = isolation;
     this.#host = new TaskHost({ agentId, workDirectory, launcher, rootPath, enterCommand });
@@ -122,11 +124,7 @@ export class AgentShell {
     this.#supervisor = new Supervisor({
       agentId,
       host: { hostname, total, domain, attributes },
-      registration: {
-        session: randomUUID(),
-        jitterMs: Math.random() * REGISTER_JITTER_MS,
-        revocable: config.revocable,
-      },
+      registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
       executorTiming: config.executorTiming,
     });
     this.#units = new UnitWatch({
@@ -180,7 +178,12 @@ export class AgentShell {
           this.#dispatch({ kind: 'kill', epoch, order, reply: this.#replies.add(reply) }),
         askToStop: (epoch, order, reply) =>
           this.#dispatch({ kind: 'askToStop', epoch, order, reply: this.#replies.add(reply) }),
-        presence: (epoch) => this.#dispatch({ kind: 'presence', epoch }),
+        presence: (epoch, reportWithinMs) =>
+          this.#dispatch({
+            kind: 'presence',
+            epoch,
+            ...(reportWithinMs !== undefined && { reportWithinMs }),
+          }),
         registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
         watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
         shutdownExecutor: (epoch, order, reply) =>
@@ -278,6 +281,9 @@ export class AgentShell {
       case 'tellStop':
         this.#track(this.#tellStop(effect));
         return;
+      case 'rememberEpoch':
+        this.#rememberEpoch(effect);
+        return;
       case 'heartbeat':
         this.#bus?.agent.heartbeat(effect.body);
         return;
@@ -290,6 +296,12 @@ export class AgentShell {
       default:
         unreachable(effect);
     }
+  }
+
+  #rememberEpoch({ epoch }: TaskEffect<'rememberEpoch'>): void {
+    const written = this.#epochFile.write(epoch);
+    if (written.ok) return;
+    this.#logger.error({ epoch, reason: written.failure.message }, 'the term was not written down');
   }
 
   async #persist({ task, revision, record }: TaskEffect<'persist'>): Promise<void> {
@@ -395,3 +407,9 @@ export class AgentShell {
     work?.catch((err: unknown) => this.#logger.error({ err }, 'an effect failed'));
   }
 }
+
+/** Of this process: random, so that those of a cluster differ. */
+const newSession = (): { session: string; jitter: number } => ({
+  session: randomUUID(),
+  jitter: Math.random(),
+});

@@ -2,7 +2,16 @@
 import { NO_EPOCH } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
 import { describe, expect, test } from 'vitest';
+import { Registration } from './registration.ts';
 import { aKill, aRun, EPOCH, KEY, LATER, REF, ScriptedSupervisor } from './scripted-supervisor.ts';
+
+const aRegistration = {
+  hostname: 'host',
+  total: { scalars: {}, ports: [], sets: {} },
+  attributes: {},
+  tasks: [],
+  executors: [],
+};
 
 describe('registration', () => {
   test('the request is repeated with one id until it is answered, then heartbeats follow', () => {
@@ -25,6 +34,48 @@ describe('registration', () => {
     const [again] = bench.after(0).take('register');
     expect(again?.request.counter).toBe(2);
     expect(again?.body.tasks).toEqual([{ task: REF, state: 'running', lastSequence: 1 }]);
+  });
+
+  test('all agents of a cluster register with a new leader within the time that it gives them', () => {
+    for (const [jitter, atMs] of [
+      [0, 0],
+      [0.5, 1000],
+      [1, 2000],
+    ] as const) {
+      const registration = new Registration({ session: 's', jitter });
+      registration.connected(0);
+      const describe = () => ({ body: aRegistration, runningTasks: 0 });
+      const [first] = registration.takeDue(0, describe);
+      const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
+      registration.heard(EPOCH, 0);
+      if (first?.kind === 'register') registration.answered(first.counter, { ok: true, value }, 0);
+      registration.heard(LATER, 100, 2000);
+      if (atMs > 0) expect(registration.takeDue(100 + atMs - 1, describe)).toEqual([]);
+      expect(registration.takeDue(100 + atMs, describe)).toMatchObject([{ kind: 'register' }]);
+    }
+  });
+
+  test('it wakes at whole milliseconds, whatever its share of the time is', () => {
+    const registration = new Registration({ session: 's', jitter: 1 / 3, epoch: EPOCH });
+    registration.connected(0);
+    registration.takeDue(0, () => ({ body: aRegistration, runningTasks: 0 }));
+    registration.heard(EPOCH, 0);
+    registration.heard(LATER, 100, 1000);
+    expect(registration.nextDueMs()).toBeLessThan(1100);
+    expect(Number.isInteger(registration.nextDueMs())).toBe(true);
+  });
+
+  test('a new term is on the disk before anything that is ordered in it is done, and an earlier one is refused after a restart', () => {
+    const bench = new ScriptedSupervisor().send(aRun());
+    expect(bench.effects.slice(0, 2)).toMatchObject([
+      { kind: 'rememberEpoch', epoch: EPOCH },
+      { kind: 'persist' },
+    ]);
+    expect(bench.take('rememberEpoch')).toHaveLength(1);
+    bench.send({ kind: 'presence', epoch: EPOCH }).send({ kind: 'presence', epoch: LATER });
+    expect(bench.take('rememberEpoch')).toEqual([{ kind: 'rememberEpoch', epoch: LATER }]);
+    const again = new Registration({ session: 't', jitter: 0, epoch: LATER });
+    expect([again.heard(EPOCH, 0), again.heard(LATER, 0)]).toEqual([false, true]);
   });
 
   test('a leader that was silent for long is registered with again', () => {

@@ -15,8 +15,10 @@ import type { RegisterAnswer, SupervisorEffect } from './supervisor-messages.ts'
 export type RegistrationOptions = {
   /** Random, new for each process. */
   readonly session: string;
-  /** How long after hearing of a new term to register, so that a cluster's agents do not all come at once. */
-  readonly jitterMs: number;
+  /** Random, from 0 to 1: when to register within the time that all agents of a cluster have for it. */
+  readonly jitter: number;
+  /** Heard of by an earlier process of this agent. */
+  readonly epoch?: Epoch;
   readonly retry?: RetryPolicy;
   /** What may be offered as revocable, as far as it is known at the start. */
   readonly revocable?: Resources | undefined;
@@ -26,12 +28,15 @@ export type RegistrationOptions = {
 const LEADER_SILENCE_MS = 30_000;
 /** Repairs what no message has told. */
 const REFRESH_MS = 300_000;
+/** The time that all agents have, where the leader does not say: it knows how many there are. */
+const REPORT_WITHIN_MS = 1000;
 const AFTER_REFUSAL_MS = 5000;
 
 export class Registration {
-  readonly #jitterMs: number;
+  readonly #jitter: number;
   readonly #requests: OutstandingRequests<RegisterRequest>;
-  #epoch: Epoch = NO_EPOCH;
+  #epoch: Epoch;
+  #hasHeard = false;
   #isConnected = false;
   #isRetired = false;
   #open: number | undefined;
@@ -43,7 +48,8 @@ export class Registration {
   #heartbeat: { readonly intervalMs: number; dueMs: number } | undefined;
 
   constructor(options: RegistrationOptions) {
-    this.#jitterMs = options.jitterMs;
+    this.#jitter = options.jitter;
+    this.#epoch = options.epoch ?? NO_EPOCH;
     this.#revocable = options.revocable;
     this.#requests = new OutstandingRequests(options.session, options.retry ?? DEFAULT_RETRY);
   }
@@ -61,26 +67,30 @@ export class Registration {
     return this.#heartbeat !== undefined && this.#open === undefined && this.#isConnected;
   }
 
-  /** Takes note of a message of a master. False when its epoch is lower than one heard before: drop it. */
-  heard(epoch: Epoch, nowMs: number): boolean {
+  /**
+   * Takes note of a message of a master. False when its epoch is lower than one heard before: drop it. `withinMs`: the
+   * time that all have to register in.
+   */
+  heard(epoch: Epoch, nowMs: number, withinMs = REPORT_WITHIN_MS): boolean {
     const order = compareEpochs(epoch, this.#epoch);
     if (order < 0) return false;
     const silentMs = nowMs - this.#heardMs;
     this.#heardMs = nowMs;
-    if (order > 0) {
-      const isFirst = compareEpochs(this.#epoch, NO_EPOCH) === 0;
-      this.#epoch = epoch;
-      // The request under way at the start serves any leader.
-      if (!isFirst) this.#plan(nowMs + this.#jitterMs);
-      else if (this.#open !== undefined) this.#requests.retryAll(nowMs);
-    } else if (silentMs > LEADER_SILENCE_MS) this.#plan(nowMs + this.#jitterMs);
+    const isFirst = !this.#hasHeard;
+    this.#hasHeard = true;
+    this.#epoch = epoch;
+    // The request under way at the start serves any leader.
+    if (isFirst && this.#open !== undefined) this.#requests.retryAll(nowMs);
+    else if ((order > 0 && !isFirst) || silentMs > LEADER_SILENCE_MS) {
+      this.#plan(nowMs + this.#share(withinMs));
+    }
     return true;
   }
 
   /** A leader has taken us for lost while we heard it well. A request that is under way serves it. */
   askedAgain(epoch: Epoch, nowMs: number): void {
     if (!this.heard(epoch, nowMs) || this.#open !== undefined) return;
-    this.#plan(nowMs + this.#jitterMs);
+    this.#plan(nowMs + this.#share(REPORT_WITHIN_MS));
   }
 
   connected(nowMs: number): void {
@@ -157,6 +167,11 @@ export class Registration {
     const dues = [this.#plannedMs, this.#requests.nextDueMs(), this.#heartbeat?.dueMs];
     const known = dues.filter((due) => due !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** Whole milliseconds: whoever wakes at a time of that kind finds something due. */
+  #share(withinMs: number): number {
+    return Math.floor(this.#jitter * withinMs);
   }
 
   #plan(atMs: number): void {

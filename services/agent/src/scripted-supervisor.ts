@@ -104,7 +104,7 @@ export class ScriptedSupervisor {
         total: { scalars: { cpus: 4000 }, ports: [], sets: {} },
         attributes: {},
       },
-      registration: { session: 's', jitterMs: 0 },
+      registration: { session: 's', jitter: 0 },
       ...(limits && { limits }),
     });
   }

@@ -122,7 +122,8 @@ export type SupervisorInput =
       readonly streamSequence: number;
     }
   | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
-  | { readonly kind: 'presence'; readonly epoch: Epoch }
+  /** `reportWithinMs`: the time that all agents have to register with a new leader. */
+  | { readonly kind: 'presence'; readonly epoch: Epoch; readonly reportWithinMs?: number }
   /** So much of what tasks have been given they do not use: it may be offered as revocable. */
   | { readonly kind: 'estimated'; readonly revocable: Resources }
   /** The leader does not count this agent as registered. */
@@ -234,6 +235,8 @@ export type SupervisorEffect =
       readonly request: RequestId;
       readonly body: StopAnswered;
     }
+  /** To be on the disk before anything that comes after it is carried out. */
+  | { readonly kind: 'rememberEpoch'; readonly epoch: Epoch }
   | { readonly kind: 'heartbeat'; readonly body: AgentHeartbeat }
   | { readonly kind: 'oversubscribed'; readonly body: Oversubscription }
   /** Deletes the data of a volume that no task uses, then answers. */

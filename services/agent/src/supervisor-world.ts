@@ -83,6 +83,8 @@ export class SupervisorWorld {
   #replyCount = 0;
   #epoch: Epoch = { bucketCreatedMs: 1, revision: 1 };
   #journalled = 0;
+  /** What is on the disk of the highest term heard of. */
+  remembered: Epoch | undefined;
 
   constructor(diskMayFail: boolean) {
     this.#diskMayFail = diskMayFail;
@@ -94,7 +96,11 @@ export class SupervisorWorld {
     return new Supervisor({
       agentId: AgentId.parse('agent-1'),
       host: { hostname: 'h', total: { scalars: {}, ports: [], sets: {} }, attributes: {} },
-      registration: { session: `s${this.#sessions}`, jitterMs: 100 },
+      registration: {
+        session: `s${this.#sessions}`,
+        jitter: 0.1,
+        ...(this.remembered && { epoch: this.remembered }),
+      },
       limits: { launchesInFlight: 2 },
     });
   }
@@ -288,6 +294,9 @@ export class SupervisorWorld {
             value: { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] },
           },
         });
+        return;
+      case 'rememberEpoch':
+        this.remembered = effect.epoch;
         return;
       case 'heartbeat':
       case 'tellStop':

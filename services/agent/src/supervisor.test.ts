@@ -9,9 +9,12 @@ import { RESEND_SPREAD_MS } from './update-outbox.ts';
 describe('run orders', () => {
   test('an order is answered and prepared only after its record is on the disk', () => {
     const bench = new ScriptedSupervisor('isSlow').send(aRun());
-    expect(bench.effects.map((effect) => effect.kind)).toEqual(['persist']);
+    expect(bench.effects.map((effect) => effect.kind)).toEqual(['rememberEpoch', 'persist']);
     bench.send({ kind: 'recorded', task: KEY, revision: 1 });
-    expect(bench.effects.map((effect) => effect.kind)).toEqual(['persist', 'copyInputs', 'answer']);
+    expect(bench.effects.map((effect) => effect.kind)).toEqual([
+      ...['rememberEpoch', 'persist'],
+      ...['copyInputs', 'answer'],
+    ]);
   });
 
   test('a repeated order is answered again and starts nothing', () => {

@@ -2,7 +2,7 @@
 // randomness. It checkpoints before it answers, launches a task id at most once, and forgets a task only after the
 // leader has journalled its end (design 3 and 6). Effects are for effects.ts, or the simulator, to carry out.
 import type { RegisterRequest } from '@parley/protocol/agents';
-import type { Epoch } from '@parley/protocol/epoch';
+import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { Failure } from '@parley/protocol/errors';
 import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -115,8 +115,11 @@ export class Supervisor {
   /** Takes one input; the effects are to be carried out in this order. */
   handle(input: SupervisorInput, now: Instant): SupervisorEffect[] {
     const out: Out = [];
+    const before = this.epoch;
     this.#take(input, now, out);
     this.#runDue(now, out);
+    const { epoch } = this;
+    if (compareEpochs(epoch, before) > 0) out.unshift({ kind: 'rememberEpoch', epoch });
     return out;
   }
 
@@ -145,7 +148,7 @@ export class Supervisor {
         this.#quietUntilMs = Number.NEGATIVE_INFINITY;
         return;
       case 'presence':
-        this.#registration.heard(input.epoch, now.nowMs);
+        this.#registration.heard(input.epoch, now.nowMs, input.reportWithinMs);
         return;
       case 'estimated':
         this.#registration.estimated(input.revocable);

@@ -51,7 +51,7 @@ export function failureFromCluster(what: string, failure: Failure): CommandFailu
   const why = `${failure.message} (${failure.code})`;
   if (NOT_FOUND.has(failure.code)) return new CommandFailure(EXIT.notFound, { what, why });
   if (failure.code === 'unavailable') {
-    const remedy = 'see "parley status" and "parley logs master"; then try again';
+    const remedy = 'see "parley status" and "parley logs master-1"; then try again';
     return new CommandFailure(EXIT.unreachable, { what, why, remedy });
   }
   if (failure.code === 'needsForce') {

@@ -191,7 +191,7 @@ export class OperatorLink {
     const late = new CommandFailure(EXIT.timedOut, {
       what,
       why: `waited for ${Math.round(timeoutMs / 1000)} s`,
-      remedy: 'see "parley status" and "parley logs master"',
+      remedy: 'see "parley status" and "parley logs master-1"',
     });
     const timer = setTimeout(() => found.reject(late), timeoutMs);
     this.onChange((followed) => {

@@ -52,6 +52,10 @@ function addLocalCommands(program: Command, place: ProgramPlace): void {
     .option('--output <file>', 'write all counts as word<TAB>count lines')
     .option('--exit', 'do not wait for Enter at the end')
     .option('--keep', 'leave the cluster running')
+    .option(
+      '--kill-leader',
+      'kill the leading master half-way (kill -9) and say how long nobody led',
+    )
     .option('--name <cluster>', 'name of the cluster (else local, local-2 ...)', clusterArgument)
     .addOption(
       new Option('--isolation <how>', 'how tasks are confined')
@@ -114,7 +118,7 @@ function addReadingCommands(program: Command, place: ProgramPlace): void {
   program
     .command('logs <service>')
     .description(
-      'the log of a service of a local cluster: master-1, allocator-1, agent-2, keeper ...',
+      'the log of a service of a local cluster: master-1, allocator-2, agent-2, keeper ...',
     )
     .option('-f, --follow', 'go on as it grows')
     .addOption(jsonOption())

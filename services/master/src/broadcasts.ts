@@ -9,6 +9,10 @@ import type { MasterOutput } from './master-actor.ts';
 /** Watermarks and presence every 5 s (design: "the leader's broadcast watermark"). */
 const BROADCAST_INTERVAL_MS = 5000;
 const CHECK_INTERVAL_MS = 1000;
+/** Reports of a new term and the answers to them, of all agents and frameworks together. */
+const MESSAGES_PER_SECOND = 10_000;
+const MESSAGES_A_REPORT = 2;
+const MAX_REPORT_WITHIN_MS = 60_000;
 
 export type BroadcastsOptions = {
   readonly cluster: ClusterName;
@@ -47,10 +51,14 @@ export class Broadcasts {
   }
 
   #presence(): MasterOutput {
-    const { cluster, epoch, masterId } = this.#options;
+    const { cluster, epoch, masterId, view } = this.#options;
+    const messages = view.reporters() * MESSAGES_A_REPORT;
+    const wantedMs = Math.ceil((messages * 1000) / MESSAGES_PER_SECOND);
+    const reportWithinMs = Math.min(wantedMs, MAX_REPORT_WITHIN_MS);
+    const body = { masterId, reportWithinMs };
     return {
       kind: 'publish',
-      ...encodeMessage(SUBJECTS.presence, cluster, {}, { masterId }, { epoch }),
+      ...encodeMessage(SUBJECTS.presence, cluster, {}, body, { epoch }),
     };
   }
 

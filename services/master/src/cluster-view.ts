@@ -29,6 +29,8 @@ export type StreamPosition = {
 export type Place = { readonly role: RoleName; readonly agentId: AgentId };
 
 export interface ClusterView {
+  /** Agents and frameworks that tell a new leader what they have. */
+  reporters(): number;
   settings(): ClusterSettings;
   /** Frameworks whose session is alive. */
   subscribedFrameworks(): Iterable<SubscribedFramework>;

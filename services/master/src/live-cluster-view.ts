@@ -39,6 +39,11 @@ export class LiveClusterView implements ClusterView {
     return this.#state().record.settings;
   }
 
+  reporters(): number {
+    const { agents, frameworks } = this.#state();
+    return agents.size + frameworks.size;
+  }
+
   *subscribedFrameworks(): Generator<SubscribedFramework> {
     for (const { framework, session, lastNumber, state } of this.#state().frameworks.rows()) {
       if (state === 'subscribed') yield { ref: framework, session, lastNumber };

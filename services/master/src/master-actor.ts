@@ -34,6 +34,7 @@ import { factsMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { SilenceJudge } from './silence-judge.ts';
+import { TakeoverCensus } from './takeover-census.ts';
 import { readUnanswered } from './unanswered.ts';
 import { UpdateDesk } from './update-desk.ts';
 
@@ -88,6 +89,7 @@ export class MasterActor {
   readonly #orders: OrderDesk;
   readonly #updates: UpdateDesk;
   readonly #broadcasts: Broadcasts;
+  readonly #census = new TakeoverCensus();
   /** Reply subjects of requests that are queued or in the append in flight. */
   readonly #replies = new Map<string, string>();
   readonly #readStreams = new Set<PrincipalName>();
@@ -114,6 +116,11 @@ export class MasterActor {
     return this.#gate;
   }
 
+  /** Who was heard since the term began, and what they said that was not in the books. */
+  get census(): TakeoverCensus['now'] {
+    return this.#census.now;
+  }
+
   /** What to carry out, in order; emptied by this call. */
   takeOutputs(): MasterOutput[] {
     const outputs = this.#outputs;
@@ -136,12 +143,14 @@ export class MasterActor {
 
   /** Effects of committed inputs, in the order in which the core gave them. */
   carryOut(effects: readonly Effect[], nowMs: number): void {
+    this.#census.carriedOut(effects, nowMs);
     for (const effect of effects) this.#carryOutOne(effect, nowMs);
   }
 
   /** The term has begun: whatever the books say is under way goes on. `effects`: what is to be sent again. */
   begin(effects: readonly Effect[], nowMs: number): void {
     const { view } = this.#options;
+    this.#census.begin(view.registeredAgents(), view.subscribedFrameworks(), nowMs);
     for (const position of view.streamPositions()) this.#readStream(position);
     for (const principal of view.principals()) this.#readStreamOf(principal);
     this.carryOut(effects, nowMs);
@@ -179,6 +188,7 @@ export class MasterActor {
     if (!this.#broadcasts.isDue(nowMs)) return;
     this.#outputs.push(...this.#broadcasts.take(nowMs));
     this.#silence.judge(nowMs);
+    for (const { message, fields } of this.#census.takeLines()) this.#log('info', message, fields);
     for (const { message, fields } of this.#gate.takeLines(nowMs)) {
       this.#log('warn', message, fields);
     }
@@ -196,6 +206,7 @@ export class MasterActor {
     switch (value.kind) {
       case 'frameworkAlive':
         this.#silence.frameworkHeard(value.framework, value.session, nowMs);
+        this.#census.frameworkHeard(value.framework, nowMs);
         this.#confirm(value.framework, value.session, value.confirmed);
         break;
       case 'agentAlive':
@@ -278,6 +289,7 @@ export class MasterActor {
     if (call.caller.kind === 'agent') this.#silence.agentHeard(call.caller.agentId, nowMs);
     else if (call.caller.kind === 'framework' && call.frameworkSession !== undefined) {
       this.#silence.frameworkHeard(call.caller, call.frameworkSession, nowMs);
+      this.#census.frameworkHeard(call.caller, nowMs);
     }
   }
 

@@ -184,7 +184,9 @@ export class Mastership {
   #list(): MasterList | undefined {
     const { epoch } = this.#life;
     if (epoch === undefined) return undefined;
-    return { epoch, masters: this.#life.list(this.#standing(), this.#around.clock.nowMs()) };
+    const masters = this.#life.list(this.#standing(), this.#around.clock.nowMs());
+    const census = this.#term?.census;
+    return { epoch, masters, ...(census && { census }) };
   }
 
   #mayStand(): boolean {

@@ -26,6 +26,7 @@ export const INBOX = '_INBOX.principal.alice.x';
 function aView(changes: Partial<ClusterView> = {}): ClusterView {
   return {
     settings: () => ClusterSettings.parse({}),
+    reporters: () => 0,
     subscribedFrameworks: () => [],
     frameworkRoles: () => undefined,
     oldestEvent: () => undefined,

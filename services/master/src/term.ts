@@ -130,6 +130,10 @@ export class Term {
     }
   }
 
+  get census(): MasterActor['census'] | undefined {
+    return this.#actor?.census;
+  }
+
   /** Journals what is queued, writes a snapshot where that is wanted, ends the term. */
   async stop(options: { readonly snapshot: boolean }): Promise<void> {
     if (this.#shell === undefined) this.#over = true;

@@ -162,6 +162,14 @@ test('an operator sees who leads and who stands by, and the leader steps down wh
     const [one, two] = after.masters;
     return one?.id === 'master-2' && two?.id === 'master-1' && two.books?.lagEntries === 0;
   }, TEST_TIMEOUT_MS);
+  // Agents and frameworks told the new leader what they have, and nothing of it was news.
+  await second.says('every agent was heard in this term');
+  await second.says('every framework was heard in this term');
+  const { census } = MasterList.parse(await askLeader(SUBJECTS.masterList, {}));
+  expect(census).toEqual({
+    ...{ agents: 2, agentsHeard: 2, frameworks: 1, frameworksHeard: 1 },
+    ...{ unknownTasks: 0, unknownExecutors: 0, forgottenTasks: 0 },
+  });
   // Alone, it stays.
   expect(await first.end('SIGTERM')).toBe(0);
   await expect(askLeader(SUBJECTS.stepDown, before)).rejects.toThrow('leads no more');

@@ -6,6 +6,7 @@ import { RegisterResult } from '@parley/protocol/agents';
 import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
 import type { RequestId } from '@parley/protocol/envelope';
+import type { Epoch } from '@parley/protocol/epoch';
 import { succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskKey } from '@parley/protocol/ids';
 import {
@@ -56,6 +57,8 @@ export class AgentProcess extends SimulatedProcess {
   readonly total: Resources;
   readonly #commands: CommandHost;
   readonly #executors: ExecutorHost;
+  /** On its disk as well: the highest term that it has heard of. */
+  #remembered: Epoch | undefined;
   #supervisor: Supervisor | undefined;
   #replies = new Map<number, string>();
   #replyCount = 0;
@@ -109,7 +112,8 @@ export class AgentProcess extends SimulatedProcess {
       host: { hostname: agentId, total: this.total, domain: domainOf(agentId), attributes: {} },
       registration: {
         session: `${agentId}-${this.incarnation}`,
-        jitterMs: this.random.between(0, 500),
+        jitter: this.random.between(0, 500) / 1000,
+        ...(this.#remembered && { epoch: this.#remembered }),
       },
     });
     for (const name of Object.keys(ORDERS) as OrderName[]) {
@@ -201,6 +205,9 @@ export class AgentProcess extends SimulatedProcess {
         break;
       case 'register':
         this.#call('register', effect);
+        break;
+      case 'rememberEpoch':
+        this.#remembered = effect.epoch;
         break;
       case 'heartbeat':
         this.#tell(SUBJECTS.agentHeartbeat, effect.body);
@@ -309,7 +316,11 @@ export class AgentProcess extends SimulatedProcess {
   #presence({ subject, bytes }: Delivered): void {
     const message = decodeMessage(SUBJECTS.presence, this.world.cluster, subject, bytes);
     if (message.ok && message.value.epoch)
-      this.#send({ kind: 'presence', epoch: message.value.epoch });
+      this.#send({
+        kind: 'presence',
+        epoch: message.value.epoch,
+        reportWithinMs: message.value.body.reportWithinMs ?? 0,
+      });
   }
 
   #registerAgain({ subject, bytes }: Delivered): void {

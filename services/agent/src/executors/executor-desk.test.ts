@@ -32,7 +32,7 @@ beforeEach(() => {
   supervisor = new Supervisor({
     agentId: AgentId.parse('a1'),
     host: { hostname: 'h', total: { scalars: {}, ports: [], sets: {} }, attributes: {} },
-    registration: { session: 's', jitterMs: 0 },
+    registration: { session: 's', jitter: 0 },
   });
 });
 

@@ -67,7 +67,7 @@ function folderOf(context: Context): string {
   });
 }
 
-/** `master` is `master-1` as long as there is one of them. */
+/** A kind of service names the one of it, where there is only one. */
 function resolveService(folder: string, service: string): string {
   const names = readdirSync(folder)
     .filter((name) => name.endsWith('.log'))

@@ -29,7 +29,10 @@ export async function masterListCommand(
   const context = await currentContext(surroundings, named);
   const list = await withOperator(context, listMasters);
   if (json) printJson(list);
-  else printTable(COLUMNS, list.masters.map(rowOf));
+  else {
+    printTable(COLUMNS, list.masters.map(rowOf));
+    if (list.census !== undefined) for (const line of censusLines(list.census)) printLine(line);
+  }
 }
 
 export async function stepDownCommand(
@@ -85,6 +88,16 @@ function rowOf({ id, phase, version, books, silentMs }: MasterStanding) {
     rules: books?.rulesVersion ?? '-',
     state,
   };
+}
+
+/** What agents and frameworks told the leader since its term began. */
+function censusLines(census: NonNullable<MasterList['census']>): string[] {
+  const { agents, agentsHeard, frameworks, frameworksHeard } = census;
+  const { unknownTasks, unknownExecutors, forgottenTasks } = census;
+  return [
+    `heard since the term began: ${agentsHeard} of ${agents} agents, ${frameworksHeard} of ${frameworks} frameworks`,
+    `differences repaired: ${unknownTasks} tasks and ${unknownExecutors} executors unknown to the books, ${forgottenTasks} tasks forgotten by their agents`,
+  ];
 }
 
 /** How often a standby's state was another one than the leader's, and whether it is trusted. */

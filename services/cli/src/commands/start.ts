@@ -21,6 +21,7 @@ export type StartOptions = {
   readonly output?: string;
   readonly exit?: boolean;
   readonly keep?: boolean;
+  readonly killLeader?: boolean;
   readonly name?: ClusterName;
   readonly isolation: IsolationChoice;
   readonly authorization?: string;
@@ -98,6 +99,7 @@ async function runToTheEnd(run: Run): Promise<number> {
     runId: randomToken(),
     nowMs: monotonicMs,
     signal: stopDemo.signal,
+    killsLeader: options.killLeader === true,
     onReady: () => display.note(`started in ${formatSeconds(monotonicMs() - run.startedMs)}`),
   });
   try {

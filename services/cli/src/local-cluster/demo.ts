@@ -17,6 +17,7 @@ import { type DemoSizing, sizeDemo } from './demo-sizing.ts';
 import { listDocumentation } from './documentation-texts.ts';
 import { AGENT_COUNT, type AgentShare } from './host-shares.ts';
 import type { KeeperClient } from './keeper-client.ts';
+import { killLeaderHalfWay } from './kill-leader.ts';
 import { lastWords } from './log-words.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import { commonestWords, metricLines, PLOT_COLUMNS, wordLines } from './start-report.ts';
@@ -31,6 +32,8 @@ export type DemoOptions = {
   readonly runId: string;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
+  /** Kill the leading master when half of the tasks have ended. */
+  readonly killsLeader: boolean;
   /** All agents are registered. */
   readonly onReady: () => void;
 };
@@ -50,9 +53,17 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     const slot = { cpus: sizing.map.cpuMillis, mem: sizing.map.memoryMib * MILLI };
     const watch = new ClusterWatch(slot);
     const stopWatching = watchCluster(link, watch, options);
+    const killing = options.killsLeader
+      ? killLeaderHalfWay(link, {
+          ...options,
+          leader: first.leader?.masterId ?? '',
+          tasks: sizing.batch.instances + sizing.map.tasks,
+        })
+      : undefined;
     try {
       const words = await runFrameworks(options, sizing, watch);
       options.display.finish();
+      for (const line of killing?.() ?? []) options.display.note(line);
       report(options, words, watch);
     } finally {
       stopWatching();

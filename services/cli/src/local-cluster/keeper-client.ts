@@ -71,6 +71,11 @@ export class KeeperClient {
     return Promise.race([ended.promise, this.#failed.promise]);
   }
 
+  /** Kills a service of the cluster, as an accident would. */
+  kill(service: string): void {
+    this.#tell({ kind: 'kill', service });
+  }
+
   /** The keeper goes on without this process. */
   async detach(): Promise<void> {
     this.#leaving = true;

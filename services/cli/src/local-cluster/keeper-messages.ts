@@ -23,10 +23,13 @@ export const KeeperOrder = z.discriminatedUnion('kind', [
     principal: PrincipalName,
     argv: z.array(z.string()),
   }),
+  /** Kill a service, as an accident would. */
+  z.object({ kind: z.literal('kill'), service: z.string() }),
   /** Go on when the command has left. */
   z.object({ kind: z.literal('detach') }),
 ]);
 export type StartOrder = Extract<KeeperOrder, { kind: 'start' }>;
+export type KillServiceOrder = Extract<KeeperOrder, { kind: 'kill' }>;
 export type RunOrder = Extract<KeeperOrder, { kind: 'run' }>;
 export type KeeperOrder = z.infer<typeof KeeperOrder>;
 

@@ -16,7 +16,13 @@ import {
   shareHost,
 } from './host-shares.ts';
 import { chooseIsolation, describeIsolation, type Isolation } from './isolation-choice.ts';
-import { KeeperNews, KeeperOrder, type RunOrder, type StartOrder } from './keeper-messages.ts';
+import {
+  KeeperNews,
+  KeeperOrder,
+  type KillServiceOrder,
+  type RunOrder,
+  type StartOrder,
+} from './keeper-messages.ts';
 import { clearLeftovers, LocalCluster, OPERATOR } from './local-cluster.ts';
 
 export type KeeperOptions = {
@@ -45,11 +51,12 @@ export async function keepCluster(options: KeeperOptions): Promise<void> {
     process.on(signal, () => stop.resolve());
   }
   const started = Promise.withResolvers<StartOrder>();
-  const runs: RunQueue = { onRun: () => undefined };
+  const runs: RunQueue = { onRun: () => undefined, onKill: () => undefined };
   process.on('message', (message) => {
     const order = KeeperOrder.parse(message);
     if (order.kind === 'start') started.resolve(order);
     else if (order.kind === 'run') runs.onRun(order);
+    else if (order.kind === 'kill') runs.onKill(order);
     else {
       detached = true;
       tell({ kind: 'detached' });
@@ -67,7 +74,10 @@ export async function keepCluster(options: KeeperOptions): Promise<void> {
 }
 
 /** Run orders come only after the cluster was said to be up. */
-type RunQueue = { onRun: (order: RunOrder) => void };
+type RunQueue = {
+  onRun: (order: RunOrder) => void;
+  onKill: (order: KillServiceOrder) => void;
+};
 
 type KeeperTask = {
   readonly order: StartOrder;
@@ -97,6 +107,7 @@ async function runCluster(
     if (first instanceof CommandFailure) failure = first;
     if (first === undefined) {
       runs.onRun = (run) => void runJob(cluster, run);
+      runs.onKill = ({ service }) => cluster.kill(service);
       await publishContext(options.surroundings, claimed, cluster);
       tell({ kind: 'up', cluster: claimed.cluster });
       failure = await Promise.race([stop, broken.promise]);

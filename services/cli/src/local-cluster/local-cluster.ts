@@ -48,6 +48,10 @@ export type LocalClusterWatch = {
 /** The operator whose credential the commands of this clone use. */
 export const OPERATOR: Holder = { kind: 'operator', id: 'operator' };
 
+/** One of each leads, the other takes over when it ends. */
+const MASTERS = ['master-1', 'master-2'] as const;
+const ALLOCATORS = ['allocator-1', 'allocator-2'] as const;
+
 const SERVICE_GRACE_MS = 8000;
 const JOB_GRACE_MS = 3000;
 
@@ -90,8 +94,8 @@ export class LocalCluster {
     if (this.#stopping) return;
     const server = await identifyProcess(this.nats.pid);
     if (server !== undefined) this.#record.add({ name: 'nats-server', ...server });
-    this.#startService('master', 'master-1', this.#plan.masterArguments);
-    this.#startService('allocator', 'allocator-1', this.#plan.allocatorArguments);
+    for (const id of MASTERS) this.#startService('master', id, this.#plan.masterArguments);
+    for (const id of ALLOCATORS) this.#startService('allocator', id, this.#plan.allocatorArguments);
     for (const share of this.#plan.agents) {
       const place = { share, isolation, systemdDirectory: paths.systemd };
       const workDirectory = paths.agentWork(share.id);
@@ -122,7 +126,7 @@ export class LocalCluster {
     this.#stopping = true;
     this.#endNatsWatch?.();
     await Promise.all([...this.#jobs].map((job) => job.stop(JOB_GRACE_MS)));
-    await Promise.all(this.#services.map((service) => service.stop(SERVICE_GRACE_MS)));
+    await this.#stopServices();
     const { paths, agents, isolation } = this.#plan;
     const ids = agents.map((agent) => agent.id);
     const results = await Promise.allSettled([
@@ -133,6 +137,20 @@ export class LocalCluster {
     for (const result of results) {
       if (result.status === 'rejected') throw result.reason;
     }
+  }
+
+  /** As a kill -9 from outside: it is started again like whatever ends unasked. */
+  kill(name: string): void {
+    this.#services.find(({ plan }) => plan.name === name)?.kill();
+  }
+
+  /** Masters one after the other: the last one is alone, and writes a snapshot. */
+  async #stopServices(): Promise<void> {
+    const isMaster = ({ plan }: ServiceProcess): boolean => MASTERS.some((id) => id === plan.name);
+    const others = this.#services.filter((service) => !isMaster(service));
+    const stopping = Promise.all(others.map((service) => service.stop(SERVICE_GRACE_MS)));
+    for (const master of this.#services.filter(isMaster)) await master.stop(SERVICE_GRACE_MS);
+    await stopping;
   }
 
   #makeFolders(): void {
@@ -171,8 +189,8 @@ export class LocalCluster {
       roles: [RoleName.parse(name)],
     }));
     const actors: Holder[] = [
-      { kind: 'master', id: 'master-1' },
-      { kind: 'allocator', id: 'allocator-1' },
+      ...MASTERS.map((id): Holder => ({ kind: 'master', id })),
+      ...ALLOCATORS.map((id): Holder => ({ kind: 'allocator', id })),
       ...agents.map(({ id }): Holder => ({ kind: 'agent', id })),
       OPERATOR,
     ];

@@ -65,6 +65,11 @@ export class ServiceProcess {
     void this.#recordIdentity(child);
   }
 
+  /** As if it had died by itself. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
   /** SIGTERM, SIGKILL after `graceMs`; resolves when it is gone. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;

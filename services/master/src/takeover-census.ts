@@ -1,0 +1,121 @@
+// Owns what becomes of a takeover: which agents and frameworks the new leader has heard since, how long it took, and
+// what they said that was not in the books. Repairing that is the core's, which is told by the same messages.
+import type { Effect } from '@parley/cluster/effects';
+import { RegisterResult } from '@parley/protocol/agents';
+import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
+import type { TakeoverCensus as Census } from '@parley/protocol/leadership';
+
+export type CensusLine = { readonly message: string; readonly fields: Record<string, unknown> };
+
+/** Of agents or of frameworks. */
+class Group {
+  readonly #expected = new Set<string>();
+  #heard = 0;
+  #sumMs = 0;
+  #lastMs = 0;
+  #isTold = false;
+
+  expect(key: string): void {
+    this.#expected.add(key);
+  }
+
+  get size(): number {
+    return this.#heard + this.#expected.size;
+  }
+
+  get heard(): number {
+    return this.#heard;
+  }
+
+  hear(key: string, afterMs: number): void {
+    if (!this.#expected.delete(key)) return;
+    this.#heard += 1;
+    this.#sumMs += afterMs;
+    this.#lastMs = afterMs;
+  }
+
+  /** Once, when all were heard. */
+  takeEnd(): { count: number; meanMs: number; lastMs: number } | undefined {
+    if (this.#isTold || this.#heard === 0 || this.#expected.size > 0) return undefined;
+    this.#isTold = true;
+    const meanMs = Math.round(this.#sumMs / this.#heard);
+    return { count: this.#heard, meanMs, lastMs: Math.round(this.#lastMs) };
+  }
+}
+
+export class TakeoverCensus {
+  readonly #agents = new Group();
+  readonly #frameworks = new Group();
+  #startedMs = 0;
+  #unknownTasks = 0;
+  #unknownExecutors = 0;
+  #forgottenTasks = 0;
+  #told = 0;
+
+  /** Those in the books when the term begins. */
+  begin(
+    agents: Iterable<{ readonly agentId: string }>,
+    frameworks: Iterable<{ readonly ref: FrameworkRef }>,
+    nowMs: number,
+  ): void {
+    this.#startedMs = nowMs;
+    for (const { agentId } of agents) this.#agents.expect(agentId);
+    for (const { ref } of frameworks) this.#frameworks.expect(frameworkKey(ref));
+  }
+
+  get now(): Census {
+    return {
+      agents: this.#agents.size,
+      agentsHeard: this.#agents.heard,
+      frameworks: this.#frameworks.size,
+      frameworksHeard: this.#frameworks.heard,
+      unknownTasks: this.#unknownTasks,
+      unknownExecutors: this.#unknownExecutors,
+      forgottenTasks: this.#forgottenTasks,
+    };
+  }
+
+  frameworkHeard(framework: FrameworkRef, nowMs: number): void {
+    this.#frameworks.hear(frameworkKey(framework), nowMs - this.#startedMs);
+  }
+
+  /** Of committed inputs: registrations, and what they led to. */
+  carriedOut(effects: readonly Effect[], nowMs: number): void {
+    for (const effect of effects) {
+      if (effect.kind === 'answer') this.#answered(effect, nowMs);
+      else if (effect.kind === 'writeUpdate' && effect.update.reason === 'agentForgot') {
+        this.#forgottenTasks += 1;
+      }
+    }
+  }
+
+  /** News for the log. */
+  takeLines(): CensusLine[] {
+    const lines: CensusLine[] = [];
+    const { unknownTasks, unknownExecutors, forgottenTasks } = this.now;
+    const differences = unknownTasks + unknownExecutors + forgottenTasks;
+    if (differences > this.#told) {
+      const fields = { unknownTasks, unknownExecutors, forgottenTasks };
+      lines.push({ message: 'what agents told was not in the books: repaired', fields });
+    }
+    this.#told = differences;
+    const agents = this.#agents.takeEnd();
+    if (agents !== undefined) {
+      lines.push({ message: 'every agent was heard in this term', fields: agents });
+    }
+    const frameworks = this.#frameworks.takeEnd();
+    if (frameworks !== undefined) {
+      lines.push({ message: 'every framework was heard in this term', fields: frameworks });
+    }
+    return lines;
+  }
+
+  #answered({ caller, answer }: Extract<Effect, { kind: 'answer' }>, nowMs: number): void {
+    if (caller.kind !== 'agent' || !answer.ok) return;
+    const result = RegisterResult.safeParse(answer.value);
+    if (!result.success) return;
+    this.#agents.hear(caller.agentId, nowMs - this.#startedMs);
+    this.#unknownTasks += result.data.unknownTasks.length;
+    this.#unknownExecutors += result.data.unknownExecutors.length;
+  }
+}
