@@ -14,6 +14,10 @@ export const JournalEntry = z.object({
   coreTimeMs: z.int().min(0),
   /** For people; never compared. */
   wallTimeMs: z.int(),
+  /** The place it was written for. This and the next are missing in entries without a checksum. */
+  sequence: z.int().min(1).optional(),
+  /** Checksum of the entry before it; missing where the writer did not know one. */
+  previous: z.string().optional(),
   inputs: z.array(z.unknown()),
 });
 export type JournalEntry = z.infer<typeof JournalEntry>;

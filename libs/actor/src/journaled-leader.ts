@@ -125,12 +125,15 @@ export class JournaledLeader<State, Input, Effect> {
     this.#termStart ??= { nowMs: now.nowMs, coreTimeMs: this.#replica.coreTimeMs };
     const inputs = this.#gather();
     const nonce = this.#makeNonce();
+    const previous = this.#replica.entryChecksum;
     const head = {
       rulesVersion: this.#replica.core.rulesVersion,
       epoch: this.epoch,
       nonce,
       coreTimeMs: this.coreTimeMs(now.nowMs),
       wallTimeMs: Math.floor(now.wallTimeMs),
+      sequence: this.#replica.sequence + 1,
+      ...(previous !== undefined && { previous }),
     };
     const bytes = encodeEntry(head, inputs);
     const request = { expectedSequence: this.#replica.sequence, nonce, bytes };
@@ -147,6 +150,7 @@ export class JournaledLeader<State, Input, Effect> {
     if (this.#leadership === 'opening') this.#move('termCommitted');
     const result = this.#replica.apply(sequence, flight.request.bytes);
     assert(result.kind !== 'unknownRules', 'a leader knows its own rules');
+    assert(result.kind !== 'corrupt', 'a leader steps the bytes that it has written');
     if (result.kind === 'applied') this.#inFlight = undefined;
     return result;
   }

@@ -82,6 +82,13 @@ export class MemoryJournal implements Journal, JournalTail {
     return succeed(undefined);
   }
 
+  /** Puts other bytes in an entry's place, for tests of what readers do about it. */
+  replace(sequence: number, change: (bytes: Uint8Array) => Uint8Array): void {
+    const index = sequence - this.#firstSequence;
+    const entry = this.#entries[index];
+    if (entry !== undefined) this.#entries[index] = { ...entry, bytes: change(entry.bytes) };
+  }
+
   subscribe(handler: (entry: { sequence: number; bytes: Uint8Array }) => void): { close(): void } {
     this.#listeners.add(handler);
     return { close: () => void this.#listeners.delete(handler) };
