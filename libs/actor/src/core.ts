@@ -52,6 +52,8 @@ export interface Core<State, Input, Effect> {
   finish(state: State, context: StepContext): Effect[];
   /** Hexadecimal; equal states have equal hashes whatever way they were reached. */
   hash(state: State): string;
+  /** Does part of that work ahead, for at most so many changed records; returns how many are left. */
+  hashSome?(state: State, limit: number): number;
   snapshot(state: State): SnapshotReader;
   restore(items: Iterable<SnapshotItem>): State;
 }

@@ -5,8 +5,8 @@ import type { JournalTail } from './journal.ts';
 import { JournaledLeader } from './journaled-leader.ts';
 import { loadReplica } from './load-replica.ts';
 import { MemoryJournal } from './memory-journal.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import { Replica } from './replica.ts';
-import { MemorySnapshotStore } from './snapshot-store.ts';
 import { beginSnapshot, writeSnapshot } from './snapshots.ts';
 import { type TallyEffect, type TallyInput, type TallyState, tallyCore } from './tally-core.ts';
 

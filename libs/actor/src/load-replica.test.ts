@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { encodeEntry } from './journal-entry.ts';
 import { loadBooks, loadReplica } from './load-replica.ts';
 import { MemoryJournal } from './memory-journal.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import { Replica } from './replica.ts';
-import { MemorySnapshotStore } from './snapshot-store.ts';
 import { beginSnapshot, writeSnapshot } from './snapshots.ts';
 import { tallyCore } from './tally-core.ts';
 

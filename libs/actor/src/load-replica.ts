@@ -7,12 +7,14 @@ import type { Core } from './core.ts';
 import type { Journal, StoredEntry } from './journal.ts';
 import { type ApplyResult, MAKE_ANEW, Replica, type SkippedInput } from './replica.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
-import { loadNewestSnapshot } from './snapshots.ts';
+import { loadNewestSnapshot, type SnapshotPassedOver } from './snapshots.ts';
 
 export type ReplicaSource<State, Input, Effect> = {
   readonly core: Core<State, Input, Effect>;
   readonly journal: Journal;
   readonly snapshots: SnapshotStore;
+  /** Hears of snapshots that were no good. */
+  readonly report?: (report: SnapshotPassedOver) => void;
 };
 
 /** The journal does not hold what was journalled. Only a state made anew from what agents and frameworks say heals it. */
@@ -92,19 +94,18 @@ async function loadOnce<State, Input, Effect>(
 }
 
 async function loadStart<State, Input, Effect>(
-  { core, journal, snapshots }: ReplicaSource<State, Input, Effect>,
+  { core, journal, snapshots, report }: ReplicaSource<State, Input, Effect>,
   upTo: number | undefined,
 ): Promise<Outcome<Loaded<State, Input, Effect>>> {
   const info = await journal.info();
   if (!info.ok) return info;
   const { firstSequence, lastSequence } = info.value;
-  const snapshot = await loadNewestSnapshot(
-    core,
-    snapshots,
-    Math.min(upTo ?? lastSequence, lastSequence),
-  );
+  const snapshot = await loadNewestSnapshot(core, snapshots, {
+    atMost: Math.min(upTo ?? lastSequence, lastSequence),
+    ...(report !== undefined && { onPassedOver: report }),
+  });
   if (!snapshot.ok) return snapshot;
-  const replica = snapshot.value ?? new Replica(core);
+  const replica = snapshot.value?.replica ?? new Replica(core);
   const sequence = replica.sequence + 1;
   if (sequence >= firstSequence) return succeed({ replica, damage: undefined });
   const message =

@@ -93,6 +93,11 @@ export class Replica<State, Input, Effect> {
     return [...this.#skips.values()];
   }
 
+  /** A step threw: the state is undefined. */
+  get isBroken(): boolean {
+    return this.#broken;
+  }
+
   skip(input: SkippedInput): void {
     this.#skips.set(skipKey(input.sequence, input.index), input);
   }

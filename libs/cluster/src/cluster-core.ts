@@ -34,6 +34,7 @@ export const clusterCore = {
   step,
   finish,
   hash: hashState,
+  hashSome,
   snapshot: snapshotState,
   restore: restoreState,
 } as const;
@@ -144,6 +145,17 @@ function hashState(state: ClusterState): string {
   const sum = new DigestSum();
   for (const table of state.tables) sum.add(digestOf('table', table.name, table.hash()));
   return sum.hexadecimal();
+}
+
+/** At most so many changed records are hashed ahead; returns how many are left. */
+function hashSome(state: ClusterState, limit: number): number {
+  let budget = limit;
+  let left = 0;
+  for (const table of state.tables) {
+    budget -= table.hashSome(budget);
+    left += table.unhashed;
+  }
+  return left;
 }
 
 function turnOf(state: ClusterState, context: StepContext): Turn {

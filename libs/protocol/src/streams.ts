@@ -37,11 +37,14 @@ export const journalSubject = (cluster: ClusterName): string =>
   `${subjectPrefix(cluster)}.journal.master`;
 export const journalRepublishSubject = (cluster: ClusterName): string =>
   `${subjectPrefix(cluster)}.followed.journal`;
+/** A snapshot's token: its journal sequence and, behind a dash, who wrote it; earlier releases named no writer. */
+export const snapshotToken = (sequence: number, writer: string): string =>
+  writer === '' ? String(sequence) : `${sequence}-${writer}`;
 export const snapshotSubject = (
   cluster: ClusterName,
-  sequence: number,
-  part: number | 'manifest',
-): string => `${subjectPrefix(cluster)}.snapshot.${sequence}.${part}`;
+  token: string,
+  part: number | 'manifest' | '*',
+): string => `${subjectPrefix(cluster)}.snapshot.${token}.${part}`;
 
 export const journalShape = (cluster: ClusterName): StreamShape => ({
   name: journalStreamName(cluster),

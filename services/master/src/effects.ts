@@ -88,7 +88,7 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     bus,
     books: books.value,
     journal: new NatsJournal(books.value, identity.cluster),
-    snapshots: new NatsSnapshotStore(books.value, identity.cluster),
+    snapshots: new NatsSnapshotStore(books.value, identity.cluster, identity.actor.id),
     updateWriter: new NatsUpdateWriter(control.value, () => bus.connected),
     clock: systemClock,
     logger,

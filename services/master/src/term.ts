@@ -116,7 +116,11 @@ export class Term {
 
   async #load() {
     for (;;) {
-      const loaded = await loadReplica({ ...this.#around, core: clusterCore });
+      const loaded = await loadReplica({
+        ...this.#around,
+        core: clusterCore,
+        report: (report) => this.#report(report),
+      });
       if (this.#over || !this.#mayAct()) return undefined;
       if (loaded.ok || loaded.failure.code !== 'unavailable') return loaded;
       this.#around.logger.warn({ failure: loaded.failure }, 'the journal cannot be read yet');
@@ -322,6 +326,12 @@ export class Term {
         break;
       case 'snapshotFailed':
         logger.warn({ failure: report.failure }, 'no snapshot could be written');
+        break;
+      case 'snapshotPassedOver':
+        logger.error(
+          { sequence: report.sequence, writer: report.writer, count: report.count },
+          `a snapshot is no good (${report.why}): an older one is used`,
+        );
         break;
       case 'journalPurged':
         logger.info({ belowSequence: report.belowSequence }, 'journal purged');
