@@ -31,7 +31,7 @@ async function written(entries: number, snapshotsAt: readonly number[] = []) {
     journal.appendNow({ expectedSequence: sequence - 1, nonce: 'n', bytes });
     replica.apply(sequence, bytes);
     if (snapshotsAt.includes(sequence)) {
-      await writeSnapshot(snapshots, beginSnapshot(replica), () => 0);
+      await writeSnapshot(snapshots, beginSnapshot(replica, 1), () => 0);
     }
   }
   return { core, journal, snapshots };
@@ -76,5 +76,66 @@ test('a journal that begins after the newest good snapshot is missing a stretch'
   await source.journal.purgeBelow(5);
   expect(await loadBooks(source)).toMatchObject({
     value: { replica: { sequence: 2 }, damage: { kind: 'missing', sequence: 3 } },
+  });
+});
+
+test('a gap within the journal is missing, from its first entry on', async () => {
+  const source = await written(6, [2]);
+  source.journal.lose(4);
+  source.journal.lose(5);
+  const loaded = await loadBooks(source);
+  expect(loaded).toMatchObject({
+    value: { replica: { sequence: 3 }, damage: { kind: 'missing', sequence: 4 } },
+  });
+  expect(loaded.ok && loaded.value.damage?.message).toContain('no entries 4 to 5');
+});
+
+test('a journal that lost its last entries is found by the newest snapshot, even a damaged one', async () => {
+  const source = await written(6, [2, 6]);
+  source.journal.regress(4);
+  expect(await loadBooks(source)).toMatchObject({
+    value: { replica: { sequence: 6 }, damage: { kind: 'regressed', sequence: 5 } },
+  });
+  source.snapshots.damagePart({ sequence: 6, writer: 'master-1' }, 0);
+  expect(await loadBooks(source)).toMatchObject({
+    value: { replica: { sequence: 2 }, damage: { kind: 'regressed', sequence: 5 } },
+  });
+});
+
+test('a stream made anew is found by the snapshots, whatever it holds now', async () => {
+  const source = await written(6, [4]);
+  source.journal.recreate(0);
+  expect(await loadBooks(source)).toMatchObject({
+    value: { replica: { sequence: 4 }, damage: { kind: 'recreated', sequence: 5 } },
+  });
+  const { journal } = await written(9);
+  journal.recreate(9);
+  journal.replace(4, () => entryAt(4, 'another history'));
+  expect(await loadBooks({ ...source, journal })).toMatchObject({
+    value: { damage: { kind: 'recreated' } },
+  });
+});
+
+test('a backup that was put back whole is no damage', async () => {
+  const source = await written(6, [4]);
+  source.journal.recreate(6);
+  expect(await loadBooks(source)).toMatchObject({
+    value: { replica: { sequence: 6 }, damage: undefined },
+  });
+});
+
+test('what another knows of the journal is compared too: an empty one is then no new cluster', async () => {
+  const source = await written(0);
+  const fresh = await loadBooks(source);
+  expect(fresh).toMatchObject({ value: { replica: { sequence: 0 }, damage: undefined } });
+  expect(await loadBooks(source, { known: { createdMs: 1, lastSequence: 7 } })).toMatchObject({
+    value: { damage: { kind: 'regressed', sequence: 1 } },
+  });
+  expect(await loadBooks(source, { known: { createdMs: 0, lastSequence: 7 } })).toMatchObject({
+    value: { damage: { kind: 'recreated', sequence: 1 } },
+  });
+  const whole = await written(3);
+  expect(await loadBooks(whole, { known: { createdMs: 1, lastSequence: 2 } })).toMatchObject({
+    value: { replica: { sequence: 3 }, damage: undefined },
   });
 });

@@ -4,10 +4,11 @@
 import { setTimeout as wait, setImmediate as yieldToOthers } from 'node:timers/promises';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { Core } from './core.ts';
-import type { Journal, StoredEntry } from './journal.ts';
+import type { Journal, JournalInfo, StoredEntry } from './journal.ts';
+import { decodeEntry } from './journal-entry.ts';
 import { type ApplyResult, MAKE_ANEW, Replica, type SkippedInput } from './replica.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
-import { loadNewestSnapshot, type SnapshotPassedOver } from './snapshots.ts';
+import { loadNewestSnapshot, type Manifest, type SnapshotPassedOver } from './snapshots.ts';
 
 export type ReplicaSource<State, Input, Effect> = {
   readonly core: Core<State, Input, Effect>;
@@ -17,10 +18,16 @@ export type ReplicaSource<State, Input, Effect> = {
   readonly report?: (report: SnapshotPassedOver) => void;
 };
 
+/**
+ * `corrupt`: an entry's bytes are not those that were written. `missing`: neither journal nor snapshots hold some.
+ * `regressed`: the journal ends before what is known to have been in it. `recreated`: it is another stream, with another
+ * history.
+ */
+export type DamageKind = 'corrupt' | 'missing' | 'regressed' | 'recreated';
+
 /** The journal does not hold what was journalled. Only a state made anew from what agents and frameworks say heals it. */
 export type JournalDamage = {
-  /** `corrupt`: an entry's bytes are not those that were written. `missing`: neither journal nor snapshots reach it. */
-  readonly kind: 'corrupt' | 'missing';
+  readonly kind: DamageKind;
   /** The first entry that cannot be stepped. */
   readonly sequence: number;
   readonly message: string;
@@ -46,6 +53,8 @@ export type LoadOptions = {
   readonly upTo?: number;
   /** Beside those in the snapshot. */
   readonly skips?: readonly SkippedInput[];
+  /** What somebody else knows of the journal: its stream, and an entry that was in it. */
+  readonly known?: Pick<JournalInfo, 'createdMs' | 'lastSequence'>;
 };
 
 /**
@@ -80,7 +89,7 @@ async function loadOnce<State, Input, Effect>(
 ): Promise<Outcome<Loaded<State, Input, Effect>>> {
   const skips = [...(options.skips ?? [])];
   for (;;) {
-    const start = await loadStart(source, options.upTo);
+    const start = await loadStart(source, options);
     if (!start.ok || start.value.damage !== undefined) return start;
     const { replica } = start.value;
     for (const skip of skips) replica.skip(skip);
@@ -95,24 +104,75 @@ async function loadOnce<State, Input, Effect>(
 
 async function loadStart<State, Input, Effect>(
   { core, journal, snapshots, report }: ReplicaSource<State, Input, Effect>,
-  upTo: number | undefined,
+  { upTo, known }: LoadOptions,
 ): Promise<Outcome<Loaded<State, Input, Effect>>> {
-  const info = await journal.info();
-  if (!info.ok) return info;
-  const { firstSequence, lastSequence } = info.value;
+  let newest = known?.lastSequence ?? 0;
   const snapshot = await loadNewestSnapshot(core, snapshots, {
-    atMost: Math.min(upTo ?? lastSequence, lastSequence),
-    ...(report !== undefined && { onPassedOver: report }),
+    ...(upTo !== undefined && { atMost: upTo }),
+    onPassedOver: (passedOver) => {
+      newest = Math.max(newest, passedOver.sequence);
+      report?.(passedOver);
+    },
   });
   if (!snapshot.ok) return snapshot;
-  const replica = snapshot.value?.replica ?? new Replica(core);
-  const sequence = replica.sequence + 1;
-  if (sequence >= firstSequence) return succeed({ replica, damage: undefined });
-  const message =
-    `the journal begins at entry ${firstSequence} and no good snapshot reaches that far (newest: ` +
-    `${replica.sequence}). ${REMEDY}`;
-  return succeed({ replica, damage: { kind: 'missing', sequence, message } });
+  // After the snapshots: whatever they are of was in the journal before.
+  const info = await journal.info();
+  if (!info.ok) return info;
+  const { replica = new Replica(core), manifest } = snapshot.value ?? {};
+  newest = Math.max(newest, replica.sequence);
+  const isOther =
+    known !== undefined && known.createdMs !== info.value.createdMs
+      ? succeed(true)
+      : await isOtherHistory(journal, info.value, manifest);
+  if (!isOther.ok) return isOther;
+  const damage = damageOfStart({ replica, newest, isOther: isOther.value }, info.value);
+  return succeed({ replica, damage });
 }
+
+/** A stream made anew may be a backup that was put back: then it holds the entry that the snapshot is of. */
+async function isOtherHistory(
+  journal: Journal,
+  { createdMs }: JournalInfo,
+  manifest: Manifest | undefined,
+): Promise<Outcome<boolean>> {
+  if (manifest?.journalCreatedMs === undefined) return succeed(false);
+  if (manifest.journalCreatedMs === createdMs) return succeed(false);
+  const stored = await journal.entryAt(manifest.sequence);
+  if (!stored.ok) return stored;
+  const entry = stored.value && decodeEntry(stored.value.bytes);
+  const checksum = entry?.ok === true ? entry.value.checksum : undefined;
+  return succeed(checksum === undefined || checksum !== manifest.entryChecksum);
+}
+
+function damageOfStart(
+  {
+    replica,
+    newest,
+    isOther,
+  }: { replica: { readonly sequence: number }; newest: number; isOther: boolean },
+  { firstSequence, lastSequence }: JournalInfo,
+): JournalDamage | undefined {
+  const sequence = replica.sequence + 1;
+  if (isOther) {
+    const what = `the journal's stream was made anew (it holds entries ${firstSequence} to ${lastSequence}, others than before)`;
+    return damageOf('recreated', sequence, what);
+  }
+  if (newest > lastSequence) {
+    const what = `the journal ends at entry ${lastSequence}, but entry ${newest} was in it: it lost its end`;
+    return damageOf('regressed', lastSequence + 1, what);
+  }
+  if (sequence >= firstSequence) return undefined;
+  const what =
+    `the journal begins at entry ${firstSequence} and no good snapshot reaches that far (newest: ` +
+    `${replica.sequence})`;
+  return damageOf('missing', sequence, what);
+}
+
+const damageOf = (kind: DamageKind, sequence: number, what: string): JournalDamage => ({
+  kind,
+  sequence,
+  message: `${what}. Restore the streams of journal and snapshots from a backup of both; or ${MAKE_ANEW}`,
+});
 
 /**
  * Applies what the journal holds beyond `replica`, up to `upTo` or its end; effects are dropped.
@@ -148,14 +208,41 @@ async function stepOn<State, Input, Effect>(
     const limit = Math.min(READ_BATCH, upTo - replica.sequence);
     const entries = await journal.read(replica.sequence + 1, limit);
     if (!entries.ok) return entries;
-    if (entries.value.length === 0) return END;
+    const [first] = entries.value;
+    if (first?.sequence !== replica.sequence + 1) {
+      const stop = await examineEnd(journal, replica, first);
+      if (stop !== undefined) return stop;
+      continue;
+    }
     const stop = await stepAll(replica, entries.value, onApplied);
     if (stop !== undefined) return stop;
   }
   return END;
 }
 
-/** Undefined when all were stepped. */
+/** The entry after the last one was not there: whether it is the end, was purged, or is missing. Undefined: it came meanwhile. */
+async function examineEnd(
+  journal: Journal,
+  { sequence }: { readonly sequence: number },
+  next: StoredEntry | undefined,
+): Promise<Outcome<Stop> | undefined> {
+  const info = await journal.info();
+  if (!info.ok) return info;
+  const { firstSequence, lastSequence } = info.value;
+  if (sequence >= lastSequence) return END;
+  const missing = sequence + 1;
+  if (missing < firstSequence) {
+    return fail('unavailable', `the journal was purged past entry ${missing} meanwhile`);
+  }
+  const again = await journal.entryAt(missing);
+  if (!again.ok) return again;
+  if (again.value !== undefined) return undefined;
+  const until = (next?.sequence ?? lastSequence + 1) - 1;
+  const what = `the journal has no entries ${missing} to ${until}, but others before and after them`;
+  return succeed({ kind: 'damaged', damage: damageOf('missing', missing, what) });
+}
+
+/** Undefined when all were stepped that follow each other. */
 async function stepAll<State, Input, Effect>(
   replica: Replica<State, Input, Effect>,
   entries: readonly StoredEntry[],
@@ -163,16 +250,12 @@ async function stepAll<State, Input, Effect>(
 ): Promise<Outcome<Stop> | undefined> {
   let slice = 0;
   for (const { sequence, bytes } of entries) {
-    if (sequence !== replica.sequence + 1) {
-      const missing = replica.sequence + 1;
-      return fail('unavailable', `the journal was purged past entry ${missing} meanwhile`);
-    }
+    if (sequence !== replica.sequence + 1) return undefined;
     const result = replica.apply(sequence, bytes);
     if (result.kind === 'broken') return succeed(result);
     if (result.kind === 'unknownRules') return fail('internalError', result.message);
     if (result.kind === 'corrupt') {
-      const message = `${result.message}. ${REMEDY}`;
-      return succeed({ kind: 'damaged', damage: { kind: 'corrupt', sequence, message } });
+      return succeed({ kind: 'damaged', damage: damageOf('corrupt', sequence, result.message) });
     }
     onApplied?.(result);
     slice += bytes.length;
@@ -182,5 +265,3 @@ async function stepAll<State, Input, Effect>(
   }
   return undefined;
 }
-
-const REMEDY = `Restore the streams of journal and snapshots from a backup of both; or ${MAKE_ANEW}`;
