@@ -46,6 +46,13 @@ export const snapshotSubject = (
   part: number | 'manifest' | '*',
 ): string => `${subjectPrefix(cluster)}.snapshot.${token}.${part}`;
 
+/** Where a master writes to see whether a stream takes anything: nobody reads it. */
+const TEST_WRITE = 'test-write';
+export const snapshotTestSubject = (cluster: ClusterName, writer: string): string =>
+  `${subjectPrefix(cluster)}.snapshot.${TEST_WRITE}.${writer}`;
+export const leaseTestSubject = (cluster: ClusterName, writer: string): string =>
+  `$KV.${leaseBucketName(cluster)}.${TEST_WRITE}.${writer}`;
+
 export const journalShape = (cluster: ClusterName): StreamShape => ({
   name: journalStreamName(cluster),
   subjects: [journalSubject(cluster)],

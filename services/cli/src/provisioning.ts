@@ -1,6 +1,7 @@
 // Owns making what a cluster needs on its NATS: streams and buckets of the books, and each principal's stream, bucket
 // and record. Repeatable. What these are is in @parley/protocol; this is for the embedded server and `parley init`.
 import {
+  type Choice,
   checkServer,
   type ProvisionOptions,
   provision,
@@ -25,6 +26,8 @@ export type Provisioning = {
   readonly principals: readonly PrincipalMember[];
   /** JetStream sets a stream's limit aside when it is made: a smaller one for hosts with little disk. */
   readonly maxStreamBytes?: number;
+  /** Which of these the person asked for: streams that are there must have them too. */
+  readonly stated?: readonly Choice[];
 };
 
 export type ProvisionResult = {
@@ -36,7 +39,7 @@ export type ProvisionResult = {
 /** With the provisioner's credential. Throws a failure that names the stream and what to do. */
 export async function provisionCluster(
   credential: Credential,
-  { replicas, principals, maxStreamBytes }: Provisioning,
+  { replicas, principals, maxStreamBytes, stated = [] }: Provisioning,
 ): Promise<ProvisionResult> {
   const { cluster, seeds } = credential;
   const placement = { replicas, ...(maxStreamBytes !== undefined && { maxStreamBytes }) };
@@ -51,13 +54,16 @@ export async function provisionCluster(
     withConnection(credential, seeds.books ?? '', async (connection) => {
       const server = orThrow(checkServer(connection), 'the NATS server cannot be used');
       const streams = wantedStreams({ cluster, principals: [], ...placement });
-      const done = orThrow(await provision(connection, streams), 'the streams cannot be made');
+      const done = orThrow(
+        await provision(connection, streams, stated),
+        'the streams cannot be made',
+      );
       return { ...done, warning: server };
     }),
   );
   for (const principal of principals) {
     await connected(credential, () =>
-      provisionPrincipal(credential, principal, ensureUpdates(placement)),
+      provisionPrincipal(credential, principal, ensureUpdates(placement, stated)),
     );
   }
   return books;
@@ -75,10 +81,10 @@ export const provisionerOf = (nats: NatsServer): Credential =>
 
 type Placement = Pick<ProvisionOptions, 'replicas' | 'maxStreamBytes'>;
 
-function ensureUpdates(placement: Placement): EnsureUpdatesStream {
+function ensureUpdates(placement: Placement, stated: readonly Choice[] = []): EnsureUpdatesStream {
   return async (connection, cluster, principal) => {
     const wanted = wantedUpdates(principal, { cluster, ...placement });
-    orThrow(await provision(connection, [wanted]), `the stream of principal ${principal}`);
+    orThrow(await provision(connection, [wanted], stated), `the stream of principal ${principal}`);
   };
 }
 

@@ -19,6 +19,7 @@ import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import type { AuthorizationRules } from './authorization.ts';
 import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
+import { booksAreFit } from './books-watch.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { type Surroundings, Term } from './term.ts';
 
@@ -102,7 +103,8 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
       return previous;
     },
   });
-  const why = await Promise.race([leadAgainAndAgain(around, stopping), closed.promise]);
+  const life = booksAreFit(around, stopping).then(() => leadAgainAndAgain(around, stopping));
+  const why = await Promise.race([life, closed.promise]);
   await bus.close();
   await books.value.close();
   return why;

@@ -26,6 +26,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
+import { tellHealth } from './books-watch.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
 import { type Principals, readPrincipals } from './principal-registry.ts';
@@ -308,6 +309,7 @@ export class Term {
     switch (report.kind) {
       case 'journalTrouble':
         logger.error({ failure: report.failure }, 'the journal takes nothing: requests wait');
+        void tellHealth(this.#around);
         break;
       case 'journalRecovered':
         logger.info('the journal takes entries again');

@@ -64,7 +64,11 @@ export async function initCommand(
   await writeFile(accounts, `${accountsText(members, users)}\n`);
   const provisioner = readCredentialFile(options.creds ?? credentialPath(credentials, PROVISIONER));
   const { made, present, warning } = await provision(accounts, () =>
-    provisionCluster(provisioner, { replicas, principals: members.principals }),
+    provisionCluster(provisioner, {
+      replicas,
+      principals: members.principals,
+      stated: options.replicas === undefined ? [] : ['num_replicas'],
+    }),
   );
   await saveContext(directory, {
     version: 1,
