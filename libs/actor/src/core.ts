@@ -18,7 +18,10 @@ export const JournalEntry = z.object({
   sequence: z.int().min(1).optional(),
   /** Checksum of the entry before it; missing where the writer did not know one. */
   previous: z.string().optional(),
-  inputs: z.array(z.unknown()),
+  /** The schema by which the writer parsed every input before it wrote the entry; missing when it did not. */
+  inputSchema: z.string().optional(),
+  /** Each is parsed, or has been parsed, by the core's schema. */
+  inputs: z.custom<unknown[]>(Array.isArray),
 });
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
@@ -40,6 +43,13 @@ export interface SnapshotReader {
   next(limit: number): SnapshotItem[];
 }
 
+/** Makes a state a little at a time. */
+export interface StateRestorer<State> {
+  add(item: SnapshotItem): void;
+  /** After the last item: does some of what is left to do. The state when nothing is. */
+  finishSome(): State | undefined;
+}
+
 /** State is changed in place, by `step` and `finish` only; they are total for valid inputs and a throw is a defect. */
 export interface Core<State, Input, Effect> {
   readonly rulesVersion: number;
@@ -56,4 +66,6 @@ export interface Core<State, Input, Effect> {
   hashSome?(state: State, limit: number): number;
   snapshot(state: State): SnapshotReader;
   restore(items: Iterable<SnapshotItem>): State;
+  /** For cores of large states; without it, `restore` is called. */
+  restorer?(): StateRestorer<State>;
 }

@@ -1,7 +1,6 @@
 // Owns when snapshots are written, and carries out which are kept and how much of the journal they let go
 // (snapshot-retention.ts). What a snapshot holds is in snapshots.ts. A failure is reported and tried again at the next
 // turn: nothing but start-up time depends on it.
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { type Failure, type Outcome, succeed } from '@parley/protocol/errors';
 import type { Clock } from './clock.ts';
 import type { Journal, JournalInfo } from './journal.ts';
@@ -16,6 +15,7 @@ import { type SnapshotName, type SnapshotStore, snapshotKey } from './snapshot-s
 import {
   beginSnapshot,
   faultOfSnapshot,
+  hashInTurns,
   MAX_PART_BYTES,
   type Manifest,
   readManifest,
@@ -44,11 +44,6 @@ const SNAPSHOT_LIMITS: SnapshotLimits = {
   historyMs: 24 * 3600_000,
   historyBytes: 8 * 1024 ** 3,
 };
-
-/** Records hashed between two turns of the event loop; what remains when a snapshot begins is hashed in one go. */
-const HASHES_A_TURN = 64;
-/** While records change faster than they are hashed, a snapshot begins nevertheless. */
-const MAX_HASH_TURNS = 50_000;
 
 export type SnapshotReport =
   | { readonly kind: 'snapshotWritten'; readonly manifest: Manifest; readonly tookMs: number }
@@ -130,7 +125,7 @@ export class SnapshotKeeper {
   async #write<State, Input, Effect>(replica: Replica<State, Input, Effect>): Promise<void> {
     const startedMs = this.#clock.nowMs();
     const info = await this.#journal.info();
-    await hashInTurns(replica);
+    await hashInTurns(replica.core, replica.state);
     // Another replica has taken its place meanwhile: the next snapshot is of that one.
     if (replica.isBroken) return;
     const source = beginSnapshot(replica, info.ok ? info.value.createdMs : undefined);
@@ -274,18 +269,6 @@ export class SnapshotKeeper {
       this.#report({ kind: 'journalPurged', belowSequence });
       return succeed({ firstSequence: belowSequence, bad });
     }
-  }
-}
-
-/** Changed records are hashed a few at a time, so that taking the state's hash does not hold everything else up. */
-async function hashInTurns<State, Input, Effect>(
-  replica: Replica<State, Input, Effect>,
-): Promise<void> {
-  const { core, state } = replica;
-  if (core.hashSome === undefined) return;
-  for (let turn = 0; turn < MAX_HASH_TURNS; turn += 1) {
-    if (core.hashSome(state, HASHES_A_TURN) <= HASHES_A_TURN) return;
-    await yieldToOthers();
   }
 }
 

@@ -6,6 +6,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { decode, encode } from '@parley/protocol/codec';
 import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { assert } from '@parley/protocol/unreachable';
 import * as z from 'zod';
 import type { Core, SnapshotItem, SnapshotReader } from './core.ts';
 import { BEGIN_ANEW, Replica } from './replica.ts';
@@ -15,8 +16,14 @@ import type { SnapshotName, SnapshotStore } from './snapshot-store.ts';
 export const MAX_PART_BYTES = 512 * 1024;
 /** Longest that a snapshot keeps the event loop at a time. */
 const MAX_SLICE_MS = 5;
-/** Parts that are read at the same time: each takes a turn of the server's disk and of the wire. */
-const READS_IN_FLIGHT = 8;
+/** Parts that are read at the same time: one is on its way while the server looks for the next; more gain nothing. */
+const READS_IN_FLIGHT = 2;
+/** Items restored between two turns of the event loop. */
+const ITEMS_A_SLICE = 256;
+/** Records hashed between two turns of the event loop; what is left in the end is hashed in one go. */
+const HASHES_A_TURN = 128;
+/** While records change faster than they are hashed, a snapshot begins nevertheless. */
+const MAX_HASH_TURNS = 20_000;
 /** Items encoded between two looks at the clock. */
 const ITEMS_PER_LOOK = 64;
 
@@ -47,7 +54,11 @@ export type SnapshotPassedOver = SnapshotName & {
   readonly count: number;
 };
 
-const SnapshotItemSchema = z.tuple([z.string(), z.string(), z.unknown()]);
+const isItem = (value: unknown): value is SnapshotItem =>
+  Array.isArray(value) &&
+  value.length === 3 &&
+  typeof value[0] === 'string' &&
+  typeof value[1] === 'string';
 
 /** A state as it was when this was made; it is read out while the state goes on changing. */
 export type SnapshotSource = {
@@ -195,7 +206,9 @@ function* itemsIn(bytes: Uint8Array): Generator<SnapshotItem> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const length = view.getUint32(at);
-    yield SnapshotItemSchema.parse(decode(bytes.subarray(at + 4, at + 4 + length)));
+    const item = decode(bytes.subarray(at + 4, at + 4 + length));
+    assert(isItem(item), `a snapshot holds something else than an item at byte ${at}`);
+    yield item;
     at += 4 + length;
   }
 }
@@ -212,6 +225,39 @@ function otherRules(
     `snapshot ${sequence} holds a state of rules version ${rulesVersion}; this release has version ` +
     `${core.rulesVersion}. ${remedy}`
   );
+}
+
+/** Yields to others again and again: a large state takes a second or more. */
+async function restoreInSlices<State, Input, Effect>(
+  core: Core<State, Input, Effect>,
+  parts: readonly Uint8Array[],
+): Promise<State> {
+  const bytes = Buffer.concat(parts);
+  const restorer = core.restorer?.();
+  if (restorer === undefined) return core.restore(itemsIn(bytes));
+  let count = 0;
+  for (const item of itemsIn(bytes)) {
+    restorer.add(item);
+    count += 1;
+    if (count % ITEMS_A_SLICE === 0) await yieldToOthers();
+  }
+  for (;;) {
+    const state = restorer.finishSome();
+    if (state !== undefined) return state;
+    await yieldToOthers();
+  }
+}
+
+/** Changed records are hashed a few at a time, so that taking the state's hash does not hold everything else up. */
+export async function hashInTurns<State, Input, Effect>(
+  core: Core<State, Input, Effect>,
+  state: State,
+): Promise<void> {
+  for (let turn = 0; turn < MAX_HASH_TURNS; turn += 1) {
+    const left = core.hashSome?.(state, HASHES_A_TURN) ?? 0;
+    if (left <= HASHES_A_TURN) return;
+    await yieldToOthers();
+  }
 }
 
 type LoadedSnapshot<State, Input, Effect> =
@@ -234,7 +280,8 @@ async function loadSnapshot<State, Input, Effect>(
   const { manifest, parts } = read.value;
   if (manifest.rulesVersion !== core.rulesVersion)
     return fail('internalError', otherRules(manifest, core));
-  const state = core.restore(itemsIn(Buffer.concat(parts)));
+  const state = await restoreInSlices(core, parts);
+  await hashInTurns(core, state);
   if (core.hash(state) !== manifest.hash) return bad('its state has another hash than it says');
   return succeed({ kind: 'loaded', manifest, replica: new Replica(core, { ...manifest, state }) });
 }

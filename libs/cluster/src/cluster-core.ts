@@ -20,7 +20,7 @@ import { stepProposals } from './proposals.ts';
 import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
 import { stepRevocations } from './revocations.ts';
-import { createState, restoreState, snapshotState } from './snapshot.ts';
+import { createState, restoreState, StateRestorer, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
 import { integrate } from './utilisation.ts';
@@ -37,6 +37,7 @@ export const clusterCore = {
   hashSome,
   snapshot: snapshotState,
   restore: restoreState,
+  restorer: () => new StateRestorer(),
 } as const;
 
 /**

@@ -11,6 +11,9 @@ import {
 } from '../snapshot-store.ts';
 import { purge, readMessage, readStanding, store, storeOutcome } from './jetstream-requests.ts';
 
+/** A part is half a mebibyte: on a busy server it may take its time, and losing one costs the whole snapshot. */
+const PART_TIMEOUT_MS = 10_000;
+
 export class NatsSnapshotStore implements SnapshotStore {
   readonly writer: string;
   readonly #connection: NatsConnection;
@@ -70,12 +73,21 @@ export class NatsSnapshotStore implements SnapshotStore {
   }
 
   async #write(subject: string, bytes: Uint8Array): Promise<Outcome<undefined>> {
-    const stored = storeOutcome(await store(this.#connection, subject, bytes));
+    const stored = storeOutcome(
+      await store(this.#connection, subject, bytes, { timeoutMs: PART_TIMEOUT_MS }),
+    );
     return stored.ok ? succeed(undefined) : stored;
   }
 
   #read(subject: string): Promise<Outcome<StoredManifest | undefined>> {
-    return readMessage(this.#connection, this.#stream, { last_by_subj: subject });
+    return readMessage(
+      this.#connection,
+      this.#stream,
+      { last_by_subj: subject },
+      {
+        timeoutMs: PART_TIMEOUT_MS,
+      },
+    );
   }
 }
 
