@@ -11,7 +11,7 @@ import { type NatsServer, startNatsServer } from '@parley/nats-server/nats-serve
 import type { Outcome } from '@parley/protocol/errors';
 import { ActorId, ClusterName } from '@parley/protocol/ids';
 
-export const CLUSTER = ClusterName.parse('bench');
+const CLUSTER = ClusterName.parse('bench');
 export const MASTER = ActorId.parse('master-1');
 
 /** Runs `work` with a server of its own, which is gone afterwards. */
