@@ -14,7 +14,14 @@ export const JournalEntry = z.object({
   coreTimeMs: z.int().min(0),
   /** For people; never compared. */
   wallTimeMs: z.int(),
-  inputs: z.array(z.unknown()),
+  /** The place it was written for. This and the next are missing in entries without a checksum. */
+  sequence: z.int().min(1).optional(),
+  /** Checksum of the entry before it; missing where the writer did not know one. */
+  previous: z.string().optional(),
+  /** The schema by which the writer parsed every input before it wrote the entry; missing when it did not. */
+  inputSchema: z.string().optional(),
+  /** Each is parsed, or has been parsed, by the core's schema. */
+  inputs: z.custom<unknown[]>(Array.isArray),
 });
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
@@ -36,6 +43,13 @@ export interface SnapshotReader {
   next(limit: number): SnapshotItem[];
 }
 
+/** Makes a state a little at a time. */
+interface StateRestorer<State> {
+  add(item: SnapshotItem): void;
+  /** After the last item: does some of what is left to do. The state when nothing is. */
+  finishSome(): State | undefined;
+}
+
 /** State is changed in place, by `step` and `finish` only; they are total for valid inputs and a throw is a defect. */
 export interface Core<State, Input, Effect> {
   readonly rulesVersion: number;
@@ -48,6 +62,10 @@ export interface Core<State, Input, Effect> {
   finish(state: State, context: StepContext): Effect[];
   /** Hexadecimal; equal states have equal hashes whatever way they were reached. */
   hash(state: State): string;
+  /** Does part of that work ahead, for at most so many changed records; returns how many are left. */
+  hashSome?(state: State, limit: number): number;
   snapshot(state: State): SnapshotReader;
   restore(items: Iterable<SnapshotItem>): State;
+  /** For cores of large states; without it, `restore` is called. */
+  restorer?(): StateRestorer<State>;
 }

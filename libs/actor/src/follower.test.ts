@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Follower, type FollowerOptions } from './follower.ts';
+import type { JournalTail } from './journal.ts';
 import { JournaledLeader } from './journaled-leader.ts';
 import { loadReplica } from './load-replica.ts';
 import { MemoryJournal } from './memory-journal.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import { Replica } from './replica.ts';
-import { MemorySnapshotStore } from './snapshot-store.ts';
 import { beginSnapshot, writeSnapshot } from './snapshots.ts';
 import { type TallyEffect, type TallyInput, type TallyState, tallyCore } from './tally-core.ts';
 
@@ -136,3 +137,66 @@ test('what arrives while the journal is asked for its end does not look like a j
   expect(followed).toEqual(['1.0 a=1', '1.1 entry=1', '2.0 a=2', '2.1 entry=1']);
   await follower.close();
 });
+
+const flip = (bytes: Uint8Array): Uint8Array =>
+  bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte));
+
+/** A tail that tells the entries of another journal, damaged. */
+function damagedTail(journal: MemoryJournal): JournalTail {
+  return {
+    subscribe: (handler) =>
+      journal.subscribe(({ sequence, bytes }) => handler({ sequence, bytes: flip(bytes) })),
+  };
+}
+
+test('an entry that arrives damaged is read again, and nobody hears of it', async () => {
+  const journal = new MemoryJournal();
+  const write = aWriter(journal);
+  const { follower, followed } = await follow(journal, { tail: damagedTail(journal) });
+  await write(add('a'));
+  await write(add('a'));
+  await follower.compare();
+  expect(followed.filter((line) => !line.includes('entry='))).toEqual(['1.0 a=1', '2.0 a=2']);
+  await follower.close();
+});
+
+test('an entry that is damaged in the journal is trouble, told once, until the journal is whole or a snapshot leads past it', async () => {
+  const journal = new MemoryJournal({ losesTail: () => true });
+  const snapshots = new MemorySnapshotStore();
+  const write = aWriter(journal);
+  const recovered: string[] = [];
+  const onRecovered = () => void recovered.push('recovered');
+  const { follower, followed } = await follow(journal, { snapshots, onRecovered });
+  for (let count = 0; count < 3; count += 1) await write(add('a'));
+  const ahead = await loadReplica({ core, journal, snapshots: new MemorySnapshotStore() });
+  journal.replace(2, flip);
+  await follower.compare();
+  await follower.compare();
+  expect(followed).toEqual(['1.0 a=1', '1.1 entry=1', 'trouble internalError']);
+  expect(recovered).toEqual([]);
+  expect(follower.state.totals.get('a')).toBe(1);
+
+  journal.replace(2, flip);
+  await follower.compare();
+  await follower.compare();
+  expect(followed.slice(3)).toEqual(['2.0 a=2', '2.1 entry=1', '3.0 a=3', '3.1 entry=1']);
+  expect(recovered).toEqual(['recovered']);
+
+  const late = await follow(journal, { snapshots, limits: { compareMs: 3_600_000 } });
+  await write(add('a'));
+  await write(add('a'));
+  journal.replace(4, flip);
+  if (ahead.ok) {
+    ahead.value.apply(4, flip(entryOf(await journal.entryAt(4))));
+    ahead.value.apply(5, entryOf(await journal.entryAt(5)));
+    await writeSnapshot(snapshots, beginSnapshot(ahead.value), () => 0);
+  }
+  await late.follower.compare();
+  expect(late.followed).toEqual(['reset']);
+  expect(late.follower.state.totals.get('a')).toBe(5);
+  await Promise.all([follower.close(), late.follower.close()]);
+});
+
+function entryOf(read: Awaited<ReturnType<MemoryJournal['entryAt']>>): Uint8Array {
+  return (read.ok && read.value?.bytes) || new Uint8Array();
+}

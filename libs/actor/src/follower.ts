@@ -53,6 +53,8 @@ export class Follower<State, Input, Effect> {
   #closed = false;
   #troubled = false;
   #spoiled = false;
+  /** The next entry is damaged, and no snapshot leads past it. */
+  #isStuck = false;
 
   private constructor(
     options: FollowerOptions<State, Input, Effect>,
@@ -117,7 +119,7 @@ export class Follower<State, Input, Effect> {
     const info = await this.#options.journal.info();
     if (this.#closed) return;
     if (!info.ok) return this.#trouble(info.failure);
-    this.#recovered();
+    if (!this.#isStuck) this.#recovered();
     const { createdMs, lastSequence } = info.value;
     // Made anew, or restored from an old copy: what was stepped is no longer what is kept.
     if (createdMs !== this.#createdMs || lastSequence < stepped) {
@@ -175,7 +177,7 @@ export class Follower<State, Input, Effect> {
       const held = this.#held.get(next);
       if (held !== undefined) {
         this.#held.delete(next);
-        await this.#apply(next, held);
+        if (!(await this.#apply(next, held))) return;
         continue;
       }
       if (!(await this.#readOn(next))) return;
@@ -196,29 +198,44 @@ export class Follower<State, Input, Effect> {
     for (const { sequence, bytes } of entries.value) {
       this.#held.delete(sequence);
       if (this.#closed || sequence !== this.#replica.sequence + 1) return true;
-      await this.#apply(sequence, bytes);
+      if (!(await this.#apply(sequence, bytes))) return false;
     }
     return true;
   }
 
-  async #apply(sequence: number, bytes: Uint8Array): Promise<void> {
+  /** False when the entry could not be stepped. */
+  async #apply(sequence: number, bytes: Uint8Array, isReadAgain = false): Promise<boolean> {
     const result = this.#replica.apply(sequence, bytes);
     if (result.kind === 'applied') {
+      this.#isStuck = false;
       for (const [index, effect] of result.effects.entries()) {
         this.#options.onEffect({ sequence, index, effect, context: result.context });
       }
       this.#options.onEntry?.(this.#replica, bytes);
-      return;
+      return true;
     }
     if (result.kind === 'unknownRules') {
       this.#trouble(fail('internalError', result.message).failure);
       this.#endFollowing();
-      return;
+      return false;
     }
+    if (result.kind === 'corrupt') return isReadAgain ? this.#reload() : this.#readAgain(sequence);
     // The same input is left out by every replica; this entry's effects are told when it is applied again.
-    if (await this.#rebuild(sequence - 1, [...this.#replica.skips, result.skip])) {
-      await this.#apply(sequence, bytes);
+    if (!(await this.#rebuild(sequence - 1, [...this.#replica.skips, result.skip]))) return false;
+    return this.#apply(sequence, bytes);
+  }
+
+  /** A damaged entry once more: the copy in the journal may be whole. If it is not, a snapshot may lead past it. */
+  async #readAgain(sequence: number): Promise<boolean> {
+    const entry = await this.#options.journal.entryAt(sequence);
+    if (this.#closed) return false;
+    if (!entry.ok) {
+      this.#trouble(entry.failure);
+      return false;
     }
+    return entry.value === undefined
+      ? this.#reload()
+      : this.#apply(sequence, entry.value.bytes, true);
   }
 
   /** Until it works: a spoiled replica is of no use. */
@@ -239,10 +256,13 @@ export class Follower<State, Input, Effect> {
 
   async #reload(): Promise<boolean> {
     const replica = await loadReplica(this.#options);
+    if (this.#closed) return false;
     if (!replica.ok) {
+      this.#isStuck ||= replica.failure.code !== 'unavailable';
       this.#trouble(replica.failure);
       return false;
     }
+    this.#isStuck = false;
     this.#replica = replica.value;
     this.#options.onReset();
     return true;

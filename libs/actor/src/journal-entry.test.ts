@@ -20,15 +20,19 @@ test('an entry put together from encoded inputs decodes to those inputs', () => 
   void fc.assert(
     fc.property(fc.array(anInput, { maxLength: 50 }), (inputs) => {
       const bytes = encodeEntry(head, inputs.map(encode));
-      expect(decode(bytes)).toEqual({ ...head, inputs });
-      expect(decodeEntry(bytes)).toEqual({ ok: true, value: { ...head, inputs } });
+      const checksum = expect.stringMatching(/^[0-9a-f]{32}$/);
+      // What a release reads that knows nothing of checksums.
+      expect(decode(bytes)).toEqual({ sum: expect.anything(), ...head, inputs });
+      expect(decodeEntry(bytes)).toEqual({ ok: true, value: { ...head, inputs, checksum } });
     }),
   );
 });
 
 test('an entry of many inputs keeps them all, within the frame that limits are computed with', () => {
   const inputs = Array.from({ length: 5000 }, (_, index) => encode(index));
-  const bytes = encodeEntry(head, inputs);
+  const nonce = 'x'.repeat(64);
+  const previous = 'f'.repeat(32);
+  const bytes = encodeEntry({ ...head, nonce, sequence: 2 ** 40, previous }, inputs);
   const entry = decodeEntry(bytes);
   expect(entry.ok && entry.value.inputs.length).toBe(5000);
   const inputBytes = inputs.reduce((sum, input) => sum + input.length, 0);
@@ -41,4 +45,15 @@ test('bytes that are no entry are refused as malformed', () => {
     const entry = decodeEntry(bytes);
     expect(entry.ok ? undefined : entry.failure.code).toBe('malformed');
   }
+});
+
+test('an entry of which any one byte is another is refused', () => {
+  const bytes = encodeEntry({ ...head, sequence: 9 }, [encode('one'), encode('two')]);
+  for (let at = 0; at < bytes.length; at += 1) {
+    for (const bit of [1, 0x80]) {
+      const other = bytes.map((byte, index) => (index === at ? byte ^ bit : byte));
+      expect([at, bit, decodeEntry(other).ok]).toEqual([at, bit, false]);
+    }
+  }
+  expect(decodeEntry(bytes.subarray(0, -1)).ok).toBe(false);
 });

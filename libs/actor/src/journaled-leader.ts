@@ -8,6 +8,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
 import { assert } from '@parley/protocol/unreachable';
 import type { StepContext } from './core.ts';
+import { checkedInput, fingerprintOf } from './input-check.ts';
 import type { AppendRequest } from './journal.ts';
 import { ENTRY_FRAME_BYTES, encodeEntry } from './journal-entry.ts';
 import type { Replica, Skipped, SkippedInput } from './replica.ts';
@@ -103,13 +104,15 @@ export class JournaledLeader<State, Input, Effect> {
     return Math.max(this.#replica.coreTimeMs, running);
   }
 
-  /** Queues an input. Fails with `overloaded`, `tooLarge` or `unavailable` (stopped): nothing was journalled then. */
+  /** Queues an input. Fails with `overloaded`, `tooLarge`, `unavailable` (stopped) or `internalError`: nothing was journalled then. */
   submit(input: Input): Outcome<undefined> {
     if (this.stopped) return fail('unavailable', 'this master leads no more');
     if (this.#queue.length >= this.#limits.maxQueuedInputs) {
       return fail('overloaded', `${this.#queue.length} requests wait for the journal`);
     }
-    const bytes = encode(input);
+    const checked = checkedInput(this.#replica.core.inputSchema, input);
+    if (!checked.ok) return checked;
+    const bytes = encode(checked.value);
     if (bytes.length > this.#limits.maxInputBytes) {
       const limit = this.#limits.maxInputBytes;
       return fail('tooLarge', `${bytes.length} bytes; the journal takes ${limit} at once`);
@@ -127,12 +130,16 @@ export class JournaledLeader<State, Input, Effect> {
     this.#termStart ??= { nowMs: now.nowMs, coreTimeMs: this.#replica.coreTimeMs };
     const inputs = this.#gather();
     const nonce = this.#makeNonce();
+    const previous = this.#replica.entryChecksum;
     const head = {
       rulesVersion: this.#replica.core.rulesVersion,
       epoch: this.epoch,
       nonce,
       coreTimeMs: this.coreTimeMs(now.nowMs),
       wallTimeMs: Math.floor(now.wallTimeMs),
+      sequence: this.#replica.sequence + 1,
+      ...(previous !== undefined && { previous }),
+      inputSchema: fingerprintOf(this.#replica.core.inputSchema),
     };
     const bytes = encodeEntry(head, inputs);
     const request = { expectedSequence: this.#replica.sequence, nonce, bytes };
@@ -149,6 +156,7 @@ export class JournaledLeader<State, Input, Effect> {
     if (this.#leadership === 'opening') this.#move('termCommitted');
     const result = this.#replica.apply(sequence, flight.request.bytes);
     assert(result.kind !== 'unknownRules', 'a leader knows its own rules');
+    assert(result.kind !== 'corrupt', 'a leader steps the bytes that it has written');
     if (result.kind === 'applied') this.#inFlight = undefined;
     return result;
   }

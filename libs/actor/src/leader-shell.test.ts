@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { type LeaderReport, LeaderShell } from './leader-shell.ts';
 import { loadReplica } from './load-replica.ts';
 import { type AppendFault, MemoryJournal } from './memory-journal.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import type { Skipped } from './replica.ts';
-import { MemorySnapshotStore } from './snapshot-store.ts';
 import { type TallyEffect, type TallyInput, tallyCore } from './tally-core.ts';
 
 const core = tallyCore();
@@ -145,7 +145,7 @@ test('a clean stop leaves a snapshot of the last entry, and a running leader wri
   }
   await shell.stop();
   const listed = await snapshots.list();
-  expect(listed.ok && listed.value[0]).toBe(5);
+  expect(listed.ok && listed.value[0]).toEqual({ sequence: 5, writer: 'master-1' });
   expect(listed.ok && listed.value.length).toBeGreaterThan(1);
   const next = await lead({ journal, snapshots, revision: 2 });
   expect(next.shell.state.totals.get('a')).toBe(5);

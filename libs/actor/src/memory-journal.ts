@@ -27,6 +27,8 @@ export class MemoryJournal implements Journal, JournalTail {
   readonly #entries: StoredEntry[] = [];
   readonly #listeners = new Set<(entry: { sequence: number; bytes: Uint8Array }) => void>();
   #firstSequence = 1;
+  #createdMs = 1;
+  readonly #removed = new Set<number>();
   #delayed: AppendRequest[] = [];
 
   constructor(
@@ -59,7 +61,7 @@ export class MemoryJournal implements Journal, JournalTail {
 
   async info(): Promise<Outcome<JournalInfo>> {
     return succeed({
-      createdMs: 1,
+      createdMs: this.#createdMs,
       firstSequence: this.#firstSequence,
       lastSequence: this.lastSequence,
       bytes: this.#entries.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -68,10 +70,12 @@ export class MemoryJournal implements Journal, JournalTail {
 
   async read(sequence: number, limit: number): Promise<Outcome<StoredEntry[]>> {
     const from = Math.max(sequence - this.#firstSequence, 0);
-    return succeed(this.#entries.slice(from, from + limit));
+    const entries = this.#entries.slice(from).filter((entry) => !this.#removed.has(entry.sequence));
+    return succeed(entries.slice(0, limit));
   }
 
   async entryAt(sequence: number): Promise<Outcome<StoredEntry | undefined>> {
+    if (this.#removed.has(sequence)) return succeed(undefined);
     return succeed(this.#entries[sequence - this.#firstSequence]);
   }
 
@@ -80,6 +84,30 @@ export class MemoryJournal implements Journal, JournalTail {
     this.#entries.splice(0, count);
     this.#firstSequence += count;
     return succeed(undefined);
+  }
+
+  /** Puts other bytes in an entry's place, for tests of what readers do about it. */
+  replace(sequence: number, change: (bytes: Uint8Array) => Uint8Array): void {
+    const index = sequence - this.#firstSequence;
+    const entry = this.#entries[index];
+    if (entry !== undefined) this.#entries[index] = { ...entry, bytes: change(entry.bytes) };
+  }
+
+  /** Loses an entry, for tests as `replace`. */
+  lose(sequence: number): void {
+    this.#removed.add(sequence);
+  }
+
+  /** As if the stream had been made anew, or put back from a backup: with the first so many of the same entries. */
+  recreate(lastSequence: number): void {
+    this.#createdMs += 1;
+    this.#entries.length = Math.max(0, lastSequence - this.#firstSequence + 1);
+    if (lastSequence === 0) this.#firstSequence = 1;
+  }
+
+  /** Loses its end without being another stream. */
+  regress(lastSequence: number): void {
+    this.#entries.length = Math.max(0, lastSequence - this.#firstSequence + 1);
   }
 
   subscribe(handler: (entry: { sequence: number; bytes: Uint8Array }) => void): { close(): void } {

@@ -1,20 +1,23 @@
 import { encode } from '@parley/protocol/codec';
 import { expect, test } from 'vitest';
-import { encodeEntry } from './journal-entry.ts';
+import { type EntryHead, encodeEntry } from './journal-entry.ts';
 import { Replica } from './replica.ts';
 import { type TallyInput, tallyCore } from './tally-core.ts';
 
-function anEntry(
-  inputs: readonly unknown[],
-  head: { coreTimeMs?: number; rulesVersion?: number } = {},
-): Uint8Array {
-  const { coreTimeMs = 0, rulesVersion = 3 } = head;
-  const epoch = { bucketCreatedMs: 5, revision: 1 };
-  return encodeEntry(
-    { rulesVersion, epoch, nonce: 'n', coreTimeMs, wallTimeMs: 0 },
-    inputs.map(encode),
-  );
+const plainHead = {
+  rulesVersion: 3,
+  epoch: { bucketCreatedMs: 5, revision: 1 },
+  nonce: 'n',
+  coreTimeMs: 0,
+  wallTimeMs: 0,
+};
+
+function anEntry(inputs: readonly unknown[], head: Partial<EntryHead> = {}): Uint8Array {
+  return encodeEntry({ ...plainHead, ...head }, inputs.map(encode));
 }
+/** As releases wrote them that knew no checksum. */
+const anOldEntry = (inputs: readonly unknown[], rulesVersion = 3): Uint8Array =>
+  encode({ ...plainHead, rulesVersion, inputs });
 const add = (key: string, amount: number): TallyInput => ({ kind: 'add', key, amount });
 
 test('an entry yields the effects of its inputs in order, then those of the whole', () => {
@@ -66,10 +69,48 @@ test('an input that does not parse is left out and the rest is stepped', () => {
   expect(replica.state.totals.get('a')).toBe(1);
 });
 
-test('an entry that is no entry at all is passed over', () => {
+test('an entry that is no entry, or not the one that was written, is never passed over', () => {
   const replica = new Replica(tallyCore());
-  expect(replica.apply(1, encode('rubbish'))).toMatchObject({ kind: 'applied', effects: [] });
+  const whole = anEntry([add('a', 1)]);
+  const flipped = whole.map((byte, at) => (at === whole.length - 1 ? byte ^ 1 : byte));
+  for (const bytes of [encode('rubbish'), flipped, whole.subarray(0, -1), new Uint8Array(0)]) {
+    expect(replica.apply(1, bytes)).toMatchObject({
+      kind: 'corrupt',
+      sequence: 1,
+      message: expect.stringContaining('entry 1 of the journal is damaged'),
+    });
+  }
+  expect([replica.sequence, replica.state.totals.size]).toEqual([0, 0]);
+  expect(replica.apply(1, whole)).toMatchObject({ kind: 'applied' });
+});
+
+test('a whole entry in a place that is not its own, or after another one, is damage too', () => {
+  const replica = new Replica(tallyCore());
+  expect(replica.apply(1, anEntry([], { sequence: 2 }))).toMatchObject({
+    kind: 'corrupt',
+    message: expect.stringContaining('it was written as entry 2'),
+  });
+  expect(replica.apply(1, anEntry([add('a', 1)], { sequence: 1 }))).toMatchObject({
+    kind: 'applied',
+  });
+  const previous = replica.entryChecksum ?? '';
+  expect(replica.apply(2, anEntry([], { previous: previous.replace(/./, 'x') }))).toMatchObject({
+    kind: 'corrupt',
+    message: expect.stringContaining('after another entry than the one before it'),
+  });
+  expect(replica.apply(2, anEntry([], { previous }))).toMatchObject({ kind: 'applied' });
+});
+
+test('entries without a checksum are stepped under the rules of their time, and damage under later ones', () => {
+  const replica = new Replica(tallyCore());
+  expect(replica.apply(1, anOldEntry([add('a', 1)]))).toMatchObject({ kind: 'applied' });
+  expect(replica.entryChecksum).toBeUndefined();
   expect(replica.apply(2, anEntry([add('a', 1)]))).toMatchObject({ kind: 'applied' });
+  const later = new Replica(tallyCore(4));
+  expect(later.apply(1, anOldEntry([], 4))).toMatchObject({
+    kind: 'corrupt',
+    message: expect.stringContaining('it has no checksum under rules version 4'),
+  });
 });
 
 test('an entry under unknown rules is refused with what to do, and the state stays', () => {

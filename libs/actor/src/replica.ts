@@ -4,7 +4,8 @@ import type { Epoch } from '@parley/protocol/epoch';
 import { NO_EPOCH } from '@parley/protocol/epoch';
 import { assert } from '@parley/protocol/unreachable';
 import type { Core, JournalEntry, StepContext } from './core.ts';
-import { decodeEntry } from './journal-entry.ts';
+import { fingerprintOf } from './input-check.ts';
+import { type DecodedEntry, decodeEntry } from './journal-entry.ts';
 
 /**
  * An input that made a step throw: every replica leaves it out. Index -1 is the entry's `begin`, the number of
@@ -28,7 +29,15 @@ export type ApplyResult<Effect> =
   /** A step threw: the state is undefined now. Rebuild from a snapshot, `skip` this, and apply again. */
   | { readonly kind: 'broken'; readonly skip: SkippedInput; readonly error: unknown }
   /** This release cannot step the entry; the state is as before. */
-  | { readonly kind: 'unknownRules'; readonly message: string };
+  | { readonly kind: 'unknownRules'; readonly message: string }
+  /** The bytes are not those that were written for this place; the state is as before. */
+  | CorruptEntry;
+
+export type CorruptEntry = {
+  readonly kind: 'corrupt';
+  readonly sequence: number;
+  readonly message: string;
+};
 
 export type ReplicaStart<State> = {
   readonly state: State;
@@ -36,6 +45,8 @@ export type ReplicaStart<State> = {
   readonly coreTimeMs: number;
   readonly epoch: Epoch;
   readonly skips: readonly SkippedInput[];
+  /** Checksum of the last applied entry, where it is known. */
+  readonly entryChecksum?: string | undefined;
 };
 
 export class Replica<State, Input, Effect> {
@@ -45,6 +56,7 @@ export class Replica<State, Input, Effect> {
   #sequence: number;
   #coreTimeMs: number;
   #epoch: Epoch;
+  #entryChecksum: string | undefined;
   #broken = false;
 
   constructor(core: Core<State, Input, Effect>, start?: ReplicaStart<State>) {
@@ -53,6 +65,7 @@ export class Replica<State, Input, Effect> {
     this.#sequence = start?.sequence ?? 0;
     this.#coreTimeMs = start?.coreTimeMs ?? 0;
     this.#epoch = start?.epoch ?? NO_EPOCH;
+    this.#entryChecksum = start?.entryChecksum;
     for (const skip of start?.skips ?? []) this.skip(skip);
   }
 
@@ -71,9 +84,19 @@ export class Replica<State, Input, Effect> {
     return this.#epoch;
   }
 
+  /** Checksum of the last applied entry: the next one names it. Undefined before the first, and after one without. */
+  get entryChecksum(): string | undefined {
+    return this.#entryChecksum;
+  }
+
   /** What was left out so far; part of every snapshot. */
   get skips(): readonly SkippedInput[] {
     return [...this.#skips.values()];
+  }
+
+  /** A step threw: the state is undefined. */
+  get isBroken(): boolean {
+    return this.#broken;
   }
 
   skip(input: SkippedInput): void {
@@ -94,7 +117,9 @@ export class Replica<State, Input, Effect> {
     assert(!this.#broken, 'a broken replica must be rebuilt');
     assert(sequence === this.#sequence + 1, `entry ${sequence} after ${this.#sequence}`);
     const entry = decodeEntry(bytes);
-    if (!entry.ok) return this.#passOver(sequence, entry.failure.message);
+    if (!entry.ok) return corrupt(sequence, entry.failure.message);
+    const misfit = this.#misfitOf(sequence, entry.value);
+    if (misfit !== undefined) return corrupt(sequence, misfit);
     const { rulesVersion, coreTimeMs, wallTimeMs, epoch } = entry.value;
     if (rulesVersion !== this.core.rulesVersion) {
       return { kind: 'unknownRules', message: unknownRules(sequence, rulesVersion, this.core) };
@@ -111,11 +136,30 @@ export class Replica<State, Input, Effect> {
       this.#sequence = sequence;
       this.#coreTimeMs = context.coreTimeMs;
       this.#epoch = epoch;
+      this.#entryChecksum = entry.value.checksum;
     }
     return result;
   }
 
-  #stepAll(context: StepContext, entry: JournalEntry): ApplyResult<Effect> {
+  /** Why a whole entry does not belong here: another's place, or another history than the one that was stepped. */
+  #misfitOf(sequence: number, entry: DecodedEntry): string | undefined {
+    if (entry.checksum === undefined && entry.rulesVersion > LAST_RULES_WITHOUT_CHECKSUM) {
+      return `it has no checksum under rules version ${entry.rulesVersion}`;
+    }
+    if (entry.sequence !== undefined && entry.sequence !== sequence) {
+      return `it was written as entry ${entry.sequence}`;
+    }
+    const isSuccessor =
+      entry.previous === undefined ||
+      this.#entryChecksum === undefined ||
+      entry.previous === this.#entryChecksum;
+    return isSuccessor ? undefined : 'it was written after another entry than the one before it';
+  }
+
+  #stepAll(context: StepContext, entry: DecodedEntry): ApplyResult<Effect> {
+    // The checksum vouches for the bytes, the fingerprint for what their writer did before it wrote them.
+    const isChecked =
+      entry.checksum !== undefined && entry.inputSchema === fingerprintOf(this.core.inputSchema);
     const effects: Effect[] = [];
     const skipped: Skipped[] = [];
     const last = entry.inputs.length;
@@ -126,7 +170,7 @@ export class Replica<State, Input, Effect> {
         continue;
       }
       try {
-        const stepped = this.#stepOne(context, entry, index);
+        const stepped = this.#stepOne(context, entry, index, isChecked);
         if (stepped.ok) for (const effect of stepped.effects) effects.push(effect);
         else skipped.push({ sequence: context.sequence, index, input, why: stepped.why });
       } catch (error) {
@@ -142,30 +186,39 @@ export class Replica<State, Input, Effect> {
     context: StepContext,
     entry: JournalEntry,
     index: number,
+    isChecked: boolean,
   ): { ok: true; effects: Effect[] } | { ok: false; why: string } {
     if (index === -1) return { ok: true, effects: this.core.begin(this.state, context) };
     if (index === entry.inputs.length) {
       return { ok: true, effects: this.core.finish(this.state, context) };
+    }
+    if (isChecked) {
+      const input = entry.inputs[index] as Input;
+      return { ok: true, effects: this.core.step(this.state, context, input) };
     }
     const input = this.core.inputSchema.safeParse(entry.inputs[index]);
     // The state was not touched, so leaving it out needs no rebuilding.
     if (!input.success) return { ok: false, why: `not an input: ${input.error.message}` };
     return { ok: true, effects: this.core.step(this.state, context, input.data) };
   }
-
-  /** An entry that is none: only a defective writer makes one. The state is as if it were empty. */
-  #passOver(sequence: number, why: string): ApplyResult<Effect> {
-    this.#sequence = sequence;
-    const context = { sequence, epoch: this.#epoch, coreTimeMs: this.#coreTimeMs, wallTimeMs: 0 };
-    const skipped = [{ sequence, index: -1, input: undefined, why }];
-    return { kind: 'applied', effects: [], skipped, context };
-  }
 }
 
+/** What helps against books that cannot be used, to be put into a sentence. */
+export const MAKE_ANEW =
+  'delete the streams of journal and snapshots and run "parley init": agents and frameworks then register again ' +
+  'and the books are made anew.';
+
 /** There are no rules that carry a state of an earlier version over. */
-export const BEGIN_ANEW =
-  'Go on with the release that wrote it; or delete the streams of journal and snapshots and run "parley init": ' +
-  'agents and frameworks then register again and the books are made anew.';
+export const BEGIN_ANEW = `Go on with the release that wrote it; or ${MAKE_ANEW}`;
+
+/** Releases of these rules and before wrote entries without one. */
+const LAST_RULES_WITHOUT_CHECKSUM = 3;
+
+const corrupt = (sequence: number, why: string): CorruptEntry => ({
+  kind: 'corrupt',
+  sequence,
+  message: `entry ${sequence} of the journal is damaged: ${why}`,
+});
 
 const skipKey = (sequence: number, index: number): string => `${sequence}/${index}`;
 

@@ -1,20 +1,35 @@
-// Owns when snapshots are written, how many are kept, and how much of the journal they let go. What a snapshot holds is
-// in snapshots.ts. A failure is reported and tried again at the next turn: nothing but start-up time depends on it.
+// Owns when snapshots are written, and carries out which are kept and how much of the journal they let go
+// (snapshot-retention.ts). What a snapshot holds is in snapshots.ts. A failure is reported and tried again at the next
+// turn: nothing but start-up time depends on it.
 import { type Failure, type Outcome, succeed } from '@parley/protocol/errors';
 import type { Clock } from './clock.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, JournalInfo } from './journal.ts';
 import type { Replica } from './replica.ts';
-import type { SnapshotStore } from './snapshot-store.ts';
-import { beginSnapshot, isGoodSnapshot, type Manifest, writeSnapshot } from './snapshots.ts';
+import {
+  type DatedSnapshot,
+  purgeBase,
+  type RetentionLimits,
+  retained,
+} from './snapshot-retention.ts';
+import { type SnapshotName, type SnapshotStore, snapshotKey } from './snapshot-store.ts';
+import {
+  beginSnapshot,
+  faultOfSnapshot,
+  hashInTurns,
+  MAX_PART_BYTES,
+  type Manifest,
+  readManifest,
+  type SnapshotPassedOver,
+  writeSnapshot,
+} from './snapshots.ts';
 
-export type SnapshotLimits = {
+export type SnapshotLimits = RetentionLimits & {
   /** Entries after which a snapshot is due. */
   readonly everyEntries: number;
   /** Bytes of entries after which one is due. */
   readonly everyBytes: number;
   /** Time after which one is due when there was an entry at all. */
   readonly everyMs: number;
-  readonly kept: number;
   /** Entries younger than this stay in the journal, */
   readonly historyMs: number;
   /** unless the journal holds more than this, or more than half of what it may hold. */
@@ -25,13 +40,15 @@ const SNAPSHOT_LIMITS: SnapshotLimits = {
   everyBytes: 128 * 1024 ** 2,
   everyMs: 300_000,
   kept: 3,
+  historyEveryMs: 3600_000,
   historyMs: 24 * 3600_000,
-  historyBytes: 6 * 1024 ** 3,
+  historyBytes: 8 * 1024 ** 3,
 };
 
 export type SnapshotReport =
   | { readonly kind: 'snapshotWritten'; readonly manifest: Manifest; readonly tookMs: number }
   | { readonly kind: 'snapshotFailed'; readonly failure: Failure }
+  | SnapshotPassedOver
   | { readonly kind: 'journalPurged'; readonly belowSequence: number };
 
 export type SnapshotKeeperOptions = {
@@ -49,6 +66,13 @@ export type SnapshotKeeperOptions = {
 /** So many times over a limit a snapshot is overdue. */
 const OVERDUE = 2;
 
+/** A snapshot with a manifest. */
+type Known = DatedSnapshot & SnapshotName;
+type Judged =
+  | { readonly kind: 'known'; readonly snapshot: Known }
+  /** `isFinished`: it was written to its end and is damaged since. */
+  | { readonly kind: 'bad'; readonly why: string; readonly isFinished: boolean };
+
 export class SnapshotKeeper {
   readonly #snapshots: SnapshotStore;
   readonly #journal: Journal;
@@ -57,8 +81,10 @@ export class SnapshotKeeper {
   readonly #limits: SnapshotLimits;
   readonly #mayWrite: (sequence: number) => boolean;
   readonly #tidies: boolean;
-  /** Sequences of snapshots that were read back whole. */
-  readonly #good = new Set<number>();
+  /** Keys of snapshots that were read back whole. */
+  readonly #good = new Set<string>();
+  readonly #known = new Map<string, Known>();
+  #passedOver = 0;
   #lastSequence: number;
   #bytes = 0;
   #lastMs: number;
@@ -114,7 +140,7 @@ export class SnapshotKeeper {
   /** Waits for a snapshot of the replica's last entry: for a clean stop. */
   async finish<State, Input, Effect>(replica: Replica<State, Input, Effect>): Promise<void> {
     await this.#writing;
-    if (replica.sequence === 0 || this.#good.has(replica.sequence)) return;
+    if (replica.sequence === 0 || this.#good.has(this.#ownKey(replica.sequence))) return;
     this.#begin(replica);
     await this.#writing;
   }
@@ -128,17 +154,23 @@ export class SnapshotKeeper {
 
   async #write<State, Input, Effect>(replica: Replica<State, Input, Effect>): Promise<void> {
     const startedMs = this.#clock.nowMs();
-    const source = beginSnapshot(replica);
+    const info = await this.#journal.info();
+    await hashInTurns(replica.core, replica.state);
+    // Another replica has taken its place meanwhile: the next snapshot is of that one.
+    if (replica.isBroken) return;
+    const source = beginSnapshot(replica, info.ok ? info.value.createdMs : undefined);
+    const { sequence } = source.head;
     const written = await writeSnapshot(this.#snapshots, source, () => this.#clock.nowMs());
-    if (!written.ok) {
+    if (written.ok) {
+      this.#good.add(this.#ownKey(sequence));
+      const tookMs = this.#clock.nowMs() - startedMs;
+      this.#report({ kind: 'snapshotWritten', manifest: written.value, tookMs });
+    } else {
       this.#report({ kind: 'snapshotFailed', failure: written.failure });
       // Parts without a manifest are no snapshot; what cannot be removed now is overwritten or removed later.
-      await this.#snapshots.remove(source.head.sequence);
-      return;
+      await this.#snapshots.remove({ sequence, writer: this.#snapshots.writer });
     }
-    this.#good.add(written.value.sequence);
-    const tookMs = this.#clock.nowMs() - startedMs;
-    this.#report({ kind: 'snapshotWritten', manifest: written.value, tookMs });
+    // Also after a failure: it may be that the old ones leave no room.
     if (this.#tidies) await this.#tidyAloud();
   }
 
@@ -147,62 +179,147 @@ export class SnapshotKeeper {
     if (!tidied.ok) this.#report({ kind: 'snapshotFailed', failure: tidied.failure });
   }
 
-  /** Keeps the newest good ones and lets the journal go below the oldest of them and the history window. */
+  #ownKey(sequence: number): string {
+    return snapshotKey({ sequence, writer: this.#snapshots.writer });
+  }
+
+  /** Purges the journal behind a good snapshot and removes those that nothing needs any more. */
   async #tidy(): Promise<Outcome<undefined>> {
-    const listed = await this.#snapshots.list();
-    if (!listed.ok) return listed;
-    let kept = 0;
-    let oldestKept = 0;
-    for (const sequence of listed.value) {
-      const good = kept < this.#limits.kept ? await this.#isGood(sequence) : succeed(false);
-      if (!good.ok) return good;
-      if (good.value) {
-        kept += 1;
-        oldestKept = sequence;
-        continue;
-      }
-      this.#good.delete(sequence);
-      const removed = await this.#snapshots.remove(sequence);
+    const surveyed = await this.#survey();
+    if (!surveyed.ok) return surveyed;
+    const { newest, others, bad } = surveyed.value;
+    if (newest.length < this.#limits.kept) return succeed(undefined);
+    const info = await this.#journal.info();
+    if (!info.ok) return info;
+    const purged = await this.#purge(
+      [...newest, ...others],
+      newest.at(-1)?.sequence ?? 0,
+      info.value,
+    );
+    if (!purged.ok) return purged;
+    const maxBytes = await this.#snapshots.maxBytes();
+    if (!maxBytes.ok) return maxBytes;
+    const all = [...newest, ...others].filter((one) => !purged.value.bad.has(one));
+    const largest = Math.max(...all.map(({ bytes }) => bytes));
+    // Room for the next two, of which the first is not yet good while the second is written.
+    const room = maxBytes.value === undefined ? undefined : maxBytes.value - 2 * largest;
+    const staying = retained(all, purged.value.firstSequence, this.#limits, room);
+    const going = [...bad, ...purged.value.bad, ...all.filter((one) => !staying.has(one))];
+    for (const name of going) {
+      const removed = await this.#remove(name);
       if (!removed.ok) return removed;
     }
-    return kept < this.#limits.kept ? succeed(undefined) : this.#purge(oldestKept + 1);
+    return succeed(undefined);
   }
 
-  async #isGood(sequence: number): Promise<Outcome<boolean>> {
-    if (this.#good.has(sequence)) return succeed(true);
-    const good = await isGoodSnapshot(this.#snapshots, sequence);
-    if (good.ok && good.value) this.#good.add(sequence);
-    return good;
+  async #remove(name: SnapshotName): Promise<Outcome<undefined>> {
+    this.#good.delete(snapshotKey(name));
+    this.#known.delete(snapshotKey(name));
+    return this.#snapshots.remove(name);
   }
 
-  async #purge(notFrom: number): Promise<Outcome<undefined>> {
-    const below = await purgeLimit(this.#journal, notFrom, this.#limits);
-    if (!below.ok) return below;
-    if (below.value === undefined) return succeed(undefined);
-    const purged = await this.#journal.purgeBelow(below.value);
-    if (purged.ok) this.#report({ kind: 'journalPurged', belowSequence: below.value });
-    return purged;
+  /** The newest good ones, read back; what else has a manifest; and what is no good and older than a good one. */
+  async #survey(): Promise<Outcome<{ newest: Known[]; others: Known[]; bad: SnapshotName[] }>> {
+    const names = await this.#snapshots.list();
+    if (!names.ok) return names;
+    const newest: Known[] = [];
+    const others: Known[] = [];
+    const bad: SnapshotName[] = [];
+    for (const name of names.value) {
+      const known = await this.#know(name, newest.length < this.#limits.kept);
+      if (!known.ok) return known;
+      if (known.value.kind === 'known') {
+        const { snapshot } = known.value;
+        (newest.length < this.#limits.kept ? newest : others).push(snapshot);
+        continue;
+      }
+      // Above the newest good one it may be one that another master writes at this moment.
+      if (newest.length === 0 && !known.value.isFinished) continue;
+      this.#passOver(name, known.value.why);
+      bad.push(name);
+    }
+    return succeed({ newest, others, bad });
+  }
+
+  async #know(name: SnapshotName, isToBeRead: boolean): Promise<Outcome<Judged>> {
+    const key = snapshotKey(name);
+    let snapshot = this.#known.get(key);
+    if (snapshot === undefined) {
+      const read = await readManifest(this.#snapshots, name);
+      if (!read.ok) return read;
+      if (read.value.kind === 'bad') {
+        return succeed({ kind: 'bad', why: read.value.why, isFinished: false });
+      }
+      const { manifest, storedMs } = read.value;
+      snapshot = { ...name, storedMs, bytes: manifest.parts * MAX_PART_BYTES };
+      this.#known.set(key, snapshot);
+    }
+    const fault = isToBeRead ? await this.#faultOf(name) : succeed(undefined);
+    if (!fault.ok) return fault;
+    return succeed(
+      fault.value === undefined
+        ? { kind: 'known', snapshot }
+        : { kind: 'bad', why: fault.value, isFinished: true },
+    );
+  }
+
+  async #faultOf(name: SnapshotName): Promise<Outcome<string | undefined>> {
+    const key = snapshotKey(name);
+    if (this.#good.has(key)) return succeed(undefined);
+    const fault = await faultOfSnapshot(this.#snapshots, name);
+    if (fault.ok && fault.value === undefined) this.#good.add(key);
+    return fault;
+  }
+
+  #passOver(name: SnapshotName, why: string): void {
+    this.#passedOver += 1;
+    this.#report({ kind: 'snapshotPassedOver', ...name, why, count: this.#passedOver });
+  }
+
+  /** Behind a snapshot that is read back before the entries below it go; those found damaged are told. */
+  async #purge(
+    snapshots: readonly Known[],
+    newest: number,
+    info: JournalInfo,
+  ): Promise<Outcome<{ firstSequence: number; bad: Set<Known> }>> {
+    const bad = new Set<Known>();
+    const limits = await purgeLimits(this.#journal, info, this.#limits);
+    if (!limits.ok) return limits;
+    const { firstSequence } = info;
+    for (;;) {
+      const usable = snapshots.filter((one) => !bad.has(one));
+      const base = purgeBase(usable, { firstSequence, newest, ...limits.value });
+      if (base === undefined) return succeed({ firstSequence, bad });
+      const fault = await this.#faultOf(base);
+      if (!fault.ok) return fault;
+      if (fault.value !== undefined) {
+        this.#passOver(base, fault.value);
+        bad.add(base);
+        continue;
+      }
+      const belowSequence = base.sequence + 1;
+      const purged = await this.#journal.purgeBelow(belowSequence);
+      if (!purged.ok) return purged;
+      this.#report({ kind: 'journalPurged', belowSequence });
+      return succeed({ firstSequence: belowSequence, bad });
+    }
   }
 }
 
-/** The first sequence to keep, at most `notFrom`; undefined when nothing is to be purged. */
-export async function purgeLimit(
+/** The first entry that is young enough to stay, and the first with which the journal has the size that it is to have. */
+export async function purgeLimits(
   journal: Journal,
-  notFrom: number,
+  { firstSequence, lastSequence, bytes, maxBytes = Number.POSITIVE_INFINITY }: JournalInfo,
   limits: Pick<SnapshotLimits, 'historyMs' | 'historyBytes'>,
-): Promise<Outcome<number | undefined>> {
-  const info = await journal.info();
-  if (!info.ok) return info;
-  const { firstSequence, lastSequence, bytes, maxBytes = Number.POSITIVE_INFINITY } = info.value;
-  if (notFrom <= firstSequence) return succeed(undefined);
-  const byAge = await firstYoungerThan(journal, { firstSequence, lastSequence }, limits.historyMs);
-  if (!byAge.ok) return byAge;
+): Promise<Outcome<{ ageLimit: number; sizeLimit: number }>> {
+  const range = { firstSequence, lastSequence };
+  const ageLimit = await firstYoungerThan(journal, range, limits.historyMs);
+  if (!ageLimit.ok) return ageLimit;
   // Entries differ in size, so this is where the limit is met on average; the next turn purges what is left.
   const wantedBytes = Math.min(limits.historyBytes, maxBytes / 2);
   const excess = Math.max(bytes - wantedBytes, 0) / Math.max(bytes, 1);
-  const bySize = firstSequence + Math.ceil(excess * (lastSequence - firstSequence + 1));
-  const below = Math.min(notFrom, Math.max(byAge.value, bySize));
-  return succeed(below > firstSequence ? below : undefined);
+  const sizeLimit = firstSequence + Math.ceil(excess * (lastSequence - firstSequence + 1));
+  return succeed({ ageLimit: ageLimit.value, sizeLimit });
 }
 
 /** Binary search by the server's time of storing, compared with that of the newest entry. */

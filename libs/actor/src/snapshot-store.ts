@@ -2,63 +2,41 @@
 // which snapshot is good is in snapshots.ts.
 import type { Outcome } from '@parley/protocol/errors';
 
+/** Two writers may have written one of the same entry: each is judged for itself. */
+export type SnapshotName = {
+  readonly sequence: number;
+  /** Empty when it was written by a release that named none. */
+  readonly writer: string;
+};
+
+export type StoredManifest = {
+  readonly bytes: Uint8Array;
+  /** Wall clock of the store's server, milliseconds since 1970; the journal's entries are stamped by the same. */
+  readonly storedMs: number;
+};
+
 /** Everything fails with `unavailable` (may be tried again); writes also with `diskFull`. */
 export interface SnapshotStore {
-  /** Journal sequences of which anything is kept, newest first: whole snapshots and what is left of others. */
-  list(): Promise<Outcome<number[]>>;
-  writePart(sequence: number, part: number, bytes: Uint8Array): Promise<Outcome<undefined>>;
-  writeManifest(sequence: number, bytes: Uint8Array): Promise<Outcome<undefined>>;
+  /** Whose snapshots this one writes. */
+  readonly writer: string;
+  /** Of which anything is kept, the newest first: whole snapshots and what is left of others. */
+  list(): Promise<Outcome<SnapshotName[]>>;
+  /** Undefined: as much as the disk holds. */
+  maxBytes(): Promise<Outcome<number | undefined>>;
+  writePart(name: SnapshotName, part: number, bytes: Uint8Array): Promise<Outcome<undefined>>;
+  writeManifest(name: SnapshotName, bytes: Uint8Array): Promise<Outcome<undefined>>;
   /** Undefined when it is not there. */
-  readPart(sequence: number, part: number): Promise<Outcome<Uint8Array | undefined>>;
-  readManifest(sequence: number): Promise<Outcome<Uint8Array | undefined>>;
+  readPart(name: SnapshotName, part: number): Promise<Outcome<Uint8Array | undefined>>;
+  readManifest(name: SnapshotName): Promise<Outcome<StoredManifest | undefined>>;
   /** Removes manifest and parts. */
-  remove(sequence: number): Promise<Outcome<undefined>>;
+  remove(name: SnapshotName): Promise<Outcome<undefined>>;
 }
 
-export class MemorySnapshotStore implements SnapshotStore {
-  readonly #parts = new Map<string, Uint8Array>();
-  readonly #manifests = new Map<number, Uint8Array>();
+export const snapshotKey = ({ sequence, writer }: SnapshotName): string => `${sequence}-${writer}`;
 
-  async list(): Promise<Outcome<number[]>> {
-    const sequences = new Set(this.#manifests.keys());
-    for (const key of this.#parts.keys()) sequences.add(Number.parseInt(key, 10));
-    return { ok: true, value: [...sequences].sort((a, b) => b - a) };
-  }
-
-  async writePart(sequence: number, part: number, bytes: Uint8Array): Promise<Outcome<undefined>> {
-    this.#parts.set(`${sequence}.${part}`, bytes);
-    return { ok: true, value: undefined };
-  }
-
-  async writeManifest(sequence: number, bytes: Uint8Array): Promise<Outcome<undefined>> {
-    this.#manifests.set(sequence, bytes);
-    return { ok: true, value: undefined };
-  }
-
-  async readPart(sequence: number, part: number): Promise<Outcome<Uint8Array | undefined>> {
-    return { ok: true, value: this.#parts.get(`${sequence}.${part}`) };
-  }
-
-  async readManifest(sequence: number): Promise<Outcome<Uint8Array | undefined>> {
-    return { ok: true, value: this.#manifests.get(sequence) };
-  }
-
-  async remove(sequence: number): Promise<Outcome<undefined>> {
-    this.#manifests.delete(sequence);
-    for (const key of this.#parts.keys()) {
-      if (key.startsWith(`${sequence}.`)) this.#parts.delete(key);
-    }
-    return { ok: true, value: undefined };
-  }
-
-  /** Damages a part, for tests of what readers do about it. */
-  damagePart(sequence: number, part: number): void {
-    const bytes = this.#parts.get(`${sequence}.${part}`);
-    if (bytes === undefined) this.#parts.delete(`${sequence}.${part}`);
-    else
-      this.#parts.set(
-        `${sequence}.${part}`,
-        bytes.map((byte) => byte ^ 0xff),
-      );
-  }
+/** Of one entry that two have written, that of the writer whose name comes first is taken first. */
+export function newestFirst(a: SnapshotName, b: SnapshotName): number {
+  if (a.sequence !== b.sequence) return b.sequence - a.sequence;
+  if (a.writer === b.writer) return 0;
+  return a.writer < b.writer ? -1 : 1;
 }

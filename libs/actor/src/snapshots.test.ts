@@ -1,11 +1,15 @@
 import { encode } from '@parley/protocol/codec';
 import { expect, test } from 'vitest';
 import { encodeEntry } from './journal-entry.ts';
-import { MemoryJournal } from './memory-journal.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import { Replica } from './replica.ts';
-import { purgeLimit, SnapshotKeeper, type SnapshotReport } from './snapshot-keeper.ts';
-import { MemorySnapshotStore } from './snapshot-store.ts';
-import { beginSnapshot, loadNewestSnapshot, MAX_PART_BYTES, writeSnapshot } from './snapshots.ts';
+import {
+  beginSnapshot,
+  loadNewestSnapshot,
+  MAX_PART_BYTES,
+  type SnapshotPassedOver,
+  writeSnapshot,
+} from './snapshots.ts';
 import { type TallyInput, tallyCore } from './tally-core.ts';
 
 const epoch = { bucketCreatedMs: 5, revision: 1 };
@@ -32,7 +36,7 @@ test('a snapshot brings back state, sequence, core time, epoch and skip list', a
   const replica = aReplica(3);
   expect((await writeSnapshot(store, beginSnapshot(replica), clock.nowMs)).ok).toBe(true);
   const loaded = await loadNewestSnapshot(core, store);
-  expect(loaded.ok && loaded.value).toMatchObject({
+  expect(loaded.ok && loaded.value?.replica).toMatchObject({
     state: replica.state,
     sequence: 3,
     coreTimeMs: 3,
@@ -67,65 +71,52 @@ test('a state of many and of large records is cut into parts that the bus carrie
   const written = await writeSnapshot(store, beginSnapshot(replica), clock.nowMs);
   expect(written.ok && written.value.parts).toBeGreaterThan(6);
   for (let part = 0; part < (written.ok ? written.value.parts : 0); part += 1) {
-    const bytes = await store.readPart(1, part);
+    const bytes = await store.readPart({ sequence: 1, writer: 'master-1' }, part);
     expect(bytes.ok && bytes.value?.length).toBeLessThanOrEqual(MAX_PART_BYTES);
   }
   const loaded = await loadNewestSnapshot(core, store);
-  expect(loaded.ok && loaded.value?.state).toEqual(replica.state);
+  expect(loaded.ok && loaded.value?.replica.state).toEqual(replica.state);
 });
 
-test('a snapshot with a damaged part, or without a manifest, is passed over for an older one', async () => {
+const named = (sequence: number, writer = 'master-1') => ({ sequence, writer });
+
+test('a snapshot that is half-written or damaged is passed over for an older one, and it is said which and why', async () => {
   const store = new MemorySnapshotStore();
-  for (const entries of [2, 4]) {
+  for (const entries of [2, 3, 4]) {
     await writeSnapshot(store, beginSnapshot(aReplica(entries)), clock.nowMs);
   }
-  await store.writePart(6, 0, new Uint8Array(10));
-  store.damagePart(4, 0);
+  await store.writePart(named(6, 'master-2'), 0, new Uint8Array(10));
+  store.damagePart(named(4), 0);
+  const manifest = await store.readManifest(named(3));
+  await store.remove(named(3));
+  if (manifest.ok && manifest.value) await store.writeManifest(named(3), manifest.value.bytes);
+  await store.writeManifest(named(5), encode({ version: 1, sequence: 5 }));
+
+  const told: SnapshotPassedOver[] = [];
+  const loaded = await loadNewestSnapshot(core, store, { onPassedOver: (one) => told.push(one) });
+  expect(loaded.ok && loaded.value?.replica.sequence).toBe(2);
+  expect(told.map(({ sequence, writer, why, count }) => [sequence, writer, why, count])).toEqual([
+    [6, 'master-2', 'it was not written to its end', 1],
+    [5, 'master-1', 'its manifest is damaged', 2],
+    [4, 'master-1', 'its parts are not those that were written', 3],
+    [3, 'master-1', 'part 0 is missing', 4],
+  ]);
+});
+
+test('of two snapshots of one entry the whole one is used, whoever wrote it', async () => {
+  const store = new MemorySnapshotStore();
+  await writeSnapshot(store, beginSnapshot(aReplica(2)), clock.nowMs);
+  await store.writePart(named(2, 'a-master'), 0, new Uint8Array(10));
   const loaded = await loadNewestSnapshot(core, store);
-  expect(loaded.ok && loaded.value?.sequence).toBe(2);
+  expect(loaded.ok && loaded.value?.replica.sequence).toBe(2);
 });
 
 test('a snapshot whose state has another hash is passed over', async () => {
   const store = new MemorySnapshotStore();
   const source = beginSnapshot(aReplica(2));
   await writeSnapshot(store, { ...source, head: { ...source.head, hash: 'other' } }, clock.nowMs);
-  expect(await loadNewestSnapshot(core, store)).toEqual({ ok: true, value: undefined });
-});
-
-test('three good snapshots are kept, and the journal goes below the oldest of them', async () => {
-  const store = new MemorySnapshotStore();
-  const journal = new MemoryJournal();
-  const replica = new Replica(core);
-  const reports: SnapshotReport[] = [];
-  const limits = { everyEntries: 1, historyMs: 0 };
-  const options = { snapshots: store, journal, clock, limits };
-  const keeper = new SnapshotKeeper({ ...options, report: (report) => reports.push(report) }, 0);
-  await store.writePart(1, 5, new Uint8Array(3));
-  for (let sequence = 1; sequence <= 6; sequence += 1) {
-    const bytes = anEntry(sequence, { kind: 'add', key: 'a', amount: 1 });
-    journal.appendNow({ expectedSequence: sequence - 1, nonce: 'n', bytes });
-    replica.apply(sequence, bytes);
-    await keeper.finish(replica);
-  }
-  expect(await store.list()).toEqual({ ok: true, value: [6, 5, 4] });
-  expect((await journal.info()).ok && (await journal.info())).toMatchObject({
-    value: { firstSequence: 5, lastSequence: 6 },
-  });
-  expect(reports.filter(({ kind }) => kind === 'snapshotFailed')).toEqual([]);
-});
-
-test('a purge keeps what is younger than the window, unless the journal is larger than its limit', async () => {
-  const journal = new MemoryJournal();
-  for (let sequence = 1; sequence <= 100; sequence += 1) {
-    journal.appendNow({ expectedSequence: sequence - 1, nonce: 'n', bytes: new Uint8Array(10) });
-  }
-  const limitOf = async (notFrom: number, historyMs: number, historyBytes: number) => {
-    const limit = await purgeLimit(journal, notFrom, { historyMs, historyBytes });
-    return limit.ok ? limit.value : limit.failure.code;
-  };
-  // The memory journal stores entry n at n milliseconds.
-  expect(await limitOf(90, 30, 1_000_000)).toBe(70);
-  expect(await limitOf(50, 30, 1_000_000)).toBe(50);
-  expect(await limitOf(90, 1000, 1_000_000)).toBeUndefined();
-  expect(await limitOf(90, 1000, 500)).toBe(51);
+  const told: string[] = [];
+  const choice = { onPassedOver: ({ why }: SnapshotPassedOver) => void told.push(why) };
+  expect(await loadNewestSnapshot(core, store, choice)).toEqual({ ok: true, value: undefined });
+  expect(told).toEqual(['its state has another hash than it says']);
 });

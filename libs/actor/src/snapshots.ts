@@ -1,19 +1,29 @@
 // Owns what a snapshot is: the items of a state at a journal sequence, in parts, with a manifest that carries
-// sequence, state hash and a digest of the parts. Writes it in slices, checks it, reads it back, finds the newest good one.
+// sequence, state hash and a digest of the parts. Writes it in slices, checks it, reads it back, finds the newest good
+// one and says which were passed over.
 import { createHash } from 'node:crypto';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { decode, encode } from '@parley/protocol/codec';
 import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { assert } from '@parley/protocol/unreachable';
 import * as z from 'zod';
 import type { Core, SnapshotItem, SnapshotReader } from './core.ts';
 import { BEGIN_ANEW, Replica } from './replica.ts';
-import type { SnapshotStore } from './snapshot-store.ts';
+import type { SnapshotName, SnapshotStore } from './snapshot-store.ts';
 
 /** Below the bus's payload limit, also when the server sends it back in base64. */
 export const MAX_PART_BYTES = 512 * 1024;
 /** Longest that a snapshot keeps the event loop at a time. */
 const MAX_SLICE_MS = 5;
+/** Parts that are read at the same time: one is on its way while the server looks for the next; more gain nothing. */
+const READS_IN_FLIGHT = 2;
+/** Items restored between two turns of the event loop. */
+const ITEMS_A_SLICE = 256;
+/** Records hashed between two turns of the event loop; what is left in the end is hashed in one go. */
+const HASHES_A_TURN = 128;
+/** While records change faster than they are hashed, a snapshot begins nevertheless. */
+const MAX_HASH_TURNS = 20_000;
 /** Items encoded between two looks at the clock. */
 const ITEMS_PER_LOOK = 64;
 
@@ -29,10 +39,26 @@ const Manifest = z.object({
   parts: z.int().min(0),
   /** SHA-256 over all parts. */
   digest: z.string(),
+  /** Of the journal's entry of that sequence, where it has one: the entry after it names it. */
+  entryChecksum: z.string().optional(),
+  /** Creation time of the journal's stream, where the writer knew it. */
+  journalCreatedMs: z.number().optional(),
 });
 export type Manifest = z.infer<typeof Manifest>;
 
-const SnapshotItemSchema = z.tuple([z.string(), z.string(), z.unknown()]);
+/** A snapshot that is no good was not used: half-written, damaged, or of another state than it says. */
+export type SnapshotPassedOver = SnapshotName & {
+  readonly kind: 'snapshotPassedOver';
+  readonly why: string;
+  /** How many there were so far, this one included. */
+  readonly count: number;
+};
+
+const isItem = (value: unknown): value is SnapshotItem =>
+  Array.isArray(value) &&
+  value.length === 3 &&
+  typeof value[0] === 'string' &&
+  typeof value[1] === 'string';
 
 /** A state as it was when this was made; it is read out while the state goes on changing. */
 export type SnapshotSource = {
@@ -42,7 +68,9 @@ export type SnapshotSource = {
 
 export function beginSnapshot<State, Input, Effect>(
   replica: Replica<State, Input, Effect>,
+  journalCreatedMs?: number,
 ): SnapshotSource {
+  const { entryChecksum } = replica;
   const head = {
     sequence: replica.sequence,
     rulesVersion: replica.core.rulesVersion,
@@ -50,6 +78,8 @@ export function beginSnapshot<State, Input, Effect>(
     epoch: replica.epoch,
     hash: replica.hash(),
     skips: [...replica.skips],
+    ...(entryChecksum !== undefined && { entryChecksum }),
+    ...(journalCreatedMs !== undefined && { journalCreatedMs }),
   };
   return { head, reader: replica.core.snapshot(replica.state) };
 }
@@ -60,23 +90,23 @@ export async function writeSnapshot(
   source: SnapshotSource,
   nowMs: () => number,
 ): Promise<Outcome<Manifest>> {
-  const { sequence } = source.head;
+  const name = { sequence: source.head.sequence, writer: store.writer };
   const digest = createHash('sha256');
   let parts = 0;
   for await (const bytes of partsOf(source.reader, nowMs)) {
     digest.update(bytes);
-    const written = await store.writePart(sequence, parts, bytes);
+    const written = await store.writePart(name, parts, bytes);
     if (!written.ok) return written;
     parts += 1;
   }
   const manifest: Manifest = { version: 1, ...source.head, parts, digest: digest.digest('hex') };
-  const written = await store.writeManifest(sequence, encode(manifest));
+  const written = await store.writeManifest(name, encode(manifest));
   if (!written.ok) return written;
-  const stored = await readParts(store, sequence);
+  const stored = await readParts(store, name);
   if (!stored.ok) return stored;
-  return stored.value === undefined
-    ? fail('internalError', `snapshot ${sequence} does not read back as it was written`)
-    : succeed(manifest);
+  return stored.value.kind === 'whole'
+    ? succeed(manifest)
+    : fail('internalError', `snapshot ${name.sequence} does not read back: ${stored.value.why}`);
 }
 
 /** Items one after the other, each behind its length, cut where a part is full. Yields whenever a slice is over. */
@@ -118,26 +148,50 @@ function frameItem(item: SnapshotItem): Buffer {
   return framed;
 }
 
-/** Undefined when there is no such good snapshot: no manifest, a part missing, or a digest that differs. */
-async function readParts(
-  store: SnapshotStore,
-  sequence: number,
-): Promise<Outcome<{ manifest: Manifest; bytes: Uint8Array } | undefined>> {
-  const read = await store.readManifest(sequence);
+type Parts =
+  | { readonly kind: 'whole'; readonly manifest: Manifest; readonly parts: readonly Uint8Array[] }
+  | { readonly kind: 'bad'; readonly why: string };
+
+const bad = (why: string): Outcome<{ kind: 'bad'; why: string }> => succeed({ kind: 'bad', why });
+
+async function readParts(store: SnapshotStore, name: SnapshotName): Promise<Outcome<Parts>> {
+  const read = await readManifest(store, name);
   if (!read.ok) return read;
-  const manifest = read.value && parseManifest(read.value);
-  if (manifest === undefined || manifest.sequence !== sequence) return succeed(undefined);
+  if (read.value.kind === 'bad') return succeed(read.value);
+  const { manifest } = read.value;
   const digest = createHash('sha256');
   const parts: Uint8Array[] = [];
-  for (let part = 0; part < manifest.parts; part += 1) {
-    const bytes = await store.readPart(sequence, part);
-    if (!bytes.ok) return bytes;
-    if (bytes.value === undefined) return succeed(undefined);
-    digest.update(bytes.value);
-    parts.push(bytes.value);
+  for (let next = 0; next < manifest.parts; next += READS_IN_FLIGHT) {
+    const count = Math.min(READS_IN_FLIGHT, manifest.parts - next);
+    const reads = Array.from({ length: count }, (_, index) => store.readPart(name, next + index));
+    for (const bytes of await Promise.all(reads)) {
+      if (!bytes.ok) return bytes;
+      if (bytes.value === undefined) return bad(`part ${parts.length} is missing`);
+      digest.update(bytes.value);
+      parts.push(bytes.value);
+    }
   }
-  if (digest.digest('hex') !== manifest.digest) return succeed(undefined);
-  return succeed({ manifest, bytes: Buffer.concat(parts) });
+  return digest.digest('hex') === manifest.digest
+    ? succeed({ kind: 'whole', manifest, parts })
+    : bad('its parts are not those that were written');
+}
+
+export type ReadManifest =
+  | { readonly kind: 'manifest'; readonly manifest: Manifest; readonly storedMs: number }
+  | { readonly kind: 'bad'; readonly why: string };
+
+/** What a snapshot says of itself; its parts are not looked at. */
+export async function readManifest(
+  store: SnapshotStore,
+  name: SnapshotName,
+): Promise<Outcome<ReadManifest>> {
+  const read = await store.readManifest(name);
+  if (!read.ok) return read;
+  if (read.value === undefined) return bad('it was not written to its end');
+  const manifest = parseManifest(read.value.bytes);
+  return manifest?.sequence === name.sequence
+    ? succeed({ kind: 'manifest', manifest, storedMs: read.value.storedMs })
+    : bad('its manifest is damaged');
 }
 
 function parseManifest(bytes: Uint8Array): Manifest | undefined {
@@ -152,7 +206,9 @@ function* itemsIn(bytes: Uint8Array): Generator<SnapshotItem> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const length = view.getUint32(at);
-    yield SnapshotItemSchema.parse(decode(bytes.subarray(at + 4, at + 4 + length)));
+    const item = decode(bytes.subarray(at + 4, at + 4 + length));
+    assert(isItem(item), `a snapshot holds something else than an item at byte ${at}`);
+    yield item;
     at += 4 + length;
   }
 }
@@ -171,47 +227,102 @@ function otherRules(
   );
 }
 
-/**
- * One snapshot as a replica; undefined when it is not good: missing, damaged, or its state has another hash. Fails with
- * `internalError` when it is a state of other rules: read as one of these it would be nonsense.
- */
+/** Yields to others again and again: a large state takes a second or more. */
+async function restoreInSlices<State, Input, Effect>(
+  core: Core<State, Input, Effect>,
+  parts: readonly Uint8Array[],
+): Promise<State> {
+  const bytes = Buffer.concat(parts);
+  const restorer = core.restorer?.();
+  if (restorer === undefined) return core.restore(itemsIn(bytes));
+  let count = 0;
+  for (const item of itemsIn(bytes)) {
+    restorer.add(item);
+    count += 1;
+    if (count % ITEMS_A_SLICE === 0) await yieldToOthers();
+  }
+  for (;;) {
+    const state = restorer.finishSome();
+    if (state !== undefined) return state;
+    await yieldToOthers();
+  }
+}
+
+/** Changed records are hashed a few at a time, so that taking the state's hash does not hold everything else up. */
+export async function hashInTurns<State, Input, Effect>(
+  core: Core<State, Input, Effect>,
+  state: State,
+): Promise<void> {
+  for (let turn = 0; turn < MAX_HASH_TURNS; turn += 1) {
+    const left = core.hashSome?.(state, HASHES_A_TURN) ?? 0;
+    if (left <= HASHES_A_TURN) return;
+    await yieldToOthers();
+  }
+}
+
+type LoadedSnapshot<State, Input, Effect> =
+  | {
+      readonly kind: 'loaded';
+      readonly replica: Replica<State, Input, Effect>;
+      readonly manifest: Manifest;
+    }
+  | { readonly kind: 'bad'; readonly why: string };
+
+/** Fails with `internalError` when it is a state of other rules: read as one of these it would be nonsense. */
 async function loadSnapshot<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   store: SnapshotStore,
-  sequence: number,
-): Promise<Outcome<Replica<State, Input, Effect> | undefined>> {
-  const read = await readParts(store, sequence);
+  name: SnapshotName,
+): Promise<Outcome<LoadedSnapshot<State, Input, Effect>>> {
+  const read = await readParts(store, name);
   if (!read.ok) return read;
-  if (read.value === undefined) return succeed(undefined);
-  const { manifest, bytes } = read.value;
+  if (read.value.kind === 'bad') return succeed(read.value);
+  const { manifest, parts } = read.value;
   if (manifest.rulesVersion !== core.rulesVersion)
     return fail('internalError', otherRules(manifest, core));
-  const state = core.restore(itemsIn(bytes));
-  if (core.hash(state) !== manifest.hash) return succeed(undefined);
-  return succeed(new Replica(core, { ...manifest, state }));
+  const state = await restoreInSlices(core, parts);
+  await hashInTurns(core, state);
+  if (core.hash(state) !== manifest.hash) return bad('its state has another hash than it says');
+  return succeed({ kind: 'loaded', manifest, replica: new Replica(core, { ...manifest, state }) });
 }
+
+export type NewestSnapshot<State, Input, Effect> = {
+  /** Of the newest good one. */
+  readonly replica: Replica<State, Input, Effect>;
+  readonly manifest: Manifest;
+};
+
+export type SnapshotChoice = {
+  readonly atMost?: number;
+  readonly onPassedOver?: (passedOver: SnapshotPassedOver) => void;
+};
 
 /** The newest good snapshot with a sequence of at most `atMost`; undefined when there is none. */
 export async function loadNewestSnapshot<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   store: SnapshotStore,
-  atMost = Number.MAX_SAFE_INTEGER,
-): Promise<Outcome<Replica<State, Input, Effect> | undefined>> {
-  const sequences = await store.list();
-  if (!sequences.ok) return sequences;
-  for (const sequence of sequences.value) {
-    if (sequence > atMost) continue;
-    const loaded = await loadSnapshot(core, store, sequence);
-    if (!loaded.ok || loaded.value !== undefined) return loaded;
+  { atMost = Number.MAX_SAFE_INTEGER, onPassedOver = () => undefined }: SnapshotChoice = {},
+): Promise<Outcome<NewestSnapshot<State, Input, Effect> | undefined>> {
+  const names = await store.list();
+  if (!names.ok) return names;
+  let count = 0;
+  for (const name of names.value) {
+    if (name.sequence > atMost) continue;
+    const loaded = await loadSnapshot(core, store, name);
+    if (!loaded.ok) return loaded;
+    if (loaded.value.kind === 'loaded') return succeed(loaded.value);
+    count += 1;
+    onPassedOver({ kind: 'snapshotPassedOver', ...name, why: loaded.value.why, count });
   }
   return succeed(undefined);
 }
 
-/** Whether manifest and parts are whole, without making a state of them. */
-export async function isGoodSnapshot(
+/** Why a snapshot is no good, judged by manifest and parts, without making a state of them; undefined: it is whole. */
+export async function faultOfSnapshot(
   store: SnapshotStore,
-  sequence: number,
-): Promise<Outcome<boolean>> {
-  const read = await readParts(store, sequence);
-  return read.ok ? succeed(read.value !== undefined) : read;
+  name: SnapshotName,
+): Promise<Outcome<string | undefined>> {
+  const read = await readParts(store, name);
+  if (!read.ok) return read;
+  return succeed(read.value.kind === 'whole' ? undefined : read.value.why);
 }

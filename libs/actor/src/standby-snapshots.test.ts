@@ -5,9 +5,9 @@ import { expect, test, vi } from 'vitest';
 import { LeaderShell } from './leader-shell.ts';
 import { MasterLife } from './master-life.ts';
 import { MemoryJournal } from './memory-journal.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import { Replica } from './replica.ts';
 import { SnapshotKeeper, type SnapshotReport } from './snapshot-keeper.ts';
-import { MemorySnapshotStore } from './snapshot-store.ts';
 import { Standby } from './standby.ts';
 import { type TallyEffect, type TallyInput, type TallyState, tallyCore } from './tally-core.ts';
 

@@ -20,7 +20,7 @@ import { stepProposals } from './proposals.ts';
 import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
 import { stepRevocations } from './revocations.ts';
-import { createState, restoreState, snapshotState } from './snapshot.ts';
+import { createState, restoreState, StateRestorer, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
 import { integrate } from './utilisation.ts';
@@ -34,8 +34,10 @@ export const clusterCore = {
   step,
   finish,
   hash: hashState,
+  hashSome,
   snapshot: snapshotState,
   restore: restoreState,
+  restorer: () => new StateRestorer(),
 } as const;
 
 /**
@@ -144,6 +146,17 @@ function hashState(state: ClusterState): string {
   const sum = new DigestSum();
   for (const table of state.tables) sum.add(digestOf('table', table.name, table.hash()));
   return sum.hexadecimal();
+}
+
+/** At most so many changed records are hashed ahead; returns how many are left. */
+function hashSome(state: ClusterState, limit: number): number {
+  let budget = limit;
+  let left = 0;
+  for (const table of state.tables) {
+    budget -= table.hashSome(budget);
+    left += table.unhashed;
+  }
+  return left;
 }
 
 function turnOf(state: ClusterState, context: StepContext): Turn {

@@ -55,6 +55,22 @@ describe('a table', () => {
     );
   });
 
+  test('is hashed a few records at a time, and ends with the same hash', () => {
+    fc.assert(
+      fc.property(changes, fc.integer({ min: 1, max: 3 }), (all, limit) => {
+        const [whole, ahead] = [new EntityTable<Row>('t'), new EntityTable<Row>('t')];
+        apply(whole, all);
+        apply(ahead, all);
+        while (ahead.unhashed > 0) {
+          const before = ahead.unhashed;
+          expect(ahead.hashSome(limit)).toBe(Math.min(limit, before));
+          expect(ahead.unhashed).toBe(Math.max(0, before - limit));
+        }
+        expect(ahead.hash()).toBe(whole.hash());
+      }),
+    );
+  });
+
   test('has another hash when a record is another one', () => {
     const [one, two] = [new EntityTable<Row>('t'), new EntityTable<Row>('t')];
     one.put('a', { value: 1 });

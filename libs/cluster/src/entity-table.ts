@@ -78,12 +78,26 @@ export class EntityTable<Row extends object> {
 
   /** Hexadecimal; costs one hash for each record that changed since it was asked for last. */
   hash(): string {
+    this.hashSome(Number.POSITIVE_INFINITY);
+    return this.#sum.hexadecimal();
+  }
+
+  /** Hashes at most so many of the records that changed; returns how many it did. */
+  hashSome(limit: number): number {
+    let count = 0;
     for (const slot of this.#dirty) {
+      if (count >= limit) break;
       slot.digest = digestOf(this.name, slot.key, slot.row);
       this.#sum.add(slot.digest);
+      this.#dirty.delete(slot);
+      count += 1;
     }
-    this.#dirty.clear();
-    return this.#sum.hexadecimal();
+    return count;
+  }
+
+  /** Records that changed and are not hashed yet. */
+  get unhashed(): number {
+    return this.#dirty.size;
   }
 
   /** Reads the table as it is now, however it changes afterwards. */

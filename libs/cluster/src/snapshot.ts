@@ -1,6 +1,6 @@
 // Owns the beginning of a state: empty, or as a snapshot says. What is derived is built anew here.
 import { NO_EPOCH } from '@parley/protocol/epoch';
-import { frameworkKey, taskKey } from '@parley/protocol/ids';
+import { type AgentId, frameworkKey, taskKey } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
 import { CLUSTER, ClusterState } from './cluster-state.ts';
 import { setAllDeadlines } from './due.ts';
@@ -47,45 +47,81 @@ export function snapshotState(state: ClusterState): { next(limit: number): Snaps
 
 /** Throws on a table that these rules do not know. */
 export function restoreState(items: Iterable<SnapshotItem>): ClusterState {
-  const state = new ClusterState();
-  const tables = new Map(state.tables.map((table) => [table.name, table]));
-  for (const [name, key, record] of items) {
-    const table = tables.get(name);
+  const restorer = new StateRestorer();
+  for (const item of items) restorer.add(item);
+  for (;;) {
+    const state = restorer.finishSome();
+    if (state !== undefined) return state;
+  }
+}
+
+/** Makes a state a little at a time, so that whoever loads a large one can do other things in between. */
+export class StateRestorer {
+  readonly #state = new ClusterState();
+  readonly #tables = new Map(this.#state.tables.map((table) => [table.name, table]));
+  #deriving: Iterator<void> | undefined;
+
+  /** Throws on a table that these rules do not know. */
+  add([name, key, record]: SnapshotItem): void {
+    const table = this.#tables.get(name);
     assert(table !== undefined, `the snapshot holds a table ${name} that these rules do not know`);
     table.restore(key, record);
   }
-  assert(state.cluster.has(CLUSTER), 'the snapshot holds the record of the cluster');
-  derive(state);
-  return state;
+
+  /** After the last item: derives some of what is derived. The state when nothing is left to do. */
+  finishSome(): ClusterState | undefined {
+    const state = this.#state;
+    assert(state.cluster.has(CLUSTER), 'the snapshot holds the record of the cluster');
+    this.#deriving ??= derive(state);
+    return this.#deriving.next().done === true ? state : undefined;
+  }
 }
 
-function derive(state: ClusterState): void {
+/** Records that are derived from before others get their turn. */
+const ROWS_A_SLICE = 256;
+
+/** All rows; stops for others after every slice of them. */
+function* inSlices<Row>(rows: Iterable<Row>, derive: (row: Row) => void): Generator<void> {
+  let count = 0;
+  for (const row of rows) {
+    derive(row);
+    count += 1;
+    if (count % ROWS_A_SLICE === 0) yield;
+  }
+}
+
+function* derive(state: ClusterState): Generator<void> {
   const { books, requests } = state;
-  for (const agent of state.agents.rows()) books.agentChanged(undefined, agent);
+  const isRegistered = (agentId: AgentId) => state.agents.get(agentId)?.state === 'registered';
+  yield* inSlices(state.agents.rows(), (agent) => books.agentChanged(undefined, agent));
   for (const record of state.reservations.rows()) books.reservationChanged(undefined, record);
   for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
-  for (const offer of state.offers.rows()) books.offerMade(offer);
-  for (const task of state.tasks.rows()) {
-    books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');
+  yield* inSlices(state.offers.rows(), (offer) => books.offerMade(offer));
+  yield* inSlices(state.tasks.rows(), (task) => {
+    books.taskLaunched(task, isRegistered(task.agentId));
     indexTask(state, task);
-  }
-  for (const executor of state.executors.rows()) {
-    const isRegistered = state.agents.get(executor.agentId)?.state === 'registered';
-    books.executorLaunched(executor, isRegistered);
-  }
+  });
+  yield* inSlices(state.executors.rows(), (executor) =>
+    books.executorLaunched(executor, isRegistered(executor.agentId)),
+  );
   for (const { framework, event } of state.frameworkEvents.rows()) {
     state.eventSpans.kept(frameworkKey(framework), event.eventId);
   }
   for (const revocation of state.revocations.rows()) state.revocationIndex.begun(revocation);
-  for (const ended of state.ended.rows()) books.endedTaskKept(ended);
-  for (const { order } of state.orders.rows()) books.agent(order.agentId).orders.add(order.orderId);
-  for (const [key, { update }] of state.unwritten.entries()) {
+  yield* inSlices(state.ended.rows(), (ended) => books.endedTaskKept(ended));
+  yield* inSlices(state.orders.rows(), ({ order }) =>
+    books.agent(order.agentId).orders.add(order.orderId),
+  );
+  yield* inSlices(state.unwritten.entries(), ([key, { update }]) => {
     const task = taskKey(update.task);
     state.unwrittenByTask.set(task, (state.unwrittenByTask.get(task) ?? new Set()).add(key));
-  }
-  for (const [key, session] of state.sessions.entries()) requests.sessionOpened(key, session);
-  for (const answer of state.answers.rows()) requests.answered(answer);
+  });
+  yield* inSlices(state.sessions.entries(), ([key, session]) =>
+    requests.sessionOpened(key, session),
+  );
+  yield* inSlices(state.answers.rows(), (answer) => requests.answered(answer));
   for (const key of state.tombstones.keys()) state.tombstoneQueue.push(key);
   indexGone(state);
+  yield;
   setAllDeadlines(state);
 }

@@ -16,6 +16,7 @@ import {
   journalStreamName,
   journalSubject,
   leaseBucketName,
+  leaseTestSubject,
   principalsBucketName,
   snapshotShape,
   snapshotStreamName,
@@ -63,7 +64,7 @@ export function usersOf(
     case 'master':
       return {
         control,
-        books: books(masterBooks(cluster), [journalRepublishSubject(cluster)]),
+        books: books(masterBooks(cluster, holder.id), [journalRepublishSubject(cluster)]),
       };
     case 'allocator':
       return { control, books: books(leaseCalls(cluster, 'allocator')) };
@@ -199,12 +200,13 @@ function bookReads(cluster: ClusterName): string[] {
   ].flatMap(readsOf);
 }
 
-function masterBooks(cluster: ClusterName): string[] {
+function masterBooks(cluster: ClusterName, master: string): string[] {
   return [
     ...bookReads(cluster),
     ...leaseCalls(cluster, 'master'),
     journalSubject(cluster),
     ...snapshotShape(cluster).subjects,
+    leaseTestSubject(cluster, master),
     `$JS.API.STREAM.PURGE.${journalStreamName(cluster)}`,
     `$JS.API.STREAM.PURGE.${snapshotStreamName(cluster)}`,
     // The update streams of the principals: what accounts.ts lets through is all there is below the prefix.

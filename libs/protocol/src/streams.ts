@@ -37,11 +37,21 @@ export const journalSubject = (cluster: ClusterName): string =>
   `${subjectPrefix(cluster)}.journal.master`;
 export const journalRepublishSubject = (cluster: ClusterName): string =>
   `${subjectPrefix(cluster)}.followed.journal`;
+/** A snapshot's token: its journal sequence and, behind a dash, who wrote it; earlier releases named no writer. */
+export const snapshotToken = (sequence: number, writer: string): string =>
+  writer === '' ? String(sequence) : `${sequence}-${writer}`;
 export const snapshotSubject = (
   cluster: ClusterName,
-  sequence: number,
-  part: number | 'manifest',
-): string => `${subjectPrefix(cluster)}.snapshot.${sequence}.${part}`;
+  token: string,
+  part: number | 'manifest' | '*',
+): string => `${subjectPrefix(cluster)}.snapshot.${token}.${part}`;
+
+/** Where a master writes to see whether a stream takes anything: nobody reads it. */
+const TEST_WRITE = 'test-write';
+export const snapshotTestSubject = (cluster: ClusterName, writer: string): string =>
+  `${subjectPrefix(cluster)}.snapshot.${TEST_WRITE}.${writer}`;
+export const leaseTestSubject = (cluster: ClusterName, writer: string): string =>
+  `$KV.${leaseBucketName(cluster)}.${TEST_WRITE}.${writer}`;
 
 export const journalShape = (cluster: ClusterName): StreamShape => ({
   name: journalStreamName(cluster),

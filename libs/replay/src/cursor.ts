@@ -49,7 +49,7 @@ export class ReplayCursor {
 
   /**
    * Steps on up to `upTo` or the journal's end, or until `visit` returns false. Fails with `unavailable`, or
-   * `internalError`: this release cannot step an entry.
+   * `internalError`: an entry is damaged, or this release cannot step it.
    */
   async advance(
     upTo: number,
@@ -76,7 +76,9 @@ export class ReplayCursor {
         return fail('unavailable', `the journal was purged past entry ${expected} meanwhile`);
       }
       const result = this.#replica.apply(sequence, bytes);
-      if (result.kind === 'unknownRules') return fail('internalError', result.message);
+      if (result.kind === 'unknownRules' || result.kind === 'corrupt') {
+        return fail('internalError', result.message);
+      }
       if (result.kind === 'applied') {
         const entry = decodeEntry(bytes);
         const { effects, context } = result;

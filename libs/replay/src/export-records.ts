@@ -1,11 +1,12 @@
 // Owns what goes into an exported replay: the nearest snapshot before its first entry, the snapshots after it (so that the
 // file can be verified), and the entries as they stand in the journal.
 import { READ_BATCH } from '@parley/actor/load-replica';
-import type { SnapshotStore } from '@parley/actor/snapshot-store';
+import type { SnapshotName, SnapshotStore } from '@parley/actor/snapshot-store';
+import { faultOfSnapshot } from '@parley/actor/snapshots';
 import { type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { EXPORT_VERSION, type ExportRecord } from './export-format.ts';
-import { type ReplaySource, snapshotAt } from './replay-source.ts';
+import type { ReplaySource } from './replay-source.ts';
 
 export type ExportRange = {
   readonly cluster: ClusterName;
@@ -30,8 +31,8 @@ export async function exportRecords(
   if (!info.ok) return info;
   const chosen = await snapshotsOf(source, range);
   if (!chosen.ok) return chosen;
-  const [base, ...later] = chosen.value;
-  const firstSequence = (base ?? 0) + 1;
+  const { base, snapshots } = chosen.value;
+  const firstSequence = base + 1;
   await write({
     kind: 'header',
     version: EXPORT_VERSION,
@@ -42,9 +43,8 @@ export async function exportRecords(
     firstSequence,
     lastSequence: range.toSequence,
   });
-  const snapshots = base === 0 || base === undefined ? later : [base, ...later];
-  for (const sequence of snapshots) {
-    const written = await writeSnapshotRecords(source.snapshots, sequence, write);
+  for (const name of snapshots) {
+    const written = await writeSnapshotRecords(source.snapshots, name, write);
     if (!written.ok) return written;
   }
   const written = await writeEntries(
@@ -56,42 +56,44 @@ export async function exportRecords(
   return succeed({ firstSequence, lastSequence: range.toSequence, snapshots: snapshots.length });
 }
 
-/** The nearest good one before the range, 0 for the empty state, then those within it. */
+/** The nearest good one before the range, and one of each entry within it; without the former, all from the empty state on. */
 async function snapshotsOf(
   source: ReplaySource,
   { fromSequence, toSequence }: ExportRange,
-): Promise<Outcome<number[]>> {
+): Promise<Outcome<{ base: number; snapshots: SnapshotName[] }>> {
   const listed = await source.snapshots.list();
   if (!listed.ok) return listed;
-  const within: number[] = [];
-  for (const sequence of listed.value) {
-    if (sequence > toSequence) continue;
-    const good = await snapshotAt(source, sequence);
-    if (!good.ok) return good;
-    if (good.value === undefined) continue;
-    within.unshift(sequence);
-    if (sequence < fromSequence) return succeed(within);
+  const snapshots: SnapshotName[] = [];
+  for (const name of listed.value) {
+    const { sequence } = name;
+    if (sequence > toSequence || snapshots[0]?.sequence === sequence) continue;
+    const fault = await faultOfSnapshot(source.snapshots, name);
+    if (!fault.ok) return fault;
+    if (fault.value !== undefined) continue;
+    snapshots.unshift(name);
+    if (sequence < fromSequence) return succeed({ base: sequence, snapshots });
   }
-  return succeed([0, ...within]);
+  return succeed({ base: 0, snapshots });
 }
 
 type Write = Parameters<typeof exportRecords>[2];
 
 async function writeSnapshotRecords(
   store: SnapshotStore,
-  sequence: number,
+  name: SnapshotName,
   write: Write,
 ): Promise<Outcome<undefined>> {
+  const { sequence } = name;
   for (let part = 0; ; part += 1) {
-    const bytes = await store.readPart(sequence, part);
+    const bytes = await store.readPart(name, part);
     if (!bytes.ok) return bytes;
     if (bytes.value === undefined) break;
     await write({ kind: 'part', sequence, part, bytes: bytes.value });
   }
-  const manifest = await store.readManifest(sequence);
+  const manifest = await store.readManifest(name);
   if (!manifest.ok) return manifest;
   if (manifest.value !== undefined)
-    await write({ kind: 'manifest', sequence, bytes: manifest.value });
+    await write({ kind: 'manifest', sequence, bytes: manifest.value.bytes });
   return succeed(undefined);
 }
 

@@ -83,7 +83,7 @@ test('a part of the journal is exported with the nearest snapshot before it, and
 });
 
 test('a damaged snapshot is not exported: an older one or the whole journal stands in for it', async () => {
-  history.snapshots.damagePart(9, 0);
+  history.snapshots.damagePart({ sequence: 9, writer: 'master-1' }, 0);
   const { header } = await opened(await exported(11, 12));
   expect(header.firstSequence).toBe(1);
 });

@@ -1,7 +1,7 @@
 // Owns an exported replay as a source: where each record is, and journal and snapshots read from there. Entries stay in the
 // file until they are asked for. It reads bytes through a port, writes nothing, and needs no cluster.
 import type { AppendResult, Journal, JournalInfo, StoredEntry } from '@parley/actor/journal';
-import type { SnapshotStore } from '@parley/actor/snapshot-store';
+import type { SnapshotName, SnapshotStore, StoredManifest } from '@parley/actor/snapshot-store';
 import { clusterCore } from '@parley/cluster/cluster-core';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import {
@@ -163,6 +163,7 @@ class ExportedJournal implements Journal {
 }
 
 class ExportedSnapshots implements SnapshotStore {
+  readonly writer = '';
   readonly #file: RecordFile;
   readonly #places: ReadonlyMap<string, Place>;
 
@@ -171,19 +172,30 @@ class ExportedSnapshots implements SnapshotStore {
     this.#places = places;
   }
 
-  async list(): Promise<Outcome<number[]>> {
+  async list(): Promise<Outcome<SnapshotName[]>> {
     const sequences = new Set([...this.#places.keys()].map((key) => Number.parseInt(key, 10)));
-    return succeed([...sequences].sort((a, b) => b - a));
+    const { writer } = this;
+    return succeed([...sequences].sort((a, b) => b - a).map((sequence) => ({ sequence, writer })));
   }
 
-  async readPart(sequence: number, part: number): Promise<Outcome<Uint8Array | undefined>> {
+  async maxBytes(): Promise<Outcome<number | undefined>> {
+    return succeed(undefined);
+  }
+
+  async readPart(
+    { sequence }: SnapshotName,
+    part: number,
+  ): Promise<Outcome<Uint8Array | undefined>> {
     const records = await this.#file.records(this.#at(`${sequence}.${part}`), 'part');
     return records.ok ? succeed(records.value[0]?.bytes) : records;
   }
 
-  async readManifest(sequence: number): Promise<Outcome<Uint8Array | undefined>> {
+  async readManifest({ sequence }: SnapshotName): Promise<Outcome<StoredManifest | undefined>> {
     const records = await this.#file.records(this.#at(`${sequence}.manifest`), 'manifest');
-    return records.ok ? succeed(records.value[0]?.bytes) : records;
+    if (!records.ok) return records;
+    const bytes = records.value[0]?.bytes;
+    // When it was stored matters only to who keeps the store.
+    return succeed(bytes && { bytes, storedMs: 0 });
   }
 
   writePart(): Promise<Outcome<undefined>> {

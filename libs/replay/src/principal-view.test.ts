@@ -1,7 +1,7 @@
 // Tests of what a principal sees of the past: all of its own, and nothing of anybody else's.
 import { encodeEntry } from '@parley/actor/journal-entry';
 import { MemoryJournal } from '@parley/actor/memory-journal';
-import { MemorySnapshotStore } from '@parley/actor/snapshot-store';
+import { MemorySnapshotStore } from '@parley/actor/memory-snapshot-store';
 import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import { Input } from '@parley/cluster/inputs';

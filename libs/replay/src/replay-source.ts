@@ -48,7 +48,7 @@ async function startOf(source: ReplaySource, firstSequence: number): Promise<Out
   if (firstSequence <= 1) return succeed(0);
   const listed = await source.snapshots.list();
   if (!listed.ok) return listed;
-  for (const sequence of listed.value.toReversed()) {
+  for (const { sequence } of listed.value.toReversed()) {
     if (sequence + 1 < firstSequence) continue;
     const loaded = await snapshotAt(source, sequence);
     if (!loaded.ok) return loaded;
@@ -65,9 +65,10 @@ export async function snapshotAt(
   { core, snapshots }: ReplaySource,
   sequence: number,
 ): Promise<Outcome<ClusterReplica | undefined>> {
-  const loaded = await loadNewestSnapshot(core, snapshots, sequence);
+  const loaded = await loadNewestSnapshot(core, snapshots, { atMost: sequence });
   if (!loaded.ok) return loaded;
-  return succeed(loaded.value?.sequence === sequence ? loaded.value : undefined);
+  const replica = loaded.value?.replica;
+  return succeed(replica?.sequence === sequence ? replica : undefined);
 }
 
 /** The state after this entry, from the nearest snapshot. */

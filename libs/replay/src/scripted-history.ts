@@ -2,8 +2,8 @@
 import type { Core } from '@parley/actor/core';
 import { encodeEntry } from '@parley/actor/journal-entry';
 import { MemoryJournal } from '@parley/actor/memory-journal';
+import { MemorySnapshotStore } from '@parley/actor/memory-snapshot-store';
 import { Replica } from '@parley/actor/replica';
-import { MemorySnapshotStore } from '@parley/actor/snapshot-store';
 import { beginSnapshot, writeSnapshot } from '@parley/actor/snapshots';
 import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';

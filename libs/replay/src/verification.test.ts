@@ -81,7 +81,7 @@ test('a rule that was changed without a new version is found', async () => {
 
 test('a damaged snapshot is said to be damaged, and the rest is verified all the same', async () => {
   await history.snapshot();
-  history.snapshots.damagePart(3, 0);
+  history.snapshots.damagePart({ sequence: 3, writer: 'master-1' }, 0);
   history.pass(5);
   await history.snapshot();
   expect(await verify(history.source)).toMatchObject({
@@ -105,7 +105,7 @@ test('where the journal was purged it begins at the oldest snapshot that reaches
     value: { fromSequence: 4, entries: 2, snapshots: [{ sequence: 4, verdict: 'equal' }] },
   });
   await history.journal.purgeBelow(5);
-  history.snapshots.damagePart(4, 0);
+  history.snapshots.damagePart({ sequence: 4, writer: 'master-1' }, 0);
   expect(await verify(history.source)).toMatchObject({
     ok: false,
     failure: { code: 'unknownMoment' },

@@ -56,10 +56,9 @@ export async function verify(source: ReplaySource): Promise<Outcome<Verification
   const cursor = await ReplayCursor.open(source, startSequence);
   if (!cursor.ok) return cursor;
   const run = new VerificationRun(source, cursor.value, startSequence);
-  const within = listed.value
-    .toReversed()
-    .filter((sequence) => sequence > startSequence && sequence <= last.sequence);
-  for (const sequence of within) {
+  const sequences = new Set(listed.value.toReversed().map(({ sequence }) => sequence));
+  for (const sequence of sequences) {
+    if (sequence <= startSequence || sequence > last.sequence) continue;
     const outcome = await run.compareAt(sequence);
     if (!outcome.ok) return outcome;
     if (run.isOver) return succeed(run.result());

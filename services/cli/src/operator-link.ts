@@ -129,7 +129,7 @@ export class OperatorLink {
     const replica =
       info.firstSequence <= 1 || oldest === undefined
         ? new Replica(clusterCore)
-        : this.#orThrow(await loadReplica(source, { upTo: oldest }));
+        : this.#orThrow(await loadReplica(source, { upTo: oldest.sequence }));
     const events: NumberedEvent[] = [];
     const outcome = await catchUp(
       source,

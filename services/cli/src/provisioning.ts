@@ -3,6 +3,7 @@
 
 import { ask } from '@parley/actor/nats/jetstream-requests';
 import {
+  type Choice,
   checkServer,
   type ProvisionOptions,
   provision,
@@ -32,6 +33,8 @@ export type Provisioning = {
   readonly principals: readonly PrincipalMember[];
   /** JetStream sets a stream's limit aside when it is made: a smaller one for hosts with little disk. */
   readonly maxStreamBytes?: number;
+  /** Which of these the person asked for: streams that are there must have them too. */
+  readonly stated?: readonly Choice[];
 };
 
 export type ProvisionResult = {
@@ -43,7 +46,7 @@ export type ProvisionResult = {
 /** With the provisioner's credential. Throws a failure that names the stream and what to do. */
 export async function provisionCluster(
   credential: Credential,
-  { replicas, principals, maxStreamBytes }: Provisioning,
+  { replicas, principals, maxStreamBytes, stated = [] }: Provisioning,
 ): Promise<ProvisionResult> {
   const { cluster, seeds } = credential;
   if (seeds.books === undefined) {
@@ -61,14 +64,17 @@ export async function provisionCluster(
         ...(maxStreamBytes !== undefined && { maxStreamBytes }),
       };
       const streams = wantedStreams({ cluster, principals: [], ...placement });
-      const done = orThrow(await provision(connection, streams), 'the streams cannot be made');
+      const done = orThrow(
+        await provision(connection, streams, stated),
+        'the streams cannot be made',
+      );
       return { ...done, warning: server, placement };
     }),
   );
   for (const principal of principals) {
     await connected(credential, () =>
       provisionPrincipal(credential, principal, {
-        ensureUpdatesStream: ensureUpdates(books.placement),
+        ensureUpdatesStream: ensureUpdates(books.placement, stated),
         replicas: books.placement.replicas,
       }),
     );
@@ -126,10 +132,10 @@ export const provisionerOf = (nats: NatsServer): Credential =>
 
 type Placement = Pick<ProvisionOptions, 'replicas' | 'maxStreamBytes'>;
 
-function ensureUpdates(placement: Placement): EnsureUpdatesStream {
+function ensureUpdates(placement: Placement, stated: readonly Choice[] = []): EnsureUpdatesStream {
   return async (connection, cluster, principal) => {
     const wanted = wantedUpdates(principal, { cluster, ...placement });
-    orThrow(await provision(connection, [wanted]), `the stream of principal ${principal}`);
+    orThrow(await provision(connection, [wanted], stated), `the stream of principal ${principal}`);
   };
 }
 

@@ -16,6 +16,7 @@ import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import type { AuthorizationRules } from './authorization.ts';
 import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
+import { booksAreFit } from './books-watch.ts';
 import { Mastership } from './mastership.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { ReplayDesk } from './replay-desk.ts';
@@ -87,7 +88,7 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     bus,
     books: books.value,
     journal: new NatsJournal(books.value, identity.cluster),
-    snapshots: new NatsSnapshotStore(books.value, identity.cluster),
+    snapshots: new NatsSnapshotStore(books.value, identity.cluster, identity.actor.id),
     updateWriter: new NatsUpdateWriter(control.value, () => bus.connected),
     clock: systemClock,
     logger,
@@ -107,7 +108,8 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     maker: new ReplayThread(plan.words),
     onTrouble: (trouble, message) => logger.warn(trouble, message),
   });
-  const why = await Promise.race([new Mastership(around, stopping).run(), closed.promise]);
+  const life = booksAreFit(around, stopping).then(() => new Mastership(around, stopping).run());
+  const why = await Promise.race([life, closed.promise]);
   await replayDesk.close();
   await bus.close();
   await books.value.close();

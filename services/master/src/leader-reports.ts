@@ -26,6 +26,12 @@ export function reportLeader(logger: Logger, report: LeaderReport): void {
     case 'snapshotFailed':
       logger.warn({ failure: report.failure }, 'no snapshot could be written');
       break;
+    case 'snapshotPassedOver':
+      logger.error(
+        { sequence: report.sequence, writer: report.writer, count: report.count },
+        `a snapshot is no good (${report.why}): an older one is used`,
+      );
+      break;
     case 'journalPurged':
       logger.info({ belowSequence: report.belowSequence }, 'journal purged');
       break;

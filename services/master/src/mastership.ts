@@ -266,7 +266,7 @@ export class Mastership {
       return;
     }
     logger.error({ writer, sequence }, "ALARM: a standby's snapshot is not of the leader's state");
-    const removed = await snapshots.remove(sequence);
+    const removed = await snapshots.remove({ sequence, writer });
     if (!removed.ok) logger.error({ failure: removed.failure }, 'that snapshot is still there');
   }
 

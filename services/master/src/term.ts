@@ -6,7 +6,7 @@ import type { BusSubscription } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
 import type { StepContext } from '@parley/actor/core';
 import type { Journal, JournalTail } from '@parley/actor/journal';
-import { type LeaderEnd, LeaderShell } from '@parley/actor/leader-shell';
+import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
 import { loadReplica } from '@parley/actor/load-replica';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { randomNonce } from '@parley/actor/nats/system-clock';
@@ -28,6 +28,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
+import { tellHealth } from './books-watch.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
@@ -119,7 +120,7 @@ export class Term {
       mayWrite: this.#options.mayWriteSnapshot,
       onEffects: (effects, context) => this.#effects(effects, context),
       onSkipped: (skipped) => this.#skipped(skipped),
-      report: (report) => reportLeader(this.#around.logger, report),
+      report: (report) => this.#report(report),
     });
     this.#shell = shell;
     shell.submit({ kind: 'termStarted', epoch: this.#epoch, masterId, settings });
@@ -159,7 +160,11 @@ export class Term {
     const { replica } = this.#options;
     if (replica !== undefined) return { ok: true, value: replica };
     for (;;) {
-      const loaded = await loadReplica({ ...this.#around, core: clusterCore });
+      const loaded = await loadReplica({
+        ...this.#around,
+        core: clusterCore,
+        report: (report) => this.#report(report),
+      });
       if (this.#over || !this.#mayAct()) return undefined;
       if (loaded.ok || loaded.failure.code !== 'unavailable') return loaded;
       this.#around.logger.warn({ failure: loaded.failure }, 'the journal cannot be read yet');
@@ -342,6 +347,11 @@ export class Term {
       this.#around.clock.nowMs(),
     );
     this.#carryOut();
+  }
+
+  #report(report: LeaderReport): void {
+    reportLeader(this.#around.logger, report);
+    if (report.kind === 'journalTrouble') void tellHealth(this.#around);
   }
 
   /** Requests are no longer taken; what still comes of orders and readers is passed over. */

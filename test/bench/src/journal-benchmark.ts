@@ -1,28 +1,18 @@
 // Owns measuring the journal: inputs that are appended, committed and stepped a second, with a real nats-server, one
 // append in flight at all times. The inputs are calls of a framework; answers are counted, not published.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { LeaderShell } from '@parley/actor/leader-shell';
 import { loadReplica } from '@parley/actor/load-replica';
-import { readCredentialFile } from '@parley/actor/nats/credential-file';
-import { NatsJournal } from '@parley/actor/nats/nats-journal';
-import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
-import { openConnection } from '@parley/actor/nats/open-connection';
-import { provision, wantedStreams } from '@parley/actor/nats/provision';
 import { randomNonce, systemClock } from '@parley/actor/nats/system-clock';
 import { clusterCore } from '@parley/cluster/cluster-core';
 import type { Effect } from '@parley/cluster/effects';
 import { type Call, ClusterSettings, type Input } from '@parley/cluster/inputs';
-import { type NatsServer, startNatsServer } from '@parley/nats-server/nats-server';
-import type { Outcome } from '@parley/protocol/errors';
+import type { NatsServer } from '@parley/nats-server/nats-server';
 import { SubscribeResult } from '@parley/protocol/frameworks';
-import { ActorId, ClusterName, FrameworkId, PrincipalName, RoleName } from '@parley/protocol/ids';
+import { FrameworkId, PrincipalName, RoleName } from '@parley/protocol/ids';
+import { MASTER, openBooks, unwrap, withBooks } from './bench-books.ts';
 import { type Benchmark, type Result, rounded } from './measurement.ts';
 
-const CLUSTER = ClusterName.parse('bench');
 const PRINCIPAL = PrincipalName.parse('bench');
-const MASTER = ActorId.parse('master-1');
 
 type Load = {
   readonly name: string;
@@ -56,46 +46,21 @@ const LOADS: readonly Load[] = [
 export const journalBenchmark: Benchmark = {
   name: 'journal',
   summary: 'inputs a second through the journal, one an entry and many in one',
-  run: async (say) => {
-    const directory = mkdtempSync(path.join(tmpdir(), 'parley-bench-journal-'));
-    let server: NatsServer | undefined;
-    try {
-      server = await startNatsServer({
-        directory,
-        cluster: CLUSTER,
-        actors: [{ kind: 'master', id: MASTER }],
-        principals: [],
-      });
+  run: (say) =>
+    withBooks(async (server) => {
       say(`nats-server ${server.version}`);
-      await makeStreams(server);
       const results: Result[] = [];
       for (const [index, load] of LOADS.entries()) {
         say(`${load.name}: ${load.inputs} inputs, at most ${load.maxInputsPerEntry} an entry`);
         results.push(await measure(server, load, index + 1));
       }
       return results;
-    } finally {
-      await server?.stop();
-      rmSync(directory, { recursive: true, force: true });
-    }
-  },
+    }),
 };
 
-async function makeStreams(server: NatsServer): Promise<void> {
-  const connection = await connectTo(server, 'provisioner', 'provisioner');
-  unwrap(
-    await provision(connection, wantedStreams({ cluster: CLUSTER, principals: [], replicas: 1 })),
-  );
-  await connection.close();
-}
-
 async function measure(server: NatsServer, load: Load, term: number): Promise<Result> {
-  const connection = await connectTo(server, 'master', MASTER);
-  const source = {
-    core: clusterCore,
-    journal: new NatsJournal(connection, CLUSTER),
-    snapshots: new NatsSnapshotStore(connection, CLUSTER),
-  };
+  const { connection, ...adapters } = await openBooks(server);
+  const source = { core: clusterCore, ...adapters };
   const epoch = { bucketCreatedMs: 1, revision: term };
   const callers = new CallingFrameworks(`term-${term}`, load);
   const shell = new LeaderShell({
@@ -209,20 +174,4 @@ class CallingFrameworks {
       call,
     });
   }
-}
-
-type Connection = Extract<Awaited<ReturnType<typeof openConnection>>, { ok: true }>['value'];
-
-async function connectTo(
-  server: NatsServer,
-  kind: 'master' | 'provisioner',
-  id: string,
-): Promise<Connection> {
-  const identity = unwrap(readCredentialFile(server.credentialFile(kind, id)));
-  return unwrap(await openConnection(identity, 'books'));
-}
-
-function unwrap<T>(outcome: Outcome<T>): T {
-  if (!outcome.ok) throw new Error(outcome.failure.message);
-  return outcome.value;
 }

@@ -3,11 +3,13 @@
 import { parseArgs } from 'node:util';
 import { allocationGridBenchmark } from './allocation/grid-benchmark.ts';
 import { allocationBenchmark } from './allocation-benchmark.ts';
+import { coldstartBenchmark } from './coldstart-benchmark.ts';
 import { factsBenchmark } from './facts-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
+import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -17,6 +19,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   journalBenchmark,
   launchBenchmark,
   latencyBenchmark,
+  coldstartBenchmark,
+  replayBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,13 @@
 // Owns the proof that the bus on NATS refuses, answers and tells what it must, with the real permissions.
+
+import { checkBooks, testWrites } from '@parley/actor/nats/books-check';
+import { ask, readStanding } from '@parley/actor/nats/jetstream-requests';
 import { type BusTrouble, NatsBus } from '@parley/actor/nats/nats-bus';
+import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { checkServer, provision, wantedStreams } from '@parley/actor/nats/provision';
+import { ActorId } from '@parley/protocol/ids';
+import { leaseBucketName, snapshotStreamName } from '@parley/protocol/streams';
 import { nkeyAuthenticator, nkeys } from 'nats';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
@@ -127,9 +133,68 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     expect(drifted.ok ? '' : drifted.failure.message).toContain(
       `${journal.name} is not as it must be: discard is "new", must be "old"`,
     );
+    // How many copies there are is the operator's choice, until he states another one.
+    succeeded(await provision(books, [{ ...journal, num_replicas: 3 }]));
+    const stated = await provision(books, [{ ...journal, num_replicas: 3 }], ['num_replicas']);
+    expect(stated.ok ? '' : stated.failure.message).toContain('num_replicas is 1, must be 3');
     const large = { ...journal, name: 'large', subjects: ['large'], max_bytes: 2 ** 50 };
     const tooLarge = await provision(books, [large]);
     expect(tooLarge.ok ? '' : tooLarge.failure.message).toContain('ask for smaller streams');
+  });
+
+  test('a master finds its streams as they must be, or says which is missing or drifted', async () => {
+    runtime = await startRuntime(tier);
+    const master = await runtime.connect('master', 'master-1', 'books');
+    const warnings = succeeded(await checkBooks(master, cluster));
+    expect(warnings.map((line) => line.includes('of the old line'))).toEqual(
+      tier === 'compatibility' ? [true] : [],
+    );
+    const books = await runtime.connect('provisioner', 'provisioner', 'books');
+    const [journal, snapshots] = wantedStreams(SMALL_STREAMS);
+    if (journal === undefined || snapshots === undefined) throw new Error('two streams are wanted');
+    const edit = async (change: object) => {
+      const config = JSON.stringify({ ...journal, ...change });
+      const answer = await ask(books, `$JS.API.STREAM.UPDATE.${journal.name}`, config);
+      expect(answer.kind).toBe('answered');
+    };
+    const problem = async () => {
+      const checked = await checkBooks(master, cluster);
+      return checked.ok ? checked.value : checked.failure.message;
+    };
+    // Nothing may go by age, and a full journal refuses; how much it holds is the operator's.
+    await edit({ max_bytes: journal.max_bytes / 2 });
+    succeeded(await checkBooks(master, cluster));
+    await edit({ max_age: 3600e9 });
+    expect(await problem()).toContain('max_age is 3600000000000, must be off');
+    await edit({ discard: 'old' });
+    expect(await problem()).toContain(`${journal.name} is not as it must be: discard is "old"`);
+    await edit({});
+    succeeded(await checkBooks(master, cluster));
+    await ask(books, `$JS.API.STREAM.DELETE.${snapshots.name}`, '');
+    expect(await problem()).toContain(`${snapshots.name} is not there: make it with "parley init"`);
+  });
+
+  test('a stream is healthy when it takes a test write, which leaves nothing behind', async () => {
+    runtime = await startRuntime(tier);
+    const master = await runtime.connect('master', 'master-1', 'books');
+    const masterId = ActorId.parse('master-1');
+    const snapshots = new NatsSnapshotStore(master, cluster, masterId);
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(await testWrites(master, { cluster, masterId })).toEqual([
+        { stream: snapshotStreamName(cluster), trouble: undefined },
+        { stream: `KV_${leaseBucketName(cluster)}`, trouble: undefined },
+      ]);
+    }
+    expect(succeeded(await snapshots.list())).toEqual([]);
+    const standing = succeeded(await readStanding(master, snapshotStreamName(cluster)));
+    expect(standing.bytes).toBe(0);
+
+    const books = await runtime.connect('provisioner', 'provisioner', 'books');
+    const leases = `KV_${leaseBucketName(cluster)}`;
+    await ask(books, `$JS.API.STREAM.DELETE.${leases}`, '');
+    const [whole, gone] = await testWrites(master, { cluster, masterId });
+    expect(whole?.trouble).toBeUndefined();
+    expect(gone?.trouble).toContain('no write within 2000 ms: nobody answers');
   });
 
   test('nobody at the address, and a credential that the server does not know, are told apart', async () => {

@@ -36,14 +36,16 @@ async function lead(
 ) {
   const connection = await runtime.connect('master', id, 'books');
   const journal = new NatsJournal(connection, cluster);
-  const snapshots = new NatsSnapshotStore(connection, cluster);
+  const snapshots = new NatsSnapshotStore(connection, cluster, id);
   const effects: TallyEffect[] = [];
   const reports: LeaderReport[] = [];
   const shell = new LeaderShell({
     core,
     journal,
     snapshots,
-    replica: succeeded(await loadReplica({ core, journal, snapshots })),
+    replica: succeeded(
+      await loadReplica({ core, journal, snapshots, report: (one) => void reports.push(one) }),
+    ),
     epoch: { bucketCreatedMs: 1, revision },
     clock: systemClock,
     makeNonce: randomNonce,
@@ -156,7 +158,7 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     first.shell.submit(add('a', 5));
     expect(await first.shell.stop()).toEqual({ reason: 'stopped' });
     const { sequence } = first.shell;
-    expect(succeeded(await first.snapshots.list())).toEqual([sequence]);
+    expect(succeeded(await first.snapshots.list())).toEqual([{ sequence, writer: 'master-1' }]);
 
     succeeded(await first.journal.purgeBelow(sequence + 1));
     expect(succeeded(await first.journal.info())).toMatchObject({
@@ -169,6 +171,29 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     second.shell.submit(add('a', 5));
     await until(() => second.shell.state.totals.get('a') === 10);
     await second.shell.stop();
+  });
+
+  test('a snapshot that is damaged in the store is passed over for the one before it, and it is said', async () => {
+    runtime = await startRuntime(tier);
+    const first = await lead(runtime, 'master-1', 1);
+    first.shell.submit(add('a'));
+    await first.shell.stop();
+    const second = await lead(runtime, 'master-2', 2);
+    second.shell.submit(add('a'));
+    await second.shell.stop();
+    const newest = { sequence: 2, writer: 'master-2' };
+    expect(succeeded(await second.snapshots.list())).toEqual([
+      newest,
+      { sequence: 1, writer: 'master-1' },
+    ]);
+    succeeded(await second.snapshots.writePart(newest, 0, new Uint8Array(100)));
+
+    const third = await lead(runtime, 'master-1', 3);
+    expect(third.reports).toMatchObject([
+      { kind: 'snapshotPassedOver', ...newest, why: 'its parts are not those that were written' },
+    ]);
+    expect(third.shell.state).toEqual(second.shell.state);
+    await third.shell.stop();
   });
 
   test('a follower tells each effect once and in order, from where it began', async () => {

@@ -3,7 +3,7 @@
 
 import { purge } from '@parley/actor/nats/jetstream-requests';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
-import { isGoodSnapshot } from '@parley/actor/snapshots';
+import { faultOfSnapshot } from '@parley/actor/snapshots';
 import { decode } from '@parley/protocol/codec';
 import { journalStreamName } from '@parley/protocol/streams';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -44,10 +44,11 @@ function loggedSequence(message: string): number | undefined {
 async function stopCleanly(): Promise<z.infer<typeof Manifest>> {
   expect(await fixture.service('master-1').end('SIGTERM')).toBe(0);
   const store = new NatsSnapshotStore(await fixture.connect('operator', 'olga', 'books'), cluster);
-  const [newest = 0] = succeeded(await store.list());
-  expect(newest).toBe(loggedSequence('snapshot written'));
-  expect(succeeded(await isGoodSnapshot(store, newest))).toBe(true);
-  return Manifest.parse(decode(succeeded(await store.readManifest(newest)) ?? new Uint8Array()));
+  const [newest = { sequence: 0, writer: 'nobody' }] = succeeded(await store.list());
+  expect(newest).toEqual({ sequence: loggedSequence('snapshot written'), writer: 'master-1' });
+  expect(succeeded(await faultOfSnapshot(store, newest))).toBeUndefined();
+  const manifest = succeeded(await store.readManifest(newest));
+  return Manifest.parse(decode(manifest?.bytes ?? new Uint8Array()));
 }
 
 async function expectSameState(books: Books, manifest: z.infer<typeof Manifest>): Promise<void> {

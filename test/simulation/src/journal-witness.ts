@@ -97,7 +97,8 @@ export class JournalWitness {
       this.#applied(sequence, result.effects);
       return;
     }
-    if (result.kind === 'unknownRules') throw new Error(result.message);
+    if (result.kind === 'unknownRules' || result.kind === 'corrupt')
+      throw new Error(result.message);
     if (!holdsPoison(bytes, result.skip.index)) {
       throw new Error(`entry ${sequence}: step threw: ${String(result.error)}`, {
         cause: result.error,

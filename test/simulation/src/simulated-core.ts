@@ -85,7 +85,8 @@ function applyAll(
 ): SkippedInput | undefined {
   for (const { sequence, bytes } of entries) {
     const result = replica.apply(sequence, bytes);
-    if (result.kind === 'unknownRules') throw new Error(result.message);
+    if (result.kind === 'unknownRules' || result.kind === 'corrupt')
+      throw new Error(result.message);
     if (result.kind === 'broken') {
       if (holdsPoison(bytes, result.skip.index)) return result.skip;
       throw new Error(`step threw: ${String(result.error)}`, { cause: result.error });

@@ -156,9 +156,10 @@ export async function readMessage(
   connection: NatsConnection,
   stream: string,
   query: MessageQuery,
+  options: { timeoutMs?: number } = {},
 ): Promise<Outcome<StoredMessage | undefined>> {
   const subject = `$JS.API.STREAM.MSG.GET.${stream}`;
-  const answer = await ask(connection, subject, JSON.stringify(query));
+  const answer = await ask(connection, subject, JSON.stringify(query), options);
   if (answer.kind === 'refused' && answer.code === NO_MESSAGE) return succeed(undefined);
   if (answer.kind !== 'answered') return fail('unavailable', `${stream}: ${answer.message}`);
   const parsed = MessageAnswer.safeParse(answer.value);

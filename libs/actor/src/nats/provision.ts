@@ -56,12 +56,21 @@ const DUPLICATE_WINDOW_MS = 100;
 /** Books and update streams. The former are made in the account `books`, each of the latter in its principal's. */
 export function wantedStreams(options: ProvisionOptions): WantedStream[] {
   const { cluster } = options;
+  const [journal, snapshots, ...buckets] = wantedBooks(cluster, options);
+  const updates = options.principals.map((principal) => wantedUpdates(principal, options));
+  return [journal, snapshots, ...updates, ...buckets];
+}
+
+/** What masters rely on: journal, snapshots, leases, the register of principals. */
+export function wantedBooks(
+  cluster: ClusterName,
+  placement: Placement,
+): [journal: WantedStream, snapshots: WantedStream, leases: WantedStream, register: WantedStream] {
   return [
-    wantedStream(journalShape(cluster), options),
-    wantedStream(snapshotShape(cluster), options),
-    ...options.principals.map((principal) => wantedUpdates(principal, options)),
-    wantedBucket(leaseBucketName(cluster), options),
-    wantedBucket(principalsBucketName(cluster), options),
+    wantedStream(journalShape(cluster), placement),
+    wantedStream(snapshotShape(cluster), placement),
+    wantedBucket(leaseBucketName(cluster), placement),
+    wantedBucket(principalsBucketName(cluster), placement),
   ];
 }
 
@@ -164,22 +173,26 @@ export type Provisioned = { readonly made: readonly string[]; readonly present: 
 export async function provision(
   connection: NatsConnection,
   streams: readonly WantedStream[],
+  stated: readonly Choice[] = [],
 ): Promise<Outcome<Provisioned>> {
   const made: string[] = [];
   const present: string[] = [];
   for (const wanted of streams) {
-    const ensured = await ensureStream(connection, wanted);
+    const ensured = await ensureStream(connection, wanted, stated);
     if (!ensured.ok) return ensured;
     (ensured.value === 'made' ? made : present).push(wanted.name);
   }
   return succeed({ made, present });
 }
 
+const ALL_CHOICES: readonly Choice[] = ['max_bytes', 'num_replicas', 'max_age', 'max_consumers'];
+
 const StreamAnswer = z.object({ config: z.record(z.string(), z.unknown()) });
 
 async function ensureStream(
   connection: NatsConnection,
   wanted: WantedStream,
+  stated: readonly Choice[],
 ): Promise<Outcome<'made' | 'present'>> {
   const found = await ask(connection, `$JS.API.STREAM.INFO.${wanted.name}`, '');
   const missing = found.kind === 'refused' && found.code === STREAM_NOT_FOUND;
@@ -192,7 +205,8 @@ async function ensureStream(
   const stream = StreamAnswer.safeParse(answer.value);
   if (!stream.success)
     return fail('unavailable', `stream ${wanted.name}: no configuration came back`);
-  const drift = driftOf(wanted, stream.data.config);
+  // The server's echo, not the request: old servers leave out without a word what they do not know.
+  const drift = driftOf(wanted, stream.data.config, missing ? ALL_CHOICES : stated);
   if (drift.length === 0) return succeed(missing ? 'made' : 'present');
   return fail(
     'notPermitted',
@@ -208,12 +222,23 @@ const remedyFor = (answer: { kind: string; code?: number }): string =>
     ? ': the server sets the limit of each stream aside on its disk. Free space, raise max_file_store, or ask for smaller streams'
     : '';
 
-/** How much is kept is the operator's choice; everything else is relied on. Absent means false, 0 or none. */
-const FREE_CHOICE = new Set(['max_bytes', 'num_replicas', 'max_age', 'max_consumers']);
+/**
+ * How much is kept, for how long and how often is the operator's choice where he made one: these are compared with the
+ * request when a stream is made, and afterwards where they are stated again. Everything else is relied on.
+ */
+const FREE_CHOICE = new Set<string>(ALL_CHOICES);
 
-function driftOf(wanted: WantedStream, actual: Readonly<Record<string, unknown>>): string[] {
+export type Choice = 'max_bytes' | 'num_replicas' | 'max_age' | 'max_consumers';
+
+/** Absent means false, 0 or none. `stated`: which free choices must be as wanted as well. */
+export function driftOf(
+  wanted: WantedStream,
+  actual: Readonly<Record<string, unknown>>,
+  stated: readonly Choice[] = [],
+): string[] {
+  const compared = new Set<string>(stated);
   return Object.entries(wanted)
-    .filter(([key]) => !FREE_CHOICE.has(key))
+    .filter(([key]) => !FREE_CHOICE.has(key) || compared.has(key))
     .filter(([key, value]) => canonical(value) !== canonical(actual[key]))
     .map(([key, value]) => `${key} is ${canonical(actual[key])}, must be ${canonical(value)}`);
 }

@@ -78,6 +78,7 @@ export async function initCommand(
   const { made, present, warning } = await provisionCluster(provisioner, {
     ...(replicas !== undefined && { replicas }),
     principals: members.principals,
+    stated: options.replicas === undefined ? [] : ['num_replicas'],
   });
   await saveContext(directory, {
     version: 1,
