@@ -114,7 +114,8 @@ test('the standby that the leader names writes, the leader judges it and removes
     const kept = await snapshots.list();
     return kept.ok && kept.value.length === 3;
   });
-  expect(await snapshots.list()).toEqual({ ok: true, value: [640, 512, 384] });
+  const kept = await snapshots.list();
+  expect(kept.ok && kept.value.map(({ sequence }) => sequence)).toEqual([640, 512, 384]);
   expect(other.reports.map(({ kind }) => kind)).toEqual(Array(5).fill('snapshotWritten'));
   await vi.waitUntil(() => leader.reports.includes('journalPurged'));
   expect(leader.reports).not.toContain('snapshotWritten');
