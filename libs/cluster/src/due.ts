@@ -86,16 +86,27 @@ export function nextDueMs(state: ClusterState): number | undefined {
   return state.deadlines.next((key) => deadlineOf(state, key));
 }
 
-/** After a restore, and when a setting moved deadlines: those of all records anew. */
+/** When a setting moved deadlines: those of all records anew. */
 export function setAllDeadlines(state: ClusterState): void {
+  const setting = setDeadlinesInSlices(state);
+  while (setting.next().done !== true);
+}
+
+/** After a restore: the same, and others get their turn after every slice. */
+export function* setDeadlinesInSlices(state: ClusterState): Generator<void> {
   state.deadlines.clear();
+  let count = 0;
   for (const kind of DEADLINE_KINDS) {
     for (const [key] of DUE[kind].keys(state)) {
       const atMs = DUE[kind].deadlineOf(state, key);
       if (atMs !== undefined) state.deadlines.set(deadlineKey(kind, key), atMs);
+      count += 1;
+      if (count % DEADLINES_A_SLICE === 0) yield;
     }
   }
 }
+
+const DEADLINES_A_SLICE = 256;
 
 function deadlineOf(state: ClusterState, key: string): number | undefined {
   const [kind, rest] = partsOf(key);

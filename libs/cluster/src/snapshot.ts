@@ -3,7 +3,7 @@ import { NO_EPOCH } from '@parley/protocol/epoch';
 import { type AgentId, frameworkKey, taskKey } from '@parley/protocol/ids';
 import { assert } from '@parley/protocol/unreachable';
 import { CLUSTER, ClusterState } from './cluster-state.ts';
-import { setAllDeadlines } from './due.ts';
+import { setDeadlinesInSlices } from './due.ts';
 import { indexGone } from './gone-agents.ts';
 import { ClusterSettings } from './inputs.ts';
 import { indexTask } from './task-book.ts';
@@ -122,6 +122,5 @@ function* derive(state: ClusterState): Generator<void> {
   yield* inSlices(state.answers.rows(), (answer) => requests.answered(answer));
   for (const key of state.tombstones.keys()) state.tombstoneQueue.push(key);
   indexGone(state);
-  yield;
-  setAllDeadlines(state);
+  yield* setDeadlinesInSlices(state);
 }
