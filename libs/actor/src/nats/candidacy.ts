@@ -91,6 +91,8 @@ export class Candidacy {
       },
       onSeen: (othersEpoch) => this.#seen(othersEpoch),
     });
+    this.#suspected = undefined;
+    this.#watch.begin();
     this.#lease.holdBack(this.#options.mayStand?.() === false);
     this.#lease.start();
   }
@@ -118,8 +120,10 @@ export class Candidacy {
   /** Ends the candidacy or the term: the lease is free, and who hears the last sign of life may take it at once. */
   async release(): Promise<void> {
     this.#stopAnswering();
-    const held = this.#lease?.epoch;
-    await this.#lease?.stop();
+    const lease = this.#lease;
+    const held = lease?.epoch;
+    await lease?.stop();
+    if (this.#lease === lease) this.#lease = undefined;
     this.#publish({ ...this.#options.beat(), phase: 'left' }, held);
   }
 
