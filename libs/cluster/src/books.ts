@@ -26,6 +26,7 @@ import type {
 import { type Holder, type Idle, ReservationBooks, reservationKey } from './reservation-books.ts';
 import { RevocableBook } from './revocable-book.ts';
 import { RoleBooks } from './role-books.ts';
+import { RoleSharers } from './role-sharers.ts';
 import { ScalarSums } from './scalar-sums.ts';
 
 export type AgentBook = {
@@ -49,6 +50,7 @@ export type AgentBook = {
 };
 
 export type FrameworkBook = {
+  readonly key: string;
   /** Over all roles, parts of reservations included. */
   readonly offered: ScalarSums;
   readonly allocated: ScalarSums;
@@ -85,6 +87,7 @@ export class Books {
   readonly frameworks = new Map<string, FrameworkBook>();
   readonly reservations = new ReservationBooks();
   readonly roles = new RoleBooks();
+  readonly sharers = new RoleSharers();
   /** Roles for which reservations have come back with their agents, until their limits have been looked at. */
   readonly returnedRoles = new Set<RoleName>();
   /** Over registered agents only. */
@@ -122,6 +125,7 @@ export class Books {
     let book = this.frameworks.get(key);
     if (book === undefined) {
       book = {
+        key,
         offered: new ScalarSums(),
         allocated: new ScalarSums(),
         usage: new Map(),
@@ -191,6 +195,11 @@ export class Books {
   frameworkChanged(before: FrameworkRecord | undefined, after: FrameworkRecord | undefined): void {
     if (before?.state === 'subscribed') this.subscribedFrameworks -= 1;
     if (after?.state === 'subscribed') this.subscribedFrameworks += 1;
+    const record = after ?? before;
+    if (record === undefined) return;
+    const isSharing = after?.state === 'subscribed';
+    const roles = isSharing ? after.roles.map(({ role }) => role) : [];
+    this.sharers.isSubscribed(frameworkKey(record.framework), roles);
   }
 
   reservationChanged(
@@ -221,7 +230,7 @@ export class Books {
     agent.offers.add(offer.offerId);
     framework.offered.add(scalars);
     framework.offers.add(offer.offerId);
-    addTo(framework.usage, offer.role, scalars);
+    this.#use(framework, offer.role, scalars);
     this.roles.add(offer.role, 'offered', scalars);
     for (const { shape, count } of offer.promised) {
       const key = promiseKey(offer.role, shape);
@@ -240,7 +249,7 @@ export class Books {
     agent.offers.delete(offer.offerId);
     framework.offered.subtract(scalars);
     framework.offers.delete(offer.offerId);
-    subtractFrom(framework.usage, offer.role, scalars);
+    this.#useNoMore(framework, offer.role, scalars);
     this.roles.subtract(offer.role, 'offered', scalars);
     for (const { shape, count } of offer.promised) {
       const key = promiseKey(offer.role, shape);
@@ -323,7 +332,7 @@ export class Books {
     agent.allocated = add(agent.allocated, held.resources);
     agent.used.add(scalars);
     framework.allocated.add(scalars);
-    addTo(framework.usage, held.role, scalars);
+    this.#use(framework, held.role, scalars);
     this.roles.add(held.role, 'allocated', scalars);
     if (isAgentRegistered) this.allocated.add(scalars);
     return scalars;
@@ -335,10 +344,26 @@ export class Books {
     agent.allocated = subtract(agent.allocated, held.resources);
     agent.used.subtract(scalars);
     framework.allocated.subtract(scalars);
-    subtractFrom(framework.usage, held.role, scalars);
+    this.#useNoMore(framework, held.role, scalars);
     this.roles.subtract(held.role, 'allocated', scalars);
     if (isAgentRegistered) this.allocated.subtract(scalars);
     return scalars;
+  }
+
+  #use({ key, usage }: FrameworkBook, role: RoleName, scalars: Resources['scalars']): void {
+    const sum = usage.get(role) ?? new ScalarSums();
+    sum.add(scalars);
+    if (sum.isZero) return;
+    usage.set(role, sum);
+    this.sharers.holds(key, role, true);
+  }
+
+  #useNoMore({ key, usage }: FrameworkBook, role: RoleName, scalars: Resources['scalars']): void {
+    const sum = usage.get(role);
+    sum?.subtract(scalars);
+    if (!sum?.isZero) return;
+    usage.delete(role);
+    this.sharers.holds(key, role, false);
   }
 
   #partsHeld({ agentId, reserved }: Pick<Held, 'agentId' | 'reserved'>, holder: Holder): void {
@@ -392,26 +417,6 @@ export class Books {
 
 function taken({ offered, allocated, reserved }: AgentBook): Resources {
   return add(add(offered, allocated), reserved);
-}
-
-function addTo(
-  sums: Map<RoleName, ScalarSums>,
-  role: RoleName,
-  scalars: Resources['scalars'],
-): void {
-  const sum = sums.get(role) ?? new ScalarSums();
-  sum.add(scalars);
-  if (!sum.isZero) sums.set(role, sum);
-}
-
-function subtractFrom(
-  sums: Map<RoleName, ScalarSums>,
-  role: RoleName,
-  scalars: Resources['scalars'],
-): void {
-  const sum = sums.get(role);
-  sum?.subtract(scalars);
-  if (sum?.isZero) sums.delete(role);
 }
 
 /** Normal form sorts the names, so equal scalars have equal keys. */

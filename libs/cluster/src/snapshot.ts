@@ -59,11 +59,16 @@ export function restoreState(items: Iterable<SnapshotItem>): ClusterState {
   return state;
 }
 
+function weigh({ books, frameworkSettings }: ClusterState): void {
+  for (const [key, { weight }] of frameworkSettings.entries()) books.sharers.weighs(key, weight);
+}
+
 function derive(state: ClusterState): void {
   const { books, requests } = state;
   for (const agent of state.agents.rows()) books.agentChanged(undefined, agent);
   for (const record of state.reservations.rows()) books.reservationChanged(undefined, record);
   for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
+  weigh(state);
   for (const offer of state.offers.rows()) books.offerMade(offer);
   for (const task of state.tasks.rows()) {
     books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');
