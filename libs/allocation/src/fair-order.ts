@@ -13,6 +13,7 @@ import {
   type Vector,
 } from './cluster-totals.ts';
 import type { Framework } from './frameworks.ts';
+import { GuaranteeStandings } from './guarantee-standings.ts';
 import { homeOf } from './headroom.ts';
 import { NumberPool } from './number-pool.ts';
 import { type Asking, ask, EVERYBODY, Few } from './question-round.ts';
@@ -34,6 +35,8 @@ const NOBODY: readonly Client[] = [];
 export class FairOrder {
   readonly #totals: ClusterTotals;
   readonly tree: ShareTree;
+  /** Up to date while anything is set. */
+  readonly standings = new GuaranteeStandings();
   readonly #numbers = new NumberPool();
   readonly #byNumber: (Client | undefined)[] = [];
   /** Roles and frameworks with a guarantee or a limit: where there are none, nobody looks for them. */
@@ -72,6 +75,7 @@ export class FairOrder {
     if (framework.weight !== DEFAULT_WEIGHT)
       this.#sorterOf(client).setWeight(client, framework.weight);
     if (framework.quota?.isUnmet) countUnmet(client, 1);
+    if (this.#quotas > 0) this.#measureSharers(client);
     return client;
   }
 
@@ -84,6 +88,8 @@ export class FairOrder {
     markStale(client.branch);
     framework.clients.delete(role);
     this.tree.removeClient(client);
+    this.standings.forget(client);
+    if (this.#quotas > 0) this.#measureSharers(client);
     this.#numbers.giveBack(client.number);
     this.#byNumber[client.number] = undefined;
     return true;
@@ -153,6 +159,7 @@ export class FairOrder {
     branch.placement = placement;
     branch.quota = this.#quotaOf(branch.quota, settings, new Quota(branch.used, branch.reserved));
     measureQuota(branch);
+    if (this.#quotas > 0) this.standings.measureRole(branch);
     markStale(branch);
     branch.isSet =
       weight !== DEFAULT_WEIGHT ||
@@ -163,12 +170,16 @@ export class FairOrder {
   }
 
   setFramework(framework: Framework, shares: Shares): void {
-    framework.weight = shares.weight;
     for (const client of framework.clients.values()) {
+      if (client.above !== undefined) client.above.weights += shares.weight - framework.weight;
       this.#sorterOf(client).setWeight(client, shares.weight);
     }
+    framework.weight = shares.weight;
     framework.quota = this.#quotaOf(framework.quota, shares, new Quota(framework.used));
     this.#measureFramework(framework);
+    for (const client of framework.clients.values()) {
+      if (this.#quotas > 0) this.#measureSharers(client);
+    }
   }
 
   /**
@@ -219,6 +230,10 @@ export class FairOrder {
     return count;
   }
 
+  *clients(): Generator<Client, void, void> {
+    for (const client of this.#byNumber) if (client !== undefined) yield client;
+  }
+
   /** The limits on the client's way down the tree, and its framework's. */
   *quotasOf(client: Client): Generator<{ readonly quota: Quota; readonly branch?: Branch }> {
     if (this.#quotas === 0) return;
@@ -262,6 +277,7 @@ export class FairOrder {
 
   checkInvariants(): void {
     this.tree.checkInvariants();
+    this.standings.checkInvariants(this.#quotas > 0 ? this.clients() : []);
   }
 
   #adjust(client: Client, from: Vector, to: Vector): void {
@@ -283,7 +299,7 @@ export class FairOrder {
 
   #quotaOf(known: Quota | undefined, shares: Shares, fresh: Quota): Quota | undefined {
     const isSet = Object.keys({ ...shares.guarantee, ...shares.limit }).length > 0;
-    this.#quotas += Number(isSet) - Number(known !== undefined);
+    this.#countQuotas(Number(isSet) - Number(known !== undefined));
     if (known !== undefined) this.#roomier.add(known);
     const quota = isSet ? (known ?? fresh) : undefined;
     quota?.set(this.#totals, shares.guarantee, shares.limit);
@@ -297,7 +313,24 @@ export class FairOrder {
     for (const role of branch.roles.values()) this.#unstick(role);
   }
 
+  /** How others stand is not known while nothing is set. */
+  #countQuotas(change: number): void {
+    const before = this.#quotas;
+    this.#quotas += change;
+    if (this.#quotas === 0) this.standings.clear();
+    if (before > 0 || this.#quotas === 0) return;
+    for (const client of this.clients()) this.standings.measure(client);
+  }
+
+  /** The client, and where its role has a guarantee, those with whom it shares that. */
+  #measureSharers(client: Client): void {
+    const { branch } = client;
+    if (branch.quota !== undefined) this.standings.measureRole(branch);
+    else if (client.framework.clients.get(client.role) === client) this.standings.measure(client);
+  }
+
   #measureQuotas(client: Client): void {
+    this.standings.measure(client);
     if (client.framework.quota !== undefined) this.#measureFramework(client.framework);
     for (let branch = client.above?.above; branch !== undefined; branch = branch.above) {
       branch.isStale = true;

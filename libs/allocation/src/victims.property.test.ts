@@ -4,9 +4,10 @@ import type { RevocableTask, Revocation } from '@parley/protocol/revocations';
 import { add, contains, subtract } from '@parley/resources/resources';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Claims, SharingClient } from './claims.ts';
 import { amountIn, compareFractions, largestFraction, minus, plus } from './quantities.ts';
 import { aClaim, aClient, agent, aTask, cpus, heldIn, keyOf } from './scripted-claims.ts';
-import { type Claims, chooseVictims, type SharingClient } from './victims.ts';
+import { chooseVictims } from './victims.ts';
 
 const HOLDERS = ['f0', 'f1', 'f2', 'f3'];
 
