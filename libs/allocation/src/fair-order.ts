@@ -44,6 +44,8 @@ export class FairOrder {
   #decreases = 0;
   /** Something that limits them has more room than before: they are to be asked again. */
   readonly #roomier = new Set<Quota>();
+  /** Of what somebody waits for there is less in proposals than before: that gives nobody a turn, but is looked at. */
+  readonly #quietly = new Set<Quota>();
   /** Stand for want of room, and may be given what is reserved now. */
   readonly #unstuck = new Set<Client>();
 
@@ -121,6 +123,9 @@ export class FairOrder {
   /** Takes an allocation back: the master has decided, or never will. */
   release(client: Client, amounts: Vector): void {
     this.#adjust(client, amounts, NO_AMOUNTS);
+    for (const { quota } of this.quotasOf(client)) {
+      if (quota.waiting.size > 0) this.#quietly.add(quota);
+    }
   }
 
   /** What the framework holds (offered plus allocated), without decisions that are not confirmed. */
@@ -246,6 +251,8 @@ export class FairOrder {
 
   /** Those who wait for room that there may be now; they do no more. */
   takeResumed(): readonly Client[] {
+    // Most often what was proposed is offered now.
+    for (const quota of this.#quietly) if (!quota.hasMoreRoom) this.#quietly.delete(quota);
     if (this.#unstuck.size + this.#roomier.size === 0) return NOBODY;
     const resumed = [...this.#unstuck];
     this.#unstuck.clear();
@@ -258,10 +265,9 @@ export class FairOrder {
   }
 
   /** Looks for room that no news told of: where a proposal was refused, or never decided. */
-  lookForRoom(frameworks: Iterable<Framework>): void {
-    if (this.#quotas === 0) return;
-    for (const { quota } of this.tree.roles()) if (quota?.hasMoreRoom) this.#roomier.add(quota);
-    for (const { quota } of frameworks) if (quota?.hasMoreRoom) this.#roomier.add(quota);
+  lookForRoom(): void {
+    for (const quota of this.#quietly) if (quota.hasMoreRoom) this.#roomier.add(quota);
+    this.#quietly.clear();
   }
 
   /** Its roles are other ones than before. */
