@@ -28,6 +28,8 @@ export type Taking = Pick<OpenNeed, 'within' | 'outside'> & {
 };
 type Holder = CandidatesQuestion['holders'][number];
 
+/** Where needs fit: more are not gone into at a time. */
+const MAX_FREE_AGENTS = 10_000;
 const NO_CLAIM = { needs: [], starvedForMs: 0 } as const;
 const NO_BOUNDS: KnownBounds = { get: () => undefined };
 
@@ -137,6 +139,7 @@ export class ClaimKnowledge {
       amounts: totals.vectorOf(need.resources.scalars),
     }));
     for (const agent of needs.length === 0 ? [] : pool.open()) {
+      if (free.size >= MAX_FREE_AGENTS) break;
       const { left, agentId } = agent;
       const isEnough = needed.some(
         ({ need, amounts }) =>

@@ -85,6 +85,7 @@ export class ClaimsUnderWay {
   }
 
   giveUp(claimant: Client, nowMs: number): void {
+    this.#hopeless.delete(claimant);
     this.#hopeless.set(claimant, nowMs + AGAIN_MS);
   }
 

@@ -37,8 +37,8 @@ const MAX_HOLDERS = 1000;
 const MAX_NEEDS = 8;
 const MAX_REVOCATIONS = 100;
 const MAX_CALLED_OFF = 1000;
-/** Claims gone into at a time: one that is met by what comes back or is free is put off. */
-const MAX_CLAIMS = 100;
+/** Claims gone into at a time, each of them with what is free: one that is met by it is put off. */
+const MAX_CLAIMS = 10;
 
 export class Reclaimer {
   readonly #known: Knowledge;

@@ -80,6 +80,8 @@ describe('agents with candidates', () => {
   test('are those on which the need can be freed, however cheap the tasks of others are', () => {
     expect(idsIn(scattered(), { ...needs(3), limit: 3 })).toEqual(['dear-1', 'dear-2', 'dear-3']);
     expect(idsIn(scattered(), needs(4))).toEqual([]);
+    // Fewer than the need takes would be of no use.
+    expect(idsIn(scattered(), { ...needs(3), limit: 2 })).toEqual([]);
   });
 
   test('come by the dearest task that would go, then by how much, then by how many', () => {
