@@ -55,6 +55,19 @@ describe('a limit', () => {
     expect(cluster.proposalsWithin(COALESCE_MS)).toStrictEqual([]);
   });
 
+  test('what the master refuses to offer leaves room that is found when all is looked at again', () => {
+    cluster.master.setRole('eng', { limit: cpus(4) });
+    addAgents(2);
+    for (const name of ['a', 'b']) cluster.master.subscribe(name, 'eng');
+    cluster.hear();
+    const [refused, ...others] = cluster.proposalsWithin(COALESCE_MS);
+    expect(others).toStrictEqual([]);
+    cluster.master.tell({ kind: 'decided', proposalNumber: refused?.number ?? 0 });
+    cluster.hear();
+    expect(cluster.proposalsWithin(COALESCE_MS)).toStrictEqual([]);
+    expect(cluster.proposalsWithin(FULL_RUN_INTERVAL_MS)).toHaveLength(1);
+  });
+
   test('of a role above it holds for all roles below together', () => {
     cluster.master.setRole('eng', { limit: cpus(8) });
     addAgents(6);

@@ -68,7 +68,7 @@ export class Allocator {
     this.#exclude = options.exclude ?? EXCLUDED;
     this.#random = new SeededRandom(options.seed ?? 0);
     this.#known = new Knowledge(this.#exclude);
-    this.#reclaimer = new Reclaimer(this.#exclude);
+    this.#reclaimer = new Reclaimer(this.#known);
   }
 
   /** Begins a term: nothing is known, proposals count from 1. `epoch` is the own one. */
@@ -183,7 +183,7 @@ export class Allocator {
 
   #forget(): void {
     this.#known = new Knowledge(this.#exclude);
-    this.#reclaimer = new Reclaimer(this.#exclude);
+    this.#reclaimer = new Reclaimer(this.#known);
     this.#cycle = new TurnCycle();
     this.#runAtMs = undefined;
   }

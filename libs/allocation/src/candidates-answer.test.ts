@@ -60,6 +60,18 @@ test('what is ahead of the facts is not used: something may be coming back that 
   const { question } = nextQuestion();
   const ahead = { question, sequence: sequence + 1, tasks };
   expect(cluster.allocator.candidates(ahead, cluster.nowMs)).toEqual([]);
+  const message = cluster.master.message();
+  cluster.hear(message);
+  const again = nextQuestion();
+  expect(again.question).toBe(question + 1);
+  const known = { question: again.question, sequence: message.sequence, tasks: tasks.slice(0, 1) };
+  expect(cluster.allocator.candidates(known, cluster.nowMs)).toMatchObject([{ kind: 'revoke' }]);
+});
+
+test('where the facts say that enough is coming back, nothing more is asked for', () => {
+  const { question } = nextQuestion();
+  const ahead = { question, sequence: sequence + 1, tasks };
+  expect(cluster.allocator.candidates(ahead, cluster.nowMs)).toEqual([]);
   cluster.master.tell({
     kind: 'revoking',
     task: tasks[1]?.task ?? TaskRef.parse({}),
@@ -67,11 +79,8 @@ test('what is ahead of the facts is not used: something may be coming back that 
     agentId: anAgentId('x'),
     resources: resourcesOf(1, 1000),
     beneficiary: { framework: aFramework('poor'), role },
+    reason: 'belowGuarantee',
   });
-  const message = cluster.master.message();
-  cluster.hear(message);
-  const again = nextQuestion();
-  expect(again.question).toBe(question + 1);
-  const known = { question: again.question, sequence: message.sequence, tasks: tasks.slice(0, 1) };
-  expect(cluster.allocator.candidates(known, cluster.nowMs)).toEqual([]);
+  cluster.hear(cluster.master.message());
+  expect(nextQuestion).toThrow('nothing is asked');
 });

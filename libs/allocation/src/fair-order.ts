@@ -13,6 +13,7 @@ import {
   type Vector,
 } from './cluster-totals.ts';
 import type { Framework } from './frameworks.ts';
+import { GuaranteeStandings } from './guarantee-standings.ts';
 import { homeOf } from './headroom.ts';
 import { NumberPool } from './number-pool.ts';
 import { type Asking, ask, EVERYBODY, Few } from './question-round.ts';
@@ -34,6 +35,8 @@ const NOBODY: readonly Client[] = [];
 export class FairOrder {
   readonly #totals: ClusterTotals;
   readonly tree: ShareTree;
+  /** Up to date while anything is set. */
+  readonly standings = new GuaranteeStandings();
   readonly #numbers = new NumberPool();
   readonly #byNumber: (Client | undefined)[] = [];
   /** Roles and frameworks with a guarantee or a limit: where there are none, nobody looks for them. */
@@ -41,6 +44,8 @@ export class FairOrder {
   #decreases = 0;
   /** Something that limits them has more room than before: they are to be asked again. */
   readonly #roomier = new Set<Quota>();
+  /** Of what somebody waits for there is less in proposals than before: that gives nobody a turn, but is looked at. */
+  readonly #quietly = new Set<Quota>();
   /** Stand for want of room, and may be given what is reserved now. */
   readonly #unstuck = new Set<Client>();
 
@@ -72,6 +77,7 @@ export class FairOrder {
     if (framework.weight !== DEFAULT_WEIGHT)
       this.#sorterOf(client).setWeight(client, framework.weight);
     if (framework.quota?.isUnmet) countUnmet(client, 1);
+    if (this.#quotas > 0) this.#measureSharers(client);
     return client;
   }
 
@@ -84,6 +90,8 @@ export class FairOrder {
     markStale(client.branch);
     framework.clients.delete(role);
     this.tree.removeClient(client);
+    this.standings.forget(client);
+    if (this.#quotas > 0) this.#measureSharers(client);
     this.#numbers.giveBack(client.number);
     this.#byNumber[client.number] = undefined;
     return true;
@@ -115,6 +123,9 @@ export class FairOrder {
   /** Takes an allocation back: the master has decided, or never will. */
   release(client: Client, amounts: Vector): void {
     this.#adjust(client, amounts, NO_AMOUNTS);
+    for (const { quota } of this.quotasOf(client)) {
+      if (quota.waiting.size > 0) this.#quietly.add(quota);
+    }
   }
 
   /** What the framework holds (offered plus allocated), without decisions that are not confirmed. */
@@ -153,6 +164,7 @@ export class FairOrder {
     branch.placement = placement;
     branch.quota = this.#quotaOf(branch.quota, settings, new Quota(branch.used, branch.reserved));
     measureQuota(branch);
+    if (this.#quotas > 0) this.standings.measureRole(branch);
     markStale(branch);
     branch.isSet =
       weight !== DEFAULT_WEIGHT ||
@@ -163,12 +175,16 @@ export class FairOrder {
   }
 
   setFramework(framework: Framework, shares: Shares): void {
-    framework.weight = shares.weight;
     for (const client of framework.clients.values()) {
+      if (client.above !== undefined) client.above.weights += shares.weight - framework.weight;
       this.#sorterOf(client).setWeight(client, shares.weight);
     }
+    framework.weight = shares.weight;
     framework.quota = this.#quotaOf(framework.quota, shares, new Quota(framework.used));
     this.#measureFramework(framework);
+    for (const client of framework.clients.values()) {
+      if (this.#quotas > 0) this.#measureSharers(client);
+    }
   }
 
   /**
@@ -219,6 +235,10 @@ export class FairOrder {
     return count;
   }
 
+  *clients(): Generator<Client, void, void> {
+    for (const client of this.#byNumber) if (client !== undefined) yield client;
+  }
+
   /** The limits on the client's way down the tree, and its framework's. */
   *quotasOf(client: Client): Generator<{ readonly quota: Quota; readonly branch?: Branch }> {
     if (this.#quotas === 0) return;
@@ -231,6 +251,8 @@ export class FairOrder {
 
   /** Those who wait for room that there may be now; they do no more. */
   takeResumed(): readonly Client[] {
+    // Most often what was proposed is offered now.
+    for (const quota of this.#quietly) if (!quota.hasMoreRoom) this.#quietly.delete(quota);
     if (this.#unstuck.size + this.#roomier.size === 0) return NOBODY;
     const resumed = [...this.#unstuck];
     this.#unstuck.clear();
@@ -243,10 +265,9 @@ export class FairOrder {
   }
 
   /** Looks for room that no news told of: where a proposal was refused, or never decided. */
-  lookForRoom(frameworks: Iterable<Framework>): void {
-    if (this.#quotas === 0) return;
-    for (const { quota } of this.tree.roles()) if (quota?.hasMoreRoom) this.#roomier.add(quota);
-    for (const { quota } of frameworks) if (quota?.hasMoreRoom) this.#roomier.add(quota);
+  lookForRoom(): void {
+    for (const quota of this.#quietly) if (quota.hasMoreRoom) this.#roomier.add(quota);
+    this.#quietly.clear();
   }
 
   /** Its roles are other ones than before. */
@@ -262,6 +283,7 @@ export class FairOrder {
 
   checkInvariants(): void {
     this.tree.checkInvariants();
+    this.standings.checkInvariants(this.#quotas > 0 ? this.clients() : []);
   }
 
   #adjust(client: Client, from: Vector, to: Vector): void {
@@ -283,7 +305,7 @@ export class FairOrder {
 
   #quotaOf(known: Quota | undefined, shares: Shares, fresh: Quota): Quota | undefined {
     const isSet = Object.keys({ ...shares.guarantee, ...shares.limit }).length > 0;
-    this.#quotas += Number(isSet) - Number(known !== undefined);
+    this.#countQuotas(Number(isSet) - Number(known !== undefined));
     if (known !== undefined) this.#roomier.add(known);
     const quota = isSet ? (known ?? fresh) : undefined;
     quota?.set(this.#totals, shares.guarantee, shares.limit);
@@ -297,7 +319,24 @@ export class FairOrder {
     for (const role of branch.roles.values()) this.#unstick(role);
   }
 
+  /** How others stand is not known while nothing is set. */
+  #countQuotas(change: number): void {
+    const before = this.#quotas;
+    this.#quotas += change;
+    if (this.#quotas === 0) this.standings.clear();
+    if (before > 0 || this.#quotas === 0) return;
+    for (const client of this.clients()) this.standings.measure(client);
+  }
+
+  /** The client, and where its role has a guarantee, those with whom it shares that. */
+  #measureSharers(client: Client): void {
+    const { branch } = client;
+    if (branch.quota !== undefined) this.standings.measureRole(branch);
+    else if (client.framework.clients.get(client.role) === client) this.standings.measure(client);
+  }
+
   #measureQuotas(client: Client): void {
+    this.standings.measure(client);
     if (client.framework.quota !== undefined) this.#measureFramework(client.framework);
     for (let branch = client.above?.above; branch !== undefined; branch = branch.above) {
       branch.isStale = true;

@@ -16,6 +16,7 @@ const isTakenBack = (taskId: string): void =>
     role: RoleName.parse('rich'),
     resources: resourcesOf(2, 2000),
     beneficiary: { framework: aFramework('poor'), role: RoleName.parse('poor') },
+    reason: 'belowGuarantee',
   });
 const isTakenBackNoMore = (taskId: string): void =>
   cluster.master.tell({ kind: 'revoked', task: task(taskId) });

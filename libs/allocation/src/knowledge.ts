@@ -101,7 +101,7 @@ export class Knowledge {
   /** Every open agent gets a turn, for whatever news were overlooked. */
   reopen(): void {
     this.frameworks.remeasure();
-    this.order.lookForRoom(this.frameworks.all());
+    this.order.lookForRoom();
     this.#resumeWaiting();
     this.pool.touchOpen();
   }

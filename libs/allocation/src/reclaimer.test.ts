@@ -3,6 +3,7 @@ import { FrameworkRef, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { RevocableTask } from '@parley/protocol/revocations';
 import { beforeEach, expect, test } from 'vitest';
+import { Knowledge } from './knowledge.ts';
 import { LOOK_MS, type ReclaimEffect, Reclaimer } from './reclaimer.ts';
 import { agent, aTask, cpus } from './scripted-claims.ts';
 
@@ -57,17 +58,25 @@ const guaranteed = (id: string, amount: number): Fact => ({
 const tasks = (count: number): RevocableTask[] =>
   Array.from({ length: count }, (_, index) => aTask('rich', `t${index}`, { role }));
 
+let known: Knowledge;
 let reclaimer: Reclaimer;
 let nowMs: number;
 beforeEach(() => {
-  reclaimer = new Reclaimer();
+  known = new Knowledge(['gpus']);
+  reclaimer = new Reclaimer(known);
   nowMs = 0;
 });
 
+const hear = (facts: readonly Fact[]): void => {
+  known.hear(facts, { lastNumber: 0, nowMs });
+  known.checkInvariants();
+  reclaimer.hear(facts, nowMs);
+};
+
 /** A full agent that `rich` holds, and `poor`, which wants more. */
 const full = (...more: readonly Fact[]): void => {
-  reclaimer.hear([settings(), anAgent(), subscribed('rich'), uses('rich', 10)], nowMs);
-  reclaimer.hear([subscribed('poor', { count: 100 }), ...more], nowMs);
+  hear([settings(), anAgent(), subscribed('rich'), uses('rich', 10)]);
+  hear([subscribed('poor', { count: 100 }), ...more]);
 };
 const pass = (ms: number): ReclaimEffect[] => {
   nowMs += ms;
@@ -110,20 +119,20 @@ test('a client below its fair share gets its half only when it was so for longer
 test('the time that it was starved begins anew when it was not in between', () => {
   full();
   pass(LOOK_MS);
-  reclaimer.hear([uses('rich', 5), uses('poor', 5)], nowMs);
+  hear([uses('rich', 5), uses('poor', 5)]);
   pass(LOOK_MS);
-  reclaimer.hear([uses('rich', 10), uses('poor', 0)], nowMs);
+  hear([uses('rich', 10), uses('poor', 0)]);
   pass(LOOK_MS);
   expect(pass(STARVATION_MS)).toEqual([]);
 });
 
 test('nothing is asked where taking back is off, nobody wants anything, or nobody else holds anything', () => {
   full(guaranteed('poor', 3));
-  reclaimer.hear([settings(false)], nowMs);
+  hear([settings(false)]);
   expect(pass(LOOK_MS)).toEqual([]);
-  reclaimer.hear([settings(), subscribed('poor', { isSuppressed: true })], nowMs);
+  hear([settings(), subscribed('poor', { isSuppressed: true })]);
   expect(pass(LOOK_MS)).toEqual([]);
-  reclaimer.hear([subscribed('poor', { count: 1 }), uses('rich', 0)], nowMs);
+  hear([subscribed('poor', { count: 1 }), uses('rich', 0)]);
   expect(pass(LOOK_MS)).toEqual([]);
 });
 
@@ -137,9 +146,9 @@ test('one that states no demand wants whatever is an offer, until it refuses one
     resources: cpus(amount),
     refuseMs: 60_000,
   });
-  reclaimer.hear([refused(1)], nowMs);
+  hear([refused(1)]);
   expect(pass(LOOK_MS)).toEqual([]);
-  reclaimer.hear([{ kind: 'filtersCleared', framework: ref('poor') }, refused(0)], nowMs);
+  hear([{ kind: 'filtersCleared', framework: ref('poor') }, refused(0)]);
   expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(3);
 });
 
@@ -150,9 +159,11 @@ test('what was proposed counts as coming back until the master has decided, and 
   const [first, ...others] = taken;
   if (first === undefined) throw new Error('nothing was taken');
   const { task, agentId, beneficiary } = first;
-  const revoking: Fact = { kind: 'revoking', task, role, agentId, resources: cpus(1), beneficiary };
+  const reason = 'belowGuarantee';
+  const resources = cpus(1);
+  const revoking: Fact = { kind: 'revoking', task, role, agentId, resources, beneficiary, reason };
   const refused = others.map(({ task: other }): Fact => ({ kind: 'revoked', task: other }));
-  reclaimer.hear([revoking, ...refused], nowMs);
+  hear([revoking, ...refused]);
   const { question } = questionOf(pass(LOOK_MS));
   expect(takenOf(answer(question))).toHaveLength(2);
 });
@@ -167,15 +178,20 @@ test('a question or a proposal that nobody answers is repeated after a while', (
   expect(questionOf(pass(2000)).question).toBe(3);
 });
 
-test('nothing is taken while the need fits into what is free, and that is looked at again later', () => {
-  full(guaranteed('poor', 3), anAgent(cpus(1)));
-  expect(answer(questionOf(pass(LOOK_MS)).question)).toEqual([]);
-  reclaimer.hear([anAgent()], nowMs);
-  reclaimer.hear([uses('poor', 2), uses('other', 3), guaranteed('poor', 3)], nowMs);
+test('nothing is asked while what is needed fits into what is free, and that is looked at again later', () => {
+  full(guaranteed('poor', 3), anAgent(cpus(3)));
+  expect(pass(LOOK_MS)).toEqual([]);
+  hear([anAgent()]);
+  hear([uses('poor', 2), uses('other', 3)]);
   expect(pass(LOOK_MS)).toEqual([]);
   nowMs = reclaimer.nextWakeMs();
   expect(nowMs).toBeLessThanOrEqual(11_000);
   expect(takenOf(answer(questionOf(reclaimer.tick(nowMs)).question))).toHaveLength(1);
+});
+
+test('what fits into what is free is not taken from anybody, and the rest is', () => {
+  full(guaranteed('poor', 3), anAgent(cpus(1)));
+  expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(2);
 });
 
 test('the guarantee of a role is shared by weight among those in it', () => {
@@ -189,7 +205,7 @@ test('a task that the master would not take back is not named again for a while'
   full(guaranteed('poor', 3));
   const taken = takenOf(answer(questionOf(pass(LOOK_MS)).question));
   const refused = taken.map(({ task }): Fact => ({ kind: 'revoked', task }));
-  reclaimer.hear(refused, nowMs);
+  hear(refused);
   const { question } = questionOf(pass(LOOK_MS));
   const names = takenOf(answer(question, tasks(4))).map(({ task }) => task.taskId);
   expect(names).toHaveLength(1);
@@ -214,13 +230,148 @@ test('nothing is taken for somebody whose role may have no more', () => {
     return { ...fact, roles };
   };
   full(guaranteed('poor', 3), inEng('poor'), limited(0));
-  expect(answer(questionOf(pass(LOOK_MS)).question)).toEqual([]);
-  reclaimer.hear([limited(2)], nowMs);
+  expect(pass(LOOK_MS)).toEqual([]);
+  hear([limited(2)]);
   nowMs = 12_000;
   expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(2);
 });
 
 test('nobody is asked about who holds no more than it is guaranteed', () => {
   full(guaranteed('poor', 3), uses('safe', 2), guaranteed('safe', 2));
-  expect(questionOf(pass(LOOK_MS)).holders).toEqual([{ framework: ref('rich'), role }]);
+  expect(questionOf(pass(LOOK_MS)).holders).toMatchObject([{ framework: ref('rich'), role }]);
+});
+
+test('the question says what is needed, on which agents, and how much may be taken of each holder', () => {
+  const constraints = [{ name: 'agentId', operator: 'exists' as const }];
+  const needs = [{ shape: 's', count: 2, resources: cpus(2), constraints }];
+  const poor: Fact = {
+    kind: 'framework',
+    framework: ref('poor'),
+    roles: [{ role, isSuppressed: false, needs }],
+  };
+  full(guaranteed('poor', 3), guaranteed('rich', 4), poor);
+  const question = questionOf(pass(LOOK_MS));
+  expect(question).toMatchObject({
+    holders: [{ framework: ref('rich'), spare: { cpus: 6 } }],
+    mayUseFree: true,
+    limit: 1000,
+  });
+  expect(question.needs).toEqual([{ resources: cpus(2), constraints }]);
+});
+
+test('for a starved client no more of a holder is asked for than it has above its fair share', () => {
+  full(uses('other', 4), uses('rich', 6));
+  pass(LOOK_MS);
+  pass(STARVATION_MS + 1);
+  nowMs = reclaimer.nextWakeMs();
+  const { holders } = questionOf(reclaimer.tick(nowMs));
+  // Of ten each of the three may have three.
+  expect(holders).toEqual([
+    { framework: ref('rich'), role, spare: { cpus: 3 } },
+    { framework: ref('other'), role, spare: { cpus: 1 } },
+  ]);
+});
+
+test('a client is starved below what its siblings leave, and not where they leave it no more', () => {
+  const idle = (used: number) => [subscribed('idle', { count: 0 }), uses('idle', used)];
+  // Of ten the idle one keeps one; four and a half is a half of the rest.
+  full(...idle(1), uses('rich', 5), uses('poor', 4));
+  pass(LOOK_MS);
+  expect(reclaimer.nextWakeMs()).toBe(Number.POSITIVE_INFINITY);
+  hear([...idle(0), uses('rich', 6)]);
+  pass(LOOK_MS);
+  expect(reclaimer.nextWakeMs()).toBeLessThan(Number.POSITIVE_INFINITY);
+});
+
+const isTaken = (taken: ReturnType<typeof takenOf>, more: Partial<RevocableTask> = {}): Fact[] =>
+  taken.map(({ task, agentId, beneficiary, reason }) => ({
+    kind: 'revoking',
+    task,
+    role,
+    agentId,
+    resources: cpus(1),
+    beneficiary,
+    reason,
+    ...more,
+  }));
+const calledOffOf = (effects: readonly ReclaimEffect[]): string[] =>
+  effects.flatMap((effect) =>
+    effect.kind === 'revoke' ? effect.calledOff.map(({ taskId }) => taskId) : [],
+  );
+
+test('what is under way is called off as far as what it is for has been met otherwise', () => {
+  full(guaranteed('poor', 3));
+  const taken = takenOf(answer(questionOf(pass(LOOK_MS)).question));
+  hear(isTaken(taken));
+  expect(pass(LOOK_MS)).toEqual([]);
+  const ids = taken.map(({ task }) => task.taskId);
+  hear([uses('poor', 1)]);
+  expect(calledOffOf(pass(LOOK_MS))).toEqual([ids[2]]);
+  hear([subscribed('poor', { count: 1 })]);
+  expect(calledOffOf(pass(LOOK_MS))).toEqual([ids[1]]);
+  hear([subscribed('poor', { isSuppressed: true })]);
+  expect(calledOffOf(pass(LOOK_MS))).toEqual([ids[0]]);
+});
+
+test('what cannot be called off any more is told to the master again only after a while', () => {
+  full(guaranteed('poor', 5));
+  hear(isTaken(takenOf(answer(questionOf(pass(LOOK_MS)).question))));
+  hear([uses('poor', 5)]);
+  expect(calledOffOf(pass(LOOK_MS))).toHaveLength(5);
+  hear([uses('poor', 6)]);
+  expect(calledOffOf(pass(LOOK_MS))).toEqual([]);
+  hear([uses('poor', 5)]);
+  expect(calledOffOf(pass(10_000))).toHaveLength(5);
+});
+
+test('an allocator that begins anew takes it that who is below its share has been so for long enough', () => {
+  full();
+  const [first] = tasks(1);
+  if (first === undefined) throw new Error('there is a task');
+  const beneficiary = { framework: ref('poor'), role };
+  const coming = (reason: 'starved' | 'belowGuarantee') =>
+    isTaken([{ task: first.task, agentId: agent('a1'), beneficiary, reason }]);
+  hear(coming('starved'));
+  expect(pass(LOOK_MS)).toEqual([]);
+  hear([uses('poor', 5)]);
+  expect(calledOffOf(pass(LOOK_MS))).toEqual(['t0']);
+  hear([{ kind: 'revoked', task: first.task }, uses('poor', 0)]);
+  hear(coming('belowGuarantee'));
+  expect(calledOffOf(pass(LOOK_MS))).toEqual(['t0']);
+});
+
+test('nothing is asked or reckoned while nobody has more than it is guaranteed', () => {
+  full(guaranteed('poor', 3), guaranteed('rich', 10));
+  expect(pass(LOOK_MS)).toEqual([]);
+  expect(reclaimer.nextWakeMs()).toBe(Number.POSITIVE_INFINITY);
+  hear([uses('rich', 11)]);
+  expect(questionOf(pass(LOOK_MS)).beneficiary.framework).toEqual(ref('poor'));
+});
+
+test('what it has refused is not free for it', () => {
+  const refused: Fact = {
+    kind: 'refused',
+    framework: ref('poor'),
+    role,
+    agentId: agent('a1'),
+    resources: cpus(1),
+    refuseMs: 60_000,
+  };
+  full(guaranteed('poor', 3), anAgent(cpus(1)), refused);
+  expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(3);
+});
+
+test('what is kept for another is not free for it', () => {
+  const [last] = tasks(10).slice(-1);
+  if (last === undefined) throw new Error('there is a task');
+  const beneficiary = { framework: ref('other'), role };
+  const needs = [{ shape: 's', count: 1, resources: cpus(2), constraints: [] }];
+  full(
+    guaranteed('poor', 3),
+    anAgent(cpus(1)),
+    { kind: 'framework', framework: ref('other'), roles: [{ role, isSuppressed: false, needs }] },
+    guaranteed('other', 2),
+    ...isTaken([{ task: last.task, agentId: agent('a1'), beneficiary, reason: 'belowGuarantee' }]),
+  );
+  expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(3);
 });

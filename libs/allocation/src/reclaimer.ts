@@ -1,234 +1,308 @@
-// Owns when resources are taken back: who has a claim, which tasks the master is asked for, and what is proposed to it.
-// One claim at a time, so that each is decided on what the one before has changed. Whose tasks go is in victims.ts.
-// Milliseconds of a monotonic clock.
+// Owns when resources are taken back: who has a claim, which tasks the master is asked for, what is proposed to it, and
+// what of that is called off. One claim at a time, so that each is decided on what the one before has changed. How
+// everybody stands is in the share tree: nothing is reckoned where nobody can have a claim. How far a claim goes is in
+// claims.ts, whose tasks go in victims.ts. Milliseconds of a monotonic clock.
 import type { Fact } from '@parley/protocol/allocation';
-import { taskKey } from '@parley/protocol/ids';
+import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import type {
   CandidatesAnswer,
   CandidatesQuestion,
-  RevocableTask,
   Revocation,
-  Sharer,
 } from '@parley/protocol/revocations';
-import { amountIn, compareFractions, largestFraction } from './quantities.ts';
-import { SharingView } from './sharing-view.ts';
-import {
-  type Claims,
-  type ComingBack,
-  chooseVictims,
-  claimants,
-  isBelowItsShare,
-  type SharingClient,
-  sharerKey,
-} from './victims.ts';
+import { DEFAULT_STARVATION_MS } from '@parley/protocol/sharing';
+import { ClaimKnowledge } from './claim-knowledge.ts';
+import type { Claims, SharingClient } from './claims.ts';
+import { AGAIN_MS, ClaimsUnderWay } from './claims-under-way.ts';
+import type { Knowledge } from './knowledge.ts';
+import { OpenDemand } from './open-demand.ts';
+import type { Client } from './share-tree.ts';
+import type { UnmetNeed } from './spare-room.ts';
+import { StarvedClients } from './starved-clients.ts';
+import { chooseVictims, claimants, needsToTakeFor, unneeded } from './victims.ts';
 
 export type ReclaimEffect =
   | { readonly kind: 'askCandidates'; readonly question: CandidatesQuestion }
-  | { readonly kind: 'revoke'; readonly revocations: Revocation[] };
+  | {
+      readonly kind: 'revoke';
+      readonly revocations: Revocation[];
+      /** Of those under way, what nobody needs any more. */
+      readonly calledOff: TaskRef[];
+    };
 
 /** Between two looks at who has a claim: taking back is slow anyway. */
 export const LOOK_MS = 1000;
-/** An answer, or the decision about what was proposed, that has not come by then was lost. */
-const ANSWER_MS = 2000;
-/** A claim that nobody can satisfy is looked at again when so much time has passed. */
-const AGAIN_MS = 10_000;
 const MAX_CANDIDATES = 1000;
 const MAX_HOLDERS = 1000;
+const MAX_NEEDS = 8;
 const MAX_REVOCATIONS = 100;
-
-type Asked = { readonly question: number; readonly claimant: string; readonly untilMs: number };
+const MAX_CALLED_OFF = 1000;
+/** Claims gone into at a time, each of them with what is free: one that is met by it is put off. */
+const MAX_CLAIMS = 10;
 
 export class Reclaimer {
-  readonly #view: SharingView;
-  /** Since when each client is below its fair share and wants more. */
-  readonly #starvedSince = new Map<string, number>();
-  /** Proposed to be taken back, and not decided. */
-  readonly #proposed = new Map<string, { readonly coming: ComingBack; readonly untilMs: number }>();
-  /** Tasks that the master would not take back, until when they are not named again. */
-  readonly #refused = new Map<string, number>();
-  /** Claims that nobody could satisfy, until when. */
-  readonly #hopeless = new Map<string, number>();
-  #asked: Asked | undefined;
-  #questions = 0;
+  readonly #known: Knowledge;
+  readonly #reading: ClaimKnowledge;
+  readonly #demand: OpenDemand;
+  readonly #starved: StarvedClients;
+  readonly #underWay = new ClaimsUnderWay();
+  #reclaims = false;
+  #starvationMs = DEFAULT_STARVATION_MS;
   #hasNews = false;
   #nextLookMs = 0;
   /** Without news nothing is found before then. */
   #fruitlessUntilMs = 0;
 
-  /** `exclude`: names of scalars that do not count towards fairness. */
-  constructor(exclude: readonly string[] = ['gpus']) {
-    this.#view = new SharingView(exclude);
+  constructor(known: Knowledge) {
+    this.#known = known;
+    this.#reading = new ClaimKnowledge(known);
+    this.#demand = new OpenDemand(known);
+    this.#starved = new StarvedClients(known, this.#demand);
   }
 
+  /** Facts that are known already. */
   hear(facts: readonly Fact[], nowMs: number): void {
-    for (const fact of facts) {
-      this.#view.hear(fact, nowMs);
-      if (fact.kind !== 'revoking' && fact.kind !== 'revoked') continue;
-      // Decided: under way, or refused.
-      const key = taskKey(fact.task);
-      const wasProposed = this.#proposed.delete(key);
-      if (wasProposed && fact.kind === 'revoked') this.#refused.set(key, nowMs + AGAIN_MS);
-    }
+    let isNews = false;
+    for (const fact of facts) if (this.#hear(fact, nowMs)) isNews = true;
+    if (!isNews) return;
     if (!this.#hasNews) this.#nextLookMs = Math.max(this.#nextLookMs, nowMs + LOOK_MS);
     this.#hasNews = true;
   }
 
   /** Does what is due. To be called no later than `nextWakeMs`. */
   tick(nowMs: number): ReclaimEffect[] {
-    this.#expire(nowMs);
+    if (this.#underWay.expire(nowMs)) this.#hasNews = true;
     const isDue = nowMs >= this.#nextLookMs && (this.#hasNews || nowMs >= this.#starvationDueMs());
-    if (!isDue || this.#asked !== undefined || this.#proposed.size > 0) return [];
+    if (!isDue || this.#underWay.isWaiting) return [];
     this.#nextLookMs = nowMs + LOOK_MS;
     this.#hasNews = false;
-    if (!this.#view.settings.reclaims) return [];
+    if (!this.#reclaims) return [];
+    if (this.#demand.expire(nowMs)) this.#starved.changed();
     return this.#look(nowMs);
   }
 
   /** The master's answer; one that is not expected any more is left out. */
   candidates({ question, tasks }: CandidatesAnswer, nowMs: number): ReclaimEffect[] {
-    const asked = this.#asked;
-    if (asked === undefined || asked.question !== question) return [];
-    this.#asked = undefined;
-    this.#hasNews = true;
-    const clients = this.#clients(nowMs);
-    const claimant = clients.find((client) => sharerKey(client) === asked.claimant);
+    const claimant = this.#underWay.answered(question);
     if (claimant === undefined) return [];
-    const named = tasks.filter(({ task }) => !this.#refused.has(taskKey(task)));
-    const revocations = chooseVictims(this.#claims(clients, claimant, named));
+    this.#hasNews = true;
+    this.#starved.look(nowMs);
+    const named = tasks.filter((task) => this.#underWay.mayBeNamed(task));
+    const agents = named.map(({ agentId }) => agentId);
+    const needs = this.#demand.needsOf(claimant);
+    const claims = this.#claimsOf(claimant, { needs, agents, nowMs });
+    const holders = this.#reading
+      .clientsOf(named.map(({ task, role }) => ({ framework: task, role })))
+      .filter((client) => client !== claimant)
+      .map((client) => this.#describe(client));
+    const clients = [...claims.clients, ...holders];
+    const revocations = chooseVictims({ ...claims, clients, tasks: named });
     if (revocations.length === 0) {
-      this.#hopeless.set(asked.claimant, nowMs + AGAIN_MS);
+      this.#underWay.giveUp(claimant, nowMs);
       return [];
     }
-    this.#propose(revocations, tasks, nowMs);
-    return [{ kind: 'revoke', revocations }];
+    this.#underWay.propose(revocations, named, nowMs);
+    return [{ kind: 'revoke', revocations, calledOff: [] }];
   }
 
   nextWakeMs(): number {
-    const waits = [
-      this.#asked?.untilMs,
-      ...[...this.#proposed.values()].map(({ untilMs }) => untilMs),
-    ].filter((ms) => ms !== undefined);
-    if (waits.length > 0) return Math.min(...waits);
-    if (!this.#view.settings.reclaims) return Number.POSITIVE_INFINITY;
+    if (this.#underWay.isWaiting) return this.#underWay.answerDueMs;
+    if (!this.#reclaims) return Number.POSITIVE_INFINITY;
     if (this.#hasNews) return this.#nextLookMs;
-    const againMs = Math.min(...this.#hopeless.values());
-    return Math.max(this.#nextLookMs, Math.min(this.#starvationDueMs(), againMs));
+    const dueMs = Math.min(this.#starvationDueMs(), this.#underWay.hopeDueMs);
+    return Math.max(this.#nextLookMs, dueMs);
+  }
+
+  /** The value: whether somebody may have a claim, or have none any more, because of it. */
+  #hear(fact: Fact, nowMs: number): boolean {
+    switch (fact.kind) {
+      case 'agentFree':
+      case 'outstanding':
+      case 'expired':
+        return false;
+      case 'settings':
+        this.#reclaims = fact.reclaims;
+        this.#starvationMs = fact.starvationMs;
+        return true;
+      case 'revoking':
+      case 'revoked':
+        this.#underWay.decided(fact.task, fact.kind === 'revoked', nowMs);
+        return true;
+      case 'refused':
+        this.#demand.refused(fact, nowMs);
+        break;
+      case 'filtersCleared':
+      case 'frameworkAway':
+        this.#demand.resumed(fact);
+        break;
+      default:
+    }
+    this.#starved.changed();
+    return true;
   }
 
   #look(nowMs: number): ReclaimEffect[] {
-    const clients = this.#clients(nowMs);
-    const claims = this.#claims(clients, undefined, []);
-    const claimant = claimants(claims).find((client) => !this.#hopeless.has(sharerKey(client)));
-    const holders = claimant === undefined ? [] : holdersBeside(clients, claimant);
-    if (claimant === undefined || holders.length === 0) {
-      this.#fruitlessUntilMs = nowMs + AGAIN_MS;
-      return [];
+    const effects: ReclaimEffect[] = [];
+    const calledOff = this.#unneeded(nowMs);
+    if (calledOff.length > 0) {
+      this.#underWay.callOff(calledOff, nowMs);
+      effects.push({ kind: 'revoke', revocations: [], calledOff });
     }
-    this.#questions += 1;
-    const question = this.#questions;
-    const { framework, role } = claimant;
-    const beneficiary = { framework, role };
-    this.#asked = { question, claimant: sharerKey(claimant), untilMs: nowMs + ANSWER_MS };
-    const about = { question, holders, beneficiary, limit: MAX_CANDIDATES };
-    return [{ kind: 'askCandidates', question: about }];
+    const question = this.#questionFor(nowMs);
+    if (question === undefined) this.#fruitlessUntilMs = nowMs + AGAIN_MS;
+    else effects.push({ kind: 'askCandidates', question });
+    return effects;
   }
 
-  /** Of the claimant alone where there is one; else of everybody. */
-  #claims(
-    clients: readonly SharingClient[],
-    claimant: SharingClient | undefined,
-    tasks: readonly RevocableTask[],
+  /** Of what is under way: what its beneficiary needs has been met otherwise, or is not due to it any more. */
+  #unneeded(nowMs: number): TaskRef[] {
+    const { kept } = this.#known;
+    if (kept.size === 0) return [];
+    this.#starved.look(nowMs);
+    const tasks: TaskRef[] = [];
+    const byClient = Map.groupBy(kept.comingBack(), ({ beneficiary }) =>
+      this.#reading.clientOf(beneficiary),
+    );
+    for (const [client, coming] of byClient) {
+      // Of a framework that is gone the master knows.
+      if (client === undefined) continue;
+      const agents = coming.map(({ agentId }) => agentId);
+      const claims = this.#claimsOf(client, { needs: [], agents, nowMs });
+      // It had been starved for long enough when that began.
+      const isStarved = coming.some(({ reason }) => reason === 'starved');
+      const starvedForMs = isStarved
+        ? Number.POSITIVE_INFINITY
+        : this.#starved.forMs(client, nowMs);
+      const needs = this.#demand.needsOf(client);
+      const clients = [this.#describe(client, { needs, starvedForMs })];
+      tasks.push(
+        ...unneeded({ ...claims, clients })
+          .filter((one) => this.#underWay.mayBeCalledOff(one))
+          .map(({ task }) => task),
+      );
+    }
+    return tasks.slice(0, MAX_CALLED_OFF);
+  }
+
+  /** For the first claim that is not met by what comes back or is free. */
+  #questionFor(nowMs: number): CandidatesQuestion | undefined {
+    const { order } = this.#known;
+    if (order.hasQuotas && order.standings.above.size === 0) {
+      // Nobody has anything that could be taken.
+      this.#starved.forget();
+      return undefined;
+    }
+    this.#starved.look(nowMs);
+    const short = this.#short();
+    const starved = this.#starved.forLongerThan(this.#starvationMs, nowMs);
+    const hopeful = [...new Set([...short, ...starved])].filter((client) =>
+      this.#underWay.hasHope(client),
+    );
+    for (const claimant of this.#inOrder(hopeful, nowMs).slice(0, MAX_CLAIMS)) {
+      const question = this.#question(claimant, short.has(claimant), nowMs);
+      if (question !== undefined) return question;
+      this.#underWay.giveUp(claimant, nowMs);
+    }
+    return undefined;
+  }
+
+  /** Those who want more and have less than they, or roles above them, are guaranteed. */
+  #short(): ReadonlySet<Client> {
+    const short = new Set<Client>();
+    for (const client of this.#reading.belowGuarantees()) {
+      if (this.#demand.wantsMore(client)) short.add(client);
+    }
+    return short;
+  }
+
+  #inOrder(clients: readonly Client[], nowMs: number): Client[] {
+    if (clients.length < 2) return [...clients];
+    const described = new Map(
+      clients.map((client) => [
+        this.#describe(client, {
+          needs: this.#demand.needsOf(client),
+          starvedForMs: this.#starved.forMs(client, nowMs),
+        }),
+        client,
+      ]),
+    );
+    const claims = { ...this.#situation(), clients: [...described.keys()] };
+    return claimants(claims).flatMap((client) => described.get(client) ?? []);
+  }
+
+  /** Undefined where nothing would be taken for it, or nobody has anything that might be. */
+  #question(claimant: Client, isShort: boolean, nowMs: number): CandidatesQuestion | undefined {
+    const wanted = this.#demand.needsOf(claimant);
+    const claims = this.#claimsOf(claimant, { needs: wanted, agents: [], nowMs });
+    const open = needsToTakeFor(claims);
+    const [first] = open;
+    if (first === undefined) return undefined;
+    const { within, outside } = first;
+    const holders = this.#reading.holdersBeside(claimant, {
+      within,
+      outside,
+      isShort,
+      shareOf: (client) => this.#starved.shareOf(client),
+      limit: MAX_HOLDERS,
+    });
+    if (holders.length === 0) return undefined;
+    // Of needs for which tasks of others would do there is another question, when these are met.
+    const alike = open.filter((one) => one.within === within && one.outside === outside);
+    const unmet = new Set(alike.map(({ need }) => need));
+    const needs = wanted
+      .filter((need) => unmet.has(need))
+      .slice(0, MAX_NEEDS)
+      .map(({ resources, constraints }) => ({ resources, constraints }));
+    const question = this.#underWay.ask(claimant, nowMs);
+    const beneficiary = { framework: claimant.framework.ref, role: claimant.role };
+    const mayUseFree = within === undefined;
+    return { question, holders, beneficiary, needs, mayUseFree, limit: MAX_CANDIDATES };
+  }
+
+  /** Of one claimant. `agents`: beside those where something comes back for it. */
+  #claimsOf(
+    claimant: Client,
+    about: {
+      readonly needs: readonly UnmetNeed[];
+      readonly agents: readonly AgentId[];
+      readonly nowMs: number;
+    },
   ): Claims {
+    const { needs, nowMs } = about;
+    const starvedForMs = this.#starved.forMs(claimant, nowMs);
+    const situation = this.#situation();
+    const coming = situation.comingBack.map(({ agentId }) => agentId);
+    const agents = new Set([...about.agents, ...coming]);
     return {
-      clients: clients.map((client) =>
-        claimant === undefined || client === claimant ? client : { ...client, needs: [] },
-      ),
-      roles: this.#view.roles(),
-      tasks,
-      free: claimant === undefined ? new Map() : this.#view.free(claimant.role),
-      comingBack: this.#comingBack(),
-      total: this.#view.total,
-      starvationMs: this.#view.settings.starvationMs,
+      ...situation,
+      clients: [this.#describe(claimant, { needs, starvedForMs })],
+      free: this.#reading.free(claimant, { needs, agents }),
+    };
+  }
+
+  #situation(): Claims {
+    return {
+      clients: [],
+      roles: this.#reading.roles(),
+      tasks: [],
+      free: NOTHING_FREE,
+      comingBack: [...this.#known.kept.comingBack(), ...this.#underWay.proposed()],
+      total: this.#reading.total,
+      starvationMs: this.#starvationMs,
       limit: MAX_REVOCATIONS,
     };
   }
 
-  #clients(nowMs: number): SharingClient[] {
-    const clients = this.#view.clients(nowMs);
-    const starving = new Set<string>();
-    for (const client of clients) {
-      if (client.needs.length > 0 && isBelowItsShare(client)) starving.add(sharerKey(client));
-    }
-    for (const key of this.#starvedSince.keys()) {
-      if (!starving.has(key)) this.#starvedSince.delete(key);
-    }
-    for (const key of starving) {
-      if (!this.#starvedSince.has(key)) this.#starvedSince.set(key, nowMs);
-    }
-    return clients.map((client) => {
-      const since = this.#starvedSince.get(sharerKey(client)) ?? nowMs;
-      return { ...client, starvedForMs: nowMs - since };
-    });
-  }
-
-  #propose(
-    revocations: readonly Revocation[],
-    tasks: readonly RevocableTask[],
-    nowMs: number,
-  ): void {
-    const byKey = new Map(tasks.map((task) => [taskKey(task.task), task]));
-    for (const { task, beneficiary } of revocations) {
-      const victim = byKey.get(taskKey(task));
-      if (victim === undefined) continue;
-      const coming = { ...victim, beneficiary };
-      this.#proposed.set(taskKey(task), { coming, untilMs: nowMs + ANSWER_MS });
-    }
-  }
-
-  #comingBack(): ComingBack[] {
-    return [...this.#view.comingBack, ...[...this.#proposed.values()].map(({ coming }) => coming)];
-  }
-
-  #expire(nowMs: number): void {
-    if (this.#asked !== undefined && this.#asked.untilMs <= nowMs) {
-      this.#asked = undefined;
-      this.#hasNews = true;
-    }
-    for (const [key, { untilMs }] of this.#proposed) {
-      if (untilMs > nowMs) continue;
-      this.#proposed.delete(key);
-      this.#hasNews = true;
-    }
-    for (const [key, untilMs] of this.#refused) if (untilMs <= nowMs) this.#refused.delete(key);
-    for (const [key, untilMs] of this.#hopeless) {
-      if (untilMs > nowMs) continue;
-      this.#hopeless.delete(key);
-      this.#hasNews = true;
-    }
+  #describe(client: Client, about: About = NO_CLAIM): SharingClient {
+    return this.#reading.describe(client, { ...about, share: this.#starved.shareOf(client) });
   }
 
   /** When somebody has been starved for longer than is allowed. */
   #starvationDueMs(): number {
-    const first = Math.min(...this.#starvedSince.values());
-    return Math.max(first + this.#view.settings.starvationMs + 1, this.#fruitlessUntilMs);
+    return Math.max(this.#starved.firstMs + this.#starvationMs + 1, this.#fruitlessUntilMs);
   }
 }
 
-/** Else naming its tasks would only keep others from being named. */
-const hasMoreThanGuaranteed = ({ held, guarantee }: SharingClient): boolean =>
-  Object.entries(held).some(([name, amount]) => amount > amountIn(guarantee, name));
-
-/** Those of other frameworks that hold more of anything than they are guaranteed: most above their share first, as many as one question may name. */
-function holdersBeside(clients: readonly SharingClient[], claimant: SharingClient): Sharer[] {
-  const own = claimant.framework;
-  return clients
-    .filter(({ framework }) => {
-      return framework.principal !== own.principal || framework.frameworkId !== own.frameworkId;
-    })
-    .filter(hasMoreThanGuaranteed)
-    .sort((a, b) =>
-      compareFractions(largestFraction(b.held, b.fairShare), largestFraction(a.held, a.fairShare)),
-    )
-    .slice(0, MAX_HOLDERS)
-    .map(({ framework, role }) => ({ framework, role }));
-}
+type About = Pick<SharingClient, 'needs' | 'starvedForMs'>;
+const NO_CLAIM: About = { needs: [], starvedForMs: 0 };
+const NOTHING_FREE: ReadonlyMap<AgentId, Resources> = new Map();

@@ -4,6 +4,7 @@ import { FrameworkRef } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { RevocableUse } from '@parley/protocol/revocations';
 import { expect, test } from 'vitest';
+import { Knowledge } from './knowledge.ts';
 import { LOOK_MS, Reclaimer } from './reclaimer.ts';
 import { agent, cpus, role } from './scripted-claims.ts';
 
@@ -58,7 +59,10 @@ test.each([
   ['on ordinary resources, too', 'also', 1],
   ['on nothing but revocable ones', 'only', 0],
 ] as const)('tasks of others are asked for where what it needs runs %s', (_, use, questions) => {
-  const reclaimer = new Reclaimer();
-  reclaimer.hear(factsWith(use), 0);
+  const known = new Knowledge(['gpus']);
+  const reclaimer = new Reclaimer(known);
+  const facts = factsWith(use);
+  known.hear(facts, { lastNumber: 0, nowMs: 0 });
+  reclaimer.hear(facts, 0);
   expect(reclaimer.tick(LOOK_MS)).toHaveLength(questions);
 });

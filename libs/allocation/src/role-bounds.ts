@@ -1,8 +1,10 @@
 // Owns what the guarantees and limits of roles mean for taking back, over the whole tree: a role that has less than its
-// guarantee gets it for those below it, and keeps it, from whoever is outside it; and nothing is taken for somebody whose roles have no room for it, unless it comes from within
-// them. What is on its way to somebody counts as his.
+// guarantee gets it for those below it, and keeps it, from whoever is outside it; and nothing is taken for somebody whose
+// roles have no room for it, unless it comes from within them. What a task that is taken back holds is nobody's until it
+// arrives: what goes from one to the other within a role leaves and reaches it at once.
 import { type RoleName, roleAbove } from '@parley/protocol/ids';
-import type { RevocableTask, Sharer } from '@parley/protocol/revocations';
+import type { Resources } from '@parley/protocol/resources';
+import type { RevocableTask } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
 import { amountIn, minus, plus } from './quantities.ts';
 
@@ -10,11 +12,15 @@ import { amountIn, minus, plus } from './quantities.ts';
 export type RoleBound = {
   readonly guarantee: Quantities;
   readonly limit: Quantities;
-  /** Reserved for one of them and in no task or offer. */
-  readonly idle: Quantities;
+  /** In tasks and executors. */
+  readonly held: Quantities;
+  /** With what is in offers, and what is reserved for one of them and in neither. */
+  readonly used: Quantities;
 };
 
-type Usage = Pick<Sharer, 'role'> & { readonly held: Quantities; readonly offered: Quantities };
+/** Those of roles for which a guarantee or a limit is set. */
+export type KnownBounds = { get(role: RoleName): RoleBound | undefined };
+
 type Moving = Pick<RevocableTask, 'role' | 'resources'>;
 type Standing = RoleBound & { readonly role: RoleName; held: Quantities; used: Quantities };
 
@@ -22,35 +28,30 @@ type Standing = RoleBound & { readonly role: RoleName; held: Quantities; used: Q
 export type LimitedRoom = { readonly most: Quantities; readonly within: RoleName | undefined };
 
 export class RoleBounds {
-  readonly #standings = new Map<RoleName, Standing>();
+  readonly #bounds: KnownBounds | undefined;
+  /** Of roles that were asked about; undefined where nothing is set for one. */
+  readonly #standings = new Map<RoleName, Standing | undefined>();
 
-  constructor(bounds: ReadonlyMap<RoleName, RoleBound>, usages: readonly Usage[]) {
-    if (bounds.size === 0) return;
-    for (const [role, bound] of bounds) {
-      this.#standings.set(role, { ...bound, role, held: {}, used: bound.idle });
-    }
-    for (const { role, held, offered } of usages) {
-      for (const standing of this.#above(role)) {
-        standing.held = plus(standing.held, held);
-        standing.used = plus(standing.used, plus(held, offered));
-      }
-    }
+  /** Absent: nothing is set for any role. */
+  constructor(bounds?: KnownBounds) {
+    this.#bounds = bounds;
   }
 
-  /** A task's resources are on their way to somebody in the role. */
-  move({ role, resources: { scalars } }: Moving, to: RoleName): void {
-    for (const standing of this.#above(role)) {
-      if (isWithin(to, standing.role)) continue;
+  /** A task's resources are taken back for somebody in the role `to`. */
+  leave({ role, resources: { scalars } }: Moving, to: RoleName): void {
+    for (const standing of this.#between(role, to)) {
       standing.held = minus(standing.held, scalars);
       standing.used = minus(standing.used, scalars);
     }
-    for (const standing of this.#above(to)) {
-      if (!isWithin(role, standing.role)) standing.used = plus(standing.used, scalars);
-    }
+  }
+
+  /** Somebody in the role `to` gets these, which somebody in the role `from` has given back. */
+  arrive(from: RoleName, to: RoleName, { scalars }: Resources): void {
+    for (const standing of this.#between(to, from)) standing.used = plus(standing.used, scalars);
   }
 
   /** Of what is free somebody in the role is to get this. */
-  use(role: RoleName, scalars: Quantities): void {
+  use(role: RoleName, { scalars }: Resources): void {
     for (const standing of this.#above(role)) standing.used = plus(standing.used, scalars);
   }
 
@@ -98,15 +99,28 @@ export class RoleBounds {
     return { most, within };
   }
 
+  /** Those that the role is in and the other one is not. */
+  #between(role: RoleName, other: RoleName): Standing[] {
+    return this.#above(role).filter((standing) => !isWithin(other, standing.role));
+  }
+
   /** The role itself first. */
   #above(role: RoleName): Standing[] {
     const standings: Standing[] = [];
-    if (this.#standings.size === 0) return standings;
+    if (this.#bounds === undefined) return standings;
     for (let one: RoleName | undefined = role; one !== undefined; one = roleAbove(one)) {
-      const standing = this.#standings.get(one);
+      const standing = this.#of(one, this.#bounds);
       if (standing !== undefined) standings.push(standing);
     }
     return standings;
+  }
+
+  #of(role: RoleName, bounds: KnownBounds): Standing | undefined {
+    if (!this.#standings.has(role)) {
+      const bound = bounds.get(role);
+      this.#standings.set(role, bound && { ...bound, role });
+    }
+    return this.#standings.get(role);
   }
 }
 

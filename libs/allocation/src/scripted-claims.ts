@@ -5,7 +5,10 @@ import type { Resources } from '@parley/protocol/resources';
 import type { RevocableTask } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
 import { normalise } from '@parley/resources/resources';
-import { type Claims, chooseVictims, type SharingClient } from './victims.ts';
+import type { Claims, SharingClient } from './claims.ts';
+import { plus } from './quantities.ts';
+import { isWithin, type RoleBound } from './role-bounds.ts';
+import { chooseVictims } from './victims.ts';
 
 export const agent = (id: string): AgentId => AgentId.parse(id);
 export const role = RoleName.parse('r');
@@ -60,6 +63,19 @@ export const aClaim = (changes: Partial<Claims> = {}): Claims => ({
   limit: 100,
   ...changes,
 });
+
+/** What is set for a role, and `idle`: reserved there without being in use; what those below it have is theirs together. */
+export function boundOf(
+  bounded: RoleName,
+  clients: readonly SharingClient[],
+  changes: Partial<RoleBound> & { readonly idle?: Quantities },
+): Map<RoleName, RoleBound> {
+  const { idle = {}, ...set } = changes;
+  const below = clients.filter((client) => isWithin(client.role, bounded));
+  const held = below.reduce<Quantities>((sum, client) => plus(sum, client.held), {});
+  const used = below.reduce((sum, { offered }) => plus(sum, offered), plus(held, idle));
+  return new Map([[bounded, { guarantee: {}, limit: {}, held, used, ...set }]]);
+}
 
 /** Ids of the tasks that are taken back, in their order. */
 export const chosen = (claims: Claims): string[] =>

@@ -87,6 +87,8 @@ export class Branch extends Node {
   leaf: Branch | undefined;
   /** Of a leaf. */
   readonly clients = new Map<FrameworkKey, Client>();
+  /** Of a leaf: those of its clients together. */
+  weights = 0;
   /** Free of reservations for the role and those below it. */
   readonly reserved: number[] = [];
   /** Reservations for this very role of which something is free. */
@@ -145,13 +147,15 @@ export class ShareTree {
     const client = new Client(framework, role, { above: branch.leaf, number });
     assert(!branch.leaf.clients.has(framework.key), 'a framework is in a role once');
     branch.leaf.clients.set(framework.key, client);
+    branch.leaf.weights += framework.weight;
     return client;
   }
 
   /** It is inactive and uses nothing. */
   removeClient(client: Client): void {
-    const { branch } = client;
-    branch.leaf?.clients.delete(client.framework.key);
+    const { branch, above, framework } = client;
+    if (above !== undefined) above.weights -= framework.weight;
+    branch.leaf?.clients.delete(framework.key);
     if (branch.leaf?.clients.size === 0) branch.leaf = undefined;
     this.prune(branch);
   }
@@ -181,6 +185,9 @@ export class ShareTree {
     ];
     const together: number[] = [];
     let unmet = branch.isUnmet ? 1 : 0;
+    let weights = 0;
+    for (const { framework } of branch.clients.values()) weights += framework.weight;
+    assert(branch.weights === weights, `role ${role} knows the weights of its frameworks`);
     assert(branch.isUnmet === (branch.quota?.isUnmet === true), `role ${role} knows its guarantee`);
     for (const member of members) {
       if (member.kind === 'branch') this.#check(member);

@@ -4,9 +4,11 @@ import type { RevocableTask, Revocation } from '@parley/protocol/revocations';
 import { add, contains, subtract } from '@parley/resources/resources';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Claims, SharingClient } from './claims.ts';
 import { amountIn, compareFractions, largestFraction, minus, plus } from './quantities.ts';
 import { aClaim, aClient, agent, aTask, cpus, heldIn, keyOf } from './scripted-claims.ts';
-import { type Claims, chooseVictims, type SharingClient } from './victims.ts';
+import { type SharingWorld, sharesIn } from './scripted-shares.ts';
+import { chooseVictims } from './victims.ts';
 
 const HOLDERS = ['f0', 'f1', 'f2', 'f3'];
 
@@ -154,7 +156,13 @@ test('every task that is taken is needed: without any one of them the need does 
   expect(taken).toBeGreaterThan(50);
 });
 
-type Greedy = { readonly size: number; readonly guarantee: number; readonly weight: number };
+/** `most`: tasks that it wants to have. */
+type Greedy = {
+  readonly size: number;
+  readonly guarantee: number;
+  readonly weight: number;
+  readonly most: number;
+};
 
 /** Agents on which greedy clients launch whatever they are given: free room to who has least, then what is taken back. */
 class GreedyCluster {
@@ -176,17 +184,37 @@ class GreedyCluster {
   }
 
   clients(): SharingClient[] {
-    const weights = this.#greedy.reduce((sum, { weight }) => sum + weight, 0);
-    return this.#greedy.map(({ size, guarantee, weight }, index) => {
+    const shares = sharesIn(this.#world());
+    return this.#greedy.map(({ size, guarantee, most }, index) => {
       const holder = HOLDERS[index] ?? 'f0';
+      const held = heldIn(this.#tasks, holder);
+      const share = (shares.get(holder) ?? 0) * this.#total;
+      const count = most - amountIn(held, 'cpus') / (size * 1000);
       return aClient(holder, {
         guarantee: { cpus: guarantee * 1000 },
-        fairShare: { cpus: Math.floor((this.#total * weight) / weights) },
-        held: heldIn(this.#tasks, holder),
-        needs: [{ resources: cpus(size * 1000), count: 1000 }],
+        fairShare: { cpus: Math.floor(share + 1e-6) },
+        held,
+        needs: count > 0 ? [{ resources: cpus(size * 1000), count }] : [],
         starvedForMs: 5000,
       });
     });
+  }
+
+  #world(): SharingWorld {
+    const frameworks = this.#greedy.map(({ size, guarantee, weight, most }, index) => {
+      const name = HOLDERS[index] ?? 'f0';
+      const used = heldIn(this.#tasks, name);
+      const count = most - amountIn(used, 'cpus') / (size * 1000);
+      return {
+        name,
+        role: 'r',
+        weight,
+        guarantee: { cpus: guarantee * 1000 },
+        used,
+        needs: [{ of: { cpus: size * 1000 }, count }],
+      };
+    });
+    return { total: { cpus: this.#total }, roles: [], frameworks };
   }
 
   /** What is taken back in one round. */
@@ -200,12 +228,11 @@ class GreedyCluster {
         total: { cpus: this.#total },
       }),
     );
-    const before = this.clients();
+    const before = this.#greedy.map((_, index) => this.#heldBy(index));
     for (const each of found) this.#kill(keyOf(each));
-    for (const [index, client] of this.clients().entries()) {
-      const was = amountIn(before[index]?.held ?? {}, 'cpus');
-      const is = amountIn(client.held, 'cpus');
-      if (is < was) expect(is).toBeGreaterThanOrEqual(amountIn(client.guarantee, 'cpus'));
+    for (const [index, { guarantee }] of this.#greedy.entries()) {
+      const left = this.#heldBy(index);
+      if (left < (before[index] ?? 0)) expect(left).toBeGreaterThanOrEqual(guarantee * 1000);
     }
     for (const { agentId, beneficiary } of found) {
       this.#launch(HOLDERS.indexOf(beneficiary.framework.frameworkId), agentId);
@@ -215,16 +242,22 @@ class GreedyCluster {
 
   #giveFree(): void {
     for (let gave = true; gave; ) {
-      const order = this.clients()
-        .map((client, index) => ({ share: largestFraction(client.held, client.fairShare), index }))
-        .sort((a, b) => compareFractions(a.share, b.share) || a.index - b.index);
+      const order = this.#greedy
+        .map(({ weight }, index) => ({ share: this.#heldBy(index) / weight, index }))
+        .sort((a, b) => a.share - b.share || a.index - b.index);
       gave = order.some(({ index }) => {
         return [...this.#free.keys()].some((agentId) => this.#launch(index, agentId));
       });
     }
   }
 
+  #heldBy(index: number): number {
+    return amountIn(heldIn(this.#tasks, HOLDERS[index] ?? 'f0'), 'cpus');
+  }
+
   #launch(index: number, agentId: AgentId): boolean {
+    const { size = 1, most = 0 } = this.#greedy[index] ?? {};
+    if (this.#heldBy(index) >= most * size * 1000) return false;
     const resources = cpus(1000 * (this.#greedy[index]?.size ?? 1));
     const free = this.#free.get(agentId) ?? cpus(0);
     if (!contains(free, resources)) return false;
@@ -250,7 +283,14 @@ class GreedyCluster {
 }
 
 const greedyOf = (sizes: fc.Arbitrary<number>): fc.Arbitrary<Greedy> =>
-  fc.record({ size: sizes, guarantee: fc.nat(8), weight: fc.integer({ min: 1, max: 4 }) });
+  fc.record({
+    size: sizes,
+    guarantee: fc.nat(8),
+    weight: fc.integer({ min: 1, max: 4 }),
+    most: fc.oneof(fc.constant(NO_END), fc.integer({ min: 1, max: 12 })),
+  });
+/** More than there is. */
+const NO_END = 1000;
 
 /** Rounds in which something is taken, at most: each lifts a client that was below what it is entitled to. */
 const MAX_ROUNDS = 60;
@@ -281,7 +321,7 @@ test('two greedy clients with equal tasks end within one task of their share, wh
       fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
       fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })),
       (capacities, weights) => {
-        const greedy = weights.map((weight) => ({ size: 1, guarantee: 0, weight }));
+        const greedy = weights.map((weight) => ({ size: 1, guarantee: 0, weight, most: NO_END }));
         const cluster = new GreedyCluster(capacities, greedy);
         cluster.hoard();
         for (let round = 0; cluster.round().length > 0; round += 1) {

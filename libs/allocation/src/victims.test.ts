@@ -1,9 +1,19 @@
 import { RoleName } from '@parley/protocol/ids';
 import type { RevocableTask } from '@parley/protocol/revocations';
 import { describe, expect, test } from 'vitest';
-import type { RoleBound } from './role-bounds.ts';
-import { aClaim, aClient, agent, aTask, chosen, cpus, heldIn, role } from './scripted-claims.ts';
-import { chooseVictims, type SharingClient } from './victims.ts';
+import type { Claims, SharingClient } from './claims.ts';
+import {
+  aClaim,
+  aClient,
+  agent,
+  aTask,
+  boundOf,
+  chosen,
+  cpus,
+  heldIn,
+  role,
+} from './scripted-claims.ts';
+import { chooseVictims, needsToTakeFor, unneeded } from './victims.ts';
 
 const need = (amount: number, count = 1, mem = 0) => ({ resources: cpus(amount, mem), count });
 
@@ -47,12 +57,6 @@ describe('a client below its guarantee', () => {
     expect(chosen(aClaim({ clients: [poor(), guarded], tasks }))).toHaveLength(2);
     const safe = rich(tasks, { guarantee: { cpus: 10 } });
     expect(chosen(aClaim({ clients: [poor(), safe], tasks }))).toEqual([]);
-  });
-
-  test('takes nothing while one of its needs fits into what is free', () => {
-    const tasks = tasksOf('rich', 10);
-    const free = new Map([[agent('a2'), cpus(1)]]);
-    expect(chosen(aClaim({ clients: [poor(), rich(tasks)], tasks, free }))).toEqual([]);
   });
 
   test('takes only what is missing beside what is free on the agent', () => {
@@ -235,54 +239,152 @@ describe('roles', () => {
   const eng = RoleName.parse('eng');
   const ads = RoleName.parse('eng/ads');
   const web = RoleName.parse('eng/web');
-  const bound = (changes: Partial<RoleBound>) =>
-    new Map([[eng, { guarantee: {}, limit: {}, idle: {}, ...changes }]]);
   const tasks = tasksOf('rich', 10, { role: ads });
   const richInAds = rich(tasks, { role: ads });
+  type Given = Partial<Claims> & { readonly clients: readonly SharingClient[] };
+  const chosenWhere = (changes: Parameters<typeof boundOf>[2], given: Given): string[] =>
+    chosen(aClaim({ ...given, roles: boundOf(eng, given.clients, changes) }));
 
   test('keep what they are guaranteed from whoever is outside, and not from who is within', () => {
-    const roles = bound({ guarantee: { cpus: 8 } });
-    expect(chosen(aClaim({ clients: [poor(), richInAds], tasks, roles }))).toHaveLength(2);
+    const set = { guarantee: { cpus: 8 } };
+    const given = { clients: [poor(), richInAds], tasks };
+    expect(chosenWhere(set, given)).toHaveLength(2);
     const within = [poor({ role: web }), richInAds];
-    expect(chosen(aClaim({ clients: within, tasks, roles }))).toHaveLength(4);
+    expect(chosenWhere(set, { clients: within, tasks })).toHaveLength(4);
     const comingBack = tasks.slice(0, 2).map((task) => ({ ...task, beneficiary: aClient('x') }));
-    const claim = { clients: [poor(), richInAds], tasks, roles, comingBack };
-    expect(chosen(aClaim(claim))).toEqual([]);
+    expect(chosenWhere(set, { ...given, comingBack })).toEqual([]);
   });
 
   test('that have less than they are guaranteed get it for those below them, from outside only', () => {
-    const roles = bound({ guarantee: { cpus: 4 } });
     const others = tasksOf('rich', 10);
     const inWeb = poor({ role: web, guarantee: {}, held: { cpus: 1 } });
-    const claim = { clients: [inWeb, rich(others)], tasks: others, roles };
-    expect(chosen(aClaim(claim))).toHaveLength(3);
+    const given = { clients: [inWeb, rich(others)], tasks: others };
+    expect(chosenWhere({ guarantee: { cpus: 4 } }, given)).toHaveLength(3);
     const few = tasksOf('rich', 3, { role: ads });
-    const inside = { ...claim, clients: [inWeb, rich(few, { role: ads })], tasks: few };
-    const five = bound({ guarantee: { cpus: 5 } });
-    expect(chosen(aClaim({ ...inside, roles: five }))).toEqual([]);
-    const safe = rich(others, { guarantee: { cpus: 9 } });
-    expect(chosen(aClaim({ ...claim, clients: [inWeb, safe] }))).toHaveLength(1);
-    expect(chosen(aClaim({ ...claim, roles: bound({ guarantee: { cpus: 1 } }) }))).toEqual([]);
+    const inside = { clients: [inWeb, rich(few, { role: ads })], tasks: few };
+    expect(chosenWhere({ guarantee: { cpus: 5 } }, inside)).toEqual([]);
+    const safe = { ...given, clients: [inWeb, rich(others, { guarantee: { cpus: 9 } })] };
+    expect(chosenWhere({ guarantee: { cpus: 4 } }, safe)).toHaveLength(1);
+    expect(chosenWhere({ guarantee: { cpus: 1 } }, given)).toEqual([]);
+  });
+
+  test('that have less than they are guaranteed get no more than that beside what comes back for those below them', () => {
+    const others = tasksOf('rich', 10);
+    const inWeb = poor({ role: web, guarantee: {}, held: { cpus: 1 } });
+    const given = { clients: [inWeb, rich(others)], tasks: others };
+    const comingBack = others.slice(0, 2).map((task) => ({ ...task, beneficiary: inWeb }));
+    expect(chosenWhere({ guarantee: { cpus: 4 } }, { ...given, comingBack })).toHaveLength(1);
   });
 
   test('that have all that they may have get nothing from outside', () => {
     const others = tasksOf('rich', 10);
     const inWeb = poor({ role: web, held: { cpus: 1 } });
-    const claim = { clients: [inWeb, rich(others)], tasks: others };
-    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 4 } }) }))).toHaveLength(3);
-    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 3 } }) }))).toHaveLength(2);
-    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 1 } }) }))).toEqual([]);
-    expect(chosen(aClaim({ ...claim, roles: bound({ limit: { cpus: 0 } }) }))).toEqual([]);
-    const idle = bound({ limit: { cpus: 3 }, idle: { cpus: 1 } });
-    expect(chosen(aClaim({ ...claim, roles: idle }))).toHaveLength(1);
+    const given = { clients: [inWeb, rich(others)], tasks: others };
+    expect(chosenWhere({ limit: { cpus: 4 } }, given)).toHaveLength(3);
+    expect(chosenWhere({ limit: { cpus: 3 } }, given)).toHaveLength(2);
+    expect(chosenWhere({ limit: { cpus: 1 } }, given)).toEqual([]);
+    expect(chosenWhere({ limit: { cpus: 0 } }, given)).toEqual([]);
+    expect(chosenWhere({ limit: { cpus: 3 }, idle: { cpus: 1 } }, given)).toHaveLength(1);
+  });
+
+  test('that are to have all that they may have, with what comes back for another of theirs, get no more', () => {
+    const others = tasksOf('rich', 10);
+    const inWeb = poor({ role: web });
+    const second = aClient('second', { role: ads });
+    const comingBack = others.slice(0, 3).map((task) => ({ ...task, beneficiary: second }));
+    const given = { clients: [inWeb, second, rich(others)], tasks: others, comingBack };
+    expect(chosenWhere({ limit: { cpus: 4 } }, given)).toHaveLength(1);
   });
 
   test('at their limit get it from within, whatever is free', () => {
-    const roles = bound({ limit: { cpus: 10 } });
     const free = new Map([[agent('a1'), cpus(50)]]);
-    const claim = { clients: [poor({ role: web }), richInAds], tasks, free, roles };
-    expect(chosen(aClaim(claim))).toHaveLength(4);
-    const above = { ...claim, roles: bound({ limit: { cpus: 9 } }) };
-    expect(chosen(aClaim(above))).toEqual([]);
+    const given = { clients: [poor({ role: web }), richInAds], tasks, free };
+    expect(chosenWhere({ limit: { cpus: 10 } }, given)).toHaveLength(4);
+    expect(chosenWhere({ limit: { cpus: 9 } }, given)).toEqual([]);
+  });
+
+  test('at their limit get no more from within than they need beside what comes back from within', () => {
+    const inWeb = poor({ role: web });
+    const comingBack = tasks.slice(0, 3).map((task) => ({ ...task, beneficiary: inWeb }));
+    const given = { clients: [inWeb, richInAds], tasks, comingBack };
+    expect(chosenWhere({ limit: { cpus: 10 } }, given)).toHaveLength(1);
+    const roles = boundOf(eng, given.clients, { limit: { cpus: 10 } });
+    expect(unneeded(aClaim({ ...given, roles }))).toEqual([]);
+  });
+});
+
+describe('what is free', () => {
+  const small = need(1, 2);
+  const big = need(4);
+  const tasks = tasksOf('rich', 10);
+  const wanting = (needs: SharingClient['needs']) => [
+    poor({ guarantee: { cpus: 10 }, needs }),
+    rich(tasks),
+  ];
+  const free = new Map([[agent('a2'), cpus(3)]]);
+
+  test('ends the part of a claim that it covers: for a need that fits nowhere something is taken', () => {
+    const clients = wanting([small, big]);
+    expect(chosen(aClaim({ clients, tasks, free }))).toHaveLength(4);
+    expect(chosen(aClaim({ clients: wanting([small]), tasks, free }))).toEqual([]);
+    expect(needsToTakeFor(aClaim({ clients, free })).map(({ need }) => need)).toEqual([big]);
+  });
+
+  test('covers as many tasks of a need as fit: for the others something is taken', () => {
+    const clients = wanting([need(1, 5)]);
+    expect(chosen(aClaim({ clients, tasks, free }))).toHaveLength(2);
+  });
+
+  test('counts towards what is claimed, so that no more is taken than is missing then', () => {
+    const clients = [poor({ needs: [need(1, 100)] }), rich(tasks)];
+    expect(chosen(aClaim({ clients, tasks, free }))).toHaveLength(1);
+  });
+
+  test('covers nothing on agents that the constraints of a need rule out', () => {
+    const clients = wanting([{ ...need(1, 2), agents: new Set([agent('a1')]) }]);
+    expect(chosen(aClaim({ clients, tasks, free }))).toHaveLength(2);
+  });
+});
+
+describe('what comes back for somebody', () => {
+  const ids = (found: ReturnType<typeof unneeded>) => found.map(({ task }) => task.taskId);
+  const coming = (client: SharingClient, count: number, changes: Partial<RevocableTask> = {}) =>
+    tasksOf('rich', count, changes).map((task) => ({ ...task, beneficiary: client }));
+
+  test('is needed as far as it is entitled to it and needs it, the first before the last', () => {
+    const client = poor({ needs: [need(1, 2)] });
+    const comingBack = coming(client, 3);
+    expect(ids(unneeded(aClaim({ clients: [client], comingBack })))).toEqual(['rich2']);
+    const full = poor({ held: { cpus: 3 } });
+    expect(ids(unneeded(aClaim({ clients: [full], comingBack })))).toEqual(['rich2', 'rich1']);
+    const idle = poor({ needs: [] });
+    expect(unneeded(aClaim({ clients: [idle], comingBack }))).toHaveLength(3);
+  });
+
+  test('is needed as a whole where each of the tasks is a part of what one need takes', () => {
+    const client = poor({ needs: [need(4)] });
+    const comingBack = coming(client, 2, { resources: cpus(3) });
+    expect(unneeded(aClaim({ clients: [client], comingBack }))).toEqual([]);
+    const free = new Map([[agent('a1'), cpus(1)]]);
+    expect(ids(unneeded(aClaim({ clients: [client], comingBack, free })))).toEqual(['rich1']);
+  });
+
+  test('is nobody’s business who is not asked about', () => {
+    const comingBack = coming(aClient('other'), 3);
+    expect(unneeded(aClaim({ clients: [poor()], comingBack }))).toEqual([]);
+  });
+
+  test('for one that is starved is needed until it has its fair share', () => {
+    const starved = (held: number) =>
+      aClient('starved', {
+        needs: [need(1, 100)],
+        starvedForMs: Number.POSITIVE_INFINITY,
+        held: { cpus: held },
+      });
+    const unusedAt = (held: number) =>
+      ids(unneeded(aClaim({ clients: [starved(held)], comingBack: coming(starved(held), 2) })));
+    expect(unusedAt(8)).toEqual([]);
+    expect(unusedAt(9)).toEqual(['rich1']);
+    expect(unusedAt(10)).toEqual(['rich1', 'rich0']);
   });
 });

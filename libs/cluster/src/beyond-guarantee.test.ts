@@ -1,10 +1,9 @@
 // Tests what goes first: what is lent when its agent needs it back, and for everybody else what lies beyond a guarantee, as
 // the books say at that moment. The rules are in decisions/revocation.md.
 import { beforeEach, describe, expect, test } from 'vitest';
-import { revocationCandidates } from './revocation-checks.ts';
 import { aRole, type Effects, eventsOf, of, some } from './scripted-cluster.ts';
 import { BORROWER, LendingCluster, lent, OTHER } from './scripted-lending.ts';
-import { ordersOf, revokes } from './scripted-revocations.ts';
+import { candidatesIn, ordersOf, revokes } from './scripted-revocations.ts';
 import { aCommandTask, launchAnswered, launchOf, taskRef } from './scripted-tasks.ts';
 
 const WAITER = OTHER;
@@ -34,10 +33,9 @@ const takeBack = (taskId: string) =>
     ({ type }) => type,
   );
 const candidates = () =>
-  revocationCandidates(cluster.state, {
-    holders: [{ framework: BORROWER, role: aRole('r') }],
+  candidatesIn(cluster, {
+    holders: [{ framework: BORROWER, role: aRole('r'), spare: {} }],
     beneficiary: { framework: WAITER, role: aRole('r') },
-    limit: 10,
   }).map(({ task }) => task.taskId);
 const killedIn = (effects: Effects) => ordersOf([...effects], 'kill').map(({ body }) => body.task);
 

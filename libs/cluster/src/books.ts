@@ -27,6 +27,7 @@ import type {
 import { type Holder, ReservationBooks, reservationKey } from './reservation-books.ts';
 import { RevocableBook } from './revocable-book.ts';
 import { RoleBooks } from './role-books.ts';
+import { RoleSharers } from './role-sharers.ts';
 import { ScalarSums } from './scalar-sums.ts';
 
 export type AgentBook = {
@@ -67,6 +68,7 @@ export class Books {
   readonly reservations = new ReservationBooks();
   readonly roles = new RoleBooks();
   readonly idle = new IdleReservations(this.reservations, this.roles);
+  readonly sharers = new RoleSharers();
   /** Over registered agents only. */
   readonly total = new ScalarSums();
   readonly allocated = new ScalarSums();
@@ -99,7 +101,7 @@ export class Books {
   framework(key: string): FrameworkBook {
     let book = this.frameworks.get(key);
     if (book === undefined) {
-      book = new FrameworkBook();
+      book = new FrameworkBook(key, this.sharers);
       this.frameworks.set(key, book);
     }
     return book;
@@ -158,6 +160,11 @@ export class Books {
   frameworkChanged(before: FrameworkRecord | undefined, after: FrameworkRecord | undefined): void {
     if (before?.state === 'subscribed') this.subscribedFrameworks -= 1;
     if (after?.state === 'subscribed') this.subscribedFrameworks += 1;
+    const record = after ?? before;
+    if (record === undefined) return;
+    const isSharing = after?.state === 'subscribed';
+    const roles = isSharing ? after.roles.map(({ role }) => role) : [];
+    this.sharers.isSubscribed(frameworkKey(record.framework), roles);
   }
 
   reservationChanged(

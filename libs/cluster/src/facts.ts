@@ -180,8 +180,8 @@ function usageFact(state: ClusterState, framework: FrameworkRef, role: RoleName)
 function revocationFact(state: ClusterState, task: TaskRef): Fact {
   const record = state.revocations.get(taskKey(task));
   if (record === undefined) return { kind: 'revoked', task };
-  const { role, agentId, resources, beneficiary } = record;
-  return { kind: 'revoking', task, role, agentId, resources, beneficiary };
+  const { role, agentId, resources, beneficiary, reason } = record;
+  return { kind: 'revoking', task, role, agentId, resources, beneficiary, reason };
 }
 
 function outstandingFact(state: ClusterState, framework: FrameworkRef): Fact {

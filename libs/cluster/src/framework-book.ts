@@ -4,6 +4,7 @@ import type { OfferId, RoleName } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import { Fifo } from './fifo.ts';
 import type { OfferRecord } from './records.ts';
+import type { RoleSharers } from './role-sharers.ts';
 import { ScalarSums } from './scalar-sums.ts';
 
 type Scalars = Resources['scalars'];
@@ -27,6 +28,15 @@ export class FrameworkBook {
   /** How many live tasks that are not revocable have these very scalars: to find the smallest task. */
   readonly shapes = new Map<string, { scalars: Scalars; count: number }>();
 
+  readonly #key: string;
+  readonly #sharers: RoleSharers;
+
+  /** `sharers` hears in which roles it holds something. */
+  constructor(key: string, sharers: RoleSharers) {
+    this.#key = key;
+    this.#sharers = sharers;
+  }
+
   get isEmpty(): boolean {
     return this.endedCount + this.offers.size + this.tasks.size + this.executors.size === 0;
   }
@@ -36,14 +46,18 @@ export class FrameworkBook {
     this[as].add(scalars);
     const sum = this.usage.get(role) ?? new ScalarSums();
     sum.add(scalars);
-    if (!sum.isZero) this.usage.set(role, sum);
+    if (sum.isZero) return;
+    this.usage.set(role, sum);
+    this.#sharers.holds(this.#key, role, true);
   }
 
   release(as: 'offered' | 'allocated', role: RoleName, scalars: Scalars): void {
     this[as].subtract(scalars);
     const sum = this.usage.get(role);
     sum?.subtract(scalars);
-    if (sum?.isZero) this.usage.delete(role);
+    if (!sum?.isZero) return;
+    this.usage.delete(role);
+    this.#sharers.holds(this.#key, role, false);
   }
 
   promise({ role, promised }: Pick<OfferRecord, 'role' | 'promised'>): void {

@@ -5,6 +5,7 @@ import { nextFrameworkState } from '@parley/lifecycle/transitions';
 import { fail, succeed } from '@parley/protocol/errors';
 import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 import { dropCardIfOver } from './cards.ts';
 import { shutDownExecutorsOf } from './executor-book.ts';
 import { dropEvents } from './framework-events.ts';
@@ -47,6 +48,7 @@ export function removeFramework(
   dropEvents(state, key);
   if (state.frameworkSettings.has(key)) {
     state.frameworkSettings.delete(key);
+    state.books.sharers.weighs(key, DEFAULT_WEIGHT);
     state.marks.frameworkShare(framework);
   }
   bury(turn, { framework, removedAtMs: turn.context.coreTimeMs, reason });

@@ -35,6 +35,7 @@ export function updateFramework(
     ...(offerTimeoutMs !== undefined && { offerTimeoutMs }),
     ...(demand !== undefined && { demand }),
   };
+  state.books.frameworkChanged(before, record);
   state.frameworks.put(frameworkKey(framework), record);
   state.marks.framework(framework);
   report(turn, { type: 'frameworkUpdated', framework, name, roles: [...has] });

@@ -25,23 +25,10 @@ export function guaranteeOf(
   if (Object.keys(own).length > 0) return { scope: 'framework', amounts: own };
   const whole = state.roleSettings.get(role)?.guarantee ?? {};
   if (Object.keys(whole).length === 0) return { scope: 'role', amounts: {} };
-  const weight = weightOf(state, framework);
-  let all = 0;
-  for (const one of sharersOf(state, role)) all += weightOf(state, one);
-  return { scope: 'role', amounts: shareByWeight(whole, weight, Math.max(all, weight)) };
-}
-
-const weightOf = (state: ClusterState, framework: FrameworkRef): number =>
-  sharesOf(state.frameworkSettings.get(frameworkKey(framework))).weight;
-
-/** Subscribed in the role, or with something in it. */
-function sharersOf(state: ClusterState, role: RoleName): FrameworkRef[] {
-  return [...state.frameworks.rows()]
-    .filter(({ framework, state: lifecycle, roles }) => {
-      const isIn = lifecycle === 'subscribed' && roles.some((one) => one.role === role);
-      return isIn || state.books.frameworks.get(frameworkKey(framework))?.usage.has(role) === true;
-    })
-    .map(({ framework }) => framework);
+  const { weight } = sharesOf(state.frameworkSettings.get(frameworkKey(framework)));
+  // One that is about to come back to the role is not among those who share in it.
+  const all = Math.max(state.books.sharers.weightsOf(role), weight);
+  return { scope: 'role', amounts: shareByWeight(whole, weight, all) };
 }
 
 type Loss = {

@@ -20,7 +20,7 @@ import {
   SubscribeRequest,
   UpdateFrameworkRequest,
 } from '@parley/protocol/frameworks';
-import { ActorId, AgentId, FrameworkRef, PrincipalName } from '@parley/protocol/ids';
+import { ActorId, AgentId, FrameworkRef, PrincipalName, TaskRef } from '@parley/protocol/ids';
 import { AcceptRequest, DeclineRequest } from '@parley/protocol/offers';
 import {
   OperatorAgentRequest,
@@ -157,7 +157,12 @@ export const Input = z.discriminatedUnion('kind', [
     readUpTo: z.int(),
   }),
   z.object({ kind: z.literal('proposals'), epoch: Epoch, proposals: z.array(Proposal) }),
-  z.object({ kind: z.literal('revocations'), epoch: Epoch, revocations: z.array(Revocation) }),
+  z.object({
+    kind: z.literal('revocations'),
+    epoch: Epoch,
+    revocations: z.array(Revocation),
+    calledOff: z.array(TaskRef).default([]),
+  }),
   /** Nothing but the passing of core time: a deadline is due. */
   z.object({ kind: z.literal('tick') }),
 ]);

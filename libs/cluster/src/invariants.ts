@@ -152,6 +152,7 @@ function bookSums(state: ClusterState): string[] {
   }
   const kept = state.books;
   compare(broken, 'roles', sortedRoles(books), sortedRoles(kept));
+  compare(broken, 'weights by role', books.sharers.text(), kept.sharers.text());
   compare(broken, 'total', books.total.toScalars(), kept.total.toScalars());
   compare(broken, 'allocated', books.allocated.toScalars(), kept.allocated.toScalars());
   compare(broken, 'known', books.known.toScalars(), kept.known.toScalars());
@@ -168,6 +169,9 @@ function sumUp(state: ClusterState): Books {
   for (const agent of state.agents.rows()) books.agentChanged(undefined, agent);
   for (const record of state.reservations.rows()) books.reservationChanged(undefined, record);
   for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
+  for (const [key, { weight }] of state.frameworkSettings.entries()) {
+    books.sharers.weighs(key, weight);
+  }
   for (const offer of state.offers.rows()) books.offerMade(offer);
   for (const task of state.tasks.rows()) {
     books.taskLaunched(task, state.agents.get(task.agentId)?.state === 'registered');

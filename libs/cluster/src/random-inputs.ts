@@ -249,6 +249,7 @@ export class RandomInputs {
           reason: 'starved',
         },
       ],
+      calledOff: asked !== undefined && c % 3 === 0 ? [asked.task] : [],
     });
   }
 

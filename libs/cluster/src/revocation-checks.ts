@@ -1,15 +1,10 @@
-// Owns which revocations the books allow, and which tasks are worth proposing. The allocator may be stale or wrong: what
-// it names is checked at its place in the journal, like every proposal.
-import { frameworkKey, type TaskRef, taskKey } from '@parley/protocol/ids';
-import type {
-  CandidatesQuestion,
-  RevocableTask,
-  Revocation,
-  Sharer,
-} from '@parley/protocol/revocations';
+// Owns which revocations the books allow. The allocator may be stale or wrong: what it names is checked at its place in
+// the journal, like every proposal. Which tasks are worth proposing is in revocation-candidates.ts.
+import { frameworkKey, taskKey } from '@parley/protocol/ids';
+import type { Revocation, Sharer } from '@parley/protocol/revocations';
 import { isTerminal } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
-import { comesBackWith, membersOf } from './group-members.ts';
+import { membersOf } from './group-members.ts';
 import { guaranteeObjection, roleAboveObjection } from './guarantees.ts';
 import { effectiveState } from './leader-updates.ts';
 import { promisedCount } from './needs.ts';
@@ -46,7 +41,7 @@ export function wantsMore(state: ClusterState, { framework, role }: Sharer): boo
 }
 
 /** What its agent can offer again, and to whom. */
-function taskObjection(
+export function taskObjection(
   state: ClusterState,
   live: TaskRecord,
   beneficiary: Sharer,
@@ -74,58 +69,4 @@ function endObjection(state: ClusterState, member: TaskRecord): string | undefin
   if (revocationOf(state, member.task) !== undefined) return 'it is being taken back already';
   if (member.kill !== undefined || member.state === 'killing') return 'it is being killed already';
   return undefined;
-}
-
-/**
- * The most expendable first: the lowest priority, then the youngest. At most as many as were asked for. What runs on
- * revocable resources gives nothing back that could be offered as anything else: its agent takes it back.
- */
-export function revocationCandidates(
-  state: ClusterState,
-  { holders, beneficiary, limit }: Omit<CandidatesQuestion, 'question'>,
-): RevocableTask[] {
-  let kept: RevocableTask[] = [];
-  for (const { framework, role } of holders) {
-    for (const key of state.books.frameworks.get(frameworkKey(framework))?.tasks ?? []) {
-      const task = state.tasks.get(key);
-      if (task?.role !== role || !isWorthAsking(state, task)) continue;
-      if (taskObjection(state, task, beneficiary) !== undefined) continue;
-      kept.push(candidate(state, task));
-      if (kept.length >= 2 * limit) kept = firstOf(kept, limit);
-    }
-  }
-  return firstOf(kept, limit);
-}
-
-/** Of a group its first live task stands for all. */
-function isWorthAsking(state: ClusterState, { group, task }: TaskRecord): boolean {
-  const first = group?.find((taskId) => state.tasks.has(taskKey({ ...task, taskId })));
-  return first === undefined || first === task.taskId;
-}
-
-/** A group matters as much as the one of its tasks that matters most. */
-function candidate(state: ClusterState, task: TaskRecord): RevocableTask {
-  const members = membersOf(state, task);
-  return {
-    task: task.task,
-    agentId: task.agentId,
-    role: task.role,
-    resources: comesBackWith(state, task),
-    isRevocable: false,
-    priority: Math.max(...members.map(({ priority }) => priority ?? 0)),
-    launchedAtMs: task.launchedAtMs,
-  };
-}
-
-function firstOf(tasks: RevocableTask[], limit: number): RevocableTask[] {
-  const sorted = tasks.sort(
-    (a, b) => a.priority - b.priority || b.launchedAtMs - a.launchedAtMs || compare(a.task, b.task),
-  );
-  return sorted.slice(0, limit);
-}
-
-function compare(a: TaskRef, b: TaskRef): number {
-  const [left, right] = [taskKey(a), taskKey(b)];
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
 }

@@ -4,6 +4,7 @@ import { anAgentId, eventsOf, factsOf, type ScriptedCluster, some } from './scri
 import {
   aFullAgent,
   answers,
+  callsOff,
   GRACE_MS,
   HOLDER,
   keyOf,
@@ -173,4 +174,33 @@ test('a revocation is called off when its beneficiary has been offered room for 
   expect(eventsOf(effects)).toContainEqual(
     expect.objectContaining({ type: 'revocationCalledOff', task: t1 }),
   );
+});
+
+describe('a revocation that the allocator finds nobody to need any more', () => {
+  const t2 = taskRef(HOLDER, 't2');
+
+  test('is called off, and the others go on', () => {
+    const cluster = aFullAgent(['t1', 't2'], { revocationNoticeMs: 5000 });
+    revokes(cluster, t1);
+    revokes(cluster, t2);
+    const effects = callsOff(cluster, t1);
+    expect(toldOf(effects)).toMatchObject([{ kind: 'inverseOfferWithdrawn', taskId: 't1' }]);
+    expect(factsOf(effects)).toEqual([{ kind: 'revoked', task: t1 }]);
+    expect(ordersOf(cluster.pass(5000), 'askToStop')).toMatchObject([{ body: { task: t2 } }]);
+  });
+
+  test('goes on where the task has begun to end, and of one that is not there the allocator is told so', () => {
+    const cluster = aFullAgent(['t1', 't2']);
+    revokes(cluster, t1);
+    expect(factsOf(callsOff(cluster, t1))).toEqual([]);
+    expect(ordersOf(cluster.pass(GRACE_MS), 'kill')).toHaveLength(1);
+    expect(factsOf(callsOff(cluster, t2))).toEqual([{ kind: 'revoked', task: t2 }]);
+  });
+
+  test('is none that an earlier allocator names', () => {
+    const cluster = aFullAgent(['t1'], { revocationNoticeMs: 5000 });
+    revokes(cluster, t1, { revision: 9 });
+    expect(callsOff(cluster, t1)).toEqual([]);
+    expect(cluster.state.revocations.size).toBe(1);
+  });
 });

@@ -1,18 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { clusterCore, takeoverEffects } from './cluster-core.ts';
-import { revocationCandidates } from './revocation-checks.ts';
-import {
-  aFramework,
-  anAgentId,
-  answerOf,
-  eventsOf,
-  factsOf,
-  type ScriptedCluster,
-  some,
-} from './scripted-cluster.ts';
+import { aFramework, anAgentId, answerOf, eventsOf, factsOf, some } from './scripted-cluster.ts';
 import {
   aFullAgent,
   answers,
+  candidatesIn,
   EXTENSION_MS,
   GRACE_MS,
   HOLDER,
@@ -36,7 +28,6 @@ import {
 const t1 = taskRef(HOLDER, 't1');
 const x1 = taskRef(HOLDER, 'x1');
 const t2 = taskRef(HOLDER, 't2');
-const role = 'r' as never;
 
 describe('a revocation', () => {
   test('tells the framework by an inverse offer, asks the task, and tells the allocator', () => {
@@ -56,6 +47,7 @@ describe('a revocation', () => {
       agentId: 'a1',
       resources: expect.objectContaining(some(1)),
       beneficiary: { framework: WAITER, role: 'r' },
+      reason: 'belowGuarantee',
     });
     expect(eventsOf(effects).map(({ type }) => type)).toEqual([
       'revocationBegun',
@@ -130,13 +122,7 @@ describe('a revocation', () => {
       aCommandTask('g2', { priority: 7 }),
     );
     launchAnswered(cluster, HOLDER, group);
-    const beneficiary = { framework: WAITER, role };
-    const found = revocationCandidates(cluster.state, {
-      holders: [{ framework: HOLDER, role }],
-      beneficiary,
-      limit: 10,
-    });
-    expect(found).toMatchObject([
+    expect(candidatesIn(cluster)).toMatchObject([
       { task: { taskId: 'g1' }, priority: 7, resources: { scalars: { cpus: 3000 } } },
     ]);
     expect(factsOf(revokes(cluster, taskRef(HOLDER, 'g1')))).toContainEqual(
@@ -292,32 +278,5 @@ describe('a revocation is refused', () => {
       allocatorEpoch: { revision: 9 },
       allocatorDecided: 0,
     });
-  });
-});
-
-describe('the candidates', () => {
-  const ask = (cluster: ScriptedCluster, limit = 10) =>
-    revocationCandidates(cluster.state, {
-      holders: [{ framework: HOLDER, role }],
-      beneficiary: { framework: WAITER, role },
-      limit,
-    }).map(({ task }) => task.taskId);
-
-  test('come by lowest priority, then youngest, and not more than were asked for', () => {
-    const cluster = aFullAgent(['old']);
-    cluster.pass(10);
-    const tasks = [aCommandTask('young'), aCommandTask('dear', { priority: 1 })];
-    launchAnswered(cluster, HOLDER, launchOf(...tasks, aCommandTask('cheap', { priority: -1 })), {
-      resources: some(3),
-    });
-    expect(ask(cluster)).toEqual(['cheap', 'young', 'old', 'dear']);
-    expect(ask(cluster, 1)).toEqual(['cheap']);
-  });
-
-  test('are none that is taken back already, nor one of a framework that was not asked about', () => {
-    const cluster = aFullAgent(['t1', 't2']);
-    revokes(cluster, t1);
-    launchAnswered(cluster, WAITER, launchOf(aCommandTask('w1')), { resources: some(1) });
-    expect(ask(cluster)).toEqual(['t2']);
   });
 });

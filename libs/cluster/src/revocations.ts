@@ -23,15 +23,23 @@ import { enforce } from './revocation-enforcement.ts';
 import { dropStopOrder, orderStop } from './stop-orders.ts';
 import { report, type Turn } from './turn.ts';
 
-/** Those of an earlier allocator's term are ignored. Each is answered with a fact: under way, or not. */
+/**
+ * Those of an earlier allocator's term are ignored. Each is answered with a fact: under way, or not. What nobody needs any
+ * more is called off first, as far as that can be.
+ */
 export function stepRevocations(
   turn: Turn,
-  { epoch, revocations }: Extract<Input, { kind: 'revocations' }>,
+  { epoch, revocations, calledOff }: Extract<Input, { kind: 'revocations' }>,
 ): void {
   const { state } = turn;
   const order = compareEpochs(epoch, state.record.allocatorEpoch);
   if (order < 0) return;
   if (order > 0) state.change({ allocatorEpoch: epoch, allocatorDecided: 0 });
+  for (const task of calledOff) {
+    const record = revocationOf(state, task);
+    if (record === undefined) state.marks.revocation(task);
+    else callOff(turn, record, 'the beneficiary does not need it any more');
+  }
   for (const revocation of revocations) {
     const { task, agentId } = revocation;
     const live = state.tasks.get(taskKey(task));

@@ -2,9 +2,11 @@
 // the other. Driving the core is in scripted-cluster.ts.
 import type { AgentId, FrameworkRef, TaskRef } from '@parley/protocol/ids';
 import { RoleName } from '@parley/protocol/ids';
-import type { StopAnswer } from '@parley/protocol/revocations';
+import type { CandidatesQuestion, RevocableTask, StopAnswer } from '@parley/protocol/revocations';
+import { normalise } from '@parley/resources/resources';
 import type { Effect } from './effects.ts';
 import type { ClusterSettings, Order } from './inputs.ts';
+import { revocationCandidates } from './revocation-candidates.ts';
 import { aFramework, anAgentId, of, ScriptedCluster, some } from './scripted-cluster.ts';
 import {
   aCommandTask,
@@ -59,8 +61,32 @@ export function revokes(
     kind: 'revocations',
     epoch: { ...epoch, revision: revision ?? epoch.revision },
     revocations: [revocation],
+    calledOff: [],
   });
 }
+
+/** The allocator finds that nobody needs these any more. */
+export const callsOff = (cluster: ScriptedCluster, ...tasks: TaskRef[]): Effect[] =>
+  cluster.enter({
+    kind: 'revocations',
+    epoch: cluster.epoch,
+    revocations: [],
+    calledOff: tasks,
+  });
+
+/** What the allocator is told where it asks for tasks of the holder, so that one CPU can be freed by them. */
+export const candidatesIn = (
+  cluster: ScriptedCluster,
+  changes: Partial<Omit<CandidatesQuestion, 'question'>> = {},
+): RevocableTask[] =>
+  revocationCandidates(cluster.state, {
+    holders: [{ framework: HOLDER, role: RoleName.parse('r'), spare: {} }],
+    beneficiary: { framework: WAITER, role: RoleName.parse('r') },
+    needs: [{ resources: normalise(some(1)), constraints: [] }],
+    mayUseFree: false,
+    limit: 10,
+    ...changes,
+  });
 
 /** What the task says to the question. */
 export const answers = (

@@ -226,6 +226,17 @@ describe('a guarantee', () => {
     expect(refused(changes, { force: true })).toBe('done');
   });
 
+  test('is refused, forced or not, where the sum of all would not be counted exactly any more', () => {
+    const half = { cpus: 2 ** 52 };
+    expect(refused([role('eng/ads', { guarantee: half })], { force: true })).toBe('done');
+    const changes = [role('web', { guarantee: half }), framework('f1', { guarantee: cpus(1) })];
+    expect(refused(changes, { force: true })).toContain(
+      'invalidQuota: all guarantees of cpus (eng 4503599627370.496 cpus, web 4503599627370.496 cpus',
+    );
+    const less = [role('web', { guarantee: { cpus: 2 ** 52 - 1 } })];
+    expect(refused(less, { force: true })).toBe('done');
+  });
+
   test('counts towards the cluster what is guaranteed below a role that has none', () => {
     expect(refused([role('eng/ads', { guarantee: cpus(17) })])).toContain('over by 1 cpus');
     expect(refused([framework('f9', { guarantee: cpus(18) })])).toContain('over by 2 cpus');

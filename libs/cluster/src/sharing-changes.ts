@@ -194,6 +194,7 @@ function putFramework(
     const set = { by: operator, changedWallTimeMs: context.wallTimeMs };
     state.frameworkSettings.put(key, { framework, ...sharesOf(shares), ...set });
   }
+  state.books.sharers.weighs(key, sharesOf(shares).weight);
   state.marks.frameworkShare(framework);
   report(turn, { type: 'frameworkSharesChanged', operator, framework, ...difference });
 }

@@ -109,7 +109,20 @@ function guaranteesInTree(state: ClusterState, sharing: Sharing): Problem[] {
     problems.push(...sumsAboveLimit(role, { within, sum, own, limit: shares?.limit ?? {} }));
     addPart(parts, roleAbove(role), { who: role, guarantee });
   }
-  return [...problems, ...aboveCapacity(state, parts.get(undefined) ?? [])];
+  const atTop = parts.get(undefined) ?? [];
+  return [...problems, ...uncountable(atTop), ...aboveCapacity(state, atTop)];
+}
+
+/** Sums are exact integers, here and in the allocator; what is within a role that has none of its own is in this one, too. */
+function uncountable(parts: readonly Part[]): Problem[] {
+  return Object.entries(sumOf(parts))
+    .filter(([, sum]) => !Number.isSafeInteger(sum))
+    .map(([name, sum]) => ({
+      key: `uncountable ${name}`,
+      excess: sum - Number.MAX_SAFE_INTEGER,
+      canBeForced: false,
+      message: `all guarantees of ${name} (${listOf(parts, name)}) add up to more than can be counted, which is ${formatAmountOf(name, Number.MAX_SAFE_INTEGER)}: lower a guarantee`,
+    }));
 }
 
 type Within = {

@@ -77,6 +77,10 @@ export class StateRestorer {
   }
 }
 
+function weigh({ books, frameworkSettings }: ClusterState): void {
+  for (const [key, { weight }] of frameworkSettings.entries()) books.sharers.weighs(key, weight);
+}
+
 /** Records that are derived from before others get their turn. */
 const ROWS_A_SLICE = 256;
 
@@ -96,6 +100,7 @@ function* derive(state: ClusterState): Generator<void> {
   yield* inSlices(state.agents.rows(), (agent) => books.agentChanged(undefined, agent));
   for (const record of state.reservations.rows()) books.reservationChanged(undefined, record);
   for (const framework of state.frameworks.rows()) books.frameworkChanged(undefined, framework);
+  weigh(state);
   yield* inSlices(state.offers.rows(), (offer) => books.offerMade(offer));
   yield* inSlices(state.tasks.rows(), (task) => {
     books.taskLaunched(task, isRegistered(task.agentId));

@@ -5,7 +5,7 @@ import { Constraints, Domain } from './constraints.ts';
 import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
-import { RevocableUse, Sharer } from './revocations.ts';
+import { RevocableUse, RevocationReason, Sharer } from './revocations.ts';
 import { Placement, Quantities, Weight } from './sharing.ts';
 
 /** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
@@ -159,6 +159,7 @@ export const Fact = z.discriminatedUnion('kind', [
     agentId: AgentId,
     resources: Resources,
     beneficiary: Sharer,
+    reason: RevocationReason,
   }),
   /** Its task has ended, or it was called off. */
   z.object({ kind: z.literal('revoked'), task: TaskRef }),

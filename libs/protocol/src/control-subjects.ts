@@ -71,7 +71,8 @@ export const controlMessages = {
     from: ['allocator'],
     to: ['master'],
     body: RevocationsMessage,
-    summary: 'Which tasks to take back for whom; the master checks each.',
+    summary:
+      'Which tasks to take back for whom, and which of those under way nobody needs; the master checks each.',
   }),
   candidatesWanted: entry({
     kind: 'allocator.candidatesWanted',
@@ -80,7 +81,7 @@ export const controlMessages = {
     from: ['allocator'],
     to: ['master'],
     body: CandidatesQuestion,
-    summary: 'Asks which tasks could be taken back.',
+    summary: 'Asks which tasks could be taken back, so that what somebody needs fits on one agent.',
   }),
   candidates: entry({
     kind: 'allocator.candidates',
@@ -89,7 +90,7 @@ export const controlMessages = {
     from: ['master'],
     to: ['allocator'],
     body: CandidatesAnswer,
-    summary: 'Tasks that could be taken back, the most expendable first.',
+    summary: 'Tasks that could be taken back, agent by agent, the cheapest first.',
   }),
   explain: entry({
     kind: 'allocator.explain',

@@ -1,8 +1,10 @@
 // Owns the shapes of revocation: what the allocator asks of the master and proposes, what an agent is told to ask of a
 // task, and what comes back. What is checked and when a task is killed is in @parley/cluster.
 import * as z from 'zod';
+import { Constraints } from './constraints.ts';
 import { AgentId, FrameworkRef, RoleName, TaskRef } from './ids.ts';
 import { Resources } from './resources.ts';
+import { Quantities } from './sharing.ts';
 
 /**
  * Whether tasks may run on revocable resources: `also`, where an agent has no others for them; `only`, on nothing else.
@@ -43,22 +45,38 @@ export const Revocation = z.object({
 });
 export type Revocation = z.infer<typeof Revocation>;
 
-export const RevocationsMessage = z.object({ revocations: z.array(Revocation).min(1).max(1000) });
+/** `calledOff`: tasks of revocations under way that nobody needs any more; those that have begun to end go on. */
+export const RevocationsMessage = z.object({
+  revocations: z.array(Revocation).max(1000),
+  calledOff: z.array(TaskRef).max(1000).default([]),
+});
 export type RevocationsMessage = z.infer<typeof RevocationsMessage>;
 
+/** A need that fits nowhere: for one task of it something is to be freed on one agent that meets the constraints. */
+export const UnplacedNeed = z.object({ resources: Resources, constraints: Constraints });
+export type UnplacedNeed = z.infer<typeof UnplacedNeed>;
+
 /**
- * Which tasks of these could be taken back for the beneficiary: `question` comes back with the answer. Only those are
- * named of which all that comes back may be given to it.
+ * Which tasks of these holders could be taken back for the beneficiary, so that its needs fit: `question` comes back with
+ * the answer. Only those are named of which all that comes back may be given to it.
  */
 export const CandidatesQuestion = z.object({
   question: z.int().min(1),
-  holders: z.array(Sharer).max(1000),
+  /** Those first that are most above their share. `spare`: of what is named in it no more than that may be taken of one. */
+  holders: z.array(Sharer.extend({ spare: Quantities })).max(1000),
   beneficiary: Sharer,
+  needs: z.array(UnplacedNeed).min(1).max(8),
+  /** Whether what is free beside them on an agent may be given to the beneficiary, too: not where its roles are full. */
+  mayUseFree: z.boolean(),
+  /** Tasks that are named at most. */
   limit: z.int().min(1).max(1000),
 });
 export type CandidatesQuestion = z.infer<typeof CandidatesQuestion>;
 
-/** Lowest priority first, then youngest, as of the journal entry `sequence`. */
+/**
+ * Agent by agent, those first where one of the needs takes the least dear tasks; on each the lowest priority first, then
+ * the youngest. As of the journal entry `sequence`.
+ */
 export const CandidatesAnswer = z.object({
   question: z.int().min(1),
   sequence: z.int().min(0),

@@ -302,9 +302,11 @@ export class TestCluster {
       case 'propose':
         this.#leader.submit({ kind: 'proposals', epoch, proposals: effect.proposals });
         return;
-      case 'revoke':
-        this.#leader.submit({ kind: 'revocations', epoch, revocations: effect.revocations });
+      case 'revoke': {
+        const { revocations, calledOff } = effect;
+        this.#leader.submit({ kind: 'revocations', epoch, revocations, calledOff });
         return;
+      }
       case 'askCandidates':
         this.#clock.startTimer(0, () => {
           const answer = this.#leader.candidates(effect.question);

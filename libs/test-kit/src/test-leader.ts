@@ -11,7 +11,7 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { Call, Caller, ClusterSettings, Input, Order } from '@parley/cluster/inputs';
-import { revocationCandidates } from '@parley/cluster/revocation-checks';
+import { revocationCandidates } from '@parley/cluster/revocation-candidates';
 import type { FactsMessage } from '@parley/protocol/allocation';
 import type { Epoch } from '@parley/protocol/epoch';
 import {

@@ -126,7 +126,8 @@ export class AllocatorService {
       else if (effect.kind === 'propose') {
         logger.debug({ proposals: effect.proposals.length }, 'proposed');
       } else if (effect.kind === 'revoke') {
-        logger.info({ revocations: effect.revocations.length }, 'asked to take tasks back');
+        const [revocations, calledOff] = [effect.revocations.length, effect.calledOff.length];
+        logger.info({ revocations, calledOff }, 'asked to take tasks back, or to leave them');
       }
     }
     this.#noteStep();
@@ -143,8 +144,9 @@ export class AllocatorService {
       case 'askCandidates':
         return encodeMessage(SUBJECTS.candidatesWanted, cluster, {}, effect.question, { epoch });
       case 'revoke': {
-        const { revocations } = effect;
-        return encodeMessage(SUBJECTS.revocations, cluster, {}, { revocations }, { epoch });
+        const { revocations, calledOff } = effect;
+        const body = { revocations, calledOff };
+        return encodeMessage(SUBJECTS.revocations, cluster, {}, body, { epoch });
       }
       case 'requestSnapshot':
         return encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, { epoch });

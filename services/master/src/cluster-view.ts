@@ -63,7 +63,7 @@ export interface ClusterView {
   unwrittenUpdate(key: string): StatusUpdate | undefined;
   /** All facts, and the sequence of the last facts message, which the next one names as its `previous`. */
   facts(): { readonly sequence: number; readonly facts: readonly Fact[] };
-  /** Tasks that could be taken back, the most expendable first, and the sequence as in `facts`. */
+  /** Tasks that could be taken back, agent by agent, the cheapest first, and the sequence as in `facts`. */
   candidates(about: Omit<CandidatesQuestion, 'question'>): Omit<CandidatesAnswer, 'question'>;
   /** Core time of the next deadline, if any, and core time now. */
   nextDeadlineMs(): number | undefined;

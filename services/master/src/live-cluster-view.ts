@@ -5,7 +5,7 @@ import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import { isWorthAnEntry } from '@parley/cluster/revocable-resources';
-import { revocationCandidates } from '@parley/cluster/revocation-checks';
+import { revocationCandidates } from '@parley/cluster/revocation-candidates';
 import type { Fact } from '@parley/protocol/allocation';
 import {
   type AgentId,

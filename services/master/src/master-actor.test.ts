@@ -2,6 +2,7 @@ import type { EventsMessage } from '@parley/protocol/frameworks';
 import { PrincipalName } from '@parley/protocol/ids';
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import { normalise } from '@parley/resources/resources';
 import { expect, it } from 'vitest';
 import { AuthorizationRules } from './authorization.ts';
 import type { MasterOutput } from './master-actor.ts';
@@ -193,7 +194,12 @@ it('an allocator that asks which tasks could be taken back is answered from the 
       },
     },
   });
-  const about = { holders: [{ framework: ref, role: eng }], limit: 5 };
+  const about = {
+    holders: [{ framework: ref, role: eng, spare: { cpus: 1000 } }],
+    needs: [{ resources: normalise({ scalars: { cpus: 1000 } }), constraints: [] }],
+    mayUseFree: true,
+    limit: 5,
+  };
   const beneficiary = { framework: ref, role: eng };
   const body = { question: 3, ...about, beneficiary };
   const { subject, bytes } = encodeMessage(SUBJECTS.candidatesWanted, cluster, {}, body);

@@ -15,14 +15,14 @@ it('what the allocator wants taken back becomes an input, and nothing without it
     beneficiary: { framework, role: RoleName.parse('eng') },
     reason: 'starved',
   } as const;
-  const body = { revocations: [revocation] };
+  const body = { revocations: [revocation], calledOff: [revocation.task] };
   const read = (header: { epoch?: typeof epoch }) => {
     const { subject, bytes } = encodeMessage(SUBJECTS.revocations, cluster, {}, body, header);
     return readUnanswered(cluster, subject, bytes);
   };
   expect(read({ epoch })).toEqual({
     ok: true,
-    value: { kind: 'revocations', epoch, revocations: [revocation] },
+    value: { kind: 'revocations', epoch, ...body },
   });
   expect(read({})).toMatchObject({ ok: false, failure: { code: 'malformed' } });
 });

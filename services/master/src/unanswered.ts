@@ -64,7 +64,7 @@ function readOfAllocator(
     if (!message.ok) return message;
     const { epoch, body } = message.value;
     if (epoch === undefined) return withoutEpoch;
-    return succeed({ kind: 'revocations', epoch, revocations: body.revocations });
+    return succeed({ kind: 'revocations', epoch, ...body });
   }
   if (parametersOf(SUBJECTS.candidatesWanted, cluster, subject)) {
     const message = decodeMessage(SUBJECTS.candidatesWanted, cluster, subject, bytes);

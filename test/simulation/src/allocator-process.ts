@@ -3,10 +3,16 @@ import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { ClusterName } from '@parley/protocol/ids';
 import { decodeMessage, encodeMessage } from '@parley/protocol/message';
-import type { CandidatesAnswer, Revocation, Sharer } from '@parley/protocol/revocations';
+import type {
+  CandidatesAnswer,
+  CandidatesQuestion,
+  Revocation,
+  Sharer,
+} from '@parley/protocol/revocations';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
+import { normalise } from '@parley/resources/resources';
 import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
@@ -87,21 +93,33 @@ export class AllocatorProcess extends SimulatedProcess {
       if (this.world.clock.nowMs > untilMs) return;
       const beneficiary = this.#dice.pick(sharers);
       this.#whimFor = beneficiary;
-      const question = { question: WHIM, holders: [...sharers], beneficiary, limit: 10 };
-      this.#carryOut([{ kind: 'askCandidates', question }]);
+      this.#carryOut([{ kind: 'askCandidates', question: this.#whim(sharers, beneficiary) }]);
       this.#planWhim();
     });
   }
 
-  /** One of them, and now and then one that was asked for before. */
+  #whim(sharers: readonly Sharer[], beneficiary: Sharer): CandidatesQuestion {
+    const resources = normalise({ scalars: { cpus: this.#dice.between(1, 2000) } });
+    return {
+      question: WHIM,
+      holders: sharers.map((sharer) => ({ ...sharer, spare: {} })),
+      beneficiary,
+      needs: [{ resources, constraints: [] }],
+      mayUseFree: false,
+      limit: 10,
+    };
+  }
+
+  /** One of them, and now and then one that was asked for before; that one it may not need after all. */
   #takeBack({ tasks }: CandidatesAnswer): void {
     const beneficiary = this.#whimFor;
     if (beneficiary === undefined || tasks.length === 0) return;
     const again = this.#dice.chance(0.2) ? this.#last : undefined;
     const { task, agentId } = again ?? this.#dice.pick(tasks);
     const revocation: Revocation = { task, agentId, beneficiary, reason: 'starved' };
+    const calledOff = this.#last !== undefined && this.#dice.chance(0.2) ? [this.#last.task] : [];
     this.#last = revocation;
-    this.#carryOut([{ kind: 'revoke', revocations: [revocation] }]);
+    this.#carryOut([{ kind: 'revoke', revocations: [revocation], calledOff }]);
   }
 
   #carryOut(effects: readonly AllocatorEffect[]): void {
@@ -128,8 +146,8 @@ function encodeEffect(
     case 'askCandidates':
       return encodeMessage(SUBJECTS.candidatesWanted, cluster, {}, effect.question, header);
     case 'revoke': {
-      const { revocations } = effect;
-      return encodeMessage(SUBJECTS.revocations, cluster, {}, { revocations }, header);
+      const { revocations, calledOff } = effect;
+      return encodeMessage(SUBJECTS.revocations, cluster, {}, { revocations, calledOff }, header);
     }
     case 'requestSnapshot':
       return encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, header);

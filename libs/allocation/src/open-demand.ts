@@ -1,0 +1,103 @@
+// Owns what clients want beyond what they have, as far as taking something back for them looks at it: their open needs;
+// of one that states none whatever is an offer, as often as it may have it, but nothing for as long as it refuses one.
+// Milliseconds of a monotonic clock.
+import type { Fact, OpenNeed } from '@parley/protocol/allocation';
+import { unmetConstraint } from '@parley/protocol/constraints';
+import type { AgentId } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
+import { accumulate, covers, type Vector } from './cluster-totals.ts';
+import { type StatedNeed, takesOffers } from './frameworks.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { Client } from './share-tree.ts';
+import type { UnmetNeed } from './spare-room.ts';
+
+type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
+export type WantedNeed = UnmetNeed & Pick<OpenNeed, 'constraints'>;
+
+/** A framework that states no demand wants whatever is an offer, as often as it may have it. */
+const NO_COUNT = 1_000_000;
+const NOTHING: readonly WantedNeed[] = [];
+
+/** What runs on nothing but revocable resources is nobody's to give back. */
+const isSought = ({ open, revocable }: Pick<StatedNeed, 'open' | 'revocable'>): boolean =>
+  open > 0 && revocable !== 'only';
+
+export class OpenDemand {
+  readonly #known: Knowledge;
+  /** Until when a client refuses what it is offered. */
+  readonly #refusing = new Map<Client, number>();
+
+  constructor(known: Knowledge) {
+    this.#known = known;
+  }
+
+  /** What an accept leaves over is refused, too, and says nothing where it would be no offer. */
+  refused({ framework, role, resources, refuseMs }: FactOf<'refused'>, nowMs: number): void {
+    const client = this.#known.frameworks.get(framework)?.clients.get(role);
+    if (client === undefined) return;
+    const { totals, policy } = this.#known;
+    if (!covers(totals.vectorOf(resources.scalars), policy.minimumOf(client))) return;
+    this.#refusing.set(client, Math.max(this.#refusing.get(client) ?? 0, nowMs + refuseMs));
+  }
+
+  /** It takes offers again, or is away and takes none. */
+  resumed({ framework, role }: Pick<FactOf<'filtersCleared'>, 'framework' | 'role'>): void {
+    for (const client of this.#known.frameworks.get(framework)?.clients.values() ?? []) {
+      if (role === undefined || role === client.role) this.#refusing.delete(client);
+    }
+  }
+
+  /** The value: whether any refusal has ended. */
+  expire(nowMs: number): boolean {
+    const before = this.#refusing.size;
+    for (const [client, untilMs] of this.#refusing) {
+      if (untilMs <= nowMs) this.#refusing.delete(client);
+    }
+    return this.#refusing.size < before;
+  }
+
+  wantsMore(client: Client): boolean {
+    return takesOffers(client) && (client.needs !== undefined || !this.#refusing.has(client));
+  }
+
+  /** What its needs would add to what it has; undefined where it wants no more. */
+  amountsOf(client: Client): Vector | undefined {
+    if (!this.wantsMore(client)) return undefined;
+    const { totals } = this.#known;
+    if (client.needs === undefined) return totals.all;
+    const amounts: number[] = [];
+    for (const need of client.needs.values()) {
+      if (!isSought(need)) continue;
+      const { open, resources } = need;
+      const ofOne = totals.vectorOf(resources.scalars);
+      accumulate(
+        amounts,
+        ofOne.map((amount) => amount * open),
+        1,
+      );
+    }
+    return amounts;
+  }
+
+  needsOf(client: Client): readonly WantedNeed[] {
+    if (!this.wantsMore(client)) return NOTHING;
+    const { totals, policy } = this.#known;
+    if (client.needs === undefined) {
+      const scalars = totals.scalarsOf(policy.minimumOf(client));
+      return [{ resources: { ...NO_RESOURCES, scalars }, count: NO_COUNT, constraints: [] }];
+    }
+    return [...client.needs.values()].filter(isSought).map(({ resources, open, constraints }) => ({
+      resources,
+      count: open,
+      constraints,
+      ...(constraints.length > 0 && {
+        agents: { has: (agentId: AgentId) => this.#isAllowed(agentId, constraints) },
+      }),
+    }));
+  }
+
+  #isAllowed(agentId: AgentId, constraints: OpenNeed['constraints']): boolean {
+    const agent = this.#known.pool.get(agentId);
+    return agent !== undefined && unmetConstraint(agent, constraints) === undefined;
+  }
+}
