@@ -112,9 +112,10 @@ export const changing: Scenario = {
         scene.operator.share({ changes: [drawChange(random, pools)], force: true });
       scene.pause(500, 25_000);
     }
-    for (const pool of pools) pool.wantNoMore();
     scene.until('what was set is set', () => scene.operator.isIdle);
+    // However much is still wanted.
     quiet(scene);
+    for (const pool of pools) pool.wantNoMore();
   },
 };
 
@@ -135,7 +136,7 @@ function wantSome(pool: PooledFramework, random: Random): void {
     kind: random.pick(['lasts', 'lasts', 'works', 'stubborn']),
     durationMs: random.between(1000, 60_000),
     priority: random.between(-1, 1),
-    temper: random.pick([undefined, undefined, 'stops', 'needsTime', 'stalls', 'silent'] as const),
+    temper: random.pick([undefined, ...TEMPERS]),
   });
 }
 
