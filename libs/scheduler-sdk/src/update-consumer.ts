@@ -53,6 +53,8 @@ export class UpdateConsumer implements UpdateReader {
   readonly #unacknowledged = new Map<number, JsMsg>();
   readonly #acknowledging = new Set<Promise<void>>();
   #lastDelivered = 0;
+  /** The consumer's own count of deliveries: its place in the stream also moves over what is not for it, on three nodes. */
+  #lastDelivery = 0;
   /** Up to where somebody wants to know that all was read. */
   #wanted: number | undefined;
   #streamCreatedMs: number | undefined;
@@ -123,6 +125,7 @@ export class UpdateConsumer implements UpdateReader {
     this.#streamCreatedMs = createdMs;
     // A new consumer counts what lies before its start as delivered.
     if (this.#lastDelivered === 0) this.#lastDelivered = start.delivered.stream_seq;
+    if (own === undefined) this.#lastDelivery = start.delivered.consumer_seq;
     return manager.jetstream().consumers.getConsumerFromInfo(start);
   }
 
@@ -191,7 +194,7 @@ export class UpdateConsumer implements UpdateReader {
   /** `info` was asked for after `wanted` was: what it says is pending includes everything up to there. */
   #tellCaughtUp(info: ConsumerInfo, wanted: number | undefined): void {
     if (wanted === undefined || this.#streamCreatedMs === undefined) return;
-    if (info.num_pending > 0 || info.delivered.stream_seq > this.#lastDelivered) return;
+    if (info.num_pending > 0 || info.delivered.consumer_seq > this.#lastDelivery) return;
     if (this.#wanted === wanted) this.#wanted = undefined;
     this.#options.onCaughtUp({ streamCreatedMs: this.#streamCreatedMs, sequence: wanted });
   }
@@ -200,6 +203,7 @@ export class UpdateConsumer implements UpdateReader {
     if (this.#closing.signal.aborted) return;
     this.#unacknowledged.set(message.seq, message);
     this.#lastDelivered = Math.max(this.#lastDelivered, message.seq);
+    this.#lastDelivery = Math.max(this.#lastDelivery, message.info.deliverySequence);
     const position = { streamCreatedMs: this.#streamCreatedMs ?? 0, sequence: message.seq };
     this.#options.onMessage(position, message.subject, message.data);
   }

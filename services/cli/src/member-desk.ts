@@ -1,12 +1,9 @@
 // Owns changing who has a credential, on the embedded server of a cluster of this host and on a NATS that others run: there
 // the accounts are written to a file, and the servers have to read it again. What the commands say is in commands/.
 import path from 'node:path';
-import { readCredentialFile as readIdentity } from '@parley/actor/nats/credential-file';
-import { openConnection } from '@parley/actor/nats/open-connection';
-import { untilAll } from '@parley/nats-server/acceptance';
 import { readCredentialFile } from '@parley/nats-server/account-connection';
 import { credentialPath, removeCredential } from '@parley/nats-server/credentials';
-import { accountsPath, writeForeignMembers } from '@parley/nats-server/foreign-accounts';
+import { writeForeignMembers } from '@parley/nats-server/foreign-accounts';
 import {
   type Members,
   mergeMembers,
@@ -18,22 +15,14 @@ import {
 import { findRunning, type NatsServer } from '@parley/nats-server/nats-server';
 import { forgetPrincipal, removePrincipal } from '@parley/nats-server/principals';
 import { credentialsDirectory } from '@parley/nats-server/server-directory';
-import { reloadServers } from '@parley/nats-server/system-reload';
 import type { Credential, Holder } from '@parley/protocol/credential';
 import { type ClusterName, PrincipalName } from '@parley/protocol/ids';
+import { type DeskOptions, takeAccounts } from './account-distribution.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import type { Surroundings } from './config.ts';
 import type { Context } from './context-store.ts';
 import { clusterPaths } from './local-cluster/cluster-paths.ts';
 import { admitPrincipal, provisionMember } from './provisioning.ts';
-
-export type DeskOptions = {
-  /** A NATS .creds or .nk file of a user in the system account: with it the servers are told to read their accounts again. */
-  readonly systemCreds?: string;
-  /** How long to wait until the servers have taken a change that they were not told to take. */
-  readonly waitMs: number;
-  readonly say: (line: string) => void;
-};
 
 export type MemberDesk = {
   readonly members: () => Members;
@@ -135,55 +124,3 @@ function foreignDesk(folder: string, options: DeskOptions): MemberDesk {
 }
 
 const principalHolder = (name: PrincipalName): Holder => ({ kind: 'principal', id: name });
-
-/** Makes the servers take what stands in the accounts file, or waits until somebody has; throws when one has not in time. */
-export async function takeAccounts(
-  folder: string,
-  credentials: readonly Credential[],
-  wanted: 'accepted' | 'refused',
-  { systemCreds, waitMs, say }: DeskOptions,
-): Promise<void> {
-  const [any] = credentials;
-  if (any === undefined) return;
-  const file = accountsPath(folder, any.cluster);
-  const remedy = `give every server this ${file}, beside its configuration that includes it, then have it reloaded (nats-server --signal reload)`;
-  if (systemCreds === undefined) say(`To take effect: ${remedy}.`);
-  else say(`read their configuration again: ${(await reloadAll(systemCreds, any)).join(', ')}`);
-  for (const credential of credentials) {
-    const { kind, id } = credential.actor;
-    const late = await untilAll(credential, wanted, {
-      timeoutMs: waitMs,
-      onWaiting: (servers) => say(`waiting for ${servers.join(', ')}`),
-    });
-    if (late.length === 0) continue;
-    const not = wanted === 'accepted' ? 'do not know' : 'still know';
-    throw new CommandFailure(EXIT.timedOut, {
-      what: `after ${Math.round(waitMs / 1000)} s there are servers that ${not} ${kind} ${id}: ${late.join(', ')}`,
-      why: 'they have not read the new accounts',
-      remedy: `${remedy}; then run this again`,
-    });
-  }
-}
-
-export async function reloadAll(
-  systemCreds: string,
-  known: Credential,
-): Promise<readonly string[]> {
-  const what = 'the servers cannot be told to read their configuration again';
-  const identity = readIdentity(systemCreds, {
-    cluster: known.cluster,
-    servers: known.servers,
-    actor: { kind: 'operator', id: 'system' },
-    ...(known.tls && { tls: known.tls }),
-  });
-  if (!identity.ok) throw new CommandFailure(EXIT.usage, { what, why: identity.failure.message });
-  const opened = await openConnection(identity.value);
-  if (!opened.ok) throw new CommandFailure(EXIT.unreachable, { what, why: opened.failure.message });
-  try {
-    const reloaded = await reloadServers(opened.value);
-    if (reloaded.ok) return reloaded.value;
-    throw new CommandFailure(EXIT.failed, { what, why: reloaded.failure.message });
-  } finally {
-    await opened.value.close();
-  }
-}

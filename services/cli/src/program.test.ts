@@ -42,7 +42,7 @@ it.each([...COMMANDS.keys()].filter((name) => !PRINT_NO_DATA.test(name)))(
   },
 );
 
-it.each(['task kill', 'framework teardown', 'agent gone'])(
+it.each(['task kill', 'framework teardown', 'agent gone', 'uninstall'])(
   'parley %s, which cannot be undone, takes --yes',
   (name) => {
     expect(optionsOf(name)).toContain('--yes');

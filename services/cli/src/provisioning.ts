@@ -18,10 +18,11 @@ import {
   type EnsureUpdatesStream,
   provisionPrincipal,
 } from '@parley/nats-server/principals';
+import { PRINCIPALS_API } from '@parley/protocol/accounts';
 import type { Credential } from '@parley/protocol/credential';
 import type { Outcome } from '@parley/protocol/errors';
-import type { ClusterName } from '@parley/protocol/ids';
-import { journalStreamName } from '@parley/protocol/streams';
+import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
+import { journalStreamName, updatesStreamName } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
 import { CommandFailure, EXIT, reasonOf } from './command-failure.ts';
@@ -99,6 +100,31 @@ export async function provisionMember(
       replicas,
     });
   });
+}
+
+/**
+ * Servers on which masters cannot reach the principals' streams. Right after a reload that made all accounts at once, what is
+ * to pass between them is not let through yet; another reload helps.
+ * @param master the credential of any
+ */
+export async function closedPassages(
+  master: Credential,
+  principals: readonly PrincipalName[],
+): Promise<readonly string[]> {
+  const closed: string[] = [];
+  for (const server of master.servers) {
+    const there = { ...master, servers: [server] };
+    const isOpen = await withConnection(there, master.seeds.books ?? '', async (connection) => {
+      const asked = principals.map((name) => {
+        const stream = updatesStreamName(master.cluster, name);
+        return ask(connection, `${PRINCIPALS_API}.STREAM.INFO.${stream}`, '');
+      });
+      return (await Promise.all(asked)).every(({ kind }) => kind === 'answered');
+      // A server that is down reads its configuration anew when it comes back.
+    }).catch(() => true);
+    if (!isOpen) closed.push(server);
+  }
+  return closed;
 }
 
 const JournalAnswer = z.object({

@@ -22,17 +22,29 @@ const systemOption = (): Option =>
     'NATS .creds or .nk file of a user in the system account: the servers are told to reload with it',
   );
 
+const distributeOption = (): Option =>
+  new Option(
+    '--distribute <command>',
+    'shell command that copies the file $PARLEY_ACCOUNTS beside the configuration of every server',
+  );
+
 const waitOption = (): Option =>
   new Option('--wait <time>', 'how long to wait until the servers have taken it')
     .argParser(durationArgument)
     .default(DEFAULT_WAIT_MS, '10m');
 
-type Typed = { systemCreds?: string; wait: number; json?: boolean };
+type Typed = { systemCreds?: string; distribute?: string; wait: number; json?: boolean };
 
-function commandOf(program: Command, { systemCreds, wait, json }: Typed): CredentialCommand {
+function commandOf(
+  program: Command,
+  { systemCreds, distribute, wait, json }: Typed,
+): CredentialCommand {
   return {
     context: program.opts()['context'],
-    ...(systemCreds !== undefined && { systemCreds }),
+    distribution: {
+      ...(systemCreds !== undefined && { systemCreds }),
+      ...(distribute !== undefined && { distribute }),
+    },
     waitMs: wait,
     json: json === true,
   };
@@ -46,6 +58,7 @@ export function addSetUpCommands(program: Command, place: ProgramPlace): void {
     .option('--nats <url>', 'address of the NATS servers, separated by commas')
     .option('--creds <file>', 'credential of who may create streams, if not the one made here')
     .addOption(systemOption())
+    .addOption(distributeOption())
     .option('--tls-ca <file>', 'PEM: whose certificates of servers everybody here trusts')
     .option('--tls-cert <file>', 'PEM: shown to servers that want a certificate, by this command')
     .option('--tls-key <file>', 'PEM: its key')
@@ -62,6 +75,7 @@ export function addSetUpCommands(program: Command, place: ProgramPlace): void {
     .command('uninstall')
     .description('take away what init made, and nothing else; its services are stopped before')
     .addOption(systemOption())
+    .addOption(distributeOption())
     .addOption(waitOption())
     .addOption(yesOption())
     .addOption(jsonOption())
@@ -94,6 +108,7 @@ function addCredentialCommands(program: Command, place: ProgramPlace): void {
     .argument('<id>', 'its id')
     .option('--roles <roles>', "a principal's, separated by commas; else its name", rolesArgument)
     .addOption(systemOption())
+    .addOption(distributeOption())
     .addOption(waitOption())
     .addOption(jsonOption())
     .action(async (kind, id, { roles, ...typed }) => {
@@ -117,6 +132,7 @@ function addCredentialCommands(program: Command, place: ProgramPlace): void {
     .argument('<kind>', CREDENTIAL_KINDS.join(', '), kindParser)
     .argument('<id>', 'its id')
     .addOption(systemOption())
+    .addOption(distributeOption())
     .addOption(waitOption())
     .addOption(jsonOption())
     .action(async (kind, id, typed) => {
@@ -135,6 +151,7 @@ function addPrincipalCommands(program: Command, place: ProgramPlace): void {
     .argument('<name>', 'a team or a service', principalArgument)
     .requiredOption('--roles <roles>', 'roles that it may use, separated by commas', rolesArgument)
     .addOption(systemOption())
+    .addOption(distributeOption())
     .addOption(waitOption())
     .addOption(jsonOption())
     .action(async (name, { roles, ...typed }) => {
@@ -156,6 +173,7 @@ function addPrincipalCommands(program: Command, place: ProgramPlace): void {
     .description('take its credential away; its connections are closed')
     .argument('<name>', 'the principal', principalArgument)
     .addOption(systemOption())
+    .addOption(distributeOption())
     .addOption(waitOption())
     .addOption(jsonOption())
     .action(async (name, typed) => {

@@ -2,14 +2,15 @@
 // reload it, and on the embedded server.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { readCredentialFile } from '@parley/actor/nats/credential-file';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { locateNatsServer } from '@parley/setup/nats-server';
-import { type NatsConnection, nkeys } from 'nats';
+import { connect, type NatsConnection, nkeyAuthenticator, nkeys } from 'nats';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { succeeded, TEST_TIMEOUT_MS, until } from './actor-fixture.ts';
 import { freePorts } from './nats3-fixture.ts';
@@ -22,6 +23,7 @@ const env = { ...process.env, PARLEY_DIRECTORY: directory };
 const credentials = join(directory, 'init', 'prod', 'credentials');
 const systemCreds = join(directory, 'system.nk');
 const system = ['--system-creds', systemCreds];
+const neighbour = nkeys.createUser();
 const connections: NatsConnection[] = [];
 let server: ChildProcess;
 
@@ -43,6 +45,7 @@ jetstream { store_dir: "${join(directory, 'store')}", max_file_store: 1TB }
 system_account: SYSTEM
 accounts {
   SYSTEM { users: [{ nkey: ${administrator.getPublicKey()} }] }
+  NEIGHBOUR { jetstream: enabled, users: [{ nkey: ${neighbour.getPublicKey()} }] }
   include "init/prod/parley-prod.conf"
 }
 `,
@@ -165,4 +168,30 @@ test('principals are added and removed by the same way, with their streams', asy
   await parley('principal', 'remove', 'carol', ...system);
   await connection.closed();
   expect(await openConnection(own)).toMatchObject({ failure: { code: 'notPermitted' } });
+});
+
+test('uninstall asks first, then takes away streams, accounts and credentials, and leaves what others keep', async () => {
+  const others = await connect({
+    servers: succeeded(readCredentialFile(fileOf('agent', 'a1'))).servers.slice(),
+    authenticator: nkeyAuthenticator(neighbour.getSeed()),
+  });
+  connections.push(others);
+  const manager = await jetstreamManager(others);
+  // Named like one of ours, in an account of their own.
+  await manager.streams.add({ name: 'PARLEY_prod_JOURNAL', subjects: ['theirs'] });
+  await others.request('theirs', 'kept');
+  const asked = await parley('uninstall', '--context', 'prod').catch((error) => error);
+  expect(asked.code).toBe(4);
+  expect(asked.stderr).toContain('stream PARLEY_prod_JOURNAL (account books)');
+  const provisioner = succeeded(readCredentialFile(fileOf('provisioner', 'provisioner')));
+  const books = succeeded(await openConnection(provisioner, 'books'));
+  connections.push(books);
+  const before = await books.request('$JS.API.STREAM.NAMES');
+  expect(before.json()).toMatchObject({ streams: expect.arrayContaining(['PARLEY_prod_JOURNAL']) });
+  const { stdout } = await parley('uninstall', '--context', 'prod', '--yes', '--json');
+  expect(JSON.parse(stdout).removed).toContain('PARLEY_prod_JOURNAL');
+  await books.closed();
+  expect(existsSync(credentials)).toBe(false);
+  expect((await manager.streams.info('PARLEY_prod_JOURNAL')).state.messages).toBe(1);
+  await expect(parley('status', '--context', 'prod')).rejects.toMatchObject({ code: 3 });
 });

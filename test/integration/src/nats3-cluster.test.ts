@@ -1,7 +1,11 @@
 // Tests a whole cluster of ours on three nodes of NATS while the node that leads the journal is lost with its disk. What
 // takes longer is in nats3-cluster.long.test.ts.
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { TEST_TIMEOUT_MS } from './cluster-fixture.ts';
+import { alice, TEST_TIMEOUT_MS } from './cluster-fixture.ts';
 import {
   longestPauseOfCalls,
   type Nats3Cluster,
@@ -11,11 +15,27 @@ import {
 
 vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 
+const clone = fileURLToPath(new URL('../../..', import.meta.url));
+const WORD_COUNT = path.join(clone, 'services/framework-mapreduce/src/main.ts');
+
 let whole: Nats3Cluster;
 beforeAll(async () => {
   whole = await startNats3Cluster();
 });
 afterAll(() => whole?.close());
+
+test('a second job of a principal, whose stream holds the updates of the first, begins like the first', async () => {
+  const { fixture } = whole;
+  const credential = fixture.credential('principal', alice);
+  const input = path.join(clone, 'infra/docs/decisions');
+  for (const id of ['first', 'second']) {
+    const words = ['--creds', credential, '--input', input, '--framework-id', id, '--json'];
+    const { stdout } = await promisify(execFile)(process.execPath, [WORD_COUNT, ...words], {
+      timeout: 60_000,
+    });
+    expect(stdout).toContain('"event":"done"');
+  }
+});
 
 test('the node that leads the journal is killed and its disk wiped: the leader stays, no call fails, every task runs once', async () => {
   const { nats, fixture, work } = whole;

@@ -76,7 +76,7 @@ export class Nats3 {
     readonly members: Members;
     readonly nodes: readonly Nats3Node[];
     readonly gates: readonly Gate[];
-    readonly authority?: Authority;
+    readonly authority: Authority | undefined;
   }) {
     this.authority = options.authority;
     this.cluster = options.members.cluster;
@@ -222,34 +222,11 @@ export async function startNats3(options: Nats3Options): Promise<Nats3> {
     actors: [...actors],
     principals: [...principals],
   };
-  const ports = await freePorts(NAMES.length * 2);
-  const clientPort = (index: number): number => ports[index] ?? 0;
-  const scheme = options.tls !== true ? 'nats' : 'tls';
-  const authority = options.tls === true ? makeAuthority('authority of a test') : undefined;
-  const tls =
-    authority && writeCertificate(directory, 'server', authority, issue(authority, 'node'));
-  const servers = NAMES.map((_, index) => `${scheme}://127.0.0.1:${clientPort(index)}`);
-  const accounts = accountsOf(directory, members, servers, authority);
-  const { path: binary } = await locateNatsServer();
-  const routePort = (name: NodeName): number => ports[NAMES.indexOf(name) + NAMES.length] ?? 0;
-  const gates = options.separable === true ? await openGates(routePort) : [];
-  const nodes = NAMES.map(
-    (name, index) =>
-      new Nats3Node({
-        name,
-        directory: join(directory, name),
-        binary,
-        port: clientPort(index),
-        scheme,
-        config: {
-          routes: { ...routesOf(name, gates, routePort), ...(tls && { tls }) },
-          ...(tls && { tls: { ...tls, verify: false } }),
-        },
-        accounts: () => accounts,
-        systemAccount: 'system',
-      }),
-  );
-  const nats = new Nats3({ directory, members, nodes, gates, ...(authority && { authority }) });
+  const { tls = false, separable = false } = options;
+  const made = await makeNodes({ directory, tls, separable, systemAccount: 'system' });
+  const accounts = accountsOf(directory, members, made);
+  made.setAccounts(() => accounts);
+  const nats = new Nats3({ ...made, directory, members });
   try {
     await nats.start();
     await nats.provision(options.maxStreamBytes ?? 64 * MIB);
@@ -258,6 +235,58 @@ export async function startNats3(options: Nats3Options): Promise<Nats3> {
     await nats.close();
     throw error;
   }
+}
+
+export type MadeNodes = {
+  readonly nodes: readonly Nats3Node[];
+  readonly urls: readonly string[];
+  readonly gates: readonly Gate[];
+  readonly authority: Authority | undefined;
+  /** What stands in the accounts block of each at its next start. */
+  readonly setAccounts: (text: () => string) => void;
+};
+
+/** Three servers that will know each other; none is started. */
+export async function makeNodes({
+  directory,
+  tls: isSecret,
+  separable,
+  systemAccount,
+}: {
+  readonly directory: string;
+  readonly tls: boolean;
+  readonly separable: boolean;
+  readonly systemAccount: string;
+}): Promise<MadeNodes> {
+  const ports = await freePorts(NAMES.length * 2);
+  const scheme = isSecret ? 'tls' : 'nats';
+  const authority = isSecret ? makeAuthority('authority of a test') : undefined;
+  const tls =
+    authority && writeCertificate(directory, 'server', authority, issue(authority, 'node'));
+  const { path: binary } = await locateNatsServer();
+  const routePort = (name: NodeName): number => ports[NAMES.indexOf(name) + NAMES.length] ?? 0;
+  const gates = separable ? await openGates(routePort) : [];
+  let accounts = (): string => '';
+  const nodes = NAMES.map(
+    (name, index) =>
+      new Nats3Node({
+        name,
+        directory: join(directory, name),
+        binary,
+        port: ports[index] ?? 0,
+        scheme,
+        config: {
+          routes: { ...routesOf(name, gates, routePort), ...(tls && { tls }) },
+          ...(tls && { tls: { ...tls, verify: false } }),
+        },
+        accounts: () => accounts(),
+        systemAccount,
+      }),
+  );
+  const setAccounts = (text: () => string): void => {
+    accounts = text;
+  };
+  return { nodes, urls: nodes.map(({ url }) => url), gates, authority, setAccounts };
 }
 
 /** Writes what a server or a client shows, and whom it trusts. */
@@ -278,15 +307,14 @@ export function writeCertificate(
 function accountsOf(
   directory: string,
   members: Members,
-  servers: readonly string[],
-  authority: Authority | undefined,
+  { urls, authority }: Pick<MadeNodes, 'urls' | 'authority'>,
 ): string {
   const { cluster } = members;
   const principals = members.principals.map(({ name }) => name);
   const place = {
     directory: join(directory, 'credentials'),
     cluster,
-    servers,
+    servers: urls,
     ...(authority && { tls: { ca: authority.certificate } }),
   };
   const users = holdersOf(members).flatMap((holder) =>

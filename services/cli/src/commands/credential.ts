@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { type Holder, Holder as HolderSchema } from '@parley/protocol/credential';
 import { PrincipalName, RoleName } from '@parley/protocol/ids';
+import type { DeskOptions } from '../account-distribution.ts';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import type { CredentialCommand, CredentialKind } from '../credential-kinds.ts';
-import { type DeskOptions, type MemberDesk, openMemberDesk } from '../member-desk.ts';
+import { type MemberDesk, openMemberDesk } from '../member-desk.ts';
 import { printJson, printLine, printNotice, printTable } from '../print.ts';
 import { currentContext } from './context.ts';
 
@@ -87,10 +88,10 @@ export async function openDeskOf(
 
 /** Progress goes to stderr: stdout is for what was made. */
 export const deskOptions = ({
-  systemCreds,
+  distribution,
   waitMs,
-}: Pick<CredentialCommand, 'systemCreds' | 'waitMs'>): DeskOptions => ({
-  ...(systemCreds !== undefined && { systemCreds }),
+}: Pick<CredentialCommand, 'distribution' | 'waitMs'>): DeskOptions => ({
+  distribution,
   waitMs,
   say: printNotice,
 });

@@ -20,18 +20,20 @@ import { credentialsDirectory } from '@parley/nats-server/server-directory';
 import type { Credential, Holder, TlsMaterial } from '@parley/protocol/credential';
 import { AgentId, type ClusterName, PrincipalName, RoleName } from '@parley/protocol/ids';
 import { usersOf } from '@parley/protocol/permissions';
+import { bringAccounts, type Distribution, keepDistribution } from '../account-distribution.ts';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { saveContext } from '../context-store.ts';
-import { initFolder, reloadAll } from '../member-desk.ts';
+import { initFolder } from '../member-desk.ts';
 import { printJson, printLine, printNotice } from '../print.ts';
-import { provisionCluster } from '../provisioning.ts';
+import { closedPassages, provisionCluster } from '../provisioning.ts';
 
 export type InitOptions = {
   readonly cluster: ClusterName;
   readonly nats?: string;
   readonly creds?: string;
   readonly systemCreds?: string;
+  readonly distribute?: string;
   readonly tlsCa?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -73,13 +75,19 @@ export async function initCommand(
   );
   writeForeignMembers(folder, { servers, ...(tls && { tls }) }, members);
   const accounts = accountsPath(folder, members.cluster);
-  const provisioner = provisionerOf(options.creds ?? credentialPath(credentials, PROVISIONER), tls);
-  await reach(provisioner, accounts, options.systemCreds);
+  const provisioner = withTls(options.creds ?? credentialPath(credentials, PROVISIONER), tls);
+  const { systemCreds, distribute } = options;
+  const distribution = keepDistribution(folder, {
+    ...(systemCreds !== undefined && { systemCreds }),
+    ...(distribute !== undefined && { distribute }),
+  });
+  await reach(provisioner, accounts, distribution);
   const { made, present, warning } = await provisionCluster(provisioner, {
     ...(replicas !== undefined && { replicas }),
     principals: members.principals,
     stated: options.replicas === undefined ? [] : ['num_replicas'],
   });
+  await checkPassages(credentials, tls, namesOf(members));
   await saveContext(directory, {
     version: 1,
     name: members.cluster,
@@ -107,7 +115,7 @@ function tlsOf({ tlsCa, tlsCert, tlsKey }: InitOptions): TlsMaterial | undefined
 }
 
 /** What was told about TLS wins over what the file says. */
-function provisionerOf(file: string, tls: TlsMaterial | undefined): Credential {
+function withTls(file: string, tls: TlsMaterial | undefined): Credential {
   const credential = readCredentialFile(file);
   return tls === undefined ? credential : { ...credential, tls: { ...credential.tls, ...tls } };
 }
@@ -116,16 +124,15 @@ function provisionerOf(file: string, tls: TlsMaterial | undefined): Credential {
 async function reach(
   provisioner: Credential,
   accounts: string,
-  systemCreds: string | undefined,
+  distribution: Distribution,
 ): Promise<void> {
   const identity = identityOfCredential(provisioner);
-  const knows = await openConnection(identity);
-  if (knows.ok) return knows.value.close();
-  if (systemCreds !== undefined && knows.failure.code === 'notPermitted') {
-    printNotice(`reloaded: ${(await reloadAll(systemCreds, provisioner)).join(', ')}`);
-    const again = await openConnection(identity);
-    if (again.ok) return again.value.close();
+  let knows = await openConnection(identity);
+  if (!knows.ok && knows.failure.code === 'notPermitted') {
+    await bringAccounts(accounts, distribution, provisioner, printNotice);
+    knows = await openConnection(identity);
   }
+  if (knows.ok) return knows.value.close();
   const file = accounts.slice(accounts.lastIndexOf('/') + 1);
   throw new CommandFailure(EXIT.unreachable, {
     what: `NATS at ${provisioner.servers.join(', ')} cannot be set up yet`,
@@ -135,6 +142,21 @@ async function reach(
       `beside its configuration, write "include ${file}" inside the accounts block, reload it (nats-server --signal reload);`,
       'then run this again',
     ].join('\n              '),
+  });
+}
+
+async function checkPassages(
+  credentials: string,
+  tls: TlsMaterial | undefined,
+  principals: readonly PrincipalName[],
+): Promise<void> {
+  const master = withTls(credentialPath(credentials, { kind: 'master', id: 'master-1' }), tls);
+  const closed = await closedPassages(master, principals);
+  if (closed.length === 0) return;
+  throw new CommandFailure(EXIT.unreachable, {
+    what: `masters cannot reach the streams of the principals yet by ${closed.join(', ')}`,
+    why: 'accounts that are new together are joined only when the servers read their configuration a second time',
+    remedy: 'reload those servers once more (nats-server --signal reload), then run this again',
   });
 }
 

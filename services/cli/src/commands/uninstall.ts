@@ -16,17 +16,18 @@ import {
 } from '@parley/protocol/accounts';
 import type { Credential } from '@parley/protocol/credential';
 import { workBucketName } from '@parley/protocol/streams';
+import { type Distribution, takeAccounts } from '../account-distribution.ts';
 import { CommandFailure, EXIT, reasonOf } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { removeContext } from '../context-store.ts';
 import { askAtTerminal } from '../effects.ts';
-import { initFolder, takeAccounts } from '../member-desk.ts';
+import { initFolder } from '../member-desk.ts';
 import { printJson, printLine, printNotice } from '../print.ts';
 import { currentContext } from './context.ts';
 
 export type UninstallOptions = {
-  readonly systemCreds?: string;
+  readonly distribution: Distribution;
   readonly waitMs: number;
   readonly yes: boolean;
   readonly json: boolean;
@@ -78,7 +79,9 @@ export async function uninstallCommand(
   writeNoAccounts(folder, cluster);
   await takeAccounts(folder, [provisioner], 'refused', { ...options, say: printNotice });
   await rm(credentialsDirectory(folder), { recursive: true, force: true });
-  await rm(`${folder}/members.json`, { force: true });
+  for (const file of ['members.json', 'distribution.json']) {
+    await rm(`${folder}/${file}`, { force: true });
+  }
   await removeContext(directory, name);
   if (options.json) printJson({ removed, accounts });
   else {
