@@ -8,7 +8,7 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { assert } from '@parley/protocol/unreachable';
 import { contains, equals, isEmpty, normalise } from '@parley/resources/resources';
 import { type AgentKind, AgentKinds, NO_KIND } from './agent-kinds.ts';
-import { accumulate, type ClusterTotals, covers, isZero, type Vector } from './cluster-totals.ts';
+import { accumulate, type ClusterTotals, isZero, type Vector } from './cluster-totals.ts';
 import type { Framework } from './frameworks.ts';
 import {
   type Free,
@@ -310,7 +310,8 @@ export class AgentPool {
   }
 
   #setFree(agent: Agent, { free, revocable = NO_RESOURCES, reservations }: FreeFact): void {
-    agent.free = this.#bareFree(agent, free, reservations.length === 0 && isEmpty(revocable)) ?? {
+    const isAll = reservations.length === 0 && isEmpty(revocable);
+    agent.free = (isAll ? this.#bareFree(agent, free) : undefined) ?? {
       unreserved: orNothing(normalise(free)),
       amounts: this.#totals.vectorOf(normalise(free).scalars),
       reservations:
@@ -323,12 +324,11 @@ export class AgentPool {
   }
 
   /** Most often all is free, or nothing. */
-  #bareFree({ kind }: Agent, free: Resources, isBare: boolean): Free | undefined {
-    if (!isBare) return undefined;
-    const amounts = this.#totals.vectorOf(free.scalars);
-    if (isZero(amounts) && isOfScalars(free)) return NOTHING;
-    if (!covers(kind.amounts, amounts) || !covers(amounts, kind.amounts)) return undefined;
-    const isWhole = isOfScalars(free) ? isOfScalars(kind.total) : equals(free, kind.total);
+  #bareFree({ kind }: Agent, free: Resources): Free | undefined {
+    const isBare = isOfScalars(free);
+    if (isBare && isOfNothing(free)) return NOTHING;
+    if (!haveSameScalars(free, kind.total)) return undefined;
+    const isWhole = isBare ? isOfScalars(kind.total) : equals(free, kind.total);
     return isWhole ? kind.whole : undefined;
   }
 
@@ -354,4 +354,21 @@ function haveSameEntries(a: object, b: object): boolean {
     entries.length === others.size &&
     entries.every(([name, value]) => others.has(name) && others.get(name) === value)
   );
+}
+
+function isOfNothing({ scalars }: Resources): boolean {
+  for (const name in scalars) if (scalars[name] !== 0) return false;
+  return true;
+}
+
+/** The second in normal form. No keys are listed: this is asked about every agent that is told of. */
+function haveSameScalars({ scalars }: Resources, { scalars: others }: Resources): boolean {
+  let names = 0;
+  for (const name in scalars) {
+    if (scalars[name] === 0) continue;
+    if (scalars[name] !== others[name]) return false;
+    names += 1;
+  }
+  for (const _ in others) names -= 1;
+  return names === 0;
 }

@@ -1,3 +1,4 @@
+import type { Quantities } from '@parley/protocol/sharing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -126,6 +127,17 @@ describe('a guarantee', () => {
     ];
     expect(percentages(frameworks)).toEqual({ a: 60, b: 40 });
   });
+});
+
+test('the example of infra/docs/sharing.md is what comes out', () => {
+  const frameworks = (guarantee: Quantities) => [
+    aFramework('a', { ...using(10), ...IDLE }),
+    aFramework('b', { limit: { cpus: 20_000 } }),
+    aFramework('c', { guarantee }),
+    aFramework('d'),
+  ];
+  expect(percentages(frameworks({}))).toEqual({ a: 10, b: 20, c: 35, d: 35 });
+  expect(percentages(frameworks({ cpus: 50_000 }))).toEqual({ a: 10, b: 20, c: 50, d: 20 });
 });
 
 const amounts = (most: number) =>

@@ -12,6 +12,7 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import { intersect, isEmpty } from '@parley/resources/resources';
+import { FrameworkIndex } from './framework-index.ts';
 import { timesContained } from './need-fit.ts';
 import { Unanswered } from './offer-caps.ts';
 import type { Quota } from './quota.ts';
@@ -50,7 +51,7 @@ export class Framework {
 }
 
 export class Frameworks {
-  readonly #frameworks = new Map<FrameworkKey, Framework>();
+  readonly #frameworks = new FrameworkIndex<Framework>();
   readonly #clientOf: (framework: Framework, role: RoleName) => Client;
   #last: Framework | undefined;
   /** Clients that take whatever is offered. */
@@ -85,7 +86,7 @@ export class Frameworks {
   }
 
   get(ref: FrameworkRef): Framework | undefined {
-    return this.#frameworks.get(frameworkKey(ref));
+    return this.#frameworks.get(ref);
   }
 
   ensure(ref: FrameworkRef): Framework {
@@ -99,7 +100,7 @@ export class Frameworks {
   }
 
   all(): Iterable<Framework> {
-    return this.#frameworks.values();
+    return this.#frameworks.all();
   }
 
   /** Keeps what is known bounded by what is subscribed, in use or set. */
@@ -107,7 +108,7 @@ export class Frameworks {
     const { isSubscribed, clients, quota, weight, unanswered } = framework;
     const isSet = quota !== undefined || weight !== DEFAULT_WEIGHT;
     if (isSubscribed || isSet || clients.size > 0 || !unanswered.isNothing) return;
-    this.#frameworks.delete(framework.key);
+    this.#frameworks.delete(framework);
     this.#last = undefined;
   }
 
@@ -148,7 +149,7 @@ export class Frameworks {
   /** For tests and the simulator: throws when an open need could be overlooked. */
   checkInvariants(): void {
     let undemanding = 0;
-    for (const { clients } of this.#frameworks.values()) {
+    for (const { clients } of this.#frameworks.all()) {
       for (const client of clients.values()) if (isUndemanding(client)) undemanding += 1;
     }
     assert(undemanding === this.#undemanding, 'it is known how many state no demand');
@@ -158,11 +159,10 @@ export class Frameworks {
   }
 
   #find(ref: FrameworkRef): Framework {
-    const key = frameworkKey(ref);
-    const known = this.#frameworks.get(key);
+    const known = this.#frameworks.get(ref);
     if (known !== undefined) return known;
     const framework = new Framework(ref);
-    this.#frameworks.set(key, framework);
+    this.#frameworks.add(framework);
     return framework;
   }
 
@@ -191,7 +191,7 @@ export class Frameworks {
   }
 
   *#openNeeds(): Generator<StatedNeed, void, void> {
-    for (const { clients } of this.#frameworks.values()) {
+    for (const { clients } of this.#frameworks.all()) {
       for (const { needs } of clients.values()) {
         for (const need of needs?.values() ?? []) if (need.open > 0) yield need;
       }

@@ -78,6 +78,17 @@ export class GuaranteeStandings {
   }
 }
 
+/** How much of what it is guaranteed it has: of the resource of which that is most; nothing where it is guaranteed nothing. */
+export function partOfGuarantee(client: Client): number {
+  const { quota, used } = client.framework;
+  const own = quota?.guarantee ?? [];
+  const [has, guaranteed] = own.length > 0 ? [used, own] : [client.used, guaranteedByRole(client)];
+  return Math.max(
+    0,
+    ...guaranteed.map((amount, number) => (amount === 0 ? 0 : (has[number] ?? 0) / amount)),
+  );
+}
+
 /** Its part of what its role is guaranteed, where its framework has no guarantee of its own. */
 export function guaranteedByRole({ framework, branch, above }: Client): Vector {
   const whole = branch.quota?.guarantee ?? [];

@@ -36,6 +36,9 @@ export class Knowledge {
   /** Frameworks that take something which they did not take before: every open agent gets a turn for them. */
   readonly fresh = new Set<Framework>();
   readonly #standing = new Set<Client>();
+  /** Of what is being heard: whom it is about, and of whom it is said what is outstanding. Empty in between. */
+  readonly #concerned = new Set<Framework>();
+  readonly #told = new Set<Framework>();
   /** What is set has changed so that everybody is to be asked about everything again. */
   #mustAskAll = false;
   readonly reduce: (agent: Agent, left: Free) => void;
@@ -61,9 +64,7 @@ export class Knowledge {
     { lastNumber, nowMs }: { readonly lastNumber: number; readonly nowMs: number },
   ): void {
     // Decisions first: the other facts then give a turn to agents that are open without them.
-    const concerned = this.#decided(facts, lastNumber);
-    /** Of these it is said what is outstanding. */
-    const told = new Set<Framework>();
+    this.#decided(facts, lastNumber);
     for (const fact of facts) {
       if (!('framework' in fact)) {
         this.#apply(fact);
@@ -71,15 +72,18 @@ export class Knowledge {
       }
       const framework = this.frameworks.ensure(fact.framework);
       this.#applyTo(framework, fact, nowMs);
-      concerned.add(framework);
-      if (fact.kind === 'outstanding') told.add(framework);
+      this.#concerned.add(framework);
+      if (fact.kind === 'outstanding') this.#told.add(framework);
     }
     for (const framework of this.caps.totalsChanged()) this.#resumed(framework);
-    for (const framework of concerned) {
+    for (const framework of this.#concerned) {
+      const hasLess = this.caps.resumeWithLess(framework);
       // Less under way without a word about what is outstanding: refused, which gives no turn.
-      if (this.caps.resumeWithLess(framework) && told.has(framework)) this.fresh.add(framework);
+      if (hasLess && this.#told.has(framework)) this.fresh.add(framework);
       this.#refresh(framework);
     }
+    this.#concerned.clear();
+    this.#told.clear();
     this.#resumeWaiting();
     if (this.#mustAskAll) this.#askAll();
   }
@@ -167,20 +171,17 @@ export class Knowledge {
     this.caps.checkInvariants(this.frameworks.all(), underWay);
   }
 
-  /** The value: the frameworks of which proposals were decided. */
-  #decided(facts: readonly Fact[], lastNumber: number): Set<Framework> {
-    const concerned = new Set<Framework>();
+  #decided(facts: readonly Fact[], lastNumber: number): void {
     for (const fact of facts) {
       // A number that was never given out belongs to an earlier term.
       if (fact.kind !== 'decided' || fact.proposalNumber > lastNumber) continue;
       for (const pending of this.pending.takeDecided(fact.proposalNumber)) {
         this.#release(pending);
-        concerned.add(pending.client.framework);
+        this.#concerned.add(pending.client.framework);
         // No turn: a refused proposal comes with correcting facts, or waits for the full run.
         this.pool.settle(pending.agent);
       }
     }
-    return concerned;
   }
 
   #apply(fact: Exclude<Fact, AboutFramework>): void {

@@ -14,12 +14,13 @@ import { DEFAULT_STARVATION_MS } from '@parley/protocol/sharing';
 import { ClaimKnowledge } from './claim-knowledge.ts';
 import type { Claims, SharingClient } from './claims.ts';
 import { AGAIN_MS, ClaimsUnderWay } from './claims-under-way.ts';
+import { partOfGuarantee } from './guarantee-standings.ts';
 import type { Knowledge } from './knowledge.ts';
 import { OpenDemand } from './open-demand.ts';
 import type { Client } from './share-tree.ts';
 import type { UnmetNeed } from './spare-room.ts';
 import { StarvedClients } from './starved-clients.ts';
-import { chooseVictims, claimants, needsToTakeFor, unneeded } from './victims.ts';
+import { chooseVictims, needsToTakeFor, unneeded } from './victims.ts';
 
 export type ReclaimEffect =
   | { readonly kind: 'askCandidates'; readonly question: CandidatesQuestion }
@@ -194,11 +195,12 @@ export class Reclaimer {
     }
     this.#starved.look(nowMs);
     const short = this.#short();
-    const starved = this.#starved.forLongerThan(this.#starvationMs, nowMs);
-    const hopeful = [...new Set([...short, ...starved])].filter((client) =>
-      this.#underWay.hasHope(client),
-    );
-    for (const claimant of this.#inOrder(hopeful, nowMs).slice(0, MAX_CLAIMS)) {
+    const starved = [...this.#starved.forLongerThan(this.#starvationMs, nowMs)];
+    const claimants = [
+      ...this.#inOrder(short, partOfGuarantee),
+      ...this.#inOrder(starved, (client) => this.#starved.partOfShare(client)),
+    ];
+    for (const claimant of new Set(claimants.slice(0, MAX_CLAIMS))) {
       const question = this.#question(claimant, short.has(claimant), nowMs);
       if (question !== undefined) return question;
       this.#underWay.giveUp(claimant, nowMs);
@@ -215,19 +217,13 @@ export class Reclaimer {
     return short;
   }
 
-  #inOrder(clients: readonly Client[], nowMs: number): Client[] {
-    if (clients.length < 2) return [...clients];
-    const described = new Map(
-      clients.map((client) => [
-        this.#describe(client, {
-          needs: this.#demand.needsOf(client),
-          starvedForMs: this.#starved.forMs(client, nowMs),
-        }),
-        client,
-      ]),
-    );
-    const claims = { ...this.#situation(), clients: [...described.keys()] };
-    return claimants(claims).flatMap((client) => described.get(client) ?? []);
+  /** Of those with hope, whoever has least of what it is entitled to first. */
+  #inOrder(clients: Iterable<Client>, partOf: (client: Client) => number): Client[] {
+    return [...clients]
+      .filter((client) => this.#underWay.hasHope(client))
+      .map((client) => ({ client, part: partOf(client) }))
+      .sort((a, b) => a.part - b.part || (a.client.name < b.client.name ? -1 : 1))
+      .map(({ client }) => client);
   }
 
   /** Undefined where nothing would be taken for it, or nobody has anything that might be. */

@@ -1,7 +1,7 @@
 // Owns who is below its fair share while it wants more, and since when. Fair shares are reckoned when they are asked for
 // and anything that they follow from has changed, all at once: that takes time for every client that has or wants anything.
 // What a fair share is is in fair-shares.ts. Milliseconds of a monotonic clock.
-import { fairSharesOf, isBelowShare } from './fair-shares.ts';
+import { dominantPart, fairSharesOf, isBelowShare } from './fair-shares.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { OpenDemand } from './open-demand.ts';
 import type { Client } from './share-tree.ts';
@@ -58,6 +58,11 @@ export class StarvedClients {
   /** Its fair one, of the cluster. */
   shareOf(client: Client): number {
     return this.#shares.get(client) ?? 0;
+  }
+
+  /** How much of it it has. */
+  partOfShare(client: Client): number {
+    return dominantPart(client.used, this.#known.totals) / this.shareOf(client);
   }
 
   forMs(client: Client, nowMs: number): number {

@@ -31,16 +31,61 @@ export function withoutSpare(
   return kept;
 }
 
-/** No dearer task first, then the least that is taken, then the fewest tasks. */
-export function cheapestOf(takings: readonly Taking[], total: Quantities): Taking | undefined {
-  let cheapest: { readonly taking: Taking; readonly cost: Cost } | undefined;
-  for (const taking of takings) {
-    const cost = costOf(taking.victims, total);
-    if (cheapest === undefined || compareCosts(cost, cheapest.cost) < 0) {
-      cheapest = { taking, cost };
+type Priced = Taking & { readonly cost: Cost; readonly round: number };
+
+/**
+ * Agents, the one first where it costs least: no dearer task first, then the least that is taken, then the fewest tasks.
+ * What has been taken makes what is left no cheaper anywhere: so one is priced anew only when it is first.
+ */
+export class CheapestFirst {
+  readonly #total: Quantities;
+  readonly #priced: Priced[];
+  #round = 0;
+
+  /** `victimsOn`: undefined where nothing that may be taken is enough. */
+  constructor(
+    agents: Iterable<AgentId>,
+    total: Quantities,
+    victimsOn: (agentId: AgentId) => readonly RevocableTask[] | undefined,
+  ) {
+    this.#total = total;
+    this.#priced = [];
+    for (const agentId of agents) {
+      const priced = this.#price(agentId, victimsOn(agentId));
+      if (priced !== undefined) this.#priced.push(priced);
+    }
+    this.#priced.sort((a, b) => compareCosts(a.cost, b.cost));
+  }
+
+  /** To be taken, before it is called again. */
+  next(victimsOn: (agentId: AgentId) => readonly RevocableTask[] | undefined): Taking | undefined {
+    for (;;) {
+      const first = this.#priced[0];
+      if (first === undefined) return undefined;
+      if (first.round === this.#round) {
+        this.#round += 1;
+        return first;
+      }
+      this.#priced.shift();
+      const again = this.#price(first.agentId, victimsOn(first.agentId));
+      if (again !== undefined) this.#insert(again);
     }
   }
-  return cheapest?.taking;
+
+  #price(agentId: AgentId, victims: readonly RevocableTask[] | undefined): Priced | undefined {
+    if (victims === undefined) return undefined;
+    return { agentId, victims, cost: costOf(victims, this.#total), round: this.#round };
+  }
+
+  /** Before those that cost the same: they have to be priced anew. */
+  #insert(priced: Priced): void {
+    let place = 0;
+    for (const { cost } of this.#priced) {
+      if (compareCosts(priced.cost, cost) <= 0) break;
+      place += 1;
+    }
+    this.#priced.splice(place, 0, priced);
+  }
 }
 
 type Cost = {

@@ -39,7 +39,7 @@ import {
 } from './quantities.ts';
 import { isWithin, type LimitedRoom, RoleBounds } from './role-bounds.ts';
 import { isAllowed, SpareRoom, type UnmetNeed } from './spare-room.ts';
-import { cheapestOf, narrows, type Taking, withoutSpare } from './taking-cost.ts';
+import { CheapestFirst, narrows, withoutSpare } from './taking-cost.ts';
 
 /** Tasks that room is found for at a time, most of them where something comes back already. */
 const MAX_PLACES = 10_000;
@@ -50,11 +50,6 @@ export function chooseVictims(claims: Claims): Revocation[] {
   choice.useSpareRoom();
   for (const claim of choice.claims) choice.takeFor(claim);
   return choice.revocations;
-}
-
-/** Who may take now, whoever may have to give: those below their guarantee first, and nobody twice. */
-export function claimants(claims: Claims): SharingClient[] {
-  return [...new Set(new Choice(claims).claims.map(({ standing }) => standing.client))];
 }
 
 /** A need for which something is to be taken, and whose tasks would do. */
@@ -117,17 +112,31 @@ class Choice {
   }
 
   useComing(claim: Claim): void {
-    const client = sharerKey(claim.standing.client);
-    this.#meet(claim, (need, most) => this.#room.placeFor(client, need, most));
+    const { client } = claim.standing;
+    for (const need of client.needs) {
+      this.#meetNeed(claim, need, ({ most }) => {
+        return this.#room.placeFor(sharerKey(client), need, most);
+      });
+    }
   }
 
   takeFor(claim: Claim): void {
-    this.#meet(claim, (need, _most, limited) => {
-      if (this.revocations.length >= this.#given.limit) return undefined;
-      const taking = this.#cheapest(claim, need, limited);
-      for (const victim of taking?.victims ?? []) this.#take(claim, victim);
-      return taking?.agentId;
-    });
+    for (const need of claim.standing.client.needs) {
+      const first = this.#roomFor(claim, need);
+      if (first === undefined) continue;
+      const agents = [...this.#tasks.keys()].filter((agentId) => isAllowed(need, agentId));
+      const cheapest = new CheapestFirst(agents, this.#given.total, (agentId) =>
+        this.#victimsOn(agentId, { claim, need, limited: first }),
+      );
+      this.#meetNeed(claim, need, (limited) => {
+        if (this.revocations.length >= this.#given.limit) return undefined;
+        const taking = cheapest.next((agentId) =>
+          this.#victimsOn(agentId, { claim, need, limited }),
+        );
+        for (const victim of taking?.victims ?? []) this.#take(claim, victim);
+        return taking?.agentId;
+      });
+    }
   }
 
   openNeeds(): OpenNeed[] {
@@ -154,18 +163,17 @@ class Choice {
     });
   }
 
-  /** Each need, task by task, as long as the claim holds and a place is found. */
-  #meet(
+  /** Task by task, as long as the claim holds and a place is found. */
+  #meetNeed(
     claim: Claim,
-    find: (need: UnmetNeed, most: Quantities, limited: LimitedRoom) => AgentId | undefined,
+    need: UnmetNeed,
+    find: (limited: LimitedRoom) => AgentId | undefined,
   ): void {
-    for (const need of claim.standing.client.needs) {
-      for (;;) {
-        const limited = this.#roomFor(claim, need);
-        const agentId = limited && find(need, limited.most, limited);
-        if (agentId === undefined) break;
-        this.#use(claim, need, agentId);
-      }
+    for (;;) {
+      const limited = this.#roomFor(claim, need);
+      const agentId = limited && find(limited);
+      if (agentId === undefined) return;
+      this.#use(claim, need, agentId);
     }
   }
 
@@ -229,17 +237,6 @@ class Choice {
     this.#room.comesBack(sharerKey(standing.client), agentId, { from: victim.role, resources });
     const left = (this.#tasks.get(agentId) ?? []).filter((other) => other !== victim);
     this.#tasks.set(agentId, left);
-  }
-
-  /** On the agent where it costs least; undefined where nothing that may be taken is enough. */
-  #cheapest(claim: Claim, need: UnmetNeed, limited: LimitedRoom): Taking | undefined {
-    const takings: Taking[] = [];
-    for (const agentId of this.#tasks.keys()) {
-      if (!isAllowed(need, agentId)) continue;
-      const victims = this.#victimsOn(agentId, { claim, need, limited });
-      if (victims !== undefined) takings.push({ agentId, victims });
-    }
-    return cheapestOf(takings, this.#given.total);
   }
 
   /** As few of them as are enough, the most expendable first. */

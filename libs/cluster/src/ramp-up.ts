@@ -1,5 +1,5 @@
 // Owns the ramp-up metric: from its subscription until a framework first holds what is its own, the smaller of
-// its fair share and its demand. Measured for people; allocation does not read it.
+// an equal part of the cluster and its demand. Measured for people; allocation does not read it.
 import type { Resources } from '@parley/protocol/resources';
 import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
 import type { ClusterState } from './cluster-state.ts';
@@ -30,7 +30,7 @@ export function checkRampUp(turn: Turn, key: string): void {
   report(turn, { type: 'frameworkRampedUp', framework: record.framework, rampUpMs });
 }
 
-/** What it holds and what it still needs, or its fair share; only the latter where it states no demand. */
+/** What it holds and what it still needs, or an equal part; only the latter where it states no demand. */
 function ownShare(state: ClusterState, { demand }: FrameworkRecord, held: Scalars): number {
   const fair = 1 / Math.max(1, state.books.subscribedFrameworks);
   if (demand === undefined) return fair;
