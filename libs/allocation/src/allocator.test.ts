@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 
 /** In the role that it has been given offers in. */
-function giveBack(name: string, agentId: AgentId, resources: Resources, refuseMs = 0): void {
+function giveBack(name: string, agentId: AgentId, resources: Resources, refuseMs?: number): void {
   const framework = aFramework(name);
   const [role] = cluster.master.frameworks.get(frameworkKey(framework))?.used.keys() ?? [];
   if (role === undefined) throw new Error(`${name} holds something`);
