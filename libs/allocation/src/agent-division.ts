@@ -1,6 +1,6 @@
 // Owns one decision: how what is left of one agent is divided among those who are to be offered to next.
 //   Who:  first whoever, by what it takes, serves a guarantee that is not met; then everybody; each time the first by
-//         weighted DRF (fair-order.ts) that takes anything.
+//         weighted DRF (fair-order.ts) that takes anything. Whoever has left the agent unused stands back (left-unused.ts).
 //   What: the own role's reservations, then those of the roles above it, then what is not reserved. A client that states
 //         no demand takes all of it, as in Mesos, chopped to its limits; one that does takes just what it needs, a few
 //         tasks at a time. Revocable resources come beside it, to frameworks that take them.
@@ -10,11 +10,12 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, isEmpty, subtract } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
 import type { AskedInVain } from './asked-in-vain.ts';
-import { accumulate, covers, isZero, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
+import { accumulate, covers, isZero, NO_AMOUNTS, summed, type Vector } from './cluster-totals.ts';
 import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
 import { type Free, isAnythingLeft, NO_RESERVATIONS, NOTHING, orNothing } from './free.ts';
 import type { KeptAgents } from './kept-agents.ts';
+import type { Leavers, LeftUnused } from './left-unused.ts';
 import { sumOf, type Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
 import type { OfferPolicy } from './offer-policy.ts';
@@ -24,7 +25,6 @@ import type { Quota } from './quota.ts';
 import { amountsOf, type Room, type RoomSurroundings, roomOf } from './room.ts';
 import type { Client } from './share-tree.ts';
 
-const NOBODY: ReadonlySet<Framework> = new Set();
 /** So many are put into their order one by one rather than found among all. */
 const FEW = 16;
 
@@ -70,6 +70,7 @@ export type DivisionSurroundings = RoomSurroundings & {
   readonly policy: OfferPolicy;
   readonly vain: AskedInVain;
   readonly kept: KeptAgents;
+  readonly leftUnused: LeftUnused;
   /** What is left of the agent from now on. */
   readonly reduce: (agent: Agent, left: Free) => void;
 };
@@ -80,8 +81,8 @@ export class AgentDivision implements Asking {
   readonly #grants: Grant[] = [];
   /** Whoever can take nothing more, though it is not known in general: what is left only becomes less. */
   #out: Set<Client> | undefined;
-  /** Frameworks that are passed over for now, because they let an offer of this agent expire. */
-  #late: ReadonlySet<Framework>;
+  /** Frameworks that are passed over for now, because they have left the agent unused. */
+  #leavers: readonly Leavers[] | undefined;
   #step: Step | undefined;
   /** Numbers of those who were not asked about it in vain; undefined when they are more than a few. */
   readonly #few: readonly number[] | undefined;
@@ -93,7 +94,7 @@ export class AgentDivision implements Asking {
   constructor(around: DivisionSurroundings, agent: Agent) {
     this.#around = around;
     this.#agent = agent;
-    this.#late = agent.late;
+    this.#leavers = around.leftUnused.standingBack(agent);
     this.#few = around.vain.unasked(agent.number, FEW);
   }
 
@@ -101,10 +102,9 @@ export class AgentDivision implements Asking {
   divide(): Grant[] {
     if (this.#few?.length === 0) return this.#grants;
     this.#serve();
-    if (this.#late.size > 0) {
-      this.#late = NOBODY;
-      this.#serve();
-    }
+    if (this.#leavers === undefined) return this.#grants;
+    this.#leavers = undefined;
+    if (this.#serve()) this.#around.leftUnused.forgetAgent(this.#agent);
     return this.#grants;
   }
 
@@ -120,15 +120,19 @@ export class AgentDivision implements Asking {
     return false;
   }
 
-  #serve(): void {
+  /** The value: whether anybody takes. */
+  #serve(): boolean {
+    let isTaken = false;
     while (!this.#isUsedUp()) {
       const takes =
         this.#few === undefined
           ? this.#around.order.askInOrder(this)
           : this.#around.order.askFew(this.#few, this);
-      if (!takes || this.#step === undefined) return;
+      if (!takes || this.#step === undefined) break;
       this.#take(this.#step);
+      isTaken = true;
     }
+    return isTaken;
   }
 
   #stepOf(client: Client, unmet: Quota | undefined, obstacles: Obstacles): Step | undefined {
@@ -294,10 +298,15 @@ export class AgentDivision implements Asking {
   #isOut(client: Client): boolean {
     return (
       this.#around.vain.has(this.#agent.number, client.number) ||
-      this.#late.has(client.framework) ||
+      this.#standsBack(client) ||
       this.#around.kept.isKeptFrom(this.#agent.agentId, client) ||
       this.#out?.has(client) === true
     );
+  }
+
+  #standsBack({ framework }: Client): boolean {
+    const { leftUnused } = this.#around;
+    return this.#leavers !== undefined && leftUnused.isAmong(this.#leavers, framework.key);
   }
 
   #wait(client: Client): void {
@@ -329,10 +338,4 @@ function together(before: Resources, more: Resources): Resources {
 function without(whole: Resources, part: Resources): Resources {
   if (part === NO_RESOURCES) return whole;
   return part === whole ? NO_RESOURCES : orNothing(subtract(whole, part));
-}
-
-function summed(a: Vector, b: Vector): Vector {
-  const result = [...a];
-  accumulate(result, b, 1);
-  return result;
 }

@@ -5,11 +5,19 @@ import type { Fact } from '@parley/protocol/allocation';
 import type { ConstrainedAgent } from '@parley/protocol/constraints';
 import type { AgentId, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import type { Quantities } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 import { contains, equals, isEmpty, normalise } from '@parley/resources/resources';
 import { type AgentKind, AgentKinds, NO_KIND } from './agent-kinds.ts';
-import { accumulate, type ClusterTotals, isZero, type Vector } from './cluster-totals.ts';
-import type { Framework } from './frameworks.ts';
+import {
+  accumulate,
+  areEqual,
+  type ClusterTotals,
+  isZero,
+  NO_AMOUNTS,
+  summed,
+  type Vector,
+} from './cluster-totals.ts';
 import {
   type Free,
   isAnythingLeft,
@@ -21,12 +29,10 @@ import {
   NOTHING,
   orNothing,
 } from './free.ts';
+import type { Leavers } from './left-unused.ts';
 import { NumberPool } from './number-pool.ts';
 import type { PendingProposal } from './pending-proposals.ts';
 import { amountsOf } from './room.ts';
-
-/** Frameworks remembered per agent for having let an offer expire; beyond it the first gives way. */
-const MAX_LATE = 64;
 
 /** It has anything left; it awaits its turn; it is in the list of those that were touched. */
 const OPEN = 1;
@@ -34,9 +40,9 @@ const TOUCHED = 2;
 const LISTED = 4;
 
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
-type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations'>;
+type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations' | 'offered'>;
 
-const NOBODY: ReadonlySet<Framework> = new Set();
+const NOBODY: readonly Leavers[] = [];
 const NO_PROPOSALS: readonly PendingProposal[] = [];
 
 export class Agent implements ConstrainedAgent {
@@ -48,12 +54,14 @@ export class Agent implements ConstrainedAgent {
   attributes: ConstrainedAgent['attributes'] = {};
   kind = NO_KIND;
   free = NOTHING;
+  /** In no use and not reserved: free, or in offers that are not answered. */
+  unused = NO_AMOUNTS;
+  /** See left-unused.ts. */
+  leavers = NOBODY;
   /** Free and not proposed to anybody. */
   left = NOTHING;
   /** What was left when clients were last asked: whoever was asked in vain was so about this, or more. */
   asked = NOTHING;
-  /** Let an offer of it expire: others come first in the next decision. */
-  late: ReadonlySet<Framework> = NOBODY;
   /** Proposals that are not decided. */
   undecided = NO_PROPOSALS;
   /** Not forgotten. */
@@ -147,22 +155,10 @@ export class AgentPool {
   }
 
   /** About an agent that is not known it says nothing: its total is missing. */
-  setFree(agentId: AgentId, fact: FreeFact): void {
+  setFree(agentId: AgentId, fact: FreeFact): Agent | undefined {
     const agent = this.#agents.get(agentId);
     if (agent !== undefined) this.#setFree(agent, fact);
-  }
-
-  /** In the next decision about the agent others come before this one. */
-  noteExpired(agentId: AgentId, framework: Framework): void {
-    const agent = this.#agents.get(agentId);
-    if (agent === undefined) return;
-    const late = [...agent.late, framework];
-    agent.late = new Set(late.slice(-MAX_LATE));
-  }
-
-  /** A decision about it was made: whoever was late has stood back once. */
-  forgiveLate(agent: Agent): void {
-    agent.late = NOBODY;
+    return agent;
   }
 
   remove(agent: Agent): void {
@@ -309,7 +305,8 @@ export class AgentPool {
     }
   }
 
-  #setFree(agent: Agent, { free, revocable = NO_RESOURCES, reservations }: FreeFact): void {
+  #setFree(agent: Agent, fact: FreeFact): void {
+    const { free, revocable = NO_RESOURCES, reservations, offered } = fact;
     const isAll = reservations.length === 0 && isEmpty(revocable);
     agent.free = (isAll ? this.#bareFree(agent, free) : undefined) ?? {
       unreserved: orNothing(normalise(free)),
@@ -320,7 +317,16 @@ export class AgentPool {
           : reservations.map((one) => ({ ...one, resources: normalise(one.resources) })),
       revocable: orNothing(normalise(revocable)),
     };
+    agent.unused = this.#unusedOf(agent, offered);
     this.touch(agent);
+  }
+
+  /** As long as it is the same, or all of the agent, it is the same value. */
+  #unusedOf({ free, kind, unused: before }: Agent, offered: Quantities = {}): Vector {
+    const amounts = this.#totals.vectorOf(offered);
+    const unused = isZero(free.amounts) ? amounts : summed(free.amounts, amounts);
+    if (areEqual(unused, before)) return before;
+    return areEqual(unused, kind.amounts) ? kind.amounts : unused;
   }
 
   /** Most often all is free, or nothing. */

@@ -10,7 +10,7 @@ import { HistoryBooks } from './history-books.ts';
 import { checkDecision, checkPromises } from './history-judgement.ts';
 import type { Step } from './history-steps.ts';
 import { agentOf, clientOf, frameworkOf, worldOf } from './history-view.ts';
-import { mostFor } from './reference-allocator.ts';
+import { mostFor, standsBack } from './reference-allocator.ts';
 import { hasRoom, isAtOrBelow } from './reference-quota.ts';
 import { allOf, type ScriptedMaster } from './scripted-master.ts';
 import type { ScriptedFramework } from './scripted-records.ts';
@@ -40,6 +40,7 @@ export class AllocatorHistory {
 
   #hear(): void {
     const effects = this.#allocator.facts(this.master.message(), this.#books.nowMs);
+    this.#books.measureUnused();
     if (effects.length > 0) this.#hearSnapshot();
     this.#allocator.checkInvariants();
   }
@@ -99,13 +100,13 @@ export class AllocatorHistory {
       this.#checkLimits(proposal);
       const agent = agentOf(proposal.agentId, this.#books);
       if (this.#isPlain) checkDecision(proposal, agent, worldOf(this.#books));
-      // Nobody else takes what is left: from now on whoever stood back is as good as others.
-      if (agent.late.has(frameworkKey(proposal.framework)))
-        this.#books.late.delete(proposal.agentId);
+      // Nobody else takes what is left: everybody has had the agent, and the round begins anew.
+      if (standsBack(frameworkKey(proposal.framework), agent)) {
+        this.#books.leftUnused.delete(proposal.agentId);
+      }
       // The books have not changed since the run but for its own proposals: what does not fit is offered twice.
       assert(this.master.decide(proposal), `proposal ${proposal.number} fits the books`);
     }
-    for (const { agentId } of proposals) this.#books.late.delete(agentId);
     this.#hear();
   }
 

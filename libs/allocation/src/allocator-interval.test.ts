@@ -1,4 +1,5 @@
-// Tests when the allocator decides: what becomes known within an interval is decided in one run at its end.
+// Tests when the allocator decides: what becomes known within an interval is decided in one run at its end; without one at
+// once, unless it has just decided.
 import type { Proposal } from '@parley/protocol/allocation';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -68,32 +69,57 @@ test('an event after the run begins the next interval', () => {
   ]);
 });
 
-test('without an interval a run follows the first event within 2 ms', () => {
+test('without an interval a run follows an event at once, and events within the 2 ms after a run together', () => {
   expect(COALESCE_MS).toBe(2);
-  for (const options of [{}, { intervalMs: 0 }]) {
-    expect(runsAfter([20_000, 20_001, 20_003], options)).toStrictEqual([
+  for (const options of [{}, { intervalMs: 0 }, { intervalMs: 2 }]) {
+    expect(runsAfter([20_000, 20_001, 20_002, 20_003, 20_007], options)).toStrictEqual([
+      { atMs: 20_000, agents: 1 },
       { atMs: 20_002, agents: 2 },
-      { atMs: 20_005, agents: 1 },
+      { atMs: 20_004, agents: 1 },
+      { atMs: 20_007, agents: 1 },
     ]);
   }
 });
 
-test('however events come, each is decided within an interval, and runs are at least that far apart', () => {
-  const gap = fc.integer({ min: 1, max: 3000 });
+test('without one, however events come, none waits for more than 2 ms, and runs are at least that far apart', () => {
+  const gap = fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 3000 }));
   fc.assert(
-    fc.property(fc.array(gap, { minLength: 1, maxLength: 20 }), gap, (gaps, intervalMs) => {
+    fc.property(fc.array(gap, { minLength: 1, maxLength: 30 }), (gaps) => {
       let nowMs = 20_000;
       const eventsMs = gaps.map((gapMs) => {
         nowMs += gapMs;
         return nowMs;
       });
-      const waitMs = Math.max(COALESCE_MS, intervalMs);
+      const expected: Run[] = [];
+      for (const eventMs of eventsMs) {
+        const last = expected.at(-1);
+        if (last !== undefined && eventMs <= last.atMs) last.agents += 1;
+        else {
+          const atMs = Math.max(eventMs, (last?.atMs ?? 0) + COALESCE_MS);
+          expected.push({ atMs, agents: 1 });
+        }
+      }
+      expect(runsAfter(eventsMs, {})).toStrictEqual(expected);
+    }),
+  );
+});
+
+test('with one, however events come, each is decided within an interval, and runs are at least that far apart', () => {
+  const gap = fc.integer({ min: 1, max: 3000 });
+  const interval = fc.integer({ min: COALESCE_MS + 1, max: 3000 });
+  fc.assert(
+    fc.property(fc.array(gap, { minLength: 1, maxLength: 20 }), interval, (gaps, intervalMs) => {
+      let nowMs = 20_000;
+      const eventsMs = gaps.map((gapMs) => {
+        nowMs += gapMs;
+        return nowMs;
+      });
       const runs = runsAfter(eventsMs, { intervalMs });
       const expected: Run[] = [];
       for (const eventMs of eventsMs) {
         const last = expected.at(-1);
         if (last === undefined || eventMs > last.atMs) {
-          expected.push({ atMs: eventMs + waitMs, agents: 1 });
+          expected.push({ atMs: eventMs + intervalMs, agents: 1 });
         } else last.agents += 1;
       }
       expect(runs).toStrictEqual(expected);

@@ -31,14 +31,15 @@ export type AllocatorOptions = {
   /** Names of scalars that do not count towards fairness; `gpus` where nothing is said: what few have is no share. */
   readonly exclude?: readonly string[];
   /**
-   * From the first reason for a run to the run, which takes in whatever has become known meanwhile; at least
-   * COALESCE_MS, which is what 0 stands for. However many events come, there is one run an interval.
+   * From the first reason for a run to the run, which takes in whatever has become known meanwhile: however many events
+   * come, there is one run an interval. Up to COALESCE_MS it does not wait where nothing ran within the last COALESCE_MS,
+   * and until then where something did: so nothing waits longer than that, and no two runs are closer together.
    */
   readonly intervalMs?: number;
 };
 
 const EXCLUDED: readonly string[] = ['gpus'];
-/** The least from the first reason for a run to the run: what frees at about the same time is offered together. */
+/** The least from one run to the next: what frees at about the same time is offered together. */
 export const COALESCE_MS = 2;
 /** A safety net: offers again what is open, when anything has changed since the last time. */
 export const FULL_RUN_INTERVAL_MS = 5000;
@@ -60,6 +61,7 @@ export class Allocator {
   #lastNumber = 0;
   #cycle = new TurnCycle();
   #runAtMs: number | undefined;
+  #lastRunMs = Number.NEGATIVE_INFINITY;
   #lastFullRunMs = 0;
   #hasChanged = false;
 
@@ -197,14 +199,16 @@ export class Allocator {
 
   #scheduleRun(nowMs: number): void {
     const { pool, fresh } = this.#known;
-    if (pool.touchedCount > 0 || fresh.size > 0) {
-      this.#runAtMs ??= nowMs + Math.max(COALESCE_MS, this.#options.intervalMs ?? 0);
-    }
+    if (pool.touchedCount === 0 && fresh.size === 0) return;
+    const { intervalMs = 0 } = this.#options;
+    const atOnceMs = Math.max(nowMs, this.#lastRunMs + COALESCE_MS);
+    this.#runAtMs ??= intervalMs > COALESCE_MS ? nowMs + intervalMs : atOnceMs;
   }
 
   #run(nowMs: number): Proposal[] {
     const { order, pool, fresh } = this.#known;
     this.#runAtMs = undefined;
+    this.#lastRunMs = nowMs;
     if (!order.hasActive) {
       // Whoever comes first gives every open agent its turn.
       pool.takeTouched();

@@ -99,6 +99,12 @@ export function accumulate(target: number[], vector: Vector, sign: 1 | -1): void
   }
 }
 
+export function summed(a: Vector, b: Vector): Vector {
+  const result = [...a];
+  accumulate(result, b, 1);
+  return result;
+}
+
 export function isZero(vector: Vector): boolean {
   for (let number = 0; number < vector.length; number += 1) if (vector[number] !== 0) return false;
   return true;
@@ -111,6 +117,9 @@ export function covers(whole: Vector, part: Vector): boolean {
   }
   return true;
 }
+
+export const areEqual = (a: Vector, b: Vector): boolean =>
+  a === b || (covers(a, b) && covers(b, a));
 
 /** The smaller of both, of each. */
 export function smaller(a: Vector, b: Vector): Vector {

@@ -73,7 +73,7 @@ export class CycledCluster {
   launch(offer: ScriptedOffer, resources: Resources, cycles: number, rest?: Resources): void {
     this.master.launch(offer.number);
     this.#running.push({ offer, resources, endsAt: this.cycles + cycles });
-    if (rest !== undefined) this.#giveBack(offer, rest);
+    if (rest !== undefined) this.#giveBack(offer, rest, 0);
   }
 
   /** The value: what was offered in it. */
@@ -121,11 +121,15 @@ export class CycledCluster {
     assert(effects.length === 0, 'no fact is missed');
   }
 
-  #giveBack({ framework, agentId, role }: ScriptedOffer, resources: Resources): void {
+  #giveBack(
+    { framework, agentId, role }: ScriptedOffer,
+    resources: Resources,
+    refuseMs?: number,
+  ): void {
     const isAnswered = [...this.master.offers.values()].every(
       (other) => other.framework !== framework || other.agentId !== agentId,
     );
     assert(isAnswered, 'a framework that runs tasks answers its offers');
-    this.master.giveBack({ framework: framework.ref, agentId, role }, resources);
+    this.master.giveBack({ framework: framework.ref, agentId, role }, resources, refuseMs);
   }
 }

@@ -170,6 +170,10 @@ describe('how a framework stands', () => {
     expect(ofFramework('batch').nextRunInMs).toBeUndefined();
     cluster.master.addAgent('agent-2', resourcesOf(4, 1024));
     cluster.hear();
+    expect(ofFramework('batch').nextRunInMs).toBe(0);
+    cluster.proposalsWithin(0);
+    cluster.master.addAgent('agent-3', resourcesOf(4, 1024));
+    cluster.hear();
     expect(ofFramework('batch').nextRunInMs).toBe(COALESCE_MS);
   });
 

@@ -2,8 +2,8 @@
 // follows from these for the reference: refusals under way, offers let expire, tasks that run.
 import type { Proposal } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkKey, frameworkKey, type RoleName } from '@parley/protocol/ids';
-import { NO_RESOURCES } from '@parley/protocol/resources';
-import { intersect, isEmpty } from '@parley/resources/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import { add, intersect, isEmpty } from '@parley/resources/resources';
 import {
   FRAMEWORKS,
   needsOf,
@@ -12,7 +12,11 @@ import {
   sharesOf,
   withoutScalars,
 } from './history-steps.ts';
-import type { ReferenceRefusal } from './reference-allocator.ts';
+import {
+  isAboveTwice,
+  type ReferenceLeaver,
+  type ReferenceRefusal,
+} from './reference-allocator.ts';
 import {
   aFramework,
   allOf,
@@ -33,15 +37,29 @@ export class HistoryBooks {
   readonly master = new ScriptedMaster();
   nowMs = 0;
   refusals: ReferenceRefusal[] = [];
-  /** Let an offer of the agent expire. */
-  readonly late = new Map<AgentId, Set<FrameworkKey>>();
+  readonly leftUnused = new Map<AgentId, ReferenceLeaver[]>();
   /** Launched, and not given back; not reserved. */
   #launched: Held[] = [];
 
   /** The allocator forgets, too, when it is told everything anew. */
   forgetAnswers(): void {
     this.refusals = [];
-    this.late.clear();
+    this.leftUnused.clear();
+  }
+
+  /** Whoever has left an agent of which others have used more than half since has nothing to stand back from. */
+  measureUnused(): void {
+    for (const [agentId, leavers] of this.leftUnused) {
+      const unused = this.unusedOf(agentId);
+      const remaining = leavers.filter(({ before }) => !isAboveTwice(before, unused));
+      this.leftUnused.set(agentId, remaining);
+    }
+  }
+
+  /** Neither reserved nor in a task. */
+  unusedOf(agentId: AgentId): Resources {
+    const free = this.master.agents.get(agentId)?.free ?? NO_RESOURCES;
+    return add(free, this.master.offeredOn(agentId));
   }
 
   change(step: Step): void {
@@ -156,7 +174,7 @@ export class HistoryBooks {
     }
     this.#launched = this.#launched.filter((one) => one.agentId !== agentId);
     this.#forgetRefusals((refusal) => refusal.agentId === agentId);
-    this.late.delete(agentId);
+    this.leftUnused.delete(agentId);
     this.master.removeAgent(`agent-${who}`);
   }
 
@@ -173,13 +191,19 @@ export class HistoryBooks {
       this.#launched.push({ framework: framework.ref, agentId, role, resources });
     } else if (kind === 'expire') {
       this.master.expire(number);
-      this.late.set(agentId, (this.late.get(agentId) ?? new Set()).add(key));
+      this.#noteLeft(agentId, key);
     } else {
       this.master.decline(number, durationMs);
+      this.#noteLeft(agentId, key);
       if (!framework.isActive) return;
       const expiresMs = this.nowMs + durationMs;
       this.refusals.push({ key, role, agentId, resources: allOf(offer), expiresMs });
     }
+  }
+
+  #noteLeft(agentId: AgentId, key: FrameworkKey): void {
+    const leavers = this.leftUnused.get(agentId) ?? [];
+    this.leftUnused.set(agentId, [...leavers, { key, before: this.unusedOf(agentId) }]);
   }
 
   /** Tasks end: a part of what was launched comes back. */

@@ -46,8 +46,8 @@ export function frameworkOf(
   return framework;
 }
 
-export function agentOf(agentId: AgentId, { master, late }: HistoryBooks): ReferenceAgent {
-  const agent = master.agents.get(agentId);
+export function agentOf(agentId: AgentId, books: HistoryBooks): ReferenceAgent {
+  const agent = books.master.agents.get(agentId);
   assert(agent !== undefined, 'the agent is known');
   const { free: unreserved, reservations, attributes } = agent;
   return {
@@ -56,7 +56,8 @@ export function agentOf(agentId: AgentId, { master, late }: HistoryBooks): Refer
     attributes,
     unreserved,
     reservations,
-    late: late.get(agentId) ?? new Set(),
+    unused: books.unusedOf(agentId),
+    leftUnused: books.leftUnused.get(agentId) ?? [],
   };
 }
 

@@ -13,6 +13,7 @@ import { type Framework, Frameworks, takesOffers } from './frameworks.ts';
 import { type Free, isAnythingLeft, isNoMore } from './free.ts';
 import { Headroom } from './headroom.ts';
 import { KeptAgents } from './kept-agents.ts';
+import { LeftUnused } from './left-unused.ts';
 import { OfferCaps } from './offer-caps.ts';
 import { OfferPolicy } from './offer-policy.ts';
 import { type PendingProposal, PendingProposals } from './pending-proposals.ts';
@@ -30,6 +31,7 @@ export class Knowledge {
   readonly filters = new Filters();
   readonly vain = new AskedInVain();
   readonly kept = new KeptAgents();
+  readonly leftUnused = new LeftUnused();
   readonly pending = new PendingProposals();
   readonly frameworks: Frameworks;
   readonly caps: OfferCaps;
@@ -136,10 +138,7 @@ export class Knowledge {
       this.#standing.add(client);
       this.#refreshClient(client);
     }
-    if (grants.length > 0) {
-      this.pool.forgiveLate(agent);
-      if (!isAnythingLeft(agent.left)) this.pool.close(agent);
-    }
+    if (grants.length > 0 && !isAnythingLeft(agent.left)) this.pool.close(agent);
     return grants;
   }
 
@@ -160,6 +159,7 @@ export class Knowledge {
     this.order.checkInvariants();
     this.pool.checkInvariants();
     this.filters.checkInvariants();
+    this.leftUnused.checkInvariants();
     this.frameworks.checkInvariants();
     const underWay = new Map<Framework, { offers: number; amounts: number[] }>();
     for (const { client, amounts } of this.pending.all()) {
@@ -193,7 +193,7 @@ export class Knowledge {
         this.#forgetAgent(this.pool.get(fact.agentId));
         break;
       case 'agentFree':
-        this.pool.setFree(fact.agentId, fact);
+        this.#free(fact);
         break;
       case 'role':
         this.order.setRole(fact.role, fact);
@@ -256,9 +256,11 @@ export class Knowledge {
       case 'outstanding':
         this.caps.setOutstanding(framework, fact.offers, this.totals.vectorOf(fact.scalars));
         break;
-      case 'expired':
-        this.pool.noteExpired(fact.agentId, framework);
+      case 'leftUnused': {
+        const agent = this.pool.get(fact.agentId);
+        if (agent !== undefined) this.leftUnused.note(agent, framework.key);
         break;
+      }
       case 'refused':
         this.#refused(framework, fact, nowMs);
         break;
@@ -269,9 +271,16 @@ export class Knowledge {
 
   #agent(fact: FactOf<'agent'>): void {
     const { agent, isChanged } = this.pool.set(fact);
+    this.leftUnused.measure(agent);
     if (!isChanged) return;
     this.filters.clearAgent(agent);
     this.vain.forgetAgent(agent.number);
+    this.leftUnused.forgetAgent(agent);
+  }
+
+  #free(fact: FactOf<'agentFree'>): void {
+    const agent = this.pool.setFree(fact.agentId, fact);
+    if (agent !== undefined) this.leftUnused.measure(agent);
   }
 
   #settings(fact: FactOf<'settings'>): void {
@@ -310,6 +319,7 @@ export class Knowledge {
     for (const pending of this.pending.takeOfAgent(agent)) this.#released(pending);
     this.filters.clearAgent(agent);
     this.vain.forgetAgent(agent.number);
+    this.leftUnused.forgetAgent(agent);
     this.pool.remove(agent);
   }
 

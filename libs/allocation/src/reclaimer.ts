@@ -119,7 +119,7 @@ export class Reclaimer {
     switch (fact.kind) {
       case 'agentFree':
       case 'outstanding':
-      case 'expired':
+      case 'leftUnused':
         return false;
       case 'settings':
         this.#reclaims = fact.reclaims;

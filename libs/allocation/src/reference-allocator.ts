@@ -38,9 +38,13 @@ export type ReferenceClient = Consumer & {
 export type ReferenceAgent = ConstrainedAgent & {
   readonly unreserved: Resources;
   readonly reservations: readonly FreeReservation[];
-  /** Let an offer of the agent expire. */
-  readonly late: ReadonlySet<FrameworkKey>;
+  /** Free or in offers; not reserved. */
+  readonly unused: Resources;
+  readonly leftUnused: readonly ReferenceLeaver[];
 };
+
+/** Has left something of an agent of which so much was unused then, and at least half of that still is. */
+export type ReferenceLeaver = { readonly key: FrameworkKey; readonly before: Resources };
 
 export type ReferenceRefusal = {
   readonly key: FrameworkKey;
@@ -67,17 +71,32 @@ export type ReferenceTaking = {
 type Willing = { readonly client: ReferenceClient; readonly taking: ReferenceTaking };
 
 /**
- * Who may be given what is left of the agent, or a part of it: of those that would take any, level by level those below
- * the smallest share / weight; those that serve a guarantee below a level go before the others there. More than one
- * only where shares are equal.
+ * Who may be given what is left of the agent, or a part of it: of those that would take any, and do not stand back unless
+ * all do, level by level those below the smallest share / weight; those that serve a guarantee below a level go before
+ * the others there. More than one only where shares are equal.
  */
 export function fairReceivers(agent: ReferenceAgent, world: ReferenceWorld): ReferenceClient[] {
   const wanting: Willing[] = world.clients.flatMap((client) => {
     const taking = mostFor(client, agent, world);
     return taking === undefined ? [] : [{ client, taking }];
   });
-  const punctual = wanting.filter(({ client }) => !agent.late.has(client.key));
-  return chosenBelow('', punctual.length > 0 ? punctual : wanting, world);
+  const first = wanting.filter(({ client }) => !standsBack(client.key, agent));
+  return chosenBelow('', first.length > 0 ? first : wanting, world);
+}
+
+/** Whether others come first because it has left the agent unused, and not much more is unused than was then. */
+export function standsBack(
+  key: FrameworkKey,
+  { leftUnused, unused }: Pick<ReferenceAgent, 'leftUnused' | 'unused'>,
+): boolean {
+  return leftUnused.some((one) => one.key === key && !isAboveTwice(unused, one.before));
+}
+
+/** Of any scalar. */
+export function isAboveTwice(resources: Resources, other: Resources): boolean {
+  return Object.entries(resources.scalars).some(
+    ([name, amount]) => amount > 2 * amountOf(other, name),
+  );
 }
 
 function chosenBelow(

@@ -25,6 +25,7 @@ export type ScriptedBooks = {
   readonly reclaims: boolean;
   readonly minAllocatable: Quantities;
   readonly placement: Placement;
+  offeredOn(agentId: AgentId): Resources;
   openCount(framework: ScriptedFramework, role: RoleName, need: ScriptedNeed): number;
   outstandingOf(framework: ScriptedFramework): { offers: number; scalars: Resources['scalars'] };
 };
@@ -104,7 +105,8 @@ export class ScriptedFacts {
   agent(agentId: AgentId): Fact {
     const agent = this.#books.agents.get(agentId);
     assert(agent !== undefined, 'the agent is known');
-    return { ...agent, kind: 'agent', agentId, hostname: `${agentId}.test` };
+    const offered = this.#offered(agentId);
+    return { ...agent, kind: 'agent', agentId, hostname: `${agentId}.test`, ...offered };
   }
 
   framework(framework: ScriptedFramework): Fact {
@@ -139,7 +141,13 @@ export class ScriptedFacts {
     const agent = this.#books.agents.get(agentId);
     if (agent === undefined) return [];
     const { free, reservations, revocable } = agent;
-    return [{ kind: 'agentFree', agentId, free, reservations, revocable }];
+    const offered = this.#offered(agentId);
+    return [{ kind: 'agentFree', agentId, free, reservations, revocable, ...offered }];
+  }
+
+  #offered(agentId: AgentId): { readonly offered?: Resources['scalars'] } {
+    const { scalars } = this.#books.offeredOn(agentId);
+    return Object.keys(scalars).length > 0 ? { offered: scalars } : {};
   }
 }
 

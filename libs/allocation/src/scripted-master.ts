@@ -193,13 +193,16 @@ export class ScriptedMaster {
       offer.framework.roles.set(offer.role, { ...role, needs });
     }
     this.#answered(offer.framework);
+    this.#facts.tellFree(offer.agentId);
   }
 
-  /** The framework declines. */
+  /** The framework declines; 0: without a filter. */
   decline(number: number, refuseMs: number): void {
     const offer = this.rescind(number);
     const { framework, role, agentId } = offer;
     const resources = allOf(offer);
+    this.#facts.tell({ kind: 'leftUnused', framework: framework.ref, agentId });
+    if (refuseMs === 0) return;
     this.#facts.tell({
       kind: 'refused',
       framework: framework.ref,
@@ -214,7 +217,7 @@ export class ScriptedMaster {
   /** The framework does not answer in time. */
   expire(number: number): void {
     const { framework, agentId } = this.rescind(number);
-    this.#facts.tell({ kind: 'expired', framework: framework.ref, agentId });
+    this.#facts.tell({ kind: 'leftUnused', framework: framework.ref, agentId });
   }
 
   rescind(number: number): ScriptedOffer {
@@ -229,11 +232,14 @@ export class ScriptedMaster {
     this.#facts.tell(fact);
   }
 
-  /** Gives unreserved resources back, of accepted offers too; with `refuseMs` also refuses them for so long. */
+  /**
+   * Gives unreserved resources back, of accepted offers too. With `refuseMs` it is what an accept left over, and refused
+   * for so long if that is not 0.
+   */
   giveBack(
     { framework: ref, agentId, role }: Pick<Proposal, 'framework' | 'agentId' | 'role'>,
     resources: Resources,
-    refuseMs = 0,
+    refuseMs?: number,
   ): void {
     for (const offer of [...this.offers.values()]) {
       const isOf = frameworkKey(offer.framework.ref) === frameworkKey(ref);
@@ -244,6 +250,8 @@ export class ScriptedMaster {
       { framework, agentId, role, resources, reservations: [], revocable: undefined },
       'give',
     );
+    if (refuseMs === undefined) return;
+    this.#facts.tell({ kind: 'leftUnused', framework: ref, agentId });
     if (refuseMs === 0) return;
     this.#facts.tell({ kind: 'refused', framework: ref, role, agentId, resources, refuseMs });
   }
@@ -256,6 +264,12 @@ export class ScriptedMaster {
       for (const promise of offer.promised) if (promise.shape === shape) open -= promise.count;
     }
     return Math.max(0, open);
+  }
+
+  /** Not reserved. */
+  offeredOn(agentId: AgentId): Resources {
+    const offers = [...this.offers.values()].filter((one) => one.agentId === agentId);
+    return sum(offers.map(({ resources }) => resources));
   }
 
   outstandingOf(framework: ScriptedFramework): { offers: number; scalars: Resources['scalars'] } {

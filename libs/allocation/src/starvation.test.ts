@@ -1,18 +1,18 @@
 // Tests that nobody waits without end. A *cycle* is the time in which whoever was offered something answers it. The bound:
 // when an agent comes free on which a need of a framework fits, and which nobody with a smaller share uses, the framework is
-// offered it after at most as many cycles as there are others that are offered the agent before and leave it free; and
-// then one. Those others are
+// offered it one cycle after each of those who are offered it before has left it unused once. Those are
 // - nobody that states its demand: such are offered just what they need, and the rest of the agent goes on to the next in
 //   the same decision;
-// - each that states none and refuses, once, if a refusal outlasts that many cycles: an idle framework of the SDK refuses
-//   for 60 s, which are 3,000 cycles of 20 ms;
-// - each that lets the offer expire, once, for as many cycles as an offer lives: from then on it stands back.
-// What others use is theirs by their shares: taking it back is another matter.
+// - each that states none and declines, for a cycle, whether with a filter or without: from then on it stands back;
+// - each that lets the offer expire, for as many cycles as an offer lives: likewise.
+// What others use is theirs by their shares (taking it back is another matter): once they use more than half of what was
+// unused, the round begins anew.
 import type { Constraints } from '@parley/protocol/constraints';
-import { contains } from '@parley/resources/resources';
+import type { Resources } from '@parley/protocol/resources';
+import { contains, subtract } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CycledCluster } from './cycled-cluster.ts';
-import { resourcesOf } from './scripted-master.ts';
+import { allOf, resourcesOf } from './scripted-master.ts';
 import type { ScriptedOffer } from './scripted-records.ts';
 
 /** What the SDK refuses for when there is no work. */
@@ -30,15 +30,25 @@ beforeEach(() => {
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, number) => `${prefix}-${number}`);
 
-/** Nobody answers; the master takes the offer back, and lets the framework have half as many at a time after each. */
-function expireAfter(cycles: number): (offer: ScriptedOffer) => void {
+/** Nobody answers; the master takes the offer back after so many cycles. `then`: what else it does about that. */
+function expireAfter(
+  cycles: number,
+  then: (offer: ScriptedOffer) => void = () => undefined,
+): (offer: ScriptedOffer) => void {
   const offeredAt = new Map<number, number>();
-  let limit = 64;
-  return ({ number, framework }) => {
-    const since = offeredAt.get(number) ?? cluster.cycles;
-    offeredAt.set(number, since);
+  return (offer) => {
+    const since = offeredAt.get(offer.number) ?? cluster.cycles;
+    offeredAt.set(offer.number, since);
     if (cluster.cycles - since < cycles) return;
-    cluster.master.expire(number);
+    cluster.master.expire(offer.number);
+    then(offer);
+  };
+}
+
+/** Half as many offers at a time after each one that expires. */
+function strike(): (offer: ScriptedOffer) => void {
+  let limit = 64;
+  return ({ framework }) => {
     limit = Math.max(1, Math.floor(limit / 2));
     cluster.master.limitOffers(framework.ref.frameworkId, limit);
   };
@@ -54,6 +64,15 @@ describe('500 small frameworks and a large one (S26)', () => {
     if (statesDemand) cluster.need('large', resourcesOf(4, 4096), { count: 100_000 });
     cluster.cycle();
   }
+
+  /** It leaves most of what it is offered. */
+  const launchNowAndThen =
+    (task: Resources) =>
+    (offer: ScriptedOffer): void => {
+      const all = allOf(offer);
+      if (contains(all, task)) cluster.launch(offer, task, 7, subtract(all, task));
+      else cluster.master.decline(offer.number, 0);
+    };
 
   test.each([true, false])(
     'small ones that state that they need nothing do not delay it (it states its demand: %s)',
@@ -82,6 +101,29 @@ describe('500 small frameworks and a large one (S26)', () => {
       expect(cycles).toBeGreaterThan(SMALL.length / 5);
     },
   );
+
+  // Cycles of 20 ms: 500 of them take 10 s, the filters 0, 100 ms and 5 s, which is the default of Mesos.
+  test.each([0, 100, 5000])(
+    'likewise where their filters of %i ms end before all of them have declined',
+    (refuseMs) => {
+      startLarge(false);
+      for (const name of SMALL) cluster.subscribe(name, cluster.decline(refuseMs));
+      cluster.addAgents('fresh', 1, AGENT);
+      const cycles = cluster.cyclesUntilOffered('large', SMALL.length + 1);
+      expect(cycles).toBeLessThanOrEqual(SMALL.length + 1);
+      expect(cycles).toBeGreaterThan(SMALL.length / 5);
+    },
+  );
+
+  test('likewise where some of them run a small task now and then', () => {
+    startLarge(false);
+    const task = resourcesOf(0.1, 64);
+    for (const [number, name] of SMALL.entries()) {
+      cluster.subscribe(name, number % 10 > 0 ? cluster.decline(100) : launchNowAndThen(task));
+    }
+    cluster.addAgents('fresh', 1, AGENT);
+    expect(cluster.cyclesUntilOffered('large', SMALL.length + 1)).toBeGreaterThan(SMALL.length / 5);
+  });
 
   test('small ones with work get theirs in the cycle after anything comes free, and the large one all the rest', () => {
     cluster.addAgents('agent', 20, AGENT);
@@ -131,7 +173,7 @@ describe('a framework that answers no offer (S25)', () => {
   test('it holds half of the cluster at most, and others are offered the rest at once', () => {
     cluster.master.setCap(500);
     cluster.addAgents('agent', 10, AGENT);
-    cluster.subscribe('hoarder', expireAfter(OFFER_CYCLES));
+    cluster.subscribe('hoarder', expireAfter(OFFER_CYCLES, strike()));
     cluster.cycle();
     cluster.subscribe('worker', cluster.run(1000));
     expect(cluster.cyclesUntilOffered('worker', 1)).toBe(1);
@@ -141,11 +183,10 @@ describe('a framework that answers no offer (S25)', () => {
     expect(hasRoom).toBe(false);
   });
 
-  // Each hoarder may have each agent for as long as an offer lives; in the end one offer at a time is left to each.
-  test.each([1, 5])(
-    'when its offers have expired others are offered those agents; %i such keep a worker from one agent each',
+  // Neither a cap nor fewer offers at a time: they stand back, and that alone.
+  test.each([1, 2, 5])(
+    '%i such keep no agent from a worker for longer than an offer of each lives, though it uses more than they',
     (count) => {
-      cluster.master.setCap(500);
       for (const name of names('hoarder', count)) {
         cluster.subscribe(name, expireAfter(OFFER_CYCLES));
       }
@@ -157,9 +198,49 @@ describe('a framework that answers no offer (S25)', () => {
       for (let waited = 0; waited <= count * (OFFER_CYCLES + 1); waited += 1) {
         got += cluster.cycle().filter(({ role }) => role === 'worker').length;
       }
-      expect(got).toBeGreaterThanOrEqual(count === 1 ? 10 : 10 - count);
+      expect(got).toBe(10);
     },
   );
+
+  test('a worker gets its turn again and again, each time after an offer of each such', () => {
+    for (const name of names('hoarder', 3)) cluster.subscribe(name, expireAfter(OFFER_CYCLES));
+    cluster.addAgents('agent', 1, AGENT);
+    cluster.subscribe('worker', cluster.run(2));
+    cluster.need('worker', AGENT, { count: 1000 });
+    const most = 3 * (OFFER_CYCLES + 1) + 2 + 1;
+    for (let count = 0; count < 20; count += 1) {
+      expect(cluster.cyclesUntilOffered('worker', most), `${count}`).toBeLessThanOrEqual(most);
+    }
+  });
+
+  test('one that comes and goes has left the agent all the same', () => {
+    const comeBack = ({ framework: { ref } }: ScriptedOffer): void => {
+      cluster.master.disconnect(ref.frameworkId);
+      cluster.master.subscribe(ref.frameworkId, ref.frameworkId);
+    };
+    cluster.subscribe('hoarder', expireAfter(OFFER_CYCLES, comeBack));
+    cluster.addAgents('agent', 1, AGENT);
+    cluster.cycle();
+    cluster.subscribe('worker', cluster.run(1000));
+    expect(cluster.cyclesUntilOffered('worker', OFFER_CYCLES + 2)).toBeLessThanOrEqual(
+      OFFER_CYCLES + 2,
+    );
+  });
+});
+
+describe('frameworks that decline in turn', () => {
+  test('among those who all do, an agent goes round, and nobody is left out', () => {
+    cluster.addAgents('agent', 1, AGENT);
+    const idle = names('idle', 5);
+    for (const name of idle) cluster.subscribe(name, cluster.decline(0));
+    const receivers: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      receivers.push(...cluster.cycle().map(({ framework }) => framework.frameworkId));
+    }
+    const round = receivers.slice(0, 5);
+    expect(new Set(round)).toStrictEqual(new Set(idle));
+    expect(receivers).toStrictEqual([...round, ...round, ...round, ...round]);
+  });
 });
 
 describe('a scheduler that takes its time (S24)', () => {

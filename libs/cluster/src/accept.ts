@@ -89,7 +89,7 @@ export function declineOffers(
     const hasVolumes = offer.reserved.some(({ volumes }) => volumes.length > 0);
     const { revocable = NO_RESOURCES } = offer;
     const resources = resourcesOf(offer);
-    refuse(turn, framework, { agentId, role, resources, revocable, refuseMs, hasVolumes });
+    leaveUnused(turn, framework, { agentId, role, resources, revocable, refuseMs, hasVolumes });
   }
   const result: DeclineResult = {
     declined: offers.length,
@@ -121,7 +121,7 @@ function carryOut(turn: Turn, planned: Planned): Answer {
     const { agentId, declined: resources, declinesVolumes: hasVolumes } = pool;
     const { declinedRevocable: revocable } = pool;
     const { refuseMs } = request.filter;
-    refuse(turn, framework, { agentId, role, resources, revocable, refuseMs, hasVolumes });
+    leaveUnused(turn, framework, { agentId, role, resources, revocable, refuseMs, hasVolumes });
   }
   for (const offer of offers) forgiveStrike(turn.state, offer);
   if (launched.length > 0) checkRampUp(turn, frameworkKey(framework.framework));
@@ -191,7 +191,11 @@ function rejectAll(
   }: Accept & { readonly failure: Failure; readonly culprits?: readonly RejectedTask[] },
 ): Answer {
   discardOffers(turn, offers, 'invalidAccept');
-  for (const offer of offers) forgiveStrike(turn.state, offer);
+  for (const offer of offers) {
+    forgiveStrike(turn.state, offer);
+    const { agentId } = offer;
+    turn.state.marks.tell({ kind: 'leftUnused', framework: framework.framework, agentId });
+  }
   const agentId = offers[0]?.agentId ?? NO_AGENT;
   const { operations } = request;
   dropAllTasks(turn, { framework, agentId, operations, why: failure.message, culprits });
@@ -231,8 +235,11 @@ function poolsOf(turn: Turn, offers: readonly OfferRecord[], hadStale: boolean):
   return pools;
 }
 
-/** Nothing but volumes is refused as nothing: it blocks offers of nothing but volumes. Likewise what is revocable. */
-function refuse(
+/**
+ * With a filter, if it is to have one. Nothing but volumes is refused as nothing: it blocks offers of nothing but volumes.
+ * Likewise what is revocable.
+ */
+function leaveUnused(
   turn: Turn,
   { framework }: FrameworkRecord,
   {
@@ -249,9 +256,12 @@ function refuse(
   },
 ): void {
   const isNothing = isEmpty(refused.resources) && isEmpty(revocable) && !hasVolumes;
-  if (refused.refuseMs === 0 || isNothing) return;
+  if (isNothing) return;
+  const { marks } = turn.state;
+  marks.tell({ kind: 'leftUnused', framework, agentId: refused.agentId });
+  if (refused.refuseMs === 0) return;
   const lent = isEmpty(revocable) ? {} : { revocable };
-  turn.state.marks.tell({ kind: 'refused', framework, ...refused, ...lent });
+  marks.tell({ kind: 'refused', framework, ...refused, ...lent });
 }
 
 function taskCount({ operations }: AcceptRequest): number {

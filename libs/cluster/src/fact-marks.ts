@@ -1,5 +1,5 @@
 // Owns what an entry has changed for the allocator, until `finish` turns it into one facts message.
-// Figures are marked, and read at the end; what happened (refused, expired, filters cleared) keeps its order.
+// Figures are marked, and read at the end; what happened (refused, left unused, filters cleared) keeps its order.
 import type { Fact } from '@parley/protocol/allocation';
 import {
   type AgentId,
@@ -11,7 +11,7 @@ import {
 } from '@parley/protocol/ids';
 
 /** Facts that are no figures: two of them do not replace each other. */
-export type Happened = Extract<Fact, { kind: 'filtersCleared' | 'refused' | 'expired' }>;
+export type Happened = Extract<Fact, { kind: 'filtersCleared' | 'refused' | 'leftUnused' }>;
 
 export class FactMarks {
   readonly agents = new Set<AgentId>();

@@ -134,10 +134,16 @@ function agentFact(state: ClusterState, agentId: AgentId): Fact {
 function freeOf(
   state: ClusterState,
   agent: AgentRecord,
-): { free: Resources; revocable?: Resources; reservations: FreeReservation[] } {
+): {
+  free: Resources;
+  revocable?: Resources;
+  reservations: FreeReservation[];
+  offered?: Resources['scalars'];
+} {
   if (agent.isOvercommitted) return { free: NO_RESOURCES, reservations: [] };
+  const book = state.books.agents.get(agent.agentId);
   const reservations: FreeReservation[] = [];
-  for (const key of state.books.agents.get(agent.agentId)?.reservations ?? []) {
+  for (const key of book?.reservations ?? []) {
     const record = state.reservations.get(key);
     if (record === undefined) continue;
     const resources = state.books.freeOfReservation(record);
@@ -148,10 +154,12 @@ function freeOf(
   }
   reservations.sort((a, b) => compare(a.role, b.role) || compare(a.reservationId, b.reservationId));
   const revocable = state.books.freeRevocable(agent);
+  const offered = book?.offered.scalars ?? {};
   return {
     free: state.books.free(agent),
     ...(!isEmpty(revocable) && { revocable }),
     reservations,
+    ...(Object.keys(offered).length > 0 && { offered }),
   };
 }
 

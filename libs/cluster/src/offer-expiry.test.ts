@@ -46,7 +46,7 @@ function letExpire(count: number): void {
 }
 
 describe('an offer that is not answered', () => {
-  test('is rescinded when its time is over, told as expired, and its resources are free', () => {
+  test('is rescinded when its time is over, told as left unused, and its resources are free', () => {
     const id = cluster.offer(framework, some(2));
     expect(nextDeadlineMs(cluster.state)).toBe(10_000);
     expect(of(cluster.pass(9999), 'rescind')).toEqual([]);
@@ -54,7 +54,7 @@ describe('an offer that is not answered', () => {
     expect(of(effects, 'rescind')).toMatchObject([
       { framework, message: { number: 2, offerIds: [id], reason: 'offerTimeout' } },
     ]);
-    expect(factsOf(effects)).toContainEqual({ kind: 'expired', framework, agentId });
+    expect(factsOf(effects)).toContainEqual({ kind: 'leftUnused', framework, agentId });
     expect(factsOf(effects)).toContainEqual(expect.objectContaining({ kind: 'agentFree' }));
     expect(factOf(effects, 'refused')).toBeUndefined();
     expect(card()).toMatchObject({ offered: 1, expired: 1, rescinded: 0 });

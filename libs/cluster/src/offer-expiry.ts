@@ -40,7 +40,7 @@ export function expireOffers(turn: Turn, ids: readonly OfferId[]): void {
     const isIgnored = hasSeen(state.frameworks.get(frameworkKey(framework)), offer);
     countExpired(state, framework, isIgnored);
     if (isIgnored) strike(state, offer, 1);
-    state.marks.tell({ kind: 'expired', framework, agentId });
+    state.marks.tell({ kind: 'leftUnused', framework, agentId });
   }
   rescindOffers(turn, offers, 'offerTimeout');
 }

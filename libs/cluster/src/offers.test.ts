@@ -42,7 +42,13 @@ describe('a proposal', () => {
         offers: 1,
         scalars: { cpus: 3000, mem: 3000 },
       },
-      { kind: 'agentFree', agentId, free: normalise(some(1)), reservations: [] },
+      {
+        kind: 'agentFree',
+        agentId,
+        free: normalise(some(1)),
+        reservations: [],
+        offered: normalise(some(3)).scalars,
+      },
       { kind: 'decided', proposalNumber: 1 },
     ]);
   });
@@ -129,6 +135,20 @@ describe('an accept', () => {
     expect(factOf(part, 'refused')).toBeUndefined();
   });
 
+  test('that leaves something over is told as having left it unused, with a filter or without', () => {
+    const whole = cluster.accept(
+      framework,
+      [cluster.offer(framework, some(2))],
+      [aTask('t1', some(2))],
+    );
+    expect(factOf(whole, 'leftUnused')).toBeUndefined();
+    const offers = [cluster.offer(framework, some(1)), cluster.offer(framework, some(1))];
+    const part = cluster.accept(framework, offers, [aTask('t2')], 0);
+    expect(factOf(part, 'leftUnused')).toEqual({ kind: 'leftUnused', framework, agentId });
+    const rest = cluster.accept(framework, [cluster.offer(framework, some(1))], [], 5000);
+    expect(factOf(rest, 'leftUnused')).toEqual({ kind: 'leftUnused', framework, agentId });
+  });
+
   test('combines offers of one agent', () => {
     const offers = [cluster.offer(framework, some(2)), cluster.offer(framework, some(2))];
     const effects = cluster.accept(framework, offers, [aTask('t1', some(3))]);
@@ -178,6 +198,7 @@ describe('an accept', () => {
       { task: { taskId: 't1' }, state: 'dropped', reason: 'invalidOffers' },
     ]);
     expect(factOf(effects, 'refused')).toBeUndefined();
+    expect(factOf(effects, 'leftUnused')).toEqual({ kind: 'leftUnused', framework, agentId });
     expect(factOf(effects, 'agentFree')).toMatchObject({ free: normalise(some(4)) });
     expect(of(effects, 'order')).toEqual([]);
     expect(of(effects, 'rescind')).toEqual([]);
@@ -203,6 +224,14 @@ describe('a decline', () => {
     expect(answerOf(effects)).toEqual({ ok: true, value: { declined: 1, unknown: 1 } });
     expect(factOf(effects, 'refused')).toMatchObject({ refuseMs: 7000 });
     expect(factOf(effects, 'usage')).toMatchObject({ scalars: {} });
+  });
+
+  test('is told as leaving the agent unused, without a filter, too', () => {
+    const offerIds = [cluster.offer(framework, some(2))];
+    const body = { offerIds, filter: { refuseMs: 0 } };
+    const effects = cluster.frameworkCall(framework, { verb: 'decline', body });
+    expect(factOf(effects, 'leftUnused')).toEqual({ kind: 'leftUnused', framework, agentId });
+    expect(factOf(effects, 'refused')).toBeUndefined();
   });
 });
 

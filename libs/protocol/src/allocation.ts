@@ -11,6 +11,10 @@ import { Placement, Quantities, Weight } from './sharing.ts';
 /** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
 const Revocable = Resources.optional();
 
+const Scalars = z.record(z.string(), z.int().min(0));
+/** In unanswered offers, and not reserved: unused like what is free. Absent: nothing. */
+const Offered = Scalars.optional();
+
 /**
  * What is free of a reservation: in no task, volume or offer. Where the resources are empty, volumes of it are to be
  * had that nobody holds: they come with every offer of the reservation, and are not listed here.
@@ -51,6 +55,7 @@ export const Fact = z.discriminatedUnion('kind', [
     free: Resources,
     revocable: Revocable,
     reservations: z.array(FreeReservation),
+    offered: Offered,
     attributes: Attributes,
   }),
   /** Removed, unreachable, deactivated, draining: forget it, its filters too; its total no longer counts. */
@@ -61,6 +66,7 @@ export const Fact = z.discriminatedUnion('kind', [
     free: Resources,
     revocable: Revocable,
     reservations: z.array(FreeReservation),
+    offered: Offered,
   }),
   /** What an operator has set for a role; one of which nothing is set any more comes with the defaults. */
   z.object({
@@ -116,14 +122,14 @@ export const Fact = z.discriminatedUnion('kind', [
     kind: z.literal('usage'),
     framework: FrameworkRef,
     role: RoleName,
-    scalars: z.record(z.string(), z.int().min(0)),
+    scalars: Scalars,
   }),
   /** Outstanding offers of one framework, over all roles: how many, and what is in them. */
   z.object({
     kind: z.literal('outstanding'),
     framework: FrameworkRef,
     offers: z.int().min(0),
-    scalars: z.record(z.string(), z.int().min(0)),
+    scalars: Scalars,
   }),
   /**
    * The framework refused these resources of this agent (reserved ones included) for so long. Empty where it refused
@@ -138,8 +144,11 @@ export const Fact = z.discriminatedUnion('kind', [
     revocable: Revocable,
     refuseMs: z.int().min(1),
   }),
-  /** The framework let an offer of this agent expire: others who want it come first, once. */
-  z.object({ kind: z.literal('expired'), framework: FrameworkRef, agentId: AgentId }),
+  /**
+   * The framework left something of an offer of this agent unused: it declined it, let it expire, or accepted less. Others
+   * who want it come first. Told beside what the agent has free then.
+   */
+  z.object({ kind: z.literal('leftUnused'), framework: FrameworkRef, agentId: AgentId }),
   z.object({
     kind: z.literal('settings'),
     /** Of the cluster's total, in thousandths: what one framework's unanswered offers may hold together. */

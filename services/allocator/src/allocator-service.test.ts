@@ -100,6 +100,17 @@ test('a term begins with a request for all facts, and proposals carry the epoch 
   });
 });
 
+test('what has arrived together is decided together', async () => {
+  service.termBegan(OWN_EPOCH);
+  tell(SNAPSHOT);
+  const [agent] = SNAPSHOT.facts;
+  if (agent?.kind !== 'agent') throw new Error('the first fact is of an agent');
+  const another = { ...agent, agentId: AgentId.parse('agent-2') };
+  tell({ sequence: 9, previous: 8, facts: [another] });
+  await vi.waitFor(() => expect(proposals()).toHaveLength(1), PATIENCE);
+  expect(proposals()[0]?.body.proposals).toHaveLength(2);
+});
+
 test('without a term nothing is asked or proposed', async () => {
   tell(SNAPSHOT);
   service.termBegan(OWN_EPOCH);

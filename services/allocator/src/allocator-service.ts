@@ -34,6 +34,7 @@ export class AllocatorService {
   #wasInStep = false;
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
 
   constructor(options: AllocatorServiceOptions) {
     this.#options = options;
@@ -60,7 +61,7 @@ export class AllocatorService {
     if (this.#term === undefined) return;
     this.#options.logger.info({ epoch: this.#term.epoch }, 'term ended');
     this.#term = undefined;
-    clearTimeout(this.#timer);
+    this.#unschedule();
   }
 
   /** The connection came back: what was published meanwhile never arrived. */
@@ -165,12 +166,19 @@ export class AllocatorService {
   }
 
   #schedule(): void {
-    clearTimeout(this.#timer);
+    this.#unschedule();
     const wakeMs = this.#term?.allocator.nextWakeMs();
     if (wakeMs === undefined) return;
     // Whole milliseconds: a timer that fires a fraction early would have to be set again.
-    const waitMs = Math.max(0, Math.ceil(wakeMs - this.#options.clock.nowMs()));
-    this.#timer = setTimeout(() => this.#wake(), waitMs);
+    const waitMs = Math.ceil(wakeMs - this.#options.clock.nowMs());
+    // What has arrived by now is heard first; a timer would wait for a millisecond.
+    if (waitMs <= 0) this.#immediate = setImmediate(() => this.#wake());
+    else this.#timer = setTimeout(() => this.#wake(), waitMs);
+  }
+
+  #unschedule(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
   }
 
   /** Counted always, logged once a reason. */

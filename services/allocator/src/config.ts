@@ -9,8 +9,8 @@ const MAX_INTERVAL_MS = 10_000;
 
 export const USAGE = `usage: parley allocator --creds FILE [options]
 ${SERVICE_USAGE}
-  --allocation-interval TIME  from the first news to the run that takes in all of them: 0 (within ${COALESCE_MS} ms), or such
-                              as 100ms, 2s, up to ${MAX_INTERVAL_MS / 1000}s (default: 0)`;
+  --allocation-interval TIME  from the first news to the run that takes in all of them: 0 (at once, but at most one run every
+                              ${COALESCE_MS} ms), or such as 100ms, 2s, up to ${MAX_INTERVAL_MS / 1000}s (default: 0)`;
 
 /** Milliseconds; 0: as events come. Fails with `malformed`; the message names the option. */
 export function readInterval(own: Readonly<Record<string, unknown>>): Outcome<number> {

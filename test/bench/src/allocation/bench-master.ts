@@ -91,6 +91,8 @@ export class BenchMaster {
   readonly #plan: BenchPlan;
   readonly #byKey = new Map<FrameworkKey, BenchFramework>();
   readonly #free = new Map<AgentId, Resources>();
+  /** In offers that are not answered. */
+  readonly #offered = new Map<AgentId, Resources>();
   #sequence = 1;
   nowMs = 0;
 
@@ -151,6 +153,7 @@ export class BenchMaster {
       framework.offers += 1;
       framework.offered = add(framework.offered, scalarsOf(resources));
       this.#free.set(agentId, without(this.freeOf(agentId), resources));
+      this.#offered.set(agentId, add(this.#offeredOf(agentId), resources));
       changed.add(framework);
     }
     const proposalNumber = proposals.at(-1)?.number ?? 0;
@@ -167,15 +170,16 @@ export class BenchMaster {
     rest: (offer: Proposal) => Resources = () => NO_RESOURCES,
   ): Fact[] {
     const changed = new Set<BenchFramework>();
-    const freed: AgentId[] = [];
+    const left: Fact[] = [];
     for (const offer of offers) {
       changed.add(this.#answered(offer));
       const back = rest(offer);
       if (back === NO_RESOURCES) continue;
       this.#giveBack(offer, back);
-      freed.push(offer.agentId);
+      left.push(leftUnused(offer));
     }
-    return [...this.#standing(changed), ...this.freeFacts(freed)];
+    const free = this.freeFacts(offers.map(({ agentId }) => agentId));
+    return [...left, ...this.#standing(changed), ...free];
   }
 
   /** The offers are declined; `refuseMs` 0: without a filter. */
@@ -196,9 +200,10 @@ export class BenchMaster {
       }),
     );
     return [
+      ...offers.map(leftUnused),
+      ...(refuseMs > 0 ? refused : []),
       ...this.#standing(changed),
       ...this.freeFacts(offers.map(({ agentId }) => agentId)),
-      ...(refuseMs > 0 ? refused : []),
     ];
   }
 
@@ -210,12 +215,16 @@ export class BenchMaster {
   }
 
   freeFacts(agents: readonly AgentId[]): Fact[] {
-    return agents.map((agentId) => ({
-      kind: 'agentFree',
-      agentId,
-      free: this.freeOf(agentId),
-      reservations: [],
-    }));
+    return agents.map((agentId) => {
+      const { scalars: offered } = this.#offeredOf(agentId);
+      return {
+        kind: 'agentFree',
+        agentId,
+        free: this.freeOf(agentId),
+        reservations: [],
+        ...(Object.keys(offered).length > 0 && { offered }),
+      };
+    });
   }
 
   freeOf(agentId: AgentId): Resources {
@@ -228,8 +237,13 @@ export class BenchMaster {
     return framework;
   }
 
-  #answered({ framework: ref, resources }: Proposal): BenchFramework {
+  #offeredOf(agentId: AgentId): Resources {
+    return this.#offered.get(agentId) ?? NO_RESOURCES;
+  }
+
+  #answered({ framework: ref, agentId, resources }: Proposal): BenchFramework {
     const framework = this.frameworkOf(ref);
+    this.#offered.set(agentId, without(this.#offeredOf(agentId), resources));
     framework.offers -= 1;
     framework.offered = without(framework.offered, scalarsOf(resources));
     return framework;
@@ -289,6 +303,12 @@ export const subscription = ({ ref: framework, role }: BenchFramework): Fact => 
   kind: 'framework',
   framework,
   roles: [{ role, isSuppressed: false }],
+});
+
+const leftUnused = ({ framework, agentId }: Pick<Proposal, 'framework' | 'agentId'>): Fact => ({
+  kind: 'leftUnused',
+  framework,
+  agentId,
 });
 
 /** The same ports are there on every agent: over agents only scalars add up. */

@@ -42,12 +42,8 @@ function everythingRefusedBy(
   { ref: framework, role }: BenchMaster['frameworks'][number],
   { total: resources }: BenchPlan,
 ): Fact[] {
-  return master.agents.map((agentId) => ({
-    kind: 'refused',
-    framework,
-    role,
-    agentId,
-    resources,
-    refuseMs: LONG_MS,
-  }));
+  return master.agents.flatMap((agentId): Fact[] => [
+    { kind: 'leftUnused', framework, agentId },
+    { kind: 'refused', framework, role, agentId, resources, refuseMs: LONG_MS },
+  ]);
 }
