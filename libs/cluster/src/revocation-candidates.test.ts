@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { anAgentId, ScriptedCluster, some } from './scripted-cluster.ts';
 import { aFullAgent, candidatesIn, HOLDER, revokes, WAITER } from './scripted-revocations.ts';
-import { aCommandTask, launchAnswered, launchOf, taskRef } from './scripted-tasks.ts';
+import {
+  aCommandTask,
+  launchAnswered,
+  launchOf,
+  operatorCalls,
+  taskRef,
+} from './scripted-tasks.ts';
 
 const role = 'r' as never;
 const idsIn = (...[cluster, changes]: Parameters<typeof candidatesIn>): string[] =>
@@ -27,6 +33,16 @@ describe('on one agent the candidates', () => {
     revokes(cluster, taskRef(HOLDER, 't1'));
     launchAnswered(cluster, WAITER, launchOf(aCommandTask('w1')), { resources: some(1) });
     expect(idsIn(cluster)).toEqual(['t2']);
+  });
+
+  test('are none of the framework that is to have them, nor on an agent of which nothing is offered', () => {
+    const cluster = aFullAgent(['t1']);
+    expect(idsIn(cluster, { beneficiary: { framework: HOLDER, role } })).toEqual([]);
+    operatorCalls(cluster, {
+      verb: 'operatorAgent',
+      body: { agentId: anAgentId(), change: 'deactivate' },
+    });
+    expect(idsIn(cluster)).toEqual([]);
   });
 
   test('are none with more of something than may be taken of its holder', () => {

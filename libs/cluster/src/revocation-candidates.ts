@@ -3,7 +3,13 @@
 // by no dearer task, then by the least that is taken, then by the fewest tasks. What is done with them is up to the
 // allocator, and checked by revocation-checks.ts.
 import { unmetConstraint } from '@parley/protocol/constraints';
-import { type AgentId, frameworkKey, taskKey } from '@parley/protocol/ids';
+import {
+  type AgentId,
+  type FrameworkRef,
+  frameworkKey,
+  type RoleName,
+  taskKey,
+} from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type {
   CandidatesQuestion,
@@ -15,12 +21,13 @@ import type { Quantities } from '@parley/protocol/sharing';
 import { amountOf } from '@parley/resources/resources';
 import type { ClusterState } from './cluster-state.ts';
 import { comesBackWith, membersOf } from './group-members.ts';
+import { isOffered } from './offered-agents.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
-import { taskObjection } from './revocation-checks.ts';
+import { holdingObjection } from './revocation-checks.ts';
 import { quantityOf } from './shares.ts';
 
 /** Tasks looked at for one answer, those of holders that are named first: the master does nothing else meanwhile. */
-const MAX_LOOKED_AT = 50_000;
+const MAX_LOOKED_AT = 20_000;
 /** Of one agent: so many that needs of several tasks are met there, and not so many that other agents go unnamed. */
 const MAX_PER_AGENT = 100;
 
@@ -64,10 +71,13 @@ function candidatesByAgent(state: ClusterState, question: Question): OnAgent[] {
     if (others === undefined) byAgent.set(candidate.agentId, [candidate]);
     else others.push(candidate);
   }
-  return [...byAgent].flatMap(([agentId, candidates]) => {
+  const onAgents: OnAgent[] = [];
+  for (const [agentId, candidates] of byAgent) {
     const agent = state.agents.get(agentId);
-    return agent === undefined ? [] : [{ agent, candidates: candidates.sort(byExpendability) }];
-  });
+    if (agent === undefined || !isOffered(agent)) continue;
+    onAgents.push({ agent, candidates: candidates.sort(byExpendability) });
+  }
+  return onAgents;
 }
 
 function* candidatesOf(
@@ -76,15 +86,26 @@ function* candidatesOf(
 ): Generator<Candidate, void, void> {
   let looked = 0;
   for (const [holder, { framework, role, spare }] of holders.entries()) {
-    for (const key of state.books.frameworks.get(frameworkKey(framework))?.tasks ?? []) {
+    for (const key of tasksOf(state, framework, beneficiary)) {
       looked += 1;
       if (looked > MAX_LOOKED_AT) return;
       const task = state.tasks.get(key);
-      if (task?.role !== role || !mayBeNamed(state, task, beneficiary)) continue;
-      const candidate = candidateOf(state, task);
-      if (isSpare(candidate.resources.scalars, spare)) yield { ...candidate, holder };
+      if (task?.role !== role || !mayBeNamed(state, task, beneficiary.role)) continue;
+      const candidate = candidateOf(state, task, holder);
+      if (isSpare(candidate.resources.scalars, spare)) yield candidate;
     }
   }
+}
+
+/** Keys; a framework gives nothing to itself. */
+function tasksOf(
+  { books }: ClusterState,
+  framework: FrameworkRef,
+  beneficiary: Sharer,
+): Iterable<string> {
+  const key = frameworkKey(framework);
+  if (key === frameworkKey(beneficiary.framework)) return [];
+  return books.frameworks.get(key)?.tasks ?? [];
 }
 
 /** Agents on which one task of the need can be freed, the cheapest first. */
@@ -181,24 +202,27 @@ function largestPart({ books }: ClusterState, taken: Quantities): number {
 }
 
 /** Of a group its first live task stands for all. */
-function mayBeNamed(state: ClusterState, live: TaskRecord, beneficiary: Sharer): boolean {
-  const { group, task } = live;
+function mayBeNamed(state: ClusterState, live: TaskRecord, to: RoleName): boolean {
+  const { group, task, revocable } = live;
+  if (revocable !== undefined) return false;
   const first = group?.find((taskId) => state.tasks.has(taskKey({ ...task, taskId })));
   if (first !== undefined && first !== task.taskId) return false;
-  return taskObjection(state, live, beneficiary) === undefined;
+  return holdingObjection(state, live, to) === undefined;
 }
 
 /** A group matters as much as the one of its tasks that matters most. */
-function candidateOf(state: ClusterState, task: TaskRecord): RevocableTask {
-  const members = membersOf(state, task);
+function candidateOf(state: ClusterState, live: TaskRecord, holder: number): Candidate {
+  const { task, agentId, role, group, executorId, reserved, launchedAtMs, priority = 0 } = live;
+  const about = { task, agentId, role, isRevocable: false, launchedAtMs, holder };
+  // Most are by themselves: there is nothing to sum up.
+  if (group === undefined && executorId === undefined && reserved.length === 0) {
+    return { ...about, resources: live.resources, priority };
+  }
+  const priorities = membersOf(state, live).map((member) => member.priority ?? 0);
   return {
-    task: task.task,
-    agentId: task.agentId,
-    role: task.role,
-    resources: comesBackWith(state, task),
-    isRevocable: false,
-    priority: Math.max(...members.map(({ priority }) => priority ?? 0)),
-    launchedAtMs: task.launchedAtMs,
+    ...about,
+    resources: comesBackWith(state, live),
+    priority: Math.max(...priorities),
   };
 }
 

@@ -1,6 +1,6 @@
 // Owns which revocations the books allow. The allocator may be stale or wrong: what it names is checked at its place in
 // the journal, like every proposal. Which tasks are worth proposing is in revocation-candidates.ts.
-import { frameworkKey, taskKey } from '@parley/protocol/ids';
+import { frameworkKey, type RoleName, taskKey } from '@parley/protocol/ids';
 import type { Revocation, Sharer } from '@parley/protocol/revocations';
 import { isTerminal } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
@@ -41,7 +41,7 @@ export function wantsMore(state: ClusterState, { framework, role }: Sharer): boo
 }
 
 /** What its agent can offer again, and to whom. */
-export function taskObjection(
+function taskObjection(
   state: ClusterState,
   live: TaskRecord,
   beneficiary: Sharer,
@@ -53,17 +53,28 @@ export function taskObjection(
   }
   const agent = state.agents.get(agentId);
   if (agent === undefined || !isOffered(agent)) return 'nothing is offered of its agent';
-  const foreign = membersOf(state, live)
-    .flatMap(({ reserved }) => reserved)
-    .find((part) => !isRoleOrAbove(part.role, beneficiary.role));
-  if (foreign !== undefined) return `it holds what is reserved for ${foreign.role}`;
+  return holdingObjection(state, live, beneficiary.role);
+}
+
+/** Why a task on an agent that is offered gives nothing back to somebody in the role. Where one of a group is on its way out, all of it is. */
+export function holdingObjection(
+  state: ClusterState,
+  live: TaskRecord,
+  to: RoleName,
+): string | undefined {
+  if (live.group === undefined) return memberObjection(state, live, to);
   return membersOf(state, live)
-    .map((member) => endObjection(state, member))
+    .map((member) => memberObjection(state, member, to))
     .find((why) => why !== undefined);
 }
 
-/** Where one of a group is on its way out, all of it is. */
-function endObjection(state: ClusterState, member: TaskRecord): string | undefined {
+function memberObjection(
+  state: ClusterState,
+  member: TaskRecord,
+  to: RoleName,
+): string | undefined {
+  const foreign = member.reserved.find((part) => !isRoleOrAbove(part.role, to));
+  if (foreign !== undefined) return `it holds what is reserved for ${foreign.role}`;
   const effective = effectiveState(member);
   if (isTerminal(effective) || effective === 'unreachable') return `it is ${effective}`;
   if (revocationOf(state, member.task) !== undefined) return 'it is being taken back already';

@@ -72,7 +72,7 @@ export function playScenario(scenario: Scenario, seed: number): void {
   }
 }
 
-export function drawMessageFaults(random: Random, options: ScenarioOptions): Faults {
+function drawMessageFaults(random: Random, options: ScenarioOptions): Faults {
   const { leaderChanges, keepsFilters = false, allocatorCrashes = false } = options;
   return {
     ...NO_FAULTS,

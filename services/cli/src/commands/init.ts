@@ -26,7 +26,7 @@ import type { Surroundings } from '../config.ts';
 import { saveContext } from '../context-store.ts';
 import { initFolder } from '../member-desk.ts';
 import { printJson, printLine, printNotice } from '../print.ts';
-import { closedPassages, provisionCluster } from '../provisioning.ts';
+import { closedPassages, type ProvisionResult, provisionCluster } from '../provisioning.ts';
 
 export type InitOptions = {
   readonly cluster: ClusterName;
@@ -96,13 +96,15 @@ export async function initCommand(
     operatorCredential: credentialPath(credentials, OPERATOR),
   });
   if (options.json === true) printJson({ accounts, credentials, made, present });
-  else {
-    if (warning !== undefined) printLine(warning);
-    printLine(
-      `made: ${made.join(', ') || 'nothing'}; there already: ${present.join(', ') || 'nothing'}`,
-    );
-    printLine(`credentials of every actor: ${credentials}`);
-  }
+  else printMade(credentials, { made, present, warning });
+}
+
+function printMade(credentials: string, { made, present, warning }: ProvisionResult): void {
+  if (warning !== undefined) printLine(warning);
+  printLine(
+    `made: ${made.join(', ') || 'nothing'}; there already: ${present.join(', ') || 'nothing'}`,
+  );
+  printLine(`credentials of every actor: ${credentials}`);
 }
 
 const serversOf = ({ nats }: InitOptions, kept: Credential | undefined): readonly string[] =>
