@@ -40,6 +40,11 @@ export class Headroom {
     });
   }
 
+  /** Whether what it takes may leave more for others: it is lacking twice, of its role and where its framework's home is. */
+  mayFree({ framework }: Client): boolean {
+    return this.isKept && framework.clients.size > 1 && framework.quota?.isUnmet === true;
+  }
+
   wait(client: Client): void {
     this.waiting.add(client);
     // What has been given up since the first of them began to wait is news to all.

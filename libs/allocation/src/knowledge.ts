@@ -38,6 +38,8 @@ export class Knowledge {
   /** Frameworks that take something which they did not take before: every open agent gets a turn for them. */
   readonly fresh = new Set<Framework>();
   readonly #standing = new Set<Client>();
+  /** The last decision has left something to those who were asked before: once it is proposed, another is due. */
+  mustDivideAgain = false;
   /** What is set has changed so that everybody is to be asked about everything again. */
   #mustAskAll = false;
   readonly reduce: (agent: Agent, left: Free) => void;
@@ -118,6 +120,7 @@ export class Knowledge {
 
   /** One decision about an agent; each grant is to be proposed at once, see `proposed`. */
   divide(agent: Agent): Grant[] {
+    this.mustDivideAgain = false;
     if (!isAnythingLeft(agent.left)) return [];
     if (!this.vain.isEmpty(agent.number) && !isNoMore(agent.left, agent.asked)) {
       this.vain.forgetAgent(agent.number);
@@ -125,6 +128,10 @@ export class Knowledge {
     agent.asked = agent.left;
     const division = new AgentDivision(this, agent);
     const grants = division.divide();
+    if (division.isCutShort) {
+      this.mustDivideAgain = true;
+      this.vain.forgetAgent(agent.number);
+    }
     for (const framework of division.passed) {
       this.caps.pass(framework);
       this.#refresh(framework);
