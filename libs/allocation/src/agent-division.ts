@@ -131,7 +131,8 @@ export class AgentDivision implements Asking {
           ? this.#around.order.askInOrder(this)
           : this.#around.order.askFew(this.#few, this);
       if (!takes || this.#step === undefined) break;
-      this.isCutShort = this.#around.headroom.mayFree(this.#step.client);
+      const { client, taking } = this.#step;
+      this.isCutShort = this.#around.headroom.mayFree(client, taking.reservations.length > 0);
       this.#take(this.#step);
       isTaken = true;
     }
