@@ -90,6 +90,8 @@ export class AgentDivision implements Asking {
   readonly passed: Framework[] = [];
   /** Clients that have no room for anything. */
   readonly stuck: Client[] = [];
+  /** Ended early: those who could take nothing before may do so now, and are to be asked again. */
+  isCutShort = false;
 
   constructor(around: DivisionSurroundings, agent: Agent) {
     this.#around = around;
@@ -102,7 +104,7 @@ export class AgentDivision implements Asking {
   divide(): Grant[] {
     if (this.#few?.length === 0) return this.#grants;
     this.#serve();
-    if (this.#leavers === undefined) return this.#grants;
+    if (this.#leavers === undefined || this.isCutShort) return this.#grants;
     this.#leavers = undefined;
     if (this.#serve()) this.#around.leftUnused.forgetAgent(this.#agent);
     return this.#grants;
@@ -123,12 +125,14 @@ export class AgentDivision implements Asking {
   /** The value: whether anybody takes. */
   #serve(): boolean {
     let isTaken = false;
-    while (!this.#isUsedUp()) {
+    while (!this.isCutShort && !this.#isUsedUp()) {
       const takes =
         this.#few === undefined
           ? this.#around.order.askInOrder(this)
           : this.#around.order.askFew(this.#few, this);
       if (!takes || this.#step === undefined) break;
+      const { client, taking } = this.#step;
+      this.isCutShort = this.#around.headroom.mayFree(client, taking.reservations.length > 0);
       this.#take(this.#step);
       isTaken = true;
     }

@@ -326,6 +326,29 @@ describe('where nothing is taken back', () => {
     expect(summaryOf(cluster.settle())).toStrictEqual(['a x 1/0']);
   });
 
+  test('what a guarantee no longer lacks in two places goes by shares to those who were refused it before', () => {
+    cluster.master.set({ minAllocatable: cpus(1) });
+    // 5 for the framework, counted in the first of its roles, and 2 for the other one, in which it is asked.
+    cluster.master.setRole('g', { guarantee: cpus(2), limit: cpus(5) });
+    cluster.master.setShares('both', { guarantee: cpus(5) });
+    cluster.master.set({ reclaims: true });
+    cluster.master.subscribe('rich', 'r');
+    cluster.master.addAgent('held', resourcesOf(16, 16_000));
+    for (const { number } of cluster.settle()) cluster.master.launch(number);
+    cluster.master.subscribe('both', 'f', 'g');
+    cluster.master.suppress('both', 'f');
+    cluster.master.addAgent('x', resourcesOf(8, 8000));
+    const offers = cluster.settle();
+    expect(namesOf(offers)).toStrictEqual(['both', 'rich']);
+    // They stand back on it from now on.
+    for (const { number } of offers) cluster.master.expire(number);
+    cluster.master.set({ reclaims: false });
+    cluster.master.subscribe('one', 'a');
+    cluster.master.subscribe('two', 'b');
+    const given = summaryOf(cluster.settle());
+    expect(given).toStrictEqual(['one x 1/8000', 'both x 5/0', 'two x 2/0']);
+  });
+
   test('where something is taken back nothing is held back', () => {
     cluster.master.set({ reclaims: true });
     cluster.master.setRole('eng', { guarantee: cpus(10) });

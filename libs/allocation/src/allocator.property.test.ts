@@ -102,6 +102,19 @@ test(
               aStep({ kind: 'disconnect', who: 2 }),
             ],
           ],
+          // Whoever takes what is reserved leaves more to others, of what was held back for him.
+          [
+            0,
+            [
+              ...BEGINNING,
+              aStep({ kind: 'setRole', mem: 21 }),
+              aStep({ kind: 'expire' }),
+              aStep({ kind: 'reclaim', who: 3 }),
+              aStep({ kind: 'subscribe', who: 7 }),
+              aStep({ kind: 'setRole', who: 6, mem: 331, count: 2 }),
+              aStep({ kind: 'agentWithReservation', who: 4, cpus: 2, mem: 363 }),
+            ],
+          ],
           // What one that stood back is given leaves more for others than was held back before.
           [
             0,

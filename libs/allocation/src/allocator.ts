@@ -248,12 +248,14 @@ export class Allocator {
   }
 
   #decide(agent: Agent, proposals: Proposal[], nowMs: number): void {
-    for (const grant of this.#known.divide(agent)) {
-      this.#lastNumber += 1;
-      const proposal = proposalOf(grant, agent, this.#lastNumber);
-      proposals.push(proposal);
-      this.#known.proposed(grant, { agent, proposal, sentMs: nowMs });
-    }
+    do {
+      for (const grant of this.#known.divide(agent)) {
+        this.#lastNumber += 1;
+        const proposal = proposalOf(grant, agent, this.#lastNumber);
+        proposals.push(proposal);
+        this.#known.proposed(grant, { agent, proposal, sentMs: nowMs });
+      }
+    } while (this.#known.mustDivideAgain);
   }
 }
 

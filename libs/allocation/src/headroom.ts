@@ -40,6 +40,15 @@ export class Headroom {
     });
   }
 
+  /**
+   * Whether what it takes may leave more for others than there was: reservations of a role above, of which nothing is
+   * held back, or what is lacking twice, to its role and where its framework's home is.
+   */
+  mayFree({ framework }: Client, takesReserved: boolean): boolean {
+    if (!this.isKept) return false;
+    return takesReserved || (framework.clients.size > 1 && framework.quota?.isUnmet === true);
+  }
+
   wait(client: Client): void {
     this.waiting.add(client);
     // What has been given up since the first of them began to wait is news to all.

@@ -41,6 +41,8 @@ export class Knowledge {
   /** Of what is being heard: whom it is about, and of whom it is said what is outstanding. Empty in between. */
   readonly #concerned = new Set<Framework>();
   readonly #told = new Set<Framework>();
+  /** The last decision has left something to those who were asked before: once it is proposed, another is due. */
+  mustDivideAgain = false;
   /** What is set has changed so that everybody is to be asked about everything again. */
   #mustAskAll = false;
   readonly reduce: (agent: Agent, left: Free) => void;
@@ -122,6 +124,7 @@ export class Knowledge {
 
   /** One decision about an agent; each grant is to be proposed at once, see `proposed`. */
   divide(agent: Agent): Grant[] {
+    this.mustDivideAgain = false;
     if (!isAnythingLeft(agent.left)) return [];
     if (!this.vain.isEmpty(agent.number) && !isNoMore(agent.left, agent.asked)) {
       this.vain.forgetAgent(agent.number);
@@ -129,6 +132,10 @@ export class Knowledge {
     agent.asked = agent.left;
     const division = new AgentDivision(this, agent);
     const grants = division.divide();
+    if (division.isCutShort) {
+      this.mustDivideAgain = true;
+      this.vain.forgetAgent(agent.number);
+    }
     for (const framework of division.passed) {
       this.caps.pass(framework);
       this.#refresh(framework);
