@@ -9,7 +9,7 @@ const LOOK_MS = 500;
 export type Standing = 'accepted' | 'refused' | 'unreachable';
 
 /** Of every server that the credential names, by its address. */
-export async function askServers(credential: Credential): Promise<ReadonlyMap<string, Standing>> {
+async function askServers(credential: Credential): Promise<ReadonlyMap<string, Standing>> {
   const asked = credential.servers.map(
     async (server): Promise<[string, Standing]> => [server, await ask(credential, server)],
   );
