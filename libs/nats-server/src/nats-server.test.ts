@@ -158,6 +158,28 @@ describe.each(['reference', 'compatibility'] as const)('a server of the %s tier'
     await staying.close();
   });
 
+  it('drops a revoked agent, and gives one of the same name another key later', async () => {
+    const agent = { kind: 'agent', id: 'a1' } as const;
+    const server = await start({ binary });
+    const file = server.credentialFile(agent.kind, agent.id);
+    const credential = readCredentialFile(file);
+    const leaving = await connect({
+      servers: credential.servers,
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(credential.seeds.control)),
+      inboxPrefix: '_INBOX.agent.a1',
+      reconnect: false,
+    });
+    await server.removeMember(agent);
+    await leaving.closed();
+    expect(existsSync(file)).toBe(false);
+    const refused = withConnection(credential, credential.seeds.control, noStream);
+    await expect(refused).rejects.toThrow(/authorization/i);
+    await server.addMembers([agent], []);
+    const again = readCredentialFile(file);
+    expect(again.seeds.control).not.toBe(credential.seeds.control);
+    await withConnection(again, again.seeds.control, noStream);
+  });
+
   it('reports its end with the end of its log and starts again on the same port', async () => {
     const first = await start({ binary });
     const ended = new Promise<SetupFailure>((resolve) => first.onEnd(resolve));
