@@ -101,6 +101,7 @@ export class AgentDivision implements Asking {
   divide(): Grant[] {
     if (this.#few?.length === 0) return this.#grants;
     this.#serve();
+    if (this.#around.kept.letGo(this.#agent.agentId)) this.#serve();
     if (this.#late.size > 0) {
       this.#late = NOBODY;
       this.#serve();

@@ -1,6 +1,7 @@
 // Owns for whom what comes back on an agent is kept: while tasks of it are being taken back, only those for whom they are
-// taken are offered anything of it. Otherwise whoever is next would get the first of several that come back, and as many
-// would be taken again. The choice of the tasks has counted what was free there, too (victims.ts).
+// taken are offered anything of it, and when the last has ended these come first, once. Otherwise whoever is next would get
+// what comes back, by his share, and as much would be taken again, without end. The choice of the tasks has counted what
+// was free there, too (victims.ts).
 import type { Fact } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkKey, frameworkKey, taskKey } from '@parley/protocol/ids';
 
@@ -15,7 +16,9 @@ type Client = { readonly framework: { readonly key: FrameworkKey }; readonly rol
 
 export class KeptAgents {
   readonly #byTask = new Map<string, Keeping>();
-  readonly #ofAgent = new Map<AgentId, Keeping[]>();
+  readonly #ofAgent = new Map<AgentId, readonly Keeping[]>();
+  /** Over, and not offered to anybody since. */
+  readonly #due = new Map<AgentId, readonly Keeping[]>();
 
   begun({ task, agentId, beneficiary }: FactOf<'revoking'>): void {
     this.over({ kind: 'revoked', task });
@@ -31,16 +34,24 @@ export class KeptAgents {
     const keeping = this.#byTask.get(key);
     if (keeping === undefined) return undefined;
     this.#byTask.delete(key);
-    const others = (this.#ofAgent.get(keeping.agentId) ?? []).filter((one) => one !== keeping);
-    if (others.length > 0) this.#ofAgent.set(keeping.agentId, others);
-    else this.#ofAgent.delete(keeping.agentId);
-    return keeping.agentId;
+    const { agentId } = keeping;
+    const others = (this.#ofAgent.get(agentId) ?? []).filter((one) => one !== keeping);
+    if (others.length > 0) this.#ofAgent.set(agentId, others);
+    else this.#ofAgent.delete(agentId);
+    this.#due.set(agentId, [...(this.#due.get(agentId) ?? []), keeping]);
+    return agentId;
+  }
+
+  /** Those for whom something has come back have been asked. The value: whether there were any. */
+  letGo(agentId: AgentId): boolean {
+    return this.#due.delete(agentId);
   }
 
   /** Whether what is free on the agent is kept, and for somebody else. */
   isKeptFrom(agentId: AgentId, { framework, role }: Client): boolean {
-    const keepings = this.#ofAgent.get(agentId);
-    if (keepings === undefined) return false;
-    return !keepings.some((one) => one.framework === framework.key && one.role === role);
+    const [underWay, due] = [this.#ofAgent.get(agentId), this.#due.get(agentId)];
+    if (underWay === undefined && due === undefined) return false;
+    const isFor = (one: Keeping): boolean => one.framework === framework.key && one.role === role;
+    return underWay?.some(isFor) !== true && due?.some(isFor) !== true;
   }
 }

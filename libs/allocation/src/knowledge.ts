@@ -309,6 +309,7 @@ export class Knowledge {
     for (const pending of this.pending.takeOfAgent(agent)) this.#released(pending);
     this.filters.clearAgent(agent);
     this.vain.forgetAgent(agent.number);
+    this.kept.letGo(agent.agentId);
     this.pool.remove(agent);
   }
 
