@@ -104,6 +104,7 @@ export class AgentDivision implements Asking {
   divide(): Grant[] {
     if (this.#few?.length === 0) return this.#grants;
     this.#serve();
+    if (this.#around.kept.letGo(this.#agent.agentId)) this.#serve();
     if (this.#leavers === undefined || this.isCutShort) return this.#grants;
     this.#leavers = undefined;
     if (this.#serve()) this.#around.leftUnused.forgetAgent(this.#agent);

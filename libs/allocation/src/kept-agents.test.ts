@@ -62,6 +62,38 @@ test('with the last one it is enough, and he for whom it was taken is offered it
   expect(namesOf(cluster.settle())).toStrictEqual(['poor']);
 });
 
+test('what comes back last is offered to him for whom it was taken, though it is the turn of somebody else', () => {
+  cluster.master.need('poor', 'poor', [
+    { shape: 'task', resources: resourcesOf(2, 2000), count: 2 },
+  ]);
+  // It has so much elsewhere that everybody else comes before it.
+  cluster.master.subscribe('third', 'third');
+  cluster.master.addAgent('y', resourcesOf(8, 8000));
+  cluster.master.tell({
+    kind: 'usage',
+    framework: aFramework('poor'),
+    role: RoleName.parse('poor'),
+    scalars: { cpus: 8000 },
+  });
+  cluster.master.removeAgent('y');
+  cluster.settle();
+  comesBack('t1');
+  expect(namesOf(cluster.settle())).toStrictEqual(['poor']);
+  comesBack('t2');
+  expect(namesOf(cluster.settle())).toStrictEqual(['poor']);
+});
+
+test('what is left then is everybody’s', () => {
+  cluster.master.need('poor', 'poor', [
+    { shape: 'task', resources: resourcesOf(1, 1000), count: 1 },
+  ]);
+  cluster.settle();
+  isTakenBackNoMore('t2');
+  cluster.settle();
+  comesBack('t1');
+  expect(namesOf(cluster.settle())).toStrictEqual(['poor', 'rich']);
+});
+
 test('what was called off is offered to whoever is next at once', () => {
   comesBack('t1');
   cluster.settle();

@@ -1,7 +1,7 @@
 // Owns what is being taken back, and for whom what comes back on an agent is kept: while tasks of it are being taken back,
-// only those for whom they are taken are offered anything of it. Otherwise whoever is next would get the first of several
-// that come back, and as many would be taken again. The choice of the tasks has counted what was free there, too
-// (victims.ts).
+// only those for whom they are taken are offered anything of it, and when the last has ended these come first, once.
+// Otherwise whoever is next would get what comes back, by his share, and as much would be taken again, without end. The
+// choice of the tasks has counted what was free there, too (victims.ts).
 import type { Fact } from '@parley/protocol/allocation';
 import { type AgentId, type FrameworkKey, frameworkKey, taskKey } from '@parley/protocol/ids';
 
@@ -15,6 +15,8 @@ const NOTHING: readonly Revoking[] = [];
 export class KeptAgents {
   readonly #byTask = new Map<string, Revoking>();
   readonly #ofAgent = new Map<AgentId, readonly Revoking[]>();
+  /** Over, and not offered to anybody since. */
+  readonly #due = new Map<AgentId, readonly Revoking[]>();
 
   begun(fact: Revoking): void {
     this.over({ kind: 'revoked', task: fact.task });
@@ -28,10 +30,17 @@ export class KeptAgents {
     const coming = this.#byTask.get(key);
     if (coming === undefined) return undefined;
     this.#byTask.delete(key);
-    const others = this.#on(coming.agentId).filter((one) => one !== coming);
-    if (others.length > 0) this.#ofAgent.set(coming.agentId, others);
-    else this.#ofAgent.delete(coming.agentId);
-    return coming.agentId;
+    const { agentId } = coming;
+    const others = this.#on(agentId).filter((one) => one !== coming);
+    if (others.length > 0) this.#ofAgent.set(agentId, others);
+    else this.#ofAgent.delete(agentId);
+    this.#due.set(agentId, [...(this.#due.get(agentId) ?? NOTHING), coming]);
+    return agentId;
+  }
+
+  /** Those for whom something has come back have been asked. The value: whether there were any. */
+  letGo(agentId: AgentId): boolean {
+    return this.#due.delete(agentId);
   }
 
   /** What comes back, in the order in which that began. */
@@ -45,12 +54,11 @@ export class KeptAgents {
 
   /** Whether what is free on the agent is kept, and for somebody else. */
   isKeptFrom(agentId: AgentId, { framework, role }: Client): boolean {
-    const coming = this.#ofAgent.get(agentId);
-    if (coming === undefined) return false;
-    return !coming.some(
-      ({ beneficiary }) =>
-        beneficiary.role === role && frameworkKey(beneficiary.framework) === framework.key,
-    );
+    const [underWay, due] = [this.#ofAgent.get(agentId), this.#due.get(agentId)];
+    if (underWay === undefined && due === undefined) return false;
+    const isFor = ({ beneficiary }: Revoking): boolean =>
+      beneficiary.role === role && frameworkKey(beneficiary.framework) === framework.key;
+    return underWay?.some(isFor) !== true && due?.some(isFor) !== true;
   }
 
   #on(agentId: AgentId): readonly Revoking[] {

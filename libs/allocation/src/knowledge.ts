@@ -327,6 +327,7 @@ export class Knowledge {
     this.filters.clearAgent(agent);
     this.vain.forgetAgent(agent.number);
     this.leftUnused.forgetAgent(agent);
+    this.kept.letGo(agent.agentId);
     this.pool.remove(agent);
   }
 

@@ -1,8 +1,10 @@
 // Owns when a healed cluster counts as settled or at rest, and what must hold then: books, agents and frameworks
 // say the same, nothing is left over, and the journal replays.
 import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { AgentRecord } from '@parley/cluster/records';
 import { frameworkKey, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
+import { equals } from '@parley/resources/resources';
 import type { History } from './history.ts';
 import type { SessionProcess } from './session-process.ts';
 import type { Cast } from './simulation.ts';
@@ -37,18 +39,24 @@ export function isEmpty(
 ): boolean {
   const leader = masters.find((master) => master.isLeading)?.state;
   if (leader === undefined) return false;
-  const { tasks, offers, unwritten, orders, frameworkEvents, executors } = leader;
-  const tables = [tasks, offers, unwritten, orders, frameworkEvents, executors];
+  const { tasks, offers, unwritten, orders, frameworkEvents, executors, revocations } = leader;
+  const tables = [tasks, offers, unwritten, orders, frameworkEvents, executors, revocations];
   const isReserved = [...leader.reservations.rows()].some(
     ({ agentId }) => !world.witness.gone.has(agentId),
   );
   if (isReserved || tables.some(({ size }) => size > 0)) return false;
+  if (![...leader.agents.rows()].every((agent) => isFree(leader, agent))) return false;
   // One that is gone keeps its records: nobody tells it that they are journalled.
   return agents.every(
     (agent) =>
       agent.runningTasks().length === 0 &&
       (agent.recordCount === 0 || world.witness.gone.has(agent.agentId)),
   );
+}
+
+/** All of it; one that is gone has nothing to offer. */
+function isFree({ books }: ClusterState, agent: AgentRecord): boolean {
+  return agent.state === 'gone' || equals(books.free(agent), agent.total);
 }
 
 /** What is left to look at when everything is over. Throws at what does not hold. */

@@ -24,7 +24,7 @@ import { SharingWitness } from './sharing-witness.ts';
 import { World } from './world.ts';
 
 const REST_LIMIT_MS = 600_000;
-const MAX_EVENTS = 3_000_000;
+const MAX_EVENTS = 20_000_000;
 const TRACE_LINES_SHOWN = 80;
 const MAX_LAUNCHES = 10;
 /** For a verdict about silence: each new leader waits anew. */

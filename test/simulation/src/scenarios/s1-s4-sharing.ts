@@ -29,14 +29,13 @@ function contend(scene: Scene, ...pools: readonly PooledFramework[]): void {
 }
 
 function withhold(scene: Scene): void {
-  scene.until(
-    'every agent is there',
-    () => scene.leader?.state?.agents.size === scene.agents.length,
-  );
+  const agents = () => [...(scene.leader?.state?.agents.rows() ?? [])];
+  scene.until('every agent is there', () => agents().length === scene.agents.length);
   for (const { agentId } of scene.agents) scene.operator.change(agentId, 'deactivate');
-  scene.until('none is offered', () =>
-    [...(scene.leader?.state?.agents.rows() ?? [])].every((agent) => agent.isDeactivated),
-  );
+  scene.until('none is offered', () => {
+    const withheld = agents().filter(({ isDeactivated }) => isDeactivated);
+    return withheld.length === scene.agents.length;
+  });
 }
 
 export const dominantShares: Scenario = {
