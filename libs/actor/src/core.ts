@@ -44,7 +44,7 @@ export interface SnapshotReader {
 }
 
 /** Makes a state a little at a time. */
-interface StateRestorer<State> {
+export interface StateRestorer<State> {
   add(item: SnapshotItem): void;
   /** After the last item: does some of what is left to do. The state when nothing is. */
   finishSome(): State | undefined;

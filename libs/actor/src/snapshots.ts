@@ -8,7 +8,7 @@ import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { assert } from '@parley/protocol/unreachable';
 import * as z from 'zod';
-import type { Core, SnapshotItem, SnapshotReader } from './core.ts';
+import type { Core, SnapshotItem, SnapshotReader, StateRestorer } from './core.ts';
 import { BEGIN_ANEW, Replica } from './replica.ts';
 import type { SnapshotName, SnapshotStore } from './snapshot-store.ts';
 
@@ -16,8 +16,8 @@ import type { SnapshotName, SnapshotStore } from './snapshot-store.ts';
 export const MAX_PART_BYTES = 512 * 1024;
 /** Longest that a snapshot keeps the event loop at a time. */
 const MAX_SLICE_MS = 5;
-/** Parts that are read at the same time: one is on its way while the server looks for the next; more gain nothing. */
-const READS_IN_FLIGHT = 2;
+/** Parts that are asked for at the same time: the next ones come while one is taken; more gain nothing. */
+const READS_IN_FLIGHT = 3;
 /** Items restored between two turns of the event loop. */
 const ITEMS_A_SLICE = 256;
 /** Records hashed between two turns of the event loop; what is left in the end is hashed in one go. */
@@ -102,11 +102,11 @@ export async function writeSnapshot(
   const manifest: Manifest = { version: 1, ...source.head, parts, digest: digest.digest('hex') };
   const written = await store.writeManifest(name, encode(manifest));
   if (!written.ok) return written;
-  const stored = await readParts(store, name);
-  if (!stored.ok) return stored;
-  return stored.value.kind === 'whole'
+  const fault = await faultOfSnapshot(store, name);
+  if (!fault.ok) return fault;
+  return fault.value === undefined
     ? succeed(manifest)
-    : fail('internalError', `snapshot ${name.sequence} does not read back: ${stored.value.why}`);
+    : fail('internalError', `snapshot ${name.sequence} does not read back: ${fault.value}`);
 }
 
 /** Items one after the other, each behind its length, cut where a part is full. Yields whenever a slice is over. */
@@ -148,37 +148,40 @@ function frameItem(item: SnapshotItem): Buffer {
   return framed;
 }
 
-type Parts =
-  | { readonly kind: 'whole'; readonly manifest: Manifest; readonly parts: readonly Uint8Array[] }
-  | { readonly kind: 'bad'; readonly why: string };
+const bad = (why: string): Outcome<Bad> => succeed({ kind: 'bad', why });
+type Bad = { readonly kind: 'bad'; readonly why: string };
 
-const bad = (why: string): Outcome<{ kind: 'bad'; why: string }> => succeed({ kind: 'bad', why });
-
-async function readParts(store: SnapshotStore, name: SnapshotName): Promise<Outcome<Parts>> {
-  const read = await readManifest(store, name);
-  if (!read.ok) return read;
-  if (read.value.kind === 'bad') return succeed(read.value);
-  const { manifest } = read.value;
+/**
+ * The parts in order, the next ones on their way while one is taken; `take` sees bytes that are not checked yet. Undefined
+ * when they were all there and are those that were written; a string says why not.
+ */
+async function readParts(
+  store: SnapshotStore,
+  name: SnapshotName,
+  manifest: Manifest,
+  take: (bytes: Uint8Array) => void | Promise<void> = () => undefined,
+): Promise<Outcome<string | undefined>> {
   const digest = createHash('sha256');
-  const parts: Uint8Array[] = [];
-  for (let next = 0; next < manifest.parts; next += READS_IN_FLIGHT) {
-    const count = Math.min(READS_IN_FLIGHT, manifest.parts - next);
-    const reads = Array.from({ length: count }, (_, index) => store.readPart(name, next + index));
-    for (const bytes of await Promise.all(reads)) {
-      if (!bytes.ok) return bytes;
-      if (bytes.value === undefined) return bad(`part ${parts.length} is missing`);
-      digest.update(bytes.value);
-      parts.push(bytes.value);
+  const coming: ReturnType<SnapshotStore['readPart']>[] = [];
+  for (let part = 0; part < manifest.parts; part += 1) {
+    const last = Math.min(part + READS_IN_FLIGHT, manifest.parts);
+    for (let next = part + coming.length; next < last; next += 1) {
+      coming.push(store.readPart(name, next));
     }
+    const bytes = await coming.shift();
+    if (bytes === undefined) break;
+    if (!bytes.ok) return bytes;
+    if (bytes.value === undefined) return succeed(`part ${part} is missing`);
+    digest.update(bytes.value);
+    await take(bytes.value);
   }
-  return digest.digest('hex') === manifest.digest
-    ? succeed({ kind: 'whole', manifest, parts })
-    : bad('its parts are not those that were written');
+  const isWhole = digest.digest('hex') === manifest.digest;
+  return succeed(isWhole ? undefined : 'its parts are not those that were written');
 }
 
 export type ReadManifest =
   | { readonly kind: 'manifest'; readonly manifest: Manifest; readonly storedMs: number }
-  | { readonly kind: 'bad'; readonly why: string };
+  | Bad;
 
 /** What a snapshot says of itself; its parts are not looked at. */
 export async function readManifest(
@@ -202,14 +205,24 @@ function parseManifest(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
-function* itemsIn(bytes: Uint8Array): Generator<SnapshotItem> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at < bytes.length; ) {
-    const length = view.getUint32(at);
-    const item = decode(bytes.subarray(at + 4, at + 4 + length));
-    assert(isItem(item), `a snapshot holds something else than an item at byte ${at}`);
-    yield item;
-    at += 4 + length;
+/** Puts items together again that were cut where a part was full. */
+class ItemReader {
+  #rest: Uint8Array = new Uint8Array();
+
+  /** Those that end in this part. Throws on what is no item. */
+  *take(part: Uint8Array): Generator<SnapshotItem> {
+    const bytes = this.#rest.length === 0 ? part : Buffer.concat([this.#rest, part]);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = 0;
+    while (at + 4 <= bytes.length) {
+      const end = at + 4 + view.getUint32(at);
+      if (end > bytes.length) break;
+      const item = decode(bytes.subarray(at + 4, end));
+      assert(isItem(item), 'a snapshot holds something else than an item');
+      yield item;
+      at = end;
+    }
+    this.#rest = bytes.subarray(at);
   }
 }
 
@@ -227,24 +240,58 @@ function otherRules(
   );
 }
 
-/** Yields to others again and again: a large state takes a second or more. */
+/**
+ * The state in a snapshot's parts, as they come; yields to others again and again. A string says why it is none: nothing of
+ * it was used then.
+ */
 async function restoreInSlices<State, Input, Effect>(
   core: Core<State, Input, Effect>,
-  parts: readonly Uint8Array[],
-): Promise<State> {
-  const bytes = Buffer.concat(parts);
-  const restorer = core.restorer?.();
-  if (restorer === undefined) return core.restore(itemsIn(bytes));
-  let count = 0;
-  for (const item of itemsIn(bytes)) {
-    restorer.add(item);
-    count += 1;
-    if (count % ITEMS_A_SLICE === 0) await yieldToOthers();
-  }
+  store: SnapshotStore,
+  name: SnapshotName,
+  manifest: Manifest,
+): Promise<Outcome<{ readonly state: State } | string>> {
+  const restorer = core.restorer?.() ?? new WholeRestorer(core);
+  const reader = new ItemReader();
+  let unreadable: string | undefined;
+  const take = async (part: Uint8Array): Promise<void> => {
+    let count = 0;
+    try {
+      if (unreadable !== undefined) return;
+      for (const item of reader.take(part)) {
+        restorer.add(item);
+        count += 1;
+        if (count % ITEMS_A_SLICE === 0) await yieldToOthers();
+      }
+    } catch (error) {
+      unreadable = `it cannot be read: ${error instanceof Error ? error.message : error}`;
+    }
+  };
+  const fault = await readParts(store, name, manifest, take);
+  if (!fault.ok) return fault;
+  const why = fault.value ?? unreadable;
+  if (why !== undefined) return succeed(why);
   for (;;) {
     const state = restorer.finishSome();
-    if (state !== undefined) return state;
+    if (state !== undefined) return succeed({ state });
     await yieldToOthers();
+  }
+}
+
+/** For cores whose states are small. */
+class WholeRestorer<State, Input, Effect> implements StateRestorer<State> {
+  readonly #core: Core<State, Input, Effect>;
+  readonly #items: SnapshotItem[] = [];
+
+  constructor(core: Core<State, Input, Effect>) {
+    this.#core = core;
+  }
+
+  add(item: SnapshotItem): void {
+    this.#items.push(item);
+  }
+
+  finishSome(): State {
+    return this.#core.restore(this.#items);
   }
 }
 
@@ -266,7 +313,7 @@ type LoadedSnapshot<State, Input, Effect> =
       readonly replica: Replica<State, Input, Effect>;
       readonly manifest: Manifest;
     }
-  | { readonly kind: 'bad'; readonly why: string };
+  | Bad;
 
 /** Fails with `internalError` when it is a state of other rules: read as one of these it would be nonsense. */
 async function loadSnapshot<State, Input, Effect>(
@@ -274,13 +321,21 @@ async function loadSnapshot<State, Input, Effect>(
   store: SnapshotStore,
   name: SnapshotName,
 ): Promise<Outcome<LoadedSnapshot<State, Input, Effect>>> {
-  const read = await readParts(store, name);
+  const read = await readManifest(store, name);
   if (!read.ok) return read;
   if (read.value.kind === 'bad') return succeed(read.value);
-  const { manifest, parts } = read.value;
-  if (manifest.rulesVersion !== core.rulesVersion)
-    return fail('internalError', otherRules(manifest, core));
-  const state = await restoreInSlices(core, parts);
+  const { manifest } = read.value;
+  if (manifest.rulesVersion !== core.rulesVersion) {
+    const fault = await readParts(store, name, manifest);
+    if (!fault.ok) return fault;
+    return fault.value === undefined
+      ? fail('internalError', otherRules(manifest, core))
+      : bad(fault.value);
+  }
+  const restored = await restoreInSlices(core, store, name, manifest);
+  if (!restored.ok) return restored;
+  if (typeof restored.value === 'string') return bad(restored.value);
+  const { state } = restored.value;
   await hashInTurns(core, state);
   if (core.hash(state) !== manifest.hash) return bad('its state has another hash than it says');
   return succeed({ kind: 'loaded', manifest, replica: new Replica(core, { ...manifest, state }) });
@@ -322,7 +377,8 @@ export async function faultOfSnapshot(
   store: SnapshotStore,
   name: SnapshotName,
 ): Promise<Outcome<string | undefined>> {
-  const read = await readParts(store, name);
+  const read = await readManifest(store, name);
   if (!read.ok) return read;
-  return succeed(read.value.kind === 'whole' ? undefined : read.value.why);
+  if (read.value.kind === 'bad') return succeed(read.value.why);
+  return readParts(store, name, read.value.manifest);
 }

@@ -12,6 +12,8 @@ export function canonical(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value);
+    case 'number':
+      return Number.isFinite(value) ? String(value) : 'null';
     case 'object':
       return canonicalObject(value);
     default: {
@@ -30,27 +32,47 @@ function canonicalObject(value: object): string {
   }
   if (value instanceof Uint8Array) return `x"${Buffer.from(value).toString('hex')}"`;
   const record = value as Readonly<Record<string, unknown>>;
-  let text = '{';
-  // Without a comparison of its own: by UTF-16 code units.
-  for (const key of Object.keys(record).sort()) {
-    const part = record[key];
+  let text = '';
+  for (const { name, prefix } of orderOf(Object.keys(record))) {
+    const part = record[name];
     if (part === undefined) continue;
-    if (text !== '{') text += ',';
-    text += `${quoted(key)}:${canonical(part)}`;
+    text += `${text === '' ? '{' : ','}${prefix}${canonical(part)}`;
   }
-  return `${text}}`;
+  return text === '' ? '{}' : `${text}}`;
 }
 
-/** Most names of properties come again and again; ids as keys do not, so that only so many are kept. */
-const MAX_QUOTED = 1024;
-const quotedNames = new Map<string, string>();
+/** Names in their order, by UTF-16 code units, each with how it is written in front of its value. */
+type Order = readonly { readonly name: string; readonly prefix: string }[];
 
-function quoted(name: string): string {
-  const known = quotedNames.get(name);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(name);
-  if (quotedNames.size < MAX_QUOTED) quotedNames.set(name, text);
-  return text;
+/** Keys as they come lead from node to node: sorting and quoting them anew is most of the work otherwise. */
+class KeysSoFar {
+  readonly next = new Map<string, KeysSoFar>();
+  order: Order | undefined;
+}
+
+/** Records of one kind have the same names again and again; names that are ids do not, so that only so much is kept. */
+const MAX_NODES = 4096;
+const noKeys = new KeysSoFar();
+let nodes = 1;
+
+function orderOf(keys: readonly string[]): Order {
+  let node = noKeys;
+  for (const key of keys) {
+    let next = node.next.get(key);
+    if (next === undefined) {
+      if (nodes >= MAX_NODES) return sorted(keys);
+      next = new KeysSoFar();
+      nodes += 1;
+      node.next.set(key, next);
+    }
+    node = next;
+  }
+  node.order ??= sorted(keys);
+  return node.order;
+}
+
+function sorted(keys: readonly string[]): Order {
+  return keys.toSorted().map((name) => ({ name, prefix: `${JSON.stringify(name)}:` }));
 }
 
 export function digestOf(table: string, key: string, record: unknown): Digest {

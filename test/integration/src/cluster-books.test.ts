@@ -7,7 +7,7 @@ import { encode } from '@parley/protocol/codec';
 import { snapshotStreamName } from '@parley/protocol/streams';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
-import { ClusterFixture, cluster, TEST_TIMEOUT_MS } from './cluster-fixture.ts';
+import { ClusterFixture, cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
 
 vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 
@@ -44,5 +44,10 @@ test('a master that finds a damaged entry ends and says which and what to do', a
   master.start();
   await master.says(`entry ${lastSequence + 1} of the journal is damaged`);
   expect(master.output).toContain('parley init');
+  // By itself; a signal to a process that has ended changes nothing.
+  await until(
+    () => !master.isRunning,
+    () => `master-1 ends; it said ${master.output.slice(-2000)}`,
+  );
   expect(await master.end('SIGTERM')).toBe(1);
 });
