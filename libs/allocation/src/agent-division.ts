@@ -15,7 +15,7 @@ import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
 import { type Free, isAnythingLeft, NO_RESERVATIONS, NOTHING, orNothing } from './free.ts';
 import type { KeptAgents } from './kept-agents.ts';
-import type { Leavers, LeftUnused } from './left-unused.ts';
+import type { LeftUnused } from './left-unused.ts';
 import { sumOf, type Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
 import type { OfferPolicy } from './offer-policy.ts';
@@ -81,8 +81,8 @@ export class AgentDivision implements Asking {
   readonly #grants: Grant[] = [];
   /** Whoever can take nothing more, though it is not known in general: what is left only becomes less. */
   #out: Set<Client> | undefined;
-  /** Frameworks that are passed over for now, because they have left the agent unused. */
-  #leavers: readonly Leavers[] | undefined;
+  /** Whether those are passed over for now who have left the agent unused. */
+  #passesOver: boolean;
   #step: Step | undefined;
   /** Numbers of those who were not asked about it in vain; undefined when they are more than a few. */
   readonly #few: readonly number[] | undefined;
@@ -96,7 +96,7 @@ export class AgentDivision implements Asking {
   constructor(around: DivisionSurroundings, agent: Agent) {
     this.#around = around;
     this.#agent = agent;
-    this.#leavers = around.leftUnused.standingBack(agent);
+    this.#passesOver = agent.leavers !== undefined;
     this.#few = around.vain.unasked(agent.number, FEW);
   }
 
@@ -105,8 +105,8 @@ export class AgentDivision implements Asking {
     if (this.#few?.length === 0) return this.#grants;
     this.#serve();
     if (this.#around.kept.letGo(this.#agent.agentId)) this.#serve();
-    if (this.#leavers === undefined || this.isCutShort) return this.#grants;
-    this.#leavers = undefined;
+    if (!this.#passesOver || this.isCutShort) return this.#grants;
+    this.#passesOver = false;
     if (this.#serve()) this.#around.leftUnused.forgetAgent(this.#agent);
     return this.#grants;
   }
@@ -311,7 +311,7 @@ export class AgentDivision implements Asking {
 
   #standsBack({ framework }: Client): boolean {
     const { leftUnused } = this.#around;
-    return this.#leavers !== undefined && leftUnused.isAmong(this.#leavers, framework.key);
+    return this.#passesOver && leftUnused.standsBack(this.#agent, framework.key);
   }
 
   #wait(client: Client): void {

@@ -42,7 +42,6 @@ const LISTED = 4;
 type AgentFact = Extract<Fact, { kind: 'agent' }>;
 type FreeFact = Pick<AgentFact, 'free' | 'revocable' | 'reservations' | 'offered'>;
 
-const NOBODY: readonly Leavers[] = [];
 const NO_PROPOSALS: readonly PendingProposal[] = [];
 
 export class Agent implements ConstrainedAgent {
@@ -57,7 +56,7 @@ export class Agent implements ConstrainedAgent {
   /** In no use and not reserved: free, or in offers that are not answered. */
   unused = NO_AMOUNTS;
   /** See left-unused.ts. */
-  leavers = NOBODY;
+  leavers: Leavers | undefined;
   /** Free and not proposed to anybody. */
   left = NOTHING;
   /** What was left when clients were last asked: whoever was asked in vain was so about this, or more. */

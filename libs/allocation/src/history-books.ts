@@ -25,6 +25,7 @@ import {
   resourcesOf,
   ScriptedMaster,
 } from './scripted-master.ts';
+import type { ScriptedOffer } from './scripted-records.ts';
 
 type ChosenRole = {
   readonly name: string;
@@ -76,6 +77,9 @@ export class HistoryBooks {
       case 'refuse':
       case 'expire':
         this.#answer(kind, who, durationMs);
+        break;
+      case 'useSome':
+        this.#useSome(step);
         break;
       case 'end':
         this.#end(step);
@@ -179,8 +183,7 @@ export class HistoryBooks {
   }
 
   #answer(kind: 'launch' | 'refuse' | 'expire', who: number, durationMs: number): void {
-    const offers = [...this.master.offers.values()];
-    const offer = offers[who % Math.max(1, offers.length)];
+    const offer = this.#offerOf(who);
     if (offer === undefined) return;
     const { number, agentId, role, framework } = offer;
     const key = frameworkKey(framework.ref);
@@ -199,6 +202,24 @@ export class HistoryBooks {
       const expiresMs = this.nowMs + durationMs;
       this.refusals.push({ key, role, agentId, resources: allOf(offer), expiresMs });
     }
+  }
+
+  /** A part of what is not reserved is used, and the rest given back without a filter. */
+  #useSome({ who, cpus, mem }: Step): void {
+    const offer = this.#offerOf(who);
+    if (offer === undefined) return;
+    const { number, agentId, role, framework, resources } = offer;
+    const held = { framework: framework.ref, agentId, role };
+    const used = intersect(resources, resourcesOf(cpus, mem));
+    this.#noteLeft(agentId, frameworkKey(framework.ref));
+    this.master.launch(number);
+    this.#launched.push({ ...held, resources: used }, ...this.#offersOnly(held));
+    this.master.giveBack(held, withoutScalars(resources, used), 0);
+  }
+
+  #offerOf(who: number): ScriptedOffer | undefined {
+    const offers = [...this.master.offers.values()];
+    return offers[who % Math.max(1, offers.length)];
   }
 
   #noteLeft(agentId: AgentId, key: FrameworkKey): void {
@@ -220,7 +241,7 @@ export class HistoryBooks {
   }
 
   /** Giving back answers the offers that the framework has of the agent, by accepting them. */
-  #offersOnly({ framework, agentId, role }: Held): Held[] {
+  #offersOnly({ framework, agentId, role }: Omit<Held, 'resources'>): Held[] {
     return [...this.master.offers.values()]
       .filter(
         (offer) =>

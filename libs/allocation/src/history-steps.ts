@@ -13,6 +13,7 @@ export const PLAIN_KINDS = [
   'revive',
   'disconnect',
   'launch',
+  'useSome',
   'end',
   'end',
   'refuse',

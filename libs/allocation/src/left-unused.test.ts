@@ -198,7 +198,7 @@ describe('what is remembered', () => {
     (_, number) => new Agent(anAgentId(`agent-${number}`), number),
   );
   const remembered = (): number =>
-    agents.filter((agent) => left.standingBack(agent) !== undefined).length;
+    agents.filter((agent) => left.standsBack(agent, 'tests/a')).length;
 
   test('is bounded by agents: one more, and every round begins anew', () => {
     for (const agent of agents.slice(0, 32)) left.note(agent, 'tests/a');
@@ -211,8 +211,7 @@ describe('what is remembered', () => {
   test('is bounded by frameworks likewise', () => {
     const [agent] = agents;
     assert(agent !== undefined, 'there is an agent');
-    const isBack = (number: number): boolean =>
-      left.isAmong(left.standingBack(agent) ?? [], `tests/framework-${number}`);
+    const isBack = (number: number): boolean => left.standsBack(agent, `tests/framework-${number}`);
     for (let number = 0; number < 31; number += 1) left.note(agent, `tests/framework-${number}`);
     expect([isBack(0), isBack(30)]).toStrictEqual([true, true]);
     left.note(agent, 'tests/framework-31');

@@ -14,7 +14,6 @@ import { NumberPool } from './number-pool.ts';
 
 /** Beyond it all is forgotten: every round begins anew. */
 const MAX_BYTES = 64 * 2 ** 20;
-const NOBODY: readonly Leavers[] = [];
 
 /** Those who left an agent when as much of it was unused. */
 export type Leavers = {
@@ -22,15 +21,17 @@ export type Leavers = {
   readonly before: Vector;
   /** Of the table: a bit for each framework. */
   readonly row: number;
+  /** Of the same agent, when another amount was unused. */
+  next: Leavers | undefined;
 };
 
 export class LeftUnused {
+  readonly #maxBytes: number;
   #bits: BitTable;
-  #rows = new NumberPool();
-  readonly #leavers = new Map<number, Leavers>();
   /** Columns of the table: by key, as who comes back has left an agent all the same. */
   readonly #columns = new Map<FrameworkKey, number>();
-  readonly #maxBytes: number;
+  #rows = new NumberPool();
+  readonly #byRow = new Map<number, Leavers>();
 
   constructor(maxBytes = MAX_BYTES) {
     this.#maxBytes = maxBytes;
@@ -43,45 +44,44 @@ export class LeftUnused {
     this.#tryNote(agent, framework);
   }
 
-  /** Who stands back on the agent as it is now; undefined when nobody does. */
-  standingBack({ leavers, unused }: Agent): readonly Leavers[] | undefined {
-    const [first] = leavers;
-    if (first === undefined) return undefined;
-    if (leavers.length === 1 && first.before === unused) return leavers;
-    const back = leavers.filter(({ before }) => !isAboveTwice(unused, before));
-    return back.length > 0 ? back : undefined;
-  }
-
-  isAmong(leavers: readonly Leavers[], framework: FrameworkKey): boolean {
+  /** Whether it comes after all others on the agent as it is now. */
+  standsBack(agent: Agent, framework: FrameworkKey): boolean {
+    if (agent.leavers === undefined) return false;
     const column = this.#columns.get(framework);
     if (column === undefined) return false;
-    for (const { row } of leavers) if (this.#bits.has(row, column)) return true;
+    for (let one: Leavers | undefined = agent.leavers; one !== undefined; one = one.next) {
+      if (this.#bits.has(one.row, column) && !isAboveTwice(agent.unused, one.before)) return true;
+    }
     return false;
   }
 
   /** To be called when what is unused of the agent may have changed. */
   measure(agent: Agent): void {
-    for (const one of agent.leavers) {
-      if (one.before !== agent.unused && isAboveTwice(one.before, agent.unused)) this.#forget(one);
+    const { unused } = agent;
+    for (let one = agent.leavers; one !== undefined; one = one.next) {
+      if (one.before !== unused && isAboveTwice(one.before, unused)) this.#forget(one);
     }
   }
 
   /** The agent is gone or another one than it was, or its round is over. */
   forgetAgent(agent: Agent): void {
-    for (const one of agent.leavers) this.#forget(one);
+    for (let one = agent.leavers; one !== undefined; one = one.next) this.#forget(one);
   }
 
   /** For tests and the simulator: throws when something is kept of which nobody knows. */
   checkInvariants(): void {
-    for (const one of this.#leavers.values()) {
-      assert(one.agent.leavers.includes(one), 'who left an agent is known there');
-      assert(!this.#bits.isEmpty(one.row), 'nothing is kept of an agent that nobody has left');
-      assert(!isAboveTwice(one.before, one.agent.unused), 'who left what is in use is forgotten');
+    for (const leavers of this.#byRow.values()) {
+      const { agent, row, before } = leavers;
+      let known = agent.leavers;
+      while (known !== undefined && known !== leavers) known = known.next;
+      assert(known === leavers, 'who left an agent is known there');
+      assert(!this.#bits.isEmpty(row), 'nothing is kept of an agent that nobody has left');
+      assert(!isAboveTwice(before, agent.unused), 'who left what is in use is forgotten');
     }
   }
 
   #tryNote(agent: Agent, framework: FrameworkKey): boolean {
-    const { row } = leaversOf(agent) ?? this.#newLeavers(agent);
+    const { row } = leaversLike(agent) ?? this.#newLeavers(agent);
     return this.#bits.set(row, this.#columns.get(framework) ?? this.#newColumn(framework));
   }
 
@@ -92,24 +92,31 @@ export class LeftUnused {
   }
 
   #newLeavers(agent: Agent): Leavers {
-    const leavers = { agent, before: agent.unused, row: this.#rows.take() };
-    this.#leavers.set(leavers.row, leavers);
-    agent.leavers = [...agent.leavers, leavers];
+    const { unused: before, leavers: next } = agent;
+    const leavers = { agent, before, row: this.#rows.take(), next };
+    this.#byRow.set(leavers.row, leavers);
+    agent.leavers = leavers;
     return leavers;
   }
 
+  /** Its `next` stays. */
   #forget(leavers: Leavers): void {
-    const { agent, row } = leavers;
-    agent.leavers =
-      agent.leavers.length === 1 ? NOBODY : agent.leavers.filter((one) => one !== leavers);
-    this.#leavers.delete(row);
+    const { agent, row, next } = leavers;
+    let before = agent.leavers;
+    if (before === leavers) agent.leavers = next;
+    else {
+      while (before !== undefined && before.next !== leavers) before = before.next;
+      assert(before !== undefined, 'who left an agent is known there');
+      before.next = next;
+    }
+    this.#byRow.delete(row);
     this.#bits.clearRow(row);
     this.#rows.giveBack(row);
   }
 
   #forgetAll(): void {
-    for (const { agent } of this.#leavers.values()) agent.leavers = NOBODY;
-    this.#leavers.clear();
+    for (const { agent } of this.#byRow.values()) agent.leavers = undefined;
+    this.#byRow.clear();
     this.#columns.clear();
     this.#rows = new NumberPool();
     this.#bits = new BitTable(this.#maxBytes);
@@ -117,8 +124,10 @@ export class LeftUnused {
 }
 
 /** Those who left it when as much of it was unused as now. */
-function leaversOf({ leavers, unused }: Agent): Leavers | undefined {
-  for (const one of leavers) if (areEqual(one.before, unused)) return one;
+function leaversLike({ leavers, unused }: Agent): Leavers | undefined {
+  for (let one = leavers; one !== undefined; one = one.next) {
+    if (areEqual(one.before, unused)) return one;
+  }
   return undefined;
 }
 
