@@ -1,62 +1,24 @@
 import type { Fact } from '@parley/protocol/allocation';
-import { FrameworkRef, RoleName } from '@parley/protocol/ids';
-import { NO_RESOURCES } from '@parley/protocol/resources';
-import type { RevocableTask } from '@parley/protocol/revocations';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Knowledge } from './knowledge.ts';
 import { LOOK_MS, type ReclaimEffect, Reclaimer } from './reclaimer.ts';
-import { agent, aTask, cpus } from './scripted-claims.ts';
-
-const STARVATION_MS = 5000;
-const role = RoleName.parse('r');
-const ref = (id: string): FrameworkRef =>
-  FrameworkRef.parse({ principal: 'team', frameworkId: id });
-
-const settings = (reclaims = true): Fact => ({
-  kind: 'settings',
-  outstandingCapPermille: 500,
-  reclaims,
-  starvationMs: STARVATION_MS,
-  minAllocatable: { cpus: 1 },
-  placement: 'random',
-});
-const anAgent = (free = NO_RESOURCES): Fact => ({
-  kind: 'agent',
-  agentId: agent('a1'),
-  hostname: 'h',
-  total: cpus(10),
-  free,
-  reservations: [],
-  attributes: {},
-});
-const subscribed = (id: string, more: { isSuppressed?: boolean; count?: number } = {}): Fact => ({
-  kind: 'framework',
-  framework: ref(id),
-  roles: [
-    {
-      role,
-      isSuppressed: more.isSuppressed ?? false,
-      ...(more.count !== undefined && {
-        needs: [{ shape: 's', count: more.count, resources: cpus(1), constraints: [] }],
-      }),
-    },
-  ],
-});
-const uses = (id: string, amount: number): Fact => ({
-  kind: 'usage',
-  framework: ref(id),
+import { agent, cpus } from './scripted-claims.ts';
+import {
+  anAgent,
+  calledOffOf,
+  guaranteed,
+  isTaken,
+  ofRole,
+  questionOf,
+  ref,
   role,
-  scalars: amount === 0 ? {} : { cpus: amount },
-});
-const guaranteed = (id: string, amount: number): Fact => ({
-  kind: 'frameworkShare',
-  framework: ref(id),
-  weight: 1000,
-  guarantee: { cpus: amount },
-  limit: {},
-});
-const tasks = (count: number): RevocableTask[] =>
-  Array.from({ length: count }, (_, index) => aTask('rich', `t${index}`, { role }));
+  STARVATION_MS,
+  settings,
+  subscribed,
+  takenOf,
+  tasks,
+  uses,
+} from './scripted-reclaimer.ts';
 
 let known: Knowledge;
 let reclaimer: Reclaimer;
@@ -82,15 +44,8 @@ const pass = (ms: number): ReclaimEffect[] => {
   nowMs += ms;
   return reclaimer.tick(nowMs);
 };
-const questionOf = (effects: readonly ReclaimEffect[]) => {
-  const [effect] = effects;
-  if (effect?.kind !== 'askCandidates') throw new Error('nothing was asked');
-  return effect.question;
-};
 const answer = (question: number, named = tasks(10)): ReclaimEffect[] =>
   reclaimer.candidates({ question, sequence: 1, tasks: named }, nowMs);
-const takenOf = (effects: readonly ReclaimEffect[]) =>
-  effects.flatMap((effect) => (effect.kind === 'revoke' ? effect.revocations : []));
 
 test('a client below its guarantee makes the allocator ask for tasks of the others, and name victims', () => {
   full(guaranteed('poor', 3));
@@ -195,8 +150,7 @@ test('what fits into what is free is not taken from anybody, and the rest is', (
 });
 
 test('the guarantee of a role is shared by weight among those in it', () => {
-  const ofRole: Fact = { kind: 'role', role, weight: 1000, guarantee: { cpus: 6 }, limit: {} };
-  full(ofRole);
+  full(ofRole(role, { guarantee: { cpus: 6 } }));
   // Of six each has three, so the other may be left with no less than three.
   expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(3);
 });
@@ -216,20 +170,8 @@ test('a task that the master would not take back is not named again for a while'
 });
 
 test('nothing is taken for somebody whose role may have no more', () => {
-  const limited = (cpusAtMost: number): Fact => ({
-    kind: 'role',
-    role: RoleName.parse('eng'),
-    weight: 1000,
-    guarantee: {},
-    limit: { cpus: cpusAtMost },
-  });
-  const inEng = (id: string): Fact => {
-    const fact = subscribed(id, { count: 100 });
-    if (fact.kind !== 'framework') throw new Error('it is a framework');
-    const roles = fact.roles.map((one) => ({ ...one, role: RoleName.parse('eng/ads') }));
-    return { ...fact, roles };
-  };
-  full(guaranteed('poor', 3), inEng('poor'), limited(0));
+  const limited = (cpus: number) => ofRole('eng', { limit: { cpus } });
+  full(guaranteed('poor', 3), subscribed('poor', { in: 'eng/ads', count: 100 }), limited(0));
   expect(pass(LOOK_MS)).toEqual([]);
   hear([limited(2)]);
   nowMs = 12_000;
@@ -282,22 +224,6 @@ test('a client is starved below what its siblings leave, and not where they leav
   pass(LOOK_MS);
   expect(reclaimer.nextWakeMs()).toBeLessThan(Number.POSITIVE_INFINITY);
 });
-
-const isTaken = (taken: ReturnType<typeof takenOf>, more: Partial<RevocableTask> = {}): Fact[] =>
-  taken.map(({ task, agentId, beneficiary, reason }) => ({
-    kind: 'revoking',
-    task,
-    role,
-    agentId,
-    resources: cpus(1),
-    beneficiary,
-    reason,
-    ...more,
-  }));
-const calledOffOf = (effects: readonly ReclaimEffect[]): string[] =>
-  effects.flatMap((effect) =>
-    effect.kind === 'revoke' ? effect.calledOff.map(({ taskId }) => taskId) : [],
-  );
 
 test('what is under way is called off as far as what it is for has been met otherwise', () => {
   full(guaranteed('poor', 3));
@@ -374,4 +300,49 @@ test('what is kept for another is not free for it', () => {
     ...isTaken([{ task: last.task, agentId: agent('a1'), beneficiary, reason: 'belowGuarantee' }]),
   );
   expect(takenOf(answer(questionOf(pass(LOOK_MS)).question))).toHaveLength(3);
+});
+
+describe('whose tasks are asked for', () => {
+  const holdersOf = (effects: readonly ReclaimEffect[]) =>
+    questionOf(effects).holders.map(({ framework, spare }) => [framework.frameworkId, spare]);
+
+  test('where a role has less than it is guaranteed: those of whoever is outside it, with what roles above them keep', () => {
+    full(
+      ofRole('eng', { guarantee: { cpus: 4 } }),
+      ofRole('ops', { guarantee: { cpus: 2 } }),
+      subscribed('poor', { in: 'eng/ads', count: 100 }),
+      ...[uses('rich', 4), uses('night', 3, 'ops/night'), uses('mate', 3, 'eng/web')],
+    );
+    expect(holdersOf(pass(LOOK_MS))).toEqual([
+      ['rich', {}],
+      ['night', { cpus: 1 }],
+    ]);
+  });
+
+  test('where a role may have no more: those of whoever is within it, and what is free is of no use', () => {
+    full(
+      ofRole('eng', { limit: { cpus: 4 } }),
+      subscribed('poor', { in: 'eng/ads', count: 100 }),
+      ...[guaranteed('poor', 3), uses('rich', 6), uses('mate', 4, 'eng/web')],
+    );
+    const effects = pass(LOOK_MS);
+    expect(holdersOf(effects)).toEqual([['mate', {}]]);
+    expect(questionOf(effects).mayUseFree).toBe(false);
+  });
+
+  test('come by how much the holder is above its share, the most first', () => {
+    full(guaranteed('poor', 3), uses('little', 1), uses('some', 4), uses('rich', 7));
+    expect(holdersOf(pass(LOOK_MS)).map(([name]) => name)).toEqual(['rich', 'some', 'little']);
+  });
+});
+
+test('of starved clients the one that has least of its share comes first', () => {
+  full(subscribed('other', { count: 100 }), uses('other', 1), uses('rich', 9));
+  pass(LOOK_MS);
+  pass(STARVATION_MS + 1);
+  nowMs = reclaimer.nextWakeMs();
+  expect(questionOf(reclaimer.tick(nowMs)).beneficiary.framework).toEqual(ref('poor'));
+  hear([uses('poor', 2), uses('rich', 7)]);
+  nowMs += 10_000;
+  expect(questionOf(pass(LOOK_MS)).beneficiary.framework).toEqual(ref('other'));
 });
