@@ -373,7 +373,7 @@ export class Knowledge {
 
   /** Puts it into the order where it would take an offer, and out of it elsewhere. */
   #refresh(framework: Framework): void {
-    for (const client of [...framework.clients.values()]) this.#refreshClient(client);
+    for (const client of framework.clients.values()) this.#refreshClient(client);
     this.frameworks.forgetUnused(framework);
   }
 

@@ -49,6 +49,8 @@ export class Unanswered {
 }
 type Holding = { readonly offers: number; readonly amounts: Vector };
 
+const NOBODY: readonly Framework[] = [];
+
 export class OfferCaps {
   readonly #totals: ClusterTotals;
   /** Passed over: they deserve a turn when there is room again. */
@@ -69,8 +71,8 @@ export class OfferCaps {
   }
 
   /** To be called after the totals may have changed. The value: those for whom there may be room now. */
-  totalsChanged(): Framework[] {
-    if (this.#version === this.#totals.version) return [];
+  totalsChanged(): readonly Framework[] {
+    if (this.#version === this.#totals.version) return NOBODY;
     this.#version = this.#totals.version;
     return this.#resumeAll();
   }
