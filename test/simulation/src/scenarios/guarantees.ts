@@ -8,12 +8,14 @@ import type { Random } from '../random.ts';
 import type { Scenario, Scene } from '../scenario.ts';
 import { TEMPERS } from '../simulated-executor.ts';
 
+const HOUR_MS = 3600_000;
+/** What comes back for somebody stays offered to him however slow his messages are: else it is taken once more for him. */
+const PATIENT = { offerTimeoutMs: HOUR_MS } as const;
 /** Grace, extension and the time for messages, with leaders and allocators that come and go. */
 const TAKING_MS = 600_000;
 const QUIET_MS = 300_000;
 /** Of three agents. */
 const HALF = 6000;
-const HOUR_MS = 3600_000;
 const AGENT = resources(4000, 4_096_000);
 
 const TAKING = {
@@ -37,12 +39,12 @@ export const guaranteed: Scenario = {
   options: { ...TAKING, settings: { ...GRACES, starvationMs: HOUR_MS } },
   play: (scene) => {
     const temper = scene.random.pick([undefined, ...TEMPERS]);
-    const holder = scene.pool('holder', { role: 'batch' });
+    const holder = scene.pool('holder', { role: 'batch', ...PATIENT });
     scene.share(guarantee(holder, 4000));
     holder.want({ count: 24, cpus: 500, temper });
     scene.until('one has all', () => holder.running === 24, TAKING_MS);
     scene.sharing.watch(holder.ref);
-    const late = scene.pool('late', { role: 'web' });
+    const late = scene.pool('late', { role: 'web', ...PATIENT });
     scene.share(guarantee('web', 6000));
     const size = scene.random.pick([500, 1000, 2000]);
     const due = 6000 / size;
@@ -69,8 +71,8 @@ export const starved: Scenario = {
   play: (scene) => {
     const sizes = [300, 400, 500, 700, 1000, 1500];
     const [first, second] = [
-      scene.pool('first', { role: 'a' }),
-      scene.pool('second', { role: 'b' }),
+      scene.pool('first', { role: 'a', ...PATIENT }),
+      scene.pool('second', { role: 'b', ...PATIENT }),
     ];
     const [one, other] = [scene.random.pick(sizes), scene.random.pick(sizes)];
     first.want({
