@@ -57,27 +57,27 @@ const stages = {
     name: 'lint',
     kind: 'check',
     command: ['biome', 'check', '--error-on-warnings', '.'],
-    limitMs: MINUTE_MS,
+    limitMs: 3 * MINUTE_MS,
   },
   typecheck: {
     name: 'typecheck',
     kind: 'check',
     command: ['turbo', 'run', 'typecheck', '--output-logs=errors-only', '--continue'],
     env: TURBO_ENV,
-    limitMs: 3 * MINUTE_MS,
+    limitMs: 8 * MINUTE_MS,
   },
   boundaries: {
     name: 'boundaries',
     kind: 'check',
     command: ['turbo', 'boundaries'],
     env: TURBO_ENV,
-    limitMs: MINUTE_MS,
+    limitMs: 2 * MINUTE_MS,
   },
   unused: {
     name: 'unused code and dependencies',
     kind: 'check',
     command: ['knip', '--no-progress', '--no-config-hints'],
-    limitMs: 2 * MINUTE_MS,
+    limitMs: 5 * MINUTE_MS,
   },
   quick: {
     name: 'unit and property (pure cores)',
@@ -95,7 +95,7 @@ const stages = {
         ...excluding([...REAL_FOLDERS.map((folder) => `${folder}**`), REAL_FILES, LONG_FILES]),
       ],
     ),
-    limitMs: 8 * MINUTE_MS,
+    limitMs: 15 * MINUTE_MS,
   },
   simulation: {
     name: 'simulation',
@@ -104,7 +104,7 @@ const stages = {
       ['test/simulation/'],
       ['--testTimeout=240000', '--hookTimeout=60000', ...excluding([LONG_FILES])],
     ),
-    limitMs: 6 * MINUTE_MS,
+    limitMs: 15 * MINUTE_MS,
   },
   integration: {
     name: 'integration',
@@ -119,7 +119,7 @@ const stages = {
         ...excluding([LONG_FILES]),
       ],
     ),
-    limitMs: 20 * MINUTE_MS,
+    limitMs: 35 * MINUTE_MS,
     needsCompatibilityServer: true,
   },
   properties: {
