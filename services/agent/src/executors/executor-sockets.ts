@@ -96,7 +96,9 @@ export class ExecutorSockets {
 
   /** The sockets stay where they are, for the next process. */
   closeAll(): void {
-    for (const { server } of this.#listening.values()) server.close();
+    for (const { server, directory } of this.#listening.values()) {
+      server.close(() => void directory.close());
+    }
     for (const socket of this.#connections.values()) socket.destroy();
     this.#listening.clear();
   }
