@@ -20,7 +20,7 @@ export class AllocatorHistory {
   readonly #allocator: Allocator;
   readonly #isPlain: boolean;
 
-  /** `isPlain`: no demand and no caps, so that every decision is one proposal, of which everything can be foretold. */
+  /** `isPlain`: no demand and no caps, so that everything can be foretold of every proposal. */
   constructor(seed: number, isPlain: boolean) {
     this.#isPlain = isPlain;
     this.#allocator = new Allocator({ seed });
