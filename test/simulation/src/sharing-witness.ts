@@ -1,6 +1,6 @@
 // Owns an independent account of who holds what and what is guaranteed to whom, made of the events of the journal, one by
 // one: no limit is passed by an offer, and nothing is ended for somebody else that is guaranteed to its framework or to a
-// role above it. Frameworks are taken to have one role each, and no reservations. Throws at the first breach.
+// role above it. A framework that runs tasks is taken to have one role, and no reservations. Throws at the first breach.
 import type { ClusterEvent } from '@parley/cluster/events';
 import {
   type FrameworkKey,
@@ -31,7 +31,7 @@ const NOTHING_SET: Shares = { weight: DEFAULT_WEIGHT, guarantee: {}, limit: {} }
 
 export class SharingWitness {
   readonly #world: World;
-  readonly #roles = new Map<FrameworkKey, RoleName>();
+  readonly #roles = new Map<FrameworkKey, readonly RoleName[]>();
   readonly #subscribed = new Set<FrameworkKey>();
   readonly #tasks = new Map<TaskKey, Holding>();
   readonly #offers = new Map<OfferId, Holding>();
@@ -131,10 +131,8 @@ export class SharingWitness {
   }
 
   #subscribe({ framework, roles }: EventOf<'frameworkSubscribed'>): void {
-    const [role, ...others] = roles;
     const key = frameworkKey(framework);
-    if (role === undefined || others.length > 0) throw new Error(`${key} has several roles`);
-    this.#roles.set(key, role);
+    this.#roles.set(key, roles);
     this.#subscribed.add(key);
   }
 
@@ -151,8 +149,9 @@ export class SharingWitness {
 
   #holding(framework: FrameworkRef, scalars: Quantities): Holding {
     const key = frameworkKey(framework);
-    const role = this.#roles.get(key);
+    const [role, ...others] = this.#roles.get(key) ?? [];
     if (role === undefined) throw new Error(`${key} holds something and has never subscribed`);
+    if (others.length > 0) throw new Error(`${key} runs a task and has several roles`);
     return { framework: key, role, scalars };
   }
 
@@ -229,7 +228,7 @@ export class SharingWitness {
     const holders = [...this.#tasks.values(), ...this.#offers.values()];
     const sharers = new Set(
       [...this.#subscribed, ...holders.map((one) => one.framework)].filter(
-        (one) => this.#roles.get(one) === role,
+        (one) => this.#roles.get(one)?.includes(role) === true,
       ),
     );
     sharers.add(framework);

@@ -7,6 +7,8 @@ import type { ScriptedFramework } from '../scripted-framework.ts';
 
 const FIRST_RETRY_MS = 2000;
 const MAX_RETRY_MS = 30_000;
+/** Of one update, with acknowledgements lost one time in two. */
+const MANY_TRIES_MS = 20 * MAX_RETRY_MS;
 
 export const updatesAgain: Scenario = {
   name: 'S17',
@@ -33,7 +35,7 @@ export const updatesAgain: Scenario = {
       tasks.every(({ taskId }, index) =>
         framework.isTold(taskId, kinds[index] === 'fails' ? 'failed' : 'finished'),
       );
-    scene.until('every task is told to have ended', isOver);
+    scene.until('every task is told to have ended', isOver, MANY_TRIES_MS);
     framework.loseAcknowledgements(0.5);
     scene.pause(1000, 5000);
     for (const task of tasks)
