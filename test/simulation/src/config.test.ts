@@ -40,7 +40,7 @@ describe('the arguments of the simulator', () => {
     ['--seed 4294967296', '--seed 4294967296: must be'],
     ['--from 1.5', '--from 1.5: must be'],
     ['--count 0', '--count 0: must be a whole number from 1 to'],
-    ['--scenario S99', '--scenario S99: there is none of this name, only S5, '],
+    ['--scenario S99', '--scenario S99: there is none of this name, only S1, '],
     ['--sed 7', "Unknown option '--sed'"],
     ['--seed -5', "Option '--seed' argument is ambiguous. Did you"],
     ['S8', "Unexpected argument 'S8'"],
