@@ -36,7 +36,7 @@ function stepThrough(replica: ClusterReplica, { entries, hashes }: Recording): n
 
 const WANTED = [
   ...['launch', 'launchGroup', 'reserve', 'unreserve', 'createVolume', 'destroyVolume'],
-  ...['revocations', 'stopAnswered', 'agentOversubscribed', 'guarantee', 'limit', 'weight'],
+  ...['revocations', 'agentOversubscribed', 'guarantee', 'limit', 'weight'],
   ...['drain', 'deactivate', 'reactivate', 'gone', 'agentSilent', 'frameworkSilent', 'teardown'],
   ...['updates', 'orderAnswered', 'executorExited', 'acknowledgeEvents', 'termStarted'],
 ];
