@@ -11,6 +11,8 @@ export const NEWEST_RULES = 5;
 const RULE_SINCE = {
   /** A framework that subscribes anew over offers that it has seen gets a strike. */
   replacedSessionsAreStruck: 5,
+  /** Whether a framework has ramped up is told by what counts in shares. */
+  rampUpIsByWhatCounts: 5,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */
