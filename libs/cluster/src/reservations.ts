@@ -58,13 +58,13 @@ export function planChange(
   }
 }
 
-/** `by`: who made it, where it comes to be. */
+/** `by`: whose wish it is. */
 export function carryOutChange(turn: Turn, change: ReservationChange, by: string): void {
   if (change.kind === 'destroyVolume') takeVolumeBack(turn, change);
   const { state } = turn;
   const before = state.reservations.get(reservationKey(change.agentId, change));
   const after = changed(before, change, by);
-  putReservation(turn, before, after);
+  putReservation(turn, { before, after, by });
   if (change.kind !== 'destroyVolume') return;
   const { agentId, role, volumeId } = change;
   orderDestroyVolume(turn, agentId, { role, volumeId });
@@ -197,8 +197,15 @@ function changed(
 
 function putReservation(
   turn: Turn,
-  before: ReservationRecord | undefined,
-  after: ReservationRecord | undefined,
+  {
+    before,
+    after,
+    by,
+  }: {
+    readonly before: ReservationRecord | undefined;
+    readonly after: ReservationRecord | undefined;
+    readonly by: string;
+  },
 ): void {
   const { state } = turn;
   const record = after ?? before;
@@ -211,7 +218,10 @@ function putReservation(
   clearOvercommitment(state, agentId);
   state.marks.agentFree(agentId);
   const resources = after?.resources ?? NO_RESOURCES;
-  report(turn, { type: 'reservationChanged', agentId, role, reservationId, resources });
+  report(turn, {
+    ...{ type: 'reservationChanged', agentId, role, reservationId, resources, by },
+    before: before?.resources ?? NO_RESOURCES,
+  });
 }
 
 const cannot = (message: string) => fail('invalidOperation', message);
