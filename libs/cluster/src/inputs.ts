@@ -44,6 +44,8 @@ import * as z from 'zod';
 export const ClusterSettings = z.object({
   agentHeartbeatIntervalMs: z.int().min(100).default(5000),
   agentSilenceMs: z.int().min(1000).default(75_000),
+  /** Silent agents that are given up a second at most; absent: 20, or one in a hundred where that is more. */
+  agentRemovalsPerSecond: z.int().min(1).max(100_000).optional(),
   frameworkHeartbeatIntervalMs: z.int().min(100).default(5000),
   frameworkSilenceMs: z.int().min(1000).default(20_000),
   /** An offer that is not answered by then is rescinded; a framework may set its own. */

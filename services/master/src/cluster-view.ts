@@ -53,6 +53,9 @@ export interface ClusterView {
   isRegistered(agentId: AgentId): boolean;
   /** Those that are. */
   registeredAgents(): Iterable<RegisteredAgent>;
+  registeredAgentCount(): number;
+  /** Of an agent that is registered. */
+  registrationOf(agentId: AgentId): number | undefined;
   /** How far each principal's update stream is journalled; those never read are missing. */
   streamPositions(): Iterable<StreamPosition>;
   /** Principals of all frameworks in the books. */

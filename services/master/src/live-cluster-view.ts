@@ -101,6 +101,15 @@ export class LiveClusterView implements ClusterView {
     }
   }
 
+  registeredAgentCount(): number {
+    return this.#state().books.registeredAgents;
+  }
+
+  registrationOf(agentId: AgentId): number | undefined {
+    const agent = this.#state().agents.get(agentId);
+    return agent?.state === 'registered' ? agent.registration : undefined;
+  }
+
   *streamPositions(): Generator<StreamPosition> {
     for (const { principal, createdMs, readUpTo } of this.#state().streams.rows()) {
       yield { principal, createdMs, sequence: readUpTo };
