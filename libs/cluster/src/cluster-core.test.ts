@@ -108,6 +108,7 @@ const TO_BE_SEEN: readonly string[] = [
   'agentChanged',
   'agentDeactivated',
   'agentDraining',
+  'agentDrained',
   'agentOversubscribed',
   'revocableTakenBack',
   'roleDropped',

@@ -8,6 +8,7 @@ import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
+import { finishEmptying } from './emptying.ts';
 import { allFacts, allocationSettings, finishFacts } from './facts.ts';
 import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
@@ -115,6 +116,7 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
   const turn = turnOf(state, context);
   rescindBeyondReturned(turn);
   callOffUnneeded(turn);
+  finishEmptying(turn);
   finishFacts(turn);
   return turn.effects;
 }

@@ -32,7 +32,16 @@ export type ClusterEvent =
   | { readonly type: 'agentUnreachable'; readonly agentId: AgentId }
   | { readonly type: 'agentGone'; readonly agentId: AgentId }
   | { readonly type: 'agentDeactivated'; readonly agentId: AgentId }
-  | { readonly type: 'agentDraining'; readonly agentId: AgentId; readonly reason: string }
+  | {
+      readonly type: 'agentDraining';
+      readonly agentId: AgentId;
+      readonly reason: string;
+      /** Its tasks are asked to stop; absent: they go on. */
+      readonly isEmptied?: true;
+      readonly graceMs?: number;
+    }
+  /** It was to be emptied, and nothing runs on it any more. */
+  | { readonly type: 'agentDrained'; readonly agentId: AgentId }
   | {
       readonly type: 'agentOversubscribed';
       readonly agentId: AgentId;

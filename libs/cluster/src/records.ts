@@ -22,6 +22,7 @@ import type {
 } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
+import type { Emptying } from '@parley/protocol/operators';
 import type { Resources } from '@parley/protocol/resources';
 import type {
   RevocableUse,
@@ -77,7 +78,13 @@ export type AgentRecord = {
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
   /** An operator wants it emptied, and said what for; nothing is offered of it either. */
-  readonly draining?: { readonly reason: string };
+  readonly draining?: {
+    readonly reason: string;
+    /** Its tasks are asked to stop; absent: they go on. */
+    readonly emptying?: Emptying;
+  };
+  /** It is to be emptied, and nothing runs on it any more. */
+  readonly isEmptied?: true;
   /** Wall clock of the verdict, while unreachable. */
   readonly unreachableSinceMs?: number;
   /** Core time at which an operator declared it gone. */

@@ -8,6 +8,7 @@ import {
   counted,
   frameworkOf,
   frameworkWords,
+  graceWords,
   inWords,
   type Sentence,
   seconds,
@@ -48,8 +49,11 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
   agentGone: ({ agentId }) => ofAgent(agentId, 'was declared gone for good by an operator'),
   agentDeactivated: ({ agentId }) =>
     ofAgent(agentId, 'was deactivated by an operator: nothing more is offered of it'),
-  agentDraining: ({ agentId, reason }) =>
-    ofAgent(agentId, `is to be emptied${reason === '' ? '' : `: ${reason}`}`),
+  agentDraining: ({ agentId, reason, isEmptied, graceMs }) => {
+    const asked = isEmptied === true ? `, its tasks are asked to stop${graceWords(graceMs)}` : '';
+    return ofAgent(agentId, `is to be emptied${asked}${reason === '' ? '' : `: ${reason}`}`);
+  },
+  agentDrained: ({ agentId }) => ofAgent(agentId, 'is drained: nothing runs on it any more'),
   agentOversubscribed: ({ agentId, revocable }) =>
     ofAgent(agentId, `says that ${formatResources(revocable)} may be lent as revocable`),
   agentReactivated: ({ agentId }) => ofAgent(agentId, 'is offered again'),

@@ -15,6 +15,7 @@ const AGENT_LINES: ReadonlySet<string> = new Set([
   'agentGone',
   'agentDeactivated',
   'agentDraining',
+  'agentDrained',
   'agentReactivated',
   'operatorAgent',
 ]);
