@@ -11,6 +11,7 @@ import { rescindAllOf } from './agent-offers.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { empty } from './emptying.ts';
+import { stopExcess } from './excess.ts';
 import { reconcileExecutors } from './executor-ends.ts';
 import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
@@ -62,6 +63,7 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
   empty(turn, agentId);
+  stopExcess(turn, agentId);
   takeBackRevocable(turn, agentId);
   const result: RegisterResult = {
     heartbeatIntervalMs: heartbeatIntervalMs(state),
@@ -90,6 +92,7 @@ function recordOf(
     isOvercommitted: false,
     isDeactivated: before?.isDeactivated ?? false,
     ...(before?.draining !== undefined && { draining: before.draining }),
+    ...(before?.maintenance !== undefined && { maintenance: before.maintenance }),
     ...(before?.isEmptied === true && { isEmptied: true }),
   };
 }

@@ -14,8 +14,13 @@ import { report, type Turn } from './turn.ts';
 type Wish = { readonly graceMs?: number; readonly message: string };
 
 /** Its tasks are to stop; undefined: they may go on. */
-export function emptyingOf({ agentId, draining }: AgentRecord): Wish | undefined {
-  if (draining?.emptying === undefined) return undefined;
+export function emptyingOf({ agentId, draining, maintenance }: AgentRecord): Wish | undefined {
+  if (draining?.emptying === undefined) {
+    if (maintenance?.isUnderWay !== true) return undefined;
+    const { windowId, graceMs } = maintenance;
+    const message = `maintenance window ${windowId} of agent ${agentId} has begun`;
+    return { message, ...(graceMs !== undefined && { graceMs }) };
+  }
   const { graceMs } = draining.emptying;
   const why = draining.reason === '' ? '' : `: ${draining.reason}`;
   const message = `agent ${agentId} is drained${why}`;

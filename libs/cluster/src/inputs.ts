@@ -21,6 +21,7 @@ import {
   UpdateFrameworkRequest,
 } from '@parley/protocol/frameworks';
 import { ActorId, AgentId, FrameworkRef, PrincipalName, TaskRef } from '@parley/protocol/ids';
+import { InverseOfferAnswer, OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
 import { AcceptRequest, DeclineRequest } from '@parley/protocol/offers';
 import {
   OperatorAgentRequest,
@@ -99,6 +100,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('reconcile'), body: ReconcileRequest }),
   z.object({ verb: z.literal('shutdownExecutor'), body: ShutdownExecutorRequest }),
   z.object({ verb: z.literal('acknowledgeEvents'), body: AcknowledgeEventsRequest }),
+  z.object({ verb: z.literal('answerInverseOffer'), body: InverseOfferAnswer }),
   z.object({ verb: z.literal('register'), body: RegisterRequest }),
   z.object({ verb: z.literal('executorExited'), body: ExecutorExited }),
   z.object({ verb: z.literal('stopAnswered'), body: StopAnswered }),
@@ -107,6 +109,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
   z.object({ verb: z.literal('operatorOperate'), body: OperatorOperateRequest }),
   z.object({ verb: z.literal('operatorSharing'), body: OperatorSharingRequest }),
+  z.object({ verb: z.literal('operatorMaintenance'), body: OperatorMaintenanceRequest }),
 ]);
 export type Call = z.infer<typeof Call>;
 

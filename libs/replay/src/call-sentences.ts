@@ -83,6 +83,9 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
     text: `asks to shut down executor ${executorId} on agent ${agentId}${graceWords(graceMs)}`,
     agents: [agentId],
   }),
+  answerInverseOffer: ({ windowId, answer }) => ({
+    text: `${answer}s the inverse offer for maintenance window ${windowId}`,
+  }),
   acknowledgeEvents: ({ upTo }) => ({ text: `has handled its events up to ${upTo}` }),
   register: ({ hostname, total, tasks, executors }) => ({
     text: `registers from ${hostname} with ${formatResources(total)}; it names ${counted(tasks.length, 'task')} and ${counted(executors.length, 'executor')}`,
@@ -114,6 +117,13 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
     text: `asks on agent ${agentId} for role ${role}: ${inWords(operation.kind)}`,
     agents: [agentId],
   }),
+  operatorMaintenance: (body) => ({
+    text:
+      body.change === 'schedule'
+        ? `schedules maintenance window ${body.window.windowId}`
+        : `wants maintenance window ${body.windowId} ${WINDOW_CHANGES[body.change]}`,
+    agents: body.change === 'schedule' ? body.window.agents : [],
+  }),
   operatorSharing: ({ changes }) => ({
     text: `sets how it is shared: ${listed(changes.map(changeWords))}`,
     frameworks: changes.flatMap((change) =>
@@ -122,6 +132,7 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
   }),
 };
 
+const WINDOW_CHANGES = { cancel: 'cancelled', start: 'begun', stop: 'ended' } as const;
 const AGENT_CHANGES = {
   deactivate: 'offered to nobody',
   drain: 'emptied',

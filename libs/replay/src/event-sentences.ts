@@ -24,6 +24,14 @@ const REMOVAL_WORDS = {
   failoverTimeout: 'it did not come back within its failover timeout',
 } as const;
 
+const WINDOW_STATES = {
+  planned: 'is scheduled',
+  announced: 'is near: nothing more is offered of them',
+  underWay: 'has begun: they are emptied',
+  ended: 'is over: they are offered again',
+  cancelled: 'is cancelled',
+} as const;
+
 const ofAgent = (agentId: AgentId, text: string): Sentence => ({
   text: `agent ${agentId} ${text}`,
   agents: [agentId],
@@ -57,6 +65,15 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
     return ofAgent(agentId, `is to be emptied${asked}${reason === '' ? '' : `: ${reason}`}`);
   },
   agentDrained: ({ agentId }) => ofAgent(agentId, 'is drained: nothing runs on it any more'),
+  maintenanceChanged: ({ windowId, to, agents, reason, by, startWallTimeMs, durationMs }) => ({
+    text: `maintenance window ${windowId} of ${counted(agents.length, 'agent')} (${new Date(startWallTimeMs).toISOString()}, ${seconds(durationMs)}${reason === '' ? '' : `: ${reason}`}) ${WINDOW_STATES[to]}${by === undefined ? '' : ` by operator ${by}`}`,
+    agents,
+  }),
+  inverseOfferAnswered: ({ windowId, framework, answer, reason }) =>
+    ofFramework(
+      framework,
+      `${answer === 'accept' ? 'frees' : 'does not free'} the agents of maintenance window ${windowId} by itself${reason === undefined ? '' : `: ${reason}`}`,
+    ),
   agentOversubscribed: ({ agentId, revocable }) =>
     ofAgent(agentId, `says that ${formatResources(revocable)} may be lent as revocable`),
   agentReactivated: ({ agentId }) => ofAgent(agentId, 'is offered again'),

@@ -17,6 +17,7 @@ const AGENT_LINES: ReadonlySet<string> = new Set([
   'agentDraining',
   'agentDrained',
   'agentReactivated',
+  'maintenanceChanged',
   'operatorAgent',
 ]);
 /** Told of the task's framework. */

@@ -16,6 +16,7 @@ import {
   type RoleName,
   type TaskRef,
   taskKey,
+  type WindowId,
 } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
@@ -69,6 +70,10 @@ export class LiveClusterView implements ClusterView {
   taskPlace(task: TaskRef): Place | undefined {
     const record = this.#state().tasks.get(taskKey(task));
     return record && { role: record.role, agentId: record.agentId };
+  }
+
+  windowAgents(windowId: WindowId): readonly AgentId[] {
+    return this.#state().maintenance.get(windowId)?.agents ?? [];
   }
 
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean {

@@ -73,6 +73,7 @@ class StormWorld {
     const context = {
       sequence: this.#sequence,
       epoch,
+      rulesVersion: clusterCore.rulesVersion,
       coreTimeMs: this.nowMs,
       wallTimeMs: 1_700_000_000_000 + this.nowMs,
     };

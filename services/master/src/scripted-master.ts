@@ -32,6 +32,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     oldestEvent: () => undefined,
     offerPlace: () => undefined,
     taskPlace: () => undefined,
+    windowAgents: () => [],
     isConfirming: () => false,
     oversubscriptionNews: () => undefined,
     isRegistered: () => true,
