@@ -21,6 +21,7 @@ import {
   UpdateFrameworkRequest,
 } from '@parley/protocol/frameworks';
 import { ActorId, AgentId, FrameworkRef, PrincipalName, TaskRef } from '@parley/protocol/ids';
+import { InverseOfferAnswer, OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
 import { AcceptRequest, DeclineRequest } from '@parley/protocol/offers';
 import {
   OperatorAgentRequest,
@@ -45,6 +46,8 @@ import * as z from 'zod';
 export const ClusterSettings = z.object({
   agentHeartbeatIntervalMs: z.int().min(100).default(5000),
   agentSilenceMs: z.int().min(1000).default(75_000),
+  /** Silent agents that are given up a second at most; absent: 20, or one in a hundred where that is more. */
+  agentRemovalsPerSecond: z.int().min(1).max(100_000).optional(),
   frameworkHeartbeatIntervalMs: z.int().min(100).default(5000),
   frameworkSilenceMs: z.int().min(1000).default(20_000),
   /** An offer that is not answered by then is rescinded; a framework may set its own. */
@@ -100,6 +103,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('reconcile'), body: ReconcileRequest }),
   z.object({ verb: z.literal('shutdownExecutor'), body: ShutdownExecutorRequest }),
   z.object({ verb: z.literal('acknowledgeEvents'), body: AcknowledgeEventsRequest }),
+  z.object({ verb: z.literal('answerInverseOffer'), body: InverseOfferAnswer }),
   z.object({ verb: z.literal('register'), body: RegisterRequest }),
   z.object({ verb: z.literal('executorExited'), body: ExecutorExited }),
   z.object({ verb: z.literal('stopAnswered'), body: StopAnswered }),
@@ -108,6 +112,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
   z.object({ verb: z.literal('operatorOperate'), body: OperatorOperateRequest }),
   z.object({ verb: z.literal('operatorSharing'), body: OperatorSharingRequest }),
+  z.object({ verb: z.literal('operatorMaintenance'), body: OperatorMaintenanceRequest }),
 ]);
 export type Call = z.infer<typeof Call>;
 

@@ -112,6 +112,8 @@ export const KillReason = z.enum([
   'groupMemberEnded',
   /** Its agent needs back what the task was lent, or what it has is taken back for somebody else. */
   'revoked',
+  /** An operator wants its agent emptied, or a maintenance window of it has begun. */
+  'agentDraining',
 ]);
 export type KillReason = z.infer<typeof KillReason>;
 export const KillOrder = z.object({

@@ -40,6 +40,10 @@ export type ReservationId = z.infer<typeof ReservationId>;
 export const VolumeId = Token.brand<'VolumeId'>();
 export type VolumeId = z.infer<typeof VolumeId>;
 
+/** Names a maintenance window; chosen by whoever schedules it. */
+export const WindowId = Token.brand<'WindowId'>();
+export type WindowId = z.infer<typeof WindowId>;
+
 /** Unique within its framework and agent. */
 export const ExecutorId = Token.brand<'ExecutorId'>();
 export type ExecutorId = z.infer<typeof ExecutorId>;

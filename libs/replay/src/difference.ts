@@ -74,6 +74,7 @@ function agentFacts(state: ClusterState, agent: AgentRow): Facts {
     tasks: book?.tasks.size ?? 0,
     deactivated: agent.isDeactivated,
     draining: agent.draining?.reason,
+    ...(agent.isEmptied === true && { drained: true }),
   };
 }
 

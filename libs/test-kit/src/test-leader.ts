@@ -187,6 +187,7 @@ export class TestLeader {
     const context = {
       sequence: this.#sequence,
       epoch: this.#epoch,
+      rulesVersion: clusterCore.rulesVersion,
       coreTimeMs: nowMs,
       wallTimeMs: nowMs,
     };

@@ -15,6 +15,8 @@ export type AgentSummary = {
   readonly isDeactivated: boolean;
   /** Likewise, because it is to be emptied; undefined where it is not. */
   readonly drainReason: string | undefined;
+  /** It was to be emptied, and nothing runs on it any more. */
+  readonly isEmptied?: boolean;
   readonly total: Amounts;
   readonly allocated: Amounts;
   readonly offered: Amounts;
@@ -72,14 +74,15 @@ export function describeTasks(tasks: FrameworkSummary['tasks']): string {
   return shown.map((state) => `${state} ${tasks[state]}`).join(' ');
 }
 
-/** `registered`, `registered (deactivated)`, `registered (draining: a new kernel)`. */
+/** `registered`, `registered (deactivated)`, `registered (draining: a new kernel)`, `registered (drained)`. */
 export function describeAgentState({
   state,
   isDeactivated,
   drainReason,
-}: Pick<AgentSummary, 'state' | 'isDeactivated' | 'drainReason'>): string {
+  isEmptied = false,
+}: Pick<AgentSummary, 'state' | 'isDeactivated' | 'drainReason' | 'isEmptied'>): string {
   if (drainReason !== undefined) {
-    return `${state} (draining${drainReason === '' ? '' : `: ${drainReason}`})`;
+    return `${state} (${isEmptied ? 'drained' : 'draining'}${drainReason === '' ? '' : `: ${drainReason}`})`;
   }
   return isDeactivated ? `${state} (deactivated)` : state;
 }

@@ -50,6 +50,7 @@ function agentsOf(state: ClusterState): AgentSummary[] {
     zone: agent.domain?.zone,
     isDeactivated: agent.isDeactivated,
     drainReason: agent.draining?.reason,
+    isEmptied: agent.isEmptied === true,
     total: agent.total.scalars,
     allocated: allocated.get(agent.agentId) ?? {},
     offered: offered.get(agent.agentId) ?? {},

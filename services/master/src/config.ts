@@ -19,6 +19,7 @@ export const SETTING_OPTIONS = {
   placement: { type: 'string' },
   uncounted: { type: 'string' },
   'agent-silence-ms': { type: 'string' },
+  'agent-removals-per-second': { type: 'string' },
   'framework-silence-ms': { type: 'string' },
   'offer-timeout-ms': { type: 'string' },
   'outstanding-cap': { type: 'string' },
@@ -38,6 +39,7 @@ ${SERVICE_USAGE}
   --placement HOW           which agents are looked at first: random, bestFit (the fullest), spread (the emptiest) (default: random)
   --uncounted NAMES         resources that are in no share, with commas between them; "" for none (default: ${DEFAULT_UNCOUNTED.join(',')})
   --agent-silence-ms N      an agent silent for longer is unreachable (default: 75000)
+  --agent-removals-per-second N  so many silent agents are given up a second at most (default: 20, or 1 % of all where that is more)
   --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
   --offer-timeout-ms N      an offer that is not answered by then is rescinded; a framework may set its own (default: 10000)
   --outstanding-cap PERCENT share of the cluster that one framework may hold in unanswered offers (default: 50)
@@ -61,6 +63,9 @@ export function readSettings(own: Own): Outcome<ClusterSettings> {
     placement: own['placement'],
     uncounted: namesOf(own['uncounted']),
     agentSilenceMs: numberOf(own['agent-silence-ms']),
+    ...(own['agent-removals-per-second'] !== undefined && {
+      agentRemovalsPerSecond: numberOf(own['agent-removals-per-second']),
+    }),
     frameworkSilenceMs: numberOf(own['framework-silence-ms']),
     offerTimeoutMs: numberOf(own['offer-timeout-ms']),
     outstandingCapPermille: permilleOf(own['outstanding-cap']),
