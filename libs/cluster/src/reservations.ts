@@ -16,6 +16,7 @@ import { clearOvercommitment } from './overcommitment.ts';
 import type { ReservationRecord } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
 import { DEFAULT_ROLE } from './roles.ts';
+import { ruleHolds } from './rules.ts';
 import { report, type Turn } from './turn.ts';
 import { isBeingDestroyed, orderDestroyVolume } from './volume-orders.ts';
 
@@ -48,7 +49,7 @@ export function planChange(
     case 'reserve':
       return planReserve(state, pool, operation);
     case 'unreserve':
-      return planUnreserve(pool, operation);
+      return planUnreserve(state, pool, operation);
     case 'createVolume':
       return planCreateVolume(state, pool, operation);
     case 'destroyVolume':
@@ -79,6 +80,7 @@ function planReserve(
 ): Outcome<ReservationChange> {
   const { agentId, role } = pool;
   const wanted = normalise(resources);
+  if (isOfAgent(state, reservationId)) return cannot(OF_AGENT);
   if (role === DEFAULT_ROLE) return cannot(`role: nothing is reserved for ${DEFAULT_ROLE}`);
   if (isEmpty(wanted)) return cannot('resources: a reservation holds some');
   if (!state.reservations.has(reservationKey(agentId, { role, reservationId }))) {
@@ -94,10 +96,12 @@ function planReserve(
 }
 
 function planUnreserve(
+  state: ClusterState,
   pool: OfferPool,
   { reservationId, resources }: OperationOf<'unreserve'>,
 ): Outcome<ReservationChange> {
   const { agentId, role } = pool;
+  if (isOfAgent(state, reservationId)) return cannot(OF_AGENT);
   const part = pool.partOf(reservationId);
   if (part === undefined) return cannot(`reservationId: nothing is held of ${reservationId}`);
   const given = resources === undefined ? part.resources : normalise(resources);
@@ -106,6 +110,11 @@ function planUnreserve(
   if (!unreserved.ok) return unreserved;
   return succeed({ kind: 'unreserve', agentId, role, reservationId, resources: given });
 }
+
+const OF_AGENT =
+  'reservationId: "static" is what the agent sets aside itself: it is changed with --reserve of that agent';
+const isOfAgent = (state: ClusterState, reservationId: ReservationId): boolean =>
+  reservationId === 'static' && ruleHolds(state, 'agentsReserve');
 
 function planCreateVolume(
   state: ClusterState,
@@ -195,7 +204,7 @@ function changed(
   }
 }
 
-function putReservation(
+export function putReservation(
   turn: Turn,
   {
     before,

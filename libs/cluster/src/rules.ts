@@ -13,8 +13,10 @@ const RULE_SINCE = {
   replacedSessionsAreStruck: 5,
   /** Whether a framework has ramped up is told by what counts in shares. */
   rampUpIsByWhatCounts: 5,
-  /** There is a setting of how many agents are given up a second; releases before leave it out of the books. */
-  removalsAreSet: 5,
+  /** How many agents are given up a second, and what is in no share, are settings; releases before leave them out of the books. */
+  newSettingsAreKept: 5,
+  /** An agent sets resources of its own aside for roles; releases before do not read that. */
+  agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
 } as const;
@@ -40,9 +42,12 @@ export function ruleHolds(state: ClusterState, rule: keyof typeof RULE_SINCE): b
 }
 
 /** Those that the rules know. */
-export function settingsUnderRules(state: ClusterState, settings: ClusterSettings): ClusterSettings {
-  if (ruleHolds(state, 'removalsAreSet')) return settings;
-  const { agentRemovalsPerSecond: _, ...known } = settings;
+export function settingsUnderRules(
+  state: ClusterState,
+  settings: ClusterSettings,
+): ClusterSettings {
+  if (ruleHolds(state, 'newSettingsAreKept')) return settings;
+  const { agentRemovalsPerSecond: _, uncounted: __, ...known } = settings;
   return known;
 }
 

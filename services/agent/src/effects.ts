@@ -71,7 +71,8 @@ export class AgentShell {
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
-    const { agentId, workDirectory, identity, hostname, total, domain, attributes } = config;
+    const { agentId, workDirectory, identity, hostname, total, domain, attributes, reserved } =
+      config;
     this.#config = config;
     this.#logger = logger;
     this.#isolation = isolation;
@@ -123,7 +124,7 @@ export class AgentShell {
     });
     this.#supervisor = new Supervisor({
       agentId,
-      host: { hostname, total, domain, attributes },
+      host: { hostname, total, domain, attributes, reserved },
       registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
       executorTiming: config.executorTiming,
     });
