@@ -42,6 +42,11 @@ export class AllocatorService {
     this.#options = options;
   }
 
+  /** Whether it leads and knows all that the leading master has said. */
+  get isInStep(): boolean {
+    return this.#term?.allocator.isInStep === true;
+  }
+
   /** Listens; proposes nothing before a term begins. */
   start(): void {
     const { bus, cluster } = this.#options;
@@ -159,7 +164,7 @@ export class AllocatorService {
   }
 
   #noteStep(): void {
-    const isInStep = this.#term?.allocator.isInStep === true;
+    const { isInStep } = this;
     if (isInStep === this.#wasInStep) return;
     this.#wasInStep = isInStep;
     const { logger } = this.#options;
