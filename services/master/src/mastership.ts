@@ -4,7 +4,7 @@ import type { ProbingBus } from '@parley/actor/bus';
 import { Candidacy } from '@parley/actor/candidacy';
 import type { LeaderEnd } from '@parley/actor/leader-shell';
 import type { LeaseStore } from '@parley/actor/lease-store';
-import { type LifeAdvice, MasterLife } from '@parley/actor/master-life';
+import { type LifeAdvice, MasterLife, type Standing } from '@parley/actor/master-life';
 import { RELEASE_VERSION } from '@parley/actor/release';
 import { SnapshotKeeper } from '@parley/actor/snapshot-keeper';
 import { Standby } from '@parley/actor/standby';
@@ -65,7 +65,10 @@ export class Mastership {
       timers,
       makeNonce,
       beat: () => this.#life.beat(this.#standing(), clock.nowMs()),
-      onBeat: (beat, epoch) => this.#follow(this.#life.heard(beat, epoch, clock.nowMs())),
+      onBeat: (beat, epoch) => {
+        this.#follow(this.#life.heard(beat, epoch, clock.nowMs()));
+        this.#raiseRules();
+      },
       onWon: (epoch) => this.#won.resolve({ epoch }),
       onLost: (taken) => this.#leaseLost(taken),
       onSuspicion: (epoch, silentMs) =>
@@ -202,9 +205,19 @@ export class Mastership {
     return nowMs >= this.#standAsideUntilMs && this.#life.mayStand(nowMs);
   }
 
-  #standing(): { sequence: number; lagEntries: number } {
-    const sequence = this.#term?.sequence ?? this.#standby?.replica?.sequence ?? 0;
-    return { sequence, lagEntries: this.#standby?.lagEntries ?? 0 };
+  /** Own signs of life come back too: one who leads alone asks several times a second. */
+  #raiseRules(): void {
+    const common = this.#life.commonRules(this.#around.clock.nowMs());
+    if (common !== undefined) this.#term?.raiseRules(common);
+  }
+
+  #standing(): Standing {
+    const books = this.#term ?? this.#standby?.replica;
+    return {
+      sequence: books?.sequence ?? 0,
+      lagEntries: this.#standby?.lagEntries ?? 0,
+      rulesInForce: books?.rulesVersion,
+    };
   }
 
   #makeStandby(): MasterStandby {
