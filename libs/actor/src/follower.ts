@@ -34,6 +34,8 @@ export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, 
   readonly onEffect: (followed: FollowedEffect<Effect>) => void;
   /** The state was made anew from a snapshot: what happened in between is not told. */
   readonly onReset: () => void;
+  /** A step threw: a defect. The state is made anew without that input, as the leader's was. Must not throw. */
+  readonly onSkipped?: (skip: SkippedInput, error: unknown) => void;
   /** Told once when trouble begins; `recovered` when it is over. */
   readonly onTrouble: (failure: Failure) => void;
   readonly onRecovered: () => void;
@@ -223,6 +225,7 @@ export class Follower<State, Input, Effect> {
       return false;
     }
     if (result.kind === 'corrupt') return isReadAgain ? this.#reload() : this.#readAgain(sequence);
+    this.#options.onSkipped?.(result.skip, result.error);
     // The same input is left out by every replica; this entry's effects are told when it is applied again.
     if (!(await this.#rebuild(sequence - 1, [...this.#replica.skips, result.skip]))) return false;
     return this.#apply(sequence, bytes);

@@ -239,6 +239,7 @@ export class Mastership {
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
       },
+      onSkipped: (skip, error) => reportLeader(logger, { kind: 'inputSkipped', skip, error }),
       onTrouble: (failure) => logger.warn({ failure }, 'the journal cannot be read yet'),
       onRecovered: () => logger.info('the journal can be read again'),
       onUnusable: (message) => {

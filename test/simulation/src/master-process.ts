@@ -43,6 +43,7 @@ export class MasterProcess extends SimulatedProcess {
   #stopping = new AbortController();
   #state: ClusterState | undefined;
   #phase: LeadershipPhase = 'following';
+  #sequence = 0;
   #nonces = 0;
   /** Orders and updates that an earlier leader left, to be sent soon. */
   #inherited = new Set<string>();
@@ -64,6 +65,11 @@ export class MasterProcess extends SimulatedProcess {
     return this.alive && (this.#phase === 'leading' || this.#phase === 'leaving');
   }
 
+  /** Of the entry that it has stepped last; 0 before the first. */
+  get sequence(): number {
+    return this.alive ? this.#sequence : 0;
+  }
+
   /** As it has stepped it last. */
   get state(): ClusterState | undefined {
     return this.alive ? this.#state : undefined;
@@ -72,6 +78,7 @@ export class MasterProcess extends SimulatedProcess {
   protected started(): void {
     this.#stopping = new AbortController();
     this.#state = undefined;
+    this.#sequence = 0;
     this.#phase = 'following';
     this.#inherited = new Set();
     const { cluster, witness } = this.world;
@@ -146,6 +153,7 @@ export class MasterProcess extends SimulatedProcess {
 
   #stepped({ epoch, sequence }: StepContext, state: ClusterState): void {
     this.#state = state;
+    this.#sequence = sequence;
     const { witness } = this.world;
     if (epoch.revision <= this.#servedTerm || witness.speakerOf(epoch) !== this.name) return;
     if (sequence !== witness.beginningOf(epoch)) return;

@@ -144,6 +144,11 @@ export class Scene {
     return this.masters.find((master) => master.isLeading && master.state !== undefined);
   }
 
+  /** Leader and standbys have stepped every entry of the journal. */
+  areAllLevel(): boolean {
+    return this.masters.every(({ sequence }) => sequence === this.world.journal.lastSequence);
+  }
+
   /** A framework that is there from now on; of the same id: another process of it. */
   framework(id: string, wishes: Partial<SessionWishes> = {}, label = 's'): ScriptedFramework {
     const roles = [RoleName.parse('eng')];
