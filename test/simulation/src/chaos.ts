@@ -187,6 +187,7 @@ export class Chaos {
       this.#world.clock.after(this.#disturbances.between(1000, 20_000), () => journal.slowDown(0));
     }
     if (this.#happens(faults.rolloutsPerMinute)) this.#rollOut([...masters]);
+    if (this.#happens(faults.rolloutsPerMinute)) this.#cast.operator.stepDown();
     // A free lease of the allocators is nobody's to lose but a few seconds.
     if (this.#happens(faults.mistakesPerMinute)) leases.free('allocator');
   }

@@ -33,7 +33,7 @@ export type Faults = {
   /** The journal's disk is full, or slow, for a while. */
   readonly fullDisksPerMinute: number;
   readonly slowDisksPerMinute: number;
-  /** All masters are told to stop, one after the other, and start again, as when a release is rolled out. */
+  /** All masters are told to stop, one after the other, and start again, as when a release is rolled out; or the leader is told to step down. */
   readonly rolloutsPerMinute: number;
   /** Of agents, frameworks and the allocator: gone, or cut off, for longer than silence is tolerated. */
   readonly longAbsencesPerMinute: number;

@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 type Snapshot = Omit<Start, 'state'> & { readonly bytes: Uint8Array };
 
 const SNAPSHOT_CHANCE = 0.01;
-const MAX_SNAPSHOTS = 5;
+const MAX_SNAPSHOTS = 3;
 const ITEMS_A_SLICE = 3;
 const ENTRIES_A_HASH = 50;
 

@@ -18,7 +18,9 @@ export type Verdict =
 
 const HEAD = /^(?<sentence>.+)\nHunted by: (?<scenario>\S+)\n\n(?=diff --git )/;
 const SUMMARY = /^(\d+) passed, (\d+) failed, in \d+ s$/m;
-const FAILURE = /^(?:\S+, )?seed (\d+): (.+)\n(?:.*\n)*?at \d+ ms; repeat with/m;
+const SEED_LINE = /^(?:\S+, )?seed (\d+): (.+)$/;
+/** Some lines below the one that says what broke. */
+const REPEAT_LINE = /^at \d+ ms; repeat with/;
 const MAX_RULE_LENGTH = 160;
 
 /** A sentence, who hunts it, and the patch. Throws on anything else. */
@@ -40,7 +42,13 @@ export function verdictOf(stdout: string, stderr: string): Verdict {
   const [, passed, failed] = SUMMARY.exec(stdout) ?? [];
   if (passed === undefined) return { kind: 'broken', why: (stderr || stdout).slice(0, 300) };
   if (failed === '0') return { kind: 'survived' };
-  const [, seed, what = 'it failed'] = FAILURE.exec(stdout) ?? [];
+  const lines = stdout.split('\n');
+  const before = lines.slice(
+    0,
+    lines.findIndex((line) => REPEAT_LINE.test(line)),
+  );
+  const line = before.findLast((one) => SEED_LINE.test(one)) ?? '';
+  const [, seed, what = 'it failed'] = SEED_LINE.exec(line) ?? [];
   return {
     kind: 'caught',
     seeds: Number(passed) + 1,
