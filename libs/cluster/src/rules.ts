@@ -38,7 +38,10 @@ export function ruleHolds(state: ClusterState, rule: keyof typeof RULE_SINCE): b
 }
 
 /** Those that the rules know. */
-export function settingsUnderRules(state: ClusterState, settings: ClusterSettings): ClusterSettings {
+export function settingsUnderRules(
+  state: ClusterState,
+  settings: ClusterSettings,
+): ClusterSettings {
   if (ruleHolds(state, 'removalsAreSet')) return settings;
   const { agentRemovalsPerSecond: _, ...known } = settings;
   return known;
