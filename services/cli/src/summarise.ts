@@ -7,6 +7,7 @@ import type { Resources } from '@parley/protocol/resources';
 import type { TaskState } from '@parley/protocol/tasks';
 import { shareAsNumber } from '@parley/resources/dominant-share';
 import type { AgentSummary, ClusterSummary, FrameworkSummary } from './cluster-summary.ts';
+import { maintenanceOf } from './maintenance-report.ts';
 import type { Amounts } from './metrics/utilisation.ts';
 import { rolesOf } from './role-summary.ts';
 
@@ -33,6 +34,7 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
     agents,
     frameworks: frameworksOf(state, total),
     roles: rolesOf(state),
+    maintenance: maintenanceOf(state),
     outstandingOffers: state.offers.size,
     total,
     allocated,
@@ -51,6 +53,7 @@ function agentsOf(state: ClusterState): AgentSummary[] {
     isDeactivated: agent.isDeactivated,
     drainReason: agent.draining?.reason,
     isEmptied: agent.isEmptied === true,
+    maintenance: agent.maintenance?.windowId,
     total: agent.total.scalars,
     allocated: allocated.get(agent.agentId) ?? {},
     offered: offered.get(agent.agentId) ?? {},
