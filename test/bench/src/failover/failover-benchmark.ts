@@ -9,6 +9,7 @@ import {
   FAILOVER_OPTIONS,
   type FailoverPlan,
   readFailoverPlan,
+  sharedConnections,
   tasksAtOnce,
 } from './failover-options.ts';
 
@@ -17,12 +18,13 @@ const PAPER = { value: 7.5, of: 'Mesos (paper)' } as const;
 /** Fewer do for what takes seconds by rule, and for the other lengths of tasks. */
 const HUNG_SHARE = 4;
 const OTHER_SHARE = 2;
-/** Until the tasks of the length before are gone. */
-const SETTLE_MS = 10_000;
+/** How long launches are counted; short, where tasks are. */
+const MAX_SETTLE_MS = 10_000;
 const DRAIN_MS = 180_000;
 const LOOK_MS = 500;
 const CASES = ['kill9', 'hung', 'handover', 'recovery'] as const;
 type Case = (typeof CASES)[number];
+const COMPARISON = 'connections';
 
 export const failoverBenchmark: Benchmark = {
   name: 'failover',
@@ -31,24 +33,51 @@ export const failoverBenchmark: Benchmark = {
   run: async (say, only, options) => {
     const plan = readFailoverPlan(options);
     const cases = CASES.filter((one) => one.includes(only));
-    const cluster = new FailoverCluster(
-      { ...plan, tasks: tasksAtOnce(plan, plan.taskSeconds) },
-      say,
-    );
-    try {
-      const { agents, frameworks } = plan;
-      say(`starting ${agents} agents, then ${frameworks} frameworks`);
-      const { fields } = await cluster.start();
-      say(`the emulator holds ${String(fields['memoryMib'])} MiB`);
-      await untilBusy(cluster, plan, say);
-      const results: Result[] = [];
-      for (const one of cases) results.push(...(await measure(one, { cluster, plan, say })));
-      return [...results, ...(await lostAndDoubled(cluster, say))];
-    } finally {
-      await cluster.close();
-    }
+    const results = cases.length === 0 ? [] : await measureAll(plan, cases, say);
+    return COMPARISON.includes(only) ? [...results, ...(await compare(plan, say))] : results;
   },
 };
+
+async function measureAll(
+  plan: FailoverPlan,
+  cases: readonly Case[],
+  say: (line: string) => void,
+): Promise<Result[]> {
+  const cluster = new FailoverCluster({ ...plan, tasks: tasksAtOnce(plan, plan.taskSeconds) }, say);
+  try {
+    const { agents, connections, frameworks } = plan;
+    say(`${agents} agents on ${connections} connections, then ${frameworks} frameworks`);
+    const { fields } = await cluster.start();
+    say(`the emulator holds ${String(fields['memoryMib'])} MiB`);
+    await untilBusy(cluster, plan, say);
+    const results: Result[] = [];
+    for (const one of cases) results.push(...(await measure(one, { cluster, plan, say })));
+    return [...results, ...(await lostAndDoubled(cluster, say))];
+  } finally {
+    await cluster.close();
+  }
+}
+
+/** What agents that share connections make easier than it is: the same with a connection for each, as far as one host goes. */
+async function compare(plan: FailoverPlan, say: (line: string) => void): Promise<Result[]> {
+  const agents = plan.comparedAgents;
+  const results: Result[] = [];
+  for (const [what, connections] of [
+    ['shared', sharedConnections(agents)],
+    ['single', agents],
+  ] as const) {
+    const measured = await measureAll({ ...plan, agents, connections }, ['kill9'], say);
+    results.push(
+      ...measured.map((result) => ({
+        ...result,
+        name: result.name.replace('failover.', `failover.${what}.`),
+        aim: null,
+        reference: null,
+      })),
+    );
+  }
+  return results;
+}
 
 type Place = {
   readonly cluster: FailoverCluster;
@@ -92,7 +121,8 @@ async function otherLengths({ cluster, plan, say }: Place): Promise<Result[]> {
   for (const taskSeconds of plan.otherSeconds) {
     say(`tasks of ${taskSeconds} s from now on`);
     cluster.tell({ kind: 'load', tasks: tasksAtOnce(plan, taskSeconds), taskSeconds });
-    await wait(Math.max(SETTLE_MS, plan.taskSeconds * 1000));
+    // Until the tasks of the length before are gone.
+    await wait(plan.taskSeconds * 1000);
     const times = Math.max(1, Math.round(plan.kills / OTHER_SHARE));
     const killed = await failOvers(cluster, { blow: 'kill9', times, pauseMs: plan.pauseMs }, say);
     results.push(...recovery(`.${taskSeconds}s`, killed));
@@ -136,9 +166,10 @@ async function untilBusy(
     counts = await cluster.counts();
   }
   const before = await cluster.counts();
-  await wait(SETTLE_MS);
+  const settleMs = Math.min(taskSeconds * 1000, MAX_SETTLE_MS);
+  await wait(settleMs);
   const after = await cluster.counts();
-  const rate = ((after.accepted - before.accepted) * 1000) / SETTLE_MS;
+  const rate = ((after.accepted - before.accepted) * 1000) / settleMs;
   say(`${after.open} tasks run, ${Math.round(rate)} are launched a second`);
 }
 

@@ -173,7 +173,12 @@ export class FailoverCluster {
       for (const listener of this.#listeners) listener(message);
     });
     this.#frameworks = child;
-    await ready;
+    const ended = once(child, 'exit').then(() => {
+      throw new Error('the process of the frameworks has ended');
+    });
+    // Later it is told to end.
+    ended.catch(() => undefined);
+    await Promise.race([ready, ended]);
   }
 
   /** The next message that `pick` knows. */

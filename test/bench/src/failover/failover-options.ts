@@ -9,10 +9,8 @@ export const FAILOVER_OPTIONS = {
   'other-seconds': { type: 'string' },
   'launch-rate': { type: 'string' },
   'pause-seconds': { type: 'string' },
+  'compared-agents': { type: 'string' },
 } as const;
-
-export const FAILOVER_USAGE =
-  '[--agents N] [--connections N] [--frameworks N] [--kills N] [--task-seconds N] [--other-seconds N,...] [--launch-rate N] [--pause-seconds N]';
 
 export type FailoverPlan = {
   readonly agents: number;
@@ -25,9 +23,11 @@ export type FailoverPlan = {
   /** Launches a second, at most: short tasks keep fewer agents busy. */
   readonly launchRate: number;
   readonly pauseMs: number;
+  /** Of the clusters in which agents that share connections are compared with agents that have one each. */
+  readonly comparedAgents: number;
 };
 
-export type Options = Readonly<Record<string, string | undefined>>;
+type Options = Readonly<Record<string, string | undefined>>;
 
 const AGENTS_A_CONNECTION = 500;
 
@@ -39,7 +39,7 @@ export function readFailoverPlan(options: Options): FailoverPlan {
   const others = options['other-seconds'] ?? '2,60';
   return {
     agents,
-    connections: number('connections', Math.ceil(agents / AGENTS_A_CONNECTION)),
+    connections: number('connections', sharedConnections(agents)),
     frameworks: number('frameworks', 200),
     kills: number('kills', 20),
     taskSeconds: number('task-seconds', 20),
@@ -47,6 +47,7 @@ export function readFailoverPlan(options: Options): FailoverPlan {
       others === '' ? [] : others.split(',').map((one) => numberOf('other-seconds', one)),
     launchRate: number('launch-rate', 500),
     pauseMs: number('pause-seconds', 5) * 1000,
+    comparedAgents: number('compared-agents', 1000),
   };
 }
 
@@ -55,6 +56,10 @@ function numberOf(name: string, text: string): number {
   if (text !== '' && Number.isFinite(value) && value > 0) return value;
   throw new Error(`--${name} takes a number above 0, not "${text}"`);
 }
+
+/** As an emulation has them by default. */
+export const sharedConnections = (agents: number): number =>
+  Math.ceil(agents / AGENTS_A_CONNECTION);
 
 /** At a time. Twice the agents are more than ever run: then nobody holds back. */
 export function tasksAtOnce({ agents, launchRate }: FailoverPlan, taskSeconds: number): number {

@@ -14,6 +14,8 @@ import {
 
 const plan = FrameworksPlan.parse(JSON.parse(process.argv[2] ?? '{}'));
 const CONNECT_AT_ONCE = 20;
+/** Thousands of agents have just registered: the leader may have much to do still. */
+const CONNECT_TIMEOUT_MS = 120_000;
 const SHOWN_TROUBLES = 20;
 
 const load = { tasks: plan.tasks, taskSeconds: plan.taskSeconds };
@@ -60,6 +62,7 @@ function connect(index: number): Promise<Scheduler> {
     frameworkId: name,
     name,
     role: name,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
     wanted: isWanted,
     onOffers: (offers, self) => {
       for (const offer of offers) {
