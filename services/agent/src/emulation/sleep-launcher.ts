@@ -7,7 +7,7 @@ import type { ObservedOutcome } from '../task-outcome.ts';
 const SLEEP = /(?:^|[\s;&|])sleep\s+(\d+(?:\.\d+)?)/;
 
 /** Milliseconds. Seconds stand after the word, as the program of that name takes them. */
-export function sleepMsOf({ command }: TaskDescription): number {
+function sleepMsOf({ command }: TaskDescription): number {
   const seconds = SLEEP.exec(command?.argv.join(' ') ?? '')?.[1];
   return Math.round(Number(seconds ?? 0) * 1000);
 }

@@ -29,26 +29,24 @@ class Sleeper implements WheelEntry {
 
 it('everybody is woken once, not before the time that was planned last and in the first tick after it', () => {
   const anyPlan = fc.record({
-    atMs: fc.integer({ min: 0, max: 90_000 }),
-    who: fc.nat(9),
-    inMs: fc.integer({ min: 0, max: 70_000 }),
+    atMs: fc.integer({ min: 0, max: 20_000 }),
+    who: fc.nat(3),
+    inMs: fc.integer({ min: 0, max: 50_000 }),
   });
   fc.assert(
     fc.property(fc.array(anyPlan, { maxLength: 40 }), (plans) => {
       const wheel = new TimerWheel(0);
-      const sleepers = Array.from({ length: 10 }, () => new Sleeper(wheel));
+      const sleepers = Array.from({ length: 4 }, () => new Sleeper(wheel));
       const planned = plans.toSorted((one, other) => one.atMs - other.atMs);
       let nowMs = 0;
       const runUntil = (endMs: number): void => {
         while (nowMs + TICK_MS <= endMs) {
           nowMs += TICK_MS;
-          const due = sleepers.filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs);
-          const before = sleepers.map(({ wokenMs }) => wokenMs.length);
+          const due = sleepers.map(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs).join();
           wheel.advance(nowMs);
-          const woken = sleepers.filter(
-            ({ wokenMs }, index) => wokenMs.length > (before[index] ?? 0),
-          );
-          expect(woken).toEqual(due);
+          const woken = sleepers.map(({ wokenMs }) => wokenMs.at(-1) === nowMs).join();
+          // An assertion a tick would take longer than all the rest.
+          if (woken !== due) expect({ nowMs, woken }).toEqual({ nowMs, woken: due });
         }
       };
       for (const { atMs, who, inMs } of planned) {
@@ -56,10 +54,10 @@ it('everybody is woken once, not before the time that was planned last and in th
         // A plan for the present moment is for the next tick.
         sleepers[who]?.sleepUntil(nowMs + Math.max(1, inMs));
       }
-      runUntil(nowMs + 80_000);
+      runUntil(nowMs + 60_000);
       expect(sleepers.filter(({ dueMs }) => dueMs !== undefined)).toEqual([]);
     }),
-    { numRuns: 30 },
+    { numRuns: 10 },
   );
 });
 

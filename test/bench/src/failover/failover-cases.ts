@@ -17,7 +17,7 @@ export type Blow = 'kill9' | 'hung' | 'handover';
 const SIGNALS = { kill9: 'SIGKILL', hung: 'SIGSTOP', handover: 'SIGTERM' } as const;
 
 /** Strikes the leader once; afterwards the other one leads, and the struck one stands by. */
-export async function failOver(cluster: FailoverCluster, blow: Blow): Promise<Failover> {
+async function failOver(cluster: FailoverCluster, blow: Blow): Promise<Failover> {
   const { leader, other } = cluster.masters;
   const accepted = cluster.newTerm();
   const leads = other.says('term begins');
