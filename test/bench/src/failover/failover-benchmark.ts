@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { meanWithInterval } from '../mean-interval.ts';
 import { type Benchmark, median, percentile, type Result, rounded } from '../measurement.ts';
-import { type Failover, failOvers } from './failover-cases.ts';
+import { type Failover, failOvers, loseNatsNodes } from './failover-cases.ts';
 import { FailoverCluster } from './failover-cluster.ts';
 import {
   FAILOVER_OPTIONS,
@@ -25,6 +25,7 @@ const LOOK_MS = 500;
 const CASES = ['kill9', 'hung', 'handover', 'recovery'] as const;
 type Case = (typeof CASES)[number];
 const COMPARISON = 'connections';
+const NATS_NODE = 'natsnode';
 
 export const failoverBenchmark: Benchmark = {
   name: 'failover',
@@ -34,25 +35,60 @@ export const failoverBenchmark: Benchmark = {
     const plan = readFailoverPlan(options);
     const cases = CASES.filter((one) => one.includes(only));
     const results = cases.length === 0 ? [] : await measureAll(plan, cases, say);
-    return COMPARISON.includes(only) ? [...results, ...(await compare(plan, say))] : results;
+    if (NATS_NODE.includes(only)) results.push(...(await measureNatsNode(plan, say)));
+    if (COMPARISON.includes(only)) results.push(...(await compare(plan, say)));
+    return results;
   },
 };
 
-async function measureAll(
+const measureAll = (
   plan: FailoverPlan,
   cases: readonly Case[],
   say: (line: string) => void,
+): Promise<Result[]> =>
+  inCluster(plan, { servers: 1, say }, async (place) => {
+    const results: Result[] = [];
+    for (const one of cases) results.push(...(await measure(one, place)));
+    return [...results, ...(await lostAndDoubled(place.cluster, say))];
+  });
+
+/** Of a node of three: what is led from there is led from elsewhere after an election; the leading master goes on. */
+const measureNatsNode = (plan: FailoverPlan, say: (line: string) => void): Promise<Result[]> => {
+  const agents = Math.min(plan.agents, plan.comparedAgents);
+  const small = { ...plan, agents, connections: sharedConnections(agents) };
+  const times = Math.max(1, Math.round(plan.kills / HUNG_SHARE));
+  return inCluster(small, { servers: 3, say }, async ({ cluster }) => {
+    const losses = await loseNatsNodes(cluster, { times, pauseMs: plan.pauseMs }, say);
+    const rest = { aim: 0, reference: null };
+    const newTerms = losses.reduce((sum, loss) => sum + loss.newTerms, 0);
+    const refused = losses.reduce((sum, loss) => sum + loss.refused, 0);
+    const results = await lostAndDoubled(cluster, say);
+    return [
+      seconds('failover.natsnode.gap', median(losses.map(({ gapMs }) => gapMs / 1000)), 6),
+      { name: 'failover.natsnode.newterms', value: newTerms, unit: 'terms', ...rest },
+      { name: 'failover.natsnode.refused', value: refused, unit: 'calls', ...rest },
+      ...results.map((one) => ({
+        ...one,
+        name: one.name.replace('failover.', 'failover.natsnode.'),
+      })),
+    ];
+  });
+};
+
+async function inCluster(
+  plan: FailoverPlan,
+  { servers, say }: { readonly servers: 1 | 3; readonly say: (line: string) => void },
+  work: (place: Place) => Promise<Result[]>,
 ): Promise<Result[]> {
-  const cluster = new FailoverCluster({ ...plan, tasks: tasksAtOnce(plan, plan.taskSeconds) }, say);
+  const tasks = tasksAtOnce(plan, plan.taskSeconds);
+  const cluster = new FailoverCluster({ ...plan, tasks, servers }, say);
   try {
     const { agents, connections, frameworks } = plan;
     say(`${agents} agents on ${connections} connections, then ${frameworks} frameworks`);
     const { fields } = await cluster.start();
     say(`the emulator holds ${String(fields['memoryMib'])} MiB`);
     await untilBusy(cluster, plan, say);
-    const results: Result[] = [];
-    for (const one of cases) results.push(...(await measure(one, { cluster, plan, say })));
-    return [...results, ...(await lostAndDoubled(cluster, say))];
+    return await work({ cluster, plan, say });
   } finally {
     await cluster.close();
   }

@@ -14,6 +14,8 @@ export type Failover = {
 };
 
 export type Blow = 'kill9' | 'hung' | 'handover';
+/** By then a new leader of the journal is there: JetStream takes 4 to 9 s. */
+const ELECTED_MS = 15_000;
 const SIGNALS = { kill9: 'SIGKILL', hung: 'SIGSTOP', handover: 'SIGTERM' } as const;
 
 /** Strikes the leader once; afterwards the other one leads, and the struck one stands by. */
@@ -66,6 +68,42 @@ export async function failOvers(
     );
   }
   return failovers;
+}
+
+export type NodeLoss = {
+  /** The longest time between two accepts that the leader answered. */
+  readonly gapMs: number;
+  readonly refused: number;
+  /** Terms that began since: the leader was to keep its own. */
+  readonly newTerms: number;
+};
+
+/** Kills the node of NATS that leads the journal, and waits until accepts are answered again; then the node comes back. */
+export async function loseNatsNodes(
+  cluster: FailoverCluster,
+  { times, pauseMs }: { readonly times: number; readonly pauseMs: number },
+  say: (line: string) => void,
+): Promise<NodeLoss[]> {
+  const losses: NodeLoss[] = [];
+  for (let time = 1; time <= times; time += 1) {
+    await wait(pauseMs);
+    const before = await cluster.counts();
+    const term = cluster.masters.leader.last('term begins')?.timeMs;
+    const restart = await cluster.server.killJournalNode();
+    await wait(ELECTED_MS);
+    let counts = await cluster.counts();
+    let gapMs = counts.longestPauseMs;
+    for (const first = counts.accepted; counts.accepted <= first; ) {
+      await wait(pauseMs);
+      counts = await cluster.counts();
+      gapMs = Math.max(gapMs, counts.longestPauseMs);
+    }
+    const isSame = cluster.masters.leader.last('term begins')?.timeMs === term;
+    await restart();
+    losses.push({ gapMs, refused: counts.refused - before.refused, newTerms: isSame ? 0 : 1 });
+    say(`natsnode ${time}/${times}: nothing was accepted for ${Math.round(gapMs)} ms`);
+  }
+  return losses;
 }
 
 function figure({ fields }: LogLine, name: string): number {

@@ -6,15 +6,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readCredentialFile } from '@parley/actor/nats/credential-file';
-import { openConnection } from '@parley/actor/nats/open-connection';
-import { provision, wantedStreams, wantedUpdates } from '@parley/actor/nats/provision';
-import { type NatsServer, startNatsServer } from '@parley/nats-server/nats-server';
-import { addPrincipal } from '@parley/nats-server/principals';
-import type { Holder, HolderKind } from '@parley/protocol/credential';
-import { ClusterName, PrincipalName, RoleName } from '@parley/protocol/ids';
-import { unwrap } from '../bench-books.ts';
+import type { Holder } from '@parley/protocol/credential';
 import { BenchProcess, type LogLine } from './bench-process.ts';
+import {
+  type FailoverServer,
+  PRINCIPALS,
+  startOneServer,
+  startThreeServers,
+} from './failover-server.ts';
 import {
   type Counts,
   type FrameworksPlan,
@@ -22,8 +21,6 @@ import {
   type ToFrameworks,
 } from './framework-messages.ts';
 
-const CLUSTER = ClusterName.parse('bench-failover');
-const PRINCIPALS = ['p1', 'p2', 'p3', 'p4'].map((name) => PrincipalName.parse(name));
 const EMULATOR = 'failover';
 const MASTERS = ['master-1', 'master-2'] as const;
 const ALLOCATORS = ['allocator-1', 'allocator-2'] as const;
@@ -34,7 +31,6 @@ const ACTORS: readonly Holder[] = [
 ];
 const SERVICES = fileURLToPath(new URL('../../../../services', import.meta.url));
 const FRAMEWORKS = path.join(import.meta.dirname, 'framework-process.ts');
-const MAX_STREAM_BYTES = 1024 ** 3;
 const ANSWER_MS = 180_000;
 
 export type FailoverSize = {
@@ -43,6 +39,8 @@ export type FailoverSize = {
   readonly frameworks: number;
   readonly tasks: number;
   readonly taskSeconds: number;
+  /** Of NATS. */
+  readonly servers?: 1 | 3;
 };
 
 export type Masters = { readonly leader: BenchProcess; readonly other: BenchProcess };
@@ -54,7 +52,7 @@ export class FailoverCluster {
   readonly #directory = mkdtempSync(path.join(tmpdir(), 'parley-bench-failover-'));
   readonly #processes = new Map<string, BenchProcess>();
   readonly #listeners = new Set<(message: FromFrameworks) => void>();
-  #server: NatsServer | undefined;
+  #server: FailoverServer | undefined;
   #frameworks: ChildProcess | undefined;
   /** What the emulator says when it is ended. */
   #launches: LogLine | undefined;
@@ -66,13 +64,10 @@ export class FailoverCluster {
 
   /** Resolves when every agent is registered and every framework subscribed; says what the emulator takes of memory. */
   async start(): Promise<LogLine> {
-    this.#server = await startNatsServer({
-      directory: path.join(this.#directory, 'server'),
-      cluster: CLUSTER,
-      actors: ACTORS,
-      principals: [],
-    });
-    await this.#provision(this.#server);
+    this.#server =
+      this.#size.servers === 3
+        ? await startThreeServers(ACTORS)
+        : await startOneServer(path.join(this.#directory, 'server'), ACTORS);
     const first = this.#service('master', MASTERS[0]);
     const leads = first.says('term begins');
     first.start();
@@ -98,8 +93,9 @@ export class FailoverCluster {
     return this.#process(EMULATOR);
   }
 
-  get serverPid(): number {
-    return this.#server?.pid ?? 0;
+  get server(): FailoverServer {
+    if (this.#server === undefined) throw new Error('the server was not started');
+    return this.#server;
   }
 
   /** When the frameworks have seen the first offer of a later term accepted. */
@@ -133,29 +129,15 @@ export class FailoverCluster {
       await once(frameworks, 'exit');
     }
     for (const one of this.#processes.values()) await one.end('SIGKILL');
-    await this.#server?.stop();
+    await this.#server?.close();
     rmSync(this.#directory, { recursive: true, force: true });
-  }
-
-  async #provision(server: NatsServer): Promise<void> {
-    const place = { cluster: CLUSTER, replicas: 1, maxStreamBytes: MAX_STREAM_BYTES } as const;
-    const identity = unwrap(readCredentialFile(this.#credential('provisioner', 'provisioner')));
-    const books = unwrap(await openConnection(identity, 'books'));
-    unwrap(await provision(books, wantedStreams({ ...place, principals: [] })));
-    await books.close();
-    for (const name of PRINCIPALS) {
-      const member = { name, roles: [RoleName.parse('*')] };
-      await addPrincipal(server, member, async (connection) => {
-        unwrap(await provision(connection, [wantedUpdates(name, place)]));
-      });
-    }
   }
 
   async #startAgents(): Promise<LogLine> {
     const { agents, connections } = this.#size;
     const how = ['--emulate', String(agents), '--connections', String(connections)];
     const each = ['--cpus', '1', '--mem', '1GiB', '--disk', '1GiB', '--ports', '31000-31000'];
-    const argv = ['--creds', this.#credential('emulator', EMULATOR), ...how, ...each];
+    const argv = ['--creds', this.server.credential('emulator', EMULATOR), ...how, ...each];
     const process = this.#add(EMULATOR, [path.join(SERVICES, 'agent/src/main.ts'), ...argv]);
     const registered = process.says('every emulated agent is registered', 600_000);
     process.start();
@@ -164,7 +146,7 @@ export class FailoverCluster {
 
   async #startFrameworks(): Promise<void> {
     const { frameworks, tasks, taskSeconds } = this.#size;
-    const credentials = PRINCIPALS.map((name) => this.#credential('principal', name));
+    const credentials = PRINCIPALS.map((name) => this.server.credential('principal', name));
     const plan: FrameworksPlan = { credentials, frameworks, tasks, taskSeconds };
     const ready = this.#hear((message) => (message.kind === 'ready' ? message : undefined));
     const child = fork(FRAMEWORKS, [JSON.stringify(plan)], { stdio: ['ignore', 2, 2, 'ipc'] });
@@ -203,7 +185,7 @@ export class FailoverCluster {
 
   #service(kind: 'master' | 'allocator', id: string): BenchProcess {
     const main = path.join(SERVICES, kind, 'src/main.ts');
-    return this.#add(id, [main, '--creds', this.#credential(kind, id)]);
+    return this.#add(id, [main, '--creds', this.server.credential(kind, id)]);
   }
 
   #add(name: string, argv: readonly string[]): BenchProcess {
@@ -216,10 +198,5 @@ export class FailoverCluster {
     const found = this.#processes.get(name);
     if (found === undefined) throw new Error(`there is no process ${name}`);
     return found;
-  }
-
-  #credential(kind: HolderKind, id: string): string {
-    if (this.#server === undefined) throw new Error('the server was not started');
-    return this.#server.credentialFile(kind, id);
   }
 }
