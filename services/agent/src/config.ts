@@ -78,6 +78,7 @@ ${TLS_USAGE}
   --executor-return-timeout SECONDS
                         from its last word, or a restart of the agent, to its next (15)
   --private-systemd DIR run tasks in the private systemd that is recorded there
+  --emulate N           many agents that run nothing, for measurements: see --emulate N --help
 `;
 
 const OPTIONS = {
