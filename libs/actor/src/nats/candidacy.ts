@@ -13,6 +13,7 @@ import { CONFIRM_IN_CLUSTER_MS, LeaderWatch, WATCH_TIMING } from '../leader-watc
 import type { LeaseTiming } from '../lease.ts';
 import { KvLease } from './kv-lease.ts';
 import type { NatsBus } from './nats-bus.ts';
+import { leaveServer } from './server-watch.ts';
 import { systemClock } from './system-clock.ts';
 
 const LOOK_MS = 50;
@@ -75,7 +76,7 @@ export class Candidacy {
 
   /** One candidacy, until `onLost` or `release`. `ownNameIsFree`: as of KvLease. */
   stand(ownNameIsFree: boolean): void {
-    const { books, cluster, key, id, timing } = this.#options;
+    const { bus, books, cluster, key, id, timing } = this.#options;
     this.#lease = new KvLease({
       connection: books,
       cluster,
@@ -90,6 +91,9 @@ export class Candidacy {
         this.#options.onLost(taken);
       },
       onSeen: (othersEpoch) => this.#seen(othersEpoch),
+      onUnanswered: () => {
+        for (const connection of [books, bus.connection]) leaveServer(connection);
+      },
     });
     this.#suspected = undefined;
     this.#watch.begin();

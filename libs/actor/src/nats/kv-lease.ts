@@ -28,6 +28,8 @@ const Record = z.object({
 const FOREIGN: LeaseRecord = { holder: '', nonce: '', term: 0, released: false };
 
 const LEASE_REQUEST_TIMEOUT_MS = 1000;
+/** Most elections of JetStream are over by then, and a leader has some seconds left to renew its lease elsewhere. */
+const UNANSWERED_MS = 8000;
 
 export type KvLeaseOptions = {
   readonly connection: NatsConnection;
@@ -42,6 +44,8 @@ export type KvLeaseOptions = {
    * somebody else holds the lease now; else the own renewals failed for too long.
    */
   readonly onLost: (taken: boolean) => void;
+  /** For so long nothing that was asked of JetStream was answered; told again and again. */
+  readonly onUnanswered?: () => void;
   /** The lease was read while another held it, or was free. */
   readonly onSeen?: (othersEpoch: Epoch | undefined) => void;
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
@@ -61,10 +65,12 @@ export class KvLease {
   #epoch: Epoch | undefined;
   #timer: NodeJS.Timeout | undefined;
   #over = false;
+  #answeredMs: number;
 
   constructor(options: KvLeaseOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#answeredMs = this.#clock.nowMs();
     const { holder, timing, ownNameIsFree } = options;
     this.#machine = new LeaseMachine(holder, randomNonce, {
       ...(timing && { timing }),
@@ -156,13 +162,22 @@ export class KvLease {
   async #carryOut(action: LeaseAction): Promise<void> {
     if (action.kind === 'read') {
       const answer = await this.#read();
+      this.#noticeSilence(answer.kind === 'unknown');
       this.#machine.readAnswered(this.#clock.nowMs(), answer);
       if (answer.kind === 'found' && !this.#over) this.#options.onSeen?.(this.othersEpoch);
     } else {
       const answer = await this.#write(action);
+      this.#noticeSilence(answer.kind === 'unknown');
       this.#machine.writeAnswered(this.#clock.nowMs(), answer);
     }
     this.#noticeChange();
+  }
+
+  #noticeSilence(isUnanswered: boolean): void {
+    const nowMs = this.#clock.nowMs();
+    if (isUnanswered && nowMs - this.#answeredMs < UNANSWERED_MS) return;
+    this.#answeredMs = nowMs;
+    if (isUnanswered && !this.#over) this.#options.onUnanswered?.();
   }
 
   #noticeChange(): void {
