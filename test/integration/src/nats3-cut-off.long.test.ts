@@ -1,6 +1,8 @@
 // Tests that who may lead does not stay with a node of NATS that is cut off from the others: nothing is answered there.
-import { Candidacy } from '@parley/actor/nats/candidacy';
+import { Candidacy } from '@parley/actor/candidacy';
+import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
+import { leaveServers } from '@parley/actor/nats/server-watch';
 import { ActorId } from '@parley/protocol/ids';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ACTORS, cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
@@ -32,7 +34,9 @@ test('a holder of a lease whose node is cut off from the others goes to another 
     onClosed: () => undefined,
   });
   const holder = new Candidacy({
-    ...{ bus, books, cluster, key: 'allocator', id },
+    ...{ bus, cluster, key: 'allocator', id },
+    store: new KvLeaseStore({ connection: books, cluster, key: 'allocator' }),
+    onUnanswered: () => leaveServers(books, bus.connection),
     beat: () => ({ id, phase: 'leading', version: '1' }),
     onBeat: () => undefined,
     onWon: () => undefined,

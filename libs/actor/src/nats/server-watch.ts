@@ -1,6 +1,6 @@
 // Owns leaving a server of a NATS cluster that answers nothing although the connection to it stands: those that others wait
 // for go to another one before anybody takes them for dead. A server that answers and is cut off from the others is noticed
-// by what is asked of JetStream (kv-lease.ts).
+// by what is asked of JetStream (../lease-holder.ts).
 import type { NatsConnection, Server } from 'nats';
 
 const LOOK_MS = 500;
@@ -31,7 +31,11 @@ export function leaveWhenSilent(connection: NatsConnection, servers: number): vo
 }
 
 /** To another one where there is one; what is asked meanwhile fails and is asked again. */
-export function leaveServer(connection: NatsConnection): void {
+export function leaveServers(...connections: readonly NatsConnection[]): void {
+  for (const connection of connections) leaveServer(connection);
+}
+
+function leaveServer(connection: NatsConnection): void {
   if (!connection.isClosed() && !connection.isDraining()) void connection.reconnect();
 }
 
