@@ -68,7 +68,8 @@ export class AgentShell {
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
-    const { agentId, workDirectory, identity, hostname, total, domain, attributes } = config;
+    const { agentId, workDirectory, identity, hostname, total, domain, attributes, reserved } =
+      config;
     this.#logger = logger;
     this.#isolation = isolation;
     this.#onLeave = onLeave;
@@ -110,7 +111,7 @@ export class AgentShell {
     });
     this.#supervisor = new Supervisor({
       agentId,
-      host: { hostname, total, domain, attributes },
+      host: { hostname, total, domain, attributes, reserved },
       registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
       executorTiming: config.executorTiming,
     });
