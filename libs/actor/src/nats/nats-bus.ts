@@ -7,7 +7,7 @@ import { errors, type Msg, type NatsConnection, RequestError, type Status } from
 import type { BusMessage, BusSubscription, ProbingBus } from '../bus.ts';
 import type { PingAnswer } from '../leader-watch.ts';
 import { mayReply } from '../reply-check.ts';
-import { describeRequestError } from './jetstream-requests.ts';
+import { describeRequestError, type Requester } from './jetstream-requests.ts';
 
 /** Interest spreads through a NATS cluster in some milliseconds: "nobody there" is believed after these waits. */
 const NO_RESPONDER_WAITS_MS = [5, 15, 30];
@@ -60,16 +60,18 @@ export class NatsBus implements ProbingBus {
     return succeed(undefined);
   }
 
+  /** `asker` takes the answer: this connection, into its own inbox, without it. */
   async request(
     subject: string,
     bytes: Uint8Array,
     timeoutMs: number,
+    asker: Requester = this.connection,
   ): Promise<Outcome<Uint8Array>> {
     for (const waitMs of [...NO_RESPONDER_WAITS_MS, undefined]) {
       const refusal = this.#refusal(subject, bytes);
       if (refusal !== undefined) return refusal;
       try {
-        const answer = await this.connection.request(subject, bytes, { timeout: timeoutMs });
+        const answer = await asker.request(subject, bytes, { timeout: timeoutMs });
         return succeed(answer.data);
       } catch (error) {
         const nobody = error instanceof RequestError && error.isNoResponders();
