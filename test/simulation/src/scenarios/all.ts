@@ -10,7 +10,7 @@ import { killed, partitioned } from './s13-s14-tasks.ts';
 import { doubleFailure, failover } from './s15-s16-failover.ts';
 import { updatesAgain } from './s17-updates.ts';
 import { mix } from './s27-mix.ts';
-import { takeover } from './takeover.ts';
+import { overtaken, takeover } from './takeover.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   dominantShares,
@@ -33,4 +33,5 @@ export const SCENARIOS: readonly Scenario[] = [
   changing,
   poison,
   takeover,
+  overtaken,
 ];
