@@ -1,16 +1,19 @@
-// Owns the way between the bus and the allocator: facts in, proposals out, the timer, terms that begin and end.
+// Owns the way between the bus and the allocator: facts in, proposals out, the timer, terms that begin and end. When
+// questions of operators are answered is in explain-desk.ts.
 // What is decided is in @parley/allocation; who may lead is in the lease. While no term is held it only listens.
 import type { Bus, BusMessage } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
 import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { Epoch } from '@parley/protocol/epoch';
-import { fail } from '@parley/protocol/errors';
+import { fail, type Outcome } from '@parley/protocol/errors';
+import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 import type { ClusterName } from '@parley/protocol/ids';
 import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
+import { ExplainDesk } from './explain-desk.ts';
 
 /** Different reasons why messages are dropped that are told apart in the log. */
 const MAX_REASONS = 100;
@@ -29,6 +32,7 @@ export type AllocatorServiceOptions = {
 
 export class AllocatorService {
   readonly #options: AllocatorServiceOptions;
+  readonly #desk: ExplainDesk;
   readonly #reasons = new Set<string>();
   #term: { readonly allocator: Allocator; readonly epoch: Epoch } | undefined;
   #wasInStep = false;
@@ -38,6 +42,8 @@ export class AllocatorService {
 
   constructor(options: AllocatorServiceOptions) {
     this.#options = options;
+    const { clock } = options;
+    this.#desk = new ExplainDesk({ clock, answer: (request) => this.#explanationOf(request) });
   }
 
   /** Listens; proposes nothing before a term begins. */
@@ -61,6 +67,7 @@ export class AllocatorService {
     if (this.#term === undefined) return;
     this.#options.logger.info({ epoch: this.#term.epoch }, 'term ended');
     this.#term = undefined;
+    this.#desk.close();
     this.#unschedule();
   }
 
@@ -85,21 +92,27 @@ export class AllocatorService {
 
   /** Whoever does not lead stays silent: another may. */
   #explain(message: BusMessage): void {
-    const { cluster, clock, mayAct } = this.#options;
+    const { cluster, mayAct } = this.#options;
     if (this.#term === undefined || !mayAct()) return;
     const request = decodeMessage(SUBJECTS.explain, cluster, message.subject, message.bytes);
     if (!request.ok) {
       message.respond(encodeAnswer(request));
       return;
     }
-    const value = this.#term.allocator.explain(request.value.body, clock.nowMs());
-    message.respond(
-      encodeAnswer(
-        value === undefined
-          ? fail('unavailable', 'the allocator does not know all of the cluster yet')
-          : { ok: true, value },
-      ),
-    );
+    this.#desk.ask(request.value.body, (answer) => void message.respond(encodeAnswer(answer)));
+  }
+
+  /** What is to be decided comes first. */
+  #explanationOf(request: ExplainRequest): Outcome<Explanation> | undefined {
+    const { clock, mayAct } = this.#options;
+    if (this.#term === undefined || !mayAct()) return undefined;
+    const { allocator } = this.#term;
+    const wakeMs = allocator.nextWakeMs();
+    if (wakeMs !== undefined && wakeMs <= clock.nowMs()) this.#wake();
+    const value = allocator.explain(request, clock.nowMs());
+    return value === undefined
+      ? fail('unavailable', 'the allocator does not know all of the cluster yet')
+      : { ok: true, value };
   }
 
   #candidates({ subject, bytes }: BusMessage): void {
