@@ -6,19 +6,22 @@ import { fail, succeed } from '@parley/protocol/errors';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
-import { equals, normalise } from '@parley/resources/resources';
+import { contains, equals, normalise } from '@parley/resources/resources';
+import { rescindAllOf } from './agent-offers.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { empty } from './emptying.ts';
+import { stopExcess } from './excess.ts';
 import { reconcileExecutors } from './executor-ends.ts';
 import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
-import { offersOf, rescindOffers } from './offer-book.ts';
 import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
+import { allReserved, takeOverReserved } from './static-reservations.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /**
@@ -42,11 +45,15 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
+  if (!contains(total, allReserved(request.reserved))) {
+    return fail('malformed', `reserved: agent ${agentId} sets more aside than it has`);
+  }
   const record = recordOf(before, { ...request, agentId, state: next, total });
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
-    rescindAll(turn, agentId, 'agentChanged');
+    rescindAllOf(turn, agentId, 'agentChanged');
+  takeOverReserved(turn, agentId, request.reserved);
   if (!state.books.fits(record)) {
     const short = { ...record, isOvercommitted: true };
     state.agents.put(agentId, short);
@@ -60,6 +67,8 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
+  empty(turn, agentId);
+  stopExcess(turn, agentId);
   takeBackRevocable(turn, agentId);
   const result: RegisterResult = {
     heartbeatIntervalMs: heartbeatIntervalMs(state),
@@ -88,6 +97,8 @@ function recordOf(
     isOvercommitted: false,
     isDeactivated: before?.isDeactivated ?? false,
     ...(before?.draining !== undefined && { draining: before.draining }),
+    ...(before?.maintenance !== undefined && { maintenance: before.maintenance }),
+    ...(before?.isEmptied === true && { isEmptied: true }),
   };
 }
 
@@ -104,7 +115,7 @@ export function agentFellSilent(
   const record = { ...before, state: next, unreachableSinceMs: turn.context.wallTimeMs };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
-  rescindAll(turn, agentId, 'agentUnreachable');
+  rescindAllOf(turn, agentId, 'agentUnreachable');
   state.marks.agent(agentId);
   report(turn, { type: 'agentUnreachable', agentId });
   tellHolders(turn, agentId, 'agentUnreachable');
@@ -181,15 +192,6 @@ function isLaunchNamed(
 function returnedState(named: TaskState): TaskState {
   if (named === 'killing' || named === 'running') return named;
   return 'starting';
-}
-
-function rescindAll(
-  turn: Turn,
-  agentId: AgentId,
-  reason: 'agentChanged' | 'agentUnreachable',
-): void {
-  const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
-  rescindOffers(turn, offersOf(turn.state, offers), reason);
 }
 
 /** What offers of it say would still be true. */

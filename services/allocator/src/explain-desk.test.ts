@@ -1,4 +1,5 @@
 // Tests when questions of operators are answered, however many come.
+import { systemTimers } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
 import type { Explanation } from '@parley/protocol/explanations';
 import { RoleName } from '@parley/protocol/ids';
@@ -24,6 +25,7 @@ beforeEach(() => {
   answered = [];
   desk = new ExplainDesk({
     clock,
+    timers: systemTimers,
     answer: (request) => {
       answered.push(request.of === 'role' ? request.role : '');
       nowMs += takesMs;

@@ -2,6 +2,7 @@
 // ten a second, and for no more than a tenth of the time. Those that come meanwhile wait, equal ones for one answer; of
 // very many the rest is told to ask again. What the answer is, is up to whoever answers.
 import type { Clock } from '@parley/actor/clock';
+import type { Timers } from '@parley/actor/timers';
 import { fail, type Outcome } from '@parley/protocol/errors';
 import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 
@@ -16,6 +17,7 @@ type Question = { readonly request: ExplainRequest; readonly askers: Respond[] }
 
 export type ExplainDeskOptions = {
   readonly clock: Clock;
+  readonly timers: Timers;
   /** Undefined where another may answer. */
   readonly answer: (request: ExplainRequest) => Answer | undefined;
 };
@@ -26,7 +28,7 @@ export class ExplainDesk {
   readonly #questions = new Map<string, Question>();
   #waiting = 0;
   #restsUntilMs = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTurn: (() => void) | undefined;
 
   constructor(options: ExplainDeskOptions) {
     this.#options = options;
@@ -47,25 +49,23 @@ export class ExplainDesk {
 
   /** Whoever waits is not answered. */
   close(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelTurn?.();
+    this.#cancelTurn = undefined;
     this.#questions.clear();
     this.#waiting = 0;
   }
 
   #goOn(): void {
     const [first] = this.#questions;
-    if (first === undefined || this.#timer !== undefined) return;
-    const { clock } = this.#options;
+    if (first === undefined || this.#cancelTurn !== undefined) return;
+    const { clock, timers } = this.#options;
     const startMs = clock.nowMs();
     if (startMs < this.#restsUntilMs) {
-      this.#timer = setTimeout(
-        () => {
-          this.#timer = undefined;
-          this.#goOn();
-        },
-        Math.ceil(this.#restsUntilMs - startMs),
-      );
+      const turn = (): void => {
+        this.#cancelTurn = undefined;
+        this.#goOn();
+      };
+      this.#cancelTurn = timers.after(Math.ceil(this.#restsUntilMs - startMs), turn);
       return;
     }
     const [key, { request, askers }] = first;
