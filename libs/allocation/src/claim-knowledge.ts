@@ -7,7 +7,7 @@ import type { CandidatesQuestion, Sharer } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
 import { add, sum } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
-import type { SharingClient } from './claims.ts';
+import type { Claims, SharingClient } from './claims.ts';
 import { accumulate, covers, isZero, type Vector } from './cluster-totals.ts';
 import { amountsOfShare, dominantPart } from './fair-shares.ts';
 import { guaranteedByRole } from './guarantee-standings.ts';
@@ -189,6 +189,16 @@ export class ClaimKnowledge {
       if (bound !== undefined) keep(bound.held, bound.guarantee);
     }
     return spare;
+  }
+
+  /** Whether these resources of the agent are refused; absent where the client refuses nothing. */
+  refusalsOf(client: Client): Claims['isRefused'] {
+    const { filters, pool } = this.#known;
+    if (filters.refusalsIn(client) === 0) return undefined;
+    return (_, agentId, resources) => {
+      const agent = pool.get(agentId);
+      return agent !== undefined && filters.blocks(client, agent, resources);
+    };
   }
 
   #mayBeOffered(client: Client, agent: Agent): boolean {

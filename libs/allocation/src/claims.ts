@@ -42,6 +42,8 @@ export type Claims = {
   /** What could be offered to the claimants now, by agent. */
   readonly free: ReadonlyMap<AgentId, Resources>;
   readonly comingBack: readonly ComingBack[];
+  /** Whether the client refuses these resources of the agent; absent: nobody refuses anything. */
+  readonly isRefused?: (client: Sharer, agentId: AgentId, resources: Resources) => boolean;
   /** Of the cluster: taking back is measured by it. */
   readonly total: Quantities;
   readonly starvationMs: number;

@@ -1,13 +1,15 @@
 // Owns what clients want beyond what they have, as far as taking something back for them looks at it: their open needs;
-// of one that states none whatever is an offer, as often as it may have it, but nothing for as long as it refuses one.
+// where they may be met; of one that states none whatever is an offer, as often as it may have it, but nothing for as long as it refuses one.
 // Milliseconds of a monotonic clock.
 import type { Fact, OpenNeed } from '@parley/protocol/allocation';
 import { unmetConstraint } from '@parley/protocol/constraints';
 import type { AgentId } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
+import type { Agent } from './agent-pool.ts';
 import { accumulate, covers, type Vector } from './cluster-totals.ts';
 import { type StatedNeed, takesOffers } from './frameworks.ts';
 import type { Knowledge } from './knowledge.ts';
+import { repeated, timesContained } from './need-fit.ts';
 import type { Client } from './share-tree.ts';
 import type { UnmetNeed } from './spare-room.ts';
 
@@ -79,6 +81,7 @@ export class OpenDemand {
     return amounts;
   }
 
+  /** Each on the agents that its constraints allow, and of which it does not refuse whatever it may have. */
   needsOf(client: Client): readonly WantedNeed[] {
     if (!this.wantsMore(client)) return NOTHING;
     const { totals, policy } = this.#known;
@@ -86,18 +89,35 @@ export class OpenDemand {
       const scalars = totals.scalarsOf(policy.minimumOf(client));
       return [{ resources: { ...NO_RESOURCES, scalars }, count: NO_COUNT, constraints: [] }];
     }
-    return [...client.needs.values()].filter(isSought).map(({ resources, open, constraints }) => ({
-      resources,
-      count: open,
-      constraints,
-      ...(constraints.length > 0 && {
-        agents: { has: (agentId: AgentId) => this.#isAllowed(agentId, constraints) },
-      }),
-    }));
+    const mayRefuse = this.#known.filters.refusalsIn(client) > 0;
+    return [...client.needs.values()].filter(isSought).map(({ resources, open, constraints }) => {
+      const need = { resources, count: open, constraints };
+      if (constraints.length === 0 && !mayRefuse) return need;
+      const has = (agentId: AgentId): boolean => this.#isAllowed(client, agentId, need);
+      return { ...need, agents: { has } };
+    });
   }
 
-  #isAllowed(agentId: AgentId, constraints: OpenNeed['constraints']): boolean {
+  /** Agents of which it refuses as many tasks of each of these needs as there may be; so many at most. */
+  refusedBy(client: Client, needs: readonly WantedNeed[], limit: number): AgentId[] {
+    const refused: AgentId[] = [];
+    for (const agent of this.#known.filters.agentsOf(client)) {
+      if (refused.length === limit) break;
+      if (needs.every((need) => this.#isRefused(client, agent, need))) refused.push(agent.agentId);
+    }
+    return refused;
+  }
+
+  #isAllowed(client: Client, agentId: AgentId, need: WantedNeed): boolean {
     const agent = this.#known.pool.get(agentId);
-    return agent !== undefined && unmetConstraint(agent, constraints) === undefined;
+    if (agent === undefined || unmetConstraint(agent, need.constraints) !== undefined) return false;
+    return !this.#isRefused(client, agent, need);
+  }
+
+  #isRefused(client: Client, agent: Agent, { resources, count }: WantedNeed): boolean {
+    const { filters } = this.#known;
+    if (!filters.hasAny(client, agent)) return false;
+    const most = Math.max(1, Math.min(count, timesContained(agent.kind.total, resources)));
+    return filters.blocks(client, agent, repeated(resources, most));
   }
 }

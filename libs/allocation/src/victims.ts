@@ -13,7 +13,7 @@ import {
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
-import type { Resources } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { RevocableTask, Revocation } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
 import { add, contains } from '@parley/resources/resources';
@@ -44,12 +44,22 @@ import { CheapestFirst, narrows, withoutSpare } from './taking-cost.ts';
 /** Tasks that room is found for at a time, most of them where something comes back already. */
 const MAX_PLACES = 10_000;
 
+/** Agents are left out because what would come back there is refused, and it is chosen anew, so often at most. */
+const MAX_REFUSALS = 10;
+
 /** In the order in which they were decided; nothing where nobody has a claim. */
 export function chooseVictims(claims: Claims): Revocation[] {
-  const choice = new Choice(claims);
-  choice.useSpareRoom();
-  for (const claim of choice.claims) choice.takeFor(claim);
-  return choice.revocations;
+  let { tasks } = claims;
+  for (let refusals = 0; ; refusals += 1) {
+    const choice = new Choice({ ...claims, tasks });
+    choice.useSpareRoom();
+    for (const claim of choice.claims) choice.takeFor(claim);
+    const refused = choice.refused();
+    if (refused.size === 0) return choice.revocations;
+    tasks = tasks.filter(({ agentId }) => !refused.has(agentId));
+    if (refusals < MAX_REFUSALS) continue;
+    return choice.revocations.filter(({ agentId }) => !refused.has(agentId));
+  }
 }
 
 /** A need for which something is to be taken, and whose tasks would do. */
@@ -86,6 +96,8 @@ class Choice {
   readonly #tasks: Map<AgentId, RevocableTask[]>;
   /** How many tasks of a need are open: one client may have two claims. */
   readonly #open = new Map<UnmetNeed, number>();
+  /** What is to be given to whom on an agent where something is taken for it. */
+  readonly #gains = new Map<AgentId, Map<SharingClient, Resources>>();
   #places = 0;
 
   constructor(given: Claims) {
@@ -137,6 +149,20 @@ class Choice {
         return taking?.agentId;
       });
     }
+  }
+
+  /** Agents on which something is taken, and somebody refuses all that it is to have there. */
+  refused(): ReadonlySet<AgentId> {
+    const { isRefused } = this.#given;
+    if (isRefused === undefined) return NO_AGENTS;
+    const agents = new Set(this.revocations.map(({ agentId }) => agentId));
+    return new Set(
+      [...agents].filter((agentId) =>
+        [...(this.#gains.get(agentId) ?? [])].some(([client, resources]) =>
+          isRefused(client, agentId, resources),
+        ),
+      ),
+    );
   }
 
   openNeeds(): OpenNeed[] {
@@ -207,6 +233,11 @@ class Choice {
     for (const { from, resources } of ofComing) this.#bounds.arrive(from, client.role, resources);
     this.#bounds.use(client.role, ofFree);
     standing.gains = plus(standing.gains, need.resources.scalars);
+    const gains = this.#gains.get(agentId) ?? new Map<SharingClient, Resources>();
+    this.#gains.set(
+      agentId,
+      gains.set(client, add(gains.get(client) ?? NO_RESOURCES, need.resources)),
+    );
     this.#open.set(need, (this.#open.get(need) ?? need.count) - 1);
     this.#places += 1;
   }
@@ -322,6 +353,7 @@ class Choice {
 }
 
 const ONE: Fraction = [1, 1];
+const NO_AGENTS: ReadonlySet<AgentId> = new Set();
 
 const holderKey = ({ task, role }: Pick<RevocableTask, 'task' | 'role'>): string =>
   sharerKey({ framework: task, role });
