@@ -136,7 +136,7 @@ export class ClaimKnowledge {
     };
     const needed = needs.map((need) => ({
       need,
-      amounts: totals.vectorOf(need.resources.scalars),
+      amounts: totals.vectorOf((need.first ?? need.resources).scalars),
     }));
     for (const agent of needs.length === 0 ? [] : pool.open()) {
       if (free.size >= MAX_FREE_AGENTS) break;

@@ -86,9 +86,10 @@ export function claimsOf(
 /** While it is below what it claims, this need would lift it, and it may hold so much. */
 export function isEntitled(
   { standing, reason }: Claim,
-  { resources }: UnmetNeed,
+  { resources, reason: only = reason }: UnmetNeed,
   bounds: RoleBounds,
 ): boolean {
+  if (only !== reason) return false;
   const { client } = standing;
   const usage = usageThen(standing);
   const { limit = {} } = client;

@@ -259,7 +259,9 @@ export class Reclaimer {
     const unmet = new Set(alike.map(({ need }) => need));
     const asked = wanted.filter((need) => unmet.has(need)).slice(0, MAX_NEEDS);
     const notOn = this.#demand.refusedBy(claimant, asked, MAX_REFUSED);
-    const needs = asked.map(({ resources, constraints }) => ({ resources, constraints }));
+    const needs = asked.map(({ resources, first = resources, constraints }) => {
+      return { resources: first, constraints };
+    });
     const question = this.#underWay.ask(claimant, nowMs);
     const beneficiary = sharerOf(claimant);
     const mayUseFree = within === undefined;

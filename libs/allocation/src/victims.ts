@@ -16,7 +16,7 @@ import {
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { RevocableTask, Revocation } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
-import { add, contains } from '@parley/resources/resources';
+import { add, contains, isEmpty } from '@parley/resources/resources';
 import {
   type Claim,
   type Claims,
@@ -96,7 +96,7 @@ class Choice {
   readonly #tasks: Map<AgentId, RevocableTask[]>;
   /** How many tasks of a need are open: one client may have two claims. */
   readonly #open = new Map<UnmetNeed, number>();
-  /** What is to be given to whom on an agent where something is taken for it. */
+  /** What is to be given to whom, by agent. */
   readonly #gains = new Map<AgentId, Map<SharingClient, Resources>>();
   #places = 0;
 
@@ -126,9 +126,7 @@ class Choice {
   useComing(claim: Claim): void {
     const { client } = claim.standing;
     for (const need of client.needs) {
-      this.#meetNeed(claim, need, ({ most }) => {
-        return this.#room.placeFor(sharerKey(client), need, most);
-      });
+      this.#meetNeed(claim, need, ({ most }) => this.#comingPlace(client, need, most));
     }
   }
 
@@ -203,13 +201,32 @@ class Choice {
     }
   }
 
+  /** Where it has room with what comes back for it. */
+  #comingPlace(client: SharingClient, need: UnmetNeed, most: Quantities): AgentId | undefined {
+    for (const agentId of this.#room.comingAgents(sharerKey(client))) {
+      if (isAllowed(need, agentId) && this.#fits(agentId, client, need, most)) return agentId;
+    }
+    return undefined;
+  }
+
+  #fits(agentId: AgentId, client: SharingClient, need: UnmetNeed, most: Quantities = {}): boolean {
+    const room = this.#room.of(sharerKey(client), agentId, most);
+    return contains(room, this.#resourcesOn(agentId, client, need));
+  }
+
+  /** For one more of the need. */
+  #resourcesOn(agentId: AgentId, client: SharingClient, need: UnmetNeed): Resources {
+    const hasAny = this.#gains.get(agentId)?.has(client) === true;
+    return hasAny ? need.resources : (need.first ?? need.resources);
+  }
+
   /** On each agent as often as it fits. */
   #useFree(claim: Claim): void {
-    const client = sharerKey(claim.standing.client);
-    for (const need of claim.standing.client.needs) {
+    const { client } = claim.standing;
+    for (const need of client.needs) {
       for (const agentId of [...this.#room.freeAgents()]) {
         if (!isAllowed(need, agentId)) continue;
-        while (contains(this.#room.of(client, agentId), need.resources)) {
+        while (this.#fits(agentId, client, need)) {
           const limited = this.#roomFor(claim, need);
           // Where limits leave no room for it beside all that the role has, nothing that is free is offered.
           if (limited === undefined || limited.within !== undefined) break;
@@ -222,22 +239,21 @@ class Choice {
   /** For one more task of the need; undefined where the claim does not reach so far, or roles may have no more. */
   #roomFor(claim: Claim, need: UnmetNeed): LimitedRoom | undefined {
     const open = this.#open.get(need) ?? need.count;
-    if (open <= 0 || this.#places >= MAX_PLACES) return undefined;
+    if (open <= 0 || this.#places >= MAX_PLACES || isEmpty(need.resources)) return undefined;
     if (!isEntitled(claim, need, this.#bounds)) return undefined;
     return this.#bounds.roomFor(claim.standing.client.role, need.resources.scalars);
   }
 
   #use({ standing }: Claim, need: UnmetNeed, agentId: AgentId): void {
     const { client } = standing;
-    const { ofComing, ofFree } = this.#room.use(sharerKey(client), agentId, need.resources);
-    for (const { from, resources } of ofComing) this.#bounds.arrive(from, client.role, resources);
+    const resources = this.#resourcesOn(agentId, client, need);
+    const { ofComing, ofFree } = this.#room.use(sharerKey(client), agentId, resources);
+    for (const part of ofComing) this.#bounds.arrive(part.from, client.role, part.resources);
     this.#bounds.use(client.role, ofFree);
-    standing.gains = plus(standing.gains, need.resources.scalars);
+    standing.gains = plus(standing.gains, resources.scalars);
     const gains = this.#gains.get(agentId) ?? new Map<SharingClient, Resources>();
-    this.#gains.set(
-      agentId,
-      gains.set(client, add(gains.get(client) ?? NO_RESOURCES, need.resources)),
-    );
+    gains.set(client, add(gains.get(client) ?? NO_RESOURCES, resources));
+    this.#gains.set(agentId, gains);
     this.#open.set(need, (this.#open.get(need) ?? need.count) - 1);
     this.#places += 1;
   }
@@ -282,12 +298,14 @@ class Choice {
       .filter((task) => isOfAnother(task, claim))
       .filter((task) => within === undefined || isWithin(task.role, within))
       .filter((task) => lifted === undefined || !isWithin(task.role, lifted));
-    const gathered = this.#gather(candidates, { room, claim, need });
-    if (gathered !== undefined) return withoutSpare(gathered, room, need.resources);
+    const resources = this.#resourcesOn(agentId, claim.standing.client, need);
+    const wanted = { ...need, resources };
+    const gathered = this.#gather(candidates, { room, claim, need: wanted });
+    if (gathered !== undefined) return withoutSpare(gathered, room, resources);
     // What was gathered first may have used up what its holder can give: one alone may do.
     const alone = candidates
-      .filter(({ resources }) => contains(add(room, resources), need.resources))
-      .filter((task) => this.#mayGo(task, [], { claim, need }))
+      .filter((task) => contains(add(room, task.resources), resources))
+      .filter((task) => this.#mayGo(task, [], { claim, need: wanted }))
       .sort((a, b) => this.#byExpendability(a, b, []));
     return alone.length === 0 ? undefined : alone.slice(0, 1);
   }
