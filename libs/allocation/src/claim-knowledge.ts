@@ -97,7 +97,9 @@ export class ClaimKnowledge {
   ): SharingClient {
     const { totals } = this.#known;
     const { framework, role, used } = client;
-    const { quota } = framework;
+    const { quota, unanswered } = framework;
+    const own = quota !== undefined && quota.guarantee.length > 0 ? quota.guarantee : undefined;
+    // Offers elsewhere are had where it claims something; to what it gives back they say nothing.
     const elsewhere = totals.scalarsOf(difference(framework.used, used));
     const offered = offeredTo(client);
     const { needs, starvedForMs, share } = about;
@@ -105,9 +107,15 @@ export class ClaimKnowledge {
       framework: framework.ref,
       role,
       guarantee:
-        quota !== undefined && quota.guarantee.length > 0
-          ? lessOf(totals.scalarsOf(quota.guarantee), elsewhere)
-          : totals.scalarsOf(guaranteedByRole(client)),
+        own === undefined
+          ? totals.scalarsOf(guaranteedByRole(client))
+          : lessOf(totals.scalarsOf(own), elsewhere),
+      ...(own !== undefined && {
+        whole: {
+          guarantee: totals.scalarsOf(own),
+          held: totals.scalarsOf(difference(framework.used, unanswered.holding.amounts)),
+        },
+      }),
       held: totals.scalarsOf(difference(used, offered)),
       offered: totals.scalarsOf(offered),
       fairShare: amountsOfShare(share, totals),
@@ -173,7 +181,8 @@ export class ClaimKnowledge {
     }: Taking & { readonly to: RoleName; readonly roles: KnownBounds },
   ): Quantities {
     const share = shareOf(client);
-    const { held, guarantee, fairShare } = this.describe(client, { ...NO_CLAIM, share });
+    const sharing = this.describe(client, { ...NO_CLAIM, share });
+    const { held, fairShare, whole = sharing } = sharing;
     const spare: Record<string, number> = {};
     const keep = (has: Quantities, least: Quantities): void => {
       for (const [name, amount] of Object.entries(least)) {
@@ -182,7 +191,7 @@ export class ClaimKnowledge {
         spare[name] = Math.min(left, spare[name] ?? left);
       }
     };
-    keep(held, guarantee);
+    keep(whole.held, whole.guarantee);
     if (!isShort) keep(held, mostHeldOf(fairShare, held));
     for (let one = roleAbove(client.role); one !== undefined; one = roleAbove(one)) {
       const bound = isWithin(to, one) ? undefined : roles.get(one);

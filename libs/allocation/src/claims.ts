@@ -14,6 +14,8 @@ import type { UnmetNeed } from './spare-room.ts';
 
 export type SharingClient = Sharer & {
   readonly guarantee: Quantities;
+  /** Where its framework has a guarantee of its own: that, and what it has in tasks and executors, over all its roles. */
+  readonly whole?: { readonly guarantee: Quantities; readonly held: Quantities };
   /** In tasks and executors; what is coming back of it included. */
   readonly held: Quantities;
   /** In unanswered offers. */

@@ -1,4 +1,5 @@
 import type { Fact } from '@parley/protocol/allocation';
+import { RoleName } from '@parley/protocol/ids';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Knowledge } from './knowledge.ts';
 import { LOOK_MS, type ReclaimEffect, Reclaimer } from './reclaimer.ts';
@@ -406,5 +407,34 @@ describe('for one that states no demand', () => {
     nowMs += 20_000;
     const short = questionOf(reclaimer.tick(nowMs));
     expect(takenOf(answer(short.question, ten))[0]?.reason).toBe('belowGuarantee');
+  });
+});
+
+describe('of a framework with a guarantee of its own', () => {
+  const offered: Fact = {
+    kind: 'outstanding',
+    framework: ref('rich'),
+    offers: 1,
+    scalars: { cpus: 3 },
+  };
+
+  test('an offer in another role is nothing that it would keep', () => {
+    full(guaranteed('poor', 3), guaranteed('rich', 8), uses('rich', 3, 'other'), offered);
+    const { question, holders } = questionOf(pass(LOOK_MS));
+    expect(holders).toContainEqual({ framework: ref('rich'), role, spare: { cpus: 2 } });
+    expect(takenOf(answer(question))).toHaveLength(2);
+  });
+
+  test('no more goes from all its roles together, what is coming back already included', () => {
+    const other = RoleName.parse('other');
+    const [gone] = tasks(20).slice(-1);
+    if (gone === undefined) throw new Error('there is a task');
+    const beneficiary = { framework: ref('poor'), role };
+    full(guaranteed('poor', 9), guaranteed('rich', 7), uses('rich', 5), uses('rich', 5, 'other'));
+    hear(
+      isTaken([{ task: gone.task, agentId: agent('a1'), beneficiary, reason: 'belowGuarantee' }]),
+    );
+    const named = tasks(10).map((task, index) => (index < 5 ? task : { ...task, role: other }));
+    expect(takenOf(answer(questionOf(pass(LOOK_MS)).question, named))).toHaveLength(2);
   });
 });

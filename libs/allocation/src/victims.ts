@@ -8,6 +8,7 @@
 // take from each other for ever.
 import {
   type AgentId,
+  type FrameworkKey,
   frameworkKey,
   type RoleName,
   type TaskRef,
@@ -90,6 +91,8 @@ class Choice {
   readonly claims: readonly Claim[];
   readonly #given: Claims;
   readonly #standings: Map<string, Standing>;
+  /** What frameworks that have guarantees of their own hold over all their roles. */
+  readonly #wholes: Map<FrameworkKey, Quantities>;
   readonly #room: SpareRoom;
   readonly #bounds: RoleBounds;
   /** By agent; those that were chosen are not among them any more. */
@@ -104,6 +107,11 @@ class Choice {
     this.#given = given;
     this.#standings = new Map(
       given.clients.map((client) => [sharerKey(client), { client, held: client.held, gains: {} }]),
+    );
+    this.#wholes = new Map(
+      given.clients.flatMap(({ framework, whole }) =>
+        whole === undefined ? [] : [[frameworkKey(framework), whole.held]],
+      ),
     );
     this.#room = new SpareRoom(given.free);
     this.#bounds = new RoleBounds(given.roles);
@@ -274,6 +282,9 @@ class Choice {
     this.#bounds.leave(task, role);
     const standing = this.#standings.get(holderKey(task));
     if (standing !== undefined) standing.held = minus(standing.held, task.resources.scalars);
+    const key = frameworkKey(task.task);
+    const whole = this.#wholes.get(key);
+    if (whole !== undefined) this.#wholes.set(key, minus(whole, task.resources.scalars));
   }
 
   #take({ standing, reason }: Claim, victim: RevocableTask): void {
@@ -340,7 +351,7 @@ class Choice {
     if (holder === undefined) return false;
     const before = heldWithout(holder, chosen);
     const after = minus(before, task.resources.scalars);
-    if (!keepsGuarantee(holder.client, task, after)) return false;
+    if (!this.#keepsGuarantee(holder, task, chosen)) return false;
     if (!this.#bounds.keepGuarantees(task, chosen, claim.standing.client.role)) return false;
     if (claim.reason === 'belowGuarantee') return true;
     const { fairShare } = holder.client;
@@ -350,6 +361,24 @@ class Choice {
     const usage = plus(usageThen(claim.standing), need.resources.scalars);
     const { fairShare: own } = claim.standing.client;
     return compareFractions(left, largestFraction(usage, own)) >= 0;
+  }
+
+  /** Its framework's own, over all its roles; else its part of its role's. */
+  #keepsGuarantee(
+    holder: Standing,
+    task: RevocableTask,
+    chosen: readonly RevocableTask[],
+  ): boolean {
+    const { whole, guarantee } = holder.client;
+    const key = frameworkKey(task.task);
+    const held = this.#wholes.get(key);
+    if (whole === undefined || held === undefined) {
+      const left = minus(heldWithout(holder, chosen), task.resources.scalars);
+      return keeps(guarantee, task, left);
+    }
+    const going = [...chosen.filter((other) => frameworkKey(other.task) === key), task];
+    const left = going.reduce((rest, { resources }) => minus(rest, resources.scalars), held);
+    return keeps(whole.guarantee, task, left);
   }
 
   /** Revocable ones, then the lowest priority, then those of who is most above its share, then the youngest. */
@@ -388,11 +417,7 @@ function heldWithout(holder: Standing, chosen: readonly RevocableTask[]): Quanti
 }
 
 /** Of what the task holds. */
-function keepsGuarantee(
-  { guarantee }: SharingClient,
-  { resources }: RevocableTask,
-  after: Quantities,
-): boolean {
+function keeps(guarantee: Quantities, { resources }: RevocableTask, after: Quantities): boolean {
   return Object.keys(resources.scalars).every((name) => {
     const least = amountIn(guarantee, name);
     return least === 0 || amountIn(after, name) >= least;
