@@ -116,6 +116,16 @@ export class Filters {
     return { agents: agents?.size ?? 0, nextEndsMs };
   }
 
+  /** On how many agents it refuses anything. */
+  refusalsIn(client: Client): number {
+    return this.#byClient.get(client)?.size ?? 0;
+  }
+
+  /** Those of which it refuses anything. */
+  agentsOf(client: Client): Iterable<Agent> {
+    return this.#byClient.get(client)?.keys() ?? [];
+  }
+
   hasAny(client: Client, agent: Agent): boolean {
     return this.#byClient.get(client)?.has(agent) === true;
   }
