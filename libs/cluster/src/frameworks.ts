@@ -15,6 +15,7 @@ import {
   unacknowledgedEvents,
 } from './framework-events.ts';
 import type { Input } from './inputs.ts';
+import { eventFloor, sessionFloor } from './kept-settings.ts';
 import { MAX_FRAMEWORKS } from './limits.ts';
 import { readDemand } from './needs.ts';
 import { announceOffers, discardOffers, outstandingOffers, splitOffers } from './offer-book.ts';
@@ -156,11 +157,11 @@ function history(
   const rampUpMs = known?.rampUpMs;
   return {
     framework,
-    session: (known?.session ?? 0) + 1,
+    session: (known?.session ?? sessionFloor(state)) + 1,
     lastNumber: known?.lastNumber ?? 0,
     confirmedNumber: known?.confirmedNumber ?? 0,
     expiryStrikes: known?.expiryStrikes ?? 0,
-    lastEventId: known?.lastEventId ?? 0,
+    lastEventId: known?.lastEventId ?? eventFloor(state),
     droppedEvents: known?.droppedEvents ?? 0,
     subscribedAtMs: known?.subscribedAtMs ?? context.coreTimeMs,
     ...(rampUpMs !== undefined && { rampUpMs }),

@@ -9,8 +9,12 @@ export function whyNotOffered({
   state,
   draining,
   isDeactivated,
-}: Pick<AgentRecord, 'state' | 'draining' | 'isDeactivated'>): WhyNotOffered | undefined {
-  if (state !== 'registered') return state === 'gone' ? 'gone' : 'unreachable';
+  isRecovering,
+}: Pick<AgentRecord, 'state' | 'draining' | 'isDeactivated' | 'isRecovering'>):
+  | WhyNotOffered
+  | undefined {
+  if (state !== 'registered' || isRecovering === true)
+    return state === 'gone' ? 'gone' : 'unreachable';
   if (draining !== undefined) return 'draining';
   return isDeactivated ? 'deactivated' : undefined;
 }

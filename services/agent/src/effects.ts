@@ -21,6 +21,7 @@ import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
+import { askLeader, type LeaderQuestion } from './leader-questions.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { OpenReplies } from './open-replies.ts';
@@ -276,10 +277,9 @@ export class AgentShell {
         this.#track(this.#executors.carryOut(effect.effect));
         return;
       case 'register':
-        this.#track(this.#register(effect));
-        return;
       case 'tellStop':
-        this.#track(this.#tellStop(effect));
+      case 'tellTasks':
+        this.#track(this.#askLeader(effect));
         return;
       case 'rememberEpoch':
         this.#rememberEpoch(effect);
@@ -358,19 +358,14 @@ export class AgentShell {
     this.#logger.debug({ ...update.task, reason }, 'status update not acknowledged yet');
   }
 
-  async #register({ counter, request, body }: TaskEffect<'register'>): Promise<void> {
-    const answered = await this.#bus?.agent.register(request, body);
-    if (answered === undefined) return;
+  async #askLeader(effect: LeaderQuestion): Promise<void> {
     const wasRegistered = this.#supervisor.isRegistered;
-    this.#dispatch({ kind: 'registerAnswered', counter, ...answered });
-    if (!wasRegistered && this.#supervisor.isRegistered) {
-      this.#logger.info({ epoch: this.#supervisor.epoch, tasks: body.tasks.length }, 'registered');
-    }
-  }
-
-  async #tellStop({ counter, request, body }: TaskEffect<'tellStop'>): Promise<void> {
-    const answer = await this.#bus?.agent.stopAnswered(request, body);
-    if (answer !== undefined) this.#dispatch({ kind: 'stopTold', counter, answer });
+    const answered = this.#bus && (await askLeader(this.#bus.agent, effect));
+    if (answered === undefined) return;
+    this.#dispatch(answered);
+    if (effect.kind !== 'register' || wasRegistered || !this.#supervisor.isRegistered) return;
+    const { epoch } = this.#supervisor;
+    this.#logger.info({ epoch, tasks: effect.body.tasks.length }, 'registered');
   }
 
   async #reportUsage(): Promise<void> {
