@@ -41,11 +41,12 @@ const REAL_FOLDERS = [
 /** How often each property draws again, from other seeds: twenty times the examples that a change waits for. */
 const PROPERTY_REPETITIONS = 19;
 
+const CONFIG = 'infra/setup/vitest.config.ts';
 const LONG_FILES = '**/*.long.test.ts';
 const REAL_FILES = '**/*.integration.test.ts';
 
 function vitest(filters: readonly string[], options: readonly string[] = []): readonly string[] {
-  return ['vitest', 'run', ...filters, ...options];
+  return ['vitest', 'run', '--config', CONFIG, ...filters, ...options];
 }
 
 function excluding(patterns: readonly string[]): readonly string[] {

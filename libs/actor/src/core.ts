@@ -32,6 +32,8 @@ export type StepContext = {
   readonly epoch: Epoch;
   readonly coreTimeMs: number;
   readonly wallTimeMs: number;
+  /** The rules of the entry: those of the one before it or newer ones. */
+  readonly rulesVersion: number;
 };
 
 /** A piece of a snapshot: plain data. */
@@ -52,8 +54,13 @@ export interface StateRestorer<State> {
 
 /** State is changed in place, by `step` and `finish` only; they are total for valid inputs and a throw is a defect. */
 export interface Core<State, Input, Effect> {
+  /** The newest rules that it knows. */
   readonly rulesVersion: number;
+  /** The oldest: entries of all from there to the newest are stepped as they were first. */
+  readonly oldestRulesVersion: number;
   readonly inputSchema: z.ZodType<Input>;
+  /** The first rules whose releases know such an input: under older ones nobody journals it. Absent: all know all. */
+  inputSince?(input: Input): number;
   create(): State;
   /** Effects of one input, in order. */
   step(state: State, context: StepContext, input: Input): Effect[];

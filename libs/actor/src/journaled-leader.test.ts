@@ -37,6 +37,52 @@ test('inputs are gathered while an append is in flight and go into the next one'
   expect(entry.ok && entry.value.inputs).toEqual([add('b'), add('c')]);
 });
 
+test('a leader goes on under the rules of the books that it opened, until it is told that all masters know newer ones', () => {
+  const journal = aLeader();
+  journal.submit(add('a'));
+  const bytes = journal.nextAppend(now)?.bytes ?? new Uint8Array();
+  const replica = new Replica(tallyCore(4, 3));
+  replica.apply(1, bytes);
+  const epoch = { bucketCreatedMs: 1, revision: 2 };
+  const leader = new JournaledLeader({ replica, epoch, makeNonce: () => 'n' });
+  const rulesOfNext = (sequence: number) => {
+    leader.submit(add('b'));
+    const entry = decodeEntry(leader.nextAppend(now)?.bytes ?? new Uint8Array());
+    leader.committed(sequence);
+    return entry.ok && entry.value.rulesVersion;
+  };
+  expect(leader.raiseRules(3)).toBe(false);
+  expect(rulesOfNext(2)).toBe(3);
+  expect(leader.raiseRules(4)).toBe(true);
+  expect(leader.raiseRules(4)).toBe(false);
+  expect([rulesOfNext(3), rulesOfNext(4), leader.replica.rulesVersion]).toEqual([4, 4, 4]);
+  expect(leader.raiseRules(3)).toBe(false);
+  expect(rulesOfNext(5)).toBe(4);
+  expect(() => leader.raiseRules(5)).toThrow('a leader knows the rules that it raises to');
+});
+
+test('an input that only newer rules know is not journalled before these hold: a standby would leave it out', () => {
+  const core = {
+    ...tallyCore(4, 3),
+    inputSince: ({ kind }: TallyInput) => (kind === 'fill' ? 4 : 3),
+  };
+  const state = core.create();
+  const epoch = { bucketCreatedMs: 1, revision: 1 };
+  const start = { state, sequence: 1, coreTimeMs: 0, epoch, rulesVersion: 3, skips: [] };
+  const leader = new JournaledLeader({
+    replica: new Replica(core, start),
+    epoch,
+    makeNonce: () => 'n',
+  });
+  const fill: TallyInput = { kind: 'fill', key: 'a', bytes: 1 };
+  expect(leader.submit(add('a'))).toMatchObject({ ok: true });
+  expect(leader.submit(fill)).toMatchObject({
+    failure: { code: 'unavailable', message: expect.stringContaining('needs rules version 4') },
+  });
+  leader.raiseRules(4);
+  expect(leader.submit(fill)).toMatchObject({ ok: true });
+});
+
 test('nothing is stepped before it is committed', () => {
   const leader = aLeader();
   leader.submit(add('a'));
@@ -253,6 +299,7 @@ test('a leader that read the journal only after a later term had begun writes no
     sequence: 7,
     coreTimeMs: 0,
     epoch: later,
+    rulesVersion: tallyCore().rulesVersion,
     skips: [],
   };
   const leader = new JournaledLeader({

@@ -53,6 +53,8 @@ export class JournaledLeader<State, Input, Effect> {
   readonly #makeNonce: () => string;
   readonly #limits: LeaderLimits;
   #replica: Replica<State, Input, Effect>;
+  /** Of the entries to come, where it is newer than that of the last one. */
+  #raisedRules = 0;
   #queue: Uint8Array[] = [];
   #inFlight: { request: AppendRequest; inputs: Uint8Array[] } | undefined;
   #termStart: { nowMs: number; coreTimeMs: number } | undefined;
@@ -104,11 +106,16 @@ export class JournaledLeader<State, Input, Effect> {
     return Math.max(this.#replica.coreTimeMs, running);
   }
 
-  /** Queues an input. Fails with `overloaded`, `tooLarge`, `unavailable` (stopped) or `internalError`: nothing was journalled then. */
+  /** Queues an input. Fails with `overloaded`, `tooLarge`, `unavailable` (stopped, or not before all masters know it) or `internalError`: nothing was journalled then. */
   submit(input: Input): Outcome<undefined> {
     if (this.stopped) return fail('unavailable', 'this master leads no more');
     if (this.#queue.length >= this.#limits.maxQueuedInputs) {
       return fail('overloaded', `${this.#queue.length} requests wait for the journal`);
+    }
+    const since = this.#replica.core.inputSince?.(input) ?? 0;
+    if (since > this.#rulesToCome) {
+      const message = `this needs rules version ${since}: upgrade the masters that do not know it`;
+      return fail('unavailable', message);
     }
     const checked = checkedInput(this.#replica.core.inputSchema, input);
     if (!checked.ok) return checked;
@@ -122,6 +129,20 @@ export class JournaledLeader<State, Input, Effect> {
   }
 
   /**
+   * The next entries are written under newer rules, when every master knows them. Journalled with the next input: submit
+   * one. False when the rules are as new already, or are about to be.
+   */
+  raiseRules(rulesVersion: number): boolean {
+    assert(
+      rulesVersion <= this.#replica.core.rulesVersion,
+      'a leader knows the rules that it raises to',
+    );
+    if (rulesVersion <= this.#rulesToCome) return false;
+    this.#raisedRules = rulesVersion;
+    return true;
+  }
+
+  /**
    * The next entry; undefined while one is in flight, when nothing waits, and after the stop.
    * `nowMs`: monotonic. `wallTimeMs`: since 1970, for people.
    */
@@ -132,7 +153,7 @@ export class JournaledLeader<State, Input, Effect> {
     const nonce = this.#makeNonce();
     const previous = this.#replica.entryChecksum;
     const head = {
-      rulesVersion: this.#replica.core.rulesVersion,
+      rulesVersion: this.#rulesToCome,
       epoch: this.epoch,
       nonce,
       coreTimeMs: this.coreTimeMs(now.nowMs),
@@ -193,6 +214,10 @@ export class JournaledLeader<State, Input, Effect> {
     this.#inFlight = undefined;
     this.#termStart = undefined;
     return true;
+  }
+
+  get #rulesToCome(): number {
+    return Math.max(this.#replica.rulesVersion, this.#raisedRules);
   }
 
   #isPast(): boolean {

@@ -108,6 +108,17 @@ export class LeaderShell<State, Input, Effect> {
     return queued;
   }
 
+  /** Of the last entry that was stepped. */
+  get rulesVersion(): number {
+    return this.#leader.replica.rulesVersion;
+  }
+
+  /** Entries are written under newer rules from now on; `input` carries the raise. */
+  raiseRules(rulesVersion: number, input: Input): void {
+    if (this.#stopping || this.#end !== undefined) return;
+    if (this.#leader.raiseRules(rulesVersion)) this.submit(input);
+  }
+
   /** Hexadecimal hash of the state after `sequence`. */
   hash(): string {
     return this.#leader.replica.hash();

@@ -1,6 +1,6 @@
 import { ActorId } from '@parley/protocol/ids';
 import type { LeadershipBeat, LeadershipPhase, StateMark } from '@parley/protocol/leadership';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { MasterLife } from './master-life.ts';
 
 const epoch = (revision: number) => ({ bucketCreatedMs: 1, revision });
@@ -10,9 +10,13 @@ const aLife = (id = 'm1') =>
 function aBeat(
   id: string,
   phase: LeadershipPhase,
-  { mark, isFit = true }: { mark?: StateMark; isFit?: boolean } = {},
+  {
+    mark,
+    isFit = true,
+    rulesVersion = 3,
+  }: { mark?: StateMark; isFit?: boolean; rulesVersion?: number } = {},
 ): LeadershipBeat {
-  const books = { sequence: 0, lagEntries: 0, rulesVersion: 3, differences: 0, isFit };
+  const books = { sequence: 0, lagEntries: 0, rulesVersion, differences: 0, isFit };
   return { id: ActorId.parse(id), phase, version: '1', books: { ...books, ...(mark && { mark }) } };
 }
 
@@ -110,4 +114,50 @@ test('a life goes through its phases, and another candidacy is another life with
   expect(phases).toEqual(['following', 'opening', 'leading', 'leaving', 'left']);
   life.standAgain();
   expect([life.phase, life.epoch, life.standbys(0)]).toEqual(['following', undefined, ['m2']]);
+});
+
+describe('the rules that every live master knows', () => {
+  const leading = (atMs = 0) => {
+    const life = aLife();
+    life.heard(aBeat('m1', 'following'), undefined, atMs);
+    life.leaseWon(epoch(1));
+    life.termCommitted();
+    return life;
+  };
+
+  test('are its own where a leader is alone, once it has listened for long enough to know', () => {
+    const life = leading();
+    expect(life.commonRules(3000)).toBeUndefined();
+    expect(life.commonRules(4000)).toBe(3);
+  });
+
+  test('are those of the oldest release among them, fit or not, until it is gone', () => {
+    const life = leading();
+    life.heard(aBeat('m2', 'following'), undefined, 3000);
+    life.heard(aBeat('m3', 'following', { rulesVersion: 2, isFit: false }), undefined, 3000);
+    expect(life.commonRules(4000)).toBe(2);
+    life.heard(aBeat('m3', 'left', { rulesVersion: 2 }), undefined, 4500);
+    expect(life.commonRules(4500)).toBe(3);
+  });
+
+  test('are those of this release when another knows newer ones', () => {
+    const life = leading();
+    life.heard(aBeat('m2', 'following', { rulesVersion: 4 }), undefined, 4000);
+    expect(life.commonRules(4000)).toBe(3);
+  });
+
+  test('are unknown while one has not told which it knows', () => {
+    const life = leading();
+    const { books: _, ...silent } = aBeat('m2', 'following');
+    life.heard(silent, undefined, 4000);
+    expect(life.commonRules(4000)).toBeUndefined();
+    expect(life.commonRules(8000)).toBe(3);
+  });
+
+  test("are nobody's business who does not lead", () => {
+    const life = aLife();
+    life.heard(aBeat('m1', 'following'), undefined, 0);
+    life.heard(aBeat('m2', 'leading'), epoch(1), 4000);
+    expect(life.commonRules(4000)).toBeUndefined();
+  });
 });

@@ -12,7 +12,7 @@ import type {
   MasterStanding,
   StateMark,
 } from '@parley/protocol/leadership';
-import { MasterRoster } from './master-roster.ts';
+import { ALIVE_MS, MasterRoster } from './master-roster.ts';
 import { type MarkVerdict, StateMarks } from './state-marks.ts';
 
 export type LifeAdvice =
@@ -48,11 +48,16 @@ const PHASES: Record<LeadershipState, LeadershipPhase> = {
 };
 
 /** Where a replica stands; read whenever asked. */
-export type Standing = { readonly sequence: number; readonly lagEntries: number };
+export type Standing = {
+  readonly sequence: number;
+  readonly lagEntries: number;
+  readonly rulesInForce?: number | undefined;
+};
 
 export type MasterLifeOptions = {
   readonly id: ActorId;
   readonly version: string;
+  /** The newest that it knows. */
   readonly rulesVersion: number;
 };
 
@@ -64,6 +69,7 @@ export class MasterLife {
   #epoch: Epoch | undefined;
   #differences = 0;
   #isRebuilding = false;
+  #listeningSinceMs: number | undefined;
   #snapshotWriter: ActorId | undefined;
   /** Who writes snapshots, as the leader says. */
   #namedWriter: ActorId | undefined;
@@ -137,6 +143,7 @@ export class MasterLife {
 
   /** A sign of life of any master; the own ones, which come back, are passed over. */
   heard(beat: LeadershipBeat, epoch: Epoch | undefined, nowMs: number): LifeAdvice[] {
+    this.#listeningSinceMs ??= nowMs;
     this.#roster.heard(beat, epoch, nowMs);
     if (beat.phase === 'following') return this.#heardOfSnapshot(beat);
     if (epoch === undefined) return [];
@@ -150,13 +157,25 @@ export class MasterLife {
     return beat.phase === 'leaving' ? [...advice, { kind: 'readToEnd' }] : advice;
   }
 
-  beat({ sequence, lagEntries }: Standing, nowMs: number): LeadershipBeat {
+  /**
+   * Of a leader: the newest rules that all live masters know, once it has listened for long enough to have heard them all.
+   * Entries may be written under these.
+   */
+  commonRules(nowMs: number): number | undefined {
+    const since = this.#listeningSinceMs;
+    if (this.#state !== 'leading' || since === undefined || nowMs - since < ALIVE_MS)
+      return undefined;
+    return this.#roster.commonRules(this.#options.rulesVersion, nowMs);
+  }
+
+  beat({ sequence, lagEntries, rulesInForce }: Standing, nowMs: number): LeadershipBeat {
     const { id, version, rulesVersion } = this.#options;
     const mark = this.#marks.newest;
     const books: BooksStanding = {
       sequence,
       lagEntries,
       rulesVersion,
+      ...(rulesInForce !== undefined && { rulesInForce }),
       ...(mark && { mark }),
       ...(this.#snapshot && { snapshot: this.#snapshot }),
       differences: this.#differences,

@@ -4,7 +4,7 @@ import type { ActorId } from '@parley/protocol/ids';
 import type { LeadershipBeat, MasterStanding } from '@parley/protocol/leadership';
 
 /** A standby gives a sign of life every second; one that was not heard for so long does not count. */
-const ALIVE_MS = 3500;
+export const ALIVE_MS = 3500;
 /** Then it is forgotten. */
 const KNOWN_MS = 60_000;
 
@@ -36,6 +36,17 @@ export class MasterRoster {
       .filter(({ beat }) => beat.books?.isFit !== false)
       .map(({ beat }) => beat.id)
       .sort();
+  }
+
+  /** The newest rules that everybody knows who was heard lately, however fit; undefined while one of them has not told. */
+  commonRules(own: number, nowMs: number): number | undefined {
+    let common = own;
+    for (const { beat, atMs } of this.#heard.values()) {
+      if (nowMs - atMs > ALIVE_MS) continue;
+      if (beat.books === undefined) return undefined;
+      common = Math.min(common, beat.books.rulesVersion);
+    }
+    return common;
   }
 
   /** `own` and everybody heard, the leader first. */

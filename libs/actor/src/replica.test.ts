@@ -2,7 +2,7 @@ import { encode } from '@parley/protocol/codec';
 import { expect, test } from 'vitest';
 import { type EntryHead, encodeEntry } from './journal-entry.ts';
 import { Replica } from './replica.ts';
-import { type TallyInput, tallyCore } from './tally-core.ts';
+import { type TallyEffect, type TallyInput, type TallyState, tallyCore } from './tally-core.ts';
 
 const plainHead = {
   rulesVersion: 3,
@@ -118,7 +118,7 @@ test('an entry under unknown rules is refused with what to do, and the state sta
   const older = replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 2 }));
   expect(older).toMatchObject({
     kind: 'unknownRules',
-    message: expect.stringContaining('Go on with the release that wrote it'),
+    message: expect.stringContaining('Go on with a release that knows it'),
   });
   const newer = replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 4 }));
   expect(newer).toMatchObject({
@@ -126,6 +126,32 @@ test('an entry under unknown rules is refused with what to do, and the state sta
     message: expect.stringContaining('Start a release that knows'),
   });
   expect(replica.sequence).toBe(0);
+});
+
+test('entries of all rules from the oldest known on are stepped under their own, which may only rise', () => {
+  const base = tallyCore(5, 4);
+  const seen: number[] = [];
+  const replica = new Replica<TallyState, TallyInput, TallyEffect>({
+    ...base,
+    step: (state, context, input) => {
+      seen.push(context.rulesVersion);
+      return base.step(state, context, input);
+    },
+  });
+  expect(replica.rulesVersion).toBe(5);
+  replica.apply(1, anEntry([add('a', 1)], { rulesVersion: 4 }));
+  expect(replica.rulesVersion).toBe(4);
+  replica.apply(2, anEntry([add('a', 1)], { rulesVersion: 5 }));
+  expect([seen, replica.rulesVersion]).toEqual([[4, 5], 5]);
+  expect(replica.apply(3, anEntry([add('a', 1)], { rulesVersion: 4 }))).toMatchObject({
+    kind: 'corrupt',
+    message: expect.stringContaining('it was written under rules version 4 after version 5'),
+  });
+  expect(replica.apply(3, anEntry([add('a', 1)], { rulesVersion: 6 }))).toMatchObject({
+    kind: 'unknownRules',
+    message: expect.stringContaining('this release knows versions 4 to 5. Start a release that'),
+  });
+  expect(replica.state.totals.get('a')).toBe(2);
 });
 
 test('an entry out of order is a defect', () => {

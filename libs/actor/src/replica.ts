@@ -44,6 +44,8 @@ export type ReplicaStart<State> = {
   readonly sequence: number;
   readonly coreTimeMs: number;
   readonly epoch: Epoch;
+  /** Of the last applied entry. */
+  readonly rulesVersion: number;
   readonly skips: readonly SkippedInput[];
   /** Checksum of the last applied entry, where it is known. */
   readonly entryChecksum?: string | undefined;
@@ -56,6 +58,8 @@ export class Replica<State, Input, Effect> {
   #sequence: number;
   #coreTimeMs: number;
   #epoch: Epoch;
+  /** Undefined before the first entry: any rules may begin. */
+  #rulesVersion: number | undefined;
   #entryChecksum: string | undefined;
   #broken = false;
 
@@ -65,6 +69,7 @@ export class Replica<State, Input, Effect> {
     this.#sequence = start?.sequence ?? 0;
     this.#coreTimeMs = start?.coreTimeMs ?? 0;
     this.#epoch = start?.epoch ?? NO_EPOCH;
+    this.#rulesVersion = start?.rulesVersion;
     this.#entryChecksum = start?.entryChecksum;
     for (const skip of start?.skips ?? []) this.skip(skip);
   }
@@ -82,6 +87,11 @@ export class Replica<State, Input, Effect> {
   /** Epoch of the last applied entry. */
   get epoch(): Epoch {
     return this.#epoch;
+  }
+
+  /** Rules of the last applied entry: the next one has these or newer ones. Before the first, the newest that are known. */
+  get rulesVersion(): number {
+    return this.#rulesVersion ?? this.core.rulesVersion;
   }
 
   /** Checksum of the last applied entry: the next one names it. Undefined before the first, and after one without. */
@@ -121,8 +131,9 @@ export class Replica<State, Input, Effect> {
     const misfit = this.#misfitOf(sequence, entry.value);
     if (misfit !== undefined) return corrupt(sequence, misfit);
     const { rulesVersion, coreTimeMs, wallTimeMs, epoch } = entry.value;
-    if (rulesVersion !== this.core.rulesVersion) {
-      return { kind: 'unknownRules', message: unknownRules(sequence, rulesVersion, this.core) };
+    if (!knowsRules(this.core, rulesVersion)) {
+      const what = `journal entry ${sequence} was written under`;
+      return { kind: 'unknownRules', message: unknownRules(what, rulesVersion, this.core) };
     }
     // A clock that went back in one entry must not take the state back with it.
     const context = {
@@ -130,12 +141,14 @@ export class Replica<State, Input, Effect> {
       epoch,
       coreTimeMs: Math.max(coreTimeMs, this.#coreTimeMs),
       wallTimeMs,
+      rulesVersion,
     };
     const result = this.#stepAll(context, entry.value);
     if (result.kind === 'applied') {
       this.#sequence = sequence;
       this.#coreTimeMs = context.coreTimeMs;
       this.#epoch = epoch;
+      this.#rulesVersion = rulesVersion;
       this.#entryChecksum = entry.value.checksum;
     }
     return result;
@@ -148,6 +161,9 @@ export class Replica<State, Input, Effect> {
     }
     if (entry.sequence !== undefined && entry.sequence !== sequence) {
       return `it was written as entry ${entry.sequence}`;
+    }
+    if (entry.rulesVersion < (this.#rulesVersion ?? 0)) {
+      return `it was written under rules version ${entry.rulesVersion} after version ${this.#rulesVersion}`;
     }
     const isSuccessor =
       entry.previous === undefined ||
@@ -208,8 +224,8 @@ export const MAKE_ANEW =
   'delete the streams of journal and snapshots and run "parley init": agents and frameworks then register again ' +
   'and the books are made anew.';
 
-/** There are no rules that carry a state of an earlier version over. */
-export const BEGIN_ANEW = `Go on with the release that wrote it; or ${MAKE_ANEW}`;
+/** A release carries over what the one before it wrote, not what is older. */
+const BEGIN_ANEW = `Go on with a release that knows it, or upgrade one release at a time; or ${MAKE_ANEW}`;
 
 /** Releases of these rules and before wrote entries without one. */
 const LAST_RULES_WITHOUT_CHECKSUM = 3;
@@ -222,16 +238,19 @@ const corrupt = (sequence: number, why: string): CorruptEntry => ({
 
 const skipKey = (sequence: number, index: number): string => `${sequence}/${index}`;
 
-function unknownRules(
-  sequence: number,
-  rulesVersion: number,
-  core: { readonly rulesVersion: number },
-): string {
-  const newer = rulesVersion > core.rulesVersion;
-  return (
-    `journal entry ${sequence} was written under rules version ${rulesVersion}; this release steps version ` +
-    `${core.rulesVersion}. ${
-      newer ? `Start a release that knows version ${rulesVersion}.` : BEGIN_ANEW
-    }`
-  );
+type KnownRules = {
+  readonly rulesVersion: number;
+  readonly oldestRulesVersion: number;
+};
+
+export const knowsRules = (core: KnownRules, rulesVersion: number): boolean =>
+  rulesVersion >= core.oldestRulesVersion && rulesVersion <= core.rulesVersion;
+
+/** What is wrong and what to do about it. `what` ends before the version. */
+export function unknownRules(what: string, rulesVersion: number, core: KnownRules): string {
+  const { oldestRulesVersion: oldest, rulesVersion: newest } = core;
+  const known = oldest === newest ? `version ${newest}` : `versions ${oldest} to ${newest}`;
+  const remedy =
+    rulesVersion > newest ? `Start a release that knows version ${rulesVersion}.` : BEGIN_ANEW;
+  return `${what} rules version ${rulesVersion}; this release knows ${known}. ${remedy}`;
 }

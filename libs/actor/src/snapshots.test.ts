@@ -49,7 +49,10 @@ test('a snapshot of a state under other rules is refused with what to do, and no
   const store = new MemorySnapshotStore();
   await writeSnapshot(store, beginSnapshot(aReplica(3)), clock.nowMs);
   const { rulesVersion } = core;
-  const later = await loadNewestSnapshot({ ...core, rulesVersion: rulesVersion + 1 }, store);
+  const next = { ...core, rulesVersion: rulesVersion + 1 };
+  const upgraded = await loadNewestSnapshot(next, store);
+  expect(upgraded).toMatchObject({ ok: true, value: { replica: { rulesVersion } } });
+  const later = await loadNewestSnapshot({ ...next, oldestRulesVersion: rulesVersion + 1 }, store);
   expect(later).toMatchObject({
     ok: false,
     failure: { code: 'internalError', message: expect.stringContaining('run "parley init"') },

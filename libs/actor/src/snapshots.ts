@@ -9,7 +9,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { assert } from '@parley/protocol/unreachable';
 import * as z from 'zod';
 import type { Core, SnapshotItem, SnapshotReader, StateRestorer } from './core.ts';
-import { BEGIN_ANEW, Replica } from './replica.ts';
+import { knowsRules, Replica, unknownRules } from './replica.ts';
 import type { SnapshotName, SnapshotStore } from './snapshot-store.ts';
 
 /** Below the bus's payload limit, also when the server sends it back in base64. */
@@ -73,7 +73,7 @@ export function beginSnapshot<State, Input, Effect>(
   const { entryChecksum } = replica;
   const head = {
     sequence: replica.sequence,
-    rulesVersion: replica.core.rulesVersion,
+    rulesVersion: replica.rulesVersion,
     coreTimeMs: replica.coreTimeMs,
     epoch: replica.epoch,
     hash: replica.hash(),
@@ -226,20 +226,6 @@ class ItemReader {
   }
 }
 
-function otherRules(
-  { sequence, rulesVersion }: Manifest,
-  core: { readonly rulesVersion: number },
-): string {
-  const remedy =
-    rulesVersion > core.rulesVersion
-      ? `Start a release that knows version ${rulesVersion}.`
-      : BEGIN_ANEW;
-  return (
-    `snapshot ${sequence} holds a state of rules version ${rulesVersion}; this release has version ` +
-    `${core.rulesVersion}. ${remedy}`
-  );
-}
-
 /**
  * The state in a snapshot's parts, as they come; yields to others again and again. A string says why it is none: nothing of
  * it was used then.
@@ -315,7 +301,7 @@ type LoadedSnapshot<State, Input, Effect> =
     }
   | Bad;
 
-/** Fails with `internalError` when it is a state of other rules: read as one of these it would be nonsense. */
+/** Fails with `internalError` when it is a state of rules that are not known: read as one of these it would be nonsense. */
 async function loadSnapshot<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   store: SnapshotStore,
@@ -325,11 +311,13 @@ async function loadSnapshot<State, Input, Effect>(
   if (!read.ok) return read;
   if (read.value.kind === 'bad') return succeed(read.value);
   const { manifest } = read.value;
-  if (manifest.rulesVersion !== core.rulesVersion) {
+  const { rulesVersion } = manifest;
+  if (!knowsRules(core, rulesVersion)) {
     const fault = await readParts(store, name, manifest);
     if (!fault.ok) return fault;
+    const what = `snapshot ${name.sequence}`;
     return fault.value === undefined
-      ? fail('internalError', otherRules(manifest, core))
+      ? fail('internalError', unknownRules(`${what} holds a state of`, rulesVersion, core))
       : bad(fault.value);
   }
   const restored = await restoreInSlices(core, store, name, manifest);

@@ -21,9 +21,13 @@ export type TallyEffect = { readonly key: string; readonly total: number; readon
 
 const RULES_VERSION = 3;
 
-export function tallyCore(rulesVersion = RULES_VERSION): Core<TallyState, TallyInput, TallyEffect> {
+export function tallyCore(
+  rulesVersion = RULES_VERSION,
+  oldestRulesVersion = rulesVersion,
+): Core<TallyState, TallyInput, TallyEffect> {
   return {
     rulesVersion,
+    oldestRulesVersion,
     inputSchema: TallyInput,
     create: () => ({ totals: new Map(), texts: new Map() }),
     begin: () => [],

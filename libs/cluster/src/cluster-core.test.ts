@@ -37,7 +37,10 @@ function run(
   for (const [index, { passMs, choices }] of all.entries()) {
     coreTimeMs += passMs;
     const epoch = { bucketCreatedMs: 1, revision: 1 };
-    const context = { sequence: index + 1, epoch, coreTimeMs, wallTimeMs: coreTimeMs };
+    const context = {
+      ...{ sequence: index + 1, epoch, coreTimeMs, wallTimeMs: coreTimeMs },
+      rulesVersion: clusterCore.rulesVersion,
+    };
     const entry = { context, inputs: choices.map((choice) => random.make(state, choice)) };
     visit(state, entry, stepEntry(state, entry));
   }

@@ -21,6 +21,7 @@ import { stepProposals } from './proposals.ts';
 import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
 import { stepRevocations } from './revocations.ts';
+import { enterRules, inputSince, NEWEST_RULES, OLDEST_RULES } from './rules.ts';
 import { createState, restoreState, StateRestorer, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
@@ -28,8 +29,10 @@ import { integrate } from './utilisation.ts';
 
 /** A `Core` of @parley/actor. State is changed in place by `begin`, `step` and `finish` only. */
 export const clusterCore = {
-  rulesVersion: 4,
+  rulesVersion: NEWEST_RULES,
+  oldestRulesVersion: OLDEST_RULES,
   inputSchema: Input,
+  inputSince,
   create: createState,
   begin,
   step,
@@ -64,9 +67,11 @@ export function nextDeadlineMs(state: ClusterState): number | undefined {
 
 /** Core time moves on; what is due by then happens first. */
 function begin(state: ClusterState, context: StepContext): Effect[] {
+  const rules = enterRules(state, context.rulesVersion);
   const coreTimeMs = Math.max(state.record.coreTimeMs, context.coreTimeMs);
   state.change({ coreTimeMs, usageIntegral: integrate(state, coreTimeMs) });
   const turn = turnOf(state, context);
+  if (rules !== undefined) report(turn, { type: 'rulesRaised', ...rules });
   carryOutDue(turn);
   return turn.effects;
 }

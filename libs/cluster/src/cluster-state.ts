@@ -30,6 +30,7 @@ import type {
 } from './records.ts';
 import { RequestIndex } from './request-index.ts';
 import { RevocationIndex } from './revocation-index.ts';
+import { OLDEST_RULES } from './rules.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 export const CLUSTER = 'cluster';
@@ -76,6 +77,11 @@ export class ClusterState {
     const record = this.cluster.get(CLUSTER);
     if (record === undefined) throw new Error('a state without its cluster record');
     return record;
+  }
+
+  /** The rules that hold: of the entry that is being stepped, or of the last one. */
+  get rulesVersion(): number {
+    return this.record.rulesVersion ?? OLDEST_RULES;
   }
 
   change(patch: Partial<ClusterRecord>): void {

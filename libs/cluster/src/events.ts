@@ -22,6 +22,8 @@ import type { RoleShares, Shares } from './records.ts';
 
 export type ClusterEvent =
   | { readonly type: 'termStarted'; readonly epoch: Epoch; readonly masterId: ActorId }
+  /** All masters know the newer rules: they hold from this entry on. */
+  | { readonly type: 'rulesRaised'; readonly before: number; readonly after: number }
   | {
       readonly type: 'agentRegistered';
       readonly agentId: AgentId;

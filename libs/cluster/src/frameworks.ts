@@ -19,6 +19,7 @@ import { eventFloor, sessionFloor } from './kept-settings.ts';
 import { MAX_FRAMEWORKS } from './limits.ts';
 import { readDemand } from './needs.ts';
 import { announceOffers, discardOffers, outstandingOffers, splitOffers } from './offer-book.ts';
+import { strikeForReplaced } from './offer-expiry.ts';
 import { checkRampUp } from './ramp-up.ts';
 import type { FrameworkRecord } from './records.ts';
 import { removedFailure } from './tombstones.ts';
@@ -41,6 +42,7 @@ export function subscribe(turn: Turn, framework: FrameworkRef, request: Subscrib
   const stated = readStated(request);
   if (!stated.ok) return stated;
   if (known !== undefined) {
+    strikeForReplaced(state, known);
     discardOffers(turn, outstandingOffers(state, known), 'sessionReplaced');
   }
   const { name, failoverTimeoutMs, offerTimeoutMs, takesRevocable } = request;

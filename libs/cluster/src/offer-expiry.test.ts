@@ -13,7 +13,7 @@ import {
   factOf,
   factsOf,
   of,
-  type ScriptedCluster,
+  ScriptedCluster,
   some,
   whyRefused,
 } from './scripted-cluster.ts';
@@ -154,6 +154,35 @@ describe('a framework that lets offers expire', () => {
     expect(factOf(decline(), 'framework')).not.toHaveProperty('maxOffers');
     letExpire(1);
     cluster.accept(framework, [cluster.offer(framework, some(1))], [aTask('t1')]);
+    expect(strikes()).toBe(0);
+  });
+});
+
+describe('a framework that subscribes anew', () => {
+  test('gets one strike when it had seen offers and not answered them, however many they are', () => {
+    for (let number = 0; number < 3; number += 1) cluster.offer(framework, some(1));
+    confirm();
+    cluster.subscribe(framework);
+    expect(strikes()).toBe(1);
+    cluster.subscribe(framework);
+    expect(strikes()).toBe(1);
+  });
+
+  test('gets none for offers that it has not confirmed seeing', () => {
+    cluster.offer(framework, some(1));
+    cluster.subscribe(framework);
+    expect(strikes()).toBe(0);
+  });
+
+  test('gets none under the rules before version 5', () => {
+    cluster = new ScriptedCluster();
+    cluster.rulesVersion = 4;
+    cluster.startTerm();
+    cluster.register(agentId, some(100));
+    cluster.subscribe(framework);
+    cluster.offer(framework, some(1));
+    confirm();
+    cluster.subscribe(framework);
     expect(strikes()).toBe(0);
   });
 });

@@ -4,8 +4,9 @@ import { frameworkKey, type OfferId } from '@parley/protocol/ids';
 import { countExpired } from './cards.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
-import { offersOf, rescindOffers } from './offer-book.ts';
+import { offersOf, outstandingOffers, rescindOffers } from './offer-book.ts';
 import type { FrameworkRecord, OfferRecord } from './records.ts';
+import { ruleHolds } from './rules.ts';
 import type { Turn } from './turn.ts';
 
 /** Offers at a time after the first expired one; each further one halves it, down to one. */
@@ -48,6 +49,16 @@ export function expireOffers(turn: Turn, ids: readonly OfferId[]): void {
 /** It answered an offer, with whatever: one strike less. */
 export function forgiveStrike(state: ClusterState, offer: OfferRecord): void {
   strike(state, offer, -1);
+}
+
+/**
+ * A session ends with offers that it saw and left unanswered: one strike however many they are, since a scheduler that
+ * failed could not answer them. Else subscribing again and again would be a way to hold offers for nothing.
+ */
+export function strikeForReplaced(state: ClusterState, known: FrameworkRecord): void {
+  if (!ruleHolds(state, 'replacedSessionsAreStruck')) return;
+  const ignored = outstandingOffers(state, known).find((offer) => hasSeen(known, offer));
+  if (ignored !== undefined) strike(state, ignored, 1);
 }
 
 /** What a framework of that session says that it has seen; numbers that it was never sent do not count. */

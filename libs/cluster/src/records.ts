@@ -39,6 +39,8 @@ export type ClusterRecord = {
   /** None before the first term. */
   readonly masterId?: ActorId;
   readonly settings: ClusterSettings;
+  /** Rules of the last entry; absent: version 4, which did not write it down. */
+  readonly rulesVersion?: number;
   readonly coreTimeMs: number;
   /** Last numbers given; offers and orders never share one. */
   readonly offerCounter: number;

@@ -69,6 +69,8 @@ export class ScriptedCluster {
   sequence = 0;
   nowMs = 0;
   revision = 0;
+  /** Of the entries to come. */
+  rulesVersion: number = clusterCore.rulesVersion;
   readonly #counters = new Map<string, number>();
   readonly #streams = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
@@ -82,6 +84,7 @@ export class ScriptedCluster {
       epoch: this.epoch,
       coreTimeMs: this.nowMs,
       wallTimeMs: 1_700_000_000_000 + this.nowMs,
+      rulesVersion: this.rulesVersion,
     };
     const effects = clusterCore.begin(this.state, context);
     for (const input of inputs) {

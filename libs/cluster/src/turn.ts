@@ -10,6 +10,7 @@ export type StepContext = {
   readonly epoch: Epoch;
   readonly coreTimeMs: number;
   readonly wallTimeMs: number;
+  readonly rulesVersion: number;
 };
 
 export type Turn = {

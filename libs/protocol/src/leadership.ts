@@ -20,7 +20,10 @@ export const BooksStanding = z.object({
   sequence: z.int().min(0),
   /** Entries that it knows of and has not stepped yet. */
   lagEntries: z.int().min(0),
+  /** The newest rules that it knows. */
   rulesVersion: z.int().min(1),
+  /** Those of the last entry that it has stepped; absent from releases that know one version. */
+  rulesInForce: z.int().min(1).optional(),
   /** The newest one; absent until an entry that is compared was stepped. */
   mark: StateMark.optional(),
   /** The newest snapshot that this one has written as a standby. */

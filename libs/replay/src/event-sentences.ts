@@ -38,6 +38,9 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
   termStarted: ({ masterId, epoch }) => ({
     text: `${masterId} leads from here on (epoch ${epoch.bucketCreatedMs}/${epoch.revision})`,
   }),
+  rulesRaised: ({ before, after }) => ({
+    text: `every master knows rules version ${after}: it holds from here on, after version ${before}`,
+  }),
   agentRegistered: ({ agentId, hostname, total, returned }) =>
     ofAgent(
       agentId,

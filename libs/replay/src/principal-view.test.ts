@@ -52,7 +52,11 @@ function historyOf(all: readonly Step[]): ReplaySource {
   for (const [at, { passMs, choices }] of all.entries()) {
     coreTimeMs += passMs;
     const epoch = { bucketCreatedMs: 1, revision: 1 };
-    const context = { sequence: at + 1, epoch, coreTimeMs, wallTimeMs: coreTimeMs };
+    const { rulesVersion } = clusterCore;
+    const context = {
+      ...{ sequence: at + 1, epoch, coreTimeMs, wallTimeMs: coreTimeMs },
+      rulesVersion,
+    };
     clusterCore.begin(state, context);
     const inputs: Input[] = [];
     for (const choice of choices) {
@@ -62,7 +66,6 @@ function historyOf(all: readonly Step[]): ReplaySource {
       }
     }
     clusterCore.finish(state, context);
-    const { rulesVersion } = clusterCore;
     const head = { rulesVersion, epoch, nonce: `n${at}`, coreTimeMs, wallTimeMs: coreTimeMs };
     const bytes = encodeEntry(
       head,

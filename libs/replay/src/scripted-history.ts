@@ -36,7 +36,7 @@ export class ScriptedHistory extends ScriptedCluster {
   /** Whatever it is: nothing of it is stepped here. */
   append(inputs: readonly unknown[]): void {
     const head = {
-      rulesVersion: clusterCore.rulesVersion,
+      rulesVersion: this.rulesVersion,
       epoch: this.epoch,
       nonce: `n${this.journal.lastSequence + 1}`,
       coreTimeMs: this.nowMs,
@@ -54,6 +54,7 @@ export class ScriptedHistory extends ScriptedCluster {
   async snapshot(state: ClusterState = this.state): Promise<void> {
     const replica = new Replica<ClusterState, Input, Effect>(clusterCore, {
       ...{ state, sequence: this.sequence, coreTimeMs: this.nowMs, epoch: this.epoch, skips: [] },
+      rulesVersion: this.rulesVersion,
     });
     const written = await writeSnapshot(this.snapshots, beginSnapshot(replica), () => 0);
     assert(written.ok, 'the snapshot is written');

@@ -1,7 +1,7 @@
 // Owns a master's turns: it stands by with the books in its hands, wins the lease, leads a term, hands over or is
 // deposed, and stands by again. Joins candidacy, standby and term; the rules are in @parley/actor/master-life.
 import type { LeaderEnd } from '@parley/actor/leader-shell';
-import { type LifeAdvice, MasterLife } from '@parley/actor/master-life';
+import { type LifeAdvice, MasterLife, type Standing } from '@parley/actor/master-life';
 import { Candidacy } from '@parley/actor/nats/candidacy';
 import { RELEASE_VERSION } from '@parley/actor/release';
 import { SnapshotKeeper } from '@parley/actor/snapshot-keeper';
@@ -57,7 +57,10 @@ export class Mastership {
       id: masterId,
       clock,
       beat: () => this.#life.beat(this.#standing(), clock.nowMs()),
-      onBeat: (beat, epoch) => this.#follow(this.#life.heard(beat, epoch, clock.nowMs())),
+      onBeat: (beat, epoch) => {
+        this.#follow(this.#life.heard(beat, epoch, clock.nowMs()));
+        this.#raiseRules();
+      },
       onWon: (epoch) => this.#won.resolve({ epoch }),
       onLost: (taken) => this.#leaseLost(taken),
       onSuspicion: (epoch, silentMs) =>
@@ -194,9 +197,19 @@ export class Mastership {
     return nowMs >= this.#standAsideUntilMs && this.#life.mayStand(nowMs);
   }
 
-  #standing(): { sequence: number; lagEntries: number } {
-    const sequence = this.#term?.sequence ?? this.#standby?.replica?.sequence ?? 0;
-    return { sequence, lagEntries: this.#standby?.lagEntries ?? 0 };
+  /** Own signs of life come back too: one who leads alone asks several times a second. */
+  #raiseRules(): void {
+    const common = this.#life.commonRules(this.#around.clock.nowMs());
+    if (common !== undefined) this.#term?.raiseRules(common);
+  }
+
+  #standing(): Standing {
+    const books = this.#term ?? this.#standby?.replica;
+    return {
+      sequence: books?.sequence ?? 0,
+      lagEntries: this.#standby?.lagEntries ?? 0,
+      rulesInForce: books?.rulesVersion,
+    };
   }
 
   #makeStandby(): MasterStandby {

@@ -101,6 +101,16 @@ export class Term {
     return this.#shell?.sequence ?? this.#options.replica?.sequence ?? 0;
   }
 
+  /** Of that entry; undefined before the books are read. */
+  get rulesVersion(): number | undefined {
+    return this.#shell?.rulesVersion ?? this.#options.replica?.rulesVersion;
+  }
+
+  /** Every live master knows them. */
+  raiseRules(rulesVersion: number): void {
+    this.#shell?.raiseRules(rulesVersion, { kind: 'tick' });
+  }
+
   /** Leads until the term is over. Rejects when the process has to end: a defect that no rule covers. */
   async run(): Promise<LeaderEnd> {
     const loaded = await this.#load();

@@ -115,7 +115,9 @@ const normal = (text: string): string =>
 test('the life of a task is told with its causes', async () => {
   const failed = plain(await terminal.type('replay', 'why', 'alice/etl/report'));
   const told = failed.split('\n').map((line) => line.replace(/^\S+ +\d+ +/, ''));
-  expect(told[0]).toMatch(/^agent (a1|a2) is offered to framework alice\/etl in role \*: cpus [\d.]+, /);
+  expect(told[0]).toMatch(
+    /^agent (a1|a2) is offered to framework alice\/etl in role \*: cpus [\d.]+, /,
+  );
   expect(told[1]).toMatch(/^framework alice\/etl accepts offer o\d+-\d+ to launch report/);
   expect(failed).toMatch(/task alice\/etl\/report is staging on agent (a1|a2)\n/);
   expect(failed).toMatch(/the leader orders agent (a1|a2) to run task alice\/etl\/report\n/);

@@ -2,6 +2,7 @@
 // to raise their version ends in another state here.
 import { readdirSync } from 'node:fs';
 import { decodeEntry } from '@parley/actor/journal-entry';
+import { JournaledLeader } from '@parley/actor/journaled-leader';
 import { MemorySnapshotStore } from '@parley/actor/memory-snapshot-store';
 import { Replica } from '@parley/actor/replica';
 import { loadNewestSnapshot } from '@parley/actor/snapshots';
@@ -83,6 +84,28 @@ describe.each(readdirSync(RECORDED))('%s', (file) => {
       const after = recording.hashes.filter((one) => one.sequence > sequence);
       expect(stepThrough(loaded.replica, recording)).toBe(after.length);
     }
+  });
+
+  test('is gone on with: under its own rules first, then under the newest', () => {
+    const replica: ClusterReplica = new Replica(clusterCore);
+    stepThrough(replica, recording);
+    let nonces = 0;
+    const leader = new JournaledLeader({
+      replica,
+      epoch: { bucketCreatedMs: 2, revision: 1 },
+      makeNonce: () => `later-${++nonces}`,
+    });
+    const goOn = () => {
+      leader.submit({ kind: 'tick' });
+      leader.nextAppend({ nowMs: nonces, wallTimeMs: 0 });
+      return leader.committed(replica.sequence + 1);
+    };
+    expect(goOn()).toMatchObject({ kind: 'applied', skipped: [] });
+    expect(replica.state.rulesVersion).toBe(recording.rulesVersion);
+    leader.raiseRules(clusterCore.rulesVersion);
+    expect(goOn()).toMatchObject({ kind: 'applied', skipped: [] });
+    expect(replica.state.rulesVersion).toBe(clusterCore.rulesVersion);
+    expect(checkInvariants(replica.state)).toEqual([]);
   });
 
   test('holds what a cluster goes through: launches, groups, reservations, quota, revocations, drains', () => {

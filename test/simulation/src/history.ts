@@ -85,8 +85,8 @@ function takeSnapshot(replica: ClusterReplica): Snapshot {
   const items: SnapshotItem[] = [];
   for (let slice = reader.next(ITEMS_A_SLICE); slice.length > 0; slice = reader.next(ITEMS_A_SLICE))
     items.push(...slice);
-  const { sequence, coreTimeMs, epoch, skips, entryChecksum } = replica;
-  return { sequence, coreTimeMs, epoch, skips, entryChecksum, bytes: encode(items) };
+  const { sequence, coreTimeMs, epoch, rulesVersion, skips, entryChecksum } = replica;
+  return { sequence, coreTimeMs, epoch, rulesVersion, skips, entryChecksum, bytes: encode(items) };
 }
 
 function restore({ bytes, ...start }: Snapshot): Start {

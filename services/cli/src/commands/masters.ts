@@ -85,7 +85,7 @@ function rowOf({ id, phase, version, books, silentMs }: MasterStanding) {
     entry: books?.sequence ?? '-',
     heard: silentMs === 0 ? 'now' : `${(silentMs / 1000).toFixed(1)} s ago`,
     version,
-    rules: books?.rulesVersion ?? '-',
+    rules: books === undefined ? '-' : rulesOf(books),
     state,
   };
 }
@@ -99,6 +99,12 @@ function censusLines(census: NonNullable<MasterList['census']>): string[] {
     `differences repaired: ${unknownTasks} tasks and ${unknownExecutors} executors unknown to the books, ${forgottenTasks} tasks forgotten by their agents`,
   ];
 }
+
+/** Those that hold, and what it knows where that is more. */
+const rulesOf = ({ rulesInForce, rulesVersion }: NonNullable<MasterStanding['books']>): string =>
+  rulesInForce === undefined || rulesInForce === rulesVersion
+    ? `${rulesVersion}`
+    : `${rulesInForce} (knows ${rulesVersion})`;
 
 /** How often a standby's state was another one than the leader's, and whether it is trusted. */
 const wrongState = ({ differences, isFit }: NonNullable<MasterStanding['books']>): string =>

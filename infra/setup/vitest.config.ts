@@ -4,6 +4,6 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    setupFiles: [fileURLToPath(new URL('infra/setup/seeded-properties.ts', import.meta.url))],
+    setupFiles: [fileURLToPath(new URL('seeded-properties.ts', import.meta.url))],
   },
 });

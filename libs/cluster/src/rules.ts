@@ -1,0 +1,36 @@
+// Owns which versions of the rules this code steps, which rules each version changed, and which hold in a state. How to
+// change a rule is in infra/docs/decisions/rules-versions.md.
+import type { ClusterState } from './cluster-state.ts';
+import type { Input } from './inputs.ts';
+
+/** Entries of these rules and newer ones can be stepped. */
+export const OLDEST_RULES = 4;
+export const NEWEST_RULES = 5;
+
+/** The first version under which each of them holds; what `step` did before stands beside the question. */
+const RULE_SINCE = {
+  /** A framework that subscribes anew over offers that it has seen gets a strike. */
+  replacedSessionsAreStruck: 5,
+} as const;
+
+/** The first version whose releases know an input or a call; those that are not here were always known. */
+const INPUT_SINCE: Readonly<Record<string, number>> = {};
+
+export const inputSince = (input: Input): number =>
+  INPUT_SINCE[input.kind === 'call' ? input.call.verb : input.kind] ?? OLDEST_RULES;
+
+/** Asked by `step` wherever it does something else than it did under older rules. */
+export function ruleHolds(state: ClusterState, rule: keyof typeof RULE_SINCE): boolean {
+  return state.rulesVersion >= RULE_SINCE[rule];
+}
+
+/** The rules of an entry hold from its beginning on. What changed; undefined when nothing did, or nothing was before. */
+export function enterRules(
+  state: ClusterState,
+  after: number,
+): { before: number; after: number } | undefined {
+  const before = state.rulesVersion;
+  if (after === before) return undefined;
+  state.change({ rulesVersion: after });
+  return state.record.masterId === undefined ? undefined : { before, after };
+}
