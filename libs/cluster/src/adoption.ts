@@ -33,14 +33,17 @@ import { clearOvercommitment } from './overcommitment.ts';
 import type { AgentRecord, FrameworkRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
 import { isRoleOrAbove } from './roles.ts';
+import { ruleHolds } from './rules.ts';
 import { bookTask, heldBy } from './task-book.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /** What an agent that is new to the books, or that they have lost, is to tell before anything of it is offered. */
 export function isToTellTasks(
+  state: ClusterState,
   before: AgentRecord | undefined,
   { tellsTasks, tasks, executors }: RegisterRequest,
 ): boolean {
+  if (!ruleHolds(state, 'unknownAgentsTell')) return false;
   if (tellsTasks !== true || (before !== undefined && before.isRecovering !== true)) return false;
   return executors.length > 0 || tasks.some(({ state }) => !isTerminal(state));
 }

@@ -43,7 +43,7 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
-  const isToTell = isToTellTasks(before, request);
+  const isToTell = isToTellTasks(state, before, request);
   const record = {
     ...recordOf(before, { ...request, agentId, state: next, total }),
     ...(isToTell && { isRecovering: true as const }),

@@ -83,6 +83,9 @@ export function callingFramework(
   if (record === undefined || session === undefined || session > record.session) {
     return fail('notSubscribed', `${key} has no such session: subscribe first`);
   }
+  if (isOfLostBooks(state, record)) {
+    return fail('notSubscribed', `the books that knew ${key} are lost: subscribe again`);
+  }
   if (session < record.session) {
     const message = `session ${record.session} of ${key} replaced session ${session}: stop this one`;
     return fail('sessionReplaced', message);
@@ -92,6 +95,10 @@ export function callingFramework(
   }
   return succeed(record);
 }
+
+/** Nobody has subscribed since the books were made anew: any session is one of before. */
+const isOfLostBooks = (state: ClusterState, { state: lifecycle, session }: FrameworkRecord) =>
+  lifecycle === 'disconnected' && session > 0 && session === sessionFloor(state);
 
 /** What does not fit into the answer follows as numbered messages. */
 export function resync(turn: Turn, record: FrameworkRecord): Answer {

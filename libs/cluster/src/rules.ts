@@ -11,10 +11,12 @@ export const NEWEST_RULES = 5;
 const RULE_SINCE = {
   /** A framework that subscribes anew over offers that it has seen gets a strike. */
   replacedSessionsAreStruck: 5,
+  /** An agent that the books do not know is asked for all that it has, and its tasks are taken over. */
+  unknownAgentsTell: 5,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */
-const INPUT_SINCE: Readonly<Record<string, number>> = {};
+const INPUT_SINCE: Readonly<Record<string, number>> = { tellTasks: 5, settingsRestored: 5 };
 
 export const inputSince = (input: Input): number =>
   INPUT_SINCE[input.kind === 'call' ? input.call.verb : input.kind] ?? OLDEST_RULES;

@@ -7,7 +7,7 @@ import type { Clock } from '@parley/actor/clock';
 import type { StepContext } from '@parley/actor/core';
 import type { Journal, JournalTail } from '@parley/actor/journal';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
-import { loadReplica } from '@parley/actor/load-replica';
+import type { LeaseNote } from '@parley/actor/lease';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { randomNonce } from '@parley/actor/nats/system-clock';
 import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
@@ -32,8 +32,11 @@ import { tellHealth } from './books-watch.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
+import { leaveThePast, type OpenedBooks, openBooks, restoringInputs } from './open-books.ts';
 import { type Principals, readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
+import { SettingsBucket } from './settings-bucket.ts';
+import { SettingsMirror } from './settings-mirror.ts';
 import { readUpdates } from './update-batch.ts';
 
 const TICK_MS = 50;
@@ -41,7 +44,6 @@ const ORDER_TIMEOUT_MS = 2000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
 const QUEUE_FULL_WAIT_MS = 50;
-const LOAD_RETRY_MS = 500;
 
 export type Surroundings = {
   readonly cluster: ClusterName;
@@ -67,6 +69,8 @@ export type TermOptions = {
   readonly mayAct: () => boolean;
   /** What a standby held; undefined: the books are read first. */
   readonly replica: MasterReplica | undefined;
+  /** What the leader before has left behind with the lease. */
+  readonly note: LeaseNote | undefined;
   /** An entry of this term is in the journal: before that nobody hears of it. */
   readonly onCommitted: () => void;
   /** After each entry; `hash` costs something. */
@@ -88,12 +92,19 @@ export class Term {
   #principals: Principals | undefined;
   #principalsDueMs = 0;
   #over = false;
+  #journalCreatedMs = 0;
+  #hasPast = false;
+  #leaving: Promise<void> | undefined;
+  #mirror: SettingsMirror | undefined;
+  readonly #bucket: SettingsBucket;
+  #isMirrorTroubled = false;
 
   constructor(around: Surroundings, options: TermOptions) {
     this.#around = around;
     this.#options = options;
     this.#epoch = options.epoch;
     this.#mayAct = options.mayAct;
+    this.#bucket = new SettingsBucket(around.books, around.cluster);
   }
 
   /** Of the last entry that was stepped; 0 before the books are read. */
@@ -113,17 +124,20 @@ export class Term {
 
   /** Leads until the term is over. Rejects when the process has to end: a defect that no rule covers. */
   async run(): Promise<LeaderEnd> {
-    const loaded = await this.#load();
-    if (loaded === undefined) return { reason: 'leaseLost' };
-    if (!loaded.ok) return { reason: 'journalUnusable', message: loaded.failure.message };
-    const { masterId, settings, logger } = this.#around;
-    const { sequence } = loaded.value;
-    const wasHeld = this.#options.replica !== undefined;
+    const opened = await this.#open();
+    if (opened === undefined) return { reason: 'leaseLost' };
+    if (!opened.ok) return { reason: 'journalUnusable', message: opened.failure.message };
+    const { logger } = this.#around;
+    const { replica, journalCreatedMs, hasPast } = opened.value;
+    const { sequence } = replica;
+    this.#journalCreatedMs = journalCreatedMs;
+    this.#hasPast = hasPast;
+    const wasHeld = this.#options.replica === replica;
     logger.info({ epoch: this.#epoch, sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
       core: clusterCore,
-      replica: loaded.value,
+      replica,
       epoch: this.#epoch,
       makeNonce: randomNonce,
       mayAct: this.#mayAct,
@@ -133,7 +147,7 @@ export class Term {
       report: (report) => this.#report(report),
     });
     this.#shell = shell;
-    shell.submit({ kind: 'termStarted', epoch: this.#epoch, masterId, settings });
+    this.#begin(shell, opened.value);
     try {
       return await shell.ended;
     } finally {
@@ -166,27 +180,67 @@ export class Term {
     this.#shell?.leaseLost();
   }
 
-  async #load(): Promise<Outcome<MasterReplica> | undefined> {
-    const { replica } = this.#options;
-    if (replica !== undefined) return { ok: true, value: replica };
-    for (;;) {
-      const loaded = await loadReplica({
-        ...this.#around,
-        core: clusterCore,
-        report: (report) => this.#report(report),
-      });
-      if (this.#over || !this.#mayAct()) return undefined;
-      if (loaded.ok || loaded.failure.code !== 'unavailable') return loaded;
-      this.#around.logger.warn({ failure: loaded.failure }, 'the journal cannot be read yet');
-      await wait(LOAD_RETRY_MS);
+  /** For whoever leads next: what the journal is and how far it goes. Undefined before anything is committed. */
+  get note(): LeaseNote | undefined {
+    const sequence = this.#shell?.sequence;
+    if (this.#actor === undefined || sequence === undefined) return undefined;
+    return { createdMs: this.#journalCreatedMs, sequence };
+  }
+
+  #open(): Promise<Outcome<OpenedBooks> | undefined> {
+    return openBooks(this.#around, {
+      held: this.#options.replica,
+      note: this.#options.note,
+      goesOn: () => this.#goesOn(),
+      onPassedOver: (report) => this.#report(report),
+    });
+  }
+
+  #goesOn(): boolean {
+    return !this.#over && this.#mayAct();
+  }
+
+  /** First of all inputs of the term. */
+  #begin(shell: Shell, { rebuilding, kept, positions = [] }: OpenedBooks): void {
+    const { masterId, settings } = this.#around;
+    const started = { kind: 'termStarted', epoch: this.#epoch, masterId, settings } as const;
+    shell.submit({ ...started, ...(rebuilding && { rebuilding }) });
+    if (kept === undefined) return;
+    for (const input of [...positions, ...restoringInputs(kept)]) {
+      const queued = shell.submit(input);
+      if (queued.ok) continue;
+      this.#around.logger.error({ failure: queued.failure }, 'what was kept is not put back');
     }
+  }
+
+  /** New books come before anything that is left of lost ones, and nobody hears of the term before. */
+  async #leaveThePast(shell: Shell): Promise<void> {
+    const isLeft = await leaveThePast(
+      this.#around,
+      () => shell.replica,
+      () => this.#goesOn(),
+    );
+    if (!isLeft) return;
+    this.#around.logger.info(
+      { sequence: shell.sequence },
+      'the books are new; the lost ones are gone',
+    );
+    this.#hasPast = false;
+    this.#serve(this.#around.clock.nowMs());
+    this.#carryOut();
   }
 
   #effects(effects: readonly Effect[], { sequence }: StepContext): void {
     this.#options.onStepped(sequence, () => this.#shell?.hash() ?? '');
     const nowMs = this.#around.clock.nowMs();
+    if (this.#hasPast) {
+      const shell = this.#shell;
+      if (shell !== undefined) this.#leaving ??= this.#leaveThePast(shell);
+      return;
+    }
     if (this.#actor === undefined) this.#serve(nowMs);
     this.#actor?.carryOut(effects, nowMs);
+    this.#mirror?.carriedOut(effects);
     this.#carryOut();
   }
 
@@ -205,6 +259,7 @@ export class Term {
       submit: (input) => shell.submit(input),
     });
     this.#actor = actor;
+    this.#mirror = new SettingsMirror(shell.state);
     actor.begin(takeoverEffects(shell.state), nowMs);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
@@ -230,11 +285,35 @@ export class Term {
     const nowMs = this.#around.clock.nowMs();
     actor.tick(nowMs);
     if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
+    if (this.#mayAct()) void this.#mirrorSettings(shell, nowMs);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
       shell.submit({ kind: 'tick' });
     }
     this.#carryOut();
+  }
+
+  async #mirrorSettings(shell: Shell, nowMs: number): Promise<void> {
+    const mirror = this.#mirror;
+    const due = mirror?.takeDue(shell.state, nowMs) ?? [];
+    const { sequence } = shell;
+    const writes = due.map(async (content) => {
+      const written = await this.#bucket.write(content, sequence);
+      mirror?.done(content.part, written.ok);
+      if (written.ok === this.#isMirrorTroubled && !this.#over) this.#tellMirror(written);
+    });
+    await Promise.all(writes);
+  }
+
+  #tellMirror(written: Outcome<undefined>): void {
+    this.#isMirrorTroubled = !written.ok;
+    const { logger } = this.#around;
+    if (written.ok) logger.info('what operators have set is kept beside the books again');
+    else
+      logger.error(
+        { failure: written.failure },
+        'what operators have set cannot be kept beside the books: it is tried again',
+      );
   }
 
   #carryOut(): void {

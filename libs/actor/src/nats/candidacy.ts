@@ -10,7 +10,7 @@ import type { NatsConnection } from 'nats';
 import type { BusSubscription } from '../bus.ts';
 import type { Clock } from '../clock.ts';
 import { CONFIRM_IN_CLUSTER_MS, LeaderWatch, WATCH_TIMING } from '../leader-watch.ts';
-import type { LeaseTiming } from '../lease.ts';
+import type { LeaseNote, LeaseTiming } from '../lease.ts';
 import { KvLease } from './kv-lease.ts';
 import type { NatsBus } from './nats-bus.ts';
 import { systemClock } from './system-clock.ts';
@@ -41,6 +41,8 @@ export type CandidacyOptions = {
   readonly onLost: (taken: boolean) => void;
   /** The leader of that term is believed dead: what it looked like. */
   readonly onSuspicion: (epoch: Epoch, silentMs: number) => void;
+  /** As of LeaseMachine: left behind with the lease. */
+  readonly note?: () => LeaseNote | undefined;
   /** Whether a free lease would be taken now. */
   readonly mayStand?: () => boolean;
 };
@@ -75,7 +77,7 @@ export class Candidacy {
 
   /** One candidacy, until `onLost` or `release`. `ownNameIsFree`: as of KvLease. */
   stand(ownNameIsFree: boolean): void {
-    const { books, cluster, key, id, timing } = this.#options;
+    const { books, cluster, key, id, timing, note } = this.#options;
     this.#lease = new KvLease({
       connection: books,
       cluster,
@@ -84,6 +86,7 @@ export class Candidacy {
       ownNameIsFree,
       clock: this.#clock,
       ...(timing && { timing }),
+      ...(note && { note }),
       onWon: (epoch) => this.#won(epoch),
       onLost: (taken) => {
         this.#stopAnswering();
@@ -104,6 +107,16 @@ export class Candidacy {
 
   mayAct(): boolean {
     return this.#lease?.mayAct() === true;
+  }
+
+  /** What the last holder of the lease has left behind. */
+  get note(): LeaseNote | undefined {
+    return this.#lease?.note;
+  }
+
+  /** What is to be left behind has changed: it is written at once. */
+  renewNow(): void {
+    this.#lease?.renewNow();
   }
 
   /** The lease may have changed hands: read it at once. */

@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import {
   type LeaseAction,
   LeaseMachine,
+  type LeaseNote,
   type LeaseReadAnswer,
   type LeaseRecord,
   type LeaseTiming,
@@ -22,6 +23,7 @@ const Record = z.object({
   nonce: z.string(),
   term: z.int(),
   released: z.boolean(),
+  note: z.object({ createdMs: z.int(), sequence: z.int() }).optional(),
 });
 
 /** Of a lease that is written by a release with another idea of it: nobody's until it has stood still long enough. */
@@ -46,6 +48,8 @@ export type KvLeaseOptions = {
   readonly onSeen?: (othersEpoch: Epoch | undefined) => void;
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
   readonly ownNameIsFree?: boolean;
+  /** As of LeaseMachine. */
+  readonly note?: () => LeaseNote | undefined;
   readonly clock?: Clock;
   readonly timing?: LeaseTiming;
 };
@@ -65,9 +69,10 @@ export class KvLease {
   constructor(options: KvLeaseOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { holder, timing, ownNameIsFree } = options;
+    const { holder, timing, ownNameIsFree, note } = options;
     this.#machine = new LeaseMachine(holder, randomNonce, {
       ...(timing && { timing }),
+      ...(note && { note }),
       ...(ownNameIsFree !== undefined && { ownNameIsFree }),
     });
     const bucket = leaseBucketName(options.cluster);
@@ -91,6 +96,17 @@ export class KvLease {
   /** Who holds the lease, as far as known. */
   get holder(): string | undefined {
     return this.#machine.holder;
+  }
+
+  /** What whoever held it last has left behind, or this one. */
+  get note(): LeaseNote | undefined {
+    return this.#machine.note;
+  }
+
+  /** What the note says has changed: it is written at once. */
+  renewNow(): void {
+    this.#machine.renewNow(this.#clock.nowMs());
+    this.#turn();
   }
 
   /** Ask before each batch of work: a timer alone may come too late. */
