@@ -5,6 +5,7 @@ import { encode } from '@parley/protocol/codec';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
 import { cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import { ClusterTerminal } from './cluster-terminal.ts';
 import { HaCluster, LEADS } from './ha-fixture.ts';
 import {
   expectSettings,
@@ -46,6 +47,8 @@ test('journal and snapshots are deleted under load: tasks go on, each runs once,
   await ha.expectEachOnce([...running, ...later]);
   await expectSettings(ha.fixture);
   expect(fixture.service('a1').output).not.toContain('unknownToMaster');
+  const status = await new ClusterTerminal(fixture).type('status');
+  expect(status.stdout).toMatch(/the books were lost \(recreated\).*6 tasks.* 1 agents taken over/);
   // Whoever leads next goes on with the new books.
   const [first, second] = [fixture.service('master-1'), fixture.service('master-2')];
   const terms = mastersSay(ha.fixture, LEADS);
