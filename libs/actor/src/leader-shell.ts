@@ -155,6 +155,11 @@ export class LeaderShell<State, Input, Effect> {
     this.#finish({ reason: 'leaseLost' });
   }
 
+  /** Somebody has looked: the journal is not the one that this leader writes to. */
+  journalLost(message: string): void {
+    this.#finish({ reason: 'journalLost', message });
+  }
+
   #pump(): void {
     this.#pumping ??= this.#run().catch((error: unknown) => {
       this.#end ??= { reason: 'stopped' };

@@ -35,14 +35,14 @@ import { MasterActor, type MasterOutput } from './master-actor.ts';
 import { leaveThePast, type OpenedBooks, openBooks, restoringInputs } from './open-books.ts';
 import { type Principals, readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
-import { SettingsBucket } from './settings-bucket.ts';
-import { SettingsMirror } from './settings-mirror.ts';
+import { SettingsUpkeep } from './settings-upkeep.ts';
 import { readUpdates } from './update-batch.ts';
 
 const TICK_MS = 50;
 const ORDER_TIMEOUT_MS = 2000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
+const JOURNAL_INTERVAL_MS = 2000;
 const QUEUE_FULL_WAIT_MS = 50;
 
 export type Surroundings = {
@@ -95,16 +95,14 @@ export class Term {
   #journalCreatedMs = 0;
   #hasPast = false;
   #leaving: Promise<void> | undefined;
-  #mirror: SettingsMirror | undefined;
-  readonly #bucket: SettingsBucket;
-  #isMirrorTroubled = false;
+  #settings: SettingsUpkeep | undefined;
+  #journalDueMs = 0;
 
   constructor(around: Surroundings, options: TermOptions) {
     this.#around = around;
     this.#options = options;
     this.#epoch = options.epoch;
     this.#mayAct = options.mayAct;
-    this.#bucket = new SettingsBucket(around.books, around.cluster);
   }
 
   /** Of the last entry that was stepped; 0 before the books are read. */
@@ -240,7 +238,7 @@ export class Term {
     }
     if (this.#actor === undefined) this.#serve(nowMs);
     this.#actor?.carryOut(effects, nowMs);
-    this.#mirror?.carriedOut(effects);
+    this.#settings?.carriedOut(effects);
     this.#carryOut();
   }
 
@@ -259,7 +257,7 @@ export class Term {
       submit: (input) => shell.submit(input),
     });
     this.#actor = actor;
-    this.#mirror = new SettingsMirror(shell.state);
+    this.#settings = new SettingsUpkeep(this.#around, shell.state);
     actor.begin(takeoverEffects(shell.state), nowMs);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
@@ -285,7 +283,8 @@ export class Term {
     const nowMs = this.#around.clock.nowMs();
     actor.tick(nowMs);
     if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
-    if (this.#mayAct()) void this.#mirrorSettings(shell, nowMs);
+    if (nowMs >= this.#journalDueMs) void this.#lookAtJournal(shell, nowMs);
+    if (this.#mayAct()) void this.#settings?.write(shell.state, shell.sequence, nowMs);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
       shell.submit({ kind: 'tick' });
@@ -293,27 +292,17 @@ export class Term {
     this.#carryOut();
   }
 
-  async #mirrorSettings(shell: Shell, nowMs: number): Promise<void> {
-    const mirror = this.#mirror;
-    const due = mirror?.takeDue(shell.state, nowMs) ?? [];
+  /** One who has nothing to write would not find out that what it has written is gone. */
+  async #lookAtJournal(shell: Shell, nowMs: number): Promise<void> {
+    this.#journalDueMs = nowMs + JOURNAL_INTERVAL_MS;
     const { sequence } = shell;
-    const writes = due.map(async (content) => {
-      const written = await this.#bucket.write(content, sequence);
-      mirror?.done(content.part, written.ok);
-      if (written.ok === this.#isMirrorTroubled && !this.#over) this.#tellMirror(written);
-    });
-    await Promise.all(writes);
-  }
-
-  #tellMirror(written: Outcome<undefined>): void {
-    this.#isMirrorTroubled = !written.ok;
-    const { logger } = this.#around;
-    if (written.ok) logger.info('what operators have set is kept beside the books again');
-    else
-      logger.error(
-        { failure: written.failure },
-        'what operators have set cannot be kept beside the books: it is tried again',
-      );
+    const info = await this.#around.journal.info();
+    if (!info.ok || this.#over) return;
+    const { createdMs, lastSequence } = info.value;
+    if (createdMs === this.#journalCreatedMs && lastSequence >= sequence) return;
+    shell.journalLost(
+      `entry ${sequence} was written, but the journal ends at entry ${lastSequence}, or is another one`,
+    );
   }
 
   #carryOut(): void {
