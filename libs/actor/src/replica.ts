@@ -201,7 +201,7 @@ export class Replica<State, Input, Effect> {
     const last = entry.inputs.length;
     for (let index = -1; index <= last; index += 1) {
       const input = entry.inputs[index];
-      if (this.#skips.has(skipKey(context.sequence, index))) {
+      if (this.#skips.size > 0 && this.#skips.has(skipKey(context.sequence, index))) {
         skipped.push({ sequence: context.sequence, index, input, why: 'a step of it threw' });
         continue;
       }

@@ -61,7 +61,8 @@ function answerTo(turn: Turn, input: CallInput): Answer {
     return fail('requestExpired', message);
   }
   const answer = carryOut(turn, input);
-  if (!READS.has(input.call.verb)) rememberAnswer(turn, { caller, request, answer });
+  if (!READS.has(input.call.verb))
+    rememberAnswer(turn, { session: admission.session, request, answer });
   return answer;
 }
 

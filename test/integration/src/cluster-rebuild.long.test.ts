@@ -1,9 +1,12 @@
-// Owns the proof that books are made anew in the rarer cases: journal and snapshots put back from an older copy, and the
-// leases lost with them.
+// Owns the proof that books are made anew in the rarer cases: an entry damaged in the middle, journal and snapshots put
+// back from an older copy, the leases lost with them.
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { NatsJournal } from '@parley/actor/nats/nats-journal';
+import { encode } from '@parley/protocol/codec';
 import { journalStreamName, leaseBucketName, snapshotStreamName } from '@parley/protocol/streams';
-import { afterEach, beforeEach, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { succeeded } from './actor-fixture.ts';
 import { cluster, TEST_TIMEOUT_MS } from './cluster-fixture.ts';
 import { HaCluster } from './ha-fixture.ts';
 import {
@@ -25,6 +28,30 @@ beforeEach(async () => {
   ha = await new HaCluster().start();
 });
 afterEach(() => ha.close());
+
+test('an entry is damaged in the middle: the books are made anew, and nothing that runs is lost', async () => {
+  const { fixture, framework } = ha;
+  await setUp(ha.fixture);
+  const running = ha.tasks('first', 5);
+  framework.add(running);
+  await framework.untilRunning(5);
+  await untilKept(ha.fixture);
+  const masters = [fixture.service('master-1'), fixture.service('master-2')];
+  for (const master of masters) await master.end('SIGKILL');
+  const journal = new NatsJournal(await fixture.connect('master', 'master-1', 'books'), cluster);
+  const { lastSequence } = succeeded(await journal.info());
+  const bytes = encode('not what was written');
+  await journal.append({ expectedSequence: lastSequence, nonce: 'n', bytes });
+  await journal.append({ expectedSequence: lastSequence + 1, nonce: 'n', bytes });
+  for (const master of masters) master.start();
+  await untilMastersSay(ha.fixture, `entry ${lastSequence + 1} of the journal is damaged`);
+  await untilMastersSay(ha.fixture, NEW);
+  fixture.open('first');
+  await ha.expectEachOnce(running);
+  await expectSettings(ha.fixture);
+  const { firstSequence } = succeeded(await journal.info());
+  expect(firstSequence).toBeGreaterThan(lastSequence + 2);
+});
 
 test('journal and snapshots are put back from an older copy: what ran since then is not lost', async () => {
   const { fixture, framework } = ha;
