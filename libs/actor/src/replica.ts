@@ -240,7 +240,7 @@ export class Replica<State, Input, Effect> {
 }
 
 /** What helps against books that cannot be used, to be put into a sentence. */
-export const MAKE_ANEW =
+const MAKE_ANEW =
   'delete the streams of journal and snapshots and run "parley init": the books are then made anew from agents, ' +
   'frameworks and the settings that are kept beside them.';
 
