@@ -6,20 +6,23 @@ import { fail, succeed } from '@parley/protocol/errors';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
-import { equals, normalise } from '@parley/resources/resources';
+import { contains, equals, normalise } from '@parley/resources/resources';
 import { isToTellTasks } from './adoption.ts';
+import { rescindAllOf } from './agent-offers.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { empty } from './emptying.ts';
+import { stopExcess } from './excess.ts';
 import { reconcileExecutors } from './executor-ends.ts';
 import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
-import { offersOf, rescindOffers } from './offer-book.ts';
 import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
+import { allReserved, takeOverReserved } from './static-reservations.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /**
@@ -43,6 +46,9 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
+  if (!contains(total, allReserved(request.reserved))) {
+    return fail('malformed', `reserved: agent ${agentId} sets more aside than it has`);
+  }
   const isToTell = isToTellTasks(state, before, request);
   const record = {
     ...recordOf(before, { ...request, agentId, state: next, total }),
@@ -51,7 +57,8 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
-    rescindAll(turn, agentId, 'agentChanged');
+    rescindAllOf(turn, agentId, 'agentChanged');
+  takeOverReserved(turn, agentId, request.reserved);
   if (!state.books.fits(record)) {
     const short = { ...record, isOvercommitted: true };
     state.agents.put(agentId, short);
@@ -66,6 +73,8 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
+  empty(turn, agentId);
+  stopExcess(turn, agentId);
   takeBackRevocable(turn, agentId);
   const result: RegisterResult = {
     heartbeatIntervalMs: heartbeatIntervalMs(state),
@@ -101,6 +110,8 @@ function recordOf(
     isOvercommitted: false,
     isDeactivated: before?.isDeactivated ?? false,
     ...(before?.draining !== undefined && { draining: before.draining }),
+    ...(before?.maintenance !== undefined && { maintenance: before.maintenance }),
+    ...(before?.isEmptied === true && { isEmptied: true }),
   };
 }
 
@@ -117,7 +128,7 @@ export function agentFellSilent(
   const record = { ...before, state: next, unreachableSinceMs: turn.context.wallTimeMs };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
-  rescindAll(turn, agentId, 'agentUnreachable');
+  rescindAllOf(turn, agentId, 'agentUnreachable');
   state.marks.agent(agentId);
   report(turn, { type: 'agentUnreachable', agentId });
   tellHolders(turn, agentId, 'agentUnreachable');
@@ -194,15 +205,6 @@ function isLaunchNamed(
 function returnedState(named: TaskState): TaskState {
   if (named === 'killing' || named === 'running') return named;
   return 'starting';
-}
-
-function rescindAll(
-  turn: Turn,
-  agentId: AgentId,
-  reason: 'agentChanged' | 'agentUnreachable',
-): void {
-  const offers = turn.state.books.agents.get(agentId)?.offers ?? [];
-  rescindOffers(turn, offersOf(turn.state, offers), reason);
 }
 
 /** What offers of it say would still be true. */

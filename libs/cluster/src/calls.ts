@@ -15,6 +15,7 @@ import { reviveOffers, stateDemand, suppressOffers, updateFramework } from './fr
 import { callingFramework, resync, subscribe } from './frameworks.ts';
 import type { Call, Caller, Input } from './inputs.ts';
 import { killTask, killWish } from './kills.ts';
+import { answerInverseOffer, changeMaintenance } from './maintenance.ts';
 import { operateByOperator } from './operator-operations.ts';
 import { reconcileTasks } from './reconcile.ts';
 import type { FrameworkRecord } from './records.ts';
@@ -38,6 +39,7 @@ const OPERATOR_VERBS: ReadonlySet<Verb> = new Set([
   'operatorAgent',
   'operatorOperate',
   'operatorSharing',
+  'operatorMaintenance',
 ]);
 
 /** Answers that may be long and change nothing: a repeated one is answered with what is true then. */
@@ -109,6 +111,8 @@ function operatorCall(turn: Turn, operator: PrincipalName, call: Call): Answer {
       return operateByOperator(turn, operator, call.body);
     case 'operatorSharing':
       return changeSharing(turn, operator, call.body);
+    case 'operatorMaintenance':
+      return changeMaintenance(turn, operator, call.body);
     default:
       return neverHere(call.verb);
   }
@@ -150,6 +154,8 @@ function subscribedCall(turn: Turn, record: FrameworkRecord, call: Call): Answer
       return succeed(reconcileTasks(turn.state, record.framework, call.body));
     case 'shutdownExecutor':
       return shutdownExecutor(turn, record, call.body);
+    case 'answerInverseOffer':
+      return answerInverseOffer(turn, record, call.body);
     case 'acknowledgeEvents':
       return acknowledgeEvents(turn, record, call.body);
     case 'teardown':

@@ -111,6 +111,7 @@ const TO_BE_SEEN: readonly string[] = [
   'agentChanged',
   'agentDeactivated',
   'agentDraining',
+  'agentDrained',
   'agentOversubscribed',
   'revocableTakenBack',
   'roleDropped',

@@ -8,12 +8,14 @@ import { canonical, DigestSum, digestOf } from './canonical-hash.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { carryOutDue, nextDueMs, setAllDeadlines } from './due.ts';
 import type { Effect } from './effects.ts';
+import { finishEmptying } from './emptying.ts';
 import { allFacts, allocationSettings, finishFacts } from './facts.ts';
 import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
 import { beginRebuilding, restoreSettings } from './kept-settings.ts';
 import { rescindBeyondReturned } from './limit-checks.ts';
+import { setWindowsAnew } from './maintenance-book.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './order-answers.ts';
@@ -21,7 +23,7 @@ import { stepProposals } from './proposals.ts';
 import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
 import { stepRevocations } from './revocations.ts';
-import { enterRules, inputSince, NEWEST_RULES, OLDEST_RULES } from './rules.ts';
+import { enterRules, inputSince, NEWEST_RULES, OLDEST_RULES, settingsUnderRules } from './rules.ts';
 import { createState, restoreState, StateRestorer, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
@@ -124,6 +126,7 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
   const turn = turnOf(state, context);
   rescindBeyondReturned(turn);
   callOffUnneeded(turn);
+  finishEmptying(turn);
   finishFacts(turn);
   return turn.effects;
 }
@@ -131,9 +134,10 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
 /** Offers survive and are told again, under new numbers; events until they are acknowledged. */
 function startTerm(
   turn: Turn,
-  { epoch, masterId, settings, rebuilding }: Extract<Input, { kind: 'termStarted' }>,
+  { epoch, masterId, settings: given, rebuilding }: Extract<Input, { kind: 'termStarted' }>,
 ): void {
   const { state } = turn;
+  const settings = settingsUnderRules(state, given);
   const before = state.record.settings;
   const isChanged = canonical(settings) !== canonical(before);
   if (canonical(allocationSettings(settings)) !== canonical(allocationSettings(before))) {
@@ -142,6 +146,7 @@ function startTerm(
   state.change({ epoch, masterId, settings });
   if (isChanged) setAllDeadlines(state);
   if (rebuilding !== undefined) beginRebuilding(turn, rebuilding);
+  setWindowsAnew(turn);
   report(turn, { type: 'termStarted', epoch, masterId });
   for (const key of [...state.frameworks.keys()]) {
     const framework = state.frameworks.get(key);
@@ -154,7 +159,10 @@ function startTerm(
 /** Table by table; the order of records is not in it. */
 function hashState(state: ClusterState): string {
   const sum = new DigestSum();
-  for (const table of state.tables) sum.add(digestOf('table', table.name, table.hash()));
+  const uncounted = new Set(state.laterTables.filter(({ size }) => size === 0));
+  for (const table of state.tables) {
+    if (!uncounted.has(table)) sum.add(digestOf('table', table.name, table.hash()));
+  }
   return sum.hexadecimal();
 }
 

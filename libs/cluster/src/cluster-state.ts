@@ -17,6 +17,8 @@ import type {
   FrameworkEventRecord,
   FrameworkRecord,
   FrameworkSettingsRecord,
+  InverseOfferRecord,
+  MaintenanceRecord,
   OfferRecord,
   OrderRecord,
   ReservationRecord,
@@ -55,6 +57,10 @@ export class ClusterState {
   readonly answers = new EntityTable<AnswerRecord>('answers');
   readonly tombstones = new EntityTable<TombstoneRecord>('tombstones');
   readonly streams = new EntityTable<StreamRecord>('streams');
+
+  /** Tables that releases did not always have: an empty one counts for nothing in the state's hash. */
+  readonly maintenance = new EntityTable<MaintenanceRecord>('maintenance');
+  readonly inverseOffers = new EntityTable<InverseOfferRecord>('inverseOffers');
 
   /** Derived from the tables; see there. */
   readonly books = new Books();
@@ -109,6 +115,11 @@ export class ClusterState {
       this.answers,
       this.tombstones,
       this.streams,
+      ...this.laterTables,
     ];
+  }
+
+  get laterTables(): readonly EntityTable<object>[] {
+    return [this.maintenance, this.inverseOffers];
   }
 }

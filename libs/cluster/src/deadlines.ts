@@ -9,6 +9,7 @@ export const DEADLINE_KINDS = [
   'offer',
   'goneAgent',
   'revocation',
+  'maintenance',
 ] as const;
 export type DeadlineKind = (typeof DEADLINE_KINDS)[number];
 

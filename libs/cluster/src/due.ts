@@ -5,6 +5,7 @@ import type { ClusterState } from './cluster-state.ts';
 import { DEADLINE_KINDS, type DeadlineKind, deadlineKey } from './deadlines.ts';
 import { removeFramework } from './framework-removal.ts';
 import { forgetGone, goneAgents, goneDeadline } from './gone-agents.ts';
+import { goOnWithMaintenance } from './maintenance.ts';
 import { expireOffers, offerDeadline } from './offer-expiry.ts';
 import { forgetSession, sessionDeadline } from './requests.ts';
 import { goOnWithRevocations } from './revocations.ts';
@@ -71,6 +72,11 @@ const DUE: Readonly<Record<DeadlineKind, Due>> = {
     deadlineOf: (state, key) => state.revocations.get(key)?.dueAtMs,
     carryOut: goOnWithRevocations,
     keys: (state) => state.revocations.entries(),
+  },
+  maintenance: {
+    deadlineOf: (state, key) => state.maintenance.get(key)?.dueAtMs,
+    carryOut: goOnWithMaintenance,
+    keys: (state) => state.maintenance.entries(),
   },
 };
 

@@ -1,5 +1,6 @@
 // Owns the vocabulary of what happened in a cluster. Events are derived by stepping the journal, never
 // written; whoever follows numbers them (journal sequence, index). Console, progress lines and replay read them.
+import type { MaintenanceState } from '@parley/lifecycle/transitions';
 import type { Epoch } from '@parley/protocol/epoch';
 import type { ExecutorEnd } from '@parley/protocol/frameworks';
 import type {
@@ -13,7 +14,9 @@ import type {
   ReservationId,
   RoleName,
   TaskRef,
+  WindowId,
 } from '@parley/protocol/ids';
+import type { InverseOfferAnswer } from '@parley/protocol/maintenance';
 import type { DeclineReason, RescindReason } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import type { RevocationReason, Sharer, StopAnswer } from '@parley/protocol/revocations';
@@ -34,7 +37,34 @@ export type ClusterEvent =
   | { readonly type: 'agentUnreachable'; readonly agentId: AgentId }
   | { readonly type: 'agentGone'; readonly agentId: AgentId }
   | { readonly type: 'agentDeactivated'; readonly agentId: AgentId }
-  | { readonly type: 'agentDraining'; readonly agentId: AgentId; readonly reason: string }
+  | {
+      readonly type: 'agentDraining';
+      readonly agentId: AgentId;
+      readonly reason: string;
+      /** Its tasks are asked to stop; absent: they go on. */
+      readonly isEmptied?: true;
+      readonly graceMs?: number;
+    }
+  /** It was to be emptied, and nothing runs on it any more. */
+  | { readonly type: 'agentDrained'; readonly agentId: AgentId }
+  /** `planned`: it was scheduled. `by`: the operator who did it, where it was not the time. */
+  | {
+      readonly type: 'maintenanceChanged';
+      readonly windowId: WindowId;
+      readonly to: MaintenanceState;
+      readonly agents: readonly AgentId[];
+      readonly startWallTimeMs: number;
+      readonly durationMs: number;
+      readonly reason: string;
+      readonly by?: PrincipalName;
+    }
+  | {
+      readonly type: 'inverseOfferAnswered';
+      readonly windowId: WindowId;
+      readonly framework: FrameworkRef;
+      readonly answer: InverseOfferAnswer['answer'];
+      readonly reason?: string;
+    }
   | {
       readonly type: 'agentOversubscribed';
       readonly agentId: AgentId;
@@ -73,8 +103,12 @@ export type ClusterEvent =
       readonly agentId: AgentId;
       readonly role: RoleName;
       readonly reservationId: ReservationId;
+      /** Nothing: it was not there. */
+      readonly before: Resources;
       /** Nothing: it is no more. */
       readonly resources: Resources;
+      /** `operator:olga`, or a framework: `alice/web`. */
+      readonly by: string;
     }
   | {
       readonly type: 'frameworkSubscribed';

@@ -122,6 +122,7 @@ function drop(state: ClusterState, key: string, eventId: number): void {
 /** Not below its MessagePack size: text counts up to three bytes a character. */
 function estimateBytes(event: FrameworkEvent): number {
   if (event.kind === 'inverseOffer') return 400 + 3 * JSON.stringify(event.resources).length;
+  if (event.kind === 'agentInverseOffer') return 1200 + 70 * event.agents.length;
   if (event.kind !== 'executorExited') return 200;
   return 400 + 3 * ((event.message?.length ?? 0) + (event.signal?.length ?? 0));
 }

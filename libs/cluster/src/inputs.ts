@@ -22,6 +22,7 @@ import {
   UpdateFrameworkRequest,
 } from '@parley/protocol/frameworks';
 import { ActorId, AgentId, FrameworkRef, PrincipalName, TaskRef } from '@parley/protocol/ids';
+import { InverseOfferAnswer, OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
 import { AcceptRequest, DeclineRequest } from '@parley/protocol/offers';
 import {
   OperatorAgentRequest,
@@ -37,6 +38,7 @@ import {
   DEFAULT_STARVATION_MS,
   Placement,
   Quantities,
+  Uncounted,
 } from '@parley/protocol/sharing';
 import { Empty, KillTaskRequest, ReconcileRequest, StatusUpdate } from '@parley/protocol/tasks';
 import * as z from 'zod';
@@ -55,6 +57,8 @@ export const KEPT_TABLES = [
 export const ClusterSettings = z.object({
   agentHeartbeatIntervalMs: z.int().min(100).default(5000),
   agentSilenceMs: z.int().min(1000).default(75_000),
+  /** Silent agents that are given up a second at most; absent: 20, or one in a hundred where that is more. */
+  agentRemovalsPerSecond: z.int().min(1).max(100_000).optional(),
   frameworkHeartbeatIntervalMs: z.int().min(100).default(5000),
   frameworkSilenceMs: z.int().min(1000).default(20_000),
   /** An offer that is not answered by then is rescinded; a framework may set its own. */
@@ -68,6 +72,8 @@ export const ClusterSettings = z.object({
   /** Less is not worth an offer; a role may have its own. */
   minAllocatable: Quantities.default(DEFAULT_MIN_ALLOCATABLE),
   placement: Placement.default('random'),
+  /** Names of scalars that are in no share. Absent: the default ones. */
+  uncounted: Uncounted.optional(),
   /** Between the inverse offer for a task and the question to it to stop; then until it is killed. */
   revocationNoticeMs: z.int().min(0).default(0),
   revocationGraceMs: z.int().min(0).default(30_000),
@@ -123,6 +129,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('reconcile'), body: ReconcileRequest }),
   z.object({ verb: z.literal('shutdownExecutor'), body: ShutdownExecutorRequest }),
   z.object({ verb: z.literal('acknowledgeEvents'), body: AcknowledgeEventsRequest }),
+  z.object({ verb: z.literal('answerInverseOffer'), body: InverseOfferAnswer }),
   z.object({ verb: z.literal('register'), body: RegisterRequest }),
   z.object({ verb: z.literal('executorExited'), body: ExecutorExited }),
   z.object({ verb: z.literal('stopAnswered'), body: StopAnswered }),
@@ -132,6 +139,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
   z.object({ verb: z.literal('operatorOperate'), body: OperatorOperateRequest }),
   z.object({ verb: z.literal('operatorSharing'), body: OperatorSharingRequest }),
+  z.object({ verb: z.literal('operatorMaintenance'), body: OperatorMaintenanceRequest }),
 ]);
 export type Call = z.infer<typeof Call>;
 

@@ -7,6 +7,7 @@ import { add, contains, equals } from '@parley/resources/resources';
 import { Books, executorRecordKey } from './books.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { conservation, offersAndReservations } from './conservation.ts';
+import { emptying } from './emptying-invariants.ts';
 import { executorsAndEvents } from './executor-invariants.ts';
 import type { Order } from './inputs.ts';
 import { offersWithinLimits } from './limit-checks.ts';
@@ -25,6 +26,7 @@ export function checkInvariants(state: ClusterState): string[] {
     ...ordersHaveTasks(state),
     ...executorsAndEvents(state),
     ...revocations(state),
+    ...emptying(state),
     ...lifecycles(state),
     ...deadlines(state),
     ...bookSums(state),

@@ -33,6 +33,8 @@ export const MAX_ROLE_SETTINGS = 20_000;
 export const MAX_FRAMEWORK_SETTINGS = 20_000;
 /** Told in one answer: whoever made more mistakes at once begins with these. */
 export const MAX_TOLD_PROBLEMS = 10;
+/** Maintenance windows that are not over. */
+export const MAX_MAINTENANCE_WINDOWS = 1000;
 /** On one agent, over all roles; beyond it reserving fails. */
 export const MAX_RESERVATIONS_PER_AGENT = 256;
 /** Of one reservation. */

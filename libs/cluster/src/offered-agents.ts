@@ -2,20 +2,22 @@
 // may be offered is in the books.
 import type { AgentRecord } from './records.ts';
 
-export type WhyNotOffered = 'unreachable' | 'gone' | 'draining' | 'deactivated';
+export type WhyNotOffered = 'unreachable' | 'gone' | 'draining' | 'maintenance' | 'deactivated';
 
 /** Undefined: it may be offered. Of two reasons the one that tells more. */
 export function whyNotOffered({
   state,
   draining,
+  maintenance,
   isDeactivated,
   isRecovering,
-}: Pick<AgentRecord, 'state' | 'draining' | 'isDeactivated' | 'isRecovering'>):
+}: Pick<AgentRecord, 'state' | 'draining' | 'maintenance' | 'isDeactivated' | 'isRecovering'>):
   | WhyNotOffered
   | undefined {
   if (state !== 'registered' || isRecovering === true)
     return state === 'gone' ? 'gone' : 'unreachable';
   if (draining !== undefined) return 'draining';
+  if (maintenance !== undefined) return 'maintenance';
   return isDeactivated ? 'deactivated' : undefined;
 }
 

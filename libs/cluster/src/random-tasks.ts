@@ -107,5 +107,7 @@ export function randomAgentChange(roll: Dice): unknown {
     roll(8) === 0
       ? 'gone'
       : (['deactivate', 'reactivate', 'drain', 'reactivate'] as const)[roll(4)];
-  return { verb: 'operatorAgent', body: { agentId: `a${1 + roll(3)}`, change, reason: 'service' } };
+  const emptying = change === 'drain' && roll(2) === 0 && { emptying: { graceMs: roll(3) * 1000 } };
+  const body = { agentId: `a${1 + roll(3)}`, change, reason: 'service', ...emptying };
+  return { verb: 'operatorAgent', body };
 }

@@ -1,7 +1,7 @@
 // Owns which versions of the rules this code steps, which rules each version changed, and which hold in a state. How to
 // change a rule is in infra/docs/decisions/rules-versions.md.
 import type { ClusterState } from './cluster-state.ts';
-import type { Input } from './inputs.ts';
+import type { ClusterSettings, Input } from './inputs.ts';
 
 /** Entries of these rules and newer ones can be stepped. */
 export const OLDEST_RULES = 4;
@@ -13,17 +13,46 @@ const RULE_SINCE = {
   replacedSessionsAreStruck: 5,
   /** An agent that the books do not know is asked for all that it has, and its tasks are taken over. */
   unknownAgentsTell: 5,
+  /** Whether a framework has ramped up is told by what counts in shares. */
+  rampUpIsByWhatCounts: 5,
+  /** How many agents are given up a second, and what is in no share, are settings; releases before leave them out of the books. */
+  newSettingsAreKept: 5,
+  /** An agent sets resources of its own aside for roles; releases before do not read that. */
+  agentsReserve: 5,
+  /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
+  excessIsStopped: 5,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */
-const INPUT_SINCE: Readonly<Record<string, number>> = { tellTasks: 5, settingsRestored: 5 };
+const INPUT_SINCE: Readonly<Record<string, number>> = {
+  operatorMaintenance: 5,
+  answerInverseOffer: 5,
+  tellTasks: 5,
+  settingsRestored: 5,
+};
+/** Likewise a field that inputs did not always have. */
+const EMPTYING_SINCE = 5;
 
-export const inputSince = (input: Input): number =>
-  INPUT_SINCE[input.kind === 'call' ? input.call.verb : input.kind] ?? OLDEST_RULES;
+export function inputSince(input: Input): number {
+  if (input.kind !== 'call') return INPUT_SINCE[input.kind] ?? OLDEST_RULES;
+  const { call } = input;
+  if (call.verb === 'operatorAgent' && call.body.emptying !== undefined) return EMPTYING_SINCE;
+  return INPUT_SINCE[call.verb] ?? OLDEST_RULES;
+}
 
 /** Asked by `step` wherever it does something else than it did under older rules. */
 export function ruleHolds(state: ClusterState, rule: keyof typeof RULE_SINCE): boolean {
   return state.rulesVersion >= RULE_SINCE[rule];
+}
+
+/** Those that the rules know. */
+export function settingsUnderRules(
+  state: ClusterState,
+  settings: ClusterSettings,
+): ClusterSettings {
+  if (ruleHolds(state, 'newSettingsAreKept')) return settings;
+  const { agentRemovalsPerSecond: _, uncounted: __, ...known } = settings;
+  return known;
 }
 
 /** The rules of an entry hold from its beginning on. What changed; undefined when nothing did, or nothing was before. */

@@ -3,6 +3,7 @@
 import { isTerminal, TaskState } from '@parley/protocol/tasks';
 import { AGENT_EVENTS, agentMachine } from './agent-machine.ts';
 import { FRAMEWORK_EVENTS, frameworkMachine } from './framework-machine.ts';
+import { MAINTENANCE_EVENTS, maintenanceMachine } from './maintenance-machine.ts';
 import { OFFER_EVENTS, offerMachine } from './offer-machine.ts';
 import { TASK_SOURCES } from './task-machine.ts';
 import { type ReasonMeaning, TASK_REASONS } from './task-reasons.ts';
@@ -10,6 +11,7 @@ import { TASK_SOURCE_MEANINGS, TASK_STATES } from './task-states.ts';
 import {
   nextAgentState,
   nextFrameworkState,
+  nextMaintenanceState,
   nextOfferState,
   nextTaskState,
 } from './transitions.ts';
@@ -66,7 +68,13 @@ export function renderStateReference(): string {
         code(mesos),
       ]),
     ),
-    '\n## Offers, agents, frameworks\n',
+    '\n## Offers, agents, frameworks, maintenance\n',
+    ...machineTables(),
+  ].join('\n');
+}
+
+function machineTables(): string[] {
+  return [
     machineTable('offer', Object.keys(offerMachine.states), OFFER_EVENTS, nextOfferState),
     '',
     machineTable('agent', Object.keys(agentMachine.states), AGENT_EVENTS, nextAgentState),
@@ -78,7 +86,14 @@ export function renderStateReference(): string {
       nextFrameworkState,
     ),
     '',
-  ].join('\n');
+    machineTable(
+      'maintenance window',
+      Object.keys(maintenanceMachine.states),
+      MAINTENANCE_EVENTS,
+      nextMaintenanceState,
+    ),
+    '',
+  ];
 }
 
 function followers(state: TaskState, source: (typeof TASK_SOURCES)[number]): TaskState[] {

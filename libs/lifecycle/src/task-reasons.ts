@@ -49,6 +49,11 @@ export const TASK_REASONS = {
       'Its resources were taken back: for somebody who is entitled to them, or by its agent, which had lent them.',
     mesos: 'REASON_CONTAINER_PREEMPTED',
   },
+  agentDraining: {
+    states: { agent: ['killing', 'killed'] },
+    meaning: 'Its agent is emptied: an operator drains it, or its maintenance has begun.',
+    mesos: 'REASON_AGENT_DRAINING',
+  },
   killedBeforeStart: {
     states: { agent: ['killed'] },
     meaning: 'The kill came before its command was started.',

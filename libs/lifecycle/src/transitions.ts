@@ -9,12 +9,18 @@ import {
   type LeadershipEvent,
   leadershipMachine,
 } from './leadership-machine.ts';
+import {
+  MAINTENANCE_EVENTS,
+  type MaintenanceEvent,
+  maintenanceMachine,
+} from './maintenance-machine.ts';
 import { OFFER_EVENTS, type OfferEvent, offerMachine } from './offer-machine.ts';
 import { TASK_EVENTS, type TaskEvent, taskMachine } from './task-machine.ts';
 
 export type AgentState = StateValueFrom<typeof agentMachine>;
 export type FrameworkState = StateValueFrom<typeof frameworkMachine>;
 export type LeadershipState = StateValueFrom<typeof leadershipMachine>;
+export type MaintenanceState = StateValueFrom<typeof maintenanceMachine>;
 export type OfferState = StateValueFrom<typeof offerMachine>;
 
 type Table<State extends string, Event extends string> = ReadonlyMap<
@@ -47,6 +53,10 @@ const leadershipTable = compile<LeadershipState, LeadershipEvent>(
   leadershipMachine,
   LEADERSHIP_EVENTS,
 );
+const maintenanceTable = compile<MaintenanceState, MaintenanceEvent>(
+  maintenanceMachine,
+  MAINTENANCE_EVENTS,
+);
 const offerTable = compile<OfferState, OfferEvent>(offerMachine, OFFER_EVENTS);
 const taskTable = compile<TaskState, TaskEvent>(taskMachine, TASK_EVENTS);
 
@@ -61,6 +71,10 @@ export const nextLeadershipState = (
   state: LeadershipState,
   event: LeadershipEvent,
 ): LeadershipState | undefined => leadershipTable.get(state)?.get(event);
+export const nextMaintenanceState = (
+  state: MaintenanceState,
+  event: MaintenanceEvent,
+): MaintenanceState | undefined => maintenanceTable.get(state)?.get(event);
 export const nextOfferState = (state: OfferState, event: OfferEvent): OfferState | undefined =>
   offerTable.get(state)?.get(event);
 export const nextTaskState = (state: TaskState, event: TaskEvent): TaskState | undefined =>

@@ -3,6 +3,7 @@
 import { FactsMessage, ProposalsMessage } from './allocation.ts';
 import { LeaderPresence, Watermarks } from './broadcasts.ts';
 import { ExplainRequest, Explanation } from './explanations.ts';
+import { OperatorMaintenanceRequest } from './maintenance.ts';
 import {
   LogLevelRequest,
   LogLevelResult,
@@ -152,6 +153,16 @@ export const controlMessages = {
     body: OperatorSharingRequest,
     reply: OperatorSharingResult,
     summary: 'Sets or clears weights, guarantees and limits of roles and frameworks.',
+  }),
+  operatorMaintenance: entry({
+    kind: 'operator.maintenance',
+    pattern: 'master.call.operator.{operator}.maintenance',
+    delivery: 'request',
+    from: ['operator'],
+    to: ['master'],
+    body: OperatorMaintenanceRequest,
+    reply: Empty,
+    summary: 'Schedules, cancels, begins or ends a maintenance window of agents.',
   }),
   replayPage: entry({
     kind: 'replay.page',

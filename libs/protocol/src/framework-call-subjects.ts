@@ -11,6 +11,7 @@ import {
   SubscribeResult,
   UpdateFrameworkRequest,
 } from './frameworks.ts';
+import { InverseOfferAnswer } from './maintenance.ts';
 import { AcceptRequest, AcceptResult, DeclineRequest, DeclineResult } from './offers.ts';
 import { entry } from './subject-entry.ts';
 import {
@@ -123,6 +124,16 @@ export const frameworkCalls = {
     body: ShutdownExecutorRequest,
     reply: Empty,
     summary: 'Ends an executor and its tasks; its exit comes as an event.',
+  }),
+  answerInverseOffer: entry({
+    kind: 'framework.answerInverseOffer',
+    pattern: `${FRAMEWORK_CALL}.answer-inverse-offer`,
+    delivery: 'request',
+    from: ['principal'],
+    to: ['master'],
+    body: InverseOfferAnswer,
+    reply: Empty,
+    summary: 'Whether it frees the agents of a maintenance window by itself; shown to operators.',
   }),
   acknowledgeEvents: entry({
     kind: 'framework.acknowledgeEvents',

@@ -2,7 +2,7 @@
 // tells it that must not get lost.
 import * as z from 'zod';
 import { Constraints } from './constraints.ts';
-import { AgentId, ExecutorId, RoleName, TaskId } from './ids.ts';
+import { AgentId, ExecutorId, RoleName, TaskId, WindowId } from './ids.ts';
 import { Offer } from './offers.ts';
 import { Resources } from './resources.ts';
 import { RevocableUse, RevocationReason } from './revocations.ts';
@@ -139,6 +139,25 @@ export const FrameworkEvent = z.discriminatedUnion('kind', [
     taskId: TaskId,
     agentId: AgentId,
   }),
+  /**
+   * Agents on which the framework has tasks are to be taken out of service: from `startWallTimeMs` on its tasks there are
+   * asked to stop, for `durationMs` nothing of them is offered. It may end them before, or answer that it will not. Of a
+   * window with many agents there are several. Mesos docs, "Maintenance Primitives".
+   */
+  z.object({
+    kind: z.literal('agentInverseOffer'),
+    ...eventId,
+    windowId: WindowId,
+    agents: z.array(AgentId).min(1),
+    startWallTimeMs: z.int(),
+    durationMs: z.int().min(0),
+    /** Absent: each task's own. */
+    graceMs: z.int().min(0).optional(),
+    reason: z.string(),
+    wallTimeMs: z.int(),
+  }),
+  /** They stay in service. */
+  z.object({ kind: z.literal('agentInverseOfferWithdrawn'), ...eventId, windowId: WindowId }),
 ]);
 export type FrameworkEvent = z.infer<typeof FrameworkEvent>;
 

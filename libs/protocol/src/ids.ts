@@ -40,6 +40,10 @@ export type ReservationId = z.infer<typeof ReservationId>;
 export const VolumeId = Token.brand<'VolumeId'>();
 export type VolumeId = z.infer<typeof VolumeId>;
 
+/** Names a maintenance window; chosen by whoever schedules it. */
+export const WindowId = Token.brand<'WindowId'>();
+export type WindowId = z.infer<typeof WindowId>;
+
 /** Unique within its framework and agent. */
 export const ExecutorId = Token.brand<'ExecutorId'>();
 export type ExecutorId = z.infer<typeof ExecutorId>;
@@ -54,7 +58,7 @@ export const RoleName = z
   .max(255)
   .regex(
     /^(?:\*|[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?:\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})*)$/,
-    'must be "*" or components of A-Z a-z 0-9 _ . - separated by "/"',
+    'must be "*" or components separated by "/", each of 1 to 64 of A-Z a-z 0-9 _ . - and none beginning with . or -',
   )
   .brand<'RoleName'>();
 export type RoleName = z.infer<typeof RoleName>;

@@ -64,6 +64,7 @@ export const RescindReason = z.enum([
   'agentChanged',
   'agentDeactivated',
   'agentDraining',
+  'agentMaintenance',
   'roleDropped',
   'takenByOperator',
   'volumeDestroyed',

@@ -10,15 +10,27 @@ export type OperatorKillRequest = z.infer<typeof OperatorKillRequest>;
 export const OperatorTeardownRequest = z.object({ framework: FrameworkRef });
 export type OperatorTeardownRequest = z.infer<typeof OperatorTeardownRequest>;
 
+const DAY_MS = 24 * 3600 * 1000;
+
+/** `graceMs`: between asking a task to stop and killing it; absent: each task's own. */
+export const Emptying = z.object({
+  graceMs: z.int().min(0).max(DAY_MS).optional(),
+  /** Once nothing runs on it any more it is declared gone. */
+  marksGone: z.boolean().default(false),
+});
+export type Emptying = z.infer<typeof Emptying>;
+
 /**
  * `deactivate`: no more offers of it, its tasks go on. `drain`: likewise, because it is to be emptied; `reason` says to
  * people what for. `reactivate` ends both. `gone`: it will never come back; its tasks are gone, and an agent of this id
  * is refused from then on.
+ * `emptying`: of a drain, its tasks are asked to stop; absent: they go on until they end. Mesos docs, "Agent draining".
  */
 export const OperatorAgentRequest = z.object({
   agentId: AgentId,
   change: z.enum(['deactivate', 'drain', 'reactivate', 'gone']),
   reason: z.string().max(256).optional(),
+  emptying: Emptying.optional(),
 });
 export type OperatorAgentRequest = z.infer<typeof OperatorAgentRequest>;
 

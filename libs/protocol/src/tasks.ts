@@ -58,6 +58,7 @@ export const TaskReason = z.enum([
   'executorNotRegistered',
   'executorNotReturned',
   'revoked',
+  'agentDraining',
   'reconciliation',
 ]);
 export type TaskReason = z.infer<typeof TaskReason>;

@@ -6,7 +6,15 @@ import type { Answer } from '@parley/protocol/message';
 import { AcceptResult, type Operation } from '@parley/protocol/offers';
 import type { OperatorSharingRequest } from '@parley/protocol/operators';
 import { formatResources } from '@parley/resources/format';
-import { counted, frameworkOf, inWords, listed, type Sentence, seconds } from './sentence.ts';
+import {
+  counted,
+  frameworkOf,
+  graceWords,
+  inWords,
+  listed,
+  type Sentence,
+  seconds,
+} from './sentence.ts';
 
 type CallInput = Extract<Input, { kind: 'call' }>;
 type Verb = Call['verb'];
@@ -75,6 +83,9 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
     text: `asks to shut down executor ${executorId} on agent ${agentId}${graceWords(graceMs)}`,
     agents: [agentId],
   }),
+  answerInverseOffer: ({ windowId, answer }) => ({
+    text: `${answer}s the inverse offer for maintenance window ${windowId}`,
+  }),
   acknowledgeEvents: ({ upTo }) => ({ text: `has handled its events up to ${upTo}` }),
   register: ({ hostname, total, tasks, executors }) => ({
     text: `registers from ${hostname} with ${formatResources(total)}; it names ${counted(tasks.length, 'task')} and ${counted(executors.length, 'executor')}`,
@@ -103,13 +114,20 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
     text: `asks to remove framework ${frameworkKey(framework)}, with all its tasks`,
     frameworks: [framework],
   }),
-  operatorAgent: ({ agentId, change, reason }) => ({
-    text: `wants agent ${agentId} ${AGENT_CHANGES[change]}${reason === undefined ? '' : `: ${reason}`}`,
+  operatorAgent: ({ agentId, change, reason, emptying }) => ({
+    text: `wants agent ${agentId} ${AGENT_CHANGES[change]}${emptyingWords(emptying)}${reason === undefined ? '' : `: ${reason}`}`,
     agents: [agentId],
   }),
   operatorOperate: ({ agentId, role, operation }) => ({
     text: `asks on agent ${agentId} for role ${role}: ${inWords(operation.kind)}`,
     agents: [agentId],
+  }),
+  operatorMaintenance: (body) => ({
+    text:
+      body.change === 'schedule'
+        ? `schedules maintenance window ${body.window.windowId}`
+        : `wants maintenance window ${body.windowId} ${WINDOW_CHANGES[body.change]}`,
+    agents: body.change === 'schedule' ? body.window.agents : [],
   }),
   operatorSharing: ({ changes }) => ({
     text: `sets how it is shared: ${listed(changes.map(changeWords))}`,
@@ -119,6 +137,7 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
   }),
 };
 
+const WINDOW_CHANGES = { cancel: 'cancelled', start: 'begun', stop: 'ended' } as const;
 const AGENT_CHANGES = {
   deactivate: 'offered to nobody',
   drain: 'emptied',
@@ -129,8 +148,10 @@ const AGENT_CHANGES = {
 const ofTask = (task: TaskRef) => ({ tasks: [task], frameworks: [frameworkOf(task)] });
 const inRoles = (roles: readonly string[]): string =>
   roles.length === 0 ? '' : ` in ${roles.join(', ')}`;
-const graceWords = (graceMs: number | undefined): string =>
-  graceMs === undefined ? '' : ` with a grace of ${seconds(graceMs)}`;
+const emptyingWords = (emptying: BodyOf<'operatorAgent'>['emptying']): string =>
+  emptying === undefined
+    ? ''
+    : `, its tasks stopped${graceWords(emptying.graceMs)}${emptying.marksGone ? ', and then given up for good' : ''}`;
 const offersWords = (offerIds: readonly string[]): string =>
   `offer${offerIds.length === 1 ? '' : 's'} ${listed(offerIds)}`;
 const keysOf = (body: object): string => Object.keys(body).map(inWords).join(', ');

@@ -8,6 +8,7 @@ import {
   counted,
   frameworkOf,
   frameworkWords,
+  graceWords,
   inWords,
   type Sentence,
   seconds,
@@ -21,6 +22,14 @@ const REMOVAL_WORDS = {
   teardown: 'it was torn down',
   teardownByOperator: 'an operator tore it down',
   failoverTimeout: 'it did not come back within its failover timeout',
+} as const;
+
+const WINDOW_STATES = {
+  planned: 'is scheduled',
+  announced: 'is near: nothing more is offered of them',
+  underWay: 'has begun: they are emptied',
+  ended: 'is over: they are offered again',
+  cancelled: 'is cancelled',
 } as const;
 
 const ofAgent = (agentId: AgentId, text: string): Sentence => ({
@@ -51,8 +60,20 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
   agentGone: ({ agentId }) => ofAgent(agentId, 'was declared gone for good by an operator'),
   agentDeactivated: ({ agentId }) =>
     ofAgent(agentId, 'was deactivated by an operator: nothing more is offered of it'),
-  agentDraining: ({ agentId, reason }) =>
-    ofAgent(agentId, `is to be emptied${reason === '' ? '' : `: ${reason}`}`),
+  agentDraining: ({ agentId, reason, isEmptied, graceMs }) => {
+    const asked = isEmptied === true ? `, its tasks are asked to stop${graceWords(graceMs)}` : '';
+    return ofAgent(agentId, `is to be emptied${asked}${reason === '' ? '' : `: ${reason}`}`);
+  },
+  agentDrained: ({ agentId }) => ofAgent(agentId, 'is drained: nothing runs on it any more'),
+  maintenanceChanged: ({ windowId, to, agents, reason, by, startWallTimeMs, durationMs }) => ({
+    text: `maintenance window ${windowId} of ${counted(agents.length, 'agent')} (${new Date(startWallTimeMs).toISOString()}, ${seconds(durationMs)}${reason === '' ? '' : `: ${reason}`}) ${WINDOW_STATES[to]}${by === undefined ? '' : ` by operator ${by}`}`,
+    agents,
+  }),
+  inverseOfferAnswered: ({ windowId, framework, answer, reason }) =>
+    ofFramework(
+      framework,
+      `${answer === 'accept' ? 'frees' : 'does not free'} the agents of maintenance window ${windowId} by itself${reason === undefined ? '' : `: ${reason}`}`,
+    ),
   agentOversubscribed: ({ agentId, revocable }) =>
     ofAgent(agentId, `says that ${formatResources(revocable)} may be lent as revocable`),
   agentReactivated: ({ agentId }) => ofAgent(agentId, 'is offered again'),
@@ -73,10 +94,10 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
     text: `operator ${operator} changed the ${changedKeys(before, after)} of ${frameworkWords(framework)}`,
     frameworks: [framework],
   }),
-  reservationChanged: ({ agentId, role, reservationId, resources }) =>
+  reservationChanged: ({ agentId, role, reservationId, before, resources, by }) =>
     ofAgent(
       agentId,
-      `keeps ${formatResources(resources)} for role ${role} as reservation ${reservationId}`,
+      `keeps ${formatResources(resources)} for role ${role} as reservation ${reservationId}, before ${formatResources(before)}: asked by ${by}`,
     ),
   frameworkSubscribed: ({ framework, name, roles, session }) =>
     ofFramework(framework, `(${name}) subscribed in ${roles.join(', ')}: session ${session}`),

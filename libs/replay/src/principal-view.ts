@@ -18,6 +18,7 @@ const OWN_CALLS: ReadonlySet<string> = new Set([
   'revive',
   'reconcile',
   'shutdownExecutor',
+  'answerInverseOffer',
   'acknowledgeEvents',
 ]);
 
@@ -33,6 +34,7 @@ const OWN_INPUTS: ReadonlySet<string> = new Set([
 const OWN_EVENTS: ReadonlySet<string> = new Set([
   'executorLaunched',
   'executorExited',
+  'inverseOfferAnswered',
   'frameworkSubscribed',
   'frameworkUpdated',
   'frameworkDisconnected',

@@ -34,3 +34,6 @@ export const frameworkOf = ({ principal, frameworkId }: FrameworkRef): Framework
   principal,
   frameworkId,
 });
+
+export const graceWords = (graceMs: number | undefined): string =>
+  graceMs === undefined ? '' : ` with a grace of ${seconds(graceMs)}`;

@@ -15,7 +15,9 @@ const AGENT_LINES: ReadonlySet<string> = new Set([
   'agentGone',
   'agentDeactivated',
   'agentDraining',
+  'agentDrained',
   'agentReactivated',
+  'maintenanceChanged',
   'operatorAgent',
 ]);
 /** Told of the task's framework. */

@@ -1,5 +1,6 @@
 // Owns the plain client of a framework: typed calls, one iterator of events, acknowledged by hand. Nothing is done by
 // itself but what keeps the session alive: offers are not declined, nobody is asked for tasks. The driver is scheduler.ts.
+
 import type { Outcome } from '@parley/protocol/errors';
 import type {
   Demand,
@@ -8,6 +9,7 @@ import type {
   UpdateFrameworkRequest,
 } from '@parley/protocol/frameworks';
 import type { FrameworkRef, OfferId } from '@parley/protocol/ids';
+import type { InverseOfferAnswer } from '@parley/protocol/maintenance';
 import type { AcceptResult } from '@parley/protocol/offers';
 import type {
   Empty,
@@ -125,6 +127,11 @@ export class SchedulerClient {
 
   shutdownExecutor(body: ShutdownExecutorRequest): Promise<Outcome<Empty>> {
     return this.#call({ name: 'shutdownExecutor', body });
+  }
+
+  /** Whether it frees the agents of a maintenance window by itself: shown to operators. The last answer counts. */
+  answerInverseOffer(body: InverseOfferAnswer): Promise<Outcome<Empty>> {
+    return this.#call({ name: 'answerInverseOffer', body });
   }
 
   /** At most once. Fails with `malformed`, `tooLarge` or `unavailable`. */

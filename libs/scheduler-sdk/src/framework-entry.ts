@@ -14,7 +14,7 @@ export type Attempt = {
   readonly tasks: Map<TaskId, AttemptTask>;
   /** Terminal states of tasks that have ended already. */
   readonly ended: TaskState[];
-  /** One of them was taken back for somebody else. */
+  /** One of them was taken back for somebody else, or because its agent is emptied. */
   isRevoked: boolean;
   readonly group: string;
   agentId: AgentId | undefined;
@@ -184,7 +184,7 @@ export class FrameworkEntry {
     }
     if (LOSSES.has(state) || attempt.isRevoked) {
       this.#losses += 1;
-      this.problem = `its last attempt ended as ${attempt.isRevoked ? 'revoked' : state}`;
+      this.problem = `its last attempt ended as ${attempt.isRevoked ? 'taken back' : state}`;
       const next = AFTER_LOSS.next(this.key, this.#losses);
       this.dueMs = nowMs + (next.kind === 'retry' ? next.delayMs : 0);
       return { willRetry: true };

@@ -219,7 +219,7 @@ export class FrameworkPlan {
     }
     attempt.tasks.delete(taskId);
     attempt.ended.push(state);
-    if (reason === 'revoked') attempt.isRevoked = true;
+    if (reason === 'revoked' || reason === 'agentDraining') attempt.isRevoked = true;
     if (attempt.tasks.size > 0)
       return isKnown ? { ...told, reason, terminal: false, willRetry: false } : undefined;
     const { willRetry } = entry.attemptEnded(attempt, endOfAttempt(attempt), nowMs, reason);

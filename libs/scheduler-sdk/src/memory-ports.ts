@@ -27,6 +27,7 @@ const CALLS = [
   'killTask',
   'reconcile',
   'shutdownExecutor',
+  'answerInverseOffer',
   'acknowledgeEvents',
   'teardown',
   'accept',

@@ -2,6 +2,7 @@
 import type { DemandInput, FrameworkEvent } from '@parley/protocol/frameworks';
 import { Demand } from '@parley/protocol/frameworks';
 import { FrameworkId, type PrincipalName, RoleName } from '@parley/protocol/ids';
+import type { InverseOfferAnswer } from '@parley/protocol/maintenance';
 import type { Offer } from '@parley/protocol/offers';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type { ReconcileTimes } from './reconciliation.ts';
@@ -40,7 +41,10 @@ export type ConnectOptions = {
   readonly connectTimeoutMs?: number;
 };
 
-export type InverseOffer = Extract<FrameworkEvent, { kind: 'inverseOffer' }>;
+/** `inverseOffer`: of one task, taken back for somebody else. `agentInverseOffer`: of agents that are to be maintained. */
+export type InverseOffer = Extract<FrameworkEvent, { kind: 'inverseOffer' | 'agentInverseOffer' }>;
+/** Nothing: it does not say. */
+export type InverseOfferReply = InverseOfferAnswer['answer'] | undefined;
 
 export type SchedulerHandlers = {
   /** What it neither launches on nor declines is declined when it has returned. */
@@ -58,8 +62,13 @@ export type SchedulerHandlers = {
   /**
    * A task's resources are taken back: it may be ended now (`kill`) or left to be killed. Before `onEvent` is told the
    * same; acknowledged when both have returned. That it may stay after all is an event, `inverseOfferWithdrawn`.
+   * Or agents are to be maintained: the tasks there may be moved before the window begins, and `accept` or `decline`
+   * tells operators whether the framework does that. Nothing else hangs on the answer.
    */
-  readonly onInverseOffer?: (asked: InverseOffer, scheduler: Scheduler) => Promise<void> | void;
+  readonly onInverseOffer?: (
+    asked: InverseOffer,
+    scheduler: Scheduler,
+  ) => Promise<InverseOfferReply> | Promise<void> | InverseOfferReply | void;
   /** Bytes from one of the framework's executors; may be lost. Not called again when it throws. */
   readonly onMessage?: (message: MessageOfExecutor, scheduler: Scheduler) => Promise<void> | void;
   /** Trouble that is not the end: the scheduler goes on by itself. A process warning when left out. */

@@ -161,7 +161,9 @@ describe('the driver', () => {
     const asked: string[] = [];
     const seen: string[] = [];
     const { world, scheduler } = aScheduler({
-      onInverseOffer: async ({ taskId }) => {
+      onInverseOffer: async (offer) => {
+        if (offer.kind !== 'inverseOffer') return;
+        const { taskId } = offer;
         asked.push(taskId);
         await scheduler.kill(taskId);
       },

@@ -1,5 +1,6 @@
 // Owns the driver of a framework: calls the user's handlers with what the session tells, one after the other, declines
 // what they leave, acknowledges what they are through with. Describing and placing tasks is in task.ts and task-pool.ts.
+
 import type { Outcome } from '@parley/protocol/errors';
 import { Demand, type DemandInput, type UpdateFrameworkRequest } from '@parley/protocol/frameworks';
 import {
@@ -10,6 +11,7 @@ import {
   RoleName,
   TaskId,
 } from '@parley/protocol/ids';
+import type { InverseOfferAnswer } from '@parley/protocol/maintenance';
 import type { AcceptResult, Filter, Offer } from '@parley/protocol/offers';
 import type {
   Empty,
@@ -192,6 +194,11 @@ export class Scheduler implements OfferDesk {
     return this.#call({ name: 'shutdownExecutor', body: { ...ids, ...grace } });
   }
 
+  /** As what `onInverseOffer` returns, later or with a reason for people. The last answer counts. */
+  answerInverseOffer(answer: InverseOfferAnswer): Promise<Outcome<Empty>> {
+    return this.#call({ name: 'answerInverseOffer', body: answer });
+  }
+
   /** To one of the framework's executors, at most once. Fails with `malformed`, `tooLarge` or `unavailable`. */
   sendMessage(agentId: string, executorId: string, data: Uint8Array): Outcome<undefined> {
     return this.#shell.sendMessage(agentId, executorId, data);
@@ -305,7 +312,12 @@ export class Scheduler implements OfferDesk {
       return;
     }
     const { event } = told;
-    if (event.kind === 'inverseOffer') await this.#options.onInverseOffer?.(event, this);
+    if (event.kind === 'inverseOffer' || event.kind === 'agentInverseOffer') {
+      const answer = await this.#options.onInverseOffer?.(event, this);
+      if (event.kind === 'agentInverseOffer' && answer !== undefined) {
+        await this.answerInverseOffer({ windowId: event.windowId, answer });
+      }
+    }
     await this.#options.onEvent?.(event, this);
     this.checkWanted();
     this.#shell.run((session, nowMs) => session.eventHandled(event.eventId, nowMs));

@@ -165,6 +165,7 @@ export class SessionCalls {
       case 'teardown':
       case 'updateFramework':
       case 'shutdownExecutor':
+      case 'answerInverseOffer':
         this.enqueue(again);
         break;
       default:

@@ -27,6 +27,7 @@ type PlainCallName =
   | 'killTask'
   | 'reconcile'
   | 'shutdownExecutor'
+  | 'answerInverseOffer'
   | 'acknowledgeEvents'
   | 'teardown';
 type OfferCallName = 'accept' | 'decline';

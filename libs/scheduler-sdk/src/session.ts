@@ -283,6 +283,7 @@ export class SchedulerSession {
         break;
       case 'killTask':
       case 'shutdownExecutor':
+      case 'answerInverseOffer':
         break;
       default:
         unreachable(call);

@@ -226,7 +226,7 @@ export class TaskPool {
 
   /** A task that was killed, or that is not valid, would not end otherwise the next time; one that was taken back would. */
   #mayRetry(entry: Entry, { state, reason }: StatusUpdate): boolean {
-    if (reason === 'revoked') {
+    if (reason === 'revoked' || reason === 'agentDraining') {
       entry.attempts -= 1;
       entry.revocations += 1;
       return true;

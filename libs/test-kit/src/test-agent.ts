@@ -259,6 +259,7 @@ function killReason(reason: Extract<Order, { kind: 'kill' }>['body']['reason']):
       return 'frameworkRemoved';
     case 'groupMemberEnded':
     case 'revoked':
+    case 'agentDraining':
       return reason;
     default:
       return unreachable(reason);

@@ -189,6 +189,7 @@ export class TestLeader {
       epoch: this.#epoch,
       coreTimeMs: nowMs,
       wallTimeMs: nowMs,
+      rulesVersion: clusterCore.rulesVersion,
     };
     const effects = clusterCore.begin(this.#state, context);
     for (const input of inputs) effects.push(...clusterCore.step(this.#state, context, input));

@@ -39,6 +39,7 @@ const STOPS = {
   agentGone: { state: 'killed', reason: 'agentGoneByOperator' },
   groupMemberEnded: { state: 'killed', reason: 'groupMemberEnded' },
   revoked: { state: 'killed', reason: 'revoked' },
+  agentDraining: { state: 'killed', reason: 'agentDraining' },
   maxCompletionTime: { state: 'failed', reason: 'maxCompletionTime' },
   unhealthy: { state: 'failed', reason: 'unhealthy' },
 } as const satisfies Record<StopReason, { state: TaskState; reason: TaskReason }>;
@@ -114,7 +115,7 @@ export function endedByKill(outcome: ObservedOutcome, stop: Stop): Status {
 /** The end of a task that was told to stop before its command was started. */
 export function endedBeforeStart(stop: Stop): Status {
   const { reason, message } = stop;
-  return reason === 'groupMemberEnded' || reason === 'revoked'
+  return reason === 'groupMemberEnded' || reason === 'revoked' || reason === 'agentDraining'
     ? { ...STOPS[reason], ...(message !== undefined && { message }) }
     : {
         state: 'killed',

@@ -49,6 +49,8 @@ it('an agent that is not to be offered is shown as deactivated, or as draining w
   expect(stateIn({ isDeactivated: true })).toContain('registered (deactivated)');
   expect(stateIn({ isDeactivated: true, drainReason: '' })).toContain('registered (draining)');
   expect(stateIn({ drainReason: 'a new disk' })).toContain('registered (draining: a new disk)');
+  expect(stateIn({ drainReason: '', isEmptied: true })).toContain('registered (drained)');
+  expect(stateIn({ maintenance: 'w1' })).toContain('registered (maintenance w1)');
 });
 
 it('what an agent lends has a column where one agent does', () => {

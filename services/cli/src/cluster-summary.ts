@@ -15,6 +15,10 @@ export type AgentSummary = {
   readonly isDeactivated: boolean;
   /** Likewise, because it is to be emptied; undefined where it is not. */
   readonly drainReason: string | undefined;
+  /** It was to be emptied, and nothing runs on it any more. */
+  readonly isEmptied?: boolean;
+  /** A maintenance window of it is near or under way. */
+  readonly maintenance?: string | undefined;
   readonly total: Amounts;
   readonly allocated: Amounts;
   readonly offered: Amounts;
@@ -52,6 +56,25 @@ export type RebuiltSummary = {
   readonly awaitedAgents: number;
 };
 
+export type MaintenanceSummary = {
+  readonly windowId: string;
+  readonly state: string;
+  readonly start: string;
+  readonly durationMs: number;
+  readonly noticeMs: number;
+  readonly agents: readonly string[];
+  /** Agents on which nothing runs any more. */
+  readonly emptied: number;
+  readonly reason: string;
+  readonly by: string;
+  /** Frameworks that were asked, by what they said. */
+  readonly inverseOffers: {
+    readonly accepted: number;
+    readonly declined: number;
+    readonly unanswered: number;
+  };
+};
+
 export type ClusterSummary = {
   readonly cluster: string;
   readonly leader: { readonly masterId: string; readonly epoch: string } | undefined;
@@ -61,6 +84,8 @@ export type ClusterSummary = {
   readonly agents: readonly AgentSummary[];
   readonly frameworks: readonly FrameworkSummary[];
   readonly roles: readonly RoleSummary[];
+  /** Windows that are not over. */
+  readonly maintenance: readonly MaintenanceSummary[];
   readonly outstandingOffers: number;
   readonly total: Amounts;
   readonly allocated: Amounts;
@@ -87,14 +112,22 @@ export function describeTasks(tasks: FrameworkSummary['tasks']): string {
   return shown.map((state) => `${state} ${tasks[state]}`).join(' ');
 }
 
-/** `registered`, `registered (deactivated)`, `registered (draining: a new kernel)`. */
+/** `registered`, `registered (deactivated)`, `registered (draining: a new kernel)`, `registered (drained)`. */
 export function describeAgentState({
   state,
   isDeactivated,
   drainReason,
-}: Pick<AgentSummary, 'state' | 'isDeactivated' | 'drainReason'>): string {
+  isEmptied = false,
+  maintenance,
+}: Pick<
+  AgentSummary,
+  'state' | 'isDeactivated' | 'drainReason' | 'isEmptied' | 'maintenance'
+>): string {
   if (drainReason !== undefined) {
-    return `${state} (draining${drainReason === '' ? '' : `: ${drainReason}`})`;
+    return `${state} (${isEmptied ? 'drained' : 'draining'}${drainReason === '' ? '' : `: ${drainReason}`})`;
+  }
+  if (maintenance !== undefined) {
+    return `${state} (maintenance ${maintenance}${isEmptied ? ', drained' : ''})`;
   }
   return isDeactivated ? `${state} (deactivated)` : state;
 }

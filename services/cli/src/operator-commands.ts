@@ -1,7 +1,7 @@
 // Owns the shape of the commands by which operators look at and intervene in frameworks and agents. What a command does
 // is in commands/, loaded when run.
 import type { Command } from 'commander';
-import { agentArgument, frameworkArgument } from './arguments.ts';
+import { agentArgument, durationArgument, frameworkArgument } from './arguments.ts';
 import { jsonOption, yesOption } from './command-options.ts';
 import type { ProgramPlace } from './program.ts';
 
@@ -58,7 +58,7 @@ export function addAgentCommands(agent: Command, program: Command, place: Progra
     });
   const changes = {
     deactivate: 'offer nothing more of it; its tasks go on',
-    drain: 'the same, because it is to be emptied; --reason says what for',
+    drain: 'offer nothing more of it and stop its tasks; done when nothing runs on it any more',
     reactivate: 'offer it again',
     gone: 'give it up for good: its tasks are gone, and it is refused if it comes back',
   } as const;
@@ -68,19 +68,34 @@ export function addAgentCommands(agent: Command, program: Command, place: Progra
       .description(changes[change])
       .argument('<agent>', 'its id, as "parley agent list" prints it', agentArgument)
       .addOption(jsonOption());
-    if (change === 'gone') command.addOption(yesOption());
-    if (change === 'drain') command.option('--reason <text>', 'shown wherever it is asked why');
+    if (change === 'gone' || change === 'drain') command.addOption(yesOption());
+    if (change === 'drain') addDrainOptions(command);
     command.action(async (agentId, options) => {
       const { agentChangeCommand } = await import('./commands/agent-change.ts');
       const how = {
         yes: options.yes === true,
         json: options.json === true,
+        wait: options.wait !== false,
+        marksGone: options.markGone === true,
+        ...(options.grace !== undefined && { graceMs: options.grace }),
         ...(options.reason !== undefined && { reason: options.reason }),
       };
       await agentChangeCommand(place.surroundings, context(), { agentId, change, ...how });
     });
   }
   return agent;
+}
+
+function addDrainOptions(drain: Command): void {
+  drain
+    .option('--reason <text>', 'shown wherever it is asked why')
+    .option(
+      '--grace <time>',
+      "between asking a task to stop and killing it, such as 30s; else each task's own",
+      durationArgument,
+    )
+    .option('--mark-gone', 'give it up for good once nothing runs on it any more')
+    .option('--no-wait', 'do not wait until nothing runs on it any more');
 }
 
 /** As `agent`: behind `master` these words are for operators. */

@@ -15,6 +15,7 @@ import type { Surroundings } from './config.ts';
 import { addExplainCommands } from './explain-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
+import { addMaintenanceCommands } from './maintenance-commands.ts';
 import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './operator-commands.ts';
 import { addReplayCommands } from './replay-commands.ts';
 import { addMemberCommands, addSetUpCommands } from './set-up-commands.ts';
@@ -35,6 +36,7 @@ export function buildProgram(place: ProgramPlace): Command {
   addFrameworkCommands(program, place);
   addSharingCommands(program, place);
   addTaskCommands(program, place);
+  addMaintenanceCommands(program, place);
   addExplainCommands(program, place);
   addReplayCommands(program, place);
   addRunCommand(program, place);

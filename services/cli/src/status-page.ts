@@ -9,6 +9,7 @@ import {
   formatPercent,
 } from './cluster-summary.ts';
 import { ROLE_COLUMNS, roleRow } from './commands/sharing-lists.ts';
+import { maintenanceTable } from './maintenance-report.ts';
 import { formatTable } from './print.ts';
 import type { StatusMetrics } from './status-metrics.ts';
 
@@ -23,6 +24,7 @@ export function describeStatus(summary: ClusterSummary, metrics: StatusMetrics):
     agentTable(summary.agents),
     frameworksTable(summary),
     rolesTable(summary),
+    maintenanceTable(summary.maintenance),
     metricsTable(metrics),
   ];
   return `${parts.join('\n').trimEnd()}\n`;

@@ -1,16 +1,18 @@
 // Owns making the picture that commands show from the followed state of a cluster. It only reads the state.
+import { clusterShare } from '@parley/cluster/cluster-share';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { FrameworkRecord, ReservedPart } from '@parley/cluster/records';
 import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskState } from '@parley/protocol/tasks';
-import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
+import { shareAsNumber } from '@parley/resources/dominant-share';
 import type {
   AgentSummary,
   ClusterSummary,
   FrameworkSummary,
   RebuiltSummary,
 } from './cluster-summary.ts';
+import { maintenanceOf } from './maintenance-report.ts';
 import type { Amounts } from './metrics/utilisation.ts';
 import { rolesOf } from './role-summary.ts';
 
@@ -39,6 +41,7 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
     agents,
     frameworks: frameworksOf(state, total),
     roles: rolesOf(state),
+    maintenance: maintenanceOf(state),
     outstandingOffers: state.offers.size,
     total,
     allocated,
@@ -64,6 +67,8 @@ function agentsOf(state: ClusterState): AgentSummary[] {
     zone: agent.domain?.zone,
     isDeactivated: agent.isDeactivated,
     drainReason: agent.draining?.reason,
+    isEmptied: agent.isEmptied === true,
+    maintenance: agent.maintenance?.windowId,
     total: agent.total.scalars,
     allocated: allocated.get(agent.agentId) ?? {},
     offered: offered.get(agent.agentId) ?? {},
@@ -81,7 +86,7 @@ function frameworksOf(state: ClusterState, total: Amounts): FrameworkSummary[] {
   return [...state.frameworks.rows()].map((framework) => {
     const key = frameworkKey(framework.framework);
     const allocated = held.get(key) ?? {};
-    const share = dominantShare({ ...allocated }, { ...total });
+    const share = clusterShare(state, allocated, total);
     const suppressed = framework.roles.filter(({ isSuppressed }) => isSuppressed);
     return {
       ...framework.framework,

@@ -12,7 +12,7 @@ import type { ClusterView, Place } from './cluster-view.ts';
 /** `what`: for the answer, such as `operation 2 (reserve) of the accept`. */
 export type NamedAttempt = Attempt & { readonly what: string };
 
-type Books = Pick<ClusterView, 'frameworkRoles' | 'offerPlace' | 'taskPlace'>;
+type Books = Pick<ClusterView, 'frameworkRoles' | 'offerPlace' | 'taskPlace' | 'windowAgents'>;
 
 /**
  * All must be allowed. None: agents' calls, and those of a framework that is not in the books which name no role or agent:
@@ -66,6 +66,7 @@ function frameworkTargets(call: Call, framework: FrameworkRef, books: Books): Ai
       return inRoles('demand', rolesOfNeeds(call.body.demand ?? [], own));
     case 'resync':
     case 'reconcile':
+    case 'answerInverseOffer':
     case 'acknowledgeEvents':
     case 'teardown':
       return inRoles(call.verb, []);
@@ -141,6 +142,12 @@ function operatorTargets(call: Call, books: Books): { action: Action; target: Ta
       return onFramework(call.verb, call.body.framework, books);
     case 'operatorAgent':
       return [{ action: call.verb, target: { agentId: call.body.agentId } }];
+    case 'operatorMaintenance': {
+      const { body } = call;
+      const agents =
+        body.change === 'schedule' ? body.window.agents : books.windowAgents(body.windowId);
+      return agents.map((agentId) => ({ action: call.verb, target: { agentId } }));
+    }
     case 'operatorOperate': {
       const { role, agentId } = call.body;
       return [{ action: call.verb, target: { role, agentId } }];

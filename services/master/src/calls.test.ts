@@ -35,6 +35,7 @@ const BODIES: Record<Call['verb'], unknown> = {
   killTask: { taskId: 't1' },
   reconcile: {},
   shutdownExecutor: { agentId: 'a1', executorId: 'e1' },
+  answerInverseOffer: { windowId: 'w1', answer: 'accept' },
   acknowledgeEvents: { upTo: 3 },
   teardown: {},
   register: { hostname: 'h', total: {}, attributes: {}, tasks: [] },
@@ -52,6 +53,7 @@ const BODIES: Record<Call['verb'], unknown> = {
     role: 'eng',
     operation: { kind: 'destroyVolume', volumeId: 'v1' },
   },
+  operatorMaintenance: { change: 'start', windowId: 'w1' },
   operatorSharing: { changes: [{ kind: 'role', role: 'eng', limit: null }] },
 };
 

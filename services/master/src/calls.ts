@@ -25,6 +25,7 @@ const CALLS = {
   killTask: { by: 'framework', entry: SUBJECTS.killTask },
   reconcile: { by: 'framework', entry: SUBJECTS.reconcile },
   shutdownExecutor: { by: 'framework', entry: SUBJECTS.shutdownExecutor },
+  answerInverseOffer: { by: 'framework', entry: SUBJECTS.answerInverseOffer },
   acknowledgeEvents: { by: 'framework', entry: SUBJECTS.acknowledgeEvents },
   teardown: { by: 'framework', entry: SUBJECTS.teardown },
   register: { by: 'agent', entry: SUBJECTS.register },
@@ -36,6 +37,7 @@ const CALLS = {
   operatorAgent: { by: 'operator', entry: SUBJECTS.operatorAgent },
   operatorOperate: { by: 'operator', entry: SUBJECTS.operatorOperate },
   operatorSharing: { by: 'operator', entry: SUBJECTS.operatorSharing },
+  operatorMaintenance: { by: 'operator', entry: SUBJECTS.operatorMaintenance },
 } as const satisfies Record<Call['verb'], CallEntry>;
 
 type Candidate = CallEntry & { readonly verb: string };

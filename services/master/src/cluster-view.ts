@@ -8,6 +8,7 @@ import type {
   PrincipalName,
   RoleName,
   TaskRef,
+  WindowId,
 } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
@@ -43,6 +44,8 @@ export interface ClusterView {
   offerPlace(framework: FrameworkRef, offerId: OfferId): Place | undefined;
   /** Of a task that has not ended. */
   taskPlace(task: TaskRef): Place | undefined;
+  /** Of a maintenance window that is not over; none of one that is not there. */
+  windowAgents(windowId: WindowId): readonly AgentId[];
   /** Whether the books learn of an outstanding offer that the session has seen all messages up to this number. */
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean;
   /**
@@ -54,6 +57,9 @@ export interface ClusterView {
   isRegistered(agentId: AgentId): boolean;
   /** Those that are. */
   registeredAgents(): Iterable<RegisteredAgent>;
+  registeredAgentCount(): number;
+  /** Of an agent that is registered. */
+  registrationOf(agentId: AgentId): number | undefined;
   /** How far each principal's update stream is journalled; those never read are missing. */
   streamPositions(): Iterable<StreamPosition>;
   /** Principals of all frameworks in the books. */

@@ -14,6 +14,13 @@ test('without options agents and frameworks beat every 5 s, and fall silent afte
   });
 });
 
+test('how many silent agents are given up a second is journalled where it is set, and else follows their number', () => {
+  expect(readSettings({ 'agent-removals-per-second': '3' })).toMatchObject({
+    value: { agentRemovalsPerSecond: 3 },
+  });
+  expect(readSettings({})).not.toHaveProperty('value.agentRemovalsPerSecond');
+});
+
 test('who is to be found silent sooner has to beat sooner', () => {
   const given = { 'agent-silence-ms': '6000', 'framework-silence-ms': '1000' };
   expect(readSettings(given)).toMatchObject({
@@ -30,6 +37,7 @@ test('who is to be found silent sooner has to beat sooner', () => {
 test.each([
   ['agent-silence-ms', 'agentSilenceMs', 'soon'],
   ['framework-silence-ms', 'frameworkSilenceMs', '999'],
+  ['agent-removals-per-second', 'agentRemovalsPerSecond', '0'],
   ['offer-timeout-ms', 'offerTimeoutMs', '99'],
   ['revocation-notice-ms', 'revocationNoticeMs', '-1'],
   ['revocation-grace-ms', 'revocationGraceMs', 'soon'],

@@ -16,6 +16,7 @@ import {
   type RoleName,
   type TaskRef,
   taskKey,
+  type WindowId,
 } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { CandidatesAnswer, CandidatesQuestion } from '@parley/protocol/revocations';
@@ -75,6 +76,10 @@ export class LiveClusterView implements ClusterView {
     return record && { role: record.role, agentId: record.agentId };
   }
 
+  windowAgents(windowId: WindowId): readonly AgentId[] {
+    return this.#state().maintenance.get(windowId)?.agents ?? [];
+  }
+
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean {
     const state = this.#state();
     const key = frameworkKey(framework);
@@ -103,6 +108,15 @@ export class LiveClusterView implements ClusterView {
     for (const { agentId, registration, state } of this.#state().agents.rows()) {
       if (state === 'registered') yield { agentId, registration };
     }
+  }
+
+  registeredAgentCount(): number {
+    return this.#state().books.registeredAgents;
+  }
+
+  registrationOf(agentId: AgentId): number | undefined {
+    const agent = this.#state().agents.get(agentId);
+    return agent?.state === 'registered' ? agent.registration : undefined;
   }
 
   *streamPositions(): Generator<StreamPosition> {

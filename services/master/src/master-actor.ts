@@ -185,9 +185,12 @@ export class MasterActor {
   /** Everything that is due. Call it every 100 ms or so, and after `carryOut`. */
   tick(nowMs: number): void {
     this.#outputs.push(...this.#orders.takeDue(nowMs), ...this.#updates.takeDue(nowMs));
+    this.#silence.judgeAgents(nowMs);
     if (!this.#broadcasts.isDue(nowMs)) return;
     this.#outputs.push(...this.#broadcasts.take(nowMs));
-    this.#silence.judge(nowMs);
+    this.#silence.judgeFrameworks(nowMs);
+    const heldBack = this.#silence.takeHeldBack();
+    if (heldBack !== undefined) this.#log('warn', 'silent agents wait to be given up', heldBack);
     for (const { message, fields } of this.#census.takeLines()) this.#log('info', message, fields);
     for (const { message, fields } of this.#gate.takeLines(nowMs)) {
       this.#log('warn', message, fields);

@@ -1,24 +1,18 @@
 // Owns what a term begins with: the books that a standby holds, those that are read, or new ones where the old ones are
 // lost. What is in new ones then is told by agents and frameworks, or was kept beside the old ones.
-import { setTimeout as wait } from 'node:timers/promises';
 import type { JournalInfo } from '@parley/actor/journal';
 import type { LeaseNote } from '@parley/actor/lease';
 import { type JournalDamage, loadBooks } from '@parley/actor/load-replica';
-import { readStanding } from '@parley/actor/nats/jetstream-requests';
 import { Replica } from '@parley/actor/replica';
 import type { SnapshotPassedOver } from '@parley/actor/snapshots';
 import { beginSnapshot, writeSnapshot } from '@parley/actor/snapshots';
-import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { Input, KeptSetting, Rebuilding } from '@parley/cluster/inputs';
 import { inOrder, keptRecords, keptThings } from '@parley/cluster/kept-settings';
-import { PRINCIPALS_API } from '@parley/protocol/accounts';
 import { type Failure, type Outcome, succeed } from '@parley/protocol/errors';
 import { PrincipalName } from '@parley/protocol/ids';
-import { updatesStreamName } from '@parley/protocol/streams';
-import { SettingsBucket } from './settings-bucket.ts';
-import type { Surroundings } from './term.ts';
+import type { TermSurroundings } from './term.ts';
 
 type MasterReplica = Replica<ClusterState, Input, Effect>;
 
@@ -50,7 +44,7 @@ const KEPT_AN_INPUT = 100;
 
 /** Undefined: the term is over. Fails with `internalError` when this release cannot step the journal. */
 export async function openBooks(
-  around: Surroundings,
+  around: TermSurroundings,
   { held, note, goesOn, onPassedOver }: OpeningOptions,
 ): Promise<Outcome<OpenedBooks> | undefined> {
   const { journal, logger } = around;
@@ -60,7 +54,7 @@ export async function openBooks(
   if (held !== undefined && isOf(held, info.value, note)) {
     return withKept(asked, held, info.value);
   }
-  const source = { ...around, core: clusterCore, report: onPassedOver };
+  const source = { ...around, report: onPassedOver };
   const known = note && { createdMs: note.createdMs, lastSequence: note.sequence };
   const loaded = await untilAnswered(asked, () => loadBooks(source, known ? { known } : {}));
   if (loaded === undefined || !loaded.ok) return loaded;
@@ -102,7 +96,7 @@ async function anew(
     'the books are made anew from agents, frameworks and what operators had set',
   );
   const { lastSequence, createdMs } = info.value;
-  const replica = Replica.anew(clusterCore, lastSequence, last.coreTimeMs);
+  const replica = Replica.anew(asked.around.core, lastSequence, last.coreTimeMs);
   return succeed({
     replica,
     journalCreatedMs: createdMs,
@@ -145,7 +139,7 @@ async function withKept(
  * that whatever is in the streams by now is in the reports. One that cannot be read is read from its beginning.
  */
 async function positionsOf(
-  { books, cluster, logger }: Surroundings,
+  { endOfUpdates, logger }: TermSurroundings,
   kept: readonly KeptSetting[],
 ): Promise<Extract<Input, { kind: 'updates' }>[]> {
   const names = kept.flatMap(({ table, key }) =>
@@ -153,8 +147,7 @@ async function positionsOf(
   );
   const positions: Extract<Input, { kind: 'updates' }>[] = [];
   for (const principal of new Set(names)) {
-    const stream = updatesStreamName(cluster, principal);
-    const standing = await readStanding(books, stream, { apiPrefix: PRINCIPALS_API });
+    const standing = await endOfUpdates(principal);
     if (!standing.ok) {
       logger.warn({ principal, failure: standing.failure }, 'its updates are read from the first');
       continue;
@@ -166,8 +159,8 @@ async function positionsOf(
 }
 
 function readKept(asked: Asked): Promise<Outcome<KeptSetting[]> | undefined> {
-  const { books, cluster, logger } = asked.around;
-  const bucket = new SettingsBucket(books, cluster);
+  const { openSettings, logger } = asked.around;
+  const bucket = openSettings();
   return untilAnswered(asked, () =>
     bucket.readAll((subject) =>
       logger.error({ subject }, 'ALARM: a part of what is kept beside the books is no good'),
@@ -195,7 +188,7 @@ export function restoringInputs(kept: readonly KeptSetting[]): Input[] {
  * False when the term is over.
  */
 export async function leaveThePast(
-  around: Surroundings,
+  around: TermSurroundings,
   replica: () => MasterReplica,
   goesOn: () => boolean,
 ): Promise<boolean> {
@@ -225,7 +218,7 @@ const again = ({ message }: Failure): Outcome<never> => ({
   failure: { code: 'unavailable', message },
 });
 
-type Asked = { readonly around: Surroundings; readonly goesOn: () => boolean };
+type Asked = { readonly around: TermSurroundings; readonly goesOn: () => boolean };
 
 /** Tries again while nobody answers. */
 async function untilAnswered<Value>(
@@ -240,6 +233,6 @@ async function untilAnswered<Value>(
     const { failure } = answer;
     if (told !== failure.message) around.logger.warn({ failure }, 'the books cannot be read yet');
     told = failure.message;
-    await wait(RETRY_MS);
+    await around.timers.wait(RETRY_MS);
   }
 }

@@ -8,7 +8,7 @@ import type { ClusterName } from '@parley/protocol/ids';
 import { settingsBucketName, settingsPartSubject } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
-import type { PartContent } from './settings-mirror.ts';
+import type { PartContent, SettingsStore } from './settings-store.ts';
 
 const READS_IN_FLIGHT = 16;
 
@@ -19,7 +19,7 @@ const Part = z.object({
 });
 type Part = z.infer<typeof Part>;
 
-export class SettingsBucket {
+export class SettingsBucket implements SettingsStore {
   readonly #books: NatsConnection;
   readonly #cluster: ClusterName;
   readonly #stream: string;

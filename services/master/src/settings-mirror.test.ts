@@ -4,7 +4,8 @@ import { clusterCore } from '@parley/cluster/cluster-core';
 import type { Effect } from '@parley/cluster/effects';
 import { Input } from '@parley/cluster/inputs';
 import { describe, expect, test } from 'vitest';
-import { MIRROR_PARTS, type PartContent, SettingsMirror } from './settings-mirror.ts';
+import { MIRROR_PARTS, SettingsMirror } from './settings-mirror.ts';
+import type { PartContent } from './settings-store.ts';
 
 const epoch = { bucketCreatedMs: 1, revision: 1 };
 

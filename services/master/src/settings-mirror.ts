@@ -11,17 +11,13 @@ import {
   keptRecords,
   keptThings,
 } from '@parley/cluster/kept-settings';
+import type { PartContent } from './settings-store.ts';
 
 /** All records about one thing are in one part: 50,000 agents make parts of some 60 KiB. */
 export const MIRROR_PARTS = 256;
 const WRITE_INTERVAL_MS = 1000;
 /** Parts under way at the same time. */
 const MAX_IN_FLIGHT = 16;
-
-export type PartContent = {
-  readonly part: number;
-  readonly items: readonly KeptSetting[];
-};
 
 export class SettingsMirror {
   readonly #things = Array.from({ length: MIRROR_PARTS }, () => new Set<KeptThing>());

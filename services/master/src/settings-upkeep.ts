@@ -1,31 +1,22 @@
 // Owns keeping what operators have set beside the books for one term: joins what is due (settings-mirror.ts) and where it
-// goes (settings-bucket.ts), and tells when it cannot be kept.
+// goes (settings-store.ts), and tells when it cannot be kept.
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { Outcome } from '@parley/protocol/errors';
-import type { ClusterName } from '@parley/protocol/ids';
-import type { Logger } from '@parley/telemetry/logger';
-import type { NatsConnection } from 'nats';
-import { SettingsBucket } from './settings-bucket.ts';
+import type { ActorLog } from '@parley/telemetry/logger';
 import { SettingsMirror } from './settings-mirror.ts';
+import type { SettingsStore } from './settings-store.ts';
 
 export class SettingsUpkeep {
   readonly #mirror: SettingsMirror;
-  readonly #bucket: SettingsBucket;
-  readonly #logger: Logger;
+  readonly #store: SettingsStore;
+  readonly #logger: ActorLog;
   #isTroubled = false;
 
   /** `state`: of the books that the term begins with. */
-  constructor(
-    {
-      books,
-      cluster,
-      logger,
-    }: { readonly books: NatsConnection; readonly cluster: ClusterName; readonly logger: Logger },
-    state: ClusterState,
-  ) {
+  constructor(store: SettingsStore, logger: ActorLog, state: ClusterState) {
     this.#mirror = new SettingsMirror(state);
-    this.#bucket = new SettingsBucket(books, cluster);
+    this.#store = store;
     this.#logger = logger;
   }
 
@@ -37,7 +28,7 @@ export class SettingsUpkeep {
   /** Writes what is due. While the term may act, and often. */
   async write(state: ClusterState, sequence: number, nowMs: number): Promise<void> {
     const writes = this.#mirror.takeDue(state, nowMs).map(async (content) => {
-      const written = await this.#bucket.write(content, sequence);
+      const written = await this.#store.write(content, sequence);
       this.#mirror.done(content.part, written.ok);
       if (written.ok === this.#isTroubled) this.#tell(written);
     });

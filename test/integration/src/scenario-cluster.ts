@@ -6,6 +6,7 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import { checkInvariants } from '@parley/cluster/invariants';
 import type { AgentId } from '@parley/protocol/ids';
 import { PrincipalName } from '@parley/protocol/ids';
+import type { OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
 import { type Answer, encodeMessage } from '@parley/protocol/message';
 import type { OperatorAgentRequest } from '@parley/protocol/operators';
 import type { Resources } from '@parley/protocol/resources';
@@ -87,12 +88,32 @@ export class ScenarioCluster {
   }
 
   async changeAgent(body: OperatorAgentRequest): Promise<Answer> {
-    this.#requests += 1;
-    const request = { session: 'by-hand', counter: this.#requests, lowest: 1 };
+    const header = { request: this.#nextRequest() };
     const target = { operator: OPERATOR };
-    const call = encodeMessage(SUBJECTS.operatorAgent, cluster, target, body, { request });
+    const call = encodeMessage(SUBJECTS.operatorAgent, cluster, target, body, header);
     const connection = await this.fixture.connect('operator', OPERATOR);
     return ask(connection, SUBJECTS.operatorAgent, call.subject, call.bytes);
+  }
+
+  async maintain(body: OperatorMaintenanceRequest): Promise<Answer> {
+    const header = { request: this.#nextRequest() };
+    const target = { operator: OPERATOR };
+    const call = encodeMessage(SUBJECTS.operatorMaintenance, cluster, target, body, header);
+    const connection = await this.fixture.connect('operator', OPERATOR);
+    return ask(connection, SUBJECTS.operatorMaintenance, call.subject, call.bytes);
+  }
+
+  /** Killed with -9 in the middle of whatever it does, and begun anew. */
+  async replaceMaster(): Promise<void> {
+    const terms = this.of('termStarted').length;
+    await this.fixture.service('master-1').end('SIGKILL');
+    this.startMaster();
+    await this.books(() => this.of('termStarted').length > terms, 'a new term begins');
+  }
+
+  #nextRequest() {
+    this.#requests += 1;
+    return { session: 'by-hand', counter: this.#requests, lowest: 1 };
   }
 
   close(): Promise<void> {

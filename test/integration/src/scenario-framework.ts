@@ -125,7 +125,7 @@ export class ScenarioFramework {
   }
 
   async untilEvent(kind: FrameworkEvent['kind'], agentId: string): Promise<FrameworkEvent> {
-    const isIt = (one: FrameworkEvent) => one.kind === kind && one.agentId === agentId;
+    const isIt = (one: FrameworkEvent) => one.kind === kind && agentsIn(one).includes(agentId);
     await until(
       () => this.events.some(isIt),
       () => `${kind} of ${agentId}; ${JSON.stringify(this.events)}`,
@@ -233,4 +233,10 @@ export class ScenarioFramework {
     const left = this.offers.filter(({ offerId }) => !offerIds.includes(offerId));
     this.offers.splice(0, this.offers.length, ...left);
   }
+}
+
+/** Agents that an event is about. */
+function agentsIn(event: FrameworkEvent): readonly string[] {
+  if (event.kind === 'agentInverseOffer') return event.agents;
+  return event.kind === 'agentInverseOfferWithdrawn' ? [] : [event.agentId];
 }

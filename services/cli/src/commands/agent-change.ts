@@ -1,12 +1,12 @@
-// Owns `parley agent deactivate|drain|reactivate|gone`: what an operator decides about an agent.
-
+// Owns `parley agent deactivate|drain|reactivate|gone`: what an operator decides about an agent. A drain waits until
+// nothing runs on the agent any more, unless it is told not to.
 import type { AgentId } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { askAtTerminal } from '../effects.ts';
-import { withOperator } from '../operator-link.ts';
+import { type OperatorLink, withOperator } from '../operator-link.ts';
 import { printJson, printLine } from '../print.ts';
 import { currentContext } from './context.ts';
 
@@ -15,24 +15,33 @@ export type AgentChange = {
   readonly change: 'deactivate' | 'drain' | 'reactivate' | 'gone';
   /** Of a drain: for people. */
   readonly reason?: string;
+  readonly graceMs?: number;
+  readonly marksGone: boolean;
+  readonly wait: boolean;
   readonly yes: boolean;
   readonly json: boolean;
 };
 
 const DONE = {
   deactivate: 'deactivated: nothing more is offered of it, its tasks go on',
-  drain: 'draining: nothing more is offered of it, its tasks go on',
+  drain: 'draining: nothing more is offered of it, its tasks are asked to stop',
   reactivate: 'reactivated: it is offered again',
   gone: 'gone: its tasks are gone with it, and it is refused from now on',
+  drained: 'drained: nothing runs on it any more',
+  drainedAndGone:
+    'drained and given up: nothing runs on it any more, and it is refused from now on',
 } as const;
+/** Beyond the grace. */
+const WAIT_MS = 60_000;
 
 export async function agentChangeCommand(
   surroundings: Surroundings,
   named: string | undefined,
-  { agentId, change, reason, yes, json }: AgentChange,
+  wanted: AgentChange,
 ): Promise<void> {
+  const { agentId, change, json } = wanted;
   const context = await currentContext(surroundings, named);
-  await withOperator(context, async (link) => {
+  const done = await withOperator(context, async (link) => {
     const { state } = await link.load();
     if (!state.agents.has(agentId)) {
       throw new CommandFailure(EXIT.notFound, {
@@ -40,22 +49,53 @@ export async function agentChangeCommand(
         remedy: 'see "parley agent list"',
       });
     }
-    if (change === 'gone') {
+    if (change === 'gone' || (change === 'drain' && wanted.marksGone)) {
       const tasks = state.books.agents.get(agentId)?.tasks.size ?? 0;
+      const command = change === 'gone' ? 'gone' : 'drain --mark-gone';
       await confirm(
         {
           warning: `this gives up agent ${agentId} of cluster ${context.name} for good, and the ${tasks} tasks on it`,
           word: agentId,
-          command: `parley agent gone ${agentId}`,
+          command: `parley agent ${command} ${agentId}`,
         },
-        { yes, isTerminal: surroundings.isTerminal, ask: askAtTerminal },
+        { yes: wanted.yes, isTerminal: surroundings.isTerminal, ask: askAtTerminal },
       );
     }
     const caller = { operator: link.operator };
-    const request = { agentId, change, ...(reason !== undefined && { reason }) };
-    const asked = await link.callLeader(SUBJECTS.operatorAgent, caller, request);
+    const asked = await link.callLeader(SUBJECTS.operatorAgent, caller, requestOf(wanted));
     if (!asked.ok) throw failureFromCluster(`agent ${agentId} was not changed`, asked.failure);
+    return change === 'drain' && wanted.wait ? drained(link, wanted) : change;
   });
-  if (json) printJson({ agentId, change });
-  else printLine(`${agentId}: ${DONE[change]}`);
+  if (json)
+    printJson({ agentId, change, ...(change === 'drain' && { drained: done !== 'drain' }) });
+  else printLine(`${agentId}: ${DONE[done]}`);
+}
+
+function requestOf({ agentId, change, reason, graceMs, marksGone }: AgentChange) {
+  const emptying = { marksGone, ...(graceMs !== undefined && { graceMs }) };
+  return {
+    agentId,
+    change,
+    ...(reason !== undefined && { reason }),
+    ...(change === 'drain' && { emptying }),
+  };
+}
+
+/** One that is unreachable is not empty before it is back and has ended its tasks. */
+async function drained(
+  link: OperatorLink,
+  { agentId, graceMs = 0, marksGone }: AgentChange,
+): Promise<'drained' | 'drainedAndGone'> {
+  await link.waitFor(
+    ({ state }) => {
+      const agent = state.agents.get(agentId);
+      const isDone = agent === undefined || (marksGone ? agent.state === 'gone' : agent.isEmptied);
+      return isDone === true ? true : undefined;
+    },
+    {
+      timeoutMs: WAIT_MS + graceMs,
+      what: `agent ${agentId} is draining, but tasks still run on it ("parley task list" names them)`,
+    },
+  );
+  return marksGone ? 'drainedAndGone' : 'drained';
 }

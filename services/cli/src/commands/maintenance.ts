@@ -1,0 +1,94 @@
+// Owns `parley maintenance schedule|list|cancel|start|stop`: what an operator plans for agents.
+import type { AgentId, WindowId } from '@parley/protocol/ids';
+import type { OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { failureFromCluster } from '../command-failure.ts';
+import type { Surroundings } from '../config.ts';
+import { wallTimeMs } from '../effects.ts';
+import { startTime } from '../maintenance-arguments.ts';
+import { maintenanceOf, maintenanceTable } from '../maintenance-report.ts';
+import { withOperator } from '../operator-link.ts';
+import { printJson, printLine } from '../print.ts';
+import { currentContext } from './context.ts';
+
+export type ScheduleHow = {
+  readonly windowId: WindowId;
+  readonly agents: AgentId[];
+  readonly start: string;
+  readonly duration: number;
+  readonly notice: number;
+  readonly grace?: number;
+  readonly reason?: string;
+  readonly json?: boolean;
+};
+
+export async function scheduleCommand(
+  surroundings: Surroundings,
+  named: string | undefined,
+  how: ScheduleHow,
+): Promise<void> {
+  const { windowId, agents, grace, reason = '' } = how;
+  const window = {
+    windowId,
+    agents,
+    startWallTimeMs: startTime(how.start, wallTimeMs()),
+    durationMs: how.duration,
+    noticeMs: how.notice,
+    ...(grace !== undefined && { graceMs: grace }),
+    reason,
+  };
+  const what = `maintenance window ${windowId} was not scheduled`;
+  await ask(surroundings, named, { change: 'schedule', window }, what);
+  const start = new Date(window.startWallTimeMs).toISOString();
+  if (how.json === true) printJson({ ...window, start });
+  else printLine(`${windowId}: scheduled for ${start}`);
+}
+
+const DONE = {
+  cancel: 'cancelled: its agents stay in service',
+  start: 'begun: its agents are emptied',
+  stop: 'over: its agents are offered again',
+} as const;
+
+export async function maintenanceChangeCommand(
+  surroundings: Surroundings,
+  named: string | undefined,
+  how: {
+    readonly windowId: WindowId;
+    readonly change: keyof typeof DONE;
+    readonly json: boolean;
+  },
+): Promise<void> {
+  const { windowId, change, json } = how;
+  const what = `maintenance window ${windowId} was not changed`;
+  await ask(surroundings, named, { change, windowId }, what);
+  if (json) printJson({ windowId, change });
+  else printLine(`${windowId}: ${DONE[change]}`);
+}
+
+export async function maintenanceListCommand(
+  surroundings: Surroundings,
+  named: string | undefined,
+  json: boolean,
+): Promise<void> {
+  const context = await currentContext(surroundings, named);
+  const { state } = await withOperator(context, (link) => link.load());
+  const windows = maintenanceOf(state);
+  if (json) printJson(windows);
+  else if (windows.length === 0) printLine('no maintenance is planned');
+  else process.stdout.write(maintenanceTable(windows));
+}
+
+async function ask(
+  surroundings: Surroundings,
+  named: string | undefined,
+  request: OperatorMaintenanceRequest,
+  what: string,
+): Promise<void> {
+  const context = await currentContext(surroundings, named);
+  await withOperator(context, async (link) => {
+    const caller = { operator: link.operator };
+    const asked = await link.callLeader(SUBJECTS.operatorMaintenance, caller, request);
+    if (!asked.ok) throw failureFromCluster(what, asked.failure);
+  });
+}
