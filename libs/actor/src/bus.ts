@@ -1,6 +1,7 @@
 // Owns the port of the bus as actors see it: bytes on subjects. What the bytes mean is in @parley/protocol;
 // the NATS adapter is nats/nats-connection.ts, the simulator has its own.
 import type { Outcome } from '@parley/protocol/errors';
+import type { PingAnswer } from './leader-watch.ts';
 
 export type BusMessage = {
   readonly subject: string;
@@ -33,4 +34,12 @@ export interface Bus {
     handler: (message: BusMessage) => void,
     queue?: string,
   ): BusSubscription;
+}
+
+/** A bus for whoever has to find out whether somebody else is still there. */
+export interface ProbingBus extends Bus {
+  /** Whether there are several servers: then somebody whose own server has died is away for a moment. */
+  readonly isClustered: boolean;
+  /** Whether anybody listens on a subject: to be told that nobody does takes the same moment as for `request`. */
+  probe(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<PingAnswer>;
 }

@@ -81,7 +81,9 @@ test('whatever the live tail loses, every effect is told once and in order', asy
 test('a follower leaves out the input that the leader left out, and tells the rest of its entry', async () => {
   const journal = new MemoryJournal();
   const write = aWriter(journal);
-  const { follower, followed } = await follow(journal);
+  const told: unknown[] = [];
+  const onSkipped = (skip: unknown): void => void told.push(skip);
+  const { follower, followed } = await follow(journal, { onSkipped });
   await write(add('a'));
   await write(add('a'), { kind: 'poison', key: 'a' }, add('a'));
   await write(add('a'));
@@ -93,6 +95,7 @@ test('a follower leaves out the input that the leader left out, and tells the re
     '3.0 a=4',
   ]);
   expect(follower.state.totals.get('a')).toBe(4);
+  expect(told).toEqual([{ sequence: 2, index: 1 }]);
   await follower.close();
 });
 

@@ -1,12 +1,13 @@
 // Owns following a journal: the newest snapshot, the entries after it, then what arrives live; what the live tail
 // misses is found by comparing with the journal every second. Emits effects in order, each once, numbered
 // (journal sequence, index). Needs read access only.
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
 import type { StepContext } from './core.ts';
 import type { JournalTail } from './journal.ts';
 import { type LoadOptions, loadReplica, READ_BATCH, type ReplicaSource } from './load-replica.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import type { Replica, SkippedInput } from './replica.ts';
+import type { Timers } from './timers.ts';
 
 export type FollowerLimits = {
   /** Between two comparisons with the journal's end. */
@@ -33,6 +34,8 @@ export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, 
   readonly onEffect: (followed: FollowedEffect<Effect>) => void;
   /** The state was made anew from a snapshot: what happened in between is not told. */
   readonly onReset: () => void;
+  /** A step threw: a defect. The state is made anew without that input, as the leader's was. Must not throw. */
+  readonly onSkipped?: (skip: SkippedInput, error: unknown) => void;
   /** Told once when trouble begins; `recovered` when it is over. */
   readonly onTrouble: (failure: Failure) => void;
   readonly onRecovered: () => void;
@@ -42,6 +45,7 @@ export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, 
 export class Follower<State, Input, Effect> {
   readonly #options: FollowerOptions<State, Input, Effect>;
   readonly #limits: FollowerLimits;
+  readonly #timers: Timers;
   readonly #held = new Map<number, Uint8Array>();
   #replica: Replica<State, Input, Effect>;
   #createdMs: number;
@@ -49,7 +53,7 @@ export class Follower<State, Input, Effect> {
   #tail: { close(): void } | undefined;
   #advancing: Promise<void> | undefined;
   #again = false;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelCompare: (() => void) | undefined;
   #closed = false;
   #troubled = false;
   #spoiled = false;
@@ -62,6 +66,7 @@ export class Follower<State, Input, Effect> {
     createdMs: number,
   ) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
     this.#limits = { ...FOLLOWER_LIMITS, ...options.limits };
     this.#replica = replica;
     this.#createdMs = createdMs;
@@ -108,7 +113,7 @@ export class Follower<State, Input, Effect> {
 
   #endFollowing(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancelCompare?.();
     this.#tail?.close();
   }
 
@@ -146,10 +151,10 @@ export class Follower<State, Input, Effect> {
 
   #scheduleCompare(afterMs: number): void {
     if (this.#closed) return;
-    this.#timer = setTimeout(() => {
+    const compare = (): void => {
       void this.compare().finally(() => this.#scheduleCompare(this.#limits.compareMs));
-    }, afterMs);
-    this.#timer.unref();
+    };
+    this.#cancelCompare = this.#timers.after(afterMs, compare, { ref: false });
   }
 
   /** One at a time; whoever comes meanwhile waits for the same end. */
@@ -220,6 +225,7 @@ export class Follower<State, Input, Effect> {
       return false;
     }
     if (result.kind === 'corrupt') return isReadAgain ? this.#reload() : this.#readAgain(sequence);
+    this.#options.onSkipped?.(result.skip, result.error);
     // The same input is left out by every replica; this entry's effects are told when it is applied again.
     if (!(await this.#rebuild(sequence - 1, [...this.#replica.skips, result.skip]))) return false;
     return this.#apply(sequence, bytes);
@@ -249,7 +255,7 @@ export class Follower<State, Input, Effect> {
         return true;
       }
       this.#trouble(replica.failure);
-      await wait(this.#limits.retryMs);
+      await this.#timers.wait(this.#limits.retryMs);
     }
     return false;
   }

@@ -1,6 +1,5 @@
 // Owns driving a JournaledLeader over a journal: appends, identical retries, what a refusal means, effects in order,
 // snapshots beside it. Which inputs there are and what effects mean is the service's.
-import { setTimeout as wait, setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Epoch } from '@parley/protocol/epoch';
 import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
 import type { Clock } from './clock.ts';
@@ -9,8 +8,10 @@ import type { AppendRequest } from './journal.ts';
 import { decodeEntry } from './journal-entry.ts';
 import { type CommitResult, JournaledLeader, type LeaderLimits } from './journaled-leader.ts';
 import { catchUp, loadReplica, type ReplicaSource } from './load-replica.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import type { Replica, Skipped, SkippedInput } from './replica.ts';
 import { SnapshotKeeper, type SnapshotLimits, type SnapshotReport } from './snapshot-keeper.ts';
+import type { Timers } from './timers.ts';
 
 export type RetryLimits = {
   readonly retryFirstMs: number;
@@ -60,6 +61,7 @@ export class LeaderShell<State, Input, Effect> {
   readonly #leader: JournaledLeader<State, Input, Effect>;
   readonly #keeper: SnapshotKeeper;
   readonly #retry: RetryLimits;
+  readonly #timers: Timers;
   readonly #ending = Promise.withResolvers<LeaderEnd>();
   #end: LeaderEnd | undefined;
   #pumping: Promise<void> | undefined;
@@ -69,6 +71,7 @@ export class LeaderShell<State, Input, Effect> {
   constructor(options: LeaderShellOptions<State, Input, Effect>) {
     this.#options = options;
     this.#leader = new JournaledLeader(options);
+    this.#timers = options.timers ?? systemTimers;
     this.#retry = { ...RETRY_LIMITS, ...options.limits };
     this.#keeper = new SnapshotKeeper(options, options.replica.sequence);
     if (this.#leader.stopped) this.#finish({ reason: 'deposed' });
@@ -132,10 +135,10 @@ export class LeaderShell<State, Input, Effect> {
   /** Clean stop: takes no more inputs, journals what is queued, writes a snapshot where that is wanted. */
   async stop({ snapshot = true }: { readonly snapshot?: boolean } = {}): Promise<LeaderEnd> {
     this.#stopping = true;
-    const late = new AbortController();
-    const limit = wait(this.#retry.stopMs, undefined, { signal: late.signal, ref: false });
-    await Promise.race([this.#pumping, limit.catch(() => undefined)]);
-    late.abort();
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#timers.after(this.#retry.stopMs, late.resolve, { ref: false });
+    await Promise.race([this.#pumping, late.promise]);
+    cancel();
     if (snapshot && this.#end === undefined && this.#leader.inFlight === undefined) {
       await this.#keeper.finish(this.#leader.replica);
     }
@@ -160,7 +163,7 @@ export class LeaderShell<State, Input, Effect> {
     try {
       while (this.#end === undefined) {
         // What came in with the same read of the socket goes into the same entry.
-        await yieldToOthers();
+        await this.#timers.yieldToOthers();
         const request = this.#leader.nextAppend({
           nowMs: clock.nowMs(),
           wallTimeMs: clock.wallTimeMs(),
@@ -185,7 +188,7 @@ export class LeaderShell<State, Input, Effect> {
       if (result.kind === 'refused') return this.#examineRefusal(request);
       const code = result.kind === 'diskFull' ? 'diskFull' : 'unavailable';
       this.#trouble({ code, message: result.message });
-      await wait(waitMs);
+      await this.#timers.wait(waitMs);
       waitMs = Math.min(waitMs * 2, this.#retry.retryMaxMs);
     }
     return undefined;
@@ -215,9 +218,9 @@ export class LeaderShell<State, Input, Effect> {
   }
 
   async #catchUpAndRebase(): Promise<void> {
-    const { journal } = this.#options;
+    const source = { journal: this.#options.journal, timers: this.#timers };
     const replica = this.#leader.replica;
-    const caughtUp = await this.#untilAnswered(() => catchUp({ journal }, replica));
+    const caughtUp = await this.#untilAnswered(() => catchUp(source, replica));
     if (caughtUp === undefined) return;
     if (!caughtUp.ok) return this.#unusable(caughtUp.failure);
     if (caughtUp.value === undefined) return this.#rebase(replica);
@@ -267,7 +270,7 @@ export class LeaderShell<State, Input, Effect> {
       const answer = await ask();
       if (answer.ok || answer.failure.code !== 'unavailable') return answer;
       this.#trouble(answer.failure);
-      await wait(waitMs);
+      await this.#timers.wait(waitMs);
       waitMs = Math.min(waitMs * 2, this.#retry.retryMaxMs);
     }
     return undefined;

@@ -1,14 +1,15 @@
 // Owns getting a replica from what is kept: the newest good snapshot and the journal's entries after it, and the
 // verdict about a journal that does not hold what it must. Used at start, by candidates, by followers that lost track,
 // and to get rid of a state that a throwing step has spoiled.
-import { setTimeout as wait, setImmediate as yieldToOthers } from 'node:timers/promises';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { Core } from './core.ts';
 import type { Journal, JournalInfo, StoredEntry } from './journal.ts';
 import { decodeEntry } from './journal-entry.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import { type ApplyResult, MAKE_ANEW, Replica, type SkippedInput } from './replica.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 import { loadNewestSnapshot, type Manifest, type SnapshotPassedOver } from './snapshots.ts';
+import type { Timers } from './timers.ts';
 
 export type ReplicaSource<State, Input, Effect> = {
   readonly core: Core<State, Input, Effect>;
@@ -16,6 +17,8 @@ export type ReplicaSource<State, Input, Effect> = {
   readonly snapshots: SnapshotStore;
   /** Hears of snapshots that were no good. */
   readonly report?: (report: SnapshotPassedOver) => void;
+  /** Absent: those of the host. */
+  readonly timers?: Timers;
 };
 
 /**
@@ -81,7 +84,7 @@ export async function loadBooks<State, Input, Effect>(
 ): Promise<Outcome<Loaded<State, Input, Effect>>> {
   const loaded = await loadOnce(source, options);
   if (!loaded.ok || loaded.value.damage === undefined) return loaded;
-  await wait(LOOK_AGAIN_MS);
+  await (source.timers ?? systemTimers).wait(LOOK_AGAIN_MS);
   return loadOnce(source, options);
 }
 
@@ -95,7 +98,7 @@ async function loadOnce<State, Input, Effect>(
     if (!start.ok || start.value.damage !== undefined) return start;
     const { replica } = start.value;
     for (const skip of skips) replica.skip(skip);
-    const stop = await stepOn(source.journal, replica, options.upTo);
+    const stop = await stepOn(source, replica, options.upTo);
     if (!stop.ok) return stop;
     if (stop.value.kind === 'end') return start;
     if (stop.value.kind === 'damaged') return succeed({ replica, damage: stop.value.damage });
@@ -105,11 +108,12 @@ async function loadOnce<State, Input, Effect>(
 }
 
 async function loadStart<State, Input, Effect>(
-  { core, journal, snapshots, report }: ReplicaSource<State, Input, Effect>,
+  { core, journal, snapshots, report, timers }: ReplicaSource<State, Input, Effect>,
   { upTo, snapshotUpTo = upTo, known }: LoadOptions,
 ): Promise<Outcome<Loaded<State, Input, Effect>>> {
   let newest = known?.lastSequence ?? 0;
   const snapshot = await loadNewestSnapshot(core, snapshots, {
+    ...(timers && { timers }),
     ...(snapshotUpTo !== undefined && { atMost: Math.min(snapshotUpTo, upTo ?? snapshotUpTo) }),
     onPassedOver: (passedOver) => {
       newest = Math.max(newest, passedOver.sequence);
@@ -181,16 +185,21 @@ const damageOf = (kind: DamageKind, sequence: number, what: string): JournalDama
  * The value is the input to leave out when a step threw; the replica is spoiled then. Fails as `loadReplica` does.
  */
 export async function catchUp<State, Input, Effect>(
-  source: Pick<ReplicaSource<State, Input, Effect>, 'journal'>,
+  source: SteppingSource<State, Input, Effect>,
   replica: Replica<State, Input, Effect>,
   upTo = Number.MAX_SAFE_INTEGER,
   onApplied?: (result: Applied<Effect>) => void,
 ): Promise<Outcome<SkippedInput | undefined>> {
-  const stop = await stepOn(source.journal, replica, upTo, onApplied);
+  const stop = await stepOn(source, replica, upTo, onApplied);
   if (!stop.ok) return stop;
   if (stop.value.kind === 'damaged') return fail('internalError', stop.value.damage.message);
   return succeed(stop.value.kind === 'broken' ? stop.value.skip : undefined);
 }
+
+type SteppingSource<State, Input, Effect> = Pick<
+  ReplicaSource<State, Input, Effect>,
+  'journal' | 'timers'
+>;
 
 /** Why stepping went no further. */
 type Stop =
@@ -201,7 +210,7 @@ type Stop =
 const END: Outcome<Stop> = succeed({ kind: 'end' });
 
 async function stepOn<State, Input, Effect>(
-  journal: Journal,
+  { journal, timers = systemTimers }: SteppingSource<State, Input, Effect>,
   replica: Replica<State, Input, Effect>,
   upTo = Number.MAX_SAFE_INTEGER,
   onApplied?: (result: Applied<Effect>) => void,
@@ -216,7 +225,7 @@ async function stepOn<State, Input, Effect>(
       if (stop !== undefined) return stop;
       continue;
     }
-    const stop = await stepAll(replica, entries.value, onApplied);
+    const stop = await stepAll(replica, entries.value, { onApplied, timers });
     if (stop !== undefined) return stop;
   }
   return END;
@@ -248,7 +257,13 @@ async function examineEnd(
 async function stepAll<State, Input, Effect>(
   replica: Replica<State, Input, Effect>,
   entries: readonly StoredEntry[],
-  onApplied: ((result: Applied<Effect>) => void) | undefined,
+  {
+    onApplied,
+    timers,
+  }: {
+    readonly onApplied: ((result: Applied<Effect>) => void) | undefined;
+    readonly timers: Timers;
+  },
 ): Promise<Outcome<Stop> | undefined> {
   let slice = 0;
   for (const { sequence, bytes } of entries) {
@@ -263,7 +278,7 @@ async function stepAll<State, Input, Effect>(
     slice += bytes.length;
     if (slice < BYTES_A_SLICE) continue;
     slice = 0;
-    await yieldToOthers();
+    await timers.yieldToOthers();
   }
   return undefined;
 }

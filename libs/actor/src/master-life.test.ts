@@ -140,6 +140,13 @@ describe('the rules that every live master knows', () => {
     expect(life.commonRules(4500)).toBe(3);
   });
 
+  test('are those of an old release for a minute after it fell silent without leaving: it may come back', () => {
+    const life = leading();
+    life.heard(aBeat('m2', 'following', { rulesVersion: 2 }), undefined, 3000);
+    expect(life.commonRules(60_000)).toBe(2);
+    expect(life.commonRules(65_000)).toBe(3);
+  });
+
   test('are those of this release when another knows newer ones', () => {
     const life = leading();
     life.heard(aBeat('m2', 'following', { rulesVersion: 4 }), undefined, 4000);
@@ -151,7 +158,8 @@ describe('the rules that every live master knows', () => {
     const { books: _, ...silent } = aBeat('m2', 'following');
     life.heard(silent, undefined, 4000);
     expect(life.commonRules(4000)).toBeUndefined();
-    expect(life.commonRules(8000)).toBe(3);
+    expect(life.commonRules(60_000)).toBeUndefined();
+    expect(life.commonRules(65_000)).toBe(3);
   });
 
   test("are nobody's business who does not lead", () => {

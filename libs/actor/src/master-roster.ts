@@ -38,11 +38,14 @@ export class MasterRoster {
       .sort();
   }
 
-  /** The newest rules that everybody knows who was heard lately, however fit; undefined while one of them has not told. */
+  /**
+   * The newest rules that everybody knows who was heard and has not left, however fit; undefined while one of them has not told.
+   * One that is silent may be about to come back: it counts as long as it is known.
+   */
   commonRules(own: number, nowMs: number): number | undefined {
     let common = own;
     for (const { beat, atMs } of this.#heard.values()) {
-      if (nowMs - atMs > ALIVE_MS) continue;
+      if (nowMs - atMs > KNOWN_MS) continue;
       if (beat.books === undefined) return undefined;
       common = Math.min(common, beat.books.rulesVersion);
     }

@@ -4,6 +4,7 @@
 import { type Failure, type Outcome, succeed } from '@parley/protocol/errors';
 import type { Clock } from './clock.ts';
 import type { Journal, JournalInfo } from './journal.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import type { Replica } from './replica.ts';
 import {
   type DatedSnapshot,
@@ -22,6 +23,7 @@ import {
   type SnapshotPassedOver,
   writeSnapshot,
 } from './snapshots.ts';
+import type { Timers } from './timers.ts';
 
 export type SnapshotLimits = RetentionLimits & {
   /** Entries after which a snapshot is due. */
@@ -61,6 +63,8 @@ export type SnapshotKeeperOptions = {
   readonly mayWrite?: (sequence: number) => boolean;
   /** False: old snapshots and the journal are another's to remove, and what comes too late another's to write. */
   readonly tidies?: boolean;
+  /** Absent: those of the host. */
+  readonly timers?: Timers;
 };
 
 /** So many times over a limit a snapshot is overdue. */
@@ -81,6 +85,7 @@ export class SnapshotKeeper {
   readonly #limits: SnapshotLimits;
   readonly #mayWrite: (sequence: number) => boolean;
   readonly #tidies: boolean;
+  readonly #timers: Timers;
   /** Keys of snapshots that were read back whole. */
   readonly #good = new Set<string>();
   readonly #known = new Map<string, Known>();
@@ -98,6 +103,7 @@ export class SnapshotKeeper {
     this.#report = options.report;
     this.#limits = { ...SNAPSHOT_LIMITS, ...options.limits };
     this.#mayWrite = options.mayWrite ?? (() => true);
+    this.#timers = options.timers ?? systemTimers;
     this.#tidies = options.tidies ?? true;
     this.#lastSequence = sequence;
     this.#lastMs = options.clock.nowMs();
@@ -155,7 +161,7 @@ export class SnapshotKeeper {
   async #write<State, Input, Effect>(replica: Replica<State, Input, Effect>): Promise<void> {
     const startedMs = this.#clock.nowMs();
     const info = await this.#journal.info();
-    await hashInTurns(replica.core, replica.state);
+    await hashInTurns(replica.core, replica.state, this.#timers);
     // Another replica has taken its place meanwhile: the next snapshot is of that one.
     if (replica.isBroken) return;
     const source = beginSnapshot(replica, info.ok ? info.value.createdMs : undefined);

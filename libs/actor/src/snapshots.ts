@@ -2,15 +2,16 @@
 // sequence, state hash and a digest of the parts. Writes it in slices, checks it, reads it back, finds the newest good
 // one and says which were passed over.
 import { createHash } from 'node:crypto';
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { decode, encode } from '@parley/protocol/codec';
 import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { assert } from '@parley/protocol/unreachable';
 import * as z from 'zod';
 import type { Core, SnapshotItem, SnapshotReader, StateRestorer } from './core.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import { knowsRules, Replica, unknownRules } from './replica.ts';
 import type { SnapshotName, SnapshotStore } from './snapshot-store.ts';
+import type { Timers } from './timers.ts';
 
 /** Below the bus's payload limit, also when the server sends it back in base64. */
 export const MAX_PART_BYTES = 512 * 1024;
@@ -133,7 +134,7 @@ async function* partsOf(reader: SnapshotReader, nowMs: () => number): AsyncGener
       size = whole.length - cut;
     }
     if (nowMs() >= sliceEndMs) {
-      await yieldToOthers();
+      await systemTimers.yieldToOthers();
       sliceEndMs = nowMs() + MAX_SLICE_MS;
     }
   }
@@ -205,6 +206,13 @@ function parseManifest(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
+/** Where a snapshot is read, and what for. */
+type SnapshotPlace<State, Input, Effect> = {
+  readonly core: Core<State, Input, Effect>;
+  readonly store: SnapshotStore;
+  readonly timers: Timers;
+};
+
 /** Puts items together again that were cut where a part was full. */
 class ItemReader {
   #rest: Uint8Array = new Uint8Array();
@@ -231,8 +239,7 @@ class ItemReader {
  * it was used then.
  */
 async function restoreInSlices<State, Input, Effect>(
-  core: Core<State, Input, Effect>,
-  store: SnapshotStore,
+  { core, store, timers }: SnapshotPlace<State, Input, Effect>,
   name: SnapshotName,
   manifest: Manifest,
 ): Promise<Outcome<{ readonly state: State } | string>> {
@@ -246,7 +253,7 @@ async function restoreInSlices<State, Input, Effect>(
       for (const item of reader.take(part)) {
         restorer.add(item);
         count += 1;
-        if (count % ITEMS_A_SLICE === 0) await yieldToOthers();
+        if (count % ITEMS_A_SLICE === 0) await timers.yieldToOthers();
       }
     } catch (error) {
       unreadable = `it cannot be read: ${error instanceof Error ? error.message : error}`;
@@ -259,7 +266,7 @@ async function restoreInSlices<State, Input, Effect>(
   for (;;) {
     const state = restorer.finishSome();
     if (state !== undefined) return succeed({ state });
-    await yieldToOthers();
+    await timers.yieldToOthers();
   }
 }
 
@@ -285,11 +292,12 @@ class WholeRestorer<State, Input, Effect> implements StateRestorer<State> {
 export async function hashInTurns<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   state: State,
+  timers: Timers = systemTimers,
 ): Promise<void> {
   for (let turn = 0; turn < MAX_HASH_TURNS; turn += 1) {
     const left = core.hashSome?.(state, HASHES_A_TURN) ?? 0;
     if (left <= HASHES_A_TURN) return;
-    await yieldToOthers();
+    await timers.yieldToOthers();
   }
 }
 
@@ -303,10 +311,10 @@ type LoadedSnapshot<State, Input, Effect> =
 
 /** Fails with `internalError` when it is a state of rules that are not known: read as one of these it would be nonsense. */
 async function loadSnapshot<State, Input, Effect>(
-  core: Core<State, Input, Effect>,
-  store: SnapshotStore,
+  place: SnapshotPlace<State, Input, Effect>,
   name: SnapshotName,
 ): Promise<Outcome<LoadedSnapshot<State, Input, Effect>>> {
+  const { core, store, timers } = place;
   const read = await readManifest(store, name);
   if (!read.ok) return read;
   if (read.value.kind === 'bad') return succeed(read.value);
@@ -320,11 +328,11 @@ async function loadSnapshot<State, Input, Effect>(
       ? fail('internalError', unknownRules(`${what} holds a state of`, rulesVersion, core))
       : bad(fault.value);
   }
-  const restored = await restoreInSlices(core, store, name, manifest);
+  const restored = await restoreInSlices(place, name, manifest);
   if (!restored.ok) return restored;
   if (typeof restored.value === 'string') return bad(restored.value);
   const { state } = restored.value;
-  await hashInTurns(core, state);
+  await hashInTurns(core, state, timers);
   if (core.hash(state) !== manifest.hash) return bad('its state has another hash than it says');
   return succeed({ kind: 'loaded', manifest, replica: new Replica(core, { ...manifest, state }) });
 }
@@ -338,20 +346,23 @@ export type NewestSnapshot<State, Input, Effect> = {
 export type SnapshotChoice = {
   readonly atMost?: number;
   readonly onPassedOver?: (passedOver: SnapshotPassedOver) => void;
+  readonly timers?: Timers;
 };
 
 /** The newest good snapshot with a sequence of at most `atMost`; undefined when there is none. */
 export async function loadNewestSnapshot<State, Input, Effect>(
   core: Core<State, Input, Effect>,
   store: SnapshotStore,
-  { atMost = Number.MAX_SAFE_INTEGER, onPassedOver = () => undefined }: SnapshotChoice = {},
+  choice: SnapshotChoice = {},
 ): Promise<Outcome<NewestSnapshot<State, Input, Effect> | undefined>> {
+  const { atMost = Number.MAX_SAFE_INTEGER, onPassedOver = () => undefined } = choice;
+  const place = { core, store, timers: choice.timers ?? systemTimers };
   const names = await store.list();
   if (!names.ok) return names;
   let count = 0;
   for (const name of names.value) {
     if (name.sequence > atMost) continue;
-    const loaded = await loadSnapshot(core, store, name);
+    const loaded = await loadSnapshot(place, name);
     if (!loaded.ok) return loaded;
     if (loaded.value.kind === 'loaded') return succeed(loaded.value);
     count += 1;

@@ -1,9 +1,9 @@
 // Owns a master's replica while another leads: opened, followed, made anew when it is wrong, and given away to be led
 // with. What the steps of others effect is nobody's business here: there is no sink for effects.
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Failure } from '@parley/protocol/errors';
 import { Follower, type FollowerOptions } from './follower.ts';
 import type { LoadOptions } from './load-replica.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import type { Replica } from './replica.ts';
 
 const RETRY_MS = 500;
@@ -86,7 +86,7 @@ export class Standby<State, Input, Effect> {
       if (failure.code !== 'unavailable') return this.#options.onUnusable(failure.message);
       if (!told) this.#options.onTrouble(failure);
       told = true;
-      await wait(RETRY_MS);
+      await (this.#options.timers ?? systemTimers).wait(RETRY_MS);
     }
   }
 

@@ -151,4 +151,25 @@ describe('resources that count', () => {
     );
     expect(held['web']).toBe(2);
   });
+
+  test('an operator says what is in no share: from then on it orders nobody', () => {
+    const withDisk = normalise({ scalars: { cpus: 1000, mem: 1_000_000, disk: 8000 } });
+    const heldByWeb = (uncounted: readonly string[]) => {
+      cluster = new ScriptedCluster();
+      cluster.master.set({ uncounted });
+      cluster.master.addAgent('with-disk', withDisk);
+      addAgents(4);
+      cluster.master.subscribe('keeper', 'storage');
+      const needs = [{ shape: 'keep', count: 1, resources: withDisk }];
+      cluster.master.need('keeper', 'storage', needs);
+      expect(namesOf(cluster.settle())).toStrictEqual(['keeper']);
+      cluster.master.subscribe('web', 'services');
+      cluster.master.need('keeper', 'storage', undefined);
+      cluster.settle();
+      const offers = [...cluster.master.offers.values()];
+      return countsOf(offers.map(({ framework }) => ({ framework: framework.ref })))['web'];
+    };
+    expect(heldByWeb(['gpus'])).toBe(4);
+    expect(heldByWeb(['gpus', 'disk'])).toBe(2);
+  });
 });

@@ -28,8 +28,6 @@ export type AllocatorEffect =
 export type AllocatorOptions = {
   /** Mixed with the term's epoch; decides the order in which agents get their turn. */
   readonly seed?: number;
-  /** Names of scalars that do not count towards fairness; `gpus` where nothing is said: what few have is no share. */
-  readonly exclude?: readonly string[];
   /**
    * From the first reason for a run to the run, which takes in whatever has become known meanwhile: however many events
    * come, there is one run an interval. Up to COALESCE_MS it does not wait where nothing ran within the last COALESCE_MS,
@@ -38,7 +36,6 @@ export type AllocatorOptions = {
   readonly intervalMs?: number;
 };
 
-const EXCLUDED: readonly string[] = ['gpus'];
 /** The least from one run to the next: what frees at about the same time is offered together. */
 export const COALESCE_MS = 2;
 /** A safety net: offers again what is open, when anything has changed since the last time. */
@@ -53,7 +50,6 @@ const NO_PROMISES: Proposal['promised'] = [];
 
 export class Allocator {
   readonly #options: AllocatorOptions;
-  readonly #exclude: readonly string[];
   #intake: FactsIntake | undefined;
   #known: Knowledge;
   #random: SeededRandom;
@@ -67,9 +63,8 @@ export class Allocator {
 
   constructor(options: AllocatorOptions = {}) {
     this.#options = options;
-    this.#exclude = options.exclude ?? EXCLUDED;
     this.#random = new SeededRandom(options.seed ?? 0);
-    this.#known = new Knowledge(this.#exclude);
+    this.#known = new Knowledge();
     this.#reclaimer = new Reclaimer(this.#known);
   }
 
@@ -184,7 +179,7 @@ export class Allocator {
   }
 
   #forget(): void {
-    this.#known = new Knowledge(this.#exclude);
+    this.#known = new Knowledge();
     this.#reclaimer = new Reclaimer(this.#known);
     this.#cycle = new TurnCycle();
     this.#runAtMs = undefined;

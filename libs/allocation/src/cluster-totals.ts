@@ -1,6 +1,7 @@
 // Owns what the whole cluster has of each scalar, and the numbering of scalar names: amounts are kept as
 // vectors, so that a decision touches no strings. Amounts are thousandths, as everywhere.
 import type { Resources } from '@parley/protocol/resources';
+import { DEFAULT_UNCOUNTED } from '@parley/protocol/sharing';
 import { assert } from '@parley/protocol/unreachable';
 
 /** Amount by number of the name; names beyond the end have 0. */
@@ -13,13 +14,9 @@ export class ClusterTotals {
   readonly #names: string[] = [];
   readonly #amounts: number[] = [];
   readonly #all: number[] = [];
-  readonly #excluded: ReadonlySet<string>;
+  /** Names that do not count towards fairness. */
+  #uncounted: ReadonlySet<string> = new Set(DEFAULT_UNCOUNTED);
   #version = 0;
-
-  /** `exclude`: names that do not count towards fairness. */
-  constructor(exclude: Iterable<string> = []) {
-    this.#excluded = new Set(exclude);
-  }
 
   /** Changes with every change of the totals: shares computed before are stale then. */
   get version(): number {
@@ -58,6 +55,14 @@ export class ClusterTotals {
     return this.#all;
   }
 
+  setUncounted(names: readonly string[]): void {
+    if (names.length === this.#uncounted.size && names.every((one) => this.#uncounted.has(one)))
+      return;
+    this.#uncounted = new Set(names);
+    for (const number of this.#all.keys()) this.#count(number);
+    this.#version += 1;
+  }
+
   add(vector: Vector): void {
     this.#change(vector, 1);
   }
@@ -73,9 +78,14 @@ export class ClusterTotals {
       const sum = (this.#all[number] ?? 0) + sign * amount;
       assert(sum >= 0, 'no more is taken from the totals than was added');
       this.#all[number] = sum;
-      if (!this.#excluded.has(this.#names[number] ?? '')) this.#amounts[number] = sum;
+      this.#count(number);
       this.#version += 1;
     }
+  }
+
+  #count(number: number): void {
+    const isCounted = !this.#uncounted.has(this.#names[number] ?? '');
+    this.#amounts[number] = isCounted ? (this.#all[number] ?? 0) : 0;
   }
 
   #numberOf(name: string): number {

@@ -2,6 +2,7 @@
 // and proposals under way, kept consistent with each other. When to decide is in allocator.ts. Milliseconds throughout.
 import type { Fact, Proposal } from '@parley/protocol/allocation';
 import type { AgentId, FrameworkRef } from '@parley/protocol/ids';
+import { DEFAULT_UNCOUNTED } from '@parley/protocol/sharing';
 import { unreachable } from '@parley/protocol/unreachable';
 import { AgentDivision, type Grant } from './agent-division.ts';
 import { type Agent, AgentPool } from './agent-pool.ts';
@@ -47,9 +48,8 @@ export class Knowledge {
   #mustAskAll = false;
   readonly reduce: (agent: Agent, left: Free) => void;
 
-  /** `exclude`: names of scalars that do not count towards fairness. */
-  constructor(exclude: readonly string[] = []) {
-    this.totals = new ClusterTotals(exclude);
+  constructor() {
+    this.totals = new ClusterTotals();
     this.order = new FairOrder(this.totals);
     this.pool = new AgentPool({
       totals: this.totals,
@@ -294,6 +294,7 @@ export class Knowledge {
     this.headroom.isKept = !fact.reclaims;
     this.pool.sumUp(this.headroom.isKept);
     this.policy.set(fact.minAllocatable, fact.placement);
+    this.totals.setUncounted(fact.uncounted ?? DEFAULT_UNCOUNTED);
     this.#mustAskAll = true;
     for (const framework of this.caps.setPermille(fact.outstandingCapPermille)) {
       this.#resumed(framework);

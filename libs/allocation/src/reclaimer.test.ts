@@ -24,7 +24,7 @@ let known: Knowledge;
 let reclaimer: Reclaimer;
 let nowMs: number;
 beforeEach(() => {
-  known = new Knowledge(['gpus']);
+  known = new Knowledge();
   reclaimer = new Reclaimer(known);
   nowMs = 0;
 });

@@ -59,7 +59,7 @@ test.each([
   ['on ordinary resources, too', 'also', 1],
   ['on nothing but revocable ones', 'only', 0],
 ] as const)('tasks of others are asked for where what it needs runs %s', (_, use, questions) => {
-  const known = new Knowledge(['gpus']);
+  const known = new Knowledge();
   const reclaimer = new Reclaimer(known);
   const facts = factsWith(use);
   known.hear(facts, { lastNumber: 0, nowMs: 0 });

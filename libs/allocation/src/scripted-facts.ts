@@ -25,6 +25,7 @@ export type ScriptedBooks = {
   readonly reclaims: boolean;
   readonly minAllocatable: Quantities;
   readonly placement: Placement;
+  readonly uncounted: readonly string[] | undefined;
   offeredOn(agentId: AgentId): Resources;
   openCount(framework: ScriptedFramework, role: RoleName, need: ScriptedNeed): number;
   outstandingOf(framework: ScriptedFramework): { offers: number; scalars: Resources['scalars'] };
@@ -87,7 +88,7 @@ export class ScriptedFacts {
   }
 
   settings(): Fact {
-    const { capPermille, reclaims, minAllocatable, placement } = this.#books;
+    const { capPermille, reclaims, minAllocatable, placement, uncounted } = this.#books;
     return {
       kind: 'settings',
       outstandingCapPermille: capPermille,
@@ -95,6 +96,7 @@ export class ScriptedFacts {
       starvationMs: DEFAULT_STARVATION_MS,
       minAllocatable,
       placement,
+      ...(uncounted && { uncounted: [...uncounted] }),
     };
   }
 

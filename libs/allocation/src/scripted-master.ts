@@ -58,6 +58,7 @@ export class ScriptedMaster {
   readonly shares = new Map<string, ScriptedShares & { readonly ref: FrameworkRef }>();
   capPermille = 1000;
   reclaims = true;
+  uncounted: readonly string[] | undefined;
   minAllocatable: Quantities = DEFAULT_MIN_ALLOCATABLE;
   placement: Placement = 'random';
   readonly #facts = new ScriptedFacts(this);
@@ -93,7 +94,12 @@ export class ScriptedMaster {
   }
 
   /** Of the cluster's settings, those that are named. */
-  set(settings: { reclaims?: boolean; minAllocatable?: Quantities; placement?: Placement }): void {
+  set(settings: {
+    reclaims?: boolean;
+    minAllocatable?: Quantities;
+    placement?: Placement;
+    uncounted?: readonly string[];
+  }): void {
     Object.assign(this, settings);
     this.#facts.tell(this.#facts.settings());
   }

@@ -31,7 +31,7 @@ export type SharingWorld = {
 
 /** What the allocator finds, by name. */
 export function sharesIn(world: SharingWorld): Map<string, number> {
-  const known = new Knowledge(['gpus']);
+  const known = new Knowledge();
   known.hear(factsOf(world), { lastNumber: 0, nowMs: 0 });
   const demand = new OpenDemand(known);
   const shares = fairSharesOf(known.order.tree.root, known.totals, (client) =>

@@ -6,7 +6,7 @@ import { fail, succeed } from '@parley/protocol/errors';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
-import { equals, normalise } from '@parley/resources/resources';
+import { contains, equals, normalise } from '@parley/resources/resources';
 import { rescindAllOf } from './agent-offers.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -21,6 +21,7 @@ import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
+import { allReserved, takeOverReserved } from './static-reservations.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /**
@@ -44,11 +45,15 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
+  if (!contains(total, allReserved(request.reserved))) {
+    return fail('malformed', `reserved: agent ${agentId} sets more aside than it has`);
+  }
   const record = recordOf(before, { ...request, agentId, state: next, total });
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
     rescindAllOf(turn, agentId, 'agentChanged');
+  takeOverReserved(turn, agentId, request.reserved);
   if (!state.books.fits(record)) {
     const short = { ...record, isOvercommitted: true };
     state.agents.put(agentId, short);

@@ -103,8 +103,12 @@ export type ClusterEvent =
       readonly agentId: AgentId;
       readonly role: RoleName;
       readonly reservationId: ReservationId;
+      /** Nothing: it was not there. */
+      readonly before: Resources;
       /** Nothing: it is no more. */
       readonly resources: Resources;
+      /** `operator:olga`, or a framework: `alice/web`. */
+      readonly by: string;
     }
   | {
       readonly type: 'frameworkSubscribed';

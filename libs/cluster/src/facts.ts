@@ -101,8 +101,12 @@ export function allocationSettings({
   starvationMs,
   minAllocatable,
   placement,
+  uncounted,
 }: ClusterSettings) {
-  return { outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement };
+  return {
+    ...{ outstandingCapPermille, reclaims, starvationMs, minAllocatable, placement },
+    ...(uncounted && { uncounted }),
+  };
 }
 
 /** With the defaults where nothing is set any more. */

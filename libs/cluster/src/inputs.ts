@@ -37,6 +37,7 @@ import {
   DEFAULT_STARVATION_MS,
   Placement,
   Quantities,
+  Uncounted,
 } from '@parley/protocol/sharing';
 import { Empty, KillTaskRequest, ReconcileRequest, StatusUpdate } from '@parley/protocol/tasks';
 import * as z from 'zod';
@@ -60,6 +61,8 @@ export const ClusterSettings = z.object({
   /** Less is not worth an offer; a role may have its own. */
   minAllocatable: Quantities.default(DEFAULT_MIN_ALLOCATABLE),
   placement: Placement.default('random'),
+  /** Names of scalars that are in no share. Absent: the default ones. */
+  uncounted: Uncounted.optional(),
   /** Between the inverse offer for a task and the question to it to stop; then until it is killed. */
   revocationNoticeMs: z.int().min(0).default(0),
   revocationGraceMs: z.int().min(0).default(30_000),

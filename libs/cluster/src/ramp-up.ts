@@ -2,8 +2,10 @@
 // an equal part of the cluster and its demand. Measured for people; allocation does not read it.
 import type { Resources } from '@parley/protocol/resources';
 import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
+import { clusterShare } from './cluster-share.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { FrameworkRecord } from './records.ts';
+import { ruleHolds } from './rules.ts';
 import { report, type Turn } from './turn.ts';
 
 type Scalars = Resources['scalars'];
@@ -18,13 +20,12 @@ export function checkRampUp(turn: Turn, key: string): void {
   if (record === undefined || record.rampUpMs !== undefined) return;
   const book = state.books.frameworks.get(key);
   if (book === undefined || book.shapes.size === 0) return;
-  const total = state.books.total.toScalars();
   const held = book.allocated.toScalars();
   let smallest = Number.POSITIVE_INFINITY;
   for (const { scalars } of book.shapes.values()) {
-    smallest = Math.min(smallest, shareOf(scalars, total));
+    smallest = Math.min(smallest, partOf(state, scalars));
   }
-  if (shareOf(held, total) + smallest <= ownShare(state, record, held)) return;
+  if (partOf(state, held) + smallest <= ownShare(state, record, held)) return;
   const rampUpMs = context.coreTimeMs - record.subscribedAtMs;
   state.frameworks.put(key, { ...record, rampUpMs });
   report(turn, { type: 'frameworkRampedUp', framework: record.framework, rampUpMs });
@@ -42,9 +43,12 @@ function ownShare(state: ClusterState, { demand }: FrameworkRecord, held: Scalar
       wanted[name] = Math.min(Number.MAX_SAFE_INTEGER, before + count * amount);
     }
   }
-  return Math.min(fair, shareOf(wanted, state.books.total.toScalars()));
+  return Math.min(fair, partOf(state, wanted));
 }
 
-function shareOf(scalars: Scalars, total: Scalars): number {
-  return shareAsNumber(dominantShare(scalars, total));
+function partOf(state: ClusterState, scalars: Scalars): number {
+  const share = ruleHolds(state, 'rampUpIsByWhatCounts')
+    ? clusterShare(state, scalars)
+    : dominantShare(scalars, state.books.total.toScalars());
+  return shareAsNumber(share);
 }

@@ -100,7 +100,9 @@ describe('operations of an accept', () => {
       agentId,
       role: 'eng',
       reservationId: 'x',
+      before: normalise(cpusAndDisk(3)),
       resources: normalise({}),
+      by: 'alice/f1',
     });
   });
 

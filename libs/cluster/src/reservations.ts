@@ -16,6 +16,7 @@ import { clearOvercommitment } from './overcommitment.ts';
 import type { ReservationRecord } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
 import { DEFAULT_ROLE } from './roles.ts';
+import { ruleHolds } from './rules.ts';
 import { report, type Turn } from './turn.ts';
 import { isBeingDestroyed, orderDestroyVolume } from './volume-orders.ts';
 
@@ -48,7 +49,7 @@ export function planChange(
     case 'reserve':
       return planReserve(state, pool, operation);
     case 'unreserve':
-      return planUnreserve(pool, operation);
+      return planUnreserve(state, pool, operation);
     case 'createVolume':
       return planCreateVolume(state, pool, operation);
     case 'destroyVolume':
@@ -58,13 +59,13 @@ export function planChange(
   }
 }
 
-/** `by`: who made it, where it comes to be. */
+/** `by`: whose wish it is. */
 export function carryOutChange(turn: Turn, change: ReservationChange, by: string): void {
   if (change.kind === 'destroyVolume') takeVolumeBack(turn, change);
   const { state } = turn;
   const before = state.reservations.get(reservationKey(change.agentId, change));
   const after = changed(before, change, by);
-  putReservation(turn, before, after);
+  putReservation(turn, { before, after, by });
   if (change.kind !== 'destroyVolume') return;
   const { agentId, role, volumeId } = change;
   orderDestroyVolume(turn, agentId, { role, volumeId });
@@ -79,6 +80,7 @@ function planReserve(
 ): Outcome<ReservationChange> {
   const { agentId, role } = pool;
   const wanted = normalise(resources);
+  if (isOfAgent(state, reservationId)) return cannot(OF_AGENT);
   if (role === DEFAULT_ROLE) return cannot(`role: nothing is reserved for ${DEFAULT_ROLE}`);
   if (isEmpty(wanted)) return cannot('resources: a reservation holds some');
   if (!state.reservations.has(reservationKey(agentId, { role, reservationId }))) {
@@ -94,10 +96,12 @@ function planReserve(
 }
 
 function planUnreserve(
+  state: ClusterState,
   pool: OfferPool,
   { reservationId, resources }: OperationOf<'unreserve'>,
 ): Outcome<ReservationChange> {
   const { agentId, role } = pool;
+  if (isOfAgent(state, reservationId)) return cannot(OF_AGENT);
   const part = pool.partOf(reservationId);
   if (part === undefined) return cannot(`reservationId: nothing is held of ${reservationId}`);
   const given = resources === undefined ? part.resources : normalise(resources);
@@ -106,6 +110,11 @@ function planUnreserve(
   if (!unreserved.ok) return unreserved;
   return succeed({ kind: 'unreserve', agentId, role, reservationId, resources: given });
 }
+
+const OF_AGENT =
+  'reservationId: "static" is what the agent sets aside itself: it is changed with --reserve of that agent';
+const isOfAgent = (state: ClusterState, reservationId: ReservationId): boolean =>
+  reservationId === 'static' && ruleHolds(state, 'agentsReserve');
 
 function planCreateVolume(
   state: ClusterState,
@@ -195,10 +204,17 @@ function changed(
   }
 }
 
-function putReservation(
+export function putReservation(
   turn: Turn,
-  before: ReservationRecord | undefined,
-  after: ReservationRecord | undefined,
+  {
+    before,
+    after,
+    by,
+  }: {
+    readonly before: ReservationRecord | undefined;
+    readonly after: ReservationRecord | undefined;
+    readonly by: string;
+  },
 ): void {
   const { state } = turn;
   const record = after ?? before;
@@ -211,7 +227,10 @@ function putReservation(
   clearOvercommitment(state, agentId);
   state.marks.agentFree(agentId);
   const resources = after?.resources ?? NO_RESOURCES;
-  report(turn, { type: 'reservationChanged', agentId, role, reservationId, resources });
+  report(turn, {
+    ...{ type: 'reservationChanged', agentId, role, reservationId, resources, by },
+    before: before?.resources ?? NO_RESOURCES,
+  });
 }
 
 const cannot = (message: string) => fail('invalidOperation', message);

@@ -11,8 +11,12 @@ export const NEWEST_RULES = 5;
 const RULE_SINCE = {
   /** A framework that subscribes anew over offers that it has seen gets a strike. */
   replacedSessionsAreStruck: 5,
-  /** There is a setting of how many agents are given up a second; releases before leave it out of the books. */
-  removalsAreSet: 5,
+  /** Whether a framework has ramped up is told by what counts in shares. */
+  rampUpIsByWhatCounts: 5,
+  /** How many agents are given up a second, and what is in no share, are settings; releases before leave them out of the books. */
+  newSettingsAreKept: 5,
+  /** An agent sets resources of its own aside for roles; releases before do not read that. */
+  agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
 } as const;
@@ -42,8 +46,8 @@ export function settingsUnderRules(
   state: ClusterState,
   settings: ClusterSettings,
 ): ClusterSettings {
-  if (ruleHolds(state, 'removalsAreSet')) return settings;
-  const { agentRemovalsPerSecond: _, ...known } = settings;
+  if (ruleHolds(state, 'newSettingsAreKept')) return settings;
+  const { agentRemovalsPerSecond: _, uncounted: __, ...known } = settings;
   return known;
 }
 

@@ -157,8 +157,10 @@ export class ScriptedCluster {
     agentId: AgentId,
     total: ResourcesInput = some(4),
     tasks: { task: TaskRef; state: StatusUpdate['state']; lastSequence: number }[] = [],
+    reserved?: Readonly<Record<string, Record<string, number>>>,
   ): Effect[] {
-    const body = { hostname: `${agentId}.example`, total, attributes: {}, tasks };
+    const host = { hostname: `${agentId}.example`, attributes: {} };
+    const body = { ...host, total, tasks, ...(reserved && { reserved }) };
     return this.call({ kind: 'agent', agentId }, { verb: 'register', body });
   }
 

@@ -183,12 +183,15 @@ const renderUsers = (account: string, users: readonly ServerUser[]): string =>
       ),
   );
 
-const renderPermissions = ({ publish, subscribe }: Permissions): string =>
-  `{ publish: ${renderAllowed(publish)}, subscribe: ${renderAllowed(subscribe)} }`;
+const renderPermissions = ({ publish, subscribe, neverPublish }: Permissions): string =>
+  `{ publish: ${renderAllowed(publish, neverPublish)}, subscribe: ${renderAllowed(subscribe)} }`;
 
 /** An empty list of allowed subjects would allow everything. */
-const renderAllowed = (subjects: readonly string[]): string =>
-  subjects.length === 0 ? '{ deny: [">"] }' : `{ allow: [${subjects.map(quote).join(', ')}] }`;
+function renderAllowed(subjects: readonly string[], never: readonly string[] = []): string {
+  if (subjects.length === 0) return '{ deny: [">"] }';
+  const denied = never.length === 0 ? '' : `, deny: [${never.map(quote).join(', ')}]`;
+  return `{ allow: [${subjects.map(quote).join(', ')}]${denied} }`;
+}
 
 const list = (items: readonly string[]): string =>
   items.length === 0 ? '[]' : `[\n${items.map((item) => `      ${item}`).join('\n')}\n    ]`;

@@ -6,6 +6,7 @@ import { ExecutorEnd } from './frameworks.ts';
 import { ExecutorRef, FrameworkRef, RoleName, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
+import { Quantities } from './sharing.ts';
 import { TaskDescription, TaskState } from './tasks.ts';
 
 /** A task that the agent has on its disk: not yet terminal, or terminal with updates not yet journalled. */
@@ -22,6 +23,8 @@ export const RegisterRequest = z.object({
   total: Resources,
   domain: Domain.optional(),
   attributes: Attributes,
+  /** Scalars of it that are for a role alone, by the agent's own configuration. Absent: none. Mesos docs, "Reservation", static. */
+  reserved: z.record(RoleName, Quantities).optional(),
   /** As in `Oversubscription`; absent: not known yet, what was said last holds. */
   revocable: Resources.optional(),
   tasks: z.array(AgentTask).max(100_000),

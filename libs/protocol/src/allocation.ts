@@ -6,7 +6,7 @@ import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.t
 import { Attributes } from './offers.ts';
 import { Resources } from './resources.ts';
 import { RevocableUse, RevocationReason, Sharer } from './revocations.ts';
-import { Placement, Quantities, Weight } from './sharing.ts';
+import { Placement, Quantities, Uncounted, Weight } from './sharing.ts';
 
 /** May be taken back at any time: what tasks have been given and do not use. Counts in no share and no quota; absent: none. */
 const Revocable = Resources.optional();
@@ -159,6 +159,8 @@ export const Fact = z.discriminatedUnion('kind', [
     starvationMs: z.int().min(0),
     minAllocatable: Quantities,
     placement: Placement,
+    /** Absent: the default ones. */
+    uncounted: Uncounted.optional(),
   }),
   /** A revocation that the master carries out: what is coming back, and for whom. */
   z.object({

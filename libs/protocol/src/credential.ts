@@ -4,8 +4,11 @@ import * as z from 'zod';
 import { ClusterName, PrincipalName, Token } from './ids.ts';
 import { ACTOR_KINDS } from './subject-entry.ts';
 
-/** A `provisioner` makes streams, buckets and principals; it takes no part in the cluster's messages. */
-export const HOLDER_KINDS = [...ACTOR_KINDS, 'provisioner'] as const;
+/**
+ * A `provisioner` makes streams, buckets and principals; it takes no part in the cluster's messages. An `emulator` speaks
+ * as any number of agents: for measurements, made only where somebody asks for it by name.
+ */
+export const HOLDER_KINDS = [...ACTOR_KINDS, 'provisioner', 'emulator'] as const;
 export type HolderKind = (typeof HOLDER_KINDS)[number];
 
 /** Who holds a credential. `id` is an agent's id, a principal's name, or the name of a service or operator. */

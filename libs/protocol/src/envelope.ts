@@ -7,6 +7,18 @@ import { Failure } from './errors.ts';
 export const PROTOCOL_VERSION = 1;
 
 /**
+ * Why a message of that version is refused; undefined: it is not. Neighbouring versions understand each other: each leaves
+ * out what it does not know, and what only the newer one understands is not sent yet. So the services of a cluster, and its
+ * frameworks, can be upgraded one after the other.
+ */
+export function refusalOfVersion(version: number): string | undefined {
+  if (Math.abs(version - PROTOCOL_VERSION) <= 1) return undefined;
+  const understood = `${Math.max(1, PROTOCOL_VERSION - 1)} to ${PROTOCOL_VERSION + 1}`;
+  const who = version < PROTOCOL_VERSION ? 'who sent it' : 'who received it';
+  return `it speaks protocol version ${version}, who received it understands ${understood}: upgrade ${who}`;
+}
+
+/**
  * Names a request for good: (caller from the subject, session, counter). `lowest` is the caller's lowest
  * unanswered counter in this session; the leader keeps its answers from there on only.
  */

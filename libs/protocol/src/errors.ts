@@ -5,7 +5,10 @@ import * as z from 'zod';
 export const ERROR_CODES = {
   malformed: { retryable: false, meaning: 'The message does not parse against its schema.' },
   unknownVerb: { retryable: false, meaning: 'The subject names no known verb.' },
-  unsupportedVersion: { retryable: false, meaning: 'The protocol version is not spoken here.' },
+  unsupportedVersion: {
+    retryable: false,
+    meaning: 'The protocol version is not understood here: upgrade who is said to be older.',
+  },
   notPermitted: {
     retryable: false,
     meaning: 'The principal may not do this (for example: use this role).',

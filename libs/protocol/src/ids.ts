@@ -58,7 +58,7 @@ export const RoleName = z
   .max(255)
   .regex(
     /^(?:\*|[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?:\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})*)$/,
-    'must be "*" or components of A-Z a-z 0-9 _ . - separated by "/"',
+    'must be "*" or components separated by "/", each of 1 to 64 of A-Z a-z 0-9 _ . - and none beginning with . or -',
   )
   .brand<'RoleName'>();
 export type RoleName = z.infer<typeof RoleName>;

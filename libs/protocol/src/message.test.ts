@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { decode, encode } from './codec.ts';
+import { PROTOCOL_VERSION } from './envelope.ts';
 import { AgentId, ClusterName, FrameworkId, PrincipalName } from './ids.ts';
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage } from './message.ts';
 import { parametersOf, wildcardOf } from './subject-entry.ts';
@@ -42,13 +43,39 @@ it('an acknowledgement of JetStream that is steered onto a command subject is re
   expect(decodeMessage(SUBJECTS.kill, cluster, subject, pubAck).ok).toBe(false);
 });
 
-it('another protocol version is refused as such', () => {
+const inVersion = (version: number) => {
   const { subject, bytes } = subscribe();
   const envelope = decode(bytes) as Record<string, unknown>;
-  const changed = encode({ ...envelope, version: 99 });
-  expect(decodeMessage(SUBJECTS.subscribe, cluster, subject, changed)).toMatchObject({
-    ok: false,
-    failure: { code: 'unsupportedVersion' },
+  return decodeMessage(SUBJECTS.subscribe, cluster, subject, encode({ ...envelope, version }));
+};
+
+it('a message of a neighbouring protocol version is understood, whichever side is older', () => {
+  for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION, PROTOCOL_VERSION + 1]) {
+    expect(inVersion(version)).toMatchObject({ ok: true });
+  }
+});
+
+it('a message of a protocol version further away is refused, and it is said who is to be upgraded', () => {
+  expect(inVersion(PROTOCOL_VERSION + 2)).toMatchObject({
+    failure: {
+      code: 'unsupportedVersion',
+      message: expect.stringMatching(/subscribe: it speaks .*: upgrade who received it$/),
+    },
+  });
+  expect(inVersion(PROTOCOL_VERSION - 2)).toMatchObject({
+    failure: { message: expect.stringMatching(/: upgrade who sent it$/) },
+  });
+});
+
+it('an answer is understood in neighbouring protocol versions only', () => {
+  const answer = (version: number) =>
+    decodeAnswer(
+      SUBJECTS.masterPing,
+      encode({ version, kind: 'answer', answer: { ok: true, value: { id: 'm1' } } }),
+    );
+  expect(answer(PROTOCOL_VERSION + 1)).toMatchObject({ ok: true });
+  expect(answer(PROTOCOL_VERSION + 2)).toMatchObject({
+    failure: { message: expect.stringContaining('masterPing: it speaks') },
   });
 });
 

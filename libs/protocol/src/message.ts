@@ -2,7 +2,13 @@
 // What does not parse becomes a failure value that says why; nothing here throws on bad input.
 import type * as z from 'zod';
 import { decode, encode } from './codec.ts';
-import { AnswerEnvelope, Envelope, PROTOCOL_VERSION, type RequestId } from './envelope.ts';
+import {
+  AnswerEnvelope,
+  Envelope,
+  PROTOCOL_VERSION,
+  type RequestId,
+  refusalOfVersion,
+} from './envelope.ts';
 import type { Epoch } from './epoch.ts';
 import { type Failure, fail, type Outcome, succeed } from './errors.ts';
 import type { ClusterName } from './ids.ts';
@@ -60,12 +66,8 @@ export function decodeMessage<Entry extends SubjectEntry>(
   const envelope = decodeWith(Envelope, bytes);
   if (!envelope.ok) return envelope;
   const { version, kind, target, epoch, request, frameworkSession } = envelope.value;
-  if (version !== PROTOCOL_VERSION) {
-    return fail(
-      'unsupportedVersion',
-      `protocol version ${version}; this side speaks ${PROTOCOL_VERSION}`,
-    );
-  }
+  const refusal = refusalOfVersion(version);
+  if (refusal !== undefined) return fail('unsupportedVersion', `${entry.kind}: ${refusal}`);
   if (kind !== entry.kind) return fail('malformed', `kind ${kind} on a subject of ${entry.kind}`);
   if (target !== subject) return fail('malformed', `meant for ${target}, arrived on ${subject}`);
   const body = entry.body.safeParse(envelope.value.body);
@@ -95,11 +97,9 @@ export function decodeAnswer(entry: SubjectEntry, bytes: Uint8Array): Outcome<Re
   const envelope = decodeWith(AnswerEnvelope, bytes);
   if (!envelope.ok) return envelope;
   const { version, epoch, answer } = envelope.value;
-  if (version !== PROTOCOL_VERSION) {
-    return fail(
-      'unsupportedVersion',
-      `protocol version ${version}; this side speaks ${PROTOCOL_VERSION}`,
-    );
+  const refusal = refusalOfVersion(version);
+  if (refusal !== undefined) {
+    return fail('unsupportedVersion', `answer to ${entry.kind}: ${refusal}`);
   }
   const header = epoch ? { epoch } : {};
   if (!answer.ok) return succeed({ ...header, answer });

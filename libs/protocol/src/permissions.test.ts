@@ -26,7 +26,8 @@ function covers(pattern: string, subject: string): boolean {
 }
 
 const mayPublish = ({ permissions }: User, subject: string): boolean =>
-  permissions.publish.some((pattern) => covers(pattern, subject));
+  permissions.publish.some((pattern) => covers(pattern, subject)) &&
+  !permissions.neverPublish?.some((pattern) => covers(pattern, subject));
 
 const maySubscribe = ({ permissions }: User, subject: string): boolean =>
   permissions.subscribe.some((pattern) => covers(pattern, subject));
@@ -37,10 +38,11 @@ const anyHolder: fc.Arbitrary<Holder> = fc.record({
   id: anyId,
 });
 
-it('nobody reads the inbox of anybody else', () => {
+it('nobody reads the inbox of anybody else, but who emulates agents theirs', () => {
   fc.assert(
     fc.property(anyHolder, anyHolder, (reader, owner) => {
-      const own = reader.kind === owner.kind && reader.id === owner.id;
+      const isEmulated = reader.kind === 'emulator' && owner.kind === 'agent';
+      const own = isEmulated || (reader.kind === owner.kind && reader.id === owner.id);
       for (const user of allUsers(usersFor(reader))) {
         expect(maySubscribe(user, `${inboxPrefix(owner)}.x.1`)).toBe(own);
       }
@@ -65,6 +67,39 @@ it('an agent speaks under its own id only', () => {
   );
 });
 
+it('who emulates agents may what any agent of its cluster may, by its messages, and nothing else', () => {
+  const emulator = usersFor({ kind: 'emulator', id: 'many' });
+  expect(allUsers(emulator)).toEqual([emulator.control]);
+  const { control } = emulator;
+  fc.assert(
+    fc.property(anyId, (id) => {
+      const agent = usersFor({ kind: 'agent', id }).control.permissions;
+      const filled = (pattern: string): string => pattern.replace('>', 'x').replaceAll('*', 'x');
+      for (const pattern of agent.publish) {
+        expect(mayPublish(control, filled(pattern)), pattern).toBe(true);
+      }
+      for (const pattern of agent.subscribe) {
+        expect(maySubscribe(control, filled(pattern)), pattern).toBe(true);
+      }
+    }),
+  );
+  const parameters = { agentId: 'a1', source: 'master', principal: 'alice', frameworkId: 'f' };
+  const others = Object.values(SUBJECTS).filter(
+    ({ from }) => !from.some((kind) => kind === 'agent'),
+  );
+  for (const entry of others) {
+    const subject = wildcardOf(entry, cluster, { ...parameters, taskId: 't', offerId: 'o' });
+    expect(mayPublish(control, subject.replaceAll('*', 'x')), subject).toBe(false);
+  }
+  // The leader writes its own updates under this name.
+  const own = wildcardOf(SUBJECTS.update, cluster, { ...parameters, taskId: 't' });
+  expect(mayPublish(control, own)).toBe(false);
+  for (const foreign of ['parley.c2.master.call.agent.a1.register', 'parley.c2.agent.a1.run']) {
+    expect(mayPublish(control, foreign)).toBe(false);
+    expect(maySubscribe(control, foreign)).toBe(false);
+  }
+});
+
 it('a principal speaks and listens under its own name only', () => {
   fc.assert(
     fc.property(anyId, anyId, (id, other) => {
@@ -86,6 +121,7 @@ it('who answers may publish to the inboxes of the kinds that ask it, and to no o
     principal: [],
     operator: [],
     provisioner: [],
+    emulator: ['master', 'operator'],
   };
   for (const kind of HOLDER_KINDS) {
     const { control } = usersFor({ kind, id: 'x' });

@@ -37,6 +37,8 @@ import { unreachable } from './unreachable.ts';
 export type Permissions = {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
+  /** Of what `publish` allows. */
+  readonly neverPublish?: readonly string[];
 };
 
 export type User = { readonly account: string; readonly permissions: Permissions };
@@ -72,6 +74,9 @@ export function usersOf(
       return { control, books: books(bookReads(cluster), [journalRepublishSubject(cluster)]) };
     case 'agent':
       return { control, work: user(WORK_ACCOUNT, holder, { publish: IMPORTED_OBJECT_CALLS }) };
+    // What its agents run has no data to move.
+    case 'emulator':
+      return { control };
     case 'principal': {
       const principal = PrincipalName.parse(holder.id);
       const own = { publish: ownCalls(cluster, principal) };
@@ -95,16 +100,21 @@ export function usersOf(
 
 /** With the holder's own inbox, which nobody else may read. */
 function user(account: string, holder: Holder, allowed: Partial<Permissions>): User {
-  const { publish = [], subscribe = [] } = allowed;
+  const { publish = [], subscribe = [], neverPublish } = allowed;
   const withInbox = [...subscribe, `${inboxPrefix(holder)}.>`];
   return {
     account,
-    permissions: { publish: sortedOnce(publish), subscribe: sortedOnce(withInbox) },
+    permissions: {
+      publish: sortedOnce(publish),
+      subscribe: sortedOnce(withInbox),
+      ...(neverPublish && { neverPublish: sortedOnce(neverPublish) }),
+    },
   };
 }
 
 function messagesOf(holder: Holder, cluster: ClusterName): Permissions {
   if (holder.kind === 'provisioner') return { publish: [], subscribe: [] };
+  if (holder.kind === 'emulator') return messagesOfAllAgents(cluster);
   const calls = callsOf(holder, cluster);
   const isCaller = holder.kind !== 'master';
   return {
@@ -115,6 +125,15 @@ function messagesOf(holder: Holder, cluster: ClusterName): Permissions {
     ],
     subscribe: [...received(holder, holder.kind, cluster), ...(isCaller ? [] : calls)],
   };
+}
+
+/** What an agent may, with any id: answers to each come into that agent's inbox, as a real one's do. */
+function messagesOfAllAgents(cluster: ClusterName): Permissions {
+  const { publish, subscribe } = messagesOf({ kind: 'agent', id: '*' }, cluster);
+  // An agent cannot be called "master", but `*` can.
+  const { update } = SUBJECTS;
+  const neverPublish = [wildcardOf(update, cluster, { source: 'master' })];
+  return { publish, subscribe: [...subscribe, '_INBOX.agent.>'], neverPublish };
 }
 
 /**
@@ -133,6 +152,7 @@ function callsOf({ kind, id }: Holder, cluster: ClusterName): string[] {
       return [`${prefix}.master.call.${kind}.${id}.>`];
     case 'allocator':
     case 'provisioner':
+    case 'emulator':
       return [];
     default:
       return unreachable(kind);
@@ -152,6 +172,7 @@ function identityOf({ kind, id }: Holder): Partial<Record<ParameterName, string>
       return { operator: id };
     case 'allocator':
     case 'provisioner':
+    case 'emulator':
       return {};
     default:
       return unreachable(kind);

@@ -25,4 +25,7 @@ export type Placement = z.infer<typeof Placement>;
 
 /** Of a cluster whose operator has set nothing. Mesos asks for one of the two only; slivers of one resource serve nobody. */
 export const DEFAULT_MIN_ALLOCATABLE: Quantities = { cpus: 10, mem: 32_000 };
+/** Names of scalars that are in no share: of what few agents have, a part of all that there is says nothing. */
+export const Uncounted = z.array(ScalarName).max(32);
+export const DEFAULT_UNCOUNTED: readonly string[] = ['gpus'];
 export const DEFAULT_STARVATION_MS = 60_000;

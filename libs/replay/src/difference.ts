@@ -1,12 +1,13 @@
 // Owns what differs between two moments: agents, frameworks, tasks, and what is set about sharing. What both have alike is
 // left out; of tasks the changes on the way are told too, since one may begin and end in between.
 import { canonical } from '@parley/cluster/canonical-hash';
+import { clusterShare } from '@parley/cluster/cluster-share';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import { roleSharesOf, sharesOf } from '@parley/cluster/shares';
 import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import type { TaskState } from '@parley/protocol/tasks';
-import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
+import { shareAsNumber } from '@parley/resources/dominant-share';
 
 /** Plain data that is compared field by field. */
 type Facts = Readonly<Record<string, unknown>>;
@@ -80,7 +81,7 @@ function agentFacts(state: ClusterState, agent: AgentRow): Facts {
 function frameworkFacts(state: ClusterState, record: FrameworkRow): Facts {
   const book = state.books.frameworks.get(frameworkKey(record.framework));
   const allocated = book?.allocated.toScalars() ?? {};
-  const share = dominantShare(allocated, state.books.total.toScalars());
+  const share = clusterShare(state, allocated);
   return {
     name: record.name,
     state: record.state,

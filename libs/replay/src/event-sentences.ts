@@ -94,10 +94,10 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
     text: `operator ${operator} changed the ${changedKeys(before, after)} of ${frameworkWords(framework)}`,
     frameworks: [framework],
   }),
-  reservationChanged: ({ agentId, role, reservationId, resources }) =>
+  reservationChanged: ({ agentId, role, reservationId, before, resources, by }) =>
     ofAgent(
       agentId,
-      `keeps ${formatResources(resources)} for role ${role} as reservation ${reservationId}`,
+      `keeps ${formatResources(resources)} for role ${role} as reservation ${reservationId}, before ${formatResources(before)}: asked by ${by}`,
     ),
   frameworkSubscribed: ({ framework, name, roles, session }) =>
     ofFramework(framework, `(${name}) subscribed in ${roles.join(', ')}: session ${session}`),

@@ -24,10 +24,10 @@ describe('the dominant share', () => {
     expect(dominantShare({ cpus: 3000, mem: 1000 }, TOTAL).resource).toBe('cpus');
   });
 
-  test('excluded names and resources that nobody has do not count', () => {
+  test('names that do not count and resources that nobody has do not count', () => {
     const used = { cpus: 900, gpus: 1000, licences: 5 };
     const total = { ...TOTAL, gpus: 1000, licences: 0 };
-    expect(dominantShare(used, total, { exclude: new Set(['gpus']) }).resource).toBe('cpus');
+    expect(dominantShare(used, total, { uncounted: ['gpus'] }).resource).toBe('cpus');
     expect(dominantShare(used, total).resource).toBe('gpus');
     expect(shareAsNumber(dominantShare({}, TOTAL))).toBe(0);
   });

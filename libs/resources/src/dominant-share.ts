@@ -17,7 +17,7 @@ const NO_SHARE: Share = { used: 0, total: 1 };
 
 export type ShareOptions = {
   /** Names that do not count towards fairness. */
-  readonly exclude?: ReadonlySet<string>;
+  readonly uncounted?: readonly string[];
 };
 
 /** The largest used/total over the scalars that exist at all; of equal ones the first by name. */
@@ -25,7 +25,7 @@ export function dominantShare(used: Amounts, total: Amounts, options: ShareOptio
   let dominant = NO_SHARE;
   for (const resource of Object.keys(used).sort()) {
     const all = Object.hasOwn(total, resource) ? (total[resource] ?? 0) : 0;
-    if (all <= 0 || options.exclude?.has(resource)) continue;
+    if (all <= 0 || options.uncounted?.includes(resource)) continue;
     const share: Share = { used: used[resource] ?? 0, total: all, resource };
     if (compareShares(share, dominant) > 0) dominant = share;
   }

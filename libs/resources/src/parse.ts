@@ -106,6 +106,9 @@ function parseWithUnit(text: string, { what, units, own, perOwn }: Measure): Out
   }
   const millionths = BigInt(`${match[1]}${(match[2] ?? '').padEnd(6, '0')}`);
   const amount = (millionths * size * BigInt(MILLI)) / (perOwn * 1_000_000n);
+  if (amount === 0n && millionths > 0n) {
+    return fail('malformed', `"${text}" is less than the least amount of ${what}, 0.001 ${own}`);
+  }
   return amount <= MAX_AMOUNT
     ? succeed(Number(amount))
     : fail('malformed', `"${text}" is too large an amount of ${what}`);

@@ -4,6 +4,12 @@ import { type DestinationStream, destination, type Logger, pino, stdTimeFunction
 
 export type { Logger } from 'pino';
 
+/** What an actor does with its log. */
+export type ActorLog = Record<
+  'debug' | 'info' | 'warn' | 'error',
+  { (fields: object, message: string): void; (message: string): void }
+>;
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 

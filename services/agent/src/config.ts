@@ -5,14 +5,17 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
 import { readTlsOptions, TLS_OPTIONS, TLS_USAGE } from '@parley/actor/nats/tls-files';
+import type { RegisterRequest } from '@parley/protocol/agents';
 import type { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { AgentId, ClusterName } from '@parley/protocol/ids';
 import { Attributes } from '@parley/protocol/offers';
 import { MILLI, type Resources } from '@parley/protocol/resources';
+import { formatResources } from '@parley/resources/format';
 import { parseMemory } from '@parley/resources/parse';
+import { contains } from '@parley/resources/resources';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
-import { readHostOptions } from './host-options.ts';
+import { allOf, readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
 import {
   ISOLATION_MODES,
@@ -35,6 +38,8 @@ export type AgentConfig = {
   /** What it fails together with; undefined where it is not told. */
   readonly domain: Domain | undefined;
   readonly attributes: Attributes;
+  /** Of its total, for one role and those below it alone. */
+  readonly reserved: RegisterRequest['reserved'];
   readonly isolation: IsolationMode;
   readonly launcher: LauncherChoice;
   readonly privateSystemd: string | undefined;
@@ -58,6 +63,9 @@ ${TLS_USAGE}
   --oversubscribe NAME=AMOUNT,...
                         offer so much, again, as revocable ("cpus=2,mem=1GiB"): what tasks have
                         been given and do not use; nothing by default
+  --reserve ROLE:NAME=AMOUNT,...
+                        for this role and those below it alone ("eng/db:cpus=2,mem=4GiB"); may
+                        be repeated; only another start of the agent changes it
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
                         wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
   --region NAME --zone NAME
@@ -70,6 +78,7 @@ ${TLS_USAGE}
   --executor-return-timeout SECONDS
                         from its last word, or a restart of the agent, to its next (15)
   --private-systemd DIR run tasks in the private systemd that is recorded there
+  --emulate N           many agents that run nothing, for measurements: see --emulate N --help
 `;
 
 const OPTIONS = {
@@ -85,6 +94,7 @@ const OPTIONS = {
   'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
   oversubscribe: { type: 'string' },
+  reserve: { type: 'string', multiple: true },
   'object-cache': { type: 'string' },
   region: { type: 'string' },
   zone: { type: 'string' },
@@ -126,12 +136,17 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   const host = hostSize(workDirectory.value);
   const objectCacheBytes = readCacheBytes(values['object-cache'], host.diskBytes);
   if (!objectCacheBytes.ok) return objectCacheBytes;
+  const total = hostResources(host, told.value.stated);
+  if (!contains(total, allOf(told.value.reserved))) {
+    return fail('malformed', `--reserve: more than the agent has, ${formatResources(total)}`);
+  }
   return succeed({
     identity: identity.value,
     agentId: agentId.data,
     workDirectory: workDirectory.value,
     hostname: hostname(),
-    total: hostResources(host, told.value.stated),
+    total,
+    reserved: told.value.reserved,
     revocable: told.value.revocable,
     domain: told.value.domain,
     attributes: {

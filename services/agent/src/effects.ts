@@ -1,9 +1,8 @@
-// The shell around the supervisor: carries its effects out on this host and on the bus, and tells it what came of
-// them. It decides nothing about tasks. Whose unit ended, and what units use, is in unit-watch.ts.
+// The shell around the supervisor: carries its effects out on this host, and tells it what came of them. It decides
+// nothing about tasks. The bus is in agent-link.ts; whose unit ended, and what units use, in unit-watch.ts.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { store } from '@parley/actor/nats/jetstream-requests';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
@@ -11,8 +10,8 @@ import { type Outcome, succeed } from '@parley/protocol/errors';
 import { type TaskKey, taskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
-import { changeLevel, type Logger } from '@parley/telemetry/logger';
-import { AgentBus } from './agent-bus.ts';
+import type { Logger } from '@parley/telemetry/logger';
+import { AgentLink, isBusEffect } from './agent-link.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
@@ -23,7 +22,6 @@ import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
-import { OpenReplies } from './open-replies.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { Supervisor } from './supervisor.ts';
@@ -40,7 +38,6 @@ const ANSWER_TO_STOP_MS = 2000;
 type TaskEffect<Kind extends SupervisorEffect['kind']> = Extract<SupervisorEffect, { kind: Kind }>;
 
 export class AgentShell {
-  readonly #config: AgentConfig;
   readonly #logger: Logger;
   readonly #isolation: PreparedIsolation;
   readonly #supervisor: Supervisor;
@@ -56,10 +53,10 @@ export class AgentShell {
   readonly #work: WorkAccount;
   readonly #retention: SandboxRetention;
   readonly #units: UnitWatch;
-  readonly #replies = new OpenReplies();
+  readonly #link: AgentLink;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
-  #bus: { readonly nats: NatsBus; readonly agent: AgentBus } | undefined;
+  #nats: NatsBus | undefined;
   #timer: NodeJS.Timeout | undefined;
   #usageTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -71,8 +68,8 @@ export class AgentShell {
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
-    const { agentId, workDirectory, identity, hostname, total, domain, attributes } = config;
-    this.#config = config;
+    const { agentId, workDirectory, identity, hostname, total, domain, attributes, reserved } =
+      config;
     this.#logger = logger;
     this.#isolation = isolation;
     this.#onLeave = onLeave;
@@ -88,16 +85,7 @@ export class AgentShell {
       pause: wait,
       onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
     });
-    const copies = new ObjectCopies({
-      openObjects: identity.work && (() => this.#work.openObjects()),
-      cluster: identity.cluster,
-      pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
-      cache: new ObjectCache({
-        directory: path.join(workDirectory, 'objects'),
-        maxBytes: config.objectCacheBytes,
-      }),
-      onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
-    });
+    const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({
       agentId,
       workDirectory,
@@ -105,7 +93,7 @@ export class AgentShell {
       rootPath,
       logger,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
-      bus: () => this.#bus?.agent,
+      bus: () => this.#link.agent,
       checkExit: (unit) => this.#units.check(unit),
     });
     this.#effects = new HostEffects({
@@ -123,9 +111,17 @@ export class AgentShell {
     });
     this.#supervisor = new Supervisor({
       agentId,
-      host: { hostname, total, domain, attributes },
+      host: { hostname, total, domain, attributes, reserved },
       registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
       executorTiming: config.executorTiming,
+    });
+    this.#link = new AgentLink({
+      cluster: identity.cluster,
+      agentId,
+      supervisor: this.#supervisor,
+      dispatch: (input) => this.#dispatch(input),
+      logs: (request) => this.#readLog(request),
+      logger,
     });
     this.#units = new UnitWatch({
       agentId,
@@ -162,46 +158,8 @@ export class AgentShell {
 
   /** From now on the supervisor hears the bus. */
   attach(nats: NatsBus): void {
-    const { identity, agentId } = this.#config;
-    const agent = new AgentBus({
-      bus: nats,
-      cluster: identity.cluster,
-      agentId,
-      handlers: {
-        run: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'run', epoch, order, reply: this.#replies.add(reply) }),
-        runGroup: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'runGroup', epoch, order, reply: this.#replies.add(reply) }),
-        destroyVolume: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'destroyVolume', epoch, order, reply: this.#replies.add(reply) }),
-        kill: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'kill', epoch, order, reply: this.#replies.add(reply) }),
-        askToStop: (epoch, order, reply) =>
-          this.#dispatch({ kind: 'askToStop', epoch, order, reply: this.#replies.add(reply) }),
-        presence: (epoch, reportWithinMs) =>
-          this.#dispatch({
-            kind: 'presence',
-            epoch,
-            ...(reportWithinMs !== undefined && { reportWithinMs }),
-          }),
-        registerAgain: (epoch) => this.#dispatch({ kind: 'registerAgain', epoch }),
-        watermarks: (epoch, body) => this.#dispatch({ kind: 'watermarks', epoch, body }),
-        shutdownExecutor: (epoch, order, reply) =>
-          this.#dispatch({
-            kind: 'shutdownExecutor',
-            epoch,
-            order,
-            reply: this.#replies.add(reply),
-          }),
-        messageToExecutor: (executor, data) =>
-          this.#dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
-        logs: (request) => this.#readLog(request),
-        logLevel: (level) => changeLevel(this.#logger, level),
-        onMalformed: (subject, reason) =>
-          this.#logger.warn({ subject, reason }, 'message not understood'),
-      },
-    });
-    this.#bus = { nats, agent };
+    this.#nats = nats;
+    this.#link.attach({ bus: nats, requester: nats.connection });
     this.connectedChanged(nats.connected);
     if (this.#isolation.kind !== 'process') {
       this.#usageTimer = setInterval(() => void this.#reportUsage(), USAGE_MS);
@@ -220,10 +178,10 @@ export class AgentShell {
     clearInterval(this.#usageTimer);
     this.#units.close();
     this.#executors.close();
-    this.#bus?.agent.close();
+    this.#link.close();
     await Promise.race([Promise.all(this.#writes), wait(ANSWER_TO_STOP_MS)]);
     await this.#work.close();
-    await this.#bus?.nats.close();
+    await this.#nats?.close();
     const isIdle = [...this.#supervisor.tasks()].every(({ phase }) => phase === 'ended');
     if (isIdle && this.#executors.isIdle) await this.#isolation.release();
   }
@@ -240,6 +198,10 @@ export class AgentShell {
   }
 
   #carryOut(effect: SupervisorEffect): void {
+    if (isBusEffect(effect)) {
+      this.#track(this.#link.carryOut(effect));
+      return;
+    }
     switch (effect.kind) {
       case 'persist':
         this.#tell(effect);
@@ -247,9 +209,6 @@ export class AgentShell {
         return;
       case 'forget':
         this.#track(this.#forget(effect));
-        return;
-      case 'answer':
-        this.#replies.answer(effect.reply, effect.answer);
         return;
       case 'copyInputs':
         this.#units.add(effect.ref);
@@ -269,26 +228,11 @@ export class AgentShell {
       case 'leave':
         this.#onLeave(effect.why);
         return;
-      case 'publishUpdate':
-        this.#track(this.#publishUpdate(effect));
-        return;
       case 'executor':
         this.#track(this.#executors.carryOut(effect.effect));
         return;
-      case 'register':
-        this.#track(this.#register(effect));
-        return;
-      case 'tellStop':
-        this.#track(this.#tellStop(effect));
-        return;
       case 'rememberEpoch':
         this.#rememberEpoch(effect);
-        return;
-      case 'heartbeat':
-        this.#bus?.agent.heartbeat(effect.body);
-        return;
-      case 'oversubscribed':
-        this.#bus?.agent.oversubscribed(effect.body);
         return;
       case 'report':
         this.#report(effect);
@@ -336,7 +280,7 @@ export class AgentShell {
   async #destroyVolume({ role, volumeId, reply }: TaskEffect<'destroyVolume'>): Promise<void> {
     const destroyed = await this.#volumes.destroy(role, volumeId);
     this.#logger.info({ role, volumeId, isDestroyed: destroyed.ok }, 'volume destroyed');
-    this.#replies.answer(reply, destroyed.ok ? succeed({}) : destroyed);
+    this.#link.answer(reply, destroyed.ok ? succeed({}) : destroyed);
   }
 
   async #stopTask({ ref, signal }: TaskEffect<'stop'>): Promise<void> {
@@ -345,37 +289,9 @@ export class AgentShell {
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
   }
 
-  async #publishUpdate({ task, update }: TaskEffect<'publishUpdate'>): Promise<void> {
-    if (this.#bus === undefined) return;
-    const { subject, bytes } = this.#bus.agent.encodeUpdate(update);
-    const stored = await store(this.#bus.nats.connection, subject, bytes);
-    if (stored.kind === 'stored') {
-      const { sequence } = update;
-      this.#dispatch({ kind: 'updateAcked', task, sequence, streamSequence: stored.sequence });
-      return;
-    }
-    const reason = stored.kind === 'refused' ? 'refused' : stored.message;
-    this.#logger.debug({ ...update.task, reason }, 'status update not acknowledged yet');
-  }
-
-  async #register({ counter, request, body }: TaskEffect<'register'>): Promise<void> {
-    const answered = await this.#bus?.agent.register(request, body);
-    if (answered === undefined) return;
-    const wasRegistered = this.#supervisor.isRegistered;
-    this.#dispatch({ kind: 'registerAnswered', counter, ...answered });
-    if (!wasRegistered && this.#supervisor.isRegistered) {
-      this.#logger.info({ epoch: this.#supervisor.epoch, tasks: body.tasks.length }, 'registered');
-    }
-  }
-
-  async #tellStop({ counter, request, body }: TaskEffect<'tellStop'>): Promise<void> {
-    const answer = await this.#bus?.agent.stopAnswered(request, body);
-    if (answer !== undefined) this.#dispatch({ kind: 'stopTold', counter, answer });
-  }
-
   async #reportUsage(): Promise<void> {
     const usage = await this.#units.usage();
-    this.#bus?.agent.usage(usage);
+    this.#link.agent?.usage(usage);
   }
 
   /** One line a state of a task; a record that is written again tells nothing new. */
@@ -406,6 +322,24 @@ export class AgentShell {
   #track(work: Promise<void> | undefined): void {
     work?.catch((err: unknown) => this.#logger.error({ err }, 'an effect failed'));
   }
+}
+
+/** What tasks read and write, between this host and the principals' buckets. */
+function objectCopies(
+  { identity, workDirectory, objectCacheBytes }: AgentConfig,
+  work: WorkAccount,
+  logger: Logger,
+): ObjectCopies {
+  return new ObjectCopies({
+    openObjects: identity.work && (() => work.openObjects()),
+    cluster: identity.cluster,
+    pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
+    cache: new ObjectCache({
+      directory: path.join(workDirectory, 'objects'),
+      maxBytes: objectCacheBytes,
+    }),
+    onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
+  });
 }
 
 /** Of this process: random, so that those of a cluster differ. */

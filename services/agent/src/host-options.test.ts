@@ -32,6 +32,33 @@ test('amounts are read in the units of their resource', () => {
   });
 });
 
+test('what is set aside for roles is read by role', () => {
+  const options = { reserve: ['eng/db:cpus=2,mem=1GiB', 'ops:disk=500'] };
+  expect(readHostOptions(options)).toMatchObject({
+    ok: true,
+    value: { reserved: { 'eng/db': { cpus: 2000, mem: 1_024_000 }, ops: { disk: 500_000 } } },
+  });
+  expect(readHostOptions({})).toMatchObject({ value: { reserved: undefined } });
+});
+
+test.each([
+  ['cpus=2', 'is not ROLE:NAME=AMOUNT'],
+  ['*:cpus=2', '"*" is no role to reserve for'],
+  ['eng db:cpus=2', 'is not ROLE:NAME=AMOUNT'],
+  ['eng:cpus=2:mem=1', 'is not ROLE:NAME=AMOUNT'],
+  ['eng:cpus=many', '--reserve: cpus: "many" is no amount'],
+])('to set aside %j is refused', (text, why) => {
+  const message: unknown = expect.stringContaining(why);
+  expect(readHostOptions({ reserve: [text] })).toMatchObject({ failure: { message } });
+});
+
+test('a role for which resources are set aside is named once', () => {
+  const message: unknown = expect.stringContaining('named twice');
+  expect(readHostOptions({ reserve: ['eng:cpus=1', 'eng:mem=1'] })).toMatchObject({
+    failure: { message },
+  });
+});
+
 test('what is wrong with an amount names its option', () => {
   expect(readHostOptions({ 'network-bandwidth': 'fast' })).toMatchObject({
     failure: {

@@ -1,8 +1,11 @@
 // Owns reading what the command line says about the host: its fault domain, and how much of it is offered. What is left out
 // is asked of the host in config.ts. Failures are `malformed` and name the option.
+import type { RegisterRequest } from '@parley/protocol/agents';
 import { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import type { Quantities } from '@parley/protocol/sharing';
 import {
   parseAmount,
   parseBandwidth,
@@ -10,11 +13,12 @@ import {
   parsePorts,
   parseScalars,
 } from '@parley/resources/parse';
-import { normalise } from '@parley/resources/resources';
+import { add, normalise } from '@parley/resources/resources';
 import type { StatedResources } from './host-resources.ts';
 
 type Text = string | undefined;
 type DomainOptions = { readonly region?: Text; readonly zone?: Text };
+type ReserveOptions = { readonly reserve?: readonly string[] | undefined };
 type OversubscriptionOptions = { readonly oversubscribe?: Text };
 type ResourceOptions = {
   readonly cpus?: Text;
@@ -29,10 +33,12 @@ export type HostOptions = {
   readonly stated: StatedResources;
   /** What may be offered as revocable. */
   readonly revocable: Resources;
+  readonly reserved: Reserved;
 };
+type Reserved = RegisterRequest['reserved'];
 
 export function readHostOptions(
-  options: DomainOptions & ResourceOptions & OversubscriptionOptions,
+  options: DomainOptions & ResourceOptions & OversubscriptionOptions & ReserveOptions,
 ): Outcome<HostOptions> {
   const domain = readDomain(options);
   if (!domain.ok) return domain;
@@ -40,7 +46,38 @@ export function readHostOptions(
   if (!stated.ok) return stated;
   const revocable = readOversubscription(options);
   if (!revocable.ok) return revocable;
-  return succeed({ domain: domain.value, stated: stated.value, revocable: revocable.value });
+  const reserved = readReserved(options);
+  if (!reserved.ok) return reserved;
+  return succeed({
+    ...{ domain: domain.value, stated: stated.value },
+    ...{ revocable: revocable.value, reserved: reserved.value },
+  });
+}
+
+/** For all roles together. */
+export function allOf(reserved: Reserved): Resources {
+  const parts = Object.values(reserved ?? {}).map((scalars) => normalise({ scalars }));
+  return parts.reduce(add, NO_RESOURCES);
+}
+
+/** Mesos: resources with a role in the agent's `--resources`. */
+function readReserved({ reserve = [] }: ReserveOptions): Outcome<Reserved> {
+  const reserved = new Map<RoleName, Quantities>();
+  for (const text of reserve) {
+    const [name = '', amounts, ...more] = text.split(':');
+    const role = RoleName.safeParse(name);
+    if (!role.success || role.data === '*' || amounts === undefined || more.length > 0) {
+      return fail(
+        'malformed',
+        `--reserve ${text} is not ROLE:NAME=AMOUNT,...; "*" is no role to reserve for`,
+      );
+    }
+    if (reserved.has(role.data)) return fail('malformed', `--reserve: role ${name} is named twice`);
+    const scalars = parseScalars(amounts);
+    if (!scalars.ok) return fail('malformed', `--reserve: ${scalars.failure.message}`);
+    reserved.set(role.data, scalars.value);
+  }
+  return succeed(reserved.size === 0 ? undefined : Object.fromEntries(reserved));
 }
 
 /** Both or none. */

@@ -7,6 +7,8 @@ import { createDebugToggle, createLogger, type Logger } from '@parley/telemetry/
 import { lockWorkDirectory, unlockWorkDirectory } from './agent-lock.ts';
 import { type AgentConfig, readConfig, USAGE } from './config.ts';
 import { AgentShell } from './effects.ts';
+import { isEmulation } from './emulation/config.ts';
+import { runEmulation } from './emulation/main.ts';
 import { prepareIsolation } from './isolation-setup.ts';
 
 const CONNECT_AGAIN_MS = 500;
@@ -99,14 +101,14 @@ async function connect(
 }
 
 const argv = process.argv.slice(2);
-if (argv.includes('--help')) {
-  process.stdout.write(USAGE);
-} else {
-  const config = readConfig(argv);
-  if (!config.ok) refuse(`${config.failure.message}\n\n${USAGE}`, 2);
-  try {
+try {
+  if (isEmulation(argv)) await runEmulation(argv, refuse);
+  else if (argv.includes('--help')) process.stdout.write(USAGE);
+  else {
+    const config = readConfig(argv);
+    if (!config.ok) refuse(`${config.failure.message}\n\n${USAGE}`, 2);
     await run(config.value);
-  } catch (error) {
-    refuse(error instanceof Error ? (error.stack ?? error.message) : String(error), 1);
   }
+} catch (error) {
+  refuse(error instanceof Error ? (error.stack ?? error.message) : String(error), 1);
 }

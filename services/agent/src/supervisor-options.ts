@@ -7,7 +7,7 @@ import type { RegistrationOptions } from './registration.ts';
 export type SupervisorOptions = {
   readonly agentId: AgentId;
   /** What registering tells beside the tasks. */
-  readonly host: Pick<RegisterRequest, 'hostname' | 'total' | 'domain' | 'attributes'>;
+  readonly host: Pick<RegisterRequest, 'hostname' | 'total' | 'domain' | 'attributes' | 'reserved'>;
   readonly registration: RegistrationOptions;
   /** Of custom executors; what is left out is as Mesos has it. */
   readonly executorTiming?: Partial<ExecutorTiming> | undefined;

@@ -2,6 +2,8 @@
 // What is decided is in @parley/allocation; who may lead is in the lease. While no term is held it only listens.
 import type { Bus, BusMessage } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
+import { systemTimers } from '@parley/actor/nats/system-clock';
+import type { Timers } from '@parley/actor/timers';
 import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
@@ -10,7 +12,7 @@ import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/mes
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
-import type { Logger } from '@parley/telemetry/logger';
+import type { ActorLog } from '@parley/telemetry/logger';
 
 /** Different reasons why messages are dropped that are told apart in the log. */
 const MAX_REASONS = 100;
@@ -19,7 +21,8 @@ export type AllocatorServiceOptions = {
   readonly bus: Bus;
   readonly cluster: ClusterName;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly timers?: Timers;
+  readonly logger: ActorLog;
   readonly seed: number;
   /** See AllocatorOptions. */
   readonly intervalMs?: number;
@@ -33,11 +36,15 @@ export class AllocatorService {
   #term: { readonly allocator: Allocator; readonly epoch: Epoch } | undefined;
   #wasInStep = false;
   #dropped = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #immediate: NodeJS.Immediate | undefined;
+  #cancelWake: (() => void) | undefined;
 
   constructor(options: AllocatorServiceOptions) {
     this.#options = options;
+  }
+
+  /** Whether it leads and knows all that the leading master has said. */
+  get isInStep(): boolean {
+    return this.#term?.allocator.isInStep === true;
   }
 
   /** Listens; proposes nothing before a term begins. */
@@ -157,7 +164,7 @@ export class AllocatorService {
   }
 
   #noteStep(): void {
-    const isInStep = this.#term?.allocator.isInStep === true;
+    const { isInStep } = this;
     if (isInStep === this.#wasInStep) return;
     this.#wasInStep = isInStep;
     const { logger } = this.#options;
@@ -172,13 +179,13 @@ export class AllocatorService {
     // Whole milliseconds: a timer that fires a fraction early would have to be set again.
     const waitMs = Math.ceil(wakeMs - this.#options.clock.nowMs());
     // What has arrived by now is heard first; a timer would wait for a millisecond.
-    if (waitMs <= 0) this.#immediate = setImmediate(() => this.#wake());
-    else this.#timer = setTimeout(() => this.#wake(), waitMs);
+    const { timers = systemTimers } = this.#options;
+    if (waitMs <= 0) this.#cancelWake = timers.soon(() => this.#wake());
+    else this.#cancelWake = timers.after(waitMs, () => this.#wake());
   }
 
   #unschedule(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#immediate);
+    this.#cancelWake?.();
   }
 
   /** Counted always, logged once a reason. */

@@ -2,16 +2,14 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { answerLogLevel } from '@parley/actor/log-level-control';
-import { Candidacy, type CandidacyOptions } from '@parley/actor/nats/candidacy';
 import type { Identity } from '@parley/actor/nats/credential-file';
+import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
 import { systemClock } from '@parley/actor/nats/system-clock';
-import { RELEASE_VERSION } from '@parley/actor/release';
-import { compareEpochs } from '@parley/protocol/epoch';
 import { ActorId } from '@parley/protocol/ids';
-import type { LeadershipPhase } from '@parley/protocol/leadership';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import { standForLead } from './allocator-candidacy.ts';
 import { AllocatorService } from './allocator-service.ts';
 
 export type RunningAllocator = {
@@ -73,7 +71,8 @@ async function serve({
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
     onClosed: close,
   });
-  const candidacy = standFor({ bus, books: books.value, cluster, id }, logger, () => service);
+  const store = new KvLeaseStore({ connection: books.value, cluster, key: 'allocator' });
+  const candidacy = standForLead({ bus, store, cluster, id }, logger, () => service);
   const service = new AllocatorService({
     bus,
     cluster,
@@ -102,37 +101,4 @@ async function serve({
   candidacy.close();
   await Promise.all([bus.close(), books.value.close()]);
   return why;
-}
-
-/** Stands for the lease, and stands again after each term that was lost. What a term needs comes from the leading master. */
-function standFor(
-  place: Pick<CandidacyOptions, 'bus' | 'books' | 'cluster' | 'id'>,
-  logger: Logger,
-  service: () => AllocatorService,
-): Candidacy {
-  let phase: LeadershipPhase = 'following';
-  const candidacy: Candidacy = new Candidacy({
-    ...place,
-    key: 'allocator',
-    beat: () => ({ id: place.id, phase, version: RELEASE_VERSION }),
-    onBeat: (beat, epoch) => {
-      const own = candidacy.epoch;
-      // A later term: the lease says whether this one still leads. A released one: whether it is free.
-      if (epoch !== undefined && (own === undefined || compareEpochs(epoch, own) > 0)) {
-        if (own !== undefined || beat.phase === 'left') candidacy.recheck();
-      }
-    },
-    onWon: (epoch) => {
-      phase = 'leading';
-      service().termBegan(epoch);
-    },
-    onLost: (taken) => {
-      phase = 'following';
-      service().termEnded();
-      candidacy.stand(!taken);
-    },
-    onSuspicion: (epoch, silentMs) =>
-      logger.warn({ epoch, silentMs }, 'the leading allocator is silent: its lease is taken'),
-  });
-  return candidacy;
 }

@@ -47,7 +47,11 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** A failure that an actor of the cluster answered with. */
-export function failureFromCluster(what: string, failure: Failure): CommandFailure {
+export function failureFromCluster(
+  what: string,
+  failure: Failure,
+  { remedy: known }: { readonly remedy?: string | undefined } = {},
+): CommandFailure {
   const why = `${failure.message} (${failure.code})`;
   if (NOT_FOUND.has(failure.code)) return new CommandFailure(EXIT.notFound, { what, why });
   if (failure.code === 'unavailable') {
@@ -58,7 +62,7 @@ export function failureFromCluster(what: string, failure: Failure): CommandFailu
     const remedy = 'change what it says; or, if you mean it, add --force';
     return new CommandFailure(EXIT.failed, { what, why, remedy });
   }
-  return new CommandFailure(EXIT.failed, { what, why });
+  return new CommandFailure(EXIT.failed, { what, why, ...(known && { remedy: known }) });
 }
 
 export function reasonOf(error: unknown): string {

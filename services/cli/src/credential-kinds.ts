@@ -3,7 +3,14 @@
 import type { Distribution } from './account-distribution.ts';
 
 /** A provisioner makes the others, and is made once. */
-export const CREDENTIAL_KINDS = ['agent', 'principal', 'operator', 'master', 'allocator'] as const;
+export const CREDENTIAL_KINDS = [
+  'agent',
+  'principal',
+  'operator',
+  'master',
+  'allocator',
+  'emulator',
+] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 export type CredentialCommand = {

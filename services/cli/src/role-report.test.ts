@@ -14,7 +14,11 @@ let cluster: ScriptedCluster;
 let events: NumberedEvent[];
 
 function set(...changes: Parameters<ScriptedCluster['share']>[0]): void {
-  for (const effect of cluster.share(changes)) {
+  note(cluster.share(changes));
+}
+
+function note(effects: ReturnType<ScriptedCluster['share']>): void {
+  for (const effect of effects) {
     if (effect.kind !== 'event') continue;
     const { sequence, nowMs: coreTimeMs } = cluster;
     events.push({ sequence, index: 0, coreTimeMs, event: effect.event, isNew: false });
@@ -31,7 +35,13 @@ beforeEach(() => {
   cluster.launch(aFramework('f1'), 't1', some(4), anAgentId('a1'), { role: 'eng/ads' });
   cluster.offer(aFramework('f1'), some(1), anAgentId('a1'), { role: 'eng/ads' });
   const resources = { scalars: cpus(2) };
-  cluster.operateAsOperator({ kind: 'reserve', reservationId: 'x', resources }, anAgentId(), 'eng');
+  note(
+    cluster.operateAsOperator(
+      { kind: 'reserve', reservationId: 'x', resources },
+      anAgentId(),
+      'eng',
+    ),
+  );
 });
 
 describe('the summary of roles', () => {
@@ -81,11 +91,10 @@ describe('the report of a role', () => {
     expect(report.set?.operator).toBe('olga');
     expect(report.changes).toMatchObject([
       { operator: 'olga', agoMs: 90_000, change: 'weight 1 -> 2; limit none -> cpus 8' },
+      { operator: 'admin', agoMs: 90_000, change: 'reservation x on a1: nothing -> cpus 2' },
       { operator: 'olga', agoMs: 30_000, change: 'guarantee none -> cpus 1; limit cpus 8 -> none' },
     ]);
-    expect(describeRole(report)).toContain(
-      '1.5 min ago  olga  weight 1 -> 2; limit none -> cpus 8',
-    );
+    expect(describeRole(report)).toMatch(/1\.5 min ago +olga +weight 1 -> 2; limit none -> cpus 8/);
   });
 
   it('shows a limit of nothing as one', () => {

@@ -3,6 +3,8 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import { knownRoles } from '@parley/cluster/role-uses';
 import { pathOf } from '@parley/cluster/roles';
 import type { RoleName } from '@parley/protocol/ids';
+import { formatResources } from '@parley/resources/format';
+import { equals } from '@parley/resources/resources';
 import { formatDuration, formatPercent } from './cluster-summary.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import type { Amounts } from './metrics/utilisation.ts';
@@ -32,6 +34,7 @@ export type RoleReport = Omit<RoleSummary, 'frameworks'> & {
   /** Oldest first, as far back as the journal is kept. */
   readonly changes: readonly {
     readonly journalSequence: number;
+    /** An operator; of reservations also a framework, `alice/web`. */
     readonly operator: string;
     /** Core milliseconds until now. */
     readonly agoMs: number;
@@ -87,11 +90,27 @@ function changesOf(
   events: readonly NumberedEvent[],
 ): RoleReport['changes'] {
   return events.flatMap(({ sequence, coreTimeMs, event }) => {
-    if (event.type !== 'roleSharesChanged' || event.role !== role) return [];
-    const { operator, before, after } = event;
+    const told = changeIn(event, role);
+    if (told === undefined) return [];
     const agoMs = Math.max(0, state.record.coreTimeMs - coreTimeMs);
-    return [{ journalSequence: sequence, operator, agoMs, change: describeChange(before, after) }];
+    return [{ journalSequence: sequence, agoMs, ...told }];
   });
+}
+
+/** Undefined: the event changed nothing that is set for the role. */
+function changeIn(
+  event: NumberedEvent['event'],
+  role: RoleName,
+): { readonly operator: string; readonly change: string } | undefined {
+  if (event.type === 'roleSharesChanged' && event.role === role) {
+    return { operator: event.operator, change: describeChange(event.before, event.after) };
+  }
+  if (event.type !== 'reservationChanged' || event.role !== role) return undefined;
+  const { agentId, reservationId, before, resources, by } = event;
+  if (equals(before, resources)) return undefined;
+  const amounts = [before, resources].map((one) => formatResources(one)).join(' -> ');
+  const change = `reservation ${reservationId} on ${agentId}: ${amounts}`;
+  return { operator: by.replace(/^operator:/, ''), change };
 }
 
 export function describeRole(report: RoleReport): string {

@@ -1,11 +1,12 @@
 // Owns the picture of roles that commands show: what is set for each, what it has with all roles below it, and who is in
 // it. Plain data, in thousandths of a unit as on the bus; it only reads the followed state.
+import { clusterShare } from '@parley/cluster/cluster-share';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import { knownRoles } from '@parley/cluster/role-uses';
 import { isRoleOrAbove } from '@parley/cluster/roles';
 import { roleSharesOf, sharesOf } from '@parley/cluster/shares';
 import { frameworkKey, type RoleName } from '@parley/protocol/ids';
-import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
+import { shareAsNumber } from '@parley/resources/dominant-share';
 import type { Amounts } from './metrics/utilisation.ts';
 
 export type RoleSummary = {
@@ -49,7 +50,7 @@ export function roleOf(state: ClusterState, role: RoleName): RoleSummary {
   );
   const book = state.books.roles.get(role);
   const allocated = book?.allocated.toScalars() ?? {};
-  const share = dominantShare(allocated, state.books.total.toScalars());
+  const share = clusterShare(state, allocated);
   return {
     ...{ role, weight, guarantee, limit, minAllocatable, placement, allocated },
     offered: book?.offered.toScalars() ?? {},

@@ -36,6 +36,7 @@ describe('arguments about sharing', () => {
     ['mem=8XB', 'is no amount of memory'],
     ['cpus=9999999999999', 'too large'],
     ['CPUs=1', '"CPUs=1" is not NAME=AMOUNT'],
+    ['mem=1B', 'less than the least amount of memory'],
     ['__proto__=1', 'is not NAME=AMOUNT'],
     ['cpus=1,cpus=2', 'cpus is given twice'],
   ])('refuse amounts that are none, and say why: "%s"', (text, why) => {
@@ -56,7 +57,9 @@ describe('arguments about sharing', () => {
       'bestFit',
       'cluster',
     ]);
-    expect(() => placementOrCluster('fullest')).toThrow('a placement');
+    expect(() => placementOrCluster('fullest')).toThrow(
+      'must be one of random, bestFit, spread, cluster',
+    );
   });
 
   it('take weights above nothing', () => {
@@ -72,6 +75,9 @@ describe('arguments about sharing', () => {
     expect(labelsArgument('team=search,tier=gold')).toEqual({ team: 'search', tier: 'gold' });
     for (const wrong of ['team', 'a=b=c', '=b', '']) {
       expect(() => labelsArgument(wrong), wrong).toThrow('NAME=VALUE');
+    }
+    for (const wrong of ['team=a,team=b', '__proto__=a']) {
+      expect(() => labelsArgument(wrong), wrong).toThrow('named twice, or is no name');
     }
   });
 

@@ -10,7 +10,6 @@ import { CommandFailure, EXIT } from './command-failure.ts';
 
 export const roleArgument = parserOf('a role', RoleName);
 export const reservationArgument = parserOf('a reservation id', ReservationId);
-const placementArgument = parserOf('a placement', Placement);
 
 /** `cpus=4,mem=8GiB`: at least one, each resource once. */
 export function quantitiesArgument(value: string): Quantities {
@@ -27,8 +26,12 @@ export const quotaArgument = (value: string): Quantities | 'none' =>
 /** Likewise; `cluster`: the cluster's own. */
 export const leastOfferArgument = (value: string): Quantities | 'cluster' =>
   value === 'cluster' ? value : quantitiesArgument(value);
-export const placementOrCluster = (value: string): Placement | 'cluster' =>
-  value === 'cluster' ? value : placementArgument(value);
+export function placementOrCluster(value: string): Placement | 'cluster' {
+  const placement = Placement.safeParse(value);
+  if (value === 'cluster' || placement.success) return placement.data ?? 'cluster';
+  const ways = [...Placement.options, 'cluster'].join(', ');
+  throw new InvalidArgumentError(`a placement must be one of ${ways}.`);
+}
 
 /** What is asked of the leader: null sets back what the word stands for. */
 export const withoutWords = <Value>(
@@ -49,8 +52,15 @@ export function weightArgument(value: string): number {
 export function labelsArgument(value: string): Labels {
   const pairs = value.split(',').map((part) => part.split('='));
   const labels = Labels.safeParse(Object.fromEntries(pairs));
-  if (labels.success && pairs.every((pair) => pair.length === 2)) return labels.data;
-  throw new InvalidArgumentError('labels must be NAME=VALUE, separated by commas.');
+  if (!labels.success || pairs.some((pair) => pair.length !== 2)) {
+    throw new InvalidArgumentError('labels must be NAME=VALUE, separated by commas.');
+  }
+  const wrong = pairs.find(
+    ([name = ''], index) =>
+      !Object.hasOwn(labels.data, name) || pairs.findIndex(([one]) => one === name) !== index,
+  );
+  if (wrong === undefined) return labels.data;
+  throw new InvalidArgumentError(`the label ${wrong[0]} is named twice, or is no name for one.`);
 }
 
 /** Whom a weight or a quota is for. */

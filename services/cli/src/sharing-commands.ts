@@ -267,6 +267,13 @@ function weightOf(words: readonly string[], framework: FrameworkRef | undefined)
       remedy: 'parley weight set ROLE WEIGHT',
     });
   }
+  if (role === undefined && framework === undefined) {
+    throw new CommandFailure(EXIT.usage, {
+      what: `"${last}" alone is no role and its weight`,
+      remedy:
+        'parley weight set ROLE WEIGHT, or parley weight set --framework PRINCIPAL/FRAMEWORK WEIGHT',
+    });
+  }
   return typed(() => {
     const whom = whomOf(role === undefined ? undefined : roleArgument(role), framework);
     return { whom, weight: weightArgument(last) };

@@ -1,5 +1,5 @@
 // Owns how shares read on a screen: amounts by resource, weights, what of them an operator changed.
-import type { RoleShares, Shares } from '@parley/cluster/records';
+import type { RoleShares } from '@parley/cluster/records';
 import { formatAmount, formatScalars } from '@parley/resources/format';
 import type { Amounts } from './metrics/utilisation.ts';
 
@@ -10,9 +10,18 @@ export const describeAmounts = (amounts: Amounts, nothing = '-'): string =>
 /** `2`, `0.5`. */
 export const describeWeight = (weight: number): string => formatAmount(weight);
 
-/** `weight 1; guarantee cpus 2; limit none`. */
-export const describeShares = ({ weight, guarantee, limit }: Shares): string =>
-  `weight ${describeWeight(weight)}; guarantee ${describeAmounts(guarantee, 'none')}; limit ${describeAmounts(limit, 'none')}`;
+/** `weight 1; guarantee cpus 2; limit none`, and what of its offers is not as the cluster's: `; placement bestFit`. */
+export function describeShares(shares: RoleShares): string {
+  const { weight, guarantee, limit, minAllocatable, placement } = shares;
+  const parts = [
+    `weight ${describeWeight(weight)}`,
+    `guarantee ${describeAmounts(guarantee, 'none')}`,
+    `limit ${describeAmounts(limit, 'none')}`,
+  ];
+  if (minAllocatable !== undefined) parts.push(`least offer ${describeAmounts(minAllocatable)}`);
+  if (placement !== undefined) parts.push(`placement ${placement}`);
+  return parts.join('; ');
+}
 
 /** `limit cpus 4 -> cpus 8; weight 1 -> 2`. */
 export function describeChange(before: Partial<RoleShares>, after: Partial<RoleShares>): string {

@@ -1,10 +1,11 @@
 // Owns making the picture that commands show from the followed state of a cluster. It only reads the state.
+import { clusterShare } from '@parley/cluster/cluster-share';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { FrameworkRecord, ReservedPart } from '@parley/cluster/records';
 import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskState } from '@parley/protocol/tasks';
-import { dominantShare, shareAsNumber } from '@parley/resources/dominant-share';
+import { shareAsNumber } from '@parley/resources/dominant-share';
 import type { AgentSummary, ClusterSummary, FrameworkSummary } from './cluster-summary.ts';
 import { maintenanceOf } from './maintenance-report.ts';
 import type { Amounts } from './metrics/utilisation.ts';
@@ -70,7 +71,7 @@ function frameworksOf(state: ClusterState, total: Amounts): FrameworkSummary[] {
   return [...state.frameworks.rows()].map((framework) => {
     const key = frameworkKey(framework.framework);
     const allocated = held.get(key) ?? {};
-    const share = dominantShare({ ...allocated }, { ...total });
+    const share = clusterShare(state, allocated, total);
     const suppressed = framework.roles.filter(({ isSuppressed }) => isSuppressed);
     return {
       ...framework.framework,

@@ -4,7 +4,11 @@ import { SERVICE_USAGE } from '@parley/actor/service-arguments';
 import { ClusterSettings } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
-import { DEFAULT_STARVATION_MS, type Quantities } from '@parley/protocol/sharing';
+import {
+  DEFAULT_STARVATION_MS,
+  DEFAULT_UNCOUNTED,
+  type Quantities,
+} from '@parley/protocol/sharing';
 import { parseScalars } from '@parley/resources/parse';
 import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
@@ -13,6 +17,7 @@ export const SETTING_OPTIONS = {
   'starvation-ms': { type: 'string' },
   'least-offer': { type: 'string' },
   placement: { type: 'string' },
+  uncounted: { type: 'string' },
   'agent-silence-ms': { type: 'string' },
   'agent-removals-per-second': { type: 'string' },
   'framework-silence-ms': { type: 'string' },
@@ -32,6 +37,7 @@ ${SERVICE_USAGE}
   --starvation-ms N         a client below its fair share for longer is starved, and others are asked to give back (default: ${DEFAULT_STARVATION_MS})
   --least-offer AMOUNTS     less, of any of them, is not worth an offer; a role may have its own (default: cpus=0.01,mem=32MiB)
   --placement HOW           which agents are looked at first: random, bestFit (the fullest), spread (the emptiest) (default: random)
+  --uncounted NAMES         resources that are in no share, with commas between them; "" for none (default: ${DEFAULT_UNCOUNTED.join(',')})
   --agent-silence-ms N      an agent silent for longer is unreachable (default: 75000)
   --agent-removals-per-second N  so many silent agents are given up a second at most (default: 20, or 1 % of all where that is more)
   --framework-silence-ms N  a framework silent for longer is disconnected (default: 20000)
@@ -55,6 +61,7 @@ export function readSettings(own: Own): Outcome<ClusterSettings> {
     starvationMs: numberOf(own['starvation-ms']),
     minAllocatable: leastOffer.value,
     placement: own['placement'],
+    uncounted: namesOf(own['uncounted']),
     agentSilenceMs: numberOf(own['agent-silence-ms']),
     ...(own['agent-removals-per-second'] !== undefined && {
       agentRemovalsPerSecond: numberOf(own['agent-removals-per-second']),
@@ -127,6 +134,13 @@ function leastOfferOf(text: unknown): Outcome<Quantities | undefined> {
   const amounts = parseScalars(String(text));
   return amounts.ok ? amounts : fail('malformed', `--least-offer: ${amounts.failure.message}`);
 }
+
+const namesOf = (text: unknown): string[] | undefined =>
+  text === undefined
+    ? undefined
+    : String(text)
+        .split(',')
+        .filter((name) => name !== '');
 
 const numberOf = (text: unknown): number | undefined =>
   text === undefined ? undefined : Number(text);

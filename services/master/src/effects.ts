@@ -3,25 +3,31 @@
 import { readFile } from 'node:fs/promises';
 import { answerLogLevel } from '@parley/actor/log-level-control';
 import type { Identity } from '@parley/actor/nats/credential-file';
+import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
-import { systemClock } from '@parley/actor/nats/system-clock';
+import { randomNonce, systemClock, systemTimers } from '@parley/actor/nats/system-clock';
+import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
 import { NatsUpdateWriter } from '@parley/actor/nats/update-writer';
+import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterSettings } from '@parley/cluster/inputs';
+import { PRINCIPALS_API } from '@parley/protocol/accounts';
 import { fail, type Outcome } from '@parley/protocol/errors';
 import { ActorId } from '@parley/protocol/ids';
+import { updatesStreamName } from '@parley/protocol/streams';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
 import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
-import { booksAreFit } from './books-watch.ts';
-import { Mastership } from './mastership.ts';
+import { type BooksWatch, booksAreFit, tellHealth } from './books-watch.ts';
+import { Mastership, type Surroundings } from './mastership.ts';
+import { readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { ReplayDesk } from './replay-desk.ts';
 import { ReplayThread } from './replay-thread.ts';
-import type { Surroundings } from './term.ts';
 
 export type RunningMaster = {
   /** Resolves when the process has to end: undefined after `stop`, else why. */
@@ -56,7 +62,7 @@ export async function readRulesFile(file: string): Promise<Outcome<Authorization
 }
 
 async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | undefined> {
-  const { identity, settings, logger } = plan;
+  const { identity, logger } = plan;
   const connect = (account: 'control' | 'books') =>
     connectUntilStopped(identity, {
       account,
@@ -79,20 +85,8 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
     onClosed: closed.resolve,
   });
-  const around: Surroundings = {
-    cluster: identity.cluster,
-    masterId: ActorId.parse(identity.actor.id),
-    settings,
-    rateLimits: plan.rateLimits,
-    rules: () => plan.authorization.rules(),
-    bus,
-    books: books.value,
-    journal: new NatsJournal(books.value, identity.cluster),
-    snapshots: new NatsSnapshotStore(books.value, identity.cluster, identity.actor.id),
-    updateWriter: new NatsUpdateWriter(control.value, () => bus.connected),
-    clock: systemClock,
-    logger,
-  };
+  const watch = watchOf(plan, books.value);
+  const around = surroundingsOf(plan, { bus, books: books.value, watch });
   answerLogLevel(bus, {
     cluster: identity.cluster,
     actor: { kind: 'master', id: around.masterId },
@@ -108,10 +102,49 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     maker: new ReplayThread(plan.words),
     onTrouble: (trouble, message) => logger.warn(trouble, message),
   });
-  const life = booksAreFit(around, stopping).then(() => new Mastership(around, stopping).run());
+  const life = booksAreFit(watch, stopping).then(() => new Mastership(around, stopping).run());
   const why = await Promise.race([life, closed.promise]);
   await replayDesk.close();
   await bus.close();
   await books.value.close();
   return why;
+}
+
+function watchOf({ identity, logger }: MasterPlan, books: NatsConnection): BooksWatch {
+  const masterId = ActorId.parse(identity.actor.id);
+  return { cluster: identity.cluster, masterId, books, logger };
+}
+
+function surroundingsOf(
+  plan: MasterPlan,
+  { bus, books, watch }: { bus: NatsBus; books: NatsConnection; watch: BooksWatch },
+): Surroundings {
+  const { identity, settings, logger } = plan;
+  const { cluster, masterId } = watch;
+  return {
+    cluster,
+    masterId,
+    core: clusterCore,
+    settings,
+    rateLimits: plan.rateLimits,
+    rules: () => plan.authorization.rules(),
+    bus,
+    lease: new KvLeaseStore({ connection: books, cluster, key: 'master' }),
+    journal: new NatsJournal(books, identity.cluster),
+    snapshots: new NatsSnapshotStore(books, identity.cluster, identity.actor.id),
+    updateWriter: new NatsUpdateWriter(bus.connection, () => bus.connected),
+    readUpdates: ({ principal, ...reading }) =>
+      new UpdateStreamReader({
+        connection: books,
+        stream: updatesStreamName(cluster, principal),
+        apiPrefix: PRINCIPALS_API,
+        ...reading,
+      }),
+    readPrincipals: (known) => readPrincipals(books, cluster, known),
+    onJournalTrouble: () => void tellHealth(watch),
+    clock: systemClock,
+    timers: systemTimers,
+    makeNonce: randomNonce,
+    logger,
+  };
 }

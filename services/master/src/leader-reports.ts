@@ -1,9 +1,9 @@
 // Owns what the log says of the journal and the snapshots: of a leader's, and of a standby that writes snapshots.
 import type { LeaderReport } from '@parley/actor/leader-shell';
 import { unreachable } from '@parley/protocol/unreachable';
-import type { Logger } from '@parley/telemetry/logger';
+import type { ActorLog } from '@parley/telemetry/logger';
 
-export function reportLeader(logger: Logger, report: LeaderReport): void {
+export function reportLeader(logger: ActorLog, report: LeaderReport): void {
   switch (report.kind) {
     case 'journalTrouble':
       logger.error({ failure: report.failure }, 'the journal takes nothing: requests wait');

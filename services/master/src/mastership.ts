@@ -1,12 +1,13 @@
 // Owns a master's turns: it stands by with the books in its hands, wins the lease, leads a term, hands over or is
 // deposed, and stands by again. Joins candidacy, standby and term; the rules are in @parley/actor/master-life.
+import type { ProbingBus } from '@parley/actor/bus';
+import { Candidacy } from '@parley/actor/candidacy';
 import type { LeaderEnd } from '@parley/actor/leader-shell';
+import type { LeaseStore } from '@parley/actor/lease-store';
 import { type LifeAdvice, MasterLife, type Standing } from '@parley/actor/master-life';
-import { Candidacy } from '@parley/actor/nats/candidacy';
 import { RELEASE_VERSION } from '@parley/actor/release';
 import { SnapshotKeeper } from '@parley/actor/snapshot-keeper';
 import { Standby } from '@parley/actor/standby';
-import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
@@ -16,12 +17,17 @@ import type { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { unreachable } from '@parley/protocol/unreachable';
 import { reportLeader } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
-import { type Surroundings, Term } from './term.ts';
+import { Term, type TermSurroundings } from './term.ts';
 
 const OTHER_LEADS =
   'another process leads; if it has this id too, give each master an id of its own';
 /** Who stepped down leaves the lease to others for so long. */
 const STAND_ASIDE_MS = 5000;
+
+export type Surroundings = Omit<TermSurroundings, 'bus'> & {
+  readonly bus: ProbingBus;
+  readonly lease: LeaseStore;
+};
 
 type MasterStandby = Standby<ClusterState, Input, Effect>;
 type Won = { readonly epoch: Epoch } | 'ended';
@@ -41,21 +47,23 @@ export class Mastership {
   #unusable: string | undefined;
 
   constructor(around: Surroundings, stopping: AbortSignal) {
-    const { bus, books, cluster, masterId, clock } = around;
+    const { bus, lease, cluster, masterId, clock, timers, makeNonce } = around;
     this.#around = around;
     this.#stopping = stopping;
     this.#life = new MasterLife({
       id: masterId,
       version: RELEASE_VERSION,
-      rulesVersion: clusterCore.rulesVersion,
+      rulesVersion: around.core.rulesVersion,
     });
     this.#candidacy = new Candidacy({
       bus,
-      books,
+      store: lease,
       cluster,
       key: 'master',
       id: masterId,
       clock,
+      timers,
+      makeNonce,
       beat: () => this.#life.beat(this.#standing(), clock.nowMs()),
       onBeat: (beat, epoch) => {
         this.#follow(this.#life.heard(beat, epoch, clock.nowMs()));
@@ -169,7 +177,7 @@ export class Mastership {
   }
 
   #stepDown(term: Epoch): Outcome<StepDownResult> {
-    const { clock, masterId } = this.#around;
+    const { clock, masterId, timers } = this.#around;
     const { epoch } = this.#life;
     if (epoch === undefined) return fail('unavailable', 'this master does not lead');
     if (compareEpochs(term, epoch) !== 0) {
@@ -180,7 +188,7 @@ export class Mastership {
     }
     this.#standAsideUntilMs = clock.nowMs() + STAND_ASIDE_MS;
     // After the answer has left.
-    setImmediate(() => this.#handOver());
+    timers.soon(() => this.#handOver());
     return succeed({ id: masterId, epoch });
   }
 
@@ -213,10 +221,11 @@ export class Mastership {
   }
 
   #makeStandby(): MasterStandby {
-    const { journal, snapshots, logger } = this.#around;
+    const { core, journal, snapshots, timers, logger } = this.#around;
     let keeper: SnapshotKeeper | undefined;
     const standby: MasterStandby = new Standby<ClusterState, Input, Effect>({
-      core: clusterCore,
+      core,
+      timers,
       journal,
       snapshots,
       tail: journal,
@@ -230,6 +239,7 @@ export class Mastership {
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
       },
+      onSkipped: (skip, error) => reportLeader(logger, { kind: 'inputSkipped', skip, error }),
       onTrouble: (failure) => logger.warn({ failure }, 'the journal cannot be read yet'),
       onRecovered: () => logger.info('the journal can be read again'),
       onUnusable: (message) => {

@@ -1,38 +1,33 @@
 // Owns one term of a leading master: from the replica of the journal's end to the end of the leadership. It joins
 // the writer of the journal, the actor, the bus and the readers of update streams; it decides nothing itself.
 
-import { setTimeout as wait } from 'node:timers/promises';
-import type { BusSubscription } from '@parley/actor/bus';
+import type { Bus, BusSubscription } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
-import type { StepContext } from '@parley/actor/core';
+import type { Core, StepContext } from '@parley/actor/core';
 import type { Journal, JournalTail } from '@parley/actor/journal';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
 import { loadReplica } from '@parley/actor/load-replica';
-import type { NatsBus } from '@parley/actor/nats/nats-bus';
-import { randomNonce } from '@parley/actor/nats/system-clock';
-import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
+import type { UpdateStreamReaderOptions } from '@parley/actor/nats/update-stream-reader';
 import type { UpdateWriter } from '@parley/actor/nats/update-writer';
 import type { Replica, Skipped } from '@parley/actor/replica';
+import type { SnapshotLimits } from '@parley/actor/snapshot-keeper';
 import type { SnapshotStore } from '@parley/actor/snapshot-store';
-import { clusterCore, takeoverEffects } from '@parley/cluster/cluster-core';
+import type { Timers } from '@parley/actor/timers';
+import { takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import { type ClusterSettings, Input } from '@parley/cluster/inputs';
-import { PRINCIPALS_API } from '@parley/protocol/accounts';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome } from '@parley/protocol/errors';
-import type { ActorId, ClusterName } from '@parley/protocol/ids';
-import { updatesStreamName } from '@parley/protocol/streams';
+import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { unreachable } from '@parley/protocol/unreachable';
-import type { Logger } from '@parley/telemetry/logger';
-import type { NatsConnection } from 'nats';
+import type { ActorLog } from '@parley/telemetry/logger';
 import type { AuthorizationRules } from './authorization.ts';
-import { tellHealth } from './books-watch.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
-import { type Principals, readPrincipals } from './principal-registry.ts';
+import type { Principals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { readUpdates } from './update-batch.ts';
 
@@ -43,20 +38,34 @@ const PRINCIPALS_INTERVAL_MS = 3000;
 const QUEUE_FULL_WAIT_MS = 50;
 const LOAD_RETRY_MS = 500;
 
-export type Surroundings = {
+/** Reads a principal's update stream in order. */
+export type UpdateReader = { start(): void; close(): Promise<void> };
+export type UpdateReading = Pick<UpdateStreamReaderOptions, 'from' | 'onBatch' | 'onTrouble'> & {
+  readonly principal: PrincipalName;
+};
+
+/** All that a term meets of the world: ports, and what is configured. */
+export type TermSurroundings = {
   readonly cluster: ClusterName;
   readonly masterId: ActorId;
   readonly settings: ClusterSettings;
   readonly rateLimits: RateLimitSettings;
   readonly rules: () => AuthorizationRules | undefined;
-  readonly bus: NatsBus;
-  /** To the account that holds journal, snapshots, leases and the register of principals. */
-  readonly books: NatsConnection;
+  readonly bus: Bus;
+  readonly core: Core<ClusterState, Input, Effect>;
   readonly journal: Journal & JournalTail;
   readonly snapshots: SnapshotStore;
   readonly updateWriter: UpdateWriter;
+  readonly readUpdates: (reading: UpdateReading) => UpdateReader;
+  /** As of `readPrincipals`. */
+  readonly readPrincipals: (knownVersion?: string) => Promise<Outcome<Principals | undefined>>;
+  /** The journal takes nothing: whoever looks after the streams may say more. */
+  readonly onJournalTrouble: () => void;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly timers: Timers;
+  readonly makeNonce: () => string;
+  readonly limits?: Partial<SnapshotLimits>;
+  readonly logger: ActorLog;
 };
 
 export type MasterReplica = Replica<ClusterState, Input, Effect>;
@@ -76,20 +85,20 @@ export type TermOptions = {
 };
 
 export class Term {
-  readonly #around: Surroundings;
+  readonly #around: TermSurroundings;
   readonly #options: TermOptions;
   readonly #epoch: Epoch;
   readonly #mayAct: () => boolean;
   readonly #subscriptions: BusSubscription[] = [];
-  readonly #readers: UpdateStreamReader[] = [];
+  readonly #readers: UpdateReader[] = [];
   #shell: Shell | undefined;
   #actor: MasterActor | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTicks: (() => void) | undefined;
   #principals: Principals | undefined;
   #principalsDueMs = 0;
   #over = false;
 
-  constructor(around: Surroundings, options: TermOptions) {
+  constructor(around: TermSurroundings, options: TermOptions) {
     this.#around = around;
     this.#options = options;
     this.#epoch = options.epoch;
@@ -122,10 +131,8 @@ export class Term {
     logger.info({ epoch: this.#epoch, sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
-      core: clusterCore,
       replica: loaded.value,
       epoch: this.#epoch,
-      makeNonce: randomNonce,
       mayAct: this.#mayAct,
       mayWrite: this.#options.mayWriteSnapshot,
       onEffects: (effects, context) => this.#effects(effects, context),
@@ -172,13 +179,12 @@ export class Term {
     for (;;) {
       const loaded = await loadReplica({
         ...this.#around,
-        core: clusterCore,
         report: (report) => this.#report(report),
       });
       if (this.#over || !this.#mayAct()) return undefined;
       if (loaded.ok || loaded.failure.code !== 'unavailable') return loaded;
       this.#around.logger.warn({ failure: loaded.failure }, 'the journal cannot be read yet');
-      await wait(LOAD_RETRY_MS);
+      await this.#around.timers.wait(LOAD_RETRY_MS);
     }
   }
 
@@ -219,7 +225,7 @@ export class Term {
       this.#subscriptions.push(subscription);
     }
     void this.#readPrincipals(actor);
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#cancelTicks = this.#around.timers.every(TICK_MS, () => this.#tick());
     this.#options.onCommitted();
   }
 
@@ -303,11 +309,9 @@ export class Term {
     actor: MasterActor,
     { principal, createdMs, sequence }: Extract<MasterOutput, { kind: 'readStream' }>,
   ): void {
-    const { books, cluster, logger } = this.#around;
-    const reader = new UpdateStreamReader({
-      connection: books,
-      stream: updatesStreamName(cluster, principal),
-      apiPrefix: PRINCIPALS_API,
+    const { cluster, logger } = this.#around;
+    const reader = this.#around.readUpdates({
+      principal,
       from: { streamCreatedMs: createdMs, sequence },
       onTrouble: (failure) => logger.warn({ principal, failure }, 'updates cannot be read'),
       onBatch: async (batch) => {
@@ -326,15 +330,15 @@ export class Term {
     input: Parameters<MasterActor['updatesRead']>[0],
   ): Promise<void> {
     while (!this.#over && !actor.updatesRead(input, this.#around.clock.nowMs())) {
-      await wait(QUEUE_FULL_WAIT_MS);
+      await this.#around.timers.wait(QUEUE_FULL_WAIT_MS);
     }
   }
 
   async #readPrincipals(actor: MasterActor): Promise<void> {
-    const { books, cluster, clock, logger } = this.#around;
+    const { readPrincipals: readRegister, clock, logger } = this.#around;
     const askedMs = clock.nowMs();
     this.#principalsDueMs = askedMs + PRINCIPALS_INTERVAL_MS;
-    const read = await readPrincipals(books, cluster, this.#principals?.version);
+    const read = await readRegister(this.#principals?.version);
     if (!read.ok) {
       logger.warn({ failure: read.failure }, 'the register of principals cannot be read');
       return;
@@ -361,13 +365,13 @@ export class Term {
 
   #report(report: LeaderReport): void {
     reportLeader(this.#around.logger, report);
-    if (report.kind === 'journalTrouble') void tellHealth(this.#around);
+    if (report.kind === 'journalTrouble') this.#around.onJournalTrouble();
   }
 
   /** Requests are no longer taken; what still comes of orders and readers is passed over. */
   #close(): void {
     this.#over = true;
-    clearInterval(this.#timer);
+    this.#cancelTicks?.();
     for (const subscription of this.#subscriptions) subscription.close();
     for (const reader of this.#readers) void reader.close();
   }

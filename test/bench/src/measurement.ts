@@ -17,7 +17,13 @@ export type Benchmark = {
    * `say` tells the person who waits what is going on. `only`: of what is told, the parts in which this text occurs;
    * benchmarks of one part heed it not.
    */
-  readonly run: (say: (line: string) => void, only: string) => Promise<Result[]>;
+  readonly run: (
+    say: (line: string) => void,
+    only: string,
+    options: Readonly<Record<string, string | undefined>>,
+  ) => Promise<Result[]>;
+  /** Names that it may be told a value for on the command line. */
+  readonly options?: Readonly<Record<string, { readonly type: 'string' }>>;
 };
 
 export function median(values: readonly number[]): number {

@@ -1,6 +1,7 @@
 // Owns the proof that leases on a real bucket have one holder at a time.
 import type { LeaseTiming } from '@parley/actor/lease';
-import { KvLease } from '@parley/actor/nats/kv-lease';
+import { LeaseHolder } from '@parley/actor/lease-holder';
+import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import type { Epoch } from '@parley/protocol/epoch';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
@@ -24,10 +25,9 @@ async function stand(
 ) {
   const won: Epoch[] = [];
   let lost = 0;
-  const lease = new KvLease({
-    connection: await runtime.connect('master', id, 'books'),
-    cluster,
-    key: 'master',
+  const connection = await runtime.connect('master', id, 'books');
+  const lease = new LeaseHolder({
+    store: new KvLeaseStore({ connection, cluster, key: 'master' }),
     holder: options.holder ?? id,
     timing: options.timing ?? timing,
     onWon: (epoch) => void won.push(epoch),
@@ -41,7 +41,7 @@ async function stand(
 
 describe.each(TIERS)('on a server of the %s tier', (tier) => {
   let runtime: ActorFixture | undefined;
-  const standing: KvLease[] = [];
+  const standing: LeaseHolder[] = [];
   afterEach(async () => {
     await Promise.all(standing.splice(0).map((lease) => lease.stop()));
     await runtime?.close();

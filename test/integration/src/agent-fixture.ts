@@ -14,7 +14,7 @@ import type { RegisterRequest, UsageReport } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
 import { ExecutorDescription } from '@parley/protocol/executor-description';
-import { AgentId, FrameworkRef, RoleName, TaskRef, VolumeId } from '@parley/protocol/ids';
+import { ActorId, AgentId, FrameworkRef, RoleName, TaskRef, VolumeId } from '@parley/protocol/ids';
 import {
   type Answer,
   decodeAnswer,
@@ -48,19 +48,26 @@ type Request = 'run' | 'runGroup' | 'destroyVolume' | 'kill' | 'logs' | 'logLeve
 export class AgentUnderTest {
   readonly workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-agent-'));
   readonly #bus: BusFixture;
-  readonly #isolation: readonly string[];
+  readonly #how: 'auto' | 'process' | 'emulated';
   #child: ChildProcess | undefined;
   #output = '';
 
-  constructor(bus: BusFixture, isolation: 'auto' | 'process') {
+  /** `emulated`: by the process that emulates many, of which this is one; the bus has to know the emulator `many`. */
+  constructor(bus: BusFixture, how: 'auto' | 'process' | 'emulated') {
     this.#bus = bus;
-    this.#isolation = ['--isolation', isolation];
+    this.#how = how;
   }
 
   start(...more: string[]): this {
     const { server } = this.#bus;
-    const place = ['--nats', server.url, '--creds', server.credentialFile('agent', agentId)];
-    const agent = ['--cluster', cluster, '--id', agentId, '--work-dir', this.workDirectory];
+    const isEmulated = this.#how === 'emulated';
+    const credential = isEmulated
+      ? server.credentialFile('emulator', 'many')
+      : server.credentialFile('agent', agentId);
+    const place = ['--nats', server.url, '--cluster', cluster, '--creds', credential];
+    const agent = isEmulated
+      ? ['--emulate', '1', '--id-prefix', 'a']
+      : ['--id', agentId, '--work-dir', this.workDirectory, '--isolation', this.#how];
     const size = [
       '--cpus',
       '2',
@@ -73,7 +80,7 @@ export class AgentUnderTest {
       '--ports',
       '31000-31010',
     ];
-    const argv = [MAIN, ...place, ...agent, ...size, ...this.#isolation, ...more];
+    const argv = [MAIN, ...place, ...agent, ...size, ...more];
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text: Buffer) => {
@@ -149,7 +156,7 @@ export class AgentUnderTest {
 export class PlayedLeader {
   readonly registrations: RegisterRequest[] = [];
   readonly usage: UsageReport[] = [];
-  readonly epoch: Epoch = { bucketCreatedMs: 1, revision: 5 };
+  epoch: Epoch = { bucketCreatedMs: 1, revision: 5 };
   readonly #bus: BusFixture;
   readonly #connection: NatsConnection;
   #registered = 0;
@@ -293,6 +300,16 @@ export class PlayedLeader {
     const last = (await this.history(taskId)).at(-1);
     if (last === undefined) throw new Error('no update');
     return last;
+  }
+
+  /** As a new leader does: of a later term than before. */
+  beginsTerm(): void {
+    const { bucketCreatedMs, revision } = this.epoch;
+    this.epoch = { bucketCreatedMs, revision: revision + 1 };
+    const { epoch } = this;
+    const body = { masterId: ActorId.parse('master-1'), reportWithinMs: 50 };
+    const message = encodeMessage(SUBJECTS.presence, cluster, {}, body, { epoch });
+    this.#connection.publish(message.subject, message.bytes);
   }
 
   /** Says that everything in the stream is journalled. */

@@ -1,4 +1,5 @@
 // Owns the proof that every actor can do its own work on a real server and nothing else.
+import { existsSync } from 'node:fs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { PRINCIPALS_API } from '@parley/protocol/accounts';
@@ -33,6 +34,37 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     const answer = await framework.connection.request(subject, 'x', { timeout: 20_000 });
     expect(answer.string()).toBe('welcome');
     expect(answer.subject.startsWith('_INBOX.principal.alice.')).toBe(true);
+  });
+
+  it('who emulates agents speaks as any of them, is answered as they are, and cannot speak as the leader', async () => {
+    const file = bus.server.credentialFile('emulator', 'many');
+    expect(existsSync(file)).toBe(false);
+    await bus.server.addMembers([{ kind: 'emulator', id: 'many' }], []);
+    const emulator = await bus.as('emulator', 'many');
+    const master = await bus.as('master', 'master-1');
+    master.connection.subscribe('parley.c1.master.call.agent.*.register', {
+      callback: (_, message) => void message.respond('done'),
+    });
+    await master.connection.flush();
+    const reply = '_INBOX.agent.e7.1';
+    const answered = Promise.withResolvers<string>();
+    emulator.connection.subscribe(reply, {
+      callback: (_, message) => answered.resolve(message.string()),
+    });
+    emulator.connection.publish('parley.c1.master.call.agent.e7.register', 'x', { reply });
+    expect(await answered.promise).toBe('done');
+    expect(await emulator.mayPublish('parley.c1.updates.e7.alice.f1.t1')).toBe(true);
+    expect(await emulator.maySubscribe('parley.c1.agent.e7.run')).toBe(true);
+    for (const subject of [
+      'parley.c1.updates.master.alice.f1.t1',
+      'parley.c1.agent.e7.run',
+      'parley.c1.master.call.framework.alice.f1.subscribe',
+      'parley.c2.master.call.agent.e7.register',
+    ]) {
+      expect(await emulator.mayPublish(subject), subject).toBe(false);
+    }
+    expect(await emulator.maySubscribe('_INBOX.master.>')).toBe(false);
+    await bus.server.removeMember({ kind: 'emulator', id: 'many' });
   });
 
   it.each([

@@ -213,6 +213,11 @@ export class ClusterFixture {
     return this.#process(id, id);
   }
 
+  /** The process under the same id of another release, whose services lie in that directory. */
+  serviceOf(servicesDirectory: string, id: ServiceId): WatchedProcess {
+    return this.#process(`${id} (${servicesDirectory})`, id, servicesDirectory);
+  }
+
   /** Another process under the same id. */
   twinOf(id: ServiceId): WatchedProcess {
     return this.#process(`${id} (twin)`, id);
@@ -300,11 +305,11 @@ export class ClusterFixture {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #process(name: string, id: ServiceId): WatchedProcess {
+  #process(name: string, id: ServiceId, directory = SERVICES_DIRECTORY): WatchedProcess {
     const known = this.#processes.get(name);
     if (known !== undefined) return known;
     const kind = SERVICES[id];
-    const main = path.join(SERVICES_DIRECTORY, kind, 'src/main.ts');
+    const main = path.join(directory, kind, 'src/main.ts');
     const place = ['--work-dir', path.join(this.directory, id), '--isolation', 'process'];
     const size = [
       '--cpus',

@@ -129,12 +129,23 @@ test(
     expect(await terminal.read('reservation', 'list', '--role', 'eng')).toMatchObject([
       { agentId: 'a1', role: 'eng', reservationId: 'db-1', labels: { team: 'db' } },
     ]);
+    const [again, tooMany] = [
+      await terminal.type(
+        ...['reservation', 'add', ...place, '--resources', 'cpus=0', '--labels', 'team=web'],
+      ),
+      await terminal.type(...['reservation', 'add', ...place, '--resources', 'cpus=100']),
+    ];
+    expect(again).toMatchObject({ exitCode: 1 });
+    expect(tooMany).toMatchObject({ exitCode: 1 });
+    expect(tooMany.stderr).toMatch(/what to do: of a1 no more can be reserved than .*: cpus \d/);
     const some = ['--resources', 'cpus=0.5'];
     expect(await terminal.read('reservation', 'remove', ...place, ...some)).toMatchObject({
       scalars: { cpus: 500, disk: 100_000 },
     });
     expect((await terminal.type('reservation', 'remove', ...place)).stdout).toContain('no more');
     expect(await terminal.type('reservation', 'remove', ...place)).toMatchObject({ exitCode: 1 });
+    const { stdout } = await terminal.type('role', 'set', 'eng', '--placement', 'bestFit');
+    expect(stdout).toMatch(/^role eng: weight \S+; .*; placement bestFit\n/);
   },
   TEST_TIMEOUT_MS,
 );

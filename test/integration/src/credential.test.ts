@@ -2,7 +2,15 @@
 // reload it, and on the embedded server.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -145,6 +153,19 @@ test('operators too are made and revoked', async () => {
   const kept = list.map(({ kind, id }: { kind: string; id: string }) => `${kind} ${id}`);
   expect(kept).toContain('operator operator');
   expect(kept).not.toContain('operator olga');
+});
+
+test('a credential to emulate agents is made only when somebody asks for one by name', async () => {
+  const kinds = async (): Promise<string[]> => {
+    const { stdout } = await parley('credential', 'list', '--json');
+    return JSON.parse(stdout).map(({ kind }: { kind: string }) => kind);
+  };
+  expect(await kinds()).not.toContain('emulator');
+  expect(readdirSync(credentials).filter((file) => file.startsWith('emulator'))).toEqual([]);
+  await parley('credential', 'create', 'emulator', 'many', ...system);
+  expect(await kinds()).toContain('emulator');
+  await revokeWhileConnected('emulator', 'many');
+  expect(await kinds()).not.toContain('emulator');
 });
 
 test('the operator whose credential the commands use cannot be revoked with it', async () => {

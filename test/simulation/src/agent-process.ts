@@ -6,7 +6,7 @@ import { RegisterResult } from '@parley/protocol/agents';
 import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
 import type { RequestId } from '@parley/protocol/envelope';
-import type { Epoch } from '@parley/protocol/epoch';
+import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import { succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskKey } from '@parley/protocol/ids';
 import {
@@ -61,6 +61,8 @@ export class AgentProcess extends SimulatedProcess {
   #remembered: Epoch | undefined;
   #supervisor: Supervisor | undefined;
   #replies = new Map<number, string>();
+  /** Of orders from leaders of earlier terms than it has heard of: each must be refused. */
+  #staleOrders = new Set<number>();
   #replyCount = 0;
   /** The leader has told this process that the agent was declared gone. */
   #heardGone = false;
@@ -106,6 +108,7 @@ export class AgentProcess extends SimulatedProcess {
     const { cluster } = this.world;
     const agentId = this.agentId;
     this.#replies = new Map();
+    this.#staleOrders = new Set();
     this.#heardGone = false;
     this.#supervisor = new Supervisor({
       agentId,
@@ -240,6 +243,10 @@ export class AgentProcess extends SimulatedProcess {
   #answer({ reply, answer }: Extract<SupervisorEffect, { kind: 'answer' }>): void {
     const subject = this.#replies.get(reply);
     this.#replies.delete(reply);
+    if (this.#staleOrders.delete(reply) && answer.ok)
+      throw new Error(
+        `${this.name} takes an order of a leader of an earlier term than it has heard of`,
+      );
     if (subject !== undefined) this.publish(subject, encodeAnswer(answer));
   }
 
@@ -309,7 +316,9 @@ export class AgentProcess extends SimulatedProcess {
     this.world.note(`${this.name} is ordered: ${name} ${JSON.stringify(body).slice(0, 160)}`);
     // The kind and the entry's schema belong together.
     const kind = ORDERS[name];
-    const order = { kind, epoch, order: body, reply: this.#hold(reply) } as SupervisorInput;
+    const handle = this.#hold(reply);
+    if (compareEpochs(epoch, this.#remembered ?? NO_EPOCH) < 0) this.#staleOrders.add(handle);
+    const order = { kind, epoch, order: body, reply: handle } as SupervisorInput;
     this.#send(order);
   }
 

@@ -1,7 +1,10 @@
-// Owns a simulated allocator: the real allocation on a process that forgets everything when it crashes.
-import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
-import type { Epoch } from '@parley/protocol/epoch';
-import type { ClusterName } from '@parley/protocol/ids';
+// Owns a simulated allocator: production's service and candidacy in a process of virtual time, which forgets everything
+// when it crashes; beside them the whims of an allocator that is wrong.
+import type { Candidacy } from '@parley/actor/candidacy';
+import { standForLead } from '@parley/allocator/allocator-candidacy';
+import { AllocatorService } from '@parley/allocator/allocator-service';
+import { inboxPrefix } from '@parley/protocol/credential';
+import { ActorId } from '@parley/protocol/ids';
 import { decodeMessage, encodeMessage } from '@parley/protocol/message';
 import type {
   CandidatesAnswer,
@@ -9,10 +12,11 @@ import type {
   Revocation,
   Sharer,
 } from '@parley/protocol/revocations';
-import { wildcardOf } from '@parley/protocol/subject-entry';
+import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import { unreachable } from '@parley/protocol/unreachable';
 import { normalise } from '@parley/resources/resources';
+import { busOf, leaseOf, logOf, type Place } from './process-place.ts';
+import { clockOf, timersOf } from './process-time.ts';
 import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
 import { SimulatedProcess } from './simulated-process.ts';
@@ -31,59 +35,97 @@ const WHIM = 1_000_000_000;
 export class AllocatorProcess extends SimulatedProcess {
   readonly #whims: Whims | undefined;
   readonly #dice: Random;
-  #allocator: Allocator | undefined;
+  #service: AllocatorService | undefined;
+  #candidacy: Candidacy | undefined;
   #whimFor: Sharer | undefined;
   #last: Revocation | undefined;
-  /** Its lease's revision: a new one with each start. */
-  #epoch: Epoch = { bucketCreatedMs: 1, revision: 0 };
+  #nonces = 0;
+  /** Unlike any that allocation asks, and than those of other allocators. */
+  readonly #question: number;
 
   /** Without whims it asks for nothing back but what allocation asks for. */
-  constructor(world: World, whims?: Whims) {
-    super(world, 'allocator');
+  constructor(world: World, name: string, whims?: Whims) {
+    super(world, name);
     this.#whims = whims;
-    this.#dice = world.random.derive('whims of the allocator');
+    this.#question = WHIM + Number(name.replace(/\D/g, ''));
+    this.#dice = world.random.derive(`whims of ${name}`);
   }
 
-  /** Whether it knows all that the leader has said. */
+  /** Whether it leads and knows all that the leader has said. */
   get isInStep(): boolean {
-    return this.#allocator?.isInStep === true;
+    return this.alive && this.#service?.isInStep === true;
   }
 
   protected started(): void {
-    this.#epoch = { bucketCreatedMs: 1, revision: this.incarnation };
-    this.#allocator = new Allocator({ seed: this.random.between(1, 2 ** 31) });
-    this.subscribe(wildcardOf(SUBJECTS.facts, this.world.cluster), (message) =>
-      this.#facts(message),
+    const { cluster } = this.world;
+    const place = this.#place();
+    const time = { clock: clockOf(place), timers: timersOf(place) };
+    const bus = busOf(place);
+    const logger = logOf(place);
+    const candidacy = standForLead(
+      {
+        bus,
+        cluster,
+        store: leaseOf(place, 'allocator'),
+        id: ActorId.parse(this.name),
+        makeNonce: () => this.#nonce(),
+        ...time,
+      },
+      logger,
+      () => service,
     );
-    this.subscribe(wildcardOf(SUBJECTS.candidates, this.world.cluster), (message) =>
+    const service = new AllocatorService({
+      bus,
+      cluster,
+      logger,
+      seed: this.random.between(1, 2 ** 31),
+      mayAct: () => candidacy.mayAct(),
+      ...time,
+    });
+    this.#service = service;
+    this.#candidacy = candidacy;
+    service.start();
+    candidacy.start();
+    candidacy.stand(true);
+    this.subscribe(wildcardOf(SUBJECTS.candidates, cluster), (message) =>
       this.#candidates(message),
     );
-    this.#carryOut(this.#allocator.started(this.#epoch, this.nowMs));
     this.#planWhim();
   }
 
   protected crashed(): void {
-    this.#allocator = undefined;
+    this.#service = undefined;
+    this.#candidacy = undefined;
   }
 
-  protected tick(): void {
-    if (this.#allocator) this.#carryOut(this.#allocator.tick(this.nowMs));
+  protected tick(): void {}
+
+  #place(): Place {
+    const { world, name } = this;
+    const { incarnation } = this;
+    return {
+      world,
+      name,
+      inbox: `${inboxPrefix({ kind: 'allocator', id: name })}.${incarnation}`,
+      nowMs: () => this.nowMs,
+      wallTimeMs: () => this.wallTimeMs,
+      after: (delayMs, run) => this.after(delayMs, run),
+      whileAlive: (run) => this.whileAlive(run),
+      isAlive: () => this.alive && this.incarnation === incarnation,
+      subscribe: (pattern, handle) => this.subscribe(pattern, handle),
+      publishes: () => undefined,
+    };
   }
 
-  #facts({ subject, bytes }: Delivered): void {
-    const message = decodeMessage(SUBJECTS.facts, this.world.cluster, subject, bytes);
-    if (!message.ok || this.#allocator === undefined) return;
-    const { body, epoch } = message.value;
-    this.#carryOut(this.#allocator.facts(body, this.nowMs, epoch));
-    this.#allocator.checkInvariants();
+  #nonce(): string {
+    this.#nonces += 1;
+    return `${this.name}-${this.#nonces}`;
   }
 
   #candidates({ subject, bytes }: Delivered): void {
     const message = decodeMessage(SUBJECTS.candidates, this.world.cluster, subject, bytes);
-    if (!message.ok || this.#allocator === undefined) return;
-    const { body } = message.value;
-    if (body.question >= WHIM) this.#takeBack(body);
-    else this.#carryOut(this.#allocator.candidates(body, this.nowMs));
+    if (message.ok && message.value.body.question === this.#question)
+      this.#takeBack(message.value.body);
   }
 
   #planWhim(): void {
@@ -93,7 +135,7 @@ export class AllocatorProcess extends SimulatedProcess {
       if (this.world.clock.nowMs > untilMs) return;
       const beneficiary = this.#dice.pick(sharers);
       this.#whimFor = beneficiary;
-      this.#carryOut([{ kind: 'askCandidates', question: this.#whim(sharers, beneficiary) }]);
+      this.#say(SUBJECTS.candidatesWanted, this.#whim(sharers, beneficiary));
       this.#planWhim();
     });
   }
@@ -101,7 +143,7 @@ export class AllocatorProcess extends SimulatedProcess {
   #whim(sharers: readonly Sharer[], beneficiary: Sharer): CandidatesQuestion {
     const resources = normalise({ scalars: { cpus: this.#dice.between(1, 2000) } });
     return {
-      question: WHIM,
+      question: this.#question,
       holders: sharers.map((sharer) => ({ ...sharer, spare: {} })),
       beneficiary,
       needs: [{ resources, constraints: [] }],
@@ -119,39 +161,14 @@ export class AllocatorProcess extends SimulatedProcess {
     const revocation: Revocation = { task, agentId, beneficiary, reason: 'starved' };
     const calledOff = this.#last !== undefined && this.#dice.chance(0.2) ? [this.#last.task] : [];
     this.#last = revocation;
-    this.#carryOut([{ kind: 'revoke', revocations: [revocation], calledOff }]);
+    this.#say(SUBJECTS.revocations, { revocations: [revocation], calledOff });
   }
 
-  #carryOut(effects: readonly AllocatorEffect[]): void {
-    const { cluster } = this.world;
-    const header = { epoch: this.#epoch };
-    for (const effect of effects) {
-      const { subject, bytes } = encodeEffect(effect, cluster, header);
-      this.publish(subject, bytes);
-    }
-    this.wakeAt(this.#allocator?.nextWakeMs());
-  }
-}
-
-function encodeEffect(
-  effect: AllocatorEffect,
-  cluster: ClusterName,
-  header: { readonly epoch: Epoch },
-): { subject: string; bytes: Uint8Array } {
-  switch (effect.kind) {
-    case 'propose': {
-      const { proposals } = effect;
-      return encodeMessage(SUBJECTS.proposals, cluster, {}, { proposals }, header);
-    }
-    case 'askCandidates':
-      return encodeMessage(SUBJECTS.candidatesWanted, cluster, {}, effect.question, header);
-    case 'revoke': {
-      const { revocations, calledOff } = effect;
-      return encodeMessage(SUBJECTS.revocations, cluster, {}, { revocations, calledOff }, header);
-    }
-    case 'requestSnapshot':
-      return encodeMessage(SUBJECTS.factsSnapshot, cluster, {}, {}, header);
-    default:
-      return unreachable(effect);
+  /** In the term that it leads, if any. */
+  #say(entry: SubjectEntry, body: object): void {
+    const epoch = this.#candidacy?.epoch;
+    if (epoch === undefined) return;
+    const { subject, bytes } = encodeMessage(entry, this.world.cluster, {}, body, { epoch });
+    this.publish(subject, bytes);
   }
 }

@@ -21,7 +21,7 @@ describe('the arguments of the simulator', () => {
 
   test('ask for one run by its seed, or for some in a row', () => {
     expect(configOf('--seed 7')).toMatchObject({ seeds: [7], isSingle: true });
-    const some = configOf('--from 5 --count 2 --until-failed');
+    const some = configOf('--from 5 --seeds 2 --until-failed');
     expect(some).toMatchObject({ seeds: [5, 6], isSingle: false, untilFailed: true });
   });
 
@@ -39,7 +39,7 @@ describe('the arguments of the simulator', () => {
     ['--seed x', '--seed x: must be a whole number from 0 to'],
     ['--seed 4294967296', '--seed 4294967296: must be'],
     ['--from 1.5', '--from 1.5: must be'],
-    ['--count 0', '--count 0: must be a whole number from 1 to'],
+    ['--seeds 0', '--seeds 0: must be a whole number from 1 to'],
     ['--scenario S99', '--scenario S99: there is none of this name, only S1, '],
     ['--sed 7', "Unknown option '--sed'"],
     ['--seed -5', "Option '--seed' argument is ambiguous. Did you"],

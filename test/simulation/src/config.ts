@@ -9,17 +9,17 @@ const MAX_COUNT = 1_000_000;
 /** What is drawn from: 32 bits. */
 const MAX_SEED = 2 ** 32 - 1;
 
-export const USAGE = `usage: npm run sim -- [--seed N | --from N --count N] [--scenario NAME] [--until-failed]
+export const USAGE = `usage: npm run sim -- [--seed N | --from N --seeds N] [--scenario NAME] [--until-failed]
 Runs whole clusters in one process, in virtual time, under faults drawn from a seed, and checks every rule that must
 hold. The same seed makes the same run.
   --seed N            one run; of a random one, what was drawn is shown too
   --from N            first of several seeds (default: 1)
-  --count N           how many of them (default: ${DEFAULT_COUNT})
+  --seeds N           how many of them (default: ${DEFAULT_COUNT})
   --scenario NAME     the named scenario instead of random runs; "list" shows which there are
   --until-failed      ends with the first run that fails
 Examples:
   npm run sim                                      seeds 1 to ${DEFAULT_COUNT}
-  npm run sim -- --from 1000 --count 500 --until-failed
+  npm run sim -- --from 1000 --seeds 500 --until-failed
   npm run sim -- --seed 36                         repeats one run
   npm run sim -- --scenario S8 --seed 7            repeats one run of a scenario
 Output: a line for each run. Of a random one: tasks started, entries of the journal, terms that leaders were given,
@@ -44,7 +44,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
   seed: { type: 'string' },
   from: { type: 'string', default: '1' },
-  count: { type: 'string', default: String(DEFAULT_COUNT) },
+  seeds: { type: 'string', default: String(DEFAULT_COUNT) },
   scenario: { type: 'string' },
   'until-failed': { type: 'boolean', default: false },
 } as const;
@@ -70,12 +70,12 @@ export function readConfig(words: readonly string[]): Outcome<SimulationConfig> 
   }
 }
 
-type SeedWords = { readonly seed?: string; readonly from: string; readonly count: string };
+type SeedWords = { readonly seed?: string; readonly from: string; readonly seeds: string };
 
-function seedsOf({ seed, from, count }: SeedWords): number[] {
+function seedsOf({ seed, from, seeds }: SeedWords): number[] {
   if (seed !== undefined) return [wholeNumber('--seed', seed, 0, MAX_SEED)];
   const first = wholeNumber('--from', from, 0, MAX_SEED);
-  const length = wholeNumber('--count', count, 1, MAX_COUNT);
+  const length = wholeNumber('--seeds', seeds, 1, MAX_COUNT);
   return Array.from({ length }, (_, index) => first + index);
 }
 

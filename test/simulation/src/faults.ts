@@ -19,8 +19,22 @@ export type Faults = {
   readonly cutsPerMinute: number;
   /** Of masters only, beside their share of the crashes: by a clean stop or a crash, as it comes. */
   readonly masterEndsPerMinute: number;
-  /** How often another master is told to lead although one does. */
+  /** How often the lease is free although somebody leads: two lead then, as far as they know. */
   readonly mistakesPerMinute: number;
+  /** A read or write of the lease is given up; such a write may be done later. */
+  readonly leaseTimeoutChance: number;
+  /** Per actor: it is held up as by SIGSTOP, for up to `maxPausedMs`, and goes on. */
+  readonly pausesPerMinute: number;
+  readonly maxPausedMs: number;
+  /** Per master and agent: its wall clock jumps, forth or back. */
+  readonly clockJumpsPerMinute: number;
+  /** A snapshot that is kept loses bits, or its end. */
+  readonly damagesPerMinute: number;
+  /** The journal's disk is full, or slow, for a while. */
+  readonly fullDisksPerMinute: number;
+  readonly slowDisksPerMinute: number;
+  /** All masters are told to stop, one after the other, and start again, as when a release is rolled out; or the leader is told to step down. */
+  readonly rolloutsPerMinute: number;
   /** Of agents, frameworks and the allocator: gone, or cut off, for longer than silence is tolerated. */
   readonly longAbsencesPerMinute: number;
   /** An agent's machine restarts: its disk stays, every process on it is gone. */
@@ -50,6 +64,14 @@ export function drawFaults(random: Random): Faults {
     cutsPerMinute: maybe(random.pick([0.5, 2])),
     masterEndsPerMinute: random.chance(0.75) ? random.pick([1, 4, 10]) : 0,
     mistakesPerMinute: maybe(random.pick([0.5, 3])),
+    leaseTimeoutChance: maybe(random.pick([0.05, 0.3])),
+    pausesPerMinute: maybe(random.pick([0.5, 2])),
+    maxPausedMs: random.pick([1000, 8000, 40_000]),
+    clockJumpsPerMinute: maybe(1),
+    damagesPerMinute: maybe(random.pick([1, 6])),
+    fullDisksPerMinute: maybe(0.5),
+    slowDisksPerMinute: maybe(0.5),
+    rolloutsPerMinute: maybe(0.3),
     longAbsencesPerMinute: maybe(random.pick([0.3, 1])),
     rebootsPerMinute: maybe(random.pick([0.3, 1])),
     poisonPerMinute: maybe(random.pick([0.5, 3])),
@@ -72,6 +94,14 @@ export const NO_FAULTS: Faults = {
   cutsPerMinute: 0,
   masterEndsPerMinute: 0,
   mistakesPerMinute: 0,
+  leaseTimeoutChance: 0,
+  pausesPerMinute: 0,
+  maxPausedMs: 1,
+  clockJumpsPerMinute: 0,
+  damagesPerMinute: 0,
+  fullDisksPerMinute: 0,
+  slowDisksPerMinute: 0,
+  rolloutsPerMinute: 0,
   longAbsencesPerMinute: 0,
   rebootsPerMinute: 0,
   poisonPerMinute: 0,

@@ -3,11 +3,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decodeEntry } from '@parley/actor/journal-entry';
 import { Replica } from '@parley/actor/replica';
+import { StateMarks } from '@parley/actor/state-marks';
 import type { Effect } from '@parley/cluster/effects';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { Caller, Order } from '@parley/cluster/inputs';
+import { checkInvariants } from '@parley/cluster/invariants';
 import { requestKey } from '@parley/master/calls';
-import type { RequestId } from '@parley/protocol/envelope';
+import { decode } from '@parley/protocol/codec';
+import { Envelope, type RequestId } from '@parley/protocol/envelope';
+import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import { isRetryable } from '@parley/protocol/errors';
 import {
   type AgentId,
@@ -59,6 +63,11 @@ export class JournalWitness {
   #replica: ClusterReplica = new Replica(simulatedCore);
   /** Effects by sequence. */
   readonly effects = new Map<number, readonly Effect[]>();
+  /** Of the state after those entries after which masters compare theirs. */
+  readonly hashes = new Map<number, string>();
+  /** Terms that have an entry, in their order: whose they are and where they begin. */
+  readonly #terms = new Map<string, { readonly speaker: string; readonly beginning: number }>();
+  #epoch: Epoch = NO_EPOCH;
   /** Every task that was ever launched or rejected. */
   readonly tasks = new Map<TaskKey, WitnessedTask>();
   readonly #launched = new Set<TaskKey>();
@@ -91,7 +100,14 @@ export class JournalWitness {
   }
 
   stored({ sequence, bytes }: Stored): void {
-    this.#noteReads(bytes);
+    this.#noteInputs(sequence, bytes);
+    this.#apply(sequence, bytes);
+    const violations = checkInvariants(this.#replica.state);
+    if (violations.length > 0) throw new Error(`after entry ${sequence}: ${violations.join('; ')}`);
+    if (StateMarks.isAt(sequence)) this.hashes.set(sequence, this.#replica.hash());
+  }
+
+  #apply(sequence: number, bytes: Uint8Array): void {
     const result = this.#replica.apply(sequence, bytes);
     if (result.kind === 'applied') {
       this.#applied(sequence, result.effects);
@@ -134,13 +150,54 @@ export class JournalWitness {
       );
   }
 
-  ordered(orderId: string, subject: string, bytes: Uint8Array): void {
-    const orders = ORDERS.map((entry) => {
-      return decodeMessage<SubjectEntry>(entry, this.#cluster, subject, bytes);
-    });
-    const order = orders.find(({ ok }) => ok);
-    if (!order?.ok) throw new Error(`order ${orderId} does not parse`);
-    this.#must(`order ${orderId}`, order.value.body);
+  /** The order that a message is, if it is one. */
+  ordered(subject: string, bytes: Uint8Array): { agentId: string; body: object } | undefined {
+    for (const entry of ORDERS) {
+      const order = decodeMessage<SubjectEntry>(entry, this.#cluster, subject, bytes);
+      if (!order.ok) continue;
+      const { agentId = '' } = order.value.parameters as { readonly agentId?: string };
+      const body = order.value.body as object;
+      this.#must(`order to ${agentId}`, body);
+      return { agentId, body };
+    }
+    return undefined;
+  }
+
+  /** How many terms have an entry. */
+  get terms(): number {
+    return this.#terms.size;
+  }
+
+  /** Of the last entry. */
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
+  /** Which master has begun the term. */
+  speakerOf(epoch: Epoch): string | undefined {
+    return this.#terms.get(termKey(epoch))?.speaker;
+  }
+
+  /** The first entry of the term. */
+  beginningOf(epoch: Epoch): number | undefined {
+    return this.#terms.get(termKey(epoch))?.beginning;
+  }
+
+  /** Only who has begun a term speaks in it, and nobody speaks for the cluster outside of one. */
+  speaks(master: string, subject: string, bytes: Uint8Array): void {
+    if (subject.startsWith('_INBOX.master.')) return;
+    const { kind = 'answer', epoch } = EnvelopeHead.parse(decode(bytes));
+    // What candidates ask each other belongs to no term.
+    if (kind === SUBJECTS.masterPing.kind) return;
+    if (epoch === undefined) {
+      if (kind === 'answer') return;
+      throw new Error(`${master} says ${subject} outside of any term`);
+    }
+    const speaker = this.speakerOf(epoch);
+    if (speaker !== master)
+      throw new Error(
+        `${master} says ${subject} in term ${epoch.revision}, which is of ${speaker ?? 'nobody'}`,
+      );
   }
 
   written(update: StatusUpdate): void {
@@ -154,15 +211,32 @@ export class JournalWitness {
     this.#must(`answer ${requestKey(caller, request)}`, answer);
   }
 
-  /** A resync is a read: a repeated one is answered with what is true then. */
-  #noteReads(bytes: Uint8Array): void {
+  /**
+   * Terms follow each other, and each has one master. A resync is a read: a repeated one is answered with what is true
+   * then.
+   */
+  #noteInputs(sequence: number, bytes: Uint8Array): void {
     const entry = decodeEntry(bytes);
-    if (!entry.ok) return;
-    for (const raw of entry.value.inputs) {
+    if (!entry.ok) throw new Error(entry.failure.message);
+    const { epoch, inputs } = entry.value;
+    if (compareEpochs(epoch, this.#epoch) < 0)
+      throw new Error(
+        `entry ${sequence} of term ${epoch.revision} is stored after one of term ${this.#epoch.revision}`,
+      );
+    this.#epoch = epoch;
+    for (const raw of inputs) {
       const input = simulatedCore.inputSchema.safeParse(raw).data;
-      if (input?.kind !== 'call' || !READS.has(input.call.verb)) continue;
-      this.#reads.add(`answer ${requestKey(input.caller, input.request)}`);
+      if (input?.kind === 'termStarted') this.#noteTerm(sequence, epoch, input.masterId);
+      if (input?.kind === 'call' && READS.has(input.call.verb))
+        this.#reads.add(`answer ${requestKey(input.caller, input.request)}`);
     }
+    if (this.speakerOf(epoch) === undefined)
+      throw new Error(`entry ${sequence} is of a term that never began`);
+  }
+
+  #noteTerm(sequence: number, epoch: Epoch, speaker: string): void {
+    if (this.speakerOf(epoch) !== undefined) throw new Error(`term ${epoch.revision} begins twice`);
+    this.#terms.set(termKey(epoch), { speaker, beginning: sequence });
   }
 
   #applied(sequence: number, effects: readonly Effect[]): void {
@@ -183,7 +257,7 @@ export class JournalWitness {
         break;
       }
       case 'order':
-        this.#may(`order ${effect.order.orderId}`, effect.order.body);
+        this.#may(`order to ${effect.order.agentId}`, effect.order.body);
         this.#noteOrder(effect.order);
         break;
       case 'writeUpdate':
@@ -269,6 +343,11 @@ export class JournalWitness {
   }
 }
 
+const EnvelopeHead = Envelope.pick({ epoch: true }).extend({
+  kind: Envelope.shape.kind.optional(),
+});
+
+const termKey = ({ bucketCreatedMs, revision }: Epoch) => `${bucketCreatedMs}/${revision}`;
 const numberKey = (framework: FrameworkRef, { number }: { readonly number: number }) =>
   `message ${frameworkKey(framework)} ${number}`;
 const updateKey = ({ task, sequence }: StatusUpdate) => `update ${taskKey(task)} ${sequence}`;

@@ -7,9 +7,9 @@ import { playScenario, type Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import { simulate } from './simulation.ts';
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
 
-function main(words: readonly string[]): number {
+async function main(words: readonly string[]): Promise<number> {
   const config = readConfig(words);
   if (!config.ok) {
     process.stderr.write(`sim: ${config.failure.message}\n`);
@@ -31,14 +31,14 @@ function main(words: readonly string[]): number {
 
 type RunConfig = Extract<SimulationConfig, { kind: 'run' }>;
 
-function run({ seeds, isSingle, scenario, untilFailed }: RunConfig): number {
+async function run({ seeds, isSingle, scenario, untilFailed }: RunConfig): Promise<number> {
   const begunMs = performance.now();
   let failed = 0;
   let passed = 0;
   for (const seed of seeds) {
     try {
       if (isSingle && !scenario) print(JSON.stringify(drawPlan(seed), undefined, 2));
-      print(scenario ? playOne(scenario, seed) : simulateOne(seed));
+      print(await (scenario ? playOne(scenario, seed) : simulateOne(seed)));
       passed += 1;
     } catch (error) {
       failed += 1;
@@ -52,14 +52,14 @@ function run({ seeds, isSingle, scenario, untilFailed }: RunConfig): number {
 }
 
 /** The value is a line about the run; throws what broke. */
-function playOne(scenario: Scenario, seed: number): string {
-  playScenario(scenario, seed);
+async function playOne(scenario: Scenario, seed: number): Promise<string> {
+  await playScenario(scenario, seed);
   return `${scenario.name}, seed ${seed}: ${scenario.about}`;
 }
 
 /** Likewise. */
-function simulateOne(seed: number): string {
-  const { tasks, entries, terms, skipped, virtualMs, hash } = simulate(seed);
+async function simulateOne(seed: number): Promise<string> {
+  const { tasks, entries, terms, skipped, virtualMs, hash } = await simulate(seed);
   return `seed ${seed}: ${tasks} tasks, ${entries} entries, ${terms} terms, ${skipped} left out, ${Math.round(virtualMs / 1000)} s of virtual time, ends in ${hash.slice(0, 16)}`;
 }
 

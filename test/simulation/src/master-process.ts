@@ -1,355 +1,216 @@
-// Owns a simulated master: the real journaled leader, books and edge. It comes to lead by being told so, which
-// may be a mistake: then the journal must keep two leaders apart.
-
-import { decodeEntry } from '@parley/actor/journal-entry';
-import { type CommitResult, JournaledLeader } from '@parley/actor/journaled-leader';
-import { takeoverEffects } from '@parley/cluster/cluster-core';
+// Owns a simulated master: production's mastership (candidacy, standby, term) in a process of virtual time, and a watch on
+// what it steps and says. Everything it says must be its own to say: only who has begun a term speaks in it.
+import type { StepContext } from '@parley/actor/core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
-import type { Effect } from '@parley/cluster/effects';
-import { type ClusterSettings, Input } from '@parley/cluster/inputs';
-import { checkInvariants } from '@parley/cluster/invariants';
-import { LiveClusterView } from '@parley/master/live-cluster-view';
-import { MasterActor, type MasterOutput } from '@parley/master/master-actor';
-import { readUpdates } from '@parley/master/update-batch';
+import type { ClusterSettings } from '@parley/cluster/inputs';
+import { Mastership } from '@parley/master/mastership';
+import { DEFAULT_RATE_LIMITS } from '@parley/master/rate-limits';
 import { inboxPrefix } from '@parley/protocol/credential';
-import type { Epoch } from '@parley/protocol/epoch';
-import { fail } from '@parley/protocol/errors';
-import { ActorId, PrincipalName } from '@parley/protocol/ids';
+import { succeed } from '@parley/protocol/errors';
+import { ActorId, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { LeadershipPhase } from '@parley/protocol/leadership';
 import { decodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
-import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import type { History } from './history.ts';
-import { holdsPoison } from './simulated-core.ts';
+import {
+  busOf,
+  journalOf,
+  leaseOf,
+  logOf,
+  type Place,
+  snapshotsOf,
+  updateReaderOf,
+  updateWriterOf,
+} from './process-place.ts';
+import { clockOf, timersOf } from './process-time.ts';
 import { SimulatedProcess } from './simulated-process.ts';
-import type { Acknowledgement, Stored } from './simulated-streams.ts';
+import { watchedCore } from './watched-core.ts';
 import type { World } from './world.ts';
 
-const TICK_MS = 100;
-const APPEND_RETRY_MS = 500;
-const ORDER_TIMEOUT_MS = 1000;
-/** A clean stop waits that long for the journal. */
-const STOP_LIMIT_MS = 5000;
+const PRINCIPALS_MS = 5;
+/** After the first entry of a term, what an earlier leader left under way is sent within that. */
+const INHERITED_MS = 1000;
+/** Small, so that a run has several. */
+const SNAPSHOT_LIMITS = { everyEntries: 128, everyMs: 20_000 };
 
-type Leader = JournaledLeader<ClusterState, Input, Effect>;
-type Term = {
-  readonly leader: Leader;
-  readonly actor: MasterActor;
-  /** Orders and updates that an earlier leader left, to be sent at once; undefined before the first entry. */
-  inherited?: Set<string>;
+export type MasterProcessOptions = {
+  readonly principals: ReadonlyMap<string, PrincipalRecord>;
+  readonly settings: ClusterSettings;
 };
 
 export class MasterProcess extends SimulatedProcess {
-  readonly #history: History;
-  readonly #principals: ReadonlyMap<string, PrincipalRecord>;
-  readonly #settings: ClusterSettings;
-  #isStopping = false;
-  #epoch: Epoch = { bucketCreatedMs: 1, revision: 0 };
-  #term: Term | undefined;
-  #appending = false;
-  #orderCount = 0;
-  #orders = new Map<string, (bytes: Uint8Array | undefined) => void>();
+  readonly #options: MasterProcessOptions;
+  #stopping = new AbortController();
+  #state: ClusterState | undefined;
+  #phase: LeadershipPhase = 'following';
+  #sequence = 0;
+  #nonces = 0;
+  /** Orders and updates that an earlier leader left, to be sent soon. */
+  #inherited = new Set<string>();
+  #servedTerm = 0;
 
-  constructor(
-    world: World,
-    name: string,
-    options: {
-      history: History;
-      principals: ReadonlyMap<string, PrincipalRecord>;
-      settings: ClusterSettings;
-    },
-  ) {
+  constructor(world: World, name: string, options: MasterProcessOptions) {
     super(world, name);
-    this.#history = options.history;
-    this.#principals = options.principals;
-    this.#settings = options.settings;
+    this.#options = options;
   }
 
-  /** Ends cleanly: what is queued is journalled first, then the process is gone. */
+  /** Ends cleanly: it hands over, then the process is gone. */
   stop(): void {
+    if (!this.alive) return;
     this.world.note(`${this.name} is told to stop`);
-    this.#isStopping = true;
-    this.after(STOP_LIMIT_MS, () => this.crash());
-    this.#pump();
+    this.#stopping.abort();
   }
 
   get isLeading(): boolean {
-    return this.alive && this.#term !== undefined && !this.#term.leader.stopped;
+    return this.alive && (this.#phase === 'leading' || this.#phase === 'leaving');
   }
 
+  /** Of the entry that it has stepped last; 0 before the first. */
+  get sequence(): number {
+    return this.alive ? this.#sequence : 0;
+  }
+
+  /** As it has stepped it last. */
   get state(): ClusterState | undefined {
-    return this.#term?.leader.state;
-  }
-
-  /** Begins a term with a higher epoch than any before. */
-  lead(revision: number): void {
-    if (!this.alive) return;
-    this.world.note(`${this.name} leads term ${revision}`);
-    this.#epoch = { bucketCreatedMs: 1, revision };
-    const leader: Leader = new JournaledLeader({
-      replica: this.#history.load(this.random),
-      epoch: this.#epoch,
-      makeNonce: () =>
-        `${this.name}-${this.incarnation}-${this.random.between(0, 2 ** 31)}-${this.nowMs}`,
-    });
-    const actor = new MasterActor({
-      cluster: this.world.cluster,
-      masterId: ActorId.parse(this.name),
-      epoch: this.#epoch,
-      view: new LiveClusterView(() => leader.state),
-      submit: (input) => leader.submit(input),
-    });
-    this.#term = { leader, actor };
-    this.#appending = false;
-    leader.submit({
-      kind: 'termStarted',
-      epoch: this.#epoch,
-      masterId: ActorId.parse(this.name),
-      settings: this.#settings,
-    });
-    this.#pump();
+    return this.alive ? this.#state : undefined;
   }
 
   protected started(): void {
-    this.#orders = new Map();
-    this.#isStopping = false;
-    this.subscribe(`${this.#inbox()}.*`, ({ subject, bytes }) => {
-      this.#orders.get(subject.slice(subject.lastIndexOf('.') + 1))?.(bytes);
+    this.#stopping = new AbortController();
+    this.#state = undefined;
+    this.#sequence = 0;
+    this.#phase = 'following';
+    this.#inherited = new Set();
+    const { cluster, witness } = this.world;
+    const masterId = ActorId.parse(this.name);
+    const place = this.#place();
+    const time = { clock: clockOf(place), timers: timersOf(place) };
+    const { principals, settings } = this.#options;
+    const mastership = new Mastership(
+      {
+        cluster,
+        masterId,
+        settings,
+        rateLimits: DEFAULT_RATE_LIMITS,
+        rules: () => undefined,
+        core: watchedCore({
+          witness,
+          fail: (what) => this.world.fail(new Error(`${this.name}: ${what}`)),
+          stepped: (context, state) => this.#stepped(context, state),
+        }),
+        bus: busOf(place),
+        lease: leaseOf(place, 'master'),
+        journal: journalOf(place),
+        snapshots: snapshotsOf(place, this.name),
+        updateWriter: updateWriterOf(place, (subject, bytes) => this.#streamOf(subject, bytes)),
+        readUpdates: (reading) => updateReaderOf(place, reading),
+        readPrincipals: async () => {
+          await time.timers.wait(PRINCIPALS_MS);
+          return succeed({ records: principals, version: '1' });
+        },
+        onJournalTrouble: () => undefined,
+        ...time,
+        makeNonce: () => this.#nonce(),
+        limits: SNAPSHOT_LIMITS,
+        logger: logOf(place),
+      },
+      this.#stopping.signal,
+    );
+    const ended = this.whileAlive((why: string | undefined) => {
+      if (why !== undefined) this.world.fail(new Error(`${this.name} cannot go on: ${why}`));
+      this.crash();
     });
+    mastership.run().then(ended, (error: unknown) => this.world.fail(error));
   }
 
   protected crashed(): void {
-    this.#term = undefined;
-    for (const principal of this.#principals.keys())
-      this.world.updates(PrincipalName.parse(principal)).unwatch(this.name);
+    this.#state = undefined;
   }
 
-  protected tick(): void {
-    const term = this.#term;
-    if (term === undefined || term.leader.stopped) return;
-    const { leader, actor } = term;
-    if (leader.hasCommitted) {
-      actor.tick(this.nowMs);
-      const view = new LiveClusterView(() => leader.state);
-      const deadlineMs = view.nextDeadlineMs();
-      if (
-        deadlineMs !== undefined &&
-        deadlineMs <= leader.coreTimeMs(this.nowMs) &&
-        leader.pending === 0 &&
-        !leader.inFlight
-      ) {
-        leader.submit({ kind: 'tick' });
-      }
-    }
-    this.#pump();
-    this.wakeAt(this.nowMs + TICK_MS);
-  }
+  protected tick(): void {}
 
-  #inbox(): string {
-    return `${inboxPrefix({ kind: 'master', id: this.name })}.${this.incarnation}`;
-  }
-
-  #pump(): void {
-    const term = this.#term;
-    if (term !== undefined && !this.#appending) this.#appendNext(term);
-    this.#carryOut();
-    if (this.#isStopping && !this.#appending) this.crash();
-  }
-
-  #appendNext(term: Term): void {
-    const request = term.leader.nextAppend({ nowMs: this.nowMs, wallTimeMs: this.wallTimeMs });
-    if (request) this.#append(term);
-  }
-
-  #append(term: Term): void {
-    const request = term.leader.inFlight;
-    if (request === undefined) return;
-    this.#appending = true;
-    const incarnation = this.incarnation;
-    const message = {
-      subject: 'journal',
-      bytes: request.bytes,
-      expectedSequence: request.expectedSequence,
-      reachable: this.reachable,
+  #place(): Place {
+    const { world, name } = this;
+    const { incarnation } = this;
+    return {
+      world,
+      name,
+      inbox: `${inboxPrefix({ kind: 'master', id: name })}.${incarnation}`,
+      nowMs: () => this.nowMs,
+      wallTimeMs: () => this.wallTimeMs,
+      after: (delayMs, run) => this.after(delayMs, run),
+      whileAlive: (run) => this.whileAlive(run),
+      isAlive: () => this.alive && this.incarnation === incarnation,
+      subscribe: (pattern, handle) => this.subscribe(pattern, handle),
+      publishes: (subject, bytes) => world.guard(() => this.#says(subject, bytes)),
     };
-    this.world.journal.append(message, (outcome) => {
-      if (!this.alive || this.incarnation !== incarnation || this.#term !== term) return;
-      this.#appended(term, request.expectedSequence + 1, request.nonce, outcome);
-    });
   }
 
-  #appended(term: Term, sequence: number, nonce: string, outcome: Acknowledgement): void {
-    const stored = this.world.journal.messages[sequence - 1];
-    if (outcome.kind === 'unknown' || !this.reachable()) {
-      this.after(APPEND_RETRY_MS, () => {
-        if (this.#term === term) this.#append(term);
-      });
+  #nonce(): string {
+    this.#nonces += 1;
+    return `${this.name}-${this.#nonces}`;
+  }
+
+  #stepped({ epoch, sequence }: StepContext, state: ClusterState): void {
+    this.#state = state;
+    this.#sequence = sequence;
+    const { witness } = this.world;
+    if (epoch.revision <= this.#servedTerm || witness.speakerOf(epoch) !== this.name) return;
+    if (sequence !== witness.beginningOf(epoch)) return;
+    this.#servedTerm = epoch.revision;
+    this.#inherited = new Set(openOf(state));
+    this.after(INHERITED_MS, () => this.#checkInherited(state));
+  }
+
+  /** What has come to its end meanwhile need not be sent. */
+  #checkInherited(state: ClusterState): void {
+    const leads = this.world.witness.speakerOf(this.world.witness.epoch) === this.name;
+    if (!leads || !this.isLeading || this.world.bus.isCut(this.name)) return;
+    const open = new Set(openOf(state));
+    const [left] = [...this.#inherited].filter((key) => open.has(key));
+    if (left !== undefined)
+      this.world.fail(new Error(`${this.name} takes over and does not send ${left}`));
+  }
+
+  #says(subject: string, bytes: Uint8Array): void {
+    const { cluster, witness } = this.world;
+    const beat = decodeMessage(SUBJECTS.masterBeat, cluster, subject, bytes);
+    if (beat.ok) {
+      this.#phase = beat.value.body.phase;
       return;
     }
-    this.#appending = false;
-    const entry = stored && decodeEntry(stored.bytes);
-    const own = outcome.kind === 'stored' || (entry?.ok && entry.value.nonce === nonce);
-    if (own) this.#committed(term, sequence);
-    else if (!term.leader.hasCommitted && this.#rebase(term)) this.#append(term);
-    else {
-      this.world.note(`${this.name} is refused and stops`);
-      if (!term.leader.stopped) term.leader.refused();
-      for (const principal of this.#principals.keys())
-        this.world.updates(PrincipalName.parse(principal)).unwatch(this.name);
-      return;
-    }
-    this.#pump();
+    witness.speaks(this.name, subject, bytes);
+    witness.said(subject, bytes);
+    const order = witness.ordered(subject, bytes);
+    if (order !== undefined) this.#inherited.delete(orderKey(order.agentId, order.body));
   }
 
-  #rebase({ leader }: Term): boolean {
-    return (
-      leader.rebase(this.#history.load(this.random)) &&
-      leader.nextAppend({ nowMs: this.nowMs, wallTimeMs: this.wallTimeMs }) !== undefined
-    );
-  }
-
-  #committed(term: Term, sequence: number): void {
-    const { leader, actor } = term;
-    const first = !leader.hasCommitted;
-    const result = this.#step(leader, sequence);
-    const violations = checkInvariants(leader.state);
-    if (violations.length > 0) throw new Error(`after entry ${sequence}: ${violations.join('; ')}`);
-    this.#history.stepped(sequence, result.effects, leader.replica);
-    if (first) this.#serve(term, result.effects);
-    else actor.carryOut(result.effects, this.nowMs);
-    for (const { input, index } of result.skipped)
-      this.#answerSkipped(actor, input, index, sequence);
-  }
-
-  /** As the real shell does: a step that throws makes the state anew without that input. */
-  #step(leader: Leader, sequence: number): Extract<CommitResult<Effect>, { kind: 'applied' }> {
-    let result = leader.committed(sequence);
-    while (result.kind === 'broken') {
-      const skips = [...leader.replica.skips, result.skip];
-      result = leader.rebuilt(this.#history.load(this.random, sequence - 1, skips));
-    }
-    return result;
-  }
-
-  #answerSkipped(actor: MasterActor, input: unknown, index: number, sequence: number): void {
-    const bytes = this.world.journal.messages[sequence - 1]?.bytes;
-    if (bytes === undefined || !holdsPoison(bytes, index))
-      throw new Error(`entry ${sequence}: input ${index} was left out`);
-    const { caller, request } = Input.parse(input) as Extract<Input, { kind: 'call' }>;
-    const answer = fail('internalError', 'the request was left out');
-    actor.carryOut([{ kind: 'answer', caller, request, answer }], this.nowMs);
-  }
-
-  /** The term has begun: only now does anybody hear of it. */
-  #serve(term: Term, effects: readonly Effect[]): void {
-    const { leader, actor } = term;
-    term.inherited = inheritedOf(leader.state);
-    actor.principalsRead(this.#principals, this.nowMs);
-    actor.begin(takeoverEffects(leader.state), this.nowMs);
-    actor.carryOut(effects, this.nowMs);
-    const prefix = subjectPrefix(this.world.cluster);
-    for (const pattern of [
-      `${prefix}.master.call.>`,
-      `${prefix}.offers.>`,
-      `${prefix}.master.proposals`,
-    ]) {
-      this.subscribe(pattern, ({ subject, bytes, reply }) => {
-        if (this.#term?.actor !== actor) return;
-        actor.received(subject, bytes, reply, this.nowMs);
-        this.#pump();
-      });
-    }
-    this.wakeAt(this.nowMs);
-  }
-
-  /** Nothing is said before the term's first entry is in the journal: who hears of a later epoch drops the earlier one. */
-  #carryOut(): void {
-    const term = this.#term;
-    if (term === undefined || term.leader.stopped || !term.leader.hasCommitted) return;
-    term.actor.tick(this.nowMs);
-    for (const output of term.actor.takeOutputs()) this.#carryOutOne(term, output);
-    const [left] = term.inherited ?? [];
-    if (left !== undefined) throw new Error(`${this.name} takes over and does not send ${left}`);
-  }
-
-  #carryOutOne(term: Term, output: MasterOutput): void {
-    switch (output.kind) {
-      case 'publish':
-        this.world.witness.said(output.subject, output.bytes);
-        this.publish(output.subject, output.bytes);
-        break;
-      case 'order':
-        this.#order(term, output);
-        break;
-      case 'writeUpdate':
-        this.#writeUpdate(term, output);
-        break;
-      case 'readStream':
-        this.world
-          .updates(output.principal)
-          .watch(this.name, output.sequence, this.reachable, (stored) =>
-            this.#updateStored(term, output.principal, stored),
-          );
-        break;
-      case 'readPrincipals':
-        this.after(5, () => term.actor.principalsRead(this.#principals, this.nowMs));
-        break;
-      case 'log':
-        if (output.level !== 'info')
-          this.world.note(`${this.name}: ${output.message} ${JSON.stringify(output.fields)}`);
-        break;
-    }
-  }
-
-  #order(term: Term, { orderId, subject, bytes }: Extract<MasterOutput, { kind: 'order' }>): void {
-    term.inherited?.delete(`order ${orderId}`);
-    this.world.witness.ordered(orderId, subject, bytes);
-    this.#orderCount += 1;
-    const token = String(this.#orderCount);
-    const replied = (answer: Uint8Array | undefined): void => {
-      if (!this.#orders.delete(token) || this.#term !== term) return;
-      term.actor.orderReplied(orderId, answer, this.nowMs);
-      this.#pump();
-    };
-    this.#orders.set(token, replied);
-    this.after(ORDER_TIMEOUT_MS, () => replied(undefined));
-    this.publish(subject, bytes, `${this.#inbox()}.${token}`);
-  }
-
-  #writeUpdate(
-    term: Term,
-    { key, subject, bytes }: Extract<MasterOutput, { kind: 'writeUpdate' }>,
-  ): void {
-    const message = decodeMessage(SUBJECTS.update, this.world.cluster, subject, bytes);
+  #streamOf(subject: string, bytes: Uint8Array): ReturnType<World['updates']> {
+    const { cluster, witness } = this.world;
+    const message = decodeMessage(SUBJECTS.update, cluster, subject, bytes);
     if (!message.ok) throw new Error(message.failure.message);
-    term.inherited?.delete(`update ${key}`);
-    this.world.witness.written(message.value.body);
-    const incarnation = this.incarnation;
-    this.world
-      .updates(message.value.parameters.principal)
-      .append({ subject, bytes, reachable: this.reachable }, (outcome) => {
-        if (!this.alive || this.incarnation !== incarnation || this.#term !== term) return;
-        term.actor.updateWritten(key, outcome.kind === 'stored', this.nowMs);
-      });
-  }
-
-  #updateStored(term: Term, principal: PrincipalName, { sequence, subject, bytes }: Stored): void {
-    if (this.#term !== term || term.leader.stopped) return;
-    const { createdMs: streamCreatedMs } = this.world.updates(principal);
-    const messages = [{ streamSequence: sequence, subject, bytes }];
-    const batch = { streamCreatedMs, messages, readUpTo: sequence };
-    for (const input of readUpdates(this.world.cluster, principal, batch).inputs) {
-      if (!term.actor.updatesRead(input, this.nowMs))
-        throw new Error('the queue of a simulated master is never full');
-    }
-    this.#pump();
+    this.world.guard(() => witness.written(message.value.body));
+    this.#inherited.delete(updateKey(message.value.body));
+    return this.world.updates(message.value.parameters.principal);
   }
 }
 
-/** What the first entry of a term finds under way: the earlier leader may have sent it or not. */
-function inheritedOf(state: ClusterState): Set<string> {
-  return new Set([
-    ...[...state.orders.keys()].map((orderId) => `order ${orderId}`),
-    ...[...state.unwritten.keys()].map((key) => `update ${key}`),
-  ]);
+/** What waits to be sent, or to be written. */
+const openOf = (state: ClusterState): string[] => [
+  ...[...state.orders.rows()].map(({ order }) => orderKey(order.agentId, order.body)),
+  ...[...state.unwritten.rows()].map(({ update }) => updateKey(update)),
+];
+
+const orderKey = (agentId: string, body: object): string =>
+  `order to ${agentId} ${canonical(body)}`;
+const updateKey = ({ task, sequence }: { readonly task: TaskRef; readonly sequence: number }) =>
+  `update ${taskKey(task)} ${sequence}`;
+
+/** The same for the same content, in whatever order its keys are. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
 }

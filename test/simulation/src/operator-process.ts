@@ -2,6 +2,7 @@
 // away what is left of reservations and settings. Each request is repeated until it is answered or the operator is tired of it.
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import { inboxPrefix } from '@parley/protocol/credential';
+import { compareEpochs } from '@parley/protocol/epoch';
 import { type AgentId, PrincipalName } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type {
@@ -21,6 +22,7 @@ const REPEAT_MS = 2000;
 const MAX_REPEATS = 30;
 const TIDY_MS = 2000;
 const DRAIN_GRACE_MS = 1000;
+const STEP_DOWN = 'stepDown';
 
 type Call =
   | { readonly name: 'operatorAgent'; readonly body: OperatorAgentRequest }
@@ -58,6 +60,17 @@ export class OperatorProcess extends SimulatedProcess {
   share(body: OperatorSharingRequest): void {
     this.world.note(`the operator: ${JSON.stringify(body)}`);
     this.#call({ name: 'operatorSharing', body });
+  }
+
+  /** Asks the leader of the last term to hand over, again until another term has begun. */
+  stepDown(epoch = this.world.witness.epoch, left = MAX_REPEATS): void {
+    const { cluster, witness } = this.world;
+    if (!this.alive || left === 0 || compareEpochs(witness.epoch, epoch) > 0) return;
+    this.world.note('the operator wants the leader to step down');
+    const parameters = { operator: this.#operator };
+    const { subject, bytes } = encodeMessage(SUBJECTS.stepDown, cluster, parameters, { epoch });
+    this.publish(subject, bytes, `${this.#inbox()}.${STEP_DOWN}.0`);
+    this.after(REPEAT_MS, () => this.stepDown(epoch, left - 1));
   }
 
   /** Until nothing is left: every agent in service, and no reservation that nobody uses. Looks into the books. */
@@ -135,6 +148,7 @@ export class OperatorProcess extends SimulatedProcess {
 
   #answered({ subject, bytes }: Delivered): void {
     const [name = '', token] = subject.split('.').slice(-2);
+    if (name === STEP_DOWN) return;
     const entry: SubjectEntry = SUBJECTS[name as Call['name']];
     const received = decodeAnswer(entry, bytes);
     const counter = Number(token);

@@ -56,6 +56,7 @@ export type Plan = {
   readonly settings: ClusterSettings;
   /** How often the allocator wants a task back, whatever allocation says. */
   readonly revocationsPerMinute: number;
+  readonly masters: readonly string[];
   readonly agents: readonly Resources[];
   readonly frameworks: readonly FrameworkPlan[];
 };
@@ -95,6 +96,7 @@ export function drawPlan(seed: number): Plan {
       starvationMs: revoking.pick([1000, 60_000]),
     }),
     revocationsPerMinute: revoking.pick([0, 3, 20]),
+    masters: ['master-1', 'master-2', 'master-3'].slice(0, random.derive('masters').between(2, 3)),
     agents,
     frameworks,
   };

@@ -24,8 +24,12 @@ export function isSettled(world: World, cast: Cast): boolean {
     if (state !== 'running' || running.get(taskKey(task)) !== agentId) return false;
   }
   if (!groupsHold(world)) return false;
-  return cast.allocator.isInStep && cast.frameworks.every((framework) => agrees(world, framework));
+  return isAllocating(cast) && cast.frameworks.every((framework) => agrees(world, framework));
 }
+
+/** One allocator leads and knows all that the leader has said. */
+const isAllocating = ({ allocators }: Cast): boolean =>
+  allocators.some((allocator) => allocator.isInStep);
 
 /** Everything is over: nothing runs, nothing is booked, nothing waits. */
 export function isAtRest(world: World, cast: Cast): boolean {

@@ -50,18 +50,19 @@ export type Scenario = {
   readonly name: string;
   readonly about: string;
   readonly options: ScenarioOptions;
-  readonly play: (scene: Scene) => void;
+  readonly play: (scene: Scene) => Promise<void>;
 };
 
 /** Throws what broke, with the command that repeats it. */
-export function playScenario(scenario: Scenario, seed: number): void {
+export async function playScenario(scenario: Scenario, seed: number): Promise<void> {
   const random = new Random(seed).derive(scenario.name);
   const faults = drawMessageFaults(random.derive('faults'), scenario.options);
   const world = new World(random.derive('world'), faults);
   try {
     const scene = new Scene(world, random, scenario.options);
-    scenario.play(scene);
-    scene.finish();
+    await scene.begin();
+    await scenario.play(scene);
+    await scene.finish();
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     const trace = world.trace.slice(-TRACE_LINES_SHOWN).join('\n');
@@ -82,6 +83,7 @@ function drawMessageFaults(random: Random, options: ScenarioOptions): Faults {
     reorder: random.chance(0.4),
     lostAckChance: keepsFilters ? 0 : random.pick([0, 0.1]),
     lateStoreChance: keepsFilters ? 0 : random.pick([0, 0.05]),
+    leaseTimeoutChance: keepsFilters ? 0 : random.pick([0, 0.1]),
     masterEndsPerMinute: leaderChanges ? random.pick([0, 0.5, 1]) : 0,
     mistakesPerMinute: leaderChanges ? random.pick([0, 0.25]) : 0,
     ...(allocatorCrashes && {
@@ -95,7 +97,7 @@ export class Scene {
   readonly world: World;
   readonly random: Random;
   readonly masters: readonly MasterProcess[];
-  readonly allocator: AllocatorProcess;
+  readonly allocators: readonly AllocatorProcess[];
   readonly agents: readonly AgentProcess[];
   readonly operator: OperatorProcess;
   readonly frameworks: ScriptedFramework[] = [];
@@ -108,18 +110,20 @@ export class Scene {
     this.random = random.derive('steps');
     this.history = new History(world);
     const principals = new Map([['alice', { roles: ['*'] }]]);
-    const { history } = this;
     this.sharing = new SharingWitness(world);
     const settings = ClusterSettings.parse({ outstandingCapPermille: 1000, ...options.settings });
     this.masters = ['master-1', 'master-2'].map(
-      (name) => new MasterProcess(world, name, { history, principals, settings }),
+      (name) => new MasterProcess(world, name, { principals, settings }),
     );
     this.operator = new OperatorProcess(world, this.masters);
-    this.allocator = new AllocatorProcess(world);
+    const allocators = options.keepsFilters ? ['allocator-1'] : ['allocator-1', 'allocator-2'];
+    this.allocators = allocators.map((name) => new AllocatorProcess(world, name));
     if (options.keepsFilters) {
-      world.bus.spare(this.allocator.name);
+      for (const { name } of this.allocators) world.bus.spare(name);
       // An append that is lost is repeated after seconds.
       world.journal.heal({ ...world.faults, dropChance: 0 });
+      // Without its lease the allocator would begin anew.
+      world.leases.heal({ ...world.faults, dropChance: 0 });
     }
     const { total = resources(1000, 1_024_000) } = options;
     this.agents = Array.from(
@@ -127,12 +131,22 @@ export class Scene {
       (_, index) => new AgentProcess(world, AgentId.parse(`a${index + 1}`), total),
     );
     this.#chaos = new Chaos(world, this);
+  }
+
+  async begin(): Promise<void> {
     this.#chaos.begin();
-    this.until('somebody leads', () => this.leader !== undefined);
+    const everybody = [...this.masters, ...this.allocators, ...this.agents, this.operator];
+    await this.until('everybody is there', () => everybody.every(({ alive }) => alive));
+    await this.until('somebody leads', () => this.leader !== undefined);
   }
 
   get leader(): MasterProcess | undefined {
     return this.masters.find((master) => master.isLeading && master.state !== undefined);
+  }
+
+  /** Leader and standbys have stepped every entry of the journal. */
+  areAllLevel(): boolean {
+    return this.masters.every(({ sequence }) => sequence === this.world.journal.lastSequence);
   }
 
   /** A framework that is there from now on; of the same id: another process of it. */
@@ -163,9 +177,9 @@ export class Scene {
   }
 
   /** What an operator sets about sharing, for certain and as the books have it then. */
-  share(...changes: OperatorSharingRequest['changes']): void {
+  async share(...changes: OperatorSharingRequest['changes']): Promise<void> {
     this.operator.share({ changes, force: true });
-    this.until('what the operator sets is set', () => this.operator.isIdle);
+    await this.until('what the operator sets is set', () => this.operator.isIdle);
   }
 
   agent(index: number): AgentProcess {
@@ -184,21 +198,21 @@ export class Scene {
     this.world.bus.mend(agent.name);
   }
 
-  elapse(ms: number): void {
+  async elapse(ms: number): Promise<void> {
     const endMs = this.world.clock.nowMs + ms;
     // Something happens at that moment, so that time gets there.
     this.world.clock.after(ms, () => undefined);
-    this.#run(() => this.world.clock.nowMs >= endMs);
+    await this.#run(() => this.world.clock.nowMs >= endMs);
   }
 
   /** Random milliseconds in between. */
-  pause(lowMs: number, highMs: number): void {
-    this.elapse(this.random.between(lowMs, highMs));
+  async pause(lowMs: number, highMs: number): Promise<void> {
+    await this.elapse(this.random.between(lowMs, highMs));
   }
 
-  until(what: string, isSo: () => boolean, limitMs = SOON_MS): void {
+  async until(what: string, isSo: () => boolean, limitMs = SOON_MS): Promise<void> {
     const endMs = this.world.clock.nowMs + limitMs;
-    this.#run(() => isSo() || this.world.clock.nowMs > endMs);
+    await this.#run(() => isSo() || this.world.clock.nowMs > endMs);
     if (!isSo()) throw new Error(`not in ${limitMs} ms: ${what}\n${this.#describe()}`);
   }
 
@@ -207,27 +221,27 @@ export class Scene {
   }
 
   /** Offers until one of this agent, or of any, is held; the first that is. */
-  offerOf(framework: ScriptedFramework, agent?: AgentProcess): Offer {
+  async offerOf(framework: ScriptedFramework, agent?: AgentProcess): Promise<Offer> {
     const find = () =>
       [...framework.held.values()].find(({ agentId }) => (agent?.agentId ?? agentId) === agentId);
-    this.until(`${framework.name} holds an offer`, () => find() !== undefined);
+    await this.until(`${framework.name} holds an offer`, () => find() !== undefined);
     const offer = find();
     if (offer === undefined) throw new Error('it was just there');
     return offer;
   }
 
   /** Launched for certain: where an offer came to nothing meanwhile, under another id. What is left goes back at once. */
-  launch(
+  async launch(
     framework: ScriptedFramework,
     task: TaskDescription,
     agent?: AgentProcess,
-  ): TaskDescription {
+  ): Promise<TaskDescription> {
     for (let attempt = 1; attempt <= MAX_LAUNCHES; attempt += 1) {
       const taskId = attempt === 1 ? task.taskId : TaskId.parse(`${task.taskId}-${attempt}`);
       const launched = { ...task, taskId };
-      const offers = [this.offerOf(framework, agent)];
+      const offers = [await this.offerOf(framework, agent)];
       const id = framework.accept({ offers, launches: [launched], filter: { refuseMs: 0 } });
-      this.until('the accept is answered', () => framework.outcomes.has(id));
+      await this.until('the accept is answered', () => framework.outcomes.has(id));
       const outcome = framework.outcomes.get(id);
       if (outcome?.ok && outcome.value.launched.includes(taskId)) return launched;
     }
@@ -259,12 +273,12 @@ export class Scene {
   }
 
   /** Whatever the scenario did: what is healed comes to rest, and every rule of the random runs holds. */
-  finish(): void {
+  async finish(): Promise<void> {
     this.#chaos.heal();
-    this.elapse(1);
+    await this.elapse(1);
     for (const framework of this.frameworks)
       if (framework.stopped === undefined) framework.tearDown();
-    this.until(
+    await this.until(
       'all is at rest',
       () =>
         this.frameworks.every(({ stopped }) => stopped !== undefined) && isEmpty(this.world, this),
@@ -273,9 +287,9 @@ export class Scene {
     checkEnd(this.world, this);
   }
 
-  #run(isDone: () => boolean): void {
+  async #run(isDone: () => boolean): Promise<void> {
     for (let events = 0; !isDone(); events += 1) {
-      if (events > MAX_EVENTS || !this.world.clock.step())
+      if (events > MAX_EVENTS || !(await this.world.step()))
         throw new Error('nothing happens any more');
     }
   }

@@ -1,5 +1,6 @@
 // Owns a framework of a scenario: it does nothing by itself, does what the scenario says, and remembers what it was told.
-import type { FrameworkEvent } from '@parley/protocol/frameworks';
+import type { Failure } from '@parley/protocol/errors';
+import type { Demand, FrameworkEvent } from '@parley/protocol/frameworks';
 import {
   FrameworkId,
   type FrameworkRef,
@@ -34,6 +35,8 @@ export class ScriptedFramework extends SessionProcess {
   readonly answers = new Map<number, Answer>();
   readonly updates: StatusUpdate[] = [];
   readonly events: FrameworkEvent[] = [];
+  /** What was refused of what the session says by itself. */
+  readonly refusals: Failure[] = [];
   stopped: StopReason | undefined;
 
   constructor(world: World, id: string, wishes: SessionWishes, label = 's') {
@@ -67,6 +70,11 @@ export class ScriptedFramework extends SessionProcess {
     for (const { offerId } of offers) this.held.delete(offerId);
     const ids = offers.map(({ offerId }) => offerId);
     this.#do((session) => session.decline(ids, this.nowMs, { filter: { refuseMs } }));
+  }
+
+  /** Undefined: none is stated. */
+  demand(demand: Demand | undefined): void {
+    this.#do((session) => session.setDemand(demand, this.nowMs));
   }
 
   interest(interest: 'suppress' | 'revive', roles: SessionWishes['roles'] = []): void {
@@ -131,6 +139,9 @@ export class ScriptedFramework extends SessionProcess {
         break;
       case 'answered':
         this.answers.set(event.callId, event.outcome);
+        break;
+      case 'refused':
+        this.refusals.push(event.failure);
         break;
       case 'event':
         this.events.push(event.event);

@@ -15,12 +15,15 @@ type Subscription = {
   readonly handle: (message: Delivered) => void;
 };
 
+/** `out`: what it sends is lost. `in`: what is sent to it. */
+export type Cut = 'both' | 'in' | 'out';
+
 export class SimulatedBus {
   readonly #clock: Clock;
   readonly #random: Random;
   #faults: Faults;
   readonly #subscriptions = new Set<Subscription>();
-  readonly #cut = new Set<string>();
+  readonly #cut = new Map<string, Cut>();
   /** Actors whose messages are neither lost nor overtaken. */
   readonly #spared = new Set<string>();
   /** Per sender and receiver: the time of the last delivery, so that order is kept where it should be. */
@@ -42,9 +45,9 @@ export class SimulatedBus {
     this.#spared.add(actor);
   }
 
-  /** The actor is cut off: nothing from or to it arrives. */
-  cut(actor: string): void {
-    this.#cut.add(actor);
+  /** The actor is cut off: nothing from it, or to it, or either way arrives. */
+  cut(actor: string, cut: Cut = 'both'): void {
+    this.#cut.set(actor, cut);
   }
 
   mend(actor: string): void {
@@ -55,8 +58,27 @@ export class SimulatedBus {
     return this.#cut.has(actor);
   }
 
-  subscribe(owner: string, pattern: string, handle: (message: Delivered) => void): void {
-    this.#subscriptions.add({ owner, pattern: pattern.split('.'), handle });
+  canSend(actor: string): boolean {
+    const cut = this.#cut.get(actor);
+    return cut === undefined || cut === 'in';
+  }
+
+  canHear(actor: string): boolean {
+    const cut = this.#cut.get(actor);
+    return cut === undefined || cut === 'out';
+  }
+
+  /** Whether the server knows of anybody who listens: also one that is held up or cut off, and not one that is dead. */
+  hasListener(subject: string): boolean {
+    const tokens = subject.split('.');
+    return [...this.#subscriptions].some(({ pattern }) => matches(pattern, tokens));
+  }
+
+  /** The value ends it. */
+  subscribe(owner: string, pattern: string, handle: (message: Delivered) => void): () => void {
+    const made = { owner, pattern: pattern.split('.'), handle };
+    this.#subscriptions.add(made);
+    return () => void this.#subscriptions.delete(made);
   }
 
   /** All subscriptions of a process that died. */
@@ -65,7 +87,7 @@ export class SimulatedBus {
   }
 
   publish(sender: string, message: Delivered): void {
-    if (this.#cut.has(sender)) return;
+    if (!this.canSend(sender)) return;
     const tokens = message.subject.split('.');
     for (const one of this.#subscriptions) {
       if (!matches(one.pattern, tokens)) continue;
@@ -88,7 +110,7 @@ export class SimulatedBus {
     const atMs = mayOvertake ? drawn : Math.max(drawn, last);
     this.#lastDeliveryMs.set(pair, atMs);
     this.#clock.after(atMs - this.#clock.nowMs, () => {
-      if (this.#subscriptions.has(to) && !this.#cut.has(to.owner)) to.handle(message);
+      if (this.#subscriptions.has(to) && this.canHear(to.owner)) to.handle(message);
     });
   }
 }

@@ -1,8 +1,10 @@
-// Owns the life of one simulated process: it starts, crashes at any moment, starts again with nothing in
-// memory and another monotonic clock; what it had asked for does not reach its successor.
+// Owns the life of one simulated process: it starts, crashes at any moment, is held up as by SIGSTOP and goes on, starts
+// again with nothing in memory and another monotonic clock; what it had asked for does not reach its successor.
 import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
 import type { World } from './world.ts';
+
+const BEGINNING_MS = 1_700_000_000_000;
 
 export abstract class SimulatedProcess {
   readonly name: string;
@@ -11,7 +13,10 @@ export abstract class SimulatedProcess {
   #incarnation = 0;
   #alive = false;
   #clockOffsetMs = 0;
+  #wallOffsetMs = 0;
   #wakeAtMs = Number.POSITIVE_INFINITY;
+  /** What has reached the process while it was held up; undefined while it runs. */
+  #held: (() => void)[] | undefined;
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -21,6 +26,10 @@ export abstract class SimulatedProcess {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  get isPaused(): boolean {
+    return this.#held !== undefined;
   }
 
   protected get incarnation(): number {
@@ -33,11 +42,12 @@ export abstract class SimulatedProcess {
   }
 
   protected get wallTimeMs(): number {
-    return 1_700_000_000_000 + this.world.clock.nowMs;
+    return BEGINNING_MS + this.world.clock.nowMs + this.#wallOffsetMs;
   }
 
   /** Whether this process can talk to the bus and to JetStream. */
-  protected readonly reachable = (): boolean => this.#alive && !this.world.bus.isCut(this.name);
+  protected readonly reachable = (): boolean =>
+    this.#alive && !this.isPaused && !this.world.bus.isCut(this.name);
 
   start(): void {
     if (this.#alive) return;
@@ -47,14 +57,38 @@ export abstract class SimulatedProcess {
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
     this.world.note(`${this.name} starts`);
     this.started();
+    this.world.touch();
   }
 
   crash(): void {
     if (!this.#alive) return;
     this.world.note(`${this.name} crashes`);
     this.#alive = false;
+    this.#held = undefined;
     this.world.bus.unsubscribeAll(this.name);
     this.crashed();
+  }
+
+  /** Nothing happens in it until it goes on; what reaches it meanwhile waits. Its sockets stay open. */
+  pause(): void {
+    if (!this.#alive || this.isPaused) return;
+    this.world.note(`${this.name} is held up`);
+    this.#held = [];
+  }
+
+  goOn(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.world.note(`${this.name} goes on`);
+    this.#held = undefined;
+    // One by one, as a process works through what waits in its sockets.
+    for (const run of held) this.after(0, run);
+  }
+
+  /** Its wall clock jumps; the monotonic one does not. */
+  jumpWallClock(byMs: number): void {
+    this.world.note(`the wall clock of ${this.name} jumps by ${byMs} ms`);
+    this.#wallOffsetMs += byMs;
   }
 
   protected abstract started(): void;
@@ -63,10 +97,24 @@ export abstract class SimulatedProcess {
 
   /** Runs later unless the process has died meanwhile. */
   protected after(delayMs: number, run: () => void): void {
+    this.world.clock.after(delayMs, this.whileAlive(run));
+  }
+
+  /** What may be called from outside at any time: it has its effect in this life of the process only, when it runs. */
+  protected whileAlive<Arguments extends unknown[]>(
+    run: (...given: Arguments) => void,
+  ): (...given: Arguments) => void {
     const incarnation = this.#incarnation;
-    this.world.clock.after(delayMs, () => {
-      if (this.#alive && this.#incarnation === incarnation) run();
-    });
+    const isOver = (): boolean => !this.#alive || this.#incarnation !== incarnation;
+    return (...given) => {
+      if (isOver()) return;
+      if (this.#held !== undefined) {
+        this.#held.push(() => run(...given));
+        return;
+      }
+      run(...given);
+      this.world.touch();
+    };
   }
 
   /** Has `tick` called at this time of the process' own clock at the latest. */
@@ -80,8 +128,8 @@ export abstract class SimulatedProcess {
     });
   }
 
-  protected subscribe(pattern: string, handle: (message: Delivered) => void): void {
-    this.world.bus.subscribe(this.name, pattern, handle);
+  protected subscribe(pattern: string, handle: (message: Delivered) => void): () => void {
+    return this.world.bus.subscribe(this.name, pattern, this.whileAlive(handle));
   }
 
   protected publish(subject: string, bytes: Uint8Array, reply?: string): void {

@@ -12,12 +12,24 @@ export type Stored = {
 export type Acknowledgement =
   | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'refused' }
+  /** There was no space: it is not stored. */
+  | { readonly kind: 'full' }
   | { readonly kind: 'unknown' };
 
 /** How long a writer waits for an acknowledgement before it knows nothing. */
 const ACK_TIMEOUT_MS = 2000;
 /** A message under way in the servers may be stored that long after it was sent. */
 const MAX_LATE_MS = 8000;
+
+/** A message on its way to a stream: whether it gets there, and whether the answer gets back. */
+export type Sent = {
+  readonly subject: string;
+  readonly bytes: Uint8Array;
+  readonly expectedSequence?: number;
+  readonly reachable: () => boolean;
+  /** Absent: as `reachable`. */
+  readonly hears?: () => boolean;
+};
 
 export class SimulatedStream {
   readonly createdMs = 1;
@@ -29,11 +41,13 @@ export class SimulatedStream {
     readonly bytes: Uint8Array;
   }[] = [];
   #isRefusing = false;
+  #isFull = false;
+  #slowMs = 0;
   readonly #clock: Clock;
   readonly #random: Random;
   #faults: Faults;
   readonly #watchers = new Map<string, (message: Stored) => void>();
-  #tellStored: (message: Stored) => void = () => undefined;
+  readonly #listeners: ((message: Stored) => void)[] = [];
 
   constructor(clock: Clock, random: Random, faults: Faults) {
     this.#clock = clock;
@@ -43,11 +57,13 @@ export class SimulatedStream {
 
   heal(faults: Faults): void {
     this.#faults = faults;
+    this.#isFull = false;
+    this.#slowMs = 0;
   }
 
   /** Called for each message in the moment it is stored. */
   onStored(tell: (message: Stored) => void): void {
-    this.#tellStored = tell;
+    this.#listeners.push(tell);
   }
 
   /** It takes nothing until it is told otherwise. */
@@ -55,34 +71,44 @@ export class SimulatedStream {
     this.#isRefusing = isRefusing;
   }
 
+  /** Its disk is full: what is to be stored is refused, and says why. */
+  fill(isFull: boolean): void {
+    this.#isFull = isFull;
+  }
+
+  /** Its disk is slow: everything takes so much longer. */
+  slowDown(slowMs: number): void {
+    this.#slowMs = slowMs;
+  }
+
+  /** How long an answer takes; undefined: none comes. */
+  drawAnswer(): number | undefined {
+    if (this.#random.chance(this.#faults.dropChance)) return undefined;
+    return this.#delay() + this.#slowMs;
+  }
+
   get lastSequence(): number {
     return this.messages.length;
   }
 
   /** Stores after a delay, then acknowledges after another, unless one of the two ways is lost. */
-  append(
-    message: {
-      subject: string;
-      bytes: Uint8Array;
-      expectedSequence?: number;
-      reachable: () => boolean;
-    },
-    done: (acknowledgement: Acknowledgement) => void,
-  ): void {
-    const { subject, bytes } = message;
+  append(message: Sent, done: (acknowledgement: Acknowledgement) => void): void {
+    const { subject, bytes, hears = message.reachable } = message;
     this.attempts.push({ atMs: this.#clock.nowMs, subject, bytes });
     const arrives = message.reachable() && !this.#random.chance(this.#faults.dropChance);
     const isLate = arrives && this.#random.chance(this.#faults.lateStoreChance);
     let outcome: Acknowledgement = { kind: 'unknown' };
-    const delayMs = isLate ? this.#random.between(ACK_TIMEOUT_MS, MAX_LATE_MS) : this.#delay();
+    const delayMs =
+      this.#slowMs + (isLate ? this.#random.between(ACK_TIMEOUT_MS, MAX_LATE_MS) : this.#delay());
     if (arrives)
       this.#clock.after(delayMs, () => {
         outcome = this.#store(message);
       });
-    const lost = !arrives || isLate || this.#random.chance(this.#faults.lostAckChance);
-    const waitMs = 2 * this.#faults.maxDelayMs + 1;
+    const isSlow = this.#slowMs + 2 * this.#faults.maxDelayMs >= ACK_TIMEOUT_MS;
+    const lost = !arrives || isLate || isSlow || this.#random.chance(this.#faults.lostAckChance);
+    const waitMs = this.#slowMs + 2 * this.#faults.maxDelayMs + 1;
     if (lost) this.#clock.after(ACK_TIMEOUT_MS, () => done({ kind: 'unknown' }));
-    else this.#clock.after(waitMs, () => done(message.reachable() ? outcome : { kind: 'unknown' }));
+    else this.#clock.after(waitMs, () => done(hears() ? outcome : { kind: 'unknown' }));
   }
 
   /** From the sequence after `position` on, in order, each at least once while `reachable`. */
@@ -111,19 +137,15 @@ export class SimulatedStream {
     this.#watchers.delete(owner);
   }
 
-  #store(message: {
-    subject: string;
-    bytes: Uint8Array;
-    expectedSequence?: number;
-  }): Acknowledgement {
-    const { subject, bytes, expectedSequence } = message;
+  #store({ subject, bytes, expectedSequence }: Sent): Acknowledgement {
     if (this.#isRefusing) return { kind: 'refused' };
     if (expectedSequence !== undefined && expectedSequence !== this.lastSequence)
       return { kind: 'refused' };
+    if (this.#isFull) return { kind: 'full' };
     const sequence = this.messages.length + 1;
     const stored = { sequence, subject, bytes };
     this.messages.push(stored);
-    this.#tellStored(stored);
+    for (const tell of this.#listeners) tell(stored);
     return { kind: 'stored', sequence };
   }
 

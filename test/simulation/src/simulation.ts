@@ -18,6 +18,8 @@ import { World } from './world.ts';
 /** Virtual time in which everything must have come to rest after the faults end. */
 const REST_LIMIT_MS = 600_000;
 const MAX_EVENTS = 5_000_000;
+/** Between two looks whether it has come to rest. */
+const LOOK_MS = 50;
 const TRACE_LINES_SHOWN = 100;
 
 export type RunReport = {
@@ -47,34 +49,34 @@ class SimulationFailure extends Error {
 }
 
 /** Runs one seed; throws a SimulationFailure that says which rule broke. */
-export function simulate(seed: number): RunReport {
+export async function simulate(seed: number): Promise<RunReport> {
   const plan = drawPlan(seed);
   const world = new World(new Random(seed), plan.faults);
   try {
-    return run(plan, world);
+    return await run(plan, world);
   } catch (error) {
     throw new SimulationFailure(plan, world, error);
   }
 }
 
-function run(plan: Plan, world: World): RunReport {
+async function run(plan: Plan, world: World): Promise<RunReport> {
   const cast = makeCast(plan, world);
   const chaos = new Chaos(world, cast);
   chaos.begin();
-  runUntil(world, () => world.clock.nowMs >= plan.faultyMs);
+  await runUntil(world, () => world.clock.nowMs >= plan.faultyMs);
   chaos.heal();
-  runUntil(world, () => isSettled(world, cast), cast);
+  await runUntil(world, () => isSettled(world, cast), cast);
   const state = cast.masters.find((master) => master.isLeading)?.state;
   if (state) checkEvents(world, state);
   for (const framework of cast.frameworks) framework.tearDownWhenDone();
-  runUntil(world, () => isAtRest(world, cast), cast);
+  await runUntil(world, () => isAtRest(world, cast), cast);
   checkEnd(world, cast);
   return {
     seed: plan.seed,
     virtualMs: world.clock.nowMs,
     entries: world.journal.messages.length,
     tasks: world.starts.size,
-    terms: chaos.terms,
+    terms: world.witness.terms,
     skipped: world.witness.replica.skips.length,
     hash: world.witness.replica.hash(),
   };
@@ -82,7 +84,7 @@ function run(plan: Plan, world: World): RunReport {
 
 export type Cast = {
   readonly masters: readonly MasterProcess[];
-  readonly allocator: AllocatorProcess;
+  readonly allocators: readonly AllocatorProcess[];
   readonly agents: readonly AgentProcess[];
   readonly operator: OperatorProcess;
   /** Of one that has two processes, both. */
@@ -97,13 +99,15 @@ function makeCast(plan: Plan, world: World): Cast {
   ]);
   const history = new History(world);
   const { settings } = plan;
-  const masters = ['master-1', 'master-2'].map(
-    (name) => new MasterProcess(world, name, { history, principals, settings }),
+  const masters = plan.masters.map(
+    (name) => new MasterProcess(world, name, { principals, settings }),
   );
   return {
     masters,
     operator: new OperatorProcess(world, masters),
-    allocator: new AllocatorProcess(world, whimsOf(plan)),
+    allocators: ['allocator-1', 'allocator-2'].map(
+      (name) => new AllocatorProcess(world, name, whimsOf(plan)),
+    ),
     agents: plan.agents.map(
       (total, index) => new AgentProcess(world, AgentId.parse(`a${index + 1}`), total),
     ),
@@ -124,11 +128,17 @@ function whimsOf({ frameworks, faultyMs, revocationsPerMinute }: Plan): Whims {
   return { sharers, perMinute: revocationsPerMinute, untilMs: faultyMs };
 }
 
-function runUntil(world: World, isDone: () => boolean, cast?: Cast): void {
+async function runUntil(world: World, isDone: () => boolean, cast?: Cast): Promise<void> {
   const limitMs = world.clock.nowMs + REST_LIMIT_MS;
-  for (let events = 0; !isDone(); events += 1) {
+  let lookMs = Number.NEGATIVE_INFINITY;
+  const isOver = (): boolean => {
+    if (world.clock.nowMs < lookMs) return false;
+    lookMs = world.clock.nowMs + LOOK_MS;
+    return isDone();
+  };
+  for (let events = 0; !isOver(); events += 1) {
     const late = world.clock.nowMs > limitMs || events > MAX_EVENTS;
-    if (late || !world.clock.step())
+    if (late || !(await world.step()))
       throw new Error(`does not come to rest\n${cast ? describe(world, cast) : ''}`);
   }
 }
@@ -142,7 +152,7 @@ function describe(world: World, cast: Cast): string {
     (agent) =>
       `${agent.name}: runs ${agent.runningTasks().join(' ')}, ${agent.recordCount} records`,
   );
-  const books = `leader ${leader?.name}: tasks ${tasks.join(' ')}, ${leader?.state?.offers.size} offers, ${leader?.state?.orders.size} orders, ${leader?.state?.unwritten.size} unwritten, ${leader?.state?.frameworkEvents.size} events, reservations ${[...(leader?.state?.reservations.keys() ?? [])]}, allocator ${cast.allocator.isInStep ? 'in' : 'out of'} step`;
+  const books = `leader ${leader?.name}: tasks ${tasks.join(' ')}, ${leader?.state?.offers.size} offers, ${leader?.state?.orders.size} orders, ${leader?.state?.unwritten.size} unwritten, ${leader?.state?.frameworkEvents.size} events, reservations ${[...(leader?.state?.reservations.keys() ?? [])]}, ${cast.allocators.map(({ name, isInStep }) => `${name} ${isInStep ? 'in' : 'out of'} step`)}`;
   return [
     books,
     ...agents,

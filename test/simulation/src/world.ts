@@ -12,8 +12,11 @@ import { isTerminal } from '@parley/protocol/tasks';
 import { Clock } from './clock.ts';
 import { type Faults, NO_FAULTS } from './faults.ts';
 import { JournalWitness } from './journal-witness.ts';
+import { JOURNAL_TAIL } from './process-place.ts';
 import type { Random } from './random.ts';
 import { SimulatedBus } from './simulated-bus.ts';
+import { SimulatedLeases } from './simulated-lease.ts';
+import { SimulatedSnapshots } from './simulated-snapshots.ts';
 import { SimulatedStream } from './simulated-streams.ts';
 
 /** Lines kept for the report of a failing run. */
@@ -25,6 +28,8 @@ export class World {
   readonly random: Random;
   readonly bus: SimulatedBus;
   readonly journal: SimulatedStream;
+  readonly leases: SimulatedLeases;
+  readonly snapshots: SimulatedSnapshots;
   readonly #updates = new Map<PrincipalName, SimulatedStream>();
   readonly witness: JournalWitness;
   /** The agent that has really started each task. */
@@ -45,6 +50,8 @@ export class World {
   readonly #consumers = new Map<FrameworkKey, Set<number>>();
   readonly #told = new Map<FrameworkKey, Set<number>>();
   #isHealed = false;
+  #isTouched = false;
+  #failure: { readonly error: unknown } | undefined;
   #faults: Faults;
 
   constructor(random: Random, faults: Faults) {
@@ -52,6 +59,8 @@ export class World {
     this.#faults = faults;
     this.bus = new SimulatedBus(this.clock, random.derive('bus'), faults);
     this.journal = new SimulatedStream(this.clock, random.derive('journal'), faults);
+    this.leases = new SimulatedLeases(this.clock, random.derive('leases'), faults);
+    this.snapshots = new SimulatedSnapshots(() => this.clock.nowMs);
     this.witness = new JournalWitness(this.cluster, this.journal.messages, {
       ended: (task) => this.#ended(task),
       happened: (event) => {
@@ -60,10 +69,42 @@ export class World {
       },
     });
     this.journal.onStored((stored) => this.witness.stored(stored));
+    this.journal.onStored(({ sequence, bytes }) =>
+      this.bus.publish('jetstream', { subject: `${JOURNAL_TAIL}.${sequence}`, bytes }),
+    );
   }
 
   get faults(): Faults {
     return this.#faults;
+  }
+
+  /** The next thing that happens, to its end; false when nothing is left. Throws what was found wrong. */
+  async step(): Promise<boolean> {
+    const isLeft = this.clock.step();
+    // What was said to a process may be awaited there: it goes on before virtual time does.
+    if (this.#isTouched) await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#isTouched = false;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return isLeft;
+  }
+
+  /** Something has reached a process. */
+  touch(): void {
+    this.#isTouched = true;
+  }
+
+  /** The run has failed, wherever that was found. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  /** For checks in the midst of what a process does: it goes on, the run does not. */
+  guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   updates(principal: PrincipalName): SimulatedStream {
@@ -102,6 +143,7 @@ export class World {
     this.#faults = NO_FAULTS;
     this.bus.heal(NO_FAULTS);
     this.journal.heal(NO_FAULTS);
+    this.leases.heal(NO_FAULTS);
     for (const stream of this.#updates.values()) stream.heal(NO_FAULTS);
   }
 

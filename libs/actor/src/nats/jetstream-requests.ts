@@ -34,9 +34,12 @@ export type ApiAnswer =
 
 const ErrorAnswer = z.object({ error: ApiError });
 
+/** Sends a message and takes its one answer. */
+export type Requester = Pick<NatsConnection, 'request'>;
+
 /** One request to the JetStream API or to a stream's subject. */
 export async function ask(
-  connection: NatsConnection,
+  connection: Requester,
   subject: string,
   payload: Uint8Array | string,
   options: { headers?: MsgHdrs; timeoutMs?: number } = {},
@@ -87,7 +90,7 @@ export type StoreConditions = {
 
 /** Publishes to a stream and waits for its acknowledgement. */
 export async function store(
-  connection: NatsConnection,
+  connection: Requester,
   subject: string,
   bytes: Uint8Array,
   conditions: StoreConditions = {},

@@ -4,9 +4,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { errors, type Msg, type NatsConnection, RequestError, type Status } from 'nats';
-import type { Bus, BusMessage, BusSubscription } from '../bus.ts';
+import type { BusMessage, BusSubscription, ProbingBus } from '../bus.ts';
+import type { PingAnswer } from '../leader-watch.ts';
 import { mayReply } from '../reply-check.ts';
-import { describeRequestError } from './jetstream-requests.ts';
+import { describeRequestError, type Requester } from './jetstream-requests.ts';
 
 /** Interest spreads through a NATS cluster in some milliseconds: "nobody there" is believed after these waits. */
 const NO_RESPONDER_WAITS_MS = [5, 15, 30];
@@ -31,9 +32,7 @@ export type NatsBusOptions = {
   readonly onClosed: (reason: string) => void;
 };
 
-export type ProbeAnswer = 'answered' | 'nobody' | 'unknown';
-
-export class NatsBus implements Bus {
+export class NatsBus implements ProbingBus {
   /** For JetStream, which needs more than the port. */
   readonly connection: NatsConnection;
   readonly #options: NatsBusOptions;
@@ -50,6 +49,10 @@ export class NatsBus implements Bus {
     return this.#connected;
   }
 
+  get isClustered(): boolean {
+    return this.connection.info?.cluster !== undefined;
+  }
+
   publish(subject: string, bytes: Uint8Array): Outcome<undefined> {
     const refusal = this.#refusal(subject, bytes);
     if (refusal !== undefined) return refusal;
@@ -57,16 +60,18 @@ export class NatsBus implements Bus {
     return succeed(undefined);
   }
 
+  /** `asker` takes the answer: this connection, into its own inbox, without it. */
   async request(
     subject: string,
     bytes: Uint8Array,
     timeoutMs: number,
+    asker: Requester = this.connection,
   ): Promise<Outcome<Uint8Array>> {
     for (const waitMs of [...NO_RESPONDER_WAITS_MS, undefined]) {
       const refusal = this.#refusal(subject, bytes);
       if (refusal !== undefined) return refusal;
       try {
-        const answer = await this.connection.request(subject, bytes, { timeout: timeoutMs });
+        const answer = await asker.request(subject, bytes, { timeout: timeoutMs });
         return succeed(answer.data);
       } catch (error) {
         const nobody = error instanceof RequestError && error.isNoResponders();
@@ -77,8 +82,7 @@ export class NatsBus implements Bus {
     return fail('unavailable', `nobody answers on ${subject}`);
   }
 
-  /** Whether anybody listens on a subject: to be told that nobody does takes the same moment as for `request`. */
-  async probe(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<ProbeAnswer> {
+  async probe(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<PingAnswer> {
     for (const waitMs of [...NO_RESPONDER_WAITS_MS, undefined]) {
       if (this.#refusal(subject, bytes) !== undefined) return 'unknown';
       try {

@@ -1,7 +1,11 @@
 // Owns `parley role set`, `quota set|clear` and `weight set|clear`: what operators set for roles and frameworks.
+
+import { canonical } from '@parley/cluster/canonical-hash';
+import type { RoleShares } from '@parley/cluster/records';
 import { usedRoles } from '@parley/cluster/role-uses';
-import { roleSharesOf, sharesOf } from '@parley/cluster/shares';
-import { frameworkKey } from '@parley/protocol/ids';
+import { changedRoleShares, roleSharesOf, sharesOf } from '@parley/cluster/shares';
+
+import { frameworkKey, RoleName } from '@parley/protocol/ids';
 import type { SharingChange } from '@parley/protocol/operators';
 import type { Placement, Quantities } from '@parley/protocol/sharing';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -46,18 +50,26 @@ export async function sharingCommand(
     const body = { changes: [changeOf(whom, shares)], force };
     const asked = await link.callLeader(SUBJECTS.operatorSharing, parameters, body);
     if (!asked.ok) throw failureFromCluster(`${nameOf(whom)} was not changed`, asked.failure);
-    return { ...asked.value, ...setOf(await link.load(), whom) };
+    const now = setOf(await link.load(), whom);
+    return { ...asked.value, ...now, isChangedSince: !holds(now, shares) };
   });
   if (json) printJson(done);
-  else printLine(describeDone(whom, done));
+  else printLine(describeDone(whom, shares, done));
 }
+
+/** What is set for a role and for a framework is applied alike; the name is of no account. */
+const ANY_ROLE = RoleName.parse('*');
 
 function changeOf(whom: Whom, shares: Shares): SharingChange {
   const { weight, guarantee, limit } = shares;
   return whom.kind === 'role' ? { ...whom, ...shares } : { ...whom, weight, guarantee, limit };
 }
 
-type Done = ReturnType<typeof setOf> & { readonly rescindedOffers: number };
+type Done = ReturnType<typeof setOf> & {
+  readonly rescindedOffers: number;
+  /** Somebody else has set it after this command did. */
+  readonly isChangedSince: boolean;
+};
 
 /** What is set now, whatever was changed of it, and whether anybody is there for whom it is. */
 function setOf({ state }: Followed, whom: Whom) {
@@ -72,9 +84,19 @@ function setOf({ state }: Followed, whom: Whom) {
   return { role, ...set, isUsed: used.has(role), rolesInUse: [...used].sort() };
 }
 
-function describeDone(whom: Whom, done: Done): string {
-  const { weight, guarantee, limit, rescindedOffers: taken } = done;
-  const lines = [`${nameOf(whom)}: ${describeShares({ weight, guarantee, limit })}`];
+/** Whether it is still as it was asked for; a guarantee of 0 is none. */
+function holds(now: RoleShares, shares: Shares): boolean {
+  const asked = changedRoleShares(now, { kind: 'role', role: ANY_ROLE, ...shares });
+  return canonical(asked) === canonical(roleSharesOf(now));
+}
+
+function describeDone(whom: Whom, shares: Shares, done: Done): string {
+  const { rescindedOffers: taken } = done;
+  const asked = changedRoleShares(done, { kind: 'role', role: ANY_ROLE, ...shares });
+  const lines = [`${nameOf(whom)}: ${describeShares(asked)}`];
+  if (done.isChangedSince) {
+    lines.push(`note: it has been changed again since: ${describeShares(done)}`);
+  }
   if (taken > 0) {
     lines.push(`${taken === 1 ? '1 offer was' : `${taken} offers were`} taken back`);
   }

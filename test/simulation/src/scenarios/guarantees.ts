@@ -37,20 +37,24 @@ export const guaranteed: Scenario = {
   about:
     'whoever is below its guarantee gets it from those above theirs, and no more, whatever their executors answer',
   options: { ...TAKING, settings: { ...GRACES, starvationMs: HOUR_MS } },
-  play: (scene) => {
+  play: async (scene) => {
     const temper = scene.random.pick([undefined, ...TEMPERS]);
     const holder = scene.pool('holder', { role: 'batch', ...PATIENT });
-    scene.share(guarantee(holder, 4000));
+    await scene.share(guarantee(holder, 4000));
     holder.want({ count: 24, cpus: 500, temper });
-    scene.until('one has all', () => holder.running === 24, TAKING_MS);
+    await scene.until('one has all', () => holder.running === 24, TAKING_MS);
     scene.sharing.watch(holder.ref);
     const late = scene.pool('late', { role: 'web', ...PATIENT });
-    scene.share(guarantee('web', 6000));
+    await scene.share(guarantee('web', 6000));
     const size = scene.random.pick([500, 1000, 2000]);
     const due = 6000 / size;
     late.want({ count: due + 2, cpus: size });
-    scene.until('the other has what is guaranteed to it', () => late.running >= due, TAKING_MS);
-    scene.pause(60_000, QUIET_MS);
+    await scene.until(
+      'the other has what is guaranteed to it',
+      () => late.running >= due,
+      TAKING_MS,
+    );
+    await scene.pause(60_000, QUIET_MS);
     // An executor that is not seen to end what it is told to is shut down with all that it has.
     if (scene.sharing.counts.enforced === 0) {
       const least = scene.sharing.leastOf(holder.ref)['cpus'];
@@ -59,7 +63,7 @@ export const guaranteed: Scenario = {
       scene.must('the first keeps the rest', holder.running === 12);
     }
     late.tearDown();
-    scene.until('the first has all again', () => holder.running === 24, TAKING_MS);
+    await scene.until('the first has all again', () => holder.running === 24, TAKING_MS);
   },
 };
 
@@ -68,7 +72,7 @@ export const starved: Scenario = {
   about:
     'two who want all of a cluster share it by what is taken back, and then leave each other alone',
   options: { ...TAKING, settings: { ...GRACES, starvationMs: 5000 } },
-  play: (scene) => {
+  play: async (scene) => {
     const sizes = [300, 400, 500, 700, 1000, 1500];
     const [first, second] = [
       scene.pool('first', { role: 'a', ...PATIENT }),
@@ -81,13 +85,13 @@ export const starved: Scenario = {
       temper: scene.random.pick([undefined, 'stops', 'needsTime']),
     });
     const full = 3 * Math.floor(4000 / one);
-    scene.until('one has all', () => first.running === full, TAKING_MS);
+    await scene.until('one has all', () => first.running === full, TAKING_MS);
     scene.sharing.watch(first.ref);
     second.want({ count: 60, cpus: other });
     // To within a task of each: what is less is left to whoever has it.
     const isShared = () => first.running * one < HALF + one + other;
-    scene.until('the other has its share', isShared, TAKING_MS);
-    quiet(scene);
+    await scene.until('the other has its share', isShared, TAKING_MS);
+    await quiet(scene);
     const least = scene.sharing.leastOf(first.ref)['cpus'] ?? 0;
     const isHarsh = scene.sharing.counts.enforced > 0;
     scene.must(`who had more never has less than half (${least})`, isHarsh || least >= HALF);
@@ -105,25 +109,25 @@ export const changing: Scenario = {
     ...TAKING,
     settings: { ...GRACES, starvationMs: 10_000, revocationNoticeMs: 1000 },
   },
-  play: (scene) => {
+  play: async (scene) => {
     const { random } = scene;
     const pools = MEMBERS.map((role, index) => scene.pool(`f${index + 1}`, { role }));
     for (let round = 0; round < 12; round += 1) {
       for (const pool of pools) if (random.chance(0.4)) wantSome(pool, random);
       if (random.chance(0.7))
         scene.operator.share({ changes: [drawChange(random, pools)], force: true });
-      scene.pause(500, 25_000);
+      await scene.pause(500, 25_000);
     }
-    scene.until('what was set is set', () => scene.operator.isIdle);
+    await scene.until('what was set is set', () => scene.operator.isIdle);
     // However much is still wanted.
-    quiet(scene);
+    await quiet(scene);
     for (const pool of pools) pool.wantNoMore();
   },
 };
 
 /** Nobody asks anybody for anything any more. */
-function quiet(scene: Scene): void {
-  scene.until(
+async function quiet(scene: Scene): Promise<void> {
+  await scene.until(
     'nobody takes anything back any more',
     () => scene.world.clock.nowMs - (scene.sharing.lastBegunMs ?? 0) > QUIET_MS,
     4 * TAKING_MS,

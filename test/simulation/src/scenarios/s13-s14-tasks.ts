@@ -10,11 +10,11 @@ export const partitioned: Scenario = {
   about:
     'tasks of an agent that is away are unreachable, and running or finished when it is back; gone is for good',
   options: { agents: 2, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const framework = scene.framework('f1');
     const agent = scene.agent(0);
-    const stays = scene.launch(framework, aTask('stays'), agent);
-    const ends = scene.launch(
+    const stays = await scene.launch(framework, aTask('stays'), agent);
+    const ends = await scene.launch(
       framework,
       aTask('ends', {
         kind: 'works',
@@ -22,31 +22,34 @@ export const partitioned: Scenario = {
       }),
       agent,
     );
-    scene.until('both run', () => scene.runs(framework, stays) && scene.runs(framework, ends));
-    scene.until(
+    await scene.until(
+      'both run',
+      () => scene.runs(framework, stays) && scene.runs(framework, ends),
+    );
+    await scene.until(
       'both are told to run',
       () =>
         [stays, ends].every(({ taskId }) => framework.isTold(taskId, 'running')) ||
         framework.updatesOf(ends.taskId).some(({ state }) => isTerminal(state)),
     );
     scene.cut(agent);
-    scene.until(
+    await scene.until(
       'it is unreachable',
       () => framework.isTold(stays.taskId, 'unreachable'),
       SILENCE_LIMIT_MS,
     );
     const { agentId } = agent;
-    scene.until('it is told which agent', () =>
+    await scene.until('it is told which agent', () =>
       framework.events.some(
         (event) => event.kind === 'agentUnreachable' && event.agentId === agentId,
       ),
     );
-    scene.pause(0, 60_000);
-    if (scene.random.chance(0.5)) comesBack(scene, framework, { stays, ends });
-    else isGone(scene, framework, { stays, ends });
+    await scene.pause(0, 60_000);
+    if (scene.random.chance(0.5)) await comesBack(scene, framework, { stays, ends });
+    else await isGone(scene, framework, { stays, ends });
     const told = framework.updatesOf(ends.taskId).filter(({ state }) => isTerminal(state));
     scene.must('its end is told once', told.length === 1);
-    scene.until(
+    await scene.until(
       'and is what the books say',
       () => told[0]?.state === scene.booked(framework, ends),
     );
@@ -55,19 +58,23 @@ export const partitioned: Scenario = {
 
 type Tasks = { readonly stays: ReturnType<typeof aTask>; readonly ends: ReturnType<typeof aTask> };
 
-function comesBack(scene: Scene, framework: ScriptedFramework, { stays, ends }: Tasks): void {
+async function comesBack(
+  scene: Scene,
+  framework: ScriptedFramework,
+  { stays, ends }: Tasks,
+): Promise<void> {
   const agent = scene.agent(0);
   scene.mend(agent);
-  scene.until('it runs again', () => framework.isTold(stays.taskId, 'running'));
+  await scene.until('it runs again', () => framework.isTold(stays.taskId, 'running'));
   const last = framework.updatesOf(stays.taskId).at(-1);
   scene.must(
     'because its agent returned',
     last?.reason === 'agentReturned' || last?.reason === 'reconciliation',
   );
-  scene.until('it is told which agent', () =>
+  await scene.until('it is told which agent', () =>
     framework.events.some(({ kind }) => kind === 'agentReturned'),
   );
-  scene.until(
+  await scene.until(
     'the other one has finished',
     () => framework.isTold(ends.taskId, 'finished'),
     400_000,
@@ -75,17 +82,21 @@ function comesBack(scene: Scene, framework: ScriptedFramework, { stays, ends }: 
 }
 
 /** The agent may be back at about the same time, with the news that a task finished: the stream decides. */
-function isGone(scene: Scene, framework: ScriptedFramework, { stays, ends }: Tasks): void {
+async function isGone(
+  scene: Scene,
+  framework: ScriptedFramework,
+  { stays, ends }: Tasks,
+): Promise<void> {
   const agent = scene.agent(0);
   const isBackFirst = scene.random.chance(0.5);
   if (isBackFirst) scene.mend(agent);
-  scene.pause(0, 3000);
+  await scene.pause(0, 3000);
   scene.operator.change(agent.agentId, 'gone');
-  scene.pause(0, 3000);
+  await scene.pause(0, 3000);
   if (!isBackFirst) scene.mend(agent);
   const endOf = ({ taskId }: Tasks['stays']): StatusUpdate | undefined =>
     framework.updatesOf(taskId).find(({ state }) => isTerminal(state));
-  scene.until('both have ended', () => [stays, ends].every(endOf), 300_000);
+  await scene.until('both have ended', () => [stays, ends].every(endOf), 300_000);
   // An agent that hears of it kills its tasks, and what it says of them may be in the stream before the leader's word.
   scene.must(
     'the one that would stay is gone, or was killed by its agent',
@@ -94,14 +105,18 @@ function isGone(scene: Scene, framework: ScriptedFramework, { stays, ends }: Tas
         end?.state === 'killed' || (end?.state === 'gone' && end.reason === 'agentGoneByOperator'),
     ),
   );
-  scene.until(
+  await scene.until(
     'and that is what the books say',
     () => endOf(stays)?.state === scene.booked(framework, stays),
   );
-  scene.until('it is told which agent', () =>
+  await scene.until('it is told which agent', () =>
     framework.events.some(({ kind }) => kind === 'agentGone'),
   );
-  scene.until('the agent ends what it runs', () => agent.runningTasks().length === 0, 300_000);
+  await scene.until(
+    'the agent ends what it runs',
+    () => agent.runningTasks().length === 0,
+    300_000,
+  );
 }
 
 export const killed: Scenario = {
@@ -109,46 +124,52 @@ export const killed: Scenario = {
   about:
     'a kill is heard while staging, running and unreachable; a shorter grace counts; an unknown task is answered',
   options: { agents: 1, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const framework = scene.framework('f1');
-    const early = scene.launch(framework, aTask('early'));
-    scene.pause(0, 1000);
+    const early = await scene.launch(framework, aTask('early'));
+    await scene.pause(0, 1000);
     framework.kill(early.taskId);
-    scene.until('the early one is killed', () => framework.isTold(early.taskId, 'killed'));
-    const stubborn = scene.launch(
+    await scene.until('the early one is killed', () => framework.isTold(early.taskId, 'killed'));
+    const stubborn = await scene.launch(
       framework,
       aTask('stubborn', { kind: 'stubborn', durationMs: 3600_000 }),
     );
-    scene.until('it runs', () => framework.isTold(stubborn.taskId, 'running'));
+    await scene.until('it runs', () => framework.isTold(stubborn.taskId, 'running'));
     framework.kill(stubborn.taskId, 600_000);
-    scene.pause(20_000, 100_000);
+    await scene.pause(20_000, 100_000);
     scene.must('it is given its time', scene.runs(framework, stubborn));
     framework.kill(stubborn.taskId, 500);
-    scene.until('the shorter grace counts', () => framework.isTold(stubborn.taskId, 'killed'));
+    await scene.until('the shorter grace counts', () =>
+      framework.isTold(stubborn.taskId, 'killed'),
+    );
     const unknown = framework.kill(TaskId.parse('nobody'));
-    scene.until('a kill of an unknown task is answered', () => framework.answers.has(unknown));
+    await scene.until('a kill of an unknown task is answered', () =>
+      framework.answers.has(unknown),
+    );
     const answer = framework.answers.get(unknown);
     scene.must(
       'as unknown',
       answer?.ok === true && JSON.stringify(answer.value).includes('"unknown"'),
     );
-    killUnreachable(scene, framework);
+    await killUnreachable(scene, framework);
   },
 };
 
-function killUnreachable(scene: Scene, framework: ScriptedFramework): void {
+async function killUnreachable(scene: Scene, framework: ScriptedFramework): Promise<void> {
   const agent = scene.agent(0);
-  const away = scene.launch(framework, aTask('away'));
-  scene.until('it runs', () => framework.isTold(away.taskId, 'running'));
+  const away = await scene.launch(framework, aTask('away'));
+  await scene.until('it runs', () => framework.isTold(away.taskId, 'running'));
   scene.cut(agent);
-  scene.until(
+  await scene.until(
     'it is unreachable',
     () => framework.isTold(away.taskId, 'unreachable'),
     SILENCE_LIMIT_MS,
   );
   framework.kill(away.taskId);
-  scene.pause(1000, 30_000);
+  await scene.pause(1000, 30_000);
   scene.must('it goes on as long as its agent is away', scene.runs(framework, away));
   scene.mend(agent);
-  scene.until('it is killed when its agent is back', () => framework.isTold(away.taskId, 'killed'));
+  await scene.until('it is killed when its agent is back', () =>
+    framework.isTold(away.taskId, 'killed'),
+  );
 }

@@ -12,9 +12,9 @@ export const failover: Scenario = {
   about:
     'without a failover timeout a silent framework is removed and its tasks killed, with a long one they go on',
   options: { agents: 2, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const brief = scene.framework('brief', { failoverTimeoutMs: 0 });
-    const task = scene.launch(
+    const task = await scene.launch(
       brief,
       aTask('t1', {
         kind: 'stubborn',
@@ -24,27 +24,27 @@ export const failover: Scenario = {
     );
     for (const held of brief.held.values()) brief.decline([held], 3600_000);
     const long = scene.framework('long');
-    const kept = scene.launch(long, aTask('t2'));
-    scene.until('both run', () => scene.runs(brief, task) && scene.runs(long, kept));
+    const kept = await scene.launch(long, aTask('t2'));
+    await scene.until('both run', () => scene.runs(brief, task) && scene.runs(long, kept));
     brief.crash();
     long.crash();
-    scene.until(
+    await scene.until(
       'the brief one is removed',
       () => scene.leader?.state?.tombstones.has(frameworkKey(brief.ref)) === true,
     );
-    scene.until('its task is killed', () => scene.booked(brief, task) === 'killed');
+    await scene.until('its task is killed', () => scene.booked(brief, task) === 'killed');
     scene.must('and runs no more', !scene.runs(brief, task));
-    scene.pause(0, 60_000);
+    await scene.pause(0, 60_000);
     scene.must('the task of the other one goes on', scene.runs(long, kept));
     brief.start();
-    scene.until('it may not come back', () => refusedWith(brief, 'frameworkRemoved'));
+    await scene.until('it may not come back', () => refusedWith(brief, 'frameworkRemoved'));
     long.start();
-    scene.until('the other one is back', () => long.session?.phase === 'subscribed');
+    await scene.until('the other one is back', () => long.session?.phase === 'subscribed');
     const successor = scene.framework('long', {}, 't');
-    scene.until('its successor is there', () => successor.session?.phase === 'subscribed');
-    scene.until('the old session is refused', () => refusedWith(long, 'sessionReplaced'));
+    await scene.until('its successor is there', () => successor.session?.phase === 'subscribed');
+    await scene.until('the old session is refused', () => refusedWith(long, 'sessionReplaced'));
     successor.kill(kept.taskId);
-    scene.until('the successor has its tasks', () => successor.isTold(kept.taskId, 'killed'));
+    await scene.until('the successor has its tasks', () => successor.isTold(kept.taskId, 'killed'));
   },
 };
 
@@ -53,22 +53,22 @@ export const doubleFailure: Scenario = {
   about:
     'framework and master fail together: tasks go on until the deadline, and the removed id stays removed',
   options: { agents: 1, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const failoverTimeoutMs = scene.random.between(20_000, 90_000);
     const framework = scene.framework('f1', { failoverTimeoutMs });
-    const task = scene.launch(framework, aTask('t1'));
-    scene.until('it runs', () => framework.isTold(task.taskId, 'running'));
+    const task = await scene.launch(framework, aTask('t1'));
+    await scene.until('it runs', () => framework.isTold(task.taskId, 'running'));
     framework.crash();
-    scene.pause(0, 500);
+    await scene.pause(0, 500);
     scene.crashLeader();
     const key = frameworkKey(framework.ref);
     const about = (type: 'frameworkDisconnected' | 'frameworkRemoved') =>
       scene.happened((event) => event.type === type && frameworkKey(event.framework) === key);
-    scene.until('it is found silent', () => about('frameworkDisconnected') !== undefined);
-    scene.pause(0, failoverTimeoutMs / 2);
+    await scene.until('it is found silent', () => about('frameworkDisconnected') !== undefined);
+    await scene.pause(0, failoverTimeoutMs / 2);
     scene.must('its task goes on', scene.runs(framework, task));
     scene.crashLeader();
-    scene.until(
+    await scene.until(
       'it is removed',
       () => about('frameworkRemoved') !== undefined,
       2 * failoverTimeoutMs + 600_000,
@@ -78,10 +78,10 @@ export const doubleFailure: Scenario = {
       `not before its time (${waitedMs} of ${failoverTimeoutMs} ms)`,
       waitedMs >= failoverTimeoutMs - 10,
     );
-    scene.until('its task is killed', () => scene.booked(framework, task) === 'killed');
+    await scene.until('its task is killed', () => scene.booked(framework, task) === 'killed');
     scene.crashLeader();
-    scene.pause(0, 20_000);
+    await scene.pause(0, 20_000);
     framework.start();
-    scene.until('its id stays removed', () => refusedWith(framework, 'frameworkRemoved'));
+    await scene.until('its id stays removed', () => refusedWith(framework, 'frameworkRemoved'));
   },
 };

@@ -2,6 +2,7 @@
 import { frameworkKey, type TaskKey, taskKey } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import type { TaskDescription } from '@parley/protocol/tasks';
 import { aTask, type Scenario, type Scene } from '../scenario.ts';
 import type { ScriptedFramework } from '../scripted-framework.ts';
 
@@ -15,32 +16,33 @@ export const updatesAgain: Scenario = {
   about:
     'updates get through a stream that refuses and acknowledgements that are lost, in order and once; retries back off',
   options: { agents: 1, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const framework = scene.framework('f1');
     const stream = scene.world.updates(framework.ref.principal);
     const kinds = ['works', 'fails', 'works'] as const;
-    const tasks = kinds.map((kind, index) => {
+    const tasks: TaskDescription[] = [];
+    for (const [index, kind] of kinds.entries()) {
       const durationMs = scene.random.between(0, 20_000);
-      return scene.launch(framework, aTask(`t${index}`, { kind, durationMs }));
-    });
-    scene.pause(0, 2000);
+      tasks.push(await scene.launch(framework, aTask(`t${index}`, { kind, durationMs })));
+    }
+    await scene.pause(0, 2000);
     stream.refuse(true);
     const fromMs = scene.world.clock.nowMs;
-    scene.pause(5000, 200_000);
+    await scene.pause(5000, 200_000);
     stream.refuse(false);
     checkBackOff(scene, framework, fromMs);
-    scene.pause(0, 5000);
+    await scene.pause(0, 5000);
     framework.loseAcknowledgements(0.5);
     const isOver = () =>
       tasks.every(({ taskId }, index) =>
         framework.isTold(taskId, kinds[index] === 'fails' ? 'failed' : 'finished'),
       );
-    scene.until('every task is told to have ended', isOver, MANY_TRIES_MS);
+    await scene.until('every task is told to have ended', isOver, MANY_TRIES_MS);
     framework.loseAcknowledgements(0.5);
-    scene.pause(1000, 5000);
+    await scene.pause(1000, 5000);
     for (const task of tasks)
       checkOrder(scene, framework, taskKey({ ...framework.ref, taskId: task.taskId }));
-    scene.until('everything is acknowledged again', () => {
+    await scene.until('everything is acknowledged again', () => {
       const acknowledged = scene.world.consumer(frameworkKey(framework.ref));
       return stream.messages.every(({ sequence }) => acknowledged.has(sequence));
     });

@@ -37,11 +37,13 @@ export const mix: Scenario = {
     leaderChanges: true,
     allocatorCrashes: true,
   },
-  play: (scene) => {
+  play: async (scene) => {
     const statesDemand = scene.random.chance(0.5);
-    const pools = KINDS.flatMap((kind, index) => poolsOf(scene, kind, { index, statesDemand }));
+    const pools: Wanted[] = [];
+    for (const [index, kind] of KINDS.entries())
+      pools.push(...(await poolsOf(scene, kind, { index, statesDemand })));
     const isAllRunning = () => pools.every(({ pool, count }) => pool.running === count);
-    scene.until('all tasks run', isAllRunning, ALL_MS);
+    await scene.until('all tasks run', isAllRunning, ALL_MS);
     scene.must(
       'each once',
       pools.every(({ pool, count }) => pool.live === count),
@@ -49,16 +51,21 @@ export const mix: Scenario = {
   },
 };
 
-function poolsOf(
+type Wanted = { readonly pool: PooledFramework; readonly count: number };
+
+async function poolsOf(
   scene: Scene,
   { frameworks, role, work, tasksAnOffer }: Kind,
   { index, statesDemand }: { readonly index: number } & Pick<PoolHabits, 'statesDemand'>,
-): { readonly pool: PooledFramework; readonly count: number }[] {
-  return Array.from({ length: scene.random.between(...frameworks) }, (_, number) => {
+): Promise<Wanted[]> {
+  const pools: Wanted[] = [];
+  const length = scene.random.between(...frameworks);
+  for (let number = 0; number < length; number += 1) {
     const name = `k${index}-${number}`;
     const pool = scene.pool(name, { role: role ?? name }, { statesDemand, tasksAnOffer });
     pool.want(work);
-    scene.pause(0, 500);
-    return { pool, count: work.count };
-  });
+    await scene.pause(0, 500);
+    pools.push({ pool, count: work.count });
+  }
+  return pools;
 }

@@ -10,24 +10,24 @@ export const declined: Scenario = {
   about:
     'what is declined comes back after the refuse time, goes to others at once, and without a filter at once',
   options: CALM,
-  play: (scene) => {
+  play: async (scene) => {
     const first = scene.framework('f1');
-    const offer = scene.offerOf(first);
+    const offer = await scene.offerOf(first);
     const second = scene.framework('f2');
-    scene.until('both are subscribed', () => second.session?.phase === 'subscribed');
-    scene.pause(0, 3000);
+    await scene.until('both are subscribed', () => second.session?.phase === 'subscribed');
+    await scene.pause(0, 3000);
     const refuseMs = scene.random.between(3000, 9000);
     const declinedMs = scene.world.clock.nowMs;
     first.decline([offer], refuseMs);
     const reoffered = () => first.seen.find(({ atMs }) => atMs > declinedMs)?.atMs;
     // The other one gives it back again and again, without a filter: it is offered anew each time, and alone.
     while (scene.world.clock.nowMs < declinedMs + refuseMs && reoffered() === undefined) {
-      const other = scene.offerOf(second);
-      scene.pause(0, 500);
+      const other = await scene.offerOf(second);
+      await scene.pause(0, 500);
       second.decline([other], 0);
     }
     second.interest('suppress');
-    scene.until('the other one is quiet', () => {
+    await scene.until('the other one is quiet', () => {
       for (const held of second.held.values()) second.decline([held], 0);
       return reoffered() !== undefined;
     });
@@ -54,9 +54,9 @@ export const grown: Scenario = {
   name: 'S6',
   about: 'an agent that has more free than was refused is offered in spite of the filter',
   options: CALM,
-  play: (scene) => {
+  play: async (scene) => {
     const framework = scene.framework('f1');
-    const offer = scene.offerOf(framework);
+    const offer = await scene.offerOf(framework);
     const durationMs = scene.random.between(7000, 20_000);
     const task = aTask('t1', {
       kind: 'works',
@@ -65,10 +65,10 @@ export const grown: Scenario = {
     });
     const acceptedMs = scene.world.clock.nowMs;
     framework.accept({ offers: [offer], launches: [task], filter: { refuseMs: 3600_000 } });
-    scene.until('it has finished', () => scene.booked(framework, task) === 'finished');
+    await scene.until('it has finished', () => scene.booked(framework, task) === 'finished');
     const early = framework.seen.filter(({ atMs }) => atMs > acceptedMs);
     scene.must('what was refused is not offered meanwhile', early.length === 0);
-    scene.until('all of it is offered', () => framework.held.size === 1, 10_000);
+    await scene.until('all of it is offered', () => framework.held.size === 1, 10_000);
     const again = framework.seen.at(-1)?.offer.resources.scalars;
     scene.must('the whole agent is in the offer', again?.['cpus'] === 1000);
   },

@@ -10,7 +10,7 @@ export const acceptAndRescind: Scenario = {
   name: 'S8',
   about: 'an accept that crosses a rescind has one outcome, and the framework learns it',
   options: { agents: 1, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const isSilence = scene.random.chance(0.4);
     const timeoutMs = isSilence ? 300_000 : scene.random.pick([500, 2000]);
     const framework = scene.framework('f1', { offerTimeoutMs: timeoutMs });
@@ -18,10 +18,10 @@ export const acceptAndRescind: Scenario = {
     const task = aTask('t1');
     let acceptId: number | undefined;
     while (acceptId === undefined) {
-      const offer = scene.offerOf(framework);
+      const offer = await scene.offerOf(framework);
       const waitMs = isSilence ? AGENT_SILENCE_MS : timeoutMs;
       if (isSilence) scene.cut(agent);
-      scene.elapse(
+      await scene.elapse(
         Math.max(
           0,
           waitMs + scene.random.between(-timeoutMs / (isSilence ? 40 : 2), isSilence ? 8000 : 100),
@@ -32,10 +32,10 @@ export const acceptAndRescind: Scenario = {
       else scene.mend(agent);
     }
     const id = acceptId;
-    scene.until('it is told the outcome', () => framework.outcomes.has(id));
-    scene.pause(0, 5000);
+    await scene.until('it is told the outcome', () => framework.outcomes.has(id));
+    await scene.pause(0, 5000);
     scene.mend(agent);
-    settleTask(scene, framework, task, isLaunched(framework, id, task));
+    await settleTask(scene, framework, task, isLaunched(framework, id, task));
   },
 };
 
@@ -50,26 +50,26 @@ function isLaunched(
 }
 
 /** A launched task runs and can be killed, one that was not is dropped; the books agree. */
-function settleTask(
+async function settleTask(
   scene: Scene,
   framework: ScriptedFramework,
   task: TaskDescription,
   launched: boolean,
-): void {
+): Promise<void> {
   const { taskId } = task;
   const key = taskKey({ ...framework.ref, taskId });
   scene.must('the books say what it was told', scene.world.witness.wasLaunched(key) === launched);
   if (launched) {
-    scene.until(`${taskId} runs`, () => framework.isTold(taskId, 'running'), 300_000);
+    await scene.until(`${taskId} runs`, () => framework.isTold(taskId, 'running'), 300_000);
     framework.kill(taskId);
-    scene.until(`${taskId} is killed`, () => framework.isTold(taskId, 'killed'));
+    await scene.until(`${taskId} is killed`, () => framework.isTold(taskId, 'killed'));
     return;
   }
-  scene.until(`${taskId} is told to be dropped`, () => framework.isTold(taskId, 'dropped'));
+  await scene.until(`${taskId} is told to be dropped`, () => framework.isTold(taskId, 'dropped'));
   const [outcome] = framework.outcomes.values();
   // The session tells a failed accept by itself; that the leader wrote it down, too, is for whoever comes after it.
   if (outcome?.ok || outcome?.failure.code === 'invalidOffers')
-    scene.until('the books say so, too', () => scene.booked(framework, task) === 'dropped');
+    await scene.until('the books say so, too', () => scene.booked(framework, task) === 'dropped');
   scene.must(`${taskId} never starts`, !scene.world.starts.has(key));
 }
 
@@ -77,16 +77,16 @@ export const oneStale: Scenario = {
   name: 'S9',
   about: 'of two offers one is stale: what is valid is used, and all or nothing means nothing',
   options: { agents: 2, leaderChanges: true },
-  play: (scene) => {
+  play: async (scene) => {
     const framework = scene.framework('f1', { offerTimeoutMs: 3600_000 });
     const atomic = scene.random.chance(0.5);
     const [one, two] = [aTask('t1'), aTask('t2')];
     const [a, b] = [scene.agent(0), scene.agent(1)];
     let raced: { id: number; stale: string } | undefined;
     while (raced === undefined) {
-      const offers = [scene.offerOf(framework, a), scene.offerOf(framework, b)];
+      const offers = [await scene.offerOf(framework, a), await scene.offerOf(framework, b)];
       scene.operator.change(b.agentId, 'deactivate');
-      scene.pause(0, 2 * scene.world.faults.maxDelayMs);
+      await scene.pause(0, 2 * scene.world.faults.maxDelayMs);
       if (offers.every(({ offerId }) => framework.held.has(offerId))) {
         const launch = (task: TaskDescription, { agentId }: { agentId: typeof a.agentId }) => ({
           kind: 'launch' as const,
@@ -97,7 +97,7 @@ export const oneStale: Scenario = {
         const id = framework.accept({ offers, operations, atomic, filter: { refuseMs: 0 } });
         raced = { id, stale: offers[1]?.offerId ?? '' };
       } else {
-        scene.until(
+        await scene.until(
           'it is out of service',
           () => scene.leader?.state?.agents.get(b.agentId)?.isDeactivated === true,
         );
@@ -105,12 +105,12 @@ export const oneStale: Scenario = {
       }
     }
     const { id, stale } = raced;
-    scene.until('it is told the outcome', () => framework.outcomes.has(id));
+    await scene.until('it is told the outcome', () => framework.outcomes.has(id));
     const launched = [isLaunched(framework, id, one), isLaunched(framework, id, two)] as const;
     checkUse(scene, framework.outcomes.get(id), { atomic, stale, launched });
-    settleTask(scene, framework, one, launched[0]);
-    settleTask(scene, framework, two, launched[1]);
-    scene.offerOf(framework, a);
+    await settleTask(scene, framework, one, launched[0]);
+    await settleTask(scene, framework, two, launched[1]);
+    await scene.offerOf(framework, a);
   },
 };
 

@@ -1,19 +1,19 @@
 // Owns standing for leadership on a bus: the lease, signs of life in both directions, the question whether anybody
-// leads, and the timer for all of it. The rules are in ../lease.ts and ../leader-watch.ts.
+// leads, and the timer for all of it. The rules are in lease.ts and leader-watch.ts.
 import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { ActorId, ClusterName } from '@parley/protocol/ids';
 import type { LeadershipBeat } from '@parley/protocol/leadership';
 import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { subjectOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import type { NatsConnection } from 'nats';
-import type { BusSubscription } from '../bus.ts';
-import type { Clock } from '../clock.ts';
-import { CONFIRM_IN_CLUSTER_MS, LeaderWatch, WATCH_TIMING } from '../leader-watch.ts';
-import type { LeaseTiming } from '../lease.ts';
-import { KvLease } from './kv-lease.ts';
-import type { NatsBus } from './nats-bus.ts';
-import { systemClock } from './system-clock.ts';
+import type { BusSubscription, ProbingBus } from './bus.ts';
+import type { Clock } from './clock.ts';
+import { CONFIRM_IN_CLUSTER_MS, LeaderWatch, WATCH_TIMING } from './leader-watch.ts';
+import type { LeaseTiming } from './lease.ts';
+import { LeaseHolder } from './lease-holder.ts';
+import type { LeaseStore } from './lease-store.ts';
+import { systemClock, systemTimers } from './nats/system-clock.ts';
+import type { Timers } from './timers.ts';
 
 const LOOK_MS = 50;
 const STANDBY_BEAT_MS = 1000;
@@ -25,19 +25,22 @@ const ENTRIES = {
 } as const;
 
 export type CandidacyOptions = {
-  readonly bus: NatsBus;
-  readonly books: NatsConnection;
+  readonly bus: ProbingBus;
+  /** Where the lease of `key` stands. */
+  readonly store: LeaseStore;
   readonly cluster: ClusterName;
   /** What is led. */
   readonly key: 'master' | 'allocator';
   readonly id: ActorId;
   readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly makeNonce?: () => string;
   readonly timing?: LeaseTiming;
   /** What is said of this one now. */
   readonly beat: () => LeadershipBeat;
   readonly onBeat: (beat: LeadershipBeat, epoch: Epoch | undefined) => void;
   readonly onWon: (epoch: Epoch) => void;
-  /** As of KvLease. To lead again, `stand` again. */
+  /** As of LeaseHolder. To lead again, `stand` again. */
   readonly onLost: (taken: boolean) => void;
   /** The leader of that term is believed dead: what it looked like. */
   readonly onSuspicion: (epoch: Epoch, silentMs: number) => void;
@@ -48,11 +51,12 @@ export type CandidacyOptions = {
 export class Candidacy {
   readonly #options: CandidacyOptions;
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #watch = new LeaderWatch();
-  #lease: KvLease | undefined;
+  #lease: LeaseHolder | undefined;
   #beats: BusSubscription | undefined;
   #pings: BusSubscription | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelLooks: (() => void) | undefined;
   #beatDueMs = Number.NEGATIVE_INFINITY;
   #suspected: Epoch | undefined;
   #wasWatching = false;
@@ -60,6 +64,7 @@ export class Candidacy {
   constructor(options: CandidacyOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#timers = options.timers ?? systemTimers;
   }
 
   /** Listens and gives signs of life from now on. */
@@ -70,19 +75,19 @@ export class Candidacy {
       const message = decodeMessage(beat, cluster, subject, bytes);
       if (message.ok) this.#heard(message.value.body, message.value.epoch);
     });
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#cancelLooks = this.#timers.every(LOOK_MS, () => this.#look());
   }
 
-  /** One candidacy, until `onLost` or `release`. `ownNameIsFree`: as of KvLease. */
+  /** One candidacy, until `onLost` or `release`. `ownNameIsFree`: as of LeaseHolder. */
   stand(ownNameIsFree: boolean): void {
-    const { books, cluster, key, id, timing } = this.#options;
-    this.#lease = new KvLease({
-      connection: books,
-      cluster,
-      key,
+    const { store, id, timing, makeNonce } = this.#options;
+    this.#lease = new LeaseHolder({
+      store,
       holder: id,
       ownNameIsFree,
       clock: this.#clock,
+      timers: this.#timers,
+      ...(makeNonce && { makeNonce }),
       ...(timing && { timing }),
       onWon: (epoch) => this.#won(epoch),
       onLost: (taken) => {
@@ -129,7 +134,7 @@ export class Candidacy {
 
   /** Listens no more. */
   close(): void {
-    clearInterval(this.#timer);
+    this.#cancelLooks?.();
     this.#beats?.close();
     this.#stopAnswering();
   }
@@ -177,7 +182,7 @@ export class Candidacy {
     if (isWatching && !this.#wasWatching) this.#watch.begin();
     this.#wasWatching = isWatching;
     if (!isWatching) return;
-    this.#watch.confirmMs = bus.connection.info?.cluster === undefined ? 0 : CONFIRM_IN_CLUSTER_MS;
+    this.#watch.confirmMs = bus.isClustered ? CONFIRM_IN_CLUSTER_MS : 0;
     const advice = this.#watch.look(this.#clock.nowMs());
     if (advice === 'ping') void this.#ping();
     else if (advice === 'suspect') this.#suspect();

@@ -1,39 +1,14 @@
-// Owns carrying out a lease's reads and writes on its key-value bucket, and the timer between them. The rules of the
-// lease are in ../lease.ts. Buckets are read and written as the streams that they are: with conditions and revisions.
+// Owns carrying out a lease's reads and writes on the key that it stands in, and the timer between them. The rules of the
+// lease are in lease.ts.
 import type { Epoch } from '@parley/protocol/epoch';
-import type { ClusterName } from '@parley/protocol/ids';
-import { leaseBucketName } from '@parley/protocol/streams';
-import type { NatsConnection } from 'nats';
-import * as z from 'zod';
-import type { Clock } from '../clock.ts';
-import {
-  type LeaseAction,
-  LeaseMachine,
-  type LeaseReadAnswer,
-  type LeaseRecord,
-  type LeaseTiming,
-  type LeaseWriteAnswer,
-} from '../lease.ts';
-import { readMessage, readStanding, store } from './jetstream-requests.ts';
-import { randomNonce, systemClock } from './system-clock.ts';
+import type { Clock } from './clock.ts';
+import { type LeaseAction, LeaseMachine, type LeaseTiming } from './lease.ts';
+import type { LeaseStore } from './lease-store.ts';
+import { randomNonce, systemClock, systemTimers } from './nats/system-clock.ts';
+import type { Timers } from './timers.ts';
 
-const Record = z.object({
-  holder: z.string(),
-  nonce: z.string(),
-  term: z.int(),
-  released: z.boolean(),
-});
-
-/** Of a lease that is written by a release with another idea of it: nobody's until it has stood still long enough. */
-const FOREIGN: LeaseRecord = { holder: '', nonce: '', term: 0, released: false };
-
-const LEASE_REQUEST_TIMEOUT_MS = 1000;
-
-export type KvLeaseOptions = {
-  readonly connection: NatsConnection;
-  readonly cluster: ClusterName;
-  /** What is led. */
-  readonly key: 'master' | 'allocator';
+export type LeaseHolderOptions = {
+  readonly store: LeaseStore;
   /** The actor's id: a lease that carries it already is taken over at once, unless `ownNameIsFree` says otherwise. */
   readonly holder: string;
   readonly onWon: (epoch: Epoch) => void;
@@ -47,32 +22,32 @@ export type KvLeaseOptions = {
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
   readonly ownNameIsFree?: boolean;
   readonly clock?: Clock;
+  readonly timers?: Timers;
+  /** Differs from every other that any process ever made. */
+  readonly makeNonce?: () => string;
   readonly timing?: LeaseTiming;
 };
 
 /** One candidacy: from the first look to the end of the term. A later candidacy is another object. */
-export class KvLease {
-  readonly #options: KvLeaseOptions;
+export class LeaseHolder {
+  readonly #options: LeaseHolderOptions;
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #machine: LeaseMachine;
-  readonly #stream: string;
-  readonly #subject: string;
   #bucketCreatedMs = 0;
   #epoch: Epoch | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTurn: (() => void) | undefined;
   #over = false;
 
-  constructor(options: KvLeaseOptions) {
+  constructor(options: LeaseHolderOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { holder, timing, ownNameIsFree } = options;
-    this.#machine = new LeaseMachine(holder, randomNonce, {
+    this.#timers = options.timers ?? systemTimers;
+    const { holder, timing, ownNameIsFree, makeNonce = randomNonce } = options;
+    this.#machine = new LeaseMachine(holder, makeNonce, {
       ...(timing && { timing }),
       ...(ownNameIsFree !== undefined && { ownNameIsFree }),
     });
-    const bucket = leaseBucketName(options.cluster);
-    this.#stream = `KV_${bucket}`;
-    this.#subject = `$KV.${bucket}.${options.key}`;
   }
 
   /** The term of another holder, as far as known; undefined when the lease is free. */
@@ -126,15 +101,15 @@ export class KvLease {
 
   /** Ends the candidacy; a held lease is released, so that others need not wait for its end. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#cancelTurn?.();
     if (this.#over) return;
     this.#over = true;
     const release = this.#machine.release();
-    if (release !== undefined) await this.#write(release);
+    if (release !== undefined) await this.#options.store.write(release);
   }
 
   #turn(): void {
-    clearTimeout(this.#timer);
+    this.#cancelTurn?.();
     if (this.#over) return;
     const action = this.#machine.next(this.#clock.nowMs());
     this.#noticeChange();
@@ -150,16 +125,17 @@ export class KvLease {
     const wakeMs = this.#machine.nextWakeMs();
     if (wakeMs === undefined) return;
     const waitMs = Math.max(Math.ceil(wakeMs - this.#clock.nowMs()), 1);
-    this.#timer = setTimeout(() => this.#turn(), waitMs);
+    this.#cancelTurn = this.#timers.after(waitMs, () => this.#turn());
   }
 
   async #carryOut(action: LeaseAction): Promise<void> {
     if (action.kind === 'read') {
-      const answer = await this.#read();
+      const answer = await this.#options.store.read();
+      if (answer.kind === 'found') this.#bucketCreatedMs = answer.bucketCreatedMs;
       this.#machine.readAnswered(this.#clock.nowMs(), answer);
       if (answer.kind === 'found' && !this.#over) this.#options.onSeen?.(this.othersEpoch);
     } else {
-      const answer = await this.#write(action);
+      const answer = await this.#options.store.write(action);
       this.#machine.writeAnswered(this.#clock.nowMs(), answer);
     }
     this.#noticeChange();
@@ -174,47 +150,8 @@ export class KvLease {
     }
     if (status === 'lost') {
       this.#over = true;
-      clearTimeout(this.#timer);
+      this.#cancelTurn?.();
       this.#options.onLost(this.#machine.wasTaken);
     }
-  }
-
-  async #read(): Promise<LeaseReadAnswer> {
-    const { connection } = this.#options;
-    const standing = await readStanding(connection, this.#stream);
-    const message = await readMessage(connection, this.#stream, { last_by_subj: this.#subject });
-    if (!standing.ok || !message.ok) return { kind: 'unknown' };
-    this.#bucketCreatedMs = standing.value.createdMs;
-    if (message.value === undefined) {
-      return { kind: 'found', entry: { revision: 0, record: undefined } };
-    }
-    const { sequence, bytes } = message.value;
-    return { kind: 'found', entry: { revision: sequence, record: parseRecord(bytes) } };
-  }
-
-  async #write(action: Extract<LeaseAction, { kind: 'write' }>): Promise<LeaseWriteAnswer> {
-    const bytes = Buffer.from(JSON.stringify(action.record));
-    const result = await store(this.#options.connection, this.#subject, bytes, {
-      lastSubjectSequence: action.expectedRevision,
-      timeoutMs: LEASE_REQUEST_TIMEOUT_MS,
-    });
-    switch (result.kind) {
-      case 'stored':
-        return { kind: 'stored', revision: result.sequence };
-      case 'refused':
-        return result;
-      default:
-        return { kind: 'unknown' };
-    }
-  }
-}
-
-/** Undefined for the mark of a deleted key. */
-function parseRecord(bytes: Uint8Array): LeaseRecord | undefined {
-  if (bytes.length === 0) return undefined;
-  try {
-    return Record.parse(JSON.parse(Buffer.from(bytes).toString()));
-  } catch {
-    return FOREIGN;
   }
 }
