@@ -37,7 +37,7 @@ beforeEach(() => {
 
 /** A full agent that `rich` holds, and `poor`, which is guaranteed two, is starved soon and demands many. */
 function begin(): void {
-  known = new Knowledge(['gpus']);
+  known = new Knowledge();
   reclaimer = new Reclaimer(known, returned);
   hear([settings(), anAgent(), subscribed('rich'), uses('rich', 10)]);
   hear([subscribed('poor', { count: 100 }), guaranteed('poor', 2)]);
