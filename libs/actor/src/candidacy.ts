@@ -44,6 +44,8 @@ export type CandidacyOptions = {
   readonly onLost: (taken: boolean) => void;
   /** The leader of that term is believed dead: what it looked like. */
   readonly onSuspicion: (epoch: Epoch, silentMs: number) => void;
+  /** Nothing that was asked about the lease was answered for so long that another server may be better. */
+  readonly onUnanswered?: () => void;
   /** Whether a free lease would be taken now. */
   readonly mayStand?: () => boolean;
 };
@@ -95,6 +97,7 @@ export class Candidacy {
         this.#options.onLost(taken);
       },
       onSeen: (othersEpoch) => this.#seen(othersEpoch),
+      onUnanswered: () => this.#options.onUnanswered?.(),
     });
     this.#suspected = undefined;
     this.#watch.begin();

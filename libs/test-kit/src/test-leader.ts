@@ -190,7 +190,6 @@ export class TestLeader {
       rulesVersion: clusterCore.rulesVersion,
       coreTimeMs: nowMs,
       wallTimeMs: nowMs,
-      rulesVersion: clusterCore.rulesVersion,
     };
     const effects = clusterCore.begin(this.#state, context);
     for (const input of inputs) effects.push(...clusterCore.step(this.#state, context, input));
