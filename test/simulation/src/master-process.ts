@@ -112,12 +112,12 @@ export class MasterProcess extends SimulatedProcess {
           return succeed({ records: principals, version: '1' });
         },
         // The streams are never lost here, so that nobody reads what is kept beside them.
-      openSettings: () => ({
-        readAll: () => Promise.resolve(succeed([])),
-        write: () => Promise.resolve(succeed(undefined)),
-      }),
-      endOfUpdates: () => Promise.resolve(fail('unavailable', 'nobody asks')),
-      onJournalTrouble: () => undefined,
+        openSettings: () => ({
+          readAll: () => Promise.resolve(succeed([])),
+          write: () => Promise.resolve(succeed(undefined)),
+        }),
+        endOfUpdates: () => Promise.resolve(fail('unavailable', 'nobody asks')),
+        onJournalTrouble: () => undefined,
         ...time,
         makeNonce: () => this.#nonce(),
         limits: SNAPSHOT_LIMITS,
