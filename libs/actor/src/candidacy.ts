@@ -46,6 +46,8 @@ export type CandidacyOptions = {
   readonly onSuspicion: (epoch: Epoch, silentMs: number) => void;
   /** As of LeaseMachine: left behind with the lease. */
   readonly note?: () => LeaseNote | undefined;
+  /** Nothing that was asked about the lease was answered for so long that another server may be better. */
+  readonly onUnanswered?: () => void;
   /** Whether a free lease would be taken now. */
   readonly mayStand?: () => boolean;
 };
@@ -98,6 +100,7 @@ export class Candidacy {
         this.#options.onLost(taken);
       },
       onSeen: (othersEpoch) => this.#seen(othersEpoch),
+      onUnanswered: () => this.#options.onUnanswered?.(),
     });
     this.#suspected = undefined;
     this.#watch.begin();

@@ -7,6 +7,9 @@ import type { LeaseStore } from './lease-store.ts';
 import { randomNonce, systemClock, systemTimers } from './nats/system-clock.ts';
 import type { Timers } from './timers.ts';
 
+/** Most elections of JetStream are over by then, and a leader has some seconds left to renew its lease elsewhere. */
+const UNANSWERED_MS = 8000;
+
 export type LeaseHolderOptions = {
   readonly store: LeaseStore;
   /** The actor's id: a lease that carries it already is taken over at once, unless `ownNameIsFree` says otherwise. */
@@ -17,6 +20,8 @@ export type LeaseHolderOptions = {
    * somebody else holds the lease now; else the own renewals failed for too long.
    */
   readonly onLost: (taken: boolean) => void;
+  /** Nothing that was asked was answered for so long that another server may be better; told again and again. */
+  readonly onUnanswered?: () => void;
   /** The lease was read while another held it, or was free. */
   readonly onSeen?: (othersEpoch: Epoch | undefined) => void;
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
@@ -40,12 +45,14 @@ export class LeaseHolder {
   #epoch: Epoch | undefined;
   #cancelTurn: (() => void) | undefined;
   #over = false;
+  #answeredMs: number;
 
   constructor(options: LeaseHolderOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#timers = options.timers ?? systemTimers;
     const { holder, timing, ownNameIsFree, note, makeNonce = randomNonce } = options;
+    this.#answeredMs = this.#clock.nowMs();
     this.#machine = new LeaseMachine(holder, makeNonce, {
       ...(timing && { timing }),
       ...(note && { note }),
@@ -145,14 +152,23 @@ export class LeaseHolder {
   async #carryOut(action: LeaseAction): Promise<void> {
     if (action.kind === 'read') {
       const answer = await this.#options.store.read();
+      this.#noticeSilence(answer.kind === 'unknown');
       if (answer.kind === 'found') this.#bucketCreatedMs = answer.bucketCreatedMs;
       this.#machine.readAnswered(this.#clock.nowMs(), answer);
       if (answer.kind === 'found' && !this.#over) this.#options.onSeen?.(this.othersEpoch);
     } else {
       const answer = await this.#options.store.write(action);
+      this.#noticeSilence(answer.kind === 'unknown');
       this.#machine.writeAnswered(this.#clock.nowMs(), answer);
     }
     this.#noticeChange();
+  }
+
+  #noticeSilence(isUnanswered: boolean): void {
+    const nowMs = this.#clock.nowMs();
+    if (isUnanswered && nowMs - this.#answeredMs < UNANSWERED_MS) return;
+    this.#answeredMs = nowMs;
+    if (isUnanswered && !this.#over) this.#options.onUnanswered?.();
   }
 
   #noticeChange(): void {

@@ -4,26 +4,34 @@
 //   What: the own role's reservations, then those of the roles above it, then what is not reserved. A client that states
 //         no demand takes all of it, as in Mesos, chopped to its limits; one that does takes just what it needs, a few
 //         tasks at a time. Revocable resources come beside it, to frameworks that take them.
-// How demand is cut is in portions.ts; making proposals of what is granted is allocator.ts.
+// How demand is cut is in portions.ts, the rest in whole-rest.ts; making proposals of what is granted is allocator.ts.
 import type { FreeReservation } from '@parley/protocol/allocation';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { add, isEmpty, subtract } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
 import type { AskedInVain } from './asked-in-vain.ts';
-import { accumulate, covers, isZero, NO_AMOUNTS, summed, type Vector } from './cluster-totals.ts';
+import { NO_AMOUNTS, summed, type Vector } from './cluster-totals.ts';
 import type { Filters } from './filters.ts';
 import type { Framework, Frameworks } from './frameworks.ts';
-import { type Free, isAnythingLeft, NO_RESERVATIONS, NOTHING, orNothing } from './free.ts';
+import {
+  type Free,
+  isAnythingLeft,
+  NO_RESERVATIONS,
+  NOTHING,
+  orNothing,
+  usableReservations,
+} from './free.ts';
 import type { KeptAgents } from './kept-agents.ts';
 import type { LeftUnused } from './left-unused.ts';
-import { sumOf, type Taking } from './need-fit.ts';
+import type { Taking } from './need-fit.ts';
 import type { OfferCaps } from './offer-caps.ts';
 import type { OfferPolicy } from './offer-policy.ts';
 import { Portions } from './portions.ts';
 import type { Asking } from './question-round.ts';
 import type { Quota } from './quota.ts';
-import { amountsOf, type Room, type RoomSurroundings, roomOf } from './room.ts';
+import { type RoomSurroundings, roomOf } from './room.ts';
 import type { Client } from './share-tree.ts';
+import { reaches, WholeRest } from './whole-rest.ts';
 
 /** So many are put into their order one by one rather than found among all. */
 const FEW = 16;
@@ -142,13 +150,15 @@ export class AgentDivision implements Asking {
 
   #stepOf(client: Client, unmet: Quota | undefined, obstacles: Obstacles): Step | undefined {
     const room = roomOf(client, this.#around);
-    const usable = this.#usableBy(client);
+    const usable = usableReservations(this.#agent.left, client.role);
     const reservations = room?.admitted(usable) ?? usable;
     obstacles.isCut = reservations !== usable;
-    if (client.needs === undefined) {
-      return this.#wholeRest(client, { room, reservations, obstacles });
-    }
     const grant = this.#grantOf(client);
+    if (client.needs === undefined) {
+      if (grant !== undefined) return undefined;
+      const rest = { agent: this.#agent, client, room, reservations };
+      return new WholeRest(this.#around, rest).next(obstacles);
+    }
     const portions = new Portions(this.#around, {
       agent: this.#agent,
       client,
@@ -159,70 +169,6 @@ export class AgentDivision implements Asking {
       isOut: (other) => this.#isOut(other),
     });
     return portions.next(unmet, obstacles);
-  }
-
-  /** All that the role may use, and all that is revocable if the framework takes that. */
-  #wholeRest(
-    client: Client,
-    {
-      room,
-      reservations,
-      obstacles,
-    }: {
-      readonly room: Room | undefined;
-      readonly reservations: readonly FreeReservation[];
-      readonly obstacles: Obstacles;
-    },
-  ): Step | undefined {
-    if (this.#grantOf(client) !== undefined) return undefined;
-    const { left } = this.#agent;
-    const { caps, policy, totals } = this.#around;
-    const chopped = room?.chop(left.amounts, reservations) ?? left.amounts;
-    obstacles.isCut ||= chopped !== left.amounts;
-    const revocable = client.framework.takesRevocable ? left.revocable : NO_RESOURCES;
-    const minimum = policy.minimumOf(client);
-    const isWorthwhile = reservations.length > 0 || reaches(chopped, minimum);
-    if (!isWorthwhile && !reaches(totals.vectorOf(revocable.scalars), minimum)) {
-      const takesOthers = client.framework.takesRevocable;
-      obstacles.isStuck = !takesOthers && room?.isTooSmallFor(minimum) === true;
-      return undefined;
-    }
-    const unreserved = isWorthwhile ? chopped : NO_AMOUNTS;
-    const taking = { unreserved: this.#partOf(unreserved), reservations, surplus: NO_RESOURCES };
-    if (this.#isRefused(client, taking, revocable)) return undefined;
-    const amounts = this.#amountsOf(unreserved, reservations);
-    obstacles.isCapped = !caps.mayHold(client.framework, amounts, 1);
-    return obstacles.isCapped ? undefined : { client, taking, revocable, amounts, unreserved };
-  }
-
-  /** Of what is not reserved, these scalars, and with them all that is no scalar. */
-  #partOf(amounts: Vector): Resources {
-    const { left } = this.#agent;
-    if (amounts === left.amounts) return left.unreserved;
-    if (amounts.length === 0) return NO_RESOURCES;
-    return { ...left.unreserved, scalars: this.#around.totals.scalarsOf(amounts) };
-  }
-
-  #isRefused(client: Client, taking: Taking, revocable: Resources): boolean {
-    const { filters } = this.#around;
-    if (!filters.hasAny(client, this.#agent)) return false;
-    return filters.blocks(client, this.#agent, sumOf(taking), revocable);
-  }
-
-  /** Of the role itself, then of those above it; `*` is above nobody. Mesos docs, "Roles", hierarchical roles. */
-  #usableBy({ role }: Client): readonly FreeReservation[] {
-    const { reservations } = this.#agent.left;
-    if (reservations.length === 0) return NO_RESERVATIONS;
-    return reservations
-      .filter((one) => one.role === role || role.startsWith(`${one.role}/`))
-      .sort((a, b) => b.role.length - a.role.length);
-  }
-
-  #amountsOf(unreserved: Vector, reservations: readonly FreeReservation[]): Vector {
-    if (reservations.length === 0) return unreserved;
-    const amounts = [...unreserved];
-    for (const one of reservations) accumulate(amounts, amountsOf(one, this.#around.totals), 1);
-    return amounts;
   }
 
   #take({ client, taking, revocable, amounts, promise }: Step): void {
@@ -327,11 +273,6 @@ export class AgentDivision implements Asking {
     else if (this.#grants.length === 0) this.#around.vain.note(this.#agent.number, client.number);
     if (isStuck && !client.mayBeReserved) this.stuck.push(client);
   }
-}
-
-/** Whether it is worth an offer by itself: all of the minimum, and anything at all. */
-function reaches(amounts: Vector, minimum: Vector): boolean {
-  return covers(amounts, minimum) && !isZero(amounts);
 }
 
 /** The first that a client is granted stays the very value that is left of the agent: nothing is reckoned then. */

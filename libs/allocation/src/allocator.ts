@@ -17,6 +17,7 @@ import { FactsIntake } from './facts-intake.ts';
 import type { Framework } from './frameworks.ts';
 import { Knowledge } from './knowledge.ts';
 import { type ReclaimEffect, Reclaimer } from './reclaimer.ts';
+import { ReturnedRoom } from './returned-room.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { TurnCycle } from './turn-cycle.ts';
 
@@ -53,6 +54,7 @@ export class Allocator {
   #intake: FactsIntake | undefined;
   #known: Knowledge;
   #random: SeededRandom;
+  #returned = new ReturnedRoom();
   #reclaimer: Reclaimer;
   #lastNumber = 0;
   #cycle = new TurnCycle();
@@ -65,7 +67,7 @@ export class Allocator {
     this.#options = options;
     this.#random = new SeededRandom(options.seed ?? 0);
     this.#known = new Knowledge();
-    this.#reclaimer = new Reclaimer(this.#known);
+    this.#reclaimer = new Reclaimer(this.#known, this.#returned);
   }
 
   /** Begins a term: nothing is known, proposals count from 1. `epoch` is the own one. */
@@ -73,6 +75,7 @@ export class Allocator {
     const seed = (this.#options.seed ?? 0) ^ epoch.revision ^ epoch.bucketCreatedMs;
     this.#random = new SeededRandom(seed);
     this.#intake = new FactsIntake(nowMs);
+    this.#returned = new ReturnedRoom();
     this.#forget();
     this.#lastNumber = 0;
     this.#lastFullRunMs = nowMs;
@@ -180,7 +183,8 @@ export class Allocator {
 
   #forget(): void {
     this.#known = new Knowledge();
-    this.#reclaimer = new Reclaimer(this.#known);
+    this.#returned.loseStep();
+    this.#reclaimer = new Reclaimer(this.#known, this.#returned);
     this.#cycle = new TurnCycle();
     this.#runAtMs = undefined;
   }

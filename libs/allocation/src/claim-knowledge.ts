@@ -7,7 +7,7 @@ import type { CandidatesQuestion, Sharer } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
 import { add, sum } from '@parley/resources/resources';
 import type { Agent } from './agent-pool.ts';
-import type { SharingClient } from './claims.ts';
+import type { Claims, SharingClient } from './claims.ts';
 import { accumulate, covers, isZero, type Vector } from './cluster-totals.ts';
 import { amountsOfShare, dominantPart } from './fair-shares.ts';
 import { guaranteedByRole } from './guarantee-standings.ts';
@@ -97,7 +97,9 @@ export class ClaimKnowledge {
   ): SharingClient {
     const { totals } = this.#known;
     const { framework, role, used } = client;
-    const { quota } = framework;
+    const { quota, unanswered } = framework;
+    const own = quota !== undefined && quota.guarantee.length > 0 ? quota.guarantee : undefined;
+    // Offers elsewhere are had where it claims something; to what it gives back they say nothing.
     const elsewhere = totals.scalarsOf(difference(framework.used, used));
     const offered = offeredTo(client);
     const { needs, starvedForMs, share } = about;
@@ -105,9 +107,15 @@ export class ClaimKnowledge {
       framework: framework.ref,
       role,
       guarantee:
-        quota !== undefined && quota.guarantee.length > 0
-          ? lessOf(totals.scalarsOf(quota.guarantee), elsewhere)
-          : totals.scalarsOf(guaranteedByRole(client)),
+        own === undefined
+          ? totals.scalarsOf(guaranteedByRole(client))
+          : lessOf(totals.scalarsOf(own), elsewhere),
+      ...(own !== undefined && {
+        whole: {
+          guarantee: totals.scalarsOf(own),
+          held: totals.scalarsOf(difference(framework.used, unanswered.holding.amounts)),
+        },
+      }),
       held: totals.scalarsOf(difference(used, offered)),
       offered: totals.scalarsOf(offered),
       fairShare: amountsOfShare(share, totals),
@@ -136,7 +144,7 @@ export class ClaimKnowledge {
     };
     const needed = needs.map((need) => ({
       need,
-      amounts: totals.vectorOf(need.resources.scalars),
+      amounts: totals.vectorOf((need.first ?? need.resources).scalars),
     }));
     for (const agent of needs.length === 0 ? [] : pool.open()) {
       if (free.size >= MAX_FREE_AGENTS) break;
@@ -173,7 +181,8 @@ export class ClaimKnowledge {
     }: Taking & { readonly to: RoleName; readonly roles: KnownBounds },
   ): Quantities {
     const share = shareOf(client);
-    const { held, guarantee, fairShare } = this.describe(client, { ...NO_CLAIM, share });
+    const sharing = this.describe(client, { ...NO_CLAIM, share });
+    const { held, fairShare, whole = sharing } = sharing;
     const spare: Record<string, number> = {};
     const keep = (has: Quantities, least: Quantities): void => {
       for (const [name, amount] of Object.entries(least)) {
@@ -182,13 +191,23 @@ export class ClaimKnowledge {
         spare[name] = Math.min(left, spare[name] ?? left);
       }
     };
-    keep(held, guarantee);
+    keep(whole.held, whole.guarantee);
     if (!isShort) keep(held, mostHeldOf(fairShare, held));
     for (let one = roleAbove(client.role); one !== undefined; one = roleAbove(one)) {
       const bound = isWithin(to, one) ? undefined : roles.get(one);
       if (bound !== undefined) keep(bound.held, bound.guarantee);
     }
     return spare;
+  }
+
+  /** Whether these resources of the agent are refused; absent where the client refuses nothing. */
+  refusalsOf(client: Client): Claims['isRefused'] {
+    const { filters, pool } = this.#known;
+    if (filters.refusalsIn(client) === 0) return undefined;
+    return (_, agentId, resources) => {
+      const agent = pool.get(agentId);
+      return agent !== undefined && filters.blocks(client, agent, resources);
+    };
   }
 
   #mayBeOffered(client: Client, agent: Agent): boolean {

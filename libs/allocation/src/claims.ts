@@ -14,6 +14,8 @@ import type { UnmetNeed } from './spare-room.ts';
 
 export type SharingClient = Sharer & {
   readonly guarantee: Quantities;
+  /** Where its framework has a guarantee of its own: that, and what it has in tasks and executors, over all its roles. */
+  readonly whole?: { readonly guarantee: Quantities; readonly held: Quantities };
   /** In tasks and executors; what is coming back of it included. */
   readonly held: Quantities;
   /** In unanswered offers. */
@@ -42,6 +44,8 @@ export type Claims = {
   /** What could be offered to the claimants now, by agent. */
   readonly free: ReadonlyMap<AgentId, Resources>;
   readonly comingBack: readonly ComingBack[];
+  /** Whether the client refuses these resources of the agent; absent: nobody refuses anything. */
+  readonly isRefused?: (client: Sharer, agentId: AgentId, resources: Resources) => boolean;
   /** Of the cluster: taking back is measured by it. */
   readonly total: Quantities;
   readonly starvationMs: number;
@@ -84,9 +88,10 @@ export function claimsOf(
 /** While it is below what it claims, this need would lift it, and it may hold so much. */
 export function isEntitled(
   { standing, reason }: Claim,
-  { resources }: UnmetNeed,
+  { resources, reason: only = reason }: UnmetNeed,
   bounds: RoleBounds,
 ): boolean {
+  if (only !== reason) return false;
   const { client } = standing;
   const usage = usageThen(standing);
   const { limit = {} } = client;

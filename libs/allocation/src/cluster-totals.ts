@@ -135,3 +135,9 @@ export const areEqual = (a: Vector, b: Vector): boolean =>
 export function smaller(a: Vector, b: Vector): Vector {
   return a.map((amount, number) => Math.min(amount, b[number] ?? 0));
 }
+
+/** The larger of both, of each. */
+export function larger(a: Vector, b: Vector): Vector {
+  const length = Math.max(a.length, b.length);
+  return Array.from({ length }, (_, number) => Math.max(a[number] ?? 0, b[number] ?? 0));
+}

@@ -5,9 +5,10 @@ import { Explanation as Schema } from '@parley/protocol/explanations';
 import { RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { COALESCE_MS, FULL_RUN_INTERVAL_MS } from './allocator.ts';
 import { type Explainable, explain } from './explain.ts';
+import { FairOrder } from './fair-order.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
 import { aFramework, anAgentId, resourcesOf } from './scripted-master.ts';
 
@@ -189,7 +190,7 @@ describe('how a framework stands', () => {
 });
 
 describe('a role', () => {
-  test('its standing among roles and that of each of its frameworks, at most 100 of them', () => {
+  test('its standing among roles and that of its frameworks, at most 100, those first that are next', () => {
     cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
     cluster.master.addAgent('agent-2', resourcesOf(4, 1024));
     for (let number = 0; number < 105; number += 1) {
@@ -198,9 +199,13 @@ describe('a role', () => {
     cluster.master.subscribe('web', 'services');
     cluster.settle();
     const { role, clients, clientsLeftOut, agents, openAgents } = ofRole('analytics');
-    expect(role).toMatchObject({ role: 'analytics', share: { used: 4000, total: 8000, of: 2 } });
+    expect(role).toMatchObject({
+      role: 'analytics',
+      share: { used: 4000, total: 8000, resource: 'cpus', of: 2 },
+    });
     expect(clients).toHaveLength(100);
-    expect(clients.every(({ needs }) => needs.length === 0)).toBe(true);
+    const places = clients.map(({ share }) => share.place ?? 0);
+    expect(places).toStrictEqual([...places].sort((a, b) => a - b));
     expect({ clientsLeftOut, agents, openAgents }).toStrictEqual({
       clientsLeftOut: 5,
       agents: 2,
@@ -208,6 +213,62 @@ describe('a role', () => {
     });
     expect(ofRole('nowhere')).toMatchObject({ clients: [] });
     expect(ofRole('nowhere').role).toBeUndefined();
+  });
+
+  test('its place is that among the roles beside it', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    cluster.master.addAgent('agent-2', resourcesOf(8, 1024));
+    for (const role of ['eng/ads', 'eng/search', 'sales'])
+      cluster.master.subscribe(role.replace('/', '-'), role);
+    for (const [name, cpus] of [
+      ['eng-ads', 4],
+      ['sales', 2],
+    ] as const) {
+      cluster.master.need(name, name.replace('-', '/'), [
+        { shape: 'task', resources: resourcesOf(cpus, 64), count: 1 },
+      ]);
+    }
+    cluster.master.suppress('eng-search', 'eng/search');
+    cluster.settle();
+    for (const name of ['eng-ads', 'sales'])
+      cluster.master.need(name, name.replace('-', '/'), undefined);
+    cluster.master.revive('eng-search', 'eng/search');
+    cluster.hear();
+    const placeOf = (name: string) => ofRole(name).role?.share;
+    expect(placeOf('eng/search')).toMatchObject({ used: 0, place: 1, of: 2 });
+    expect(placeOf('eng/ads')).toMatchObject({ used: 4000, place: 2, of: 2 });
+    expect(placeOf('sales')).toMatchObject({ used: 2000, place: 1, of: 2 });
+    expect(placeOf('eng')).toMatchObject({ used: 4000, place: 2, of: 2 });
+  });
+
+  test('it covers all that is below it: what agents lack for each, and which is nearest', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    use(3, 0);
+    cluster.master.subscribe('ads', 'eng/ads');
+    cluster.master.subscribe('idle', 'eng/ads');
+    cluster.master.subscribe('engine', 'engine');
+    const need = { shape: 'task', resources: resourcesOf(2, 64), count: 1 };
+    cluster.master.need('ads', 'eng/ads', [need]);
+    cluster.master.need('idle', 'eng/ads', []);
+    cluster.master.need('engine', 'engine', [need]);
+    cluster.settle();
+    expect(ofRole('eng').clients).toMatchObject([
+      {
+        framework: aFramework('ads'),
+        role: 'eng/ads',
+        state: 'waits',
+        needs: [
+          {
+            agents: 1,
+            suitable: 0,
+            reasons: [{ kind: 'lacks', count: 1, resource: 'cpus', best: 1000, needed: 2000 }],
+            nearest: { agentId: 'agent-1' },
+          },
+        ],
+      },
+      { framework: aFramework('idle'), state: 'needsNothing', needs: [] },
+    ]);
+    expect(ofRole('eng').clientsLeftOut).toBe(0);
   });
 });
 
@@ -227,45 +288,88 @@ describe('what an answer costs', () => {
     const lookedAt = {
       agent: { agentId: anAgentId('agent-1'), hostname: 'agent-1.test', attributes: {} },
       total: resourcesOf(4, 1024),
-      ordinary: { left: resourcesOf(0.5, 1024), refusedUntilMs: () => undefined },
-      revocable: { left: NO_RESOURCES, refusedUntilMs: () => undefined },
+      isKept: false,
+      standsBack: false,
+      ordinary: { left: resourcesOf(0.5, 1024), against: () => ({ kind: 'tooLittle' }) as const },
+      revocable: { left: NO_RESOURCES, against: () => ({ kind: 'tooLittle' }) as const },
     };
     const known: Explainable = {
       agents,
       openAgents: agents,
-      clientsOfFramework: () => [
-        {
-          framework,
-          role,
-          needs,
-          standing: { used: 0, total: 1, weight: 1000 },
-          isSubscribed: true,
-          isSuppressed: false,
-          isAtOfferCap: false,
-          isAtQuotaLimit: false,
-          minimum: resourcesOf(0.01, 32),
-          takesRevocable: false,
-          offers: { outstanding: 0, proposed: 0 },
-          refusals: { agents: 0, nextEndsMs: undefined },
-          quotas: [],
-        },
-      ],
-      clientsOfRole: () => [],
+      clientsOfFramework: () => ({
+        leftOut: 0,
+        clients: [
+          {
+            framework,
+            role,
+            needs,
+            share: { used: 0, total: 1, weight: 1000, of: 1 },
+            isSubscribed: true,
+            isSuppressed: false,
+            isAtOfferCap: false,
+            isAtQuotaLimit: false,
+            minimum: resourcesOf(0.01, 32),
+            takesRevocable: false,
+            offers: { outstanding: 0, proposed: 0 },
+            refusals: { agents: 0, nextEndsMs: undefined },
+            quotas: [],
+          },
+        ],
+      }),
+      clientsBelow: () => ({ clients: [], leftOut: 0 }),
       roleStanding: () => undefined,
       *agentsFor() {
         for (let number = 0; number < agents; number += 1) yield lookedAt;
       },
-      siblingsInOrder: () => [],
-      clientsInOrder: () => [],
     };
     const now = { nowMs: 0, nextRunMs: Number.POSITIVE_INFINITY };
     return explain({ of: 'framework', framework }, known, now).clients;
   }
 
-  test('no more than 200,000 agents are looked at, all needs together, but the first need always is', () => {
+  test('whoever takes offers is gone through once, however many are told of', () => {
+    cluster.master.addAgent('agent-1', resourcesOf(4, 1024));
+    for (let number = 0; number < 300; number += 1) {
+      cluster.master.subscribe(`batch-${number}`, `eng/${number % 7}`);
+    }
+    cluster.hear();
+    const passes = vi.spyOn(FairOrder.prototype, 'askInOrder');
+    expect(ofRole('eng').clients).toHaveLength(100);
+    expect(passes).toHaveBeenCalledTimes(1);
+    passes.mockRestore();
+  });
+
+  test('no more than 50 needs are looked at, all clients together', () => {
+    for (let number = 0; number < 60; number += 1) cluster.master.subscribe(`b-${number}`, 'eng');
+    cluster.hear();
+    const { clients } = ofRole('eng');
+    expect(clients.filter(({ needs }) => needs.length > 0)).toHaveLength(50);
+    expect(clients.filter(({ needsLeftOut }) => needsLeftOut > 0)).toHaveLength(10);
+  });
+
+  test('of more than 32 different reasons the most frequent are told', () => {
+    const names = Array.from({ length: 40 }, (_, number) => `scalar_${number}`);
+    const without = (missing?: string) => {
+      const scalars = names.filter((name) => name !== missing).map((name) => [name, 1000]);
+      return normalise({ scalars: Object.fromEntries(scalars) });
+    };
+    for (const [number, name] of names.entries()) {
+      cluster.master.addAgent(`${number}`, without(name));
+      if (number >= 20) cluster.master.addAgent(`${number}-too`, without(name));
+    }
+    cluster.master.subscribe('batch', 'batch-role');
+    cluster.master.need('batch', 'batch-role', [{ shape: 'task', resources: without(), count: 1 }]);
+    cluster.settle();
+    const reasons = clientOf('batch').needs[0]?.reasons ?? [];
+    expect(reasons.map(({ count }) => count)).toStrictEqual([
+      ...Array(20).fill(2),
+      ...Array(12).fill(1),
+    ]);
+  });
+
+  test('no more than 100,000 agents are looked at, all needs together, but the first need always is', () => {
     const needs = ['a', 'b', 'c', 'd', 'e'].map(needOf);
-    expect(explainWith(50_000, needs)[0]).toMatchObject({ needsLeftOut: 1 });
-    expect(explainWith(50_000, needs)[0]?.needs).toHaveLength(4);
+    expect(explainWith(25_000, needs)[0]).toMatchObject({ needsLeftOut: 1 });
+    expect(explainWith(25_000, needs)[0]?.needs).toHaveLength(4);
     expect(explainWith(300_000, needs)[0]?.needs).toMatchObject([{ agents: 300_000 }]);
   });
 });

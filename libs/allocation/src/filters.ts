@@ -97,16 +97,33 @@ export class Filters {
     return untilMs;
   }
 
-  /** How many agents the client refuses anything of, and when the first refusal ends. */
-  refusalsOf(client: Client): { readonly agents: number; readonly nextEndsMs: number | undefined } {
+  /**
+   * How many agents the client refuses anything of, and when the first refusal ends; the latter is not looked for where
+   * there are more agents than `most`.
+   */
+  refusalsOf(
+    client: Client,
+    most = Number.POSITIVE_INFINITY,
+  ): { readonly agents: number; readonly nextEndsMs: number | undefined } {
     const agents = this.#byClient.get(client);
     let nextEndsMs: number | undefined;
+    if (agents !== undefined && agents.size > most) return { agents: agents.size, nextEndsMs };
     for (const agent of agents?.keys() ?? []) {
       for (const { expiresMs } of this.#of(client, agent)) {
         nextEndsMs = Math.min(expiresMs, nextEndsMs ?? expiresMs);
       }
     }
     return { agents: agents?.size ?? 0, nextEndsMs };
+  }
+
+  /** On how many agents it refuses anything. */
+  refusalsIn(client: Client): number {
+    return this.#byClient.get(client)?.size ?? 0;
+  }
+
+  /** Those of which it refuses anything. */
+  agentsOf(client: Client): Iterable<Agent> {
+    return this.#byClient.get(client)?.keys() ?? [];
   }
 
   hasAny(client: Client, agent: Agent): boolean {

@@ -1,6 +1,7 @@
 // Owns what is free of one agent: not reserved, of reservations, and revocable; and what is left of that beside proposals
 // that are not decided.
 import type { FreeReservation } from '@parley/protocol/allocation';
+import type { RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import { contains, isEmpty, sum, trySubtract } from '@parley/resources/resources';
 import { type ClusterTotals, covers, NO_AMOUNTS, type Vector } from './cluster-totals.ts';
@@ -105,4 +106,18 @@ export function isOfScalars({ ports, sets }: Resources): boolean {
 /** Ports or items of sets alone serve nobody, unless they are reserved; an empty reservation has volumes. */
 export function isAnythingLeft({ amounts, reservations, revocable }: Free): boolean {
   return amounts.length > 0 || reservations.length > 0 || revocable !== NO_RESOURCES;
+}
+
+/**
+ * Those that whoever is in the role may use: of the role itself, then of those above it; `*` is above nobody. Mesos docs,
+ * "Roles", hierarchical roles.
+ */
+export function usableReservations(
+  { reservations }: Free,
+  role: RoleName,
+): readonly FreeReservation[] {
+  if (reservations.length === 0) return NO_RESERVATIONS;
+  return reservations
+    .filter((one) => one.role === role || role.startsWith(`${one.role}/`))
+    .sort((a, b) => b.role.length - a.role.length);
 }

@@ -96,3 +96,17 @@ export function guaranteedByRole({ framework, branch, above }: Client): Vector {
   if (whole.length === 0 || framework.weight === all) return whole;
   return whole.map((amount) => partByWeight(amount, framework.weight, all));
 }
+
+/** Of each resource, the most that it, or any role above its own, lacks of what that is guaranteed. */
+export function lackOf(client: Client): Vector {
+  const { quota, used } = client.framework;
+  const own = quota?.guarantee ?? [];
+  const [has, guaranteed] = own.length > 0 ? [used, own] : [client.used, guaranteedByRole(client)];
+  const lack = guaranteed.map((amount, number) => Math.max(0, amount - (has[number] ?? 0)));
+  for (let { above } = client.branch; above !== undefined; above = above.above) {
+    for (let number = 0; number < (above.quota?.guarantee.length ?? 0); number += 1) {
+      lack[number] = Math.max(lack[number] ?? 0, above.quota?.unmet(number) ?? 0);
+    }
+  }
+  return lack;
+}

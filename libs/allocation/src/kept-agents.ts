@@ -61,6 +61,11 @@ export class KeptAgents {
     return underWay?.some(isFor) !== true && due?.some(isFor) !== true;
   }
 
+  /** Likewise, and beyond the next decision: tasks are still being taken back. */
+  staysKeptFrom(agentId: AgentId, client: Client): boolean {
+    return this.#ofAgent.has(agentId) && this.isKeptFrom(agentId, client);
+  }
+
   #on(agentId: AgentId): readonly Revoking[] {
     return this.#ofAgent.get(agentId) ?? NOTHING;
   }

@@ -1,7 +1,7 @@
 // Tests why agents are not offered for a need that may run on revocable resources: what is missing of which.
-import { NO_RESOURCES } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { RevocableUse } from '@parley/protocol/revocations';
-import { normalise } from '@parley/resources/resources';
+import { contains, normalise } from '@parley/resources/resources';
 import { describe, expect, test } from 'vitest';
 import { explainNeed, type LookedAt } from './need-explanation.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
@@ -9,12 +9,23 @@ import { aFramework, resourcesOf } from './scripted-master.ts';
 
 type Left = { readonly ordinary?: object; readonly revocable?: object };
 
-const anAgent = (agentId: string, { ordinary = {}, revocable = {} }: Left): LookedAt => ({
-  agent: { agentId, hostname: `${agentId}.test`, attributes: {} },
-  total: normalise({ ...resourcesOf(8, 8000), ports: [[1000, 1009]] }),
-  ordinary: { left: normalise(ordinary), refusedUntilMs: () => undefined },
-  revocable: { left: normalise(revocable), refusedUntilMs: () => undefined },
-});
+type Wanted = Parameters<typeof explainNeed>[1];
+
+const anAgent =
+  (agentId: string, { ordinary = {}, revocable = {} }: Left) =>
+  ({ resources }: Wanted): LookedAt => {
+    const [free, lent] = [normalise(ordinary), normalise(revocable)];
+    const against = (left: Resources) => () =>
+      contains(left, resources) ? undefined : ({ kind: 'tooLittle' } as const);
+    return {
+      agent: { agentId, hostname: `${agentId}.test`, attributes: {} },
+      total: normalise({ ...resourcesOf(8, 8000), ports: [[1000, 1009]] }),
+      isKept: false,
+      standsBack: false,
+      ordinary: { left: free, against: against(free) },
+      revocable: { left: lent, against: against({ ...free, scalars: lent.scalars }) },
+    };
+  };
 
 const need = (revocable?: RevocableUse, more: object = {}) => ({
   resources: normalise({ ...resourcesOf(2, 200), ...more }),
@@ -23,9 +34,11 @@ const need = (revocable?: RevocableUse, more: object = {}) => ({
 });
 
 /** By the use that is said. */
-const explained = (agents: readonly LookedAt[], more: object = {}) =>
+const explained = (agents: readonly ReturnType<typeof anAgent>[], more: object = {}) =>
   ([undefined, 'also', 'only'] as const).map((use) => {
-    const { suitable, reasons, nearest } = explainNeed(agents, need(use, more), 0);
+    const wanted = need(use, more);
+    const looked = agents.map((one) => one(wanted));
+    const { suitable, reasons, nearest } = explainNeed(looked, wanted, 0);
     return { suitable, reasons, nearest };
   });
 

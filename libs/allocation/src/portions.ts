@@ -10,6 +10,7 @@ import type { Agent } from './agent-pool.ts';
 import { accumulate, type Vector } from './cluster-totals.ts';
 import type { StatedNeed } from './frameworks.ts';
 import { repeated, sumOf, type Taking, takeFor, timesContained } from './need-fit.ts';
+import type { Obstacle } from './obstacle.ts';
 import type { Quota } from './quota.ts';
 import { amountsOf, type Room } from './room.ts';
 import type { Client } from './share-tree.ts';
@@ -33,6 +34,13 @@ export type Portioning = {
   readonly isOut: (client: Client) => boolean;
 };
 
+type Counts = {
+  readonly taking: (count: number) => Taking;
+  readonly most: number;
+  readonly held: number;
+  readonly least: number;
+};
+
 export class Portions {
   readonly #around: DivisionSurroundings;
   readonly #its: Portioning;
@@ -44,12 +52,8 @@ export class Portions {
 
   /** Undefined when it takes nothing, or nothing that serves the guarantee `unmet`. */
   next(unmet: Quota | undefined, obstacles: Obstacles): Step | undefined {
-    const { client, reservations, surplus, agent } = this.#its;
-    const { left } = agent;
-    const reach =
-      reservations.length === 0 && isEmpty(surplus)
-        ? left.unreserved
-        : sumOf({ unreserved: add(left.unreserved, surplus), reservations });
+    const { client, agent } = this.#its;
+    const reach = this.#reach();
     const needs = [...(client.needs?.values() ?? [])].filter(({ open }) => open > 0);
     for (const need of needs) {
       if (need.revocable === 'only') continue;
@@ -63,20 +67,51 @@ export class Portions {
     return this.#revocable(needs.filter(({ revocable }) => revocable !== undefined));
   }
 
+  /** Why nothing ordinary is taken for the need, whose constraints the agent meets; undefined when something is. */
+  obstacleTo(need: OpenNeed & Pick<StatedNeed, 'open'>): Obstacle | undefined {
+    const fitting = Math.min(need.open, timesContained(this.#reach(), need.resources));
+    if (fitting === 0) return { kind: 'tooLittle' };
+    const { taking, most, held, least } = this.#countsOf(need, fitting);
+    if (least <= held) return undefined;
+    if (this.#leastPassing(most, taking) <= most) return { kind: 'offerCap' };
+    const passing = this.#leastPassing(fitting, taking);
+    const { unreserved, reservations } = taking(Math.min(passing, fitting));
+    const lack = this.#its.room?.lackFor(this.#vectorOf(unreserved), reservations);
+    if (passing <= fitting && lack !== undefined) return { kind: 'noRoom', lack };
+    return { kind: 'refused', resources: sumOf(taking(fitting)), revocable: NO_RESOURCES };
+  }
+
+  /** Likewise of what is revocable, for a need that may be met by that. */
+  borrowingObstacleTo(need: OpenNeed & Pick<StatedNeed, 'open'>): Obstacle | undefined {
+    const { client, agent } = this.#its;
+    const { revocable, unreserved: ordinary } = agent.left;
+    const reach = { ...ordinary, scalars: revocable.scalars };
+    const count = Math.min(need.open, timesContained(reach, need.resources));
+    if (!client.framework.takesRevocable || isEmpty(revocable) || count === 0) {
+      return { kind: 'tooLittle' };
+    }
+    if (!this.#mayHold([])) return { kind: 'offerCap' };
+    const { items, taken } = borrowed(need.resources, count);
+    if (!this.#isRefused(items, taken)) return undefined;
+    return { kind: 'refused', resources: items, revocable: taken };
+  }
+
+  #reach(): Resources {
+    const { reservations, surplus, agent } = this.#its;
+    const { unreserved } = agent.left;
+    return reservations.length === 0 && isEmpty(surplus)
+      ? unreserved
+      : sumOf({ unreserved: add(unreserved, surplus), reservations });
+  }
+
   #stepFor(
     need: StatedNeed,
     fitting: number,
     { unmet, obstacles }: { readonly unmet: Quota | undefined; readonly obstacles: Obstacles },
   ): Step | undefined {
-    const { room, client } = this.#its;
-    const taking = (count: number): Taking => takeFor(repeated(need.resources, count), this.#its);
-    const most = lastTrue(fitting, (count) => {
-      const { unreserved, reservations } = taking(count);
-      return room?.fits(this.#vectorOf(unreserved), reservations) !== false;
-    });
+    const { client } = this.#its;
+    const { taking, most, held, least } = this.#countsOf(need, fitting);
     obstacles.isCut ||= most < fitting;
-    const held = lastTrue(most, (count) => this.#mayHold(this.#amountsOf(taking(count))));
-    const least = this.#leastPassing(held, taking);
     if (least > held) {
       // As many as there is room for beside what it holds are refused, or none; more might do.
       obstacles.isCapped ||= this.#leastPassing(most, taking) <= most;
@@ -95,6 +130,18 @@ export class Portions {
     };
   }
 
+  /** Of `fitting` tasks: `most` there is room for, `held` it may have unanswered, at least `least` it has not refused. */
+  #countsOf({ resources }: OpenNeed, fitting: number): Counts {
+    const { room } = this.#its;
+    const taking = (count: number): Taking => takeFor(repeated(resources, count), this.#its);
+    const most = lastTrue(fitting, (count) => {
+      const { unreserved, reservations } = taking(count);
+      return room?.fits(this.#vectorOf(unreserved), reservations) !== false;
+    });
+    const held = lastTrue(most, (count) => this.#mayHold(this.#amountsOf(taking(count))));
+    return { taking, most, held, least: this.#leastPassing(held, taking) };
+  }
+
   /** Those that may run on what can be taken back do so where nothing else is left for them, each task as a whole. */
   #revocable(needs: readonly StatedNeed[]): Step | undefined {
     const { client, agent, surplus } = this.#its;
@@ -106,8 +153,7 @@ export class Portions {
     for (const { open, resources, constraints, shape } of needs) {
       const count = Math.min(open, timesContained(reach, resources));
       if (count === 0 || unmetConstraint(agent, constraints) !== undefined) continue;
-      const unreserved = itemsOf(resources);
-      const taken = repeated({ ...NO_RESOURCES, scalars: resources.scalars }, count);
+      const { items: unreserved, taken } = borrowed(resources, count);
       if (this.#isRefused(unreserved, taken)) continue;
       const taking: Taking = { unreserved, reservations: [], surplus };
       const promise = { shape, count };
@@ -161,6 +207,14 @@ export class Portions {
   #vectorOf({ scalars }: Resources): Vector {
     return this.#around.totals.vectorOf(scalars);
   }
+}
+
+type Borrowed = { readonly items: Resources; readonly taken: Resources };
+
+/** Of so many tasks on revocable resources: the items, which are ordinary ones, and what is revocable. */
+function borrowed(resources: Resources, count: number): Borrowed {
+  const taken = repeated({ ...NO_RESOURCES, scalars: resources.scalars }, count);
+  return { items: itemsOf(resources), taken };
 }
 
 /** All but the scalars. */

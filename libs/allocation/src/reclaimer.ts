@@ -9,6 +9,7 @@ import type {
   CandidatesAnswer,
   CandidatesQuestion,
   Revocation,
+  Sharer,
 } from '@parley/protocol/revocations';
 import { DEFAULT_STARVATION_MS } from '@parley/protocol/sharing';
 import { ClaimKnowledge } from './claim-knowledge.ts';
@@ -17,6 +18,7 @@ import { AGAIN_MS, ClaimsUnderWay } from './claims-under-way.ts';
 import { partOfGuarantee } from './guarantee-standings.ts';
 import type { Knowledge } from './knowledge.ts';
 import { OpenDemand } from './open-demand.ts';
+import { ReturnedRoom } from './returned-room.ts';
 import type { Client } from './share-tree.ts';
 import type { UnmetNeed } from './spare-room.ts';
 import { StarvedClients } from './starved-clients.ts';
@@ -36,6 +38,8 @@ export const LOOK_MS = 1000;
 const MAX_CANDIDATES = 1000;
 const MAX_HOLDERS = 1000;
 const MAX_NEEDS = 8;
+/** Agents left out of a question because its claimant refuses them. */
+const MAX_REFUSED = 1000;
 const MAX_REVOCATIONS = 100;
 const MAX_CALLED_OFF = 1000;
 /** Claims gone into at a time, each of them with what is free: one that is met by it is put off. */
@@ -47,6 +51,7 @@ export class Reclaimer {
   readonly #demand: OpenDemand;
   readonly #starved: StarvedClients;
   readonly #underWay = new ClaimsUnderWay();
+  readonly #returned: ReturnedRoom;
   #reclaims = false;
   #starvationMs = DEFAULT_STARVATION_MS;
   #hasNews = false;
@@ -54,8 +59,10 @@ export class Reclaimer {
   /** Without news nothing is found before then. */
   #fruitlessUntilMs = 0;
 
-  constructor(known: Knowledge) {
+  /** `returned`: what is remembered from before what is known was lost. */
+  constructor(known: Knowledge, returned = new ReturnedRoom()) {
     this.#known = known;
+    this.#returned = returned;
     this.#reading = new ClaimKnowledge(known);
     this.#demand = new OpenDemand(known);
     this.#starved = new StarvedClients(known, this.#demand);
@@ -63,6 +70,7 @@ export class Reclaimer {
 
   /** Facts that are known already. */
   hear(facts: readonly Fact[], nowMs: number): void {
+    this.#returned.hear(facts, this.#known.frameworks, nowMs);
     let isNews = false;
     for (const fact of facts) if (this.#hear(fact, nowMs)) isNews = true;
     if (!isNews) return;
@@ -73,6 +81,7 @@ export class Reclaimer {
   /** Does what is due. To be called no later than `nextWakeMs`. */
   tick(nowMs: number): ReclaimEffect[] {
     if (this.#underWay.expire(nowMs)) this.#hasNews = true;
+    if (this.#returned.expire(nowMs)) this.#hasNews = true;
     const isDue = nowMs >= this.#nextLookMs && (this.#hasNews || nowMs >= this.#starvationDueMs());
     if (!isDue || this.#underWay.isWaiting) return [];
     this.#nextLookMs = nowMs + LOOK_MS;
@@ -103,6 +112,7 @@ export class Reclaimer {
       return [];
     }
     this.#underWay.propose(revocations, named, nowMs);
+    this.#returned.taken(sharerOf(claimant));
     return [{ kind: 'revoke', revocations, calledOff: [] }];
   }
 
@@ -110,7 +120,8 @@ export class Reclaimer {
     if (this.#underWay.isWaiting) return this.#underWay.answerDueMs;
     if (!this.#reclaims) return Number.POSITIVE_INFINITY;
     if (this.#hasNews) return this.#nextLookMs;
-    const dueMs = Math.min(this.#starvationDueMs(), this.#underWay.hopeDueMs);
+    const { hopeDueMs } = this.#underWay;
+    const dueMs = Math.min(this.#starvationDueMs(), hopeDueMs, this.#returned.dueMs);
     return Math.max(this.#nextLookMs, dueMs);
   }
 
@@ -217,10 +228,11 @@ export class Reclaimer {
     return short;
   }
 
-  /** Of those with hope, whoever has least of what it is entitled to first. */
+  /** Of those with hope that are not put off, whoever has least of what it is entitled to first. */
   #inOrder(clients: Iterable<Client>, partOf: (client: Client) => number): Client[] {
     return [...clients]
       .filter((client) => this.#underWay.hasHope(client))
+      .filter((client) => !this.#returned.isPutOff(sharerOf(client)))
       .map((client) => ({ client, part: partOf(client) }))
       .sort((a, b) => a.part - b.part || (a.client.name < b.client.name ? -1 : 1))
       .map(({ client }) => client);
@@ -245,14 +257,17 @@ export class Reclaimer {
     // Of needs for which tasks of others would do there is another question, when these are met.
     const alike = open.filter((one) => one.within === within && one.outside === outside);
     const unmet = new Set(alike.map(({ need }) => need));
-    const needs = wanted
-      .filter((need) => unmet.has(need))
-      .slice(0, MAX_NEEDS)
-      .map(({ resources, constraints }) => ({ resources, constraints }));
+    const asked = wanted.filter((need) => unmet.has(need)).slice(0, MAX_NEEDS);
+    const notOn = this.#demand.refusedBy(claimant, asked, MAX_REFUSED);
+    const needs = asked.map(({ resources, first = resources, constraints }) => {
+      return { resources: first, constraints };
+    });
     const question = this.#underWay.ask(claimant, nowMs);
-    const beneficiary = { framework: claimant.framework.ref, role: claimant.role };
+    const beneficiary = sharerOf(claimant);
     const mayUseFree = within === undefined;
-    return { question, holders, beneficiary, needs, mayUseFree, limit: MAX_CANDIDATES };
+    const limit = MAX_CANDIDATES;
+    const about = { question, holders, beneficiary, needs, mayUseFree, limit };
+    return notOn.length === 0 ? about : { ...about, notOn };
   }
 
   /** Of one claimant. `agents`: beside those where something comes back for it. */
@@ -269,8 +284,10 @@ export class Reclaimer {
     const situation = this.#situation();
     const coming = situation.comingBack.map(({ agentId }) => agentId);
     const agents = new Set([...about.agents, ...coming]);
+    const isRefused = this.#reading.refusalsOf(claimant);
     return {
       ...situation,
+      ...(isRefused !== undefined && { isRefused }),
       clients: [this.#describe(claimant, { needs, starvedForMs })],
       free: this.#reading.free(claimant, { needs, agents }),
     };
@@ -298,6 +315,8 @@ export class Reclaimer {
     return Math.max(this.#starved.firstMs + this.#starvationMs + 1, this.#fruitlessUntilMs);
   }
 }
+
+const sharerOf = ({ framework, role }: Client): Sharer => ({ framework: framework.ref, role });
 
 type About = Pick<SharingClient, 'needs' | 'starvedForMs'>;
 const NO_CLAIM: About = { needs: [], starvedForMs: 0 };

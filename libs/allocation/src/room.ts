@@ -9,7 +9,17 @@ import type { Headroom } from './headroom.ts';
 import type { Quota } from './quota.ts';
 import type { Branch, Client } from './share-tree.ts';
 
+/** A role's limit, or, without a branch, that of the client's framework. */
 type Limited = { readonly quota: Quota; readonly branch?: Branch };
+
+/** Of one scalar there is less room than is needed: under a limit, or, where none is named, beside what is held back. */
+export type Lack = {
+  readonly number: number;
+  /** Below 0 where there is more than the limit already. */
+  readonly room: number;
+  readonly needed: number;
+  readonly limited?: Limited;
+};
 
 export class Room {
   readonly #totals: ClusterTotals;
@@ -33,19 +43,29 @@ export class Room {
     return admitted.length === reservations.length ? reservations : admitted;
   }
 
-  /** Whether there is room for all of this. What is not taken of a scalar needs no room. */
+  /** Whether there is room for all of this. */
   fits(unreserved: Vector, reservations: readonly FreeReservation[]): boolean {
+    return this.lackFor(unreserved, reservations) === undefined;
+  }
+
+  /** The first thing that leaves too little room for this; undefined where all fits. What is not taken needs no room. */
+  lackFor(unreserved: Vector, reservations: readonly FreeReservation[]): Lack | undefined {
     const allowed = this.#allowed;
-    if (allowed && unreserved.some((amount, number) => amount > (allowed[number] ?? 0))) {
-      return false;
+    if (allowed !== undefined) {
+      for (const [number, needed] of unreserved.entries()) {
+        const room = allowed[number] ?? 0;
+        if (needed > room) return { number, room, needed };
+      }
     }
-    return this.#limits.every((limited) => {
+    for (const limited of this.#limits) {
       const charged = this.#reservedAt(limited, reservations);
       accumulate(charged, unreserved, 1);
-      return charged.every(
-        (amount, number) => amount === 0 || amount <= limited.quota.room(number),
-      );
-    });
+      for (const [number, needed] of charged.entries()) {
+        const room = limited.quota.room(number);
+        if (needed > 0 && needed > room) return { number, room, needed, limited };
+      }
+    }
+    return undefined;
   }
 
   /** As much of what is not reserved as there is room for beside these reservations; the same value when that is all. */

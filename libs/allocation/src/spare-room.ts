@@ -2,15 +2,9 @@
 // it. Of what comes back for somebody, nobody else gets anything here. Who gives what is in victims.ts.
 import type { AgentId, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
+import type { RevocationReason } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
-import {
-  add,
-  contains,
-  intersect,
-  isEmpty,
-  normalise,
-  subtract,
-} from '@parley/resources/resources';
+import { add, intersect, isEmpty, normalise, subtract } from '@parley/resources/resources';
 import { amountIn } from './quantities.ts';
 
 /** Agents that a need may be met on, by their ids; whether one is among them may be found out when it is asked. */
@@ -21,6 +15,10 @@ export type UnmetNeed = {
   readonly resources: Resources;
   readonly count: number;
   readonly agents?: AllowedAgents;
+  /** What the first one on an agent takes: with the least that is an offer. Absent: the same as the others. */
+  readonly first?: Resources;
+  /** Only a claim of this kind goes so far; absent: each. */
+  readonly reason?: RevocationReason;
 };
 
 /** What comes back for somebody, and the role of whoever held it. */
@@ -59,14 +57,9 @@ export class SpareRoom {
     return this.#free.keys();
   }
 
-  /** Where it has room with what comes back for it. */
-  placeFor(client: string, need: UnmetNeed, most: Quantities = {}): AgentId | undefined {
-    for (const agentId of this.#coming.get(client)?.keys() ?? []) {
-      if (isAllowed(need, agentId) && contains(this.of(client, agentId, most), need.resources)) {
-        return agentId;
-      }
-    }
-    return undefined;
+  /** Agents where something comes back for it. */
+  comingAgents(client: string): Iterable<AgentId> {
+    return this.#coming.get(client)?.keys() ?? [];
   }
 
   /** What comes back for it first. Throws where there is not so much. */

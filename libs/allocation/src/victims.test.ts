@@ -388,3 +388,14 @@ describe('what comes back for somebody', () => {
     expect(unusedAt(10)).toEqual(['rich1', 'rich0']);
   });
 });
+
+test('nothing is placed for an empty need, and what else is needed is', () => {
+  const tasks = tasksOf('rich', 10);
+  const needs = [{ resources: cpus(0), count: 1_000_000 }, need(1, 3)];
+  const free = new Map([[agent('a2'), cpus(1)]]);
+  const wanting = poor({ needs, guarantee: {}, starvedForMs: 2000 });
+  const claims = aClaim({ clients: [wanting, rich(tasks)], tasks, free });
+  const lessened = { ...claims, clients: [wanting, rich(tasks, { fairShare: { cpus: 2 } })] };
+  expect(needsToTakeFor(lessened).map(({ need: { count } }) => count)).toEqual([3]);
+  expect(chosen(lessened)).toHaveLength(2);
+});

@@ -8,15 +8,16 @@
 // take from each other for ever.
 import {
   type AgentId,
+  type FrameworkKey,
   frameworkKey,
   type RoleName,
   type TaskRef,
   taskKey,
 } from '@parley/protocol/ids';
-import type { Resources } from '@parley/protocol/resources';
+import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { RevocableTask, Revocation } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
-import { add, contains } from '@parley/resources/resources';
+import { add, contains, isEmpty } from '@parley/resources/resources';
 import {
   type Claim,
   type Claims,
@@ -44,12 +45,22 @@ import { CheapestFirst, narrows, withoutSpare } from './taking-cost.ts';
 /** Tasks that room is found for at a time, most of them where something comes back already. */
 const MAX_PLACES = 10_000;
 
+/** Agents are left out because what would come back there is refused, and it is chosen anew, so often at most. */
+const MAX_REFUSALS = 10;
+
 /** In the order in which they were decided; nothing where nobody has a claim. */
 export function chooseVictims(claims: Claims): Revocation[] {
-  const choice = new Choice(claims);
-  choice.useSpareRoom();
-  for (const claim of choice.claims) choice.takeFor(claim);
-  return choice.revocations;
+  let { tasks } = claims;
+  for (let refusals = 0; ; refusals += 1) {
+    const choice = new Choice({ ...claims, tasks });
+    choice.useSpareRoom();
+    for (const claim of choice.claims) choice.takeFor(claim);
+    const refused = choice.refused();
+    if (refused.size === 0) return choice.revocations;
+    tasks = tasks.filter(({ agentId }) => !refused.has(agentId));
+    if (refusals < MAX_REFUSALS) continue;
+    return choice.revocations.filter(({ agentId }) => !refused.has(agentId));
+  }
 }
 
 /** A need for which something is to be taken, and whose tasks would do. */
@@ -80,18 +91,27 @@ class Choice {
   readonly claims: readonly Claim[];
   readonly #given: Claims;
   readonly #standings: Map<string, Standing>;
+  /** What frameworks that have guarantees of their own hold over all their roles. */
+  readonly #wholes: Map<FrameworkKey, Quantities>;
   readonly #room: SpareRoom;
   readonly #bounds: RoleBounds;
   /** By agent; those that were chosen are not among them any more. */
   readonly #tasks: Map<AgentId, RevocableTask[]>;
   /** How many tasks of a need are open: one client may have two claims. */
   readonly #open = new Map<UnmetNeed, number>();
+  /** What is to be given to whom, by agent. */
+  readonly #gains = new Map<AgentId, Map<SharingClient, Resources>>();
   #places = 0;
 
   constructor(given: Claims) {
     this.#given = given;
     this.#standings = new Map(
       given.clients.map((client) => [sharerKey(client), { client, held: client.held, gains: {} }]),
+    );
+    this.#wholes = new Map(
+      given.clients.flatMap(({ framework, whole }) =>
+        whole === undefined ? [] : [[frameworkKey(framework), whole.held]],
+      ),
     );
     this.#room = new SpareRoom(given.free);
     this.#bounds = new RoleBounds(given.roles);
@@ -114,9 +134,7 @@ class Choice {
   useComing(claim: Claim): void {
     const { client } = claim.standing;
     for (const need of client.needs) {
-      this.#meetNeed(claim, need, ({ most }) => {
-        return this.#room.placeFor(sharerKey(client), need, most);
-      });
+      this.#meetNeed(claim, need, ({ most }) => this.#comingPlace(client, need, most));
     }
   }
 
@@ -137,6 +155,20 @@ class Choice {
         return taking?.agentId;
       });
     }
+  }
+
+  /** Agents on which something is taken, and somebody refuses all that it is to have there. */
+  refused(): ReadonlySet<AgentId> {
+    const { isRefused } = this.#given;
+    if (isRefused === undefined) return NO_AGENTS;
+    const agents = new Set(this.revocations.map(({ agentId }) => agentId));
+    return new Set(
+      [...agents].filter((agentId) =>
+        [...(this.#gains.get(agentId) ?? [])].some(([client, resources]) =>
+          isRefused(client, agentId, resources),
+        ),
+      ),
+    );
   }
 
   openNeeds(): OpenNeed[] {
@@ -177,13 +209,32 @@ class Choice {
     }
   }
 
+  /** Where it has room with what comes back for it. */
+  #comingPlace(client: SharingClient, need: UnmetNeed, most: Quantities): AgentId | undefined {
+    for (const agentId of this.#room.comingAgents(sharerKey(client))) {
+      if (isAllowed(need, agentId) && this.#fits(agentId, client, need, most)) return agentId;
+    }
+    return undefined;
+  }
+
+  #fits(agentId: AgentId, client: SharingClient, need: UnmetNeed, most: Quantities = {}): boolean {
+    const room = this.#room.of(sharerKey(client), agentId, most);
+    return contains(room, this.#resourcesOn(agentId, client, need));
+  }
+
+  /** For one more of the need. */
+  #resourcesOn(agentId: AgentId, client: SharingClient, need: UnmetNeed): Resources {
+    const hasAny = this.#gains.get(agentId)?.has(client) === true;
+    return hasAny ? need.resources : (need.first ?? need.resources);
+  }
+
   /** On each agent as often as it fits. */
   #useFree(claim: Claim): void {
-    const client = sharerKey(claim.standing.client);
-    for (const need of claim.standing.client.needs) {
+    const { client } = claim.standing;
+    for (const need of client.needs) {
       for (const agentId of [...this.#room.freeAgents()]) {
         if (!isAllowed(need, agentId)) continue;
-        while (contains(this.#room.of(client, agentId), need.resources)) {
+        while (this.#fits(agentId, client, need)) {
           const limited = this.#roomFor(claim, need);
           // Where limits leave no room for it beside all that the role has, nothing that is free is offered.
           if (limited === undefined || limited.within !== undefined) break;
@@ -196,17 +247,21 @@ class Choice {
   /** For one more task of the need; undefined where the claim does not reach so far, or roles may have no more. */
   #roomFor(claim: Claim, need: UnmetNeed): LimitedRoom | undefined {
     const open = this.#open.get(need) ?? need.count;
-    if (open <= 0 || this.#places >= MAX_PLACES) return undefined;
+    if (open <= 0 || this.#places >= MAX_PLACES || isEmpty(need.resources)) return undefined;
     if (!isEntitled(claim, need, this.#bounds)) return undefined;
     return this.#bounds.roomFor(claim.standing.client.role, need.resources.scalars);
   }
 
   #use({ standing }: Claim, need: UnmetNeed, agentId: AgentId): void {
     const { client } = standing;
-    const { ofComing, ofFree } = this.#room.use(sharerKey(client), agentId, need.resources);
-    for (const { from, resources } of ofComing) this.#bounds.arrive(from, client.role, resources);
+    const resources = this.#resourcesOn(agentId, client, need);
+    const { ofComing, ofFree } = this.#room.use(sharerKey(client), agentId, resources);
+    for (const part of ofComing) this.#bounds.arrive(part.from, client.role, part.resources);
     this.#bounds.use(client.role, ofFree);
-    standing.gains = plus(standing.gains, need.resources.scalars);
+    standing.gains = plus(standing.gains, resources.scalars);
+    const gains = this.#gains.get(agentId) ?? new Map<SharingClient, Resources>();
+    gains.set(client, add(gains.get(client) ?? NO_RESOURCES, resources));
+    this.#gains.set(agentId, gains);
     this.#open.set(need, (this.#open.get(need) ?? need.count) - 1);
     this.#places += 1;
   }
@@ -227,6 +282,9 @@ class Choice {
     this.#bounds.leave(task, role);
     const standing = this.#standings.get(holderKey(task));
     if (standing !== undefined) standing.held = minus(standing.held, task.resources.scalars);
+    const key = frameworkKey(task.task);
+    const whole = this.#wholes.get(key);
+    if (whole !== undefined) this.#wholes.set(key, minus(whole, task.resources.scalars));
   }
 
   #take({ standing, reason }: Claim, victim: RevocableTask): void {
@@ -251,12 +309,14 @@ class Choice {
       .filter((task) => isOfAnother(task, claim))
       .filter((task) => within === undefined || isWithin(task.role, within))
       .filter((task) => lifted === undefined || !isWithin(task.role, lifted));
-    const gathered = this.#gather(candidates, { room, claim, need });
-    if (gathered !== undefined) return withoutSpare(gathered, room, need.resources);
+    const resources = this.#resourcesOn(agentId, claim.standing.client, need);
+    const wanted = { ...need, resources };
+    const gathered = this.#gather(candidates, { room, claim, need: wanted });
+    if (gathered !== undefined) return withoutSpare(gathered, room, resources);
     // What was gathered first may have used up what its holder can give: one alone may do.
     const alone = candidates
-      .filter(({ resources }) => contains(add(room, resources), need.resources))
-      .filter((task) => this.#mayGo(task, [], { claim, need }))
+      .filter((task) => contains(add(room, task.resources), resources))
+      .filter((task) => this.#mayGo(task, [], { claim, need: wanted }))
       .sort((a, b) => this.#byExpendability(a, b, []));
     return alone.length === 0 ? undefined : alone.slice(0, 1);
   }
@@ -291,7 +351,7 @@ class Choice {
     if (holder === undefined) return false;
     const before = heldWithout(holder, chosen);
     const after = minus(before, task.resources.scalars);
-    if (!keepsGuarantee(holder.client, task, after)) return false;
+    if (!this.#keepsGuarantee(holder, task, chosen)) return false;
     if (!this.#bounds.keepGuarantees(task, chosen, claim.standing.client.role)) return false;
     if (claim.reason === 'belowGuarantee') return true;
     const { fairShare } = holder.client;
@@ -301,6 +361,24 @@ class Choice {
     const usage = plus(usageThen(claim.standing), need.resources.scalars);
     const { fairShare: own } = claim.standing.client;
     return compareFractions(left, largestFraction(usage, own)) >= 0;
+  }
+
+  /** Its framework's own, over all its roles; else its part of its role's. */
+  #keepsGuarantee(
+    holder: Standing,
+    task: RevocableTask,
+    chosen: readonly RevocableTask[],
+  ): boolean {
+    const { whole, guarantee } = holder.client;
+    const key = frameworkKey(task.task);
+    const held = this.#wholes.get(key);
+    if (whole === undefined || held === undefined) {
+      const left = minus(heldWithout(holder, chosen), task.resources.scalars);
+      return keeps(guarantee, task, left);
+    }
+    const going = [...chosen.filter((other) => frameworkKey(other.task) === key), task];
+    const left = going.reduce((rest, { resources }) => minus(rest, resources.scalars), held);
+    return keeps(whole.guarantee, task, left);
   }
 
   /** Revocable ones, then the lowest priority, then those of who is most above its share, then the youngest. */
@@ -322,6 +400,7 @@ class Choice {
 }
 
 const ONE: Fraction = [1, 1];
+const NO_AGENTS: ReadonlySet<AgentId> = new Set();
 
 const holderKey = ({ task, role }: Pick<RevocableTask, 'task' | 'role'>): string =>
   sharerKey({ framework: task, role });
@@ -338,11 +417,7 @@ function heldWithout(holder: Standing, chosen: readonly RevocableTask[]): Quanti
 }
 
 /** Of what the task holds. */
-function keepsGuarantee(
-  { guarantee }: SharingClient,
-  { resources }: RevocableTask,
-  after: Quantities,
-): boolean {
+function keeps(guarantee: Quantities, { resources }: RevocableTask, after: Quantities): boolean {
   return Object.keys(resources.scalars).every((name) => {
     const least = amountIn(guarantee, name);
     return least === 0 || amountIn(after, name) >= least;

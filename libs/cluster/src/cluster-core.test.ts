@@ -112,6 +112,7 @@ const TO_BE_SEEN: readonly string[] = [
   'agentDeactivated',
   'agentDraining',
   'agentDrained',
+  'maintenanceChanged',
   'agentOversubscribed',
   'revocableTakenBack',
   'roleDropped',

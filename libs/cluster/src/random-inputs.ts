@@ -24,6 +24,7 @@ import {
   randomExecutors,
   randomExit,
   randomLaunch,
+  randomMaintenance,
   randomTaskCall,
 } from './random-tasks.ts';
 import { aFramework, anAgentId } from './scripted-cluster.ts';
@@ -216,11 +217,12 @@ export class RandomInputs {
         randomAgentChange(roll),
         randomSharing(FRAMEWORKS, roll),
         randomSharing(FRAMEWORKS, roll),
+        randomMaintenance(roll),
         {
           verb: 'operatorKill',
           body: { task: { ...frameworkOf(roll(3)), taskId: `t${roll(30)}` } },
         },
-      ][roll(14)] ?? { verb: 'operatorOperate', body },
+      ][roll(15)] ?? { verb: 'operatorOperate', body },
     });
   }
 

@@ -111,3 +111,14 @@ export function randomAgentChange(roll: Dice): unknown {
   const body = { agentId: `a${1 + roll(3)}`, change, reason: 'service', ...emptying };
   return { verb: 'operatorAgent', body };
 }
+
+/** Windows that overlap, that begin at once, and that are over before they begin. */
+export function randomMaintenance(roll: Dice): unknown {
+  const windowId = `w${roll(3)}`;
+  const change = (['schedule', 'schedule', 'start', 'stop', 'cancel'] as const)[roll(5)];
+  if (change !== 'schedule') return { verb: 'operatorMaintenance', body: { change, windowId } };
+  const agents = [...new Set([`a${1 + roll(3)}`, `a${1 + roll(3)}`])];
+  const times = { startWallTimeMs: roll(60), durationMs: 1000, noticeMs: roll(30) };
+  const window = { windowId, agents, ...times, graceMs: roll(2) * 1000 };
+  return { verb: 'operatorMaintenance', body: { change, window } };
+}

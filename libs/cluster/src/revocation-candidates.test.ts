@@ -45,6 +45,12 @@ describe('on one agent the candidates', () => {
     expect(idsIn(cluster)).toEqual([]);
   });
 
+  test('are none on an agent of which the one that is to have them refuses what comes back', () => {
+    const cluster = aFullAgent(['t1']);
+    expect(idsIn(cluster, { notOn: [anAgentId('other')] })).toEqual(['t1']);
+    expect(idsIn(cluster, { notOn: [anAgentId()] })).toEqual([]);
+  });
+
   test('are none with more of something than may be taken of its holder', () => {
     const cluster = aFullAgent(['t1', 't2']);
     const holding = (cpus: number) => ({

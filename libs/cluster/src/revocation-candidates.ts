@@ -66,6 +66,7 @@ export function revocationCandidates(state: ClusterState, question: Question): R
 
 function candidatesByAgent(state: ClusterState, question: Question): OnAgent[] {
   const byAgent = new Map<AgentId, Candidate[]>();
+  const notOn = new Set(question.notOn);
   for (const candidate of candidatesOf(state, question)) {
     const others = byAgent.get(candidate.agentId);
     if (others === undefined) byAgent.set(candidate.agentId, [candidate]);
@@ -74,7 +75,7 @@ function candidatesByAgent(state: ClusterState, question: Question): OnAgent[] {
   const onAgents: OnAgent[] = [];
   for (const [agentId, candidates] of byAgent) {
     const agent = state.agents.get(agentId);
-    if (agent === undefined || !isOffered(agent)) continue;
+    if (agent === undefined || !isOffered(agent) || notOn.has(agentId)) continue;
     onAgents.push({ agent, candidates: candidates.sort(byExpendability) });
   }
   return onAgents;

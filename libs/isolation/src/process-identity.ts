@@ -1,5 +1,5 @@
-// Names one process of this boot by pid and start time, so that a reused pid is never taken for it. Reads
-// /proc only.
+// Names one process of this boot by pid and start time, so that a reused pid is never taken for it, and the boot itself,
+// as both may come again after the next one. Reads /proc only.
 
 import { readFile } from 'node:fs/promises';
 import { errorCode } from './file-failure.ts';
@@ -33,6 +33,11 @@ export function parseStat(
   const pid = Number.parseInt(line, 10);
   if (state === undefined || startTicks === undefined || Number.isNaN(pid)) return undefined;
   return { identity: { pid, startTicks }, state };
+}
+
+/** Of the host, other after each boot. */
+export async function readBootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 }
 
 async function readStat(pid: number): Promise<string | undefined> {

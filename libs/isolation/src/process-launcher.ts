@@ -12,29 +12,41 @@ import {
   type TaskLimits,
   type UnitInspection,
 } from './launcher.ts';
-import { isProcessAlive } from './process-identity.ts';
-import { listRuns, readShimProcess, type ShimProcess } from './run-directory.ts';
+import { isProcessAlive, readBootId } from './process-identity.ts';
+import { listRuns, readBootOfRun, readShimProcess, type ShimProcess } from './run-directory.ts';
 import { type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
 
 export type ProcessLauncherOptions = {
   /** Holds a directory a run, named after its unit: the only record of what was started. */
   readonly runRoot: string;
   readonly onShimExit?: ShimExitHandler;
+  /** Of this host, by default. */
+  readonly readBootId?: () => Promise<string>;
 };
 
 export function createProcessLauncher(options: ProcessLauncherOptions): TaskLauncher {
-  const { runRoot } = options;
+  const { runRoot, readBootId: readBoot = readBootId } = options;
+  let boot: Promise<string> | undefined;
 
+  function thisBoot(): Promise<string> {
+    boot ??= readBoot();
+    return boot;
+  }
+
+  /** Nothing of an earlier boot lives: its pid and start time may by now be another process's. */
   async function findLive(unit: string): Promise<ShimProcess | undefined> {
-    const shim = await readShimProcess(path.join(runRoot, unit));
+    const directory = path.join(runRoot, unit);
+    const launchedIn = await readBootOfRun(directory);
+    if (launchedIn !== undefined && launchedIn !== (await thisBoot())) return undefined;
+    const shim = await readShimProcess(directory);
     return shim !== undefined && (await isProcessAlive(shim)) ? shim : undefined;
   }
 
   return {
-    launch: (request) =>
+    launch: async (request) =>
       startShim({
         request,
-        files: { environment: environmentFragment(request) },
+        files: { environment: environmentFragment(request), boot: await thisBoot() },
         start: () =>
           spawnShim({
             request,

@@ -93,6 +93,11 @@ export async function hasStarted(directory: string): Promise<boolean> {
   return (await readFileIfThere(path.join(directory, 'started'))) !== undefined;
 }
 
+/** The boot in which it was launched; undefined of one that was launched by a release that did not write it down. */
+export async function readBootOfRun(directory: string): Promise<string | undefined> {
+  return readFileIfThere(path.join(directory, 'boot'));
+}
+
 export async function readShimProcess(directory: string): Promise<ShimProcess | undefined> {
   const fields = await readFields(path.join(directory, 'process'));
   if (fields === undefined) return undefined;

@@ -9,19 +9,27 @@ import { Weight } from './sharing.ts';
 
 export const ExplainRequest = z.discriminatedUnion('of', [
   z.object({ of: z.literal('framework'), framework: FrameworkRef }),
-  /** A role by itself: its standing, and that of its frameworks. */
+  /** A role: its standing, and that of the frameworks in it and in all roles below it. */
   z.object({ of: z.literal('role'), role: RoleName }),
 ]);
 export type ExplainRequest = z.infer<typeof ExplainRequest>;
 
 const Amount = z.int().min(0);
 
+/** For whom a quota is set. */
+const QuotaHolder = z.union([z.object({ role: RoleName }), z.object({ framework: FrameworkRef })]);
+
 /**
  * Why agents are not offered for a need: the first that holds of an agent, in this order. `constraint`: it does not meet
  * that one. `tooSmall`: even when empty it has less of the scalar; `best` is the most that one of these has. `lacks`:
- * less is free, likewise. `ports`: the ports or items of sets that are named are not free. `refused`: the framework has
- * declined it, the first of them until `endsInMs` from now. Where tasks may run on revocable resources, too, it is that of
- * the two of which less is missing; `isRevocable`: less that is revocable.
+ * less is free, likewise. `ports`: the ports or items of sets that are named are not free. `nothingFree`: nothing is,
+ * where nothing in particular is asked for. `kept`: tasks there are being taken back, and what is free is kept for those
+ * for whom. `refused`: the framework has declined it, the first of them until `endsInMs` from now. `limit`: a quota of
+ * the role, one above it or the framework leaves only `best`. `headroom`: all but `best` is held back for guarantees of
+ * others that are not met. `offerCap`: it is too much beside what the framework has in unanswered offers. `standsBack`:
+ * it left the agent unused, so it comes after all others there, until more than half of that is in use or nobody else
+ * takes anything. Where tasks may run on revocable resources, too, it is that of the two of which less is missing;
+ * `isRevocable`: less that is revocable.
  */
 export const AgentReason = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('constraint'), count: z.int().min(1), constraint: Constraint }),
@@ -33,8 +41,26 @@ export const AgentReason = z.discriminatedUnion('kind', [
     needed: Amount,
     isRevocable: z.literal(true).optional(),
   }),
-  z.object({ kind: z.literal('ports'), count: z.int().min(1) }),
+  z.object({
+    kind: z.enum(['ports', 'nothingFree', 'kept', 'offerCap', 'standsBack']),
+    count: z.int().min(1),
+  }),
   z.object({ kind: z.literal('refused'), count: z.int().min(1), endsInMs: Amount }),
+  z.object({
+    kind: z.literal('limit'),
+    count: z.int().min(1),
+    of: QuotaHolder,
+    resource: z.string(),
+    best: Amount,
+    needed: Amount,
+  }),
+  z.object({
+    kind: z.literal('headroom'),
+    count: z.int().min(1),
+    resource: z.string(),
+    best: Amount,
+    needed: Amount,
+  }),
 ]);
 export type AgentReason = z.infer<typeof AgentReason>;
 
@@ -62,7 +88,7 @@ export const ExplainedNeed = z.object({
   /** Not launched and not in an offer; absent where no demand is stated. */
   open: z.int().optional(),
   agents: z.int().min(0),
-  /** Nothing is wrong with these: others come before, or the framework or its role is at a limit. */
+  /** It would be offered these now, if nobody came before it. */
   suitable: z.int().min(0),
   reasons: z.array(AgentReason),
   nearest: NearestMiss.optional(),
@@ -71,7 +97,7 @@ export type ExplainedNeed = z.infer<typeof ExplainedNeed>;
 
 /** What is set for a role or a framework about one scalar, and how much it consumes of it. */
 export const QuotaStanding = z.object({
-  of: z.union([z.object({ role: RoleName }), z.object({ framework: FrameworkRef })]),
+  of: QuotaHolder,
   resource: z.string(),
   consumed: Amount,
   guarantee: Amount.optional(),
@@ -93,8 +119,9 @@ export const ShareStanding = z.object({
 export type ShareStanding = z.infer<typeof ShareStanding>;
 
 /**
- * `waits`: it is offered what comes free when it is its turn. `offerCap`: what it has in unanswered offers is as much as it
- * may have. `quotaLimit`: it, or a role above it, has as much as it may have.
+ * `waits`: it is offered what suits it when it is its turn. The others but the first three: no agent suits it, and some
+ * would but for this. `offerCap`: what it has in unanswered offers is as much as it may have. `quotaLimit`: a limit that is
+ * set for it, its role or one above leaves too little. `headroom`: what is free is held back for guarantees of others.
  */
 export const ClientState = z.enum([
   'waits',
@@ -103,6 +130,7 @@ export const ClientState = z.enum([
   'notSubscribed',
   'offerCap',
   'quotaLimit',
+  'headroom',
 ]);
 export type ClientState = z.infer<typeof ClientState>;
 
@@ -119,10 +147,10 @@ export const ExplainedClient = z.object({
     /** At a time; absent: as many as there are. */
     most: z.int().min(1).optional(),
   }),
-  /** Agents that it has declined, and when the first of the refusals ends, from now. */
+  /** Agents that it has declined, and when the first of the refusals ends, from now; absent where they are very many. */
   refusals: z.object({ agents: z.int().min(0), nextEndsInMs: Amount.optional() }),
   quotas: z.array(QuotaStanding),
-  /** Only of a framework that was asked about, its first needs; `needsLeftOut` more are not looked at. */
+  /** Its first needs; `needsLeftOut` more are not looked at. */
   needs: z.array(ExplainedNeed),
   needsLeftOut: z.int().min(0),
 });
@@ -136,6 +164,7 @@ export const Explanation = z.object({
   role: z
     .object({ role: RoleName, share: ShareStanding, quotas: z.array(QuotaStanding) })
     .optional(),
+  /** Of a role those that take offers first, the next one first. */
   clients: z.array(ExplainedClient),
   clientsLeftOut: z.int().min(0),
   /** From now, without further news; absent when only news bring a decision. */

@@ -66,6 +66,8 @@ export const CandidatesQuestion = z.object({
   holders: z.array(Sharer.extend({ spare: Quantities })).max(1000),
   beneficiary: Sharer,
   needs: z.array(UnplacedNeed).min(1).max(8),
+  /** Agents of which the beneficiary refuses what would come back; absent: none. */
+  notOn: z.array(AgentId).max(1000).optional(),
   /** Whether what is free beside them on an agent may be given to the beneficiary, too: not where its roles are full. */
   mayUseFree: z.boolean(),
   /** Tasks that are named at most. */

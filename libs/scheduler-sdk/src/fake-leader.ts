@@ -11,6 +11,7 @@ import {
   OfferId,
   RoleName,
   type TaskId,
+  type WindowId,
 } from '@parley/protocol/ids';
 import type { Answer, ReceivedAnswer } from '@parley/protocol/message';
 import type { AcceptRequest, Offer } from '@parley/protocol/offers';
@@ -107,6 +108,23 @@ export class FakeLeader {
       resources: { scalars: {}, ports: [], sets: {} },
       reason: 'starved',
       graceMs: 1000,
+      wallTimeMs: 0,
+    };
+    this.#nextEvent += 1;
+    this.events.push(event);
+    if (this.subscribed) this.#tell([event]);
+  }
+
+  /** Agents of it are to be maintained. */
+  agentInverseOffer(windowId: WindowId): void {
+    const event: FrameworkEvent = {
+      kind: 'agentInverseOffer',
+      eventId: this.#nextEvent,
+      windowId,
+      agents: [this.agentId],
+      startWallTimeMs: 1000,
+      durationMs: 1000,
+      reason: '',
       wallTimeMs: 0,
     };
     this.#nextEvent += 1;

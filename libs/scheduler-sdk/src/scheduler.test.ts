@@ -1,4 +1,5 @@
 // Owns what the driver promises its user, over a bus in memory and in virtual time.
+import { WindowId } from '@parley/protocol/ids';
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import { describe, expect, it } from 'vitest';
 import { MemoryWorld } from './memory-ports.ts';
@@ -176,6 +177,29 @@ describe('the driver', () => {
     expect(asked).toEqual(['t1']);
     expect(seen).toEqual(['agentUnreachable', 'inverseOffer']);
     expect(callsOf(world, 'killTask')).toMatchObject([{ body: { taskId: 't1' } }]);
+    expect(world.leader.events).toEqual([]);
+  });
+
+  it.each(['accept', 'decline'] as const)(
+    'passes on that the user would %s that agents are maintained, before it acknowledges that he was asked',
+    async (answer) => {
+      const { world } = aScheduler({ onInverseOffer: () => answer });
+      await world.pass(10);
+      world.leader.agentInverseOffer(WindowId.parse('w1'));
+      await world.pass(50);
+      expect(callsOf(world, 'answerInverseOffer')).toMatchObject([
+        { body: { windowId: 'w1', answer } },
+      ]);
+      expect(world.leader.events).toEqual([]);
+    },
+  );
+
+  it('says nothing about agents that are maintained where the user does not', async () => {
+    const { world } = aScheduler({ onInverseOffer: () => undefined });
+    await world.pass(10);
+    world.leader.agentInverseOffer(WindowId.parse('w1'));
+    await world.pass(50);
+    expect(callsOf(world, 'answerInverseOffer')).toEqual([]);
     expect(world.leader.events).toEqual([]);
   });
 

@@ -10,7 +10,7 @@ import type { AllocatorService } from './allocator-service.ts';
 export function standForLead(
   place: Pick<
     CandidacyOptions,
-    'bus' | 'store' | 'cluster' | 'id' | 'clock' | 'timers' | 'makeNonce'
+    'bus' | 'store' | 'cluster' | 'id' | 'clock' | 'timers' | 'makeNonce' | 'onUnanswered'
   >,
   logger: ActorLog,
   service: () => Pick<AllocatorService, 'termBegan' | 'termEnded'>,

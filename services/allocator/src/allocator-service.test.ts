@@ -17,6 +17,7 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import { createLogger } from '@parley/telemetry/logger';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AllocatorService } from './allocator-service.ts';
+import { MAX_WAITING } from './explain-desk.ts';
 import { RecordingBus } from './recording-bus.ts';
 
 const CLUSTER = ClusterName.parse('test');
@@ -192,6 +193,28 @@ describe('a question of an operator why a framework is not offered what it wants
       ok: true,
       value: { answer: { ok: true, value: { agents: 1, clients: [{ state: 'waits' }] } } },
     });
+  });
+
+  test('what is to be decided by then is decided first', () => {
+    service.termBegan(OWN_EPOCH);
+    tell(SNAPSHOT);
+    expect(proposals()).toStrictEqual([]);
+    expect(ask()).toMatchObject({
+      value: { answer: { value: { clients: [{ offers: { proposed: 1 } }] } } },
+    });
+    expect(proposals()).toHaveLength(1);
+  });
+
+  test('whoever asks again and again waits, and is answered once', async () => {
+    service.termBegan(OWN_EPOCH);
+    tell(SNAPSHOT);
+    expect(ask()).toBeDefined();
+    expect([ask(), ask(), ask()]).toStrictEqual([undefined, undefined, undefined]);
+    for (let count = 0; count < 2 * MAX_WAITING; count += 1) ask();
+    expect(ask()).toMatchObject({
+      value: { answer: { ok: false, failure: { code: 'overloaded' } } },
+    });
+    await vi.waitFor(() => expect(ask()).toBeUndefined(), PATIENCE);
   });
 
   test('one that does not lead, or may have lost the lease, is silent', () => {

@@ -1,4 +1,5 @@
-// Owns the way between the bus and the allocator: facts in, proposals out, the timer, terms that begin and end.
+// Owns the way between the bus and the allocator: facts in, proposals out, the timer, terms that begin and end. When
+// questions of operators are answered is in explain-desk.ts.
 // What is decided is in @parley/allocation; who may lead is in the lease. While no term is held it only listens.
 import type { Bus, BusMessage } from '@parley/actor/bus';
 import type { Clock } from '@parley/actor/clock';
@@ -6,13 +7,15 @@ import { systemTimers } from '@parley/actor/nats/system-clock';
 import type { Timers } from '@parley/actor/timers';
 import { Allocator, type AllocatorEffect } from '@parley/allocation/allocator';
 import type { Epoch } from '@parley/protocol/epoch';
-import { fail } from '@parley/protocol/errors';
+import { fail, type Outcome } from '@parley/protocol/errors';
+import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 import type { ClusterName } from '@parley/protocol/ids';
 import { decodeMessage, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ActorLog } from '@parley/telemetry/logger';
+import { ExplainDesk } from './explain-desk.ts';
 
 /** Different reasons why messages are dropped that are told apart in the log. */
 const MAX_REASONS = 100;
@@ -32,6 +35,7 @@ export type AllocatorServiceOptions = {
 
 export class AllocatorService {
   readonly #options: AllocatorServiceOptions;
+  readonly #desk: ExplainDesk;
   readonly #reasons = new Set<string>();
   #term: { readonly allocator: Allocator; readonly epoch: Epoch } | undefined;
   #wasInStep = false;
@@ -40,6 +44,9 @@ export class AllocatorService {
 
   constructor(options: AllocatorServiceOptions) {
     this.#options = options;
+    const { clock, timers = systemTimers } = options;
+    const answer = (request: ExplainRequest) => this.#explanationOf(request);
+    this.#desk = new ExplainDesk({ clock, timers, answer });
   }
 
   /** Whether it leads and knows all that the leading master has said. */
@@ -68,6 +75,7 @@ export class AllocatorService {
     if (this.#term === undefined) return;
     this.#options.logger.info({ epoch: this.#term.epoch }, 'term ended');
     this.#term = undefined;
+    this.#desk.close();
     this.#unschedule();
   }
 
@@ -92,21 +100,27 @@ export class AllocatorService {
 
   /** Whoever does not lead stays silent: another may. */
   #explain(message: BusMessage): void {
-    const { cluster, clock, mayAct } = this.#options;
+    const { cluster, mayAct } = this.#options;
     if (this.#term === undefined || !mayAct()) return;
     const request = decodeMessage(SUBJECTS.explain, cluster, message.subject, message.bytes);
     if (!request.ok) {
       message.respond(encodeAnswer(request));
       return;
     }
-    const value = this.#term.allocator.explain(request.value.body, clock.nowMs());
-    message.respond(
-      encodeAnswer(
-        value === undefined
-          ? fail('unavailable', 'the allocator does not know all of the cluster yet')
-          : { ok: true, value },
-      ),
-    );
+    this.#desk.ask(request.value.body, (answer) => void message.respond(encodeAnswer(answer)));
+  }
+
+  /** What is to be decided comes first. */
+  #explanationOf(request: ExplainRequest): Outcome<Explanation> | undefined {
+    const { clock, mayAct } = this.#options;
+    if (this.#term === undefined || !mayAct()) return undefined;
+    const { allocator } = this.#term;
+    const wakeMs = allocator.nextWakeMs();
+    if (wakeMs !== undefined && wakeMs <= clock.nowMs()) this.#wake();
+    const value = allocator.explain(request, clock.nowMs());
+    return value === undefined
+      ? fail('unavailable', 'the allocator does not know all of the cluster yet')
+      : { ok: true, value };
   }
 
   #candidates({ subject, bytes }: BusMessage): void {

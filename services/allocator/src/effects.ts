@@ -1,4 +1,5 @@
 // Owns the allocator's dealings with the world: the connection, the lease, the end of the process.
+
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { answerLogLevel } from '@parley/actor/log-level-control';
@@ -6,6 +7,7 @@ import type { Identity } from '@parley/actor/nats/credential-file';
 import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
+import { leaveServers } from '@parley/actor/nats/server-watch';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { ActorId } from '@parley/protocol/ids';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
@@ -72,7 +74,8 @@ async function serve({
     onClosed: close,
   });
   const store = new KvLeaseStore({ connection: books.value, cluster, key: 'allocator' });
-  const candidacy = standForLead({ bus, store, cluster, id }, logger, () => service);
+  const onUnanswered = (): void => leaveServers(books.value, bus.connection);
+  const candidacy = standForLead({ bus, store, cluster, id, onUnanswered }, logger, () => service);
   const service = new AllocatorService({
     bus,
     cluster,

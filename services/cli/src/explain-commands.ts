@@ -20,7 +20,9 @@ export function addExplainCommands(program: Command, place: ProgramPlace): void 
     });
   explain
     .command('role')
-    .description('its place by its share, its quota, and how each of its frameworks stands')
+    .description(
+      'its place by its share, its quota, how each framework in it and below it stands, and what for',
+    )
     .argument('<role>', 'such as eng/ads', roleArgument)
     .addOption(jsonOption())
     .action(async (role, options) => {

@@ -1,5 +1,6 @@
 // Tests of how an explanation reads.
 
+import type { whyNotOffered } from '@parley/cluster/offered-agents';
 import type { ExplainedClient, ExplainedNeed } from '@parley/protocol/explanations';
 import { AgentId, FrameworkRef, RoleName, TaskRef } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
@@ -52,13 +53,14 @@ const explained: Explained = {
   clientsLeftOut: 0,
   nextRunInMs: 3200,
   leftOutAgents: { draining: 1 },
+  overcommittedAgents: 0,
 };
 
 describe('of a framework', () => {
   it('it says whose turn it is, how many agents fail for which reason, and which is nearest', () => {
     expect(describeFrameworkWait(explained)).toBe(
       [
-        'framework batch/run-1 in role eng waits for its turn',
+        'framework batch/run-1 in role eng waits for an agent that suits it',
         '  share 12 % (mem); 3rd in turn of 12',
         '  1 unanswered offer',
         '  3 tasks of cpus 2, mem 2 GiB where zone=a',
@@ -128,7 +130,7 @@ describe('of a framework', () => {
     const { nextRunInMs: _, ...rest } = explained;
     expect(describeFrameworkWait({ ...rest, clients: [held], leftOutAgents: {} })).toBe(
       [
-        'framework batch/run-1 in role eng has as much as its quota allows',
+        'framework batch/run-1 in role eng is held up by a limit',
         '  share 50 %, weight 2.5; 4 take offers, it does not',
         '  2 unanswered offers, 3 under way; at most 8 at a time, since it let some expire',
         '  quota of role eng: 512 MiB of mem consumed, 1 GiB guaranteed, at most 2 GiB',
@@ -145,15 +147,37 @@ describe('of a framework', () => {
   });
 });
 
-it('of a role it says how it and each of its frameworks stand', () => {
-  const text = describeRoleStanding({
-    ...explained,
-    role: { role, share: client.share, quotas: [] },
-    clientsLeftOut: 5,
+describe('of a role', () => {
+  it('it says how it and each of its frameworks stand, and what agents lack for those that take offers', () => {
+    const suppressed: ExplainedClient = {
+      ...client,
+      role: RoleName.parse('eng/ads'),
+      state: 'suppressed',
+    };
+    const text = describeRoleStanding({
+      ...explained,
+      role: { role, share: client.share, quotas: [] },
+      clients: [client, suppressed],
+      clientsLeftOut: 5,
+    });
+    expect(text.split('\n').map((line) => line.trimEnd().replaceAll(/ {3,}/g, '  '))).toStrictEqual(
+      [
+        'role eng: share 12 % (mem); 3rd in turn of 12',
+        'FRAMEWORK  ROLE  STATE  SHARE  OFFERS',
+        'batch/run-1  eng  waits for an agent that suits it  share 12 % (mem); 3rd in turn of 12  1',
+        'batch/run-1  eng/ads  takes no offers: it has suppressed them  share 12 % (mem); 3rd in turn of 12  1',
+        'and 5 more frameworks',
+        '',
+        'framework batch/run-1 in role eng',
+        '  3 tasks of cpus 2, mem 2 GiB where zone=a',
+        '  8 agents: 5 lack mem, best has 1.2 of 2 GiB; 2 fail zone=a; 1 draining',
+        '  nearest: a-5 (a-5.test) has 1.2 of 2 GiB mem',
+        '',
+        '5 of 7 agents have anything free; the allocator decides again within 3.2 s, and when anything changes',
+        '',
+      ],
+    );
   });
-  expect(text).toContain('role eng: share 12 % (mem); 3rd in turn of 12');
-  expect(text).toContain('batch/run-1');
-  expect(text).toContain('and 5 more frameworks');
 });
 
 describe('of a task', () => {
@@ -181,21 +205,36 @@ describe('of a task', () => {
   it('one that is not is as far as its framework', () => {
     const text = describeTask(ref, { task: undefined, explanation: explained });
     expect(text).toContain('task batch/run-1/task-7 is not launched');
-    expect(text).toContain('framework batch/run-1 in role eng waits for its turn');
+    expect(text).toContain('framework batch/run-1 in role eng waits for an agent that suits it');
   });
 });
 
-it('agents that may not be offered are counted by why; those that are gone do not count', () => {
-  const rows = [
-    { state: 'registered', isDeactivated: false, isOvercommitted: false },
-    { state: 'registered', isDeactivated: true, isOvercommitted: true },
-    { state: 'registered', isDeactivated: false, isOvercommitted: true },
-    { state: 'unreachable', isDeactivated: true, isOvercommitted: false },
-    { state: 'gone', isDeactivated: true, isOvercommitted: false },
-  ] as const;
-  expect(leftOutAgents({ agents: { rows: () => rows.values() } })).toEqual({
-    deactivated: 1,
-    overcommitted: 1,
-    unreachable: 1,
+describe('agents that may not be offered', () => {
+  const anAgent = { state: 'registered', isDeactivated: false, isOvercommitted: false } as const;
+  const leftOut = (...rows: Parameters<typeof whyNotOffered>[0][]) =>
+    leftOutAgents({
+      agents: { rows: () => rows.map((row) => ({ isOvercommitted: false, ...row })).values() },
+    });
+
+  it('they are counted by what keeps the master from offering them; those that are gone do not count', () => {
+    const draining = { reason: 'repairs' };
+    expect(
+      leftOut(
+        anAgent,
+        { ...anAgent, draining, isDeactivated: true },
+        { ...anAgent, isDeactivated: true },
+        { ...anAgent, state: 'unreachable', isDeactivated: true },
+        { ...anAgent, state: 'gone', isDeactivated: true },
+      ).leftOutAgents,
+    ).toStrictEqual({ draining: 1, deactivated: 1, unreachable: 1 });
+  });
+
+  it('one that has less than what is held on it may be, and is named apart', () => {
+    const short = { ...anAgent, isOvercommitted: true };
+    const { leftOutAgents: none, overcommittedAgents } = leftOut(anAgent, short);
+    expect({ none, overcommittedAgents }).toStrictEqual({ none: {}, overcommittedAgents: 1 });
+    expect(describeFrameworkWait({ ...explained, overcommittedAgents })).toContain(
+      '5 of 7 agents have anything free, 1 has less than what is held on it; ',
+    );
   });
 });

@@ -20,14 +20,22 @@ import type { ShownTask } from './task-table.ts';
 
 const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
 
-const STATES: Readonly<Record<ClientState, string>> = {
+export const STATES: Readonly<Record<ClientState, string>> = {
   waits: 'waits for its turn',
   needsNothing: 'has said that it needs nothing',
   suppressed: 'takes no offers: it has suppressed them',
   notSubscribed: 'takes no offers: it is not subscribed',
   offerCap: 'has as much in unanswered offers as it may have',
-  quotaLimit: 'has as much as its quota allows',
+  quotaLimit: 'is held up by a limit',
+  headroom: 'is held up by guarantees of others',
 };
+
+/** Whatever the agents. */
+const TAKES_NONE: ReadonlySet<ClientState> = new Set([
+  'needsNothing',
+  'suppressed',
+  'notSubscribed',
+]);
 
 export function describeFrameworkWait(explained: Explained): string {
   const { clients, leftOutAgents } = explained;
@@ -37,21 +45,27 @@ export function describeFrameworkWait(explained: Explained): string {
 }
 
 export function describeRoleStanding(explained: Explained): string {
-  const { role, clients, clientsLeftOut } = explained;
+  const { role, clients, clientsLeftOut, leftOutAgents } = explained;
   const lines: string[] = [];
   if (role !== undefined) {
     lines.push(`role ${role.role}: ${describeShare(role.share)}`);
     lines.push(...role.quotas.map((quota) => `  ${describeQuota(quota)}`));
   }
-  const rows = clients.map(({ framework, state, share, offers }) => ({
-    framework: frameworkKey(framework),
-    state: STATES[state],
-    share: describeShare(share),
-    offers: offers.outstanding,
+  const rows = clients.map((client) => ({
+    framework: frameworkKey(client.framework),
+    role: client.role,
+    state: stateInWords(client),
+    share: describeShare(client.share),
+    offers: client.offers.outstanding,
   }));
-  const table = formatTable(['framework', 'state', 'share', 'offers'], rows);
+  const table = formatTable(['framework', 'role', 'state', 'share', 'offers'], rows);
   const more = clientsLeftOut > 0 ? [`and ${clientsLeftOut} more frameworks`] : [];
-  return `${[...lines, table.trimEnd(), ...more].join('\n')}\n\n${nextRun(explained)}`;
+  const needs = clients.filter(isLookedAt).map((client) => {
+    const { framework, role: own } = client;
+    const head = `framework ${frameworkKey(framework)} in role ${own}`;
+    return ['', head, ...describeNeeds(client, leftOutAgents)].join('\n');
+  });
+  return `${[...lines, table.trimEnd(), ...more, ...needs].join('\n')}\n\n${nextRun(explained)}`;
 }
 
 export function describeTask(
@@ -68,9 +82,9 @@ export function describeTask(
 }
 
 function describeClient(client: ExplainedClient, leftOut: LeftOutAgents): string {
-  const { framework, role, state, share, offers, refusals } = client;
+  const { framework, role, share, offers, refusals } = client;
   const lines = [
-    `framework ${frameworkKey(framework)} in role ${role} ${STATES[state]}`,
+    `framework ${frameworkKey(framework)} in role ${role} ${stateInWords(client)}`,
     `  ${describeShare(share)}`,
     `  ${describeOffers(offers)}`,
     ...client.quotas.map((quota) => `  ${describeQuota(quota)}`),
@@ -79,11 +93,26 @@ function describeClient(client: ExplainedClient, leftOut: LeftOutAgents): string
     const ends = refusals.nextEndsInMs === undefined ? '' : firstEnds(refusals.nextEndsInMs);
     lines.push(`  it has declined ${count(refusals.agents, 'agent')}${ends}`);
   }
-  for (const need of client.needs) lines.push(...describeNeed(need, leftOut));
-  if (client.needsLeftOut > 0) {
-    lines.push(`  and ${count(client.needsLeftOut, 'need')} more, which were not looked at`);
-  }
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...describeNeeds(client, leftOut)].join('\n')}\n`;
+}
+
+/** One that waits does so for its turn only where an agent is there for it. */
+function stateInWords({ state, needs }: ExplainedClient): string {
+  const isHopeful =
+    needs.length === 0 ||
+    needs.some(
+      ({ suitable, reasons }) => suitable > 0 || reasons.some(({ kind }) => kind === 'standsBack'),
+    );
+  return state === 'waits' && !isHopeful ? 'waits for an agent that suits it' : STATES[state];
+}
+
+const isLookedAt = ({ needs, state }: ExplainedClient): boolean =>
+  needs.length > 0 && !TAKES_NONE.has(state);
+
+function describeNeeds({ needs, needsLeftOut }: ExplainedClient, leftOut: LeftOutAgents): string[] {
+  const lines = needs.flatMap((need) => describeNeed(need, leftOut));
+  if (needsLeftOut === 0) return lines;
+  return [...lines, `  and ${count(needsLeftOut, 'need')} more, which were not looked at`];
 }
 
 function describeShare({ used, total, resource, weight, place, of }: ShareStanding): string {
@@ -101,12 +130,11 @@ function describeOffers({ outstanding, proposed, most }: ExplainedClient['offers
 }
 
 function describeQuota({ of, resource, consumed, guarantee, limit }: QuotaStanding): string {
-  const whose = 'role' in of ? `role ${of.role}` : `framework ${frameworkKey(of.framework)}`;
   const bounds = [
     ...(guarantee === undefined ? [] : [`${amount(resource, guarantee)} guaranteed`]),
     ...(limit === undefined ? [] : [`at most ${amount(resource, limit)}`]),
   ];
-  return `quota of ${whose}: ${amount(resource, consumed)} of ${resource} consumed, ${bounds.join(', ')}`;
+  return `quota of ${holder(of)}: ${amount(resource, consumed)} of ${resource} consumed, ${bounds.join(', ')}`;
 }
 
 /** "8 agents: 5 lack mem, best has 1.2 of 2 GiB; 2 fail zone=a; 1 draining". */
@@ -134,7 +162,7 @@ function describeNeed(need: ExplainedNeed, leftOut: LeftOutAgents): string[] {
   return lines;
 }
 
-function describeReason(reason: AgentReason): string {
+export function describeReason(reason: AgentReason): string {
   const { count: agents } = reason;
   const [fail, lack, are, have] =
     agents === 1 ? ['fails', 'lacks', 'is', 'has'] : ['fail', 'lack', 'are', 'have'];
@@ -147,12 +175,33 @@ function describeReason(reason: AgentReason): string {
       return `${agents} ${are} too small, most ${reason.resource} of any is ${outOf(reason.resource, reason.best, reason.needed)}`;
     case 'ports':
       return `${agents} ${have} those ports in use`;
+    case 'nothingFree':
+      return `${agents} ${have} nothing free`;
+    case 'kept':
+      return `${agents} ${are} kept for those for whom tasks there are taken back`;
+    case 'limit':
+      return `${agents} ${are} beyond the limit of ${holder(reason.of)}, which leaves ${roomOf(reason)}`;
+    case 'headroom':
+      return `${agents} ${are} held back for guarantees of others, which leave ${roomOf(reason)}`;
+    case 'offerCap':
+      return `${agents} ${are} too much beside its unanswered offers`;
+    case 'standsBack':
+      return `${agents} it left unused: it comes after all others there, until more than half of that is in use or nobody else takes anything`;
     case 'refused':
       return `${agents} ${are} declined${firstEnds(reason.endsInMs)}`;
     default:
       return unreachable(reason);
   }
 }
+
+const holder = (of: QuotaStanding['of']): string =>
+  'role' in of ? `role ${of.role}` : `framework ${frameworkKey(of.framework)}`;
+
+/** "1 of 3 cpus". */
+const roomOf = ({ resource, best, needed }: Shortage): string =>
+  `${outOf(resource, best, needed)} ${resource}`;
+
+type Shortage = { readonly resource: string; readonly best: number; readonly needed: number };
 
 const nameOf = ({
   resource,
@@ -186,8 +235,12 @@ function list(name: string, sign: string, word: string, values: readonly string[
     : `${name} ${word} {${values.join(', ')}}`;
 }
 
-function nextRun({ nextRunInMs, openAgents, agents }: Explained): string {
-  const free = `${openAgents} of ${count(agents, 'agent')} ${openAgents === 1 ? 'has' : 'have'} anything free`;
+function nextRun({ nextRunInMs, openAgents, agents, overcommittedAgents }: Explained): string {
+  const over =
+    overcommittedAgents === 0
+      ? ''
+      : `, ${overcommittedAgents} ${overcommittedAgents === 1 ? 'has' : 'have'} less than what is held on it`;
+  const free = `${openAgents} of ${count(agents, 'agent')} ${openAgents === 1 ? 'has' : 'have'} anything free${over}`;
   const next =
     nextRunInMs === undefined
       ? 'the allocator decides again when anything changes'

@@ -1,5 +1,6 @@
 // Owns the master's dealings with the world: the connections, the end of the process, the file of rules. How it stands
 // by and leads is in mastership.ts.
+
 import { readFile } from 'node:fs/promises';
 import { answerLogLevel } from '@parley/actor/log-level-control';
 import type { Identity } from '@parley/actor/nats/credential-file';
@@ -9,6 +10,7 @@ import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
+import { leaveServers } from '@parley/actor/nats/server-watch';
 import { randomNonce, systemClock, systemTimers } from '@parley/actor/nats/system-clock';
 import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
 import { NatsUpdateWriter } from '@parley/actor/nats/update-writer';
@@ -132,6 +134,7 @@ function surroundingsOf(
     rules: () => plan.authorization.rules(),
     bus,
     lease: new KvLeaseStore({ connection: books, cluster, key: 'master' }),
+    onLeaseUnanswered: () => leaveServers(books, bus.connection),
     journal: new NatsJournal(books, identity.cluster),
     snapshots: new NatsSnapshotStore(books, identity.cluster, identity.actor.id),
     updateWriter: new NatsUpdateWriter(bus.connection, () => bus.connected),

@@ -27,6 +27,8 @@ const STAND_ASIDE_MS = 5000;
 export type Surroundings = Omit<TermSurroundings, 'bus'> & {
   readonly bus: ProbingBus;
   readonly lease: LeaseStore;
+  /** As of Candidacy. */
+  readonly onLeaseUnanswered?: () => void;
 };
 
 type MasterStandby = Standby<ClusterState, Input, Effect>;
@@ -74,6 +76,7 @@ export class Mastership {
       onLost: (taken) => this.#leaseLost(taken),
       onSuspicion: (epoch, silentMs) =>
         around.logger.warn({ epoch, silentMs }, 'the leader is silent: its lease is taken'),
+      onUnanswered: () => around.onLeaseUnanswered?.(),
       mayStand: () => this.#mayStand(),
     });
     this.#desk = new LeadershipDesk({

@@ -53,10 +53,10 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     });
     emulator.connection.publish('parley.c1.master.call.agent.e7.register', 'x', { reply });
     expect(await answered.promise).toBe('done');
-    expect(await emulator.mayPublish('parley.c1.updates.e7.alice.f1.t1')).toBe(true);
+    expect(await emulator.mayPublish('parley.c1.updates.e7.bob.f9.t1')).toBe(true);
     expect(await emulator.maySubscribe('parley.c1.agent.e7.run')).toBe(true);
     for (const subject of [
-      'parley.c1.updates.master.alice.f1.t1',
+      'parley.c1.updates.master.bob.f9.t1',
       'parley.c1.agent.e7.run',
       'parley.c1.master.call.framework.alice.f1.subscribe',
       'parley.c2.master.call.agent.e7.register',
@@ -184,7 +184,7 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     ['agent', 'a1', 'parley.c1.master.call.agent.a2.register'],
     ['agent', 'a1', 'parley.c1.master.call.agent.a2.heartbeat'],
     ['agent', 'a1', 'parley.c1.updates.a2.alice.f1.t1'],
-    ['agent', 'a1', 'parley.c1.updates.master.alice.f1.t1'],
+    ['agent', 'a1', 'parley.c1.updates.master.bob.f9.t1'],
     ['agent', 'a1', 'parley.c1.agent.a2.kill'],
     ['agent', 'a1', 'parley.c1.master.call.operator.olga.kill'],
     ['agent', 'a1', 'parley.c1.master.broadcast.presence'],

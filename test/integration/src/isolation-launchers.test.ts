@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation } from '@parley/isolation/host-support';
 import type { LaunchRequest } from '@parley/isolation/launcher';
+import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { readShimProcess } from '@parley/isolation/run-directory';
 import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
@@ -240,5 +241,22 @@ it('scopes of a user’s own manager are what the tests above ran in', async ({ 
   skip(support.kind !== 'user-systemd', `not tried here: ${who} (${why})`);
   const bench = await openBench('scope');
   expect(bench.settings.manager).toBe('user');
+  await bench.close();
+});
+
+it('a task of an earlier boot has ended without a trace, is not started again, and nobody is signalled in its place', async () => {
+  const bench = await openBench('process');
+  const task = await aTask(bench, ['/bin/sh', '-c', 'sleep 100']);
+  await launched(bench, task);
+  await expect
+    .poll(() => outcomeOfTask(bench, task), { timeout: WAIT_MS })
+    .toEqual({ state: 'running' });
+  const { runRoot } = bench.settings;
+  const afterReboot = createProcessLauncher({ runRoot, readBootId: async () => 'another boot' });
+  const rebooted = { ...bench, launcher: afterReboot };
+  expect(await outcomeOfTask(rebooted, task)).toEqual({ state: 'unknown' });
+  expect(await launched(rebooted, task)).toEqual({ ok: true, alreadyStarted: true });
+  expect(await afterReboot.stop(task.unit, 'SIGKILL')).toBe(false);
+  expect(await outcomeOfTask(bench, task)).toEqual({ state: 'running' });
   await bench.close();
 });

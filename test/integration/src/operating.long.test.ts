@@ -187,6 +187,8 @@ test('the page from beginning to end: the cluster works, survives its leader, an
     () => shims.logOf('parley-agent@agent-3').includes('"msg":"registered"'),
     () => 'the new agent is registered',
   );
+  expect(await typed('drain')).toContain('agent-2: drained');
+  expect(await typed('maintenance')).toContain('kernel: over');
   expect(await typed('agent-removed')).toContain('agent agent-3 is shut out');
   expect(await typed('principals')).toContain('principal research is removed');
   await typed('upgrade');

@@ -3,8 +3,9 @@
 import { Explanation } from '@parley/protocol/explanations';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import { afterAll, beforeAll, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { cluster as name, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import { ClusterTerminal } from './cluster-terminal.ts';
 import { ScenarioCluster } from './scenario-cluster.ts';
 import { ScenarioFramework } from './scenario-framework.ts';
 
@@ -16,7 +17,12 @@ const ANSWER_MS = 2000;
 const cluster = new ScenarioCluster();
 const { fixture } = cluster;
 
-beforeAll(() => cluster.start({ agents: ['a1'] }));
+let terminal: ClusterTerminal;
+
+beforeAll(async () => {
+  await cluster.start({ agents: ['a1', 'a2'] });
+  terminal = new ClusterTerminal(fixture);
+});
 afterAll(() => cluster.close());
 
 test('an agent that a framework has declined for long is named as such to an operator who asks', async () => {
@@ -43,4 +49,48 @@ test('an agent that a framework has declined for long is named as such to an ope
   await until(asks, () => `the refusal is named in ${said}`);
   await operator.close();
   await refuser.close();
+});
+
+test('an operator types what to explain: a framework, its role, its task; an agent that drains is named, and what is not known', async () => {
+  const waiter = await ScenarioFramework.connect(fixture, 'alice', 'waiter', { role: 'eng/ads' });
+  const offer = await waiter.offer('a1');
+  await waiter.decline([offer], REFUSE_MS);
+  expect(await terminal.type('agent', 'drain', 'a2')).toMatchObject({ exitCode: 0 });
+
+  const name = 'alice/waiter';
+  const stands = `framework ${name} in role eng/ads `;
+  let said = '';
+  const types = async (...words: string[]): Promise<string> => {
+    const typed = await terminal.type('explain', ...words);
+    said = JSON.stringify(typed);
+    return typed.exitCode === 0 ? typed.stdout : '';
+  };
+  // The allocator hears of both a moment later.
+  await until(
+    async () => {
+      const page = await types('framework', name);
+      return page.includes(stands) && /2 agents: 1 is declined, .*; 1 draining\n/.test(page);
+    },
+    () => `both agents are named in ${said}`,
+  );
+
+  const role = await types('role', 'eng');
+  expect(role).toContain('role eng: share ');
+  expect(role).toMatch(/alice\/waiter +eng\/ads +waits/);
+  expect(role).toContain('1 draining');
+  const explained = JSON.parse(await types('role', 'eng', '--json'));
+  expect(explained).toMatchObject({
+    agents: 1,
+    clients: [{ role: 'eng/ads', needs: [{ reasons: [{ kind: 'refused', count: 1 }] }] }],
+    leftOutAgents: { draining: 1 },
+  });
+
+  const task = await types('task', `${name}/task-1`);
+  expect(task).toContain(`task ${name}/task-1 is not launched`);
+  expect(task).toContain(stands);
+  expect(await terminal.type('explain', 'framework', 'alice/nobody')).toMatchObject({
+    exitCode: 3,
+  });
+  expect(await terminal.type('explain', 'role', 'nowhere')).toMatchObject({ exitCode: 3 });
+  await waiter.close();
 });

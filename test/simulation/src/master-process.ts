@@ -61,8 +61,11 @@ export class MasterProcess extends SimulatedProcess {
     this.#stopping.abort();
   }
 
+  /** Whether it does, not whether it believes so: nobody has begun a later term. */
   get isLeading(): boolean {
-    return this.alive && (this.#phase === 'leading' || this.#phase === 'leaving');
+    const { witness } = this.world;
+    const isInForce = witness.speakerOf(witness.epoch) === this.name;
+    return isInForce && this.alive && (this.#phase === 'leading' || this.#phase === 'leaving');
   }
 
   /** Of the entry that it has stepped last; 0 before the first. */
@@ -170,8 +173,7 @@ export class MasterProcess extends SimulatedProcess {
 
   /** What has come to its end meanwhile need not be sent. */
   #checkInherited(state: ClusterState): void {
-    const leads = this.world.witness.speakerOf(this.world.witness.epoch) === this.name;
-    if (!leads || !this.isLeading || this.world.bus.isCut(this.name)) return;
+    if (!this.isLeading || this.world.bus.isCut(this.name)) return;
     const open = new Set(openOf(state));
     const [left] = [...this.#inherited].filter((key) => open.has(key));
     if (left !== undefined)

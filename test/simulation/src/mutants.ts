@@ -1,6 +1,7 @@
 // Owns `npm run mutants`: the proof that the simulator can fail. Each patch of mutants/ makes one deliberate defect; it is
 // applied to a copy of the tree, and the simulator of that copy must notice within so many seeds.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Mutant, readMutant, type Verdict, verdictOf } from './mutant.ts';
 import { readMutantsConfig } from './mutants-config.ts';
@@ -22,9 +24,12 @@ const FOLDER = fileURLToPath(new URL('../mutants', import.meta.url));
 const FOLDERS = ['libs', 'services', 'test'];
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-process.exitCode = main(process.argv.slice(2));
+/** The simulator that runs now. */
+let simulator: ChildProcess | undefined;
 
-function main(words: readonly string[]): number {
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
   const config = readMutantsConfig(words);
   if (!config.ok) {
     process.stderr.write(`mutants: ${config.failure.message}\n`);
@@ -48,42 +53,56 @@ function main(words: readonly string[]): number {
   // Ended by a signal, too, it leaves nothing behind.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
+      simulator?.kill('SIGKILL');
       rmSync(copy, { recursive: true, force: true });
       process.exit(1);
     });
   try {
     copyTree(copy);
-    return hunt(copy, mutants, seeds) ? 0 : 1;
+    return (await hunt(copy, mutants, seeds)) ? 0 : 1;
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
 /** True when all were caught. */
-function hunt(copy: string, mutants: readonly Mutant[], seeds: number): boolean {
+async function hunt(copy: string, mutants: readonly Mutant[], seeds: number): Promise<boolean> {
   print(row('mutant', 'seeds', 'caught by'));
   let isAllCaught = true;
   for (const mutant of mutants) {
-    const verdict = huntOne(copy, mutant, seeds);
+    const verdict = await huntOne(copy, mutant, seeds);
     isAllCaught &&= verdict.kind === 'caught';
     print(rowOf(mutant, verdict, seeds));
   }
   return isAllCaught;
 }
 
-function huntOne(copy: string, { patch, scenario }: Mutant, seeds: number): Verdict {
+async function huntOne(copy: string, { patch, scenario }: Mutant, seeds: number): Promise<Verdict> {
   const applied = git(copy, ['apply', '-'], patch);
   if (applied !== undefined) return { kind: 'stale', why: applied };
   const words = ['--from', '1', '--seeds', String(seeds), '--until-failed'];
-  const simulator = join(copy, 'test/simulation/src/main.ts');
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [simulator, ...words, ...(scenario === undefined ? [] : ['--scenario', scenario])],
-    { cwd: copy, encoding: 'utf8', maxBuffer: MAX_OUTPUT_BYTES },
-  );
+  const { stdout, stderr } = await run(copy, [
+    join(copy, 'test/simulation/src/main.ts'),
+    ...words,
+    ...(scenario === undefined ? [] : ['--scenario', scenario]),
+  ]);
   const undone = git(copy, ['apply', '--reverse', '-'], patch);
   if (undone !== undefined) throw new Error(`a patch cannot be taken back: ${undone}`);
   return verdictOf(stdout, stderr);
+}
+
+async function run(
+  cwd: string,
+  words: readonly string[],
+): Promise<{ stdout: string; stderr: string }> {
+  const started = spawn(process.execPath, words, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  simulator = started;
+  const [stdout, stderr] = await Promise.all([
+    text(started.stdout),
+    text(started.stderr),
+    once(started, 'close'),
+  ]);
+  return { stdout, stderr };
 }
 
 /** Undefined when it succeeded, else what it says. */

@@ -1,17 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { keptSeeds } from './kept-seeds.ts';
-import { playScenario } from './scenario.ts';
-import { SCENARIOS } from './scenarios/all.ts';
 import { simulate } from './simulation.ts';
 
-/** Runs of one test: their faults, crashes, cuts and mistaken elections are drawn from the seed. */
-const SEEDS_A_TEST = 10;
-const SEEDS = 100;
+/** Runs of one test: their faults, crashes, pauses, cuts and the rest are drawn from the seed. */
+const SEEDS_A_TEST = 5;
+const SEEDS = 60;
 /** Far above what they take: for a machine that is busy. */
-const LIMIT_MS = 120_000;
-
-/** Of each scenario; more are for the long test. */
-const SEEDS_A_SCENARIO = 5;
+const LIMIT_MS = 300_000;
 
 describe('a cluster under faults books nothing twice, launches nothing twice, loses no accepted task, and replays to the same state', () => {
   for (let from = 1; from <= SEEDS; from += SEEDS_A_TEST) {
@@ -35,20 +30,10 @@ describe('a cluster under faults books nothing twice, launches nothing twice, lo
   );
 });
 
-describe('each scenario holds, with the seeds that once broke it too', () => {
-  for (const scenario of SCENARIOS) {
-    it(
-      `${scenario.name}: ${scenario.about}`,
-      async () => {
-        const seeds = Array.from({ length: SEEDS_A_SCENARIO }, (_, index) => 1 + index);
-        for (const seed of [...seeds, ...keptSeeds(scenario.name)])
-          await expect(playScenario(scenario, seed)).resolves.toBeUndefined();
-      },
-      LIMIT_MS,
-    );
-  }
-});
-
-it('the same seed makes the same run', async () => {
-  expect(await simulate(7)).toEqual(await simulate(7));
-});
+it(
+  'the same seed makes the same run',
+  async () => {
+    expect(await simulate(7)).toEqual(await simulate(7));
+  },
+  LIMIT_MS,
+);

@@ -5,11 +5,12 @@ import { type Failure, fail, isRetryable, type Outcome, succeed } from '@parley/
 import { explainTlsTrouble } from '@parley/protocol/tls-trouble';
 import { connect, errors, type NatsConnection } from 'nats';
 import type { Identity } from './credential-file.ts';
+import { leastRecentlyTried, leaveWhenSilent } from './server-watch.ts';
 import { probeTls } from './tls-probe.ts';
 
 /** The client's defaults give up after 10 tries and notice a dead server after minutes. */
 const RECONNECT_WAIT_MS = 100;
-/** A hung server is left at the fourth ping: after 6 s by those that others wait for, after 15 s by the many. */
+/** A hung server is left at the fourth ping, where nobody notices earlier (server-watch.ts): agents leave it after 15 s. */
 const PING_INTERVAL_MS = 2000;
 const AGENT_PING_INTERVAL_MS = 5000;
 const CONNECT_TIMEOUT_MS = 5000;
@@ -37,6 +38,7 @@ export async function openConnection(
       inboxPrefix: inboxPrefix(identity.actor),
       timeout: CONNECT_TIMEOUT_MS,
       maxReconnectAttempts: -1,
+      reconnectToServer: leastRecentlyTried,
       reconnectTimeWait: RECONNECT_WAIT_MS,
       reconnectJitter: RECONNECT_WAIT_MS,
       reconnectJitterTLS: RECONNECT_WAIT_MS,
@@ -45,6 +47,7 @@ export async function openConnection(
       noAsyncTraces: true,
       ...(tls && { tls }),
     });
+    if (kind !== 'agent') leaveWhenSilent(connection, servers.length);
     return succeed(connection);
   } catch (error) {
     if (error instanceof errors.AuthorizationError) {

@@ -80,7 +80,7 @@ async function ask(
   request: ExplainRequest,
 ): Promise<Explained> {
   const answer = await link.call(SUBJECTS.explain, {}, request);
-  if (answer.ok) return { ...answer.value, leftOutAgents: leftOutAgents(state) };
+  if (answer.ok) return { ...answer.value, ...leftOutAgents(state) };
   throw failureFromCluster('the allocator did not say why', answer.failure);
 }
 

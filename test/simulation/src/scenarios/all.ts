@@ -9,8 +9,8 @@ import { acceptAndRescind, oneStale } from './s8-s9-races.ts';
 import { killed, partitioned } from './s13-s14-tasks.ts';
 import { doubleFailure, failover } from './s15-s16-failover.ts';
 import { updatesAgain } from './s17-updates.ts';
-import { mix } from './s21-mix.ts';
-import { takeover } from './takeover.ts';
+import { mix } from './s27-mix.ts';
+import { overtaken, takeover } from './takeover.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   dominantShares,
@@ -33,4 +33,5 @@ export const SCENARIOS: readonly Scenario[] = [
   changing,
   poison,
   takeover,
+  overtaken,
 ];

@@ -44,6 +44,40 @@ export const takeover: Scenario = {
   },
 };
 
+/** Below the time after which a leader that could not renew its lease says nothing more. */
+const HELD_UP_MS = 14_000;
+
+export const overtaken: Scenario = {
+  name: 'overtaken',
+  about:
+    'a leader that was held up goes on with an order that nobody has answered: whoever has heard of a later term refuses it',
+  options: { agents: 1, leaderChanges: false, keepsFilters: true },
+  play: async (scene) => {
+    const framework = scene.framework('f1', { offerTimeoutMs: 3600_000 });
+    const agent = scene.agent(0);
+    const offer = await scene.offerOf(framework);
+    const { leader } = scene;
+    if (leader === undefined) throw new Error('nobody leads');
+    scene.cut(agent);
+    const task = aTask('t1');
+    const id = framework.accept({ offers: [offer], launches: [task] });
+    await scene.until('the accept is answered', () => framework.outcomes.has(id));
+    await scene.pause(0, 4000);
+    leader.pause();
+    const sinceMs = scene.world.clock.nowMs;
+    scene.mend(agent);
+    const terms = scene.world.witness.terms;
+    await scene.until('a later term begins', () => scene.world.witness.terms > terms, LED_AGAIN_MS);
+    await scene.until('its order is carried out', () => scene.runs(framework, task));
+    const leftMs = HELD_UP_MS - (scene.world.clock.nowMs - sinceMs);
+    if (leftMs > 0) await scene.pause(0, leftMs / 4);
+    leader.goOn();
+    await scene.pause(1000, 10_000);
+    scene.must('it runs, once', scene.runs(framework, task));
+    await scene.until('all masters are level', () => scene.areAllLevel());
+  },
+};
+
 function mustHold(scene: Scene, framework: ScriptedFramework, offerId: OfferId, end: End): void {
   scene.must(
     `no offer is taken back because a leader was ${end}`,

@@ -28,7 +28,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 export const mix: Scenario = {
-  name: 'S21',
+  name: 'S27',
   about:
     'few with many small tasks, many with a few and some with large ones get all of them to run, with a stated demand or without',
   options: {
