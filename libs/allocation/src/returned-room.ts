@@ -19,7 +19,7 @@ import { accumulate, type Vector } from './cluster-totals.ts';
 import type { Frameworks } from './frameworks.ts';
 
 /** From when it last came back to the next round. */
-export const FIRST_DELAY_MS = 10_000;
+const FIRST_DELAY_MS = 10_000;
 export const LONGEST_DELAY_MS = 3_600_000;
 /** Of whoever has had nothing taken for it for so long nothing is remembered. */
 const FORGET_MS = 2 * LONGEST_DELAY_MS;
