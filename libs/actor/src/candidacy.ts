@@ -9,7 +9,7 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import type { BusSubscription, ProbingBus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { CONFIRM_IN_CLUSTER_MS, LeaderWatch, WATCH_TIMING } from './leader-watch.ts';
-import type { LeaseTiming } from './lease.ts';
+import type { LeaseNote, LeaseTiming } from './lease.ts';
 import { LeaseHolder } from './lease-holder.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { systemClock, systemTimers } from './nats/system-clock.ts';
@@ -46,6 +46,8 @@ export type CandidacyOptions = {
   readonly onSuspicion: (epoch: Epoch, silentMs: number) => void;
   /** Nothing that was asked about the lease was answered for so long that another server may be better. */
   readonly onUnanswered?: () => void;
+  /** As of LeaseMachine: left behind with the lease. */
+  readonly note?: () => LeaseNote | undefined;
   /** Whether a free lease would be taken now. */
   readonly mayStand?: () => boolean;
 };
@@ -82,7 +84,7 @@ export class Candidacy {
 
   /** One candidacy, until `onLost` or `release`. `ownNameIsFree`: as of LeaseHolder. */
   stand(ownNameIsFree: boolean): void {
-    const { store, id, timing, makeNonce } = this.#options;
+    const { store, id, timing, makeNonce, note } = this.#options;
     this.#lease = new LeaseHolder({
       store,
       holder: id,
@@ -91,6 +93,7 @@ export class Candidacy {
       timers: this.#timers,
       ...(makeNonce && { makeNonce }),
       ...(timing && { timing }),
+      ...(note && { note }),
       onWon: (epoch) => this.#won(epoch),
       onLost: (taken) => {
         this.#stopAnswering();
@@ -112,6 +115,16 @@ export class Candidacy {
 
   mayAct(): boolean {
     return this.#lease?.mayAct() === true;
+  }
+
+  /** What the last holder of the lease has left behind. */
+  get note(): LeaseNote | undefined {
+    return this.#lease?.note;
+  }
+
+  /** What is to be left behind has changed: it is written at once. */
+  renewNow(): void {
+    this.#lease?.renewNow();
   }
 
   /** The lease may have changed hands: read it at once. */

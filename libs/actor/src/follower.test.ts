@@ -175,7 +175,7 @@ test('an entry that is damaged in the journal is trouble, told once, until the j
   journal.replace(2, flip);
   await follower.compare();
   await follower.compare();
-  expect(followed).toEqual(['1.0 a=1', '1.1 entry=1', 'trouble internalError']);
+  expect(followed).toEqual(['1.0 a=1', '1.1 entry=1', 'trouble booksDamaged']);
   expect(recovered).toEqual([]);
   expect(follower.state.totals.get('a')).toBe(1);
 

@@ -105,10 +105,13 @@ export class Follower<State, Input, Effect> {
     await this.#advancing;
   }
 
-  /** Ends following and gives the replica away, to be led with; undefined when a step that threw has spoiled it. */
+  /**
+   * Ends following and gives the replica away, to be led with; undefined when a step that threw has spoiled it, or the
+   * journal cannot be followed any further.
+   */
   async take(): Promise<Replica<State, Input, Effect> | undefined> {
     await this.close();
-    return this.#spoiled ? undefined : this.#replica;
+    return this.#spoiled || this.#isStuck ? undefined : this.#replica;
   }
 
   #endFollowing(): void {

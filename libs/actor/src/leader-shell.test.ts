@@ -159,7 +159,7 @@ test('a journal without the entries that the newest snapshot needs is refused wi
   }
   await journal.purgeBelow(3);
   const loaded = await loadReplica({ core, journal, snapshots: new MemorySnapshotStore() });
-  expect(loaded).toMatchObject({ ok: false, failure: { code: 'internalError' } });
-  expect(loaded.ok ? '' : loaded.failure.message).toContain('parley init');
+  expect(loaded).toMatchObject({ ok: false, failure: { code: 'booksDamaged' } });
+  expect(loaded.ok ? '' : loaded.failure.message).toContain('makes the books anew');
   await shell.stop();
 });

@@ -35,7 +35,9 @@ export type LeaderEnd =
   | { readonly reason: 'leaseLost' }
   /** Another leader has written to the journal. */
   | { readonly reason: 'deposed' }
-  /** The journal is not what was read, or cannot be stepped; the message says what to do. */
+  /** The journal is not the one that was read: it was purged, restored, made anew, or is damaged. */
+  | { readonly reason: 'journalLost'; readonly message: string }
+  /** The journal cannot be stepped; the message says what to do. */
   | { readonly reason: 'journalUnusable'; readonly message: string };
 
 export type LeaderShellOptions<State, Input, Effect> = ReplicaSource<State, Input, Effect> & {
@@ -85,6 +87,11 @@ export class LeaderShell<State, Input, Effect> {
   /** The books; only read, and only between inputs. */
   get state(): State {
     return this.#leader.state;
+  }
+
+  /** Likewise, as of the last entry that was stepped. */
+  get replica(): Replica<State, Input, Effect> {
+    return this.#leader.replica;
   }
 
   /** Sequence of the last entry that was stepped. */
@@ -151,6 +158,11 @@ export class LeaderShell<State, Input, Effect> {
     this.#finish({ reason: 'leaseLost' });
   }
 
+  /** Somebody has looked: the journal is not the one that this leader writes to. */
+  journalLost(message: string): void {
+    this.#finish({ reason: 'journalLost', message });
+  }
+
   #pump(): void {
     this.#pumping ??= this.#run().catch((error: unknown) => {
       this.#end ??= { reason: 'stopped' };
@@ -201,8 +213,8 @@ export class LeaderShell<State, Input, Effect> {
     if (stored === undefined) return undefined;
     if (!stored.ok || stored.value === undefined) {
       this.#finish({
-        reason: 'journalUnusable',
-        message: `the journal has no entry ${sequence} but refuses one: it was purged, restored or made anew. Start this master again.`,
+        reason: 'journalLost',
+        message: `the journal has no entry ${sequence} but refuses one: it was purged, restored or made anew`,
       });
       return undefined;
     }
@@ -288,8 +300,9 @@ export class LeaderShell<State, Input, Effect> {
     this.#troubled = true;
   }
 
-  #unusable(failure: Failure): void {
-    this.#finish({ reason: 'journalUnusable', message: failure.message });
+  #unusable({ code, message }: Failure): void {
+    const reason = code === 'booksDamaged' ? 'journalLost' : 'journalUnusable';
+    this.#finish({ reason, message });
   }
 
   #finish(end: LeaderEnd): void {

@@ -2,7 +2,7 @@
 // lease are in lease.ts.
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Clock } from './clock.ts';
-import { type LeaseAction, LeaseMachine, type LeaseTiming } from './lease.ts';
+import { type LeaseAction, LeaseMachine, type LeaseNote, type LeaseTiming } from './lease.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { randomNonce, systemClock, systemTimers } from './nats/system-clock.ts';
 import type { Timers } from './timers.ts';
@@ -26,6 +26,8 @@ export type LeaseHolderOptions = {
   readonly onSeen?: (othersEpoch: Epoch | undefined) => void;
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
   readonly ownNameIsFree?: boolean;
+  /** As of LeaseMachine. */
+  readonly note?: () => LeaseNote | undefined;
   readonly clock?: Clock;
   readonly timers?: Timers;
   /** Differs from every other that any process ever made. */
@@ -50,9 +52,10 @@ export class LeaseHolder {
     this.#clock = options.clock ?? systemClock;
     this.#timers = options.timers ?? systemTimers;
     this.#answeredMs = this.#clock.nowMs();
-    const { holder, timing, ownNameIsFree, makeNonce = randomNonce } = options;
+    const { holder, timing, ownNameIsFree, note, makeNonce = randomNonce } = options;
     this.#machine = new LeaseMachine(holder, makeNonce, {
       ...(timing && { timing }),
+      ...(note && { note }),
       ...(ownNameIsFree !== undefined && { ownNameIsFree }),
     });
   }
@@ -73,6 +76,17 @@ export class LeaseHolder {
   /** Who holds the lease, as far as known. */
   get holder(): string | undefined {
     return this.#machine.holder;
+  }
+
+  /** What whoever held it last has left behind, or this one. */
+  get note(): LeaseNote | undefined {
+    return this.#machine.note;
+  }
+
+  /** What the note says has changed: it is written at once. */
+  renewNow(): void {
+    this.#machine.renewNow(this.#clock.nowMs());
+    this.#turn();
   }
 
   /** Ask before each batch of work: a timer alone may come too late. */

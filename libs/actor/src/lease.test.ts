@@ -6,6 +6,7 @@ import {
   type LeaseEntry,
   LeaseMachine,
   type LeaseMachineOptions,
+  type LeaseNote,
   type LeaseRecord,
 } from './lease.ts';
 
@@ -238,4 +239,29 @@ test('two holders of different names never may act at the same time without susp
     }),
     { numRuns: 500 },
   );
+});
+
+test('what a leader leaves behind with its lease stays there for the next one, until that one knows better', () => {
+  const key = new Key();
+  let note: LeaseNote | undefined = { createdMs: 5, sequence: 7 };
+  const first = aMachine('m1', { note: () => note });
+  for (let nowMs = 0; first.status !== 'leading'; nowMs += 1000) carryOut(first, key, nowMs);
+  expect(key.entry.record?.note).toEqual({ createdMs: 5, sequence: 7 });
+  note = { createdMs: 5, sequence: 90 };
+  first.renewNow(10_000);
+  carryOut(first, key, 10_000);
+  const release = first.release();
+  expect(release?.record.note).toEqual(note);
+  if (release !== undefined) key.write(release.expectedRevision, release.record);
+
+  let own: LeaseNote | undefined;
+  const second = aMachine('m2', { note: () => own });
+  for (let nowMs = 20_000; second.status !== 'leading'; nowMs += 1000) {
+    carryOut(second, key, nowMs);
+  }
+  expect([second.note, key.entry.record?.note]).toEqual([note, note]);
+  own = { createdMs: 9, sequence: 1 };
+  second.renewNow(24_000);
+  carryOut(second, key, 24_000);
+  expect(key.entry.record?.note).toEqual(own);
 });

@@ -28,7 +28,12 @@ export type LeaseRecord = {
   /** Revision of the write that began the term; 0 in that write itself. */
   readonly term: number;
   readonly released: boolean;
+  /** The holder's, or of whoever held it before it. */
+  readonly note?: LeaseNote | undefined;
 };
+
+/** What a leader leaves behind of its journal, for those who find another one in its place. */
+export type LeaseNote = { readonly createdMs: number; readonly sequence: number };
 
 /** What stands in the key. Revision 0: nothing. */
 export type LeaseEntry = { readonly revision: number; readonly record: LeaseRecord | undefined };
@@ -54,6 +59,8 @@ export type LeaseMachineOptions = {
    * that has just lost it to another of the same name, or both would take it from each other for ever.
    */
   readonly ownNameIsFree?: boolean;
+  /** Read at each write; undefined: what stands there stays. */
+  readonly note?: () => LeaseNote | undefined;
 };
 
 type Write = {
@@ -67,6 +74,8 @@ export class LeaseMachine {
   readonly #makeNonce: () => string;
   readonly #timing: LeaseTiming;
   readonly #ownNameIsFree: boolean;
+  readonly #makeNote: () => LeaseNote | undefined;
+  #note: LeaseNote | undefined;
   #wasTaken = false;
   #suspectedTerm: number | undefined;
   #isHeldBack = false;
@@ -85,7 +94,7 @@ export class LeaseMachine {
   constructor(
     holder: string,
     makeNonce: () => string,
-    { timing = LEASE_TIMING, ownNameIsFree = true }: LeaseMachineOptions = {},
+    { timing = LEASE_TIMING, ownNameIsFree = true, note }: LeaseMachineOptions = {},
   ) {
     assert(timing.renewMs < timing.selfFenceMs, 'a lease is renewed before it fences itself');
     assert(timing.selfFenceMs < timing.leaseMs, 'a holder stops before others may start');
@@ -93,6 +102,7 @@ export class LeaseMachine {
     this.#makeNonce = makeNonce;
     this.#timing = timing;
     this.#ownNameIsFree = ownNameIsFree;
+    this.#makeNote = note ?? (() => undefined);
   }
 
   get status(): LeaseStatus {
@@ -107,6 +117,16 @@ export class LeaseMachine {
   /** Revision of the write that began the own term; 0 before. */
   get term(): number {
     return this.#term;
+  }
+
+  /** The last one that was read or written. */
+  get note(): LeaseNote | undefined {
+    return this.#note;
+  }
+
+  /** What the note says has changed: it is written at once. */
+  renewNow(nowMs: number): void {
+    if (this.#status === 'leading') this.#nextMs = Math.min(this.#nextMs, nowMs);
   }
 
   /** Who holds the lease, as far as known. */
@@ -244,7 +264,9 @@ export class LeaseMachine {
   }
 
   #record(released: boolean): LeaseRecord {
-    return { holder: this.#holder, nonce: this.#makeNonce(), term: this.#term, released };
+    this.#note = this.#makeNote() ?? this.#note;
+    const own = { holder: this.#holder, nonce: this.#makeNonce(), term: this.#term, released };
+    return { ...own, ...(this.#note !== undefined && { note: this.#note }) };
   }
 
   /** The own write stands at `revision`. */
@@ -265,6 +287,7 @@ export class LeaseMachine {
   #readWhileWaiting(nowMs: number, entry: LeaseEntry): void {
     this.#write = undefined;
     this.#status = 'waiting';
+    this.#note = entry.record?.note ?? this.#note;
     if (this.#seen?.entry.revision !== entry.revision) this.#seen = { entry, sinceMs: nowMs };
     const mayTake = !this.#isHeldBack && this.#mayBeTaken(nowMs, entry, this.#seen.sinceMs);
     this.#mustRead = !mayTake;

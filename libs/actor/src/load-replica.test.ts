@@ -46,8 +46,8 @@ test('a damaged entry ends the load at the one before it, with its sequence and 
   });
   expect(await loadReplica(source)).toMatchObject({
     failure: {
-      code: 'internalError',
-      message: expect.stringMatching(/entry 4 of the journal is damaged.*backup.*parley init/),
+      code: 'booksDamaged',
+      message: expect.stringMatching(/entry 4 of the journal is damaged.*anew/),
     },
   });
 });
@@ -137,5 +137,17 @@ test('what another knows of the journal is compared too: an empty one is then no
   const whole = await written(3);
   expect(await loadBooks(whole, { known: { createdMs: 1, lastSequence: 2 } })).toMatchObject({
     value: { replica: { sequence: 3 }, damage: undefined },
+  });
+});
+
+test('a good snapshot of this very stream outweighs what a lease tells of another one', async () => {
+  const source = await written(6, [4]);
+  const known = { createdMs: 99, lastSequence: 500 };
+  expect(await loadBooks(source, { known })).toMatchObject({
+    value: { replica: { sequence: 6 }, damage: undefined },
+  });
+  const without = await written(6);
+  expect(await loadBooks(without, { known })).toMatchObject({
+    value: { damage: { kind: 'recreated' } },
   });
 });

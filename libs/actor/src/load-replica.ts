@@ -6,7 +6,7 @@ import type { Core } from './core.ts';
 import type { Journal, JournalInfo, StoredEntry } from './journal.ts';
 import { decodeEntry } from './journal-entry.ts';
 import { systemTimers } from './nats/system-clock.ts';
-import { type ApplyResult, MAKE_ANEW, Replica, type SkippedInput } from './replica.ts';
+import { type ApplyResult, Replica, type SkippedInput } from './replica.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 import { loadNewestSnapshot, type Manifest, type SnapshotPassedOver } from './snapshots.ts';
 import type { Timers } from './timers.ts';
@@ -64,8 +64,8 @@ export type LoadOptions = {
 
 /**
  * A replica of the journal's end. An input that makes a step throw is put on the skip list and everything is read again.
- * Fails with `unavailable` (try again), or `internalError`: the journal is damaged or cannot be stepped by this release,
- * and the message says what to do.
+ * Fails with `unavailable` (try again), `booksDamaged`, or `internalError`: the journal cannot be stepped by this
+ * release, and the message says what to do.
  */
 export async function loadReplica<State, Input, Effect>(
   source: ReplicaSource<State, Input, Effect>,
@@ -74,7 +74,7 @@ export async function loadReplica<State, Input, Effect>(
   const loaded = await loadBooks(source, options);
   if (!loaded.ok) return loaded;
   const { replica, damage } = loaded.value;
-  return damage === undefined ? succeed(replica) : fail('internalError', damage.message);
+  return damage === undefined ? succeed(replica) : fail('booksDamaged', damage.message);
 }
 
 /** As `loadReplica`, but a damaged journal is no failure: who leads decides what follows. A damage is looked at twice. */
@@ -111,7 +111,7 @@ async function loadStart<State, Input, Effect>(
   { core, journal, snapshots, report, timers }: ReplicaSource<State, Input, Effect>,
   { upTo, snapshotUpTo = upTo, known }: LoadOptions,
 ): Promise<Outcome<Loaded<State, Input, Effect>>> {
-  let newest = known?.lastSequence ?? 0;
+  let newest = 0;
   const snapshot = await loadNewestSnapshot(core, snapshots, {
     ...(timers && { timers }),
     ...(snapshotUpTo !== undefined && { atMost: Math.min(snapshotUpTo, upTo ?? snapshotUpTo) }),
@@ -126,22 +126,25 @@ async function loadStart<State, Input, Effect>(
   if (!info.ok) return info;
   const { replica = new Replica(core), manifest } = snapshot.value ?? {};
   newest = Math.max(newest, replica.sequence);
-  const isOther =
-    known !== undefined && known.createdMs !== info.value.createdMs
-      ? succeed(true)
-      : await isOtherHistory(journal, info.value, manifest);
+  const isOther = await isOtherHistory(journal, info.value, { manifest, known });
   if (!isOther.ok) return isOther;
+  if (known?.createdMs === info.value.createdMs) newest = Math.max(newest, known.lastSequence);
   const damage = damageOfStart({ replica, newest, isOther: isOther.value }, info.value);
   return succeed({ replica, damage });
 }
 
-/** A stream made anew may be a backup that was put back: then it holds the entry that the snapshot is of. */
+/**
+ * A good snapshot of this very stream outweighs what somebody else knew of another. A stream made anew may be a backup
+ * that was put back: then it holds the entry that the snapshot is of.
+ */
 async function isOtherHistory(
   journal: Journal,
   { createdMs }: JournalInfo,
-  manifest: Manifest | undefined,
+  { manifest, known }: { manifest: Manifest | undefined; known: LoadOptions['known'] },
 ): Promise<Outcome<boolean>> {
-  if (manifest?.journalCreatedMs === undefined) return succeed(false);
+  if (manifest?.journalCreatedMs === undefined) {
+    return succeed(known !== undefined && known.createdMs !== createdMs);
+  }
   if (manifest.journalCreatedMs === createdMs) return succeed(false);
   const stored = await journal.entryAt(manifest.sequence);
   if (!stored.ok) return stored;
@@ -177,7 +180,7 @@ function damageOfStart(
 const damageOf = (kind: DamageKind, sequence: number, what: string): JournalDamage => ({
   kind,
   sequence,
-  message: `${what}. Restore the streams of journal and snapshots from a backup of both; or ${MAKE_ANEW}`,
+  message: `${what}. Who leads makes the books anew from agents, frameworks and the settings that are kept beside them`,
 });
 
 /**
@@ -192,7 +195,7 @@ export async function catchUp<State, Input, Effect>(
 ): Promise<Outcome<SkippedInput | undefined>> {
   const stop = await stepOn(source, replica, upTo, onApplied);
   if (!stop.ok) return stop;
-  if (stop.value.kind === 'damaged') return fail('internalError', stop.value.damage.message);
+  if (stop.value.kind === 'damaged') return fail('booksDamaged', stop.value.damage.message);
   return succeed(stop.value.kind === 'broken' ? stop.value.skip : undefined);
 }
 

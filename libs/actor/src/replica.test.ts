@@ -157,3 +157,20 @@ test('entries of all rules from the oldest known on are stepped under their own,
 test('an entry out of order is a defect', () => {
   expect(() => new Replica(tallyCore()).apply(2, anEntry([]))).toThrow('entry 2 after 0');
 });
+
+test('books made anew behind a lost past go on at its end, and no replica of that past steps what follows', () => {
+  const old = new Replica(tallyCore());
+  for (let sequence = 1; sequence <= 3; sequence += 1) {
+    old.apply(sequence, anEntry([add('a', 1)], { sequence }));
+  }
+  const anew = Replica.anew(tallyCore(), 3, 50);
+  expect([anew.sequence, anew.coreTimeMs, anew.state.totals.size]).toEqual([3, 50, 0]);
+  const { entryChecksum: previous } = anew;
+  const first = anEntry([add('b', 1)], {
+    sequence: 4,
+    ...(previous !== undefined && { previous }),
+  });
+  expect(old.apply(4, first)).toMatchObject({ kind: 'corrupt', sequence: 4 });
+  expect(anew.apply(4, first)).toMatchObject({ kind: 'applied' });
+  expect([...anew.state.totals.keys()]).toEqual(['b']);
+});

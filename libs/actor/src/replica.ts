@@ -74,6 +74,26 @@ export class Replica<State, Input, Effect> {
     for (const skip of start?.skips ?? []) this.skip(skip);
   }
 
+  /**
+   * Of new books that go on behind entry `sequence` of a journal whose past is lost. The next entry names no entry that
+   * there ever was as the one before it, so no replica of that past steps it.
+   */
+  static anew<State, Input, Effect>(
+    core: Core<State, Input, Effect>,
+    sequence: number,
+    coreTimeMs: number,
+  ): Replica<State, Input, Effect> {
+    return new Replica(core, {
+      state: core.create(),
+      sequence,
+      coreTimeMs,
+      epoch: NO_EPOCH,
+      rulesVersion: core.rulesVersion,
+      skips: [],
+      entryChecksum: NO_ENTRY,
+    });
+  }
+
   /** Sequence of the last applied entry; 0 before the first. */
   get sequence(): number {
     return this.#sequence;
@@ -181,7 +201,7 @@ export class Replica<State, Input, Effect> {
     const last = entry.inputs.length;
     for (let index = -1; index <= last; index += 1) {
       const input = entry.inputs[index];
-      if (this.#skips.has(skipKey(context.sequence, index))) {
+      if (this.#skips.size > 0 && this.#skips.has(skipKey(context.sequence, index))) {
         skipped.push({ sequence: context.sequence, index, input, why: 'a step of it threw' });
         continue;
       }
@@ -220,12 +240,15 @@ export class Replica<State, Input, Effect> {
 }
 
 /** What helps against books that cannot be used, to be put into a sentence. */
-export const MAKE_ANEW =
-  'delete the streams of journal and snapshots and run "parley init": agents and frameworks then register again ' +
-  'and the books are made anew.';
+const MAKE_ANEW =
+  'delete the streams of journal and snapshots and run "parley init": the books are then made anew from agents, ' +
+  'frameworks and the settings that are kept beside them.';
 
 /** A release carries over what the one before it wrote, not what is older. */
 const BEGIN_ANEW = `Go on with a release that knows it, or upgrade one release at a time; or ${MAKE_ANEW}`;
+
+/** The checksum of none. */
+const NO_ENTRY = '0'.repeat(32);
 
 /** Releases of these rules and before wrote entries without one. */
 const LAST_RULES_WITHOUT_CHECKSUM = 3;

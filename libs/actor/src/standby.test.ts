@@ -163,3 +163,32 @@ test('a journal that this release cannot step is told once, with what to do', as
   expect(await standby.takeOver()).toBeUndefined();
   expect(unusable).toEqual([expect.stringContaining('knows version 9')]);
 });
+
+test('a standby of a damaged journal waits, loudly, and is led with by nobody until the books are made anew', async () => {
+  const journal = new MemoryJournal();
+  const snapshots = new MemorySnapshotStore();
+  aLeader(journal).write(5);
+  journal.replace(3, (bytes) =>
+    bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte)),
+  );
+  const codes: string[] = [];
+  const unusable: string[] = [];
+  const standby = new Standby<TallyState, TallyInput, TallyEffect>({
+    core,
+    journal,
+    snapshots,
+    tail: journal,
+    onReplaced: () => undefined,
+    onTrouble: ({ code }) => void codes.push(code),
+    onRecovered: () => undefined,
+    onUnusable: (message) => void unusable.push(message),
+  });
+  standby.start();
+  await vi.waitUntil(() => codes.length > 0);
+  expect([codes, unusable]).toEqual([['booksDamaged'], []]);
+  const anew = Replica.anew(core, 5, 0);
+  await writeSnapshot(snapshots, beginSnapshot(anew, 1), () => 0);
+  await vi.waitUntil(() => standby.replica !== undefined);
+  const taken = await standby.takeOver();
+  expect([taken?.sequence, taken?.state.totals.size]).toEqual([5, 0]);
+});

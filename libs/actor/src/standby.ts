@@ -83,7 +83,7 @@ export class Standby<State, Input, Effect> {
     while (!this.#ending) {
       const failure = await this.#openOnce(from);
       if (failure === undefined) return;
-      if (failure.code !== 'unavailable') return this.#options.onUnusable(failure.message);
+      if (!isOvercome(failure)) return this.#options.onUnusable(failure.message);
       if (!told) this.#options.onTrouble(failure);
       told = true;
       await (this.#options.timers ?? systemTimers).wait(RETRY_MS);
@@ -109,7 +109,11 @@ export class Standby<State, Input, Effect> {
   }
 
   #troubled(failure: Failure): void {
-    if (failure.code === 'unavailable') this.#options.onTrouble(failure);
+    if (isOvercome(failure)) this.#options.onTrouble(failure);
     else this.#options.onUnusable(failure.message);
   }
 }
+
+/** It passes, or whoever leads next overcomes it. */
+const isOvercome = ({ code }: Failure): boolean =>
+  code === 'unavailable' || code === 'booksDamaged';

@@ -7,6 +7,7 @@ import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
 import { contains, equals, normalise } from '@parley/resources/resources';
+import { isToTellTasks } from './adoption.ts';
 import { rescindAllOf } from './agent-offers.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -48,7 +49,11 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (!contains(total, allReserved(request.reserved))) {
     return fail('malformed', `reserved: agent ${agentId} sets more aside than it has`);
   }
-  const record = recordOf(before, { ...request, agentId, state: next, total });
+  const isToTell = isToTellTasks(state, before, request);
+  const record = {
+    ...recordOf(before, { ...request, agentId, state: next, total }),
+    ...(isToTell && { isRecovering: true as const }),
+  };
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   if (before !== undefined && !isSameOffer(before, record))
@@ -64,6 +69,7 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   const { hostname } = record;
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
   if (returned) tellHolders(turn, agentId, 'agentReturned');
+  if (isToTell) return succeed(wantsTasks(state));
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
@@ -77,6 +83,13 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   };
   return succeed(result);
 }
+
+const wantsTasks = (state: ClusterState): RegisterResult => ({
+  heartbeatIntervalMs: heartbeatIntervalMs(state),
+  unknownTasks: [],
+  unknownExecutors: [],
+  wantsTasks: true,
+});
 
 /** What an operator has decided about it stays, whatever it says. */
 function recordOf(

@@ -4,6 +4,7 @@ import type { AgentId, PrincipalName } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import { acceptOffers, declineOffers } from './accept.ts';
+import { adoptTold } from './adoption.ts';
 import { changeAgent } from './agent-changes.ts';
 import { registerAgent } from './agents.ts';
 import type { Effect } from './effects.ts';
@@ -26,7 +27,12 @@ import type { Turn } from './turn.ts';
 type CallInput = Extract<Input, { kind: 'call' }>;
 type Verb = Call['verb'];
 
-const AGENT_VERBS: ReadonlySet<Verb> = new Set(['register', 'executorExited', 'stopAnswered']);
+const AGENT_VERBS: ReadonlySet<Verb> = new Set([
+  'register',
+  'tellTasks',
+  'executorExited',
+  'stopAnswered',
+]);
 const OPERATOR_VERBS: ReadonlySet<Verb> = new Set([
   'operatorKill',
   'operatorTeardown',
@@ -57,7 +63,8 @@ function answerTo(turn: Turn, input: CallInput): Answer {
     return fail('requestExpired', message);
   }
   const answer = carryOut(turn, input);
-  if (!READS.has(input.call.verb)) rememberAnswer(turn, { caller, request, answer });
+  if (!READS.has(input.call.verb))
+    rememberAnswer(turn, { session: admission.session, request, answer });
   return answer;
 }
 
@@ -81,6 +88,8 @@ function agentCall(turn: Turn, agentId: AgentId, call: Call): Answer {
   switch (call.verb) {
     case 'register':
       return registerAgent(turn, agentId, call.body);
+    case 'tellTasks':
+      return adoptTold(turn, agentId, call.body);
     case 'executorExited':
       return executorExited(turn, agentId, call.body);
     case 'stopAnswered':

@@ -13,6 +13,7 @@ import { allFacts, allocationSettings, finishFacts } from './facts.ts';
 import { tellAgain } from './framework-events.ts';
 import { frameworkFellSilent } from './frameworks.ts';
 import { Input } from './inputs.ts';
+import { beginRebuilding, restoreSettings } from './kept-settings.ts';
 import { rescindBeyondReturned } from './limit-checks.ts';
 import { setWindowsAnew } from './maintenance-book.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
@@ -83,6 +84,9 @@ function step(state: ClusterState, context: StepContext, input: Input): Effect[]
     case 'termStarted':
       startTerm(turn, input);
       break;
+    case 'settingsRestored':
+      restoreSettings(turn, input);
+      break;
     case 'call':
       stepCall(turn, input);
       break;
@@ -130,7 +134,7 @@ function finish(state: ClusterState, context: StepContext): Effect[] {
 /** Offers survive and are told again, under new numbers; events until they are acknowledged. */
 function startTerm(
   turn: Turn,
-  { epoch, masterId, settings: given }: Extract<Input, { kind: 'termStarted' }>,
+  { epoch, masterId, settings: given, rebuilding }: Extract<Input, { kind: 'termStarted' }>,
 ): void {
   const { state } = turn;
   const settings = settingsUnderRules(state, given);
@@ -141,6 +145,7 @@ function startTerm(
   }
   state.change({ epoch, masterId, settings });
   if (isChanged) setAllDeadlines(state);
+  if (rebuilding !== undefined) beginRebuilding(turn, rebuilding);
   setWindowsAnew(turn);
   report(turn, { type: 'termStarted', epoch, masterId });
   for (const key of [...state.frameworks.keys()]) {

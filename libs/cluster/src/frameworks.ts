@@ -15,6 +15,7 @@ import {
   unacknowledgedEvents,
 } from './framework-events.ts';
 import type { Input } from './inputs.ts';
+import { eventFloor, sessionFloor } from './kept-settings.ts';
 import { MAX_FRAMEWORKS } from './limits.ts';
 import { readDemand } from './needs.ts';
 import { announceOffers, discardOffers, outstandingOffers, splitOffers } from './offer-book.ts';
@@ -82,6 +83,9 @@ export function callingFramework(
   if (record === undefined || session === undefined || session > record.session) {
     return fail('notSubscribed', `${key} has no such session: subscribe first`);
   }
+  if (isOfLostBooks(state, record)) {
+    return fail('notSubscribed', `the books that knew ${key} are lost: subscribe again`);
+  }
   if (session < record.session) {
     const message = `session ${record.session} of ${key} replaced session ${session}: stop this one`;
     return fail('sessionReplaced', message);
@@ -91,6 +95,10 @@ export function callingFramework(
   }
   return succeed(record);
 }
+
+/** Nobody has subscribed since the books were made anew: any session is one of before. */
+const isOfLostBooks = (state: ClusterState, { state: lifecycle, session }: FrameworkRecord) =>
+  lifecycle === 'disconnected' && session > 0 && session === sessionFloor(state);
 
 /** What does not fit into the answer follows as numbered messages. */
 export function resync(turn: Turn, record: FrameworkRecord): Answer {
@@ -158,11 +166,11 @@ function history(
   const rampUpMs = known?.rampUpMs;
   return {
     framework,
-    session: (known?.session ?? 0) + 1,
+    session: (known?.session ?? sessionFloor(state)) + 1,
     lastNumber: known?.lastNumber ?? 0,
     confirmedNumber: known?.confirmedNumber ?? 0,
     expiryStrikes: known?.expiryStrikes ?? 0,
-    lastEventId: known?.lastEventId ?? 0,
+    lastEventId: known?.lastEventId ?? eventFloor(state),
     droppedEvents: known?.droppedEvents ?? 0,
     subscribedAtMs: known?.subscribedAtMs ?? context.coreTimeMs,
     ...(rampUpMs !== undefined && { rampUpMs }),

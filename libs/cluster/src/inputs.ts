@@ -1,4 +1,5 @@
 // Owns the inputs of the master's core: everything that can change its state, as journalled.
+import { TellTasksRequest } from '@parley/protocol/adoption';
 import {
   DestroyVolumeOrder,
   ExecutorExited,
@@ -42,6 +43,16 @@ import {
 import { Empty, KillTaskRequest, ReconcileRequest, StatusUpdate } from '@parley/protocol/tasks';
 import * as z from 'zod';
 
+/** In the order in which they are put back: what is on an agent after the agent. */
+export const KEPT_TABLES = [
+  'agents',
+  'reservations',
+  'roleSettings',
+  'frameworks',
+  'frameworkSettings',
+  'tombstones',
+] as const;
+
 /** Everything that `step` reads as a setting is state; the leader journals its settings when they differ. */
 export const ClusterSettings = z.object({
   agentHeartbeatIntervalMs: z.int().min(100).default(5000),
@@ -81,6 +92,21 @@ export const ClusterSettings = z.object({
 });
 export type ClusterSettings = z.infer<typeof ClusterSettings>;
 
+/** Why the books are made anew. `nothingKept`: there is no journal, and yet there was a cluster. */
+export const Rebuilding = z.object({
+  kind: z.enum(['corrupt', 'missing', 'regressed', 'recreated', 'nothingKept']),
+  message: z.string(),
+});
+export type Rebuilding = z.infer<typeof Rebuilding>;
+
+/** A record of one of the tables that are kept beside the books, as kept-settings.ts makes it. */
+export const KeptSetting = z.object({
+  table: z.enum(KEPT_TABLES),
+  key: z.string(),
+  record: z.custom<object>((record) => typeof record === 'object' && record !== null),
+});
+export type KeptSetting = z.infer<typeof KeptSetting>;
+
 /** Who made a request: from the subject, never from the payload. */
 export const Caller = z.discriminatedUnion('kind', [
   FrameworkRef.extend({ kind: z.literal('framework') }),
@@ -107,6 +133,7 @@ export const Call = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('register'), body: RegisterRequest }),
   z.object({ verb: z.literal('executorExited'), body: ExecutorExited }),
   z.object({ verb: z.literal('stopAnswered'), body: StopAnswered }),
+  z.object({ verb: z.literal('tellTasks'), body: TellTasksRequest }),
   z.object({ verb: z.literal('operatorKill'), body: OperatorKillRequest }),
   z.object({ verb: z.literal('operatorTeardown'), body: OperatorTeardownRequest }),
   z.object({ verb: z.literal('operatorAgent'), body: OperatorAgentRequest }),
@@ -123,6 +150,14 @@ export const Input = z.discriminatedUnion('kind', [
     epoch: Epoch,
     masterId: ActorId,
     settings: ClusterSettings,
+    /** The books before it are lost: what is in them from now on was told by others. */
+    rebuilding: Rebuilding.optional(),
+  }),
+  /** What operators had set, as it was kept beside the books: in parts, after the term that rebuilds has started. */
+  z.object({
+    kind: z.literal('settingsRestored'),
+    items: z.array(KeptSetting),
+    isLast: z.boolean(),
   }),
   z.object({
     kind: z.literal('call'),

@@ -10,10 +10,12 @@ export function whyNotOffered({
   draining,
   maintenance,
   isDeactivated,
-}: Pick<AgentRecord, 'state' | 'draining' | 'maintenance' | 'isDeactivated'>):
+  isRecovering,
+}: Pick<AgentRecord, 'state' | 'draining' | 'maintenance' | 'isDeactivated' | 'isRecovering'>):
   | WhyNotOffered
   | undefined {
-  if (state !== 'registered') return state === 'gone' ? 'gone' : 'unreachable';
+  if (state !== 'registered' || isRecovering === true)
+    return state === 'gone' ? 'gone' : 'unreachable';
   if (draining !== undefined) return 'draining';
   if (maintenance !== undefined) return 'maintenance';
   return isDeactivated ? 'deactivated' : undefined;

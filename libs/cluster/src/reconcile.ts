@@ -68,6 +68,7 @@ function statusByAgent(
   const agent = agentId === undefined ? undefined : state.agents.get(agentId);
   if (agent === undefined) return { taskId, ...about(agentId), state: 'unknown', ...reconciled };
   const named = { taskId, agentId: agent.agentId };
+  if (agent.isRecovering === true) return { ...named, state: 'unreachable', ...reconciled };
   switch (agent.state) {
     case 'registered':
       return { ...named, state: 'gone', ...reconciled };

@@ -39,7 +39,7 @@ import type {
 } from '@parley/protocol/revocations';
 import type { Placement, Quantities } from '@parley/protocol/sharing';
 import type { Labels, StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
-import type { ClusterSettings, Order } from './inputs.ts';
+import type { ClusterSettings, Order, Rebuilding } from './inputs.ts';
 
 /** The one record of its table. */
 export type ClusterRecord = {
@@ -59,6 +59,21 @@ export type ClusterRecord = {
   /** Last proposal number decided, of that allocator's term. */
   readonly allocatorDecided: number;
   readonly usageIntegral: UsageIntegral;
+  /** The last time that the books were lost; absent: never. */
+  readonly rebuilt?: RebuiltRecord;
+};
+
+/** Books made anew from what agents, frameworks and the kept settings say. */
+export type RebuiltRecord = Rebuilding & {
+  /** Of the entry that began it. */
+  readonly sequence: number;
+  readonly wallTimeMs: number;
+  /** All that was kept beside the books is in them again. */
+  readonly isRestored: boolean;
+  /** How many were taken over since: of agents those that had something. */
+  readonly agents: number;
+  readonly tasks: number;
+  readonly executors: number;
 };
 
 /**
@@ -84,6 +99,8 @@ export type AgentRecord = {
   readonly attributes: Attributes;
   /** It came back with less than what is held on it: nothing is offered until it fits again. */
   readonly isOvercommitted: boolean;
+  /** The books were lost, and it has not told yet all that it has: nothing is offered of it. */
+  readonly isRecovering?: true;
   /** An operator wants nothing offered of it. */
   readonly isDeactivated: boolean;
   /** An operator wants it emptied, and said what for; nothing is offered of it either. */

@@ -18,8 +18,9 @@ export class RequestIndex {
   }
 
   answered({ session, counter }: AnswerRecord): void {
-    const counters = this.#answersOf.get(session) ?? new Set();
-    this.#answersOf.set(session, counters.add(counter));
+    const counters = this.#answersOf.get(session);
+    if (counters === undefined) this.#answersOf.set(session, new Set([counter]));
+    else counters.add(counter);
   }
 
   answerDropped(session: string, counter: number): void {

@@ -9,10 +9,12 @@ import type { ClusterState } from './cluster-state.ts';
 import { deadlineKey } from './deadlines.ts';
 import type { Caller } from './inputs.ts';
 import { MAX_SESSIONS_PER_CALLER, REQUEST_SESSION_IDLE_MS } from './limits.ts';
+import type { SessionRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
 export type Admission =
-  | { readonly kind: 'first' }
+  /** `session`: the key of the request's session. */
+  | { readonly kind: 'first'; readonly session: string }
   | { readonly kind: 'repeated'; readonly answer: Answer }
   | { readonly kind: 'expired' };
 
@@ -24,18 +26,18 @@ export function admitRequest(turn: Turn, caller: Caller, request: RequestId): Ad
   if (request.counter < Math.max(session?.lowest ?? 1, request.lowest)) return { kind: 'expired' };
   const known = state.answers.get(answerKey(key, request.counter));
   if (known !== undefined) return { kind: 'repeated', answer: known.answer };
-  touchSession(turn, key, caller, Math.max(session?.lowest ?? 1, request.lowest));
-  return { kind: 'first' };
+  const lowest = Math.max(session?.lowest ?? 1, request.lowest);
+  touchSession(turn, caller, { key, before: session, lowest });
+  return { kind: 'first', session: key };
 }
 
 /** Failures that may pass are not kept: the same id is carried out when it comes again. */
 export function rememberAnswer(
   turn: Turn,
-  { caller, request, answer }: { caller: Caller; request: RequestId; answer: Answer },
+  { session, request, answer }: { session: string; request: RequestId; answer: Answer },
 ): void {
   if (!answer.ok && isRetryable(answer.failure.code)) return;
   const { state } = turn;
-  const session = sessionKey(caller, request);
   const record = { session, counter: request.counter, answer };
   state.answers.put(answerKey(session, request.counter), record);
   state.requests.answered(record);
@@ -60,10 +62,25 @@ export function forgetSession(state: ClusterState, key: string): void {
   state.requests.sessionClosed(key, session);
 }
 
-function touchSession(turn: Turn, key: string, caller: Caller, lowest: number): void {
+function touchSession(
+  turn: Turn,
+  caller: Caller,
+  {
+    key,
+    before,
+    lowest,
+  }: {
+    readonly key: string;
+    readonly before: SessionRecord | undefined;
+    readonly lowest: number;
+  },
+): void {
   const { state, context } = turn;
-  const before = state.sessions.get(key);
-  const session = { caller: callerKey(caller), lowest, lastUsedMs: context.coreTimeMs };
+  const session = {
+    caller: before?.caller ?? callerKey(caller),
+    lowest,
+    lastUsedMs: context.coreTimeMs,
+  };
   state.sessions.put(key, session);
   if (before === undefined) {
     state.requests.sessionOpened(key, session);
@@ -86,8 +103,8 @@ function forgetLeastRecent(state: ClusterState, caller: string): void {
 }
 
 function dropAnswersBelow(state: ClusterState, session: string, lowest: number): void {
-  const below = [...state.requests.countersOf(session)].filter((counter) => counter < lowest);
-  for (const counter of below) {
+  for (const counter of state.requests.countersOf(session)) {
+    if (counter >= lowest) continue;
     state.answers.delete(answerKey(session, counter));
     state.requests.answerDropped(session, counter);
   }

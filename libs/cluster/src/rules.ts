@@ -11,6 +11,8 @@ export const NEWEST_RULES = 5;
 const RULE_SINCE = {
   /** A framework that subscribes anew over offers that it has seen gets a strike. */
   replacedSessionsAreStruck: 5,
+  /** An agent that the books do not know is asked for all that it has, and its tasks are taken over. */
+  unknownAgentsTell: 5,
   /** Whether a framework has ramped up is told by what counts in shares. */
   rampUpIsByWhatCounts: 5,
   /** How many agents are given up a second, and what is in no share, are settings; releases before leave them out of the books. */
@@ -25,6 +27,8 @@ const RULE_SINCE = {
 const INPUT_SINCE: Readonly<Record<string, number>> = {
   operatorMaintenance: 5,
   answerInverseOffer: 5,
+  tellTasks: 5,
+  settingsRestored: 5,
 };
 /** Likewise a field that inputs did not always have. */
 const EMPTYING_SINCE = 5;

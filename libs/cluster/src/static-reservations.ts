@@ -15,7 +15,7 @@ import { ruleHolds } from './rules.ts';
 import type { Turn } from './turn.ts';
 
 /** Each role has one of them on an agent. */
-export const STATIC_RESERVATION = ReservationId.parse('static');
+const STATIC_RESERVATION = ReservationId.parse('static');
 
 type Reserved = RegisterRequest['reserved'];
 

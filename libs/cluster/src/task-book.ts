@@ -42,10 +42,7 @@ export function launchTask(
     masterSequence: 0,
     orderedSequence: 0,
   };
-  state.tasks.put(taskKey(record.task), record);
-  state.books.taskLaunched(record, isRegistered(state, record));
-  indexTask(state, record);
-  markHolder(state, record);
+  bookTask(state, record);
   countLaunched(turn, record);
   const { task, name, agentId } = record;
   const resources = heldBy(record);
@@ -59,6 +56,13 @@ export function launchTask(
     resources,
   });
   return record;
+}
+
+export function bookTask(state: ClusterState, record: TaskRecord): void {
+  state.tasks.put(taskKey(record.task), record);
+  state.books.taskLaunched(record, isRegistered(state, record));
+  indexTask(state, record);
+  markHolder(state, record);
 }
 
 /** Frees what the task held and keeps what people may ask about it. */

@@ -1,5 +1,6 @@
 // Owns the part of the subject table between agents and the leader, and the reads that operators make of agents.
 
+import { TellTasksRequest, TellTasksResult } from './adoption.ts';
 import {
   AgentHeartbeat,
   DestroyVolumeOrder,
@@ -147,6 +148,16 @@ export const agentCalls = {
     body: StopAnswered,
     reply: Empty,
     summary: 'What a task that was asked to end says to it; repeated until answered.',
+  }),
+  tellTasks: entry({
+    kind: 'agent.tellTasks',
+    pattern: `${AGENT_CALL}.tell-tasks`,
+    delivery: 'request',
+    from: ['agent'],
+    to: ['master'],
+    body: TellTasksRequest,
+    reply: TellTasksResult,
+    summary: 'A page of what the agent has, for a leader that has lost its books.',
   }),
   logs: entry({
     kind: 'agent.logs',

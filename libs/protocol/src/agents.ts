@@ -30,6 +30,8 @@ export const RegisterRequest = z.object({
   tasks: z.array(AgentTask).max(100_000),
   /** Executors that live on it. */
   executors: z.array(ExecutorRef).max(10_000).default([]),
+  /** It tells a leader that has lost its books all that it has. */
+  tellsTasks: z.literal(true).optional(),
 });
 export type RegisterRequest = z.infer<typeof RegisterRequest>;
 
@@ -39,6 +41,8 @@ export const RegisterResult = z.object({
   unknownTasks: z.array(TaskRef),
   /** Likewise executors: to be shut down. */
   unknownExecutors: z.array(ExecutorRef).default([]),
+  /** The leader knows nothing of what the agent has, and wants to be told: nothing is unknown before it was. */
+  wantsTasks: z.literal(true).optional(),
 });
 export type RegisterResult = z.infer<typeof RegisterResult>;
 

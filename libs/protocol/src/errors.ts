@@ -69,6 +69,10 @@ export const ERROR_CODES = {
     meaning: 'Nothing is kept of that time or entry (message says what is).',
   },
   tooLarge: { retryable: false, meaning: 'The message is larger than the bus carries.' },
+  booksDamaged: {
+    retryable: false,
+    meaning: 'The journal does not hold what was journalled: who leads next makes the books anew.',
+  },
   staleEpoch: { retryable: false, meaning: 'The sender is a leader of an earlier term.' },
   diskFull: { retryable: true, meaning: 'No space is left where the receiver keeps its state.' },
   overloaded: { retryable: true, meaning: 'Too many requests are waiting; try again later.' },

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { AgentId, WindowId } from './ids.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
-export const MAX_WINDOW_AGENTS = 5000;
+const MAX_WINDOW_AGENTS = 5000;
 
 /**
  * Agents are offered no more from `noticeMs` before the start on, and frameworks with tasks there are told; at the start

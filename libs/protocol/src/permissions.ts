@@ -18,6 +18,8 @@ import {
   leaseBucketName,
   leaseTestSubject,
   principalsBucketName,
+  settingsBucketName,
+  settingsPartSubject,
   snapshotShape,
   snapshotStreamName,
   updatesStreamName,
@@ -218,6 +220,7 @@ function bookReads(cluster: ClusterName): string[] {
     snapshotStreamName(cluster),
     `KV_${leaseBucketName(cluster)}`,
     `KV_${principalsBucketName(cluster)}`,
+    `KV_${settingsBucketName(cluster)}`,
   ].flatMap(readsOf);
 }
 
@@ -228,6 +231,7 @@ function masterBooks(cluster: ClusterName, master: string): string[] {
     journalSubject(cluster),
     ...snapshotShape(cluster).subjects,
     leaseTestSubject(cluster, master),
+    settingsPartSubject(cluster, '>'),
     `$JS.API.STREAM.PURGE.${journalStreamName(cluster)}`,
     `$JS.API.STREAM.PURGE.${snapshotStreamName(cluster)}`,
     // The update streams of the principals: what accounts.ts lets through is all there is below the prefix.

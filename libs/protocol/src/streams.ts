@@ -29,6 +29,10 @@ export const updatesStreamName = (cluster: ClusterName, principal: PrincipalName
 export const leaseBucketName = (cluster: ClusterName): string => `parley_${cluster}_leases`;
 export const principalsBucketName = (cluster: ClusterName): string =>
   `parley_${cluster}_principals`;
+/** What operators have set, beside the books: read only when these are lost. */
+export const settingsBucketName = (cluster: ClusterName): string => `parley_${cluster}_settings`;
+export const settingsPartSubject = (cluster: ClusterName, part: number | '*' | '>'): string =>
+  `$KV.${settingsBucketName(cluster)}.${typeof part === 'number' ? `part-${part}` : part}`;
 /** In the `work` account: what tasks of one principal exchange. */
 export const workBucketName = (cluster: ClusterName, principal: PrincipalName): string =>
   `parley_${cluster}_${principal}`;

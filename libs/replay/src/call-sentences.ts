@@ -92,6 +92,11 @@ const TELLERS: { readonly [V in Verb]: (body: BodyOf<V>, caller: Caller) => Aske
     tasks: tasks.map(({ task }) => task),
     frameworks: executors.map(frameworkOf),
   }),
+  tellTasks: ({ tasks, executors, isLast }) => ({
+    text: `tells of ${counted(tasks.length, 'task')} and ${counted(executors.length, 'executor')} that it has${isLast ? ', and that these are all' : ''}`,
+    tasks: tasks.map(({ task }) => task),
+    frameworks: executors.map(({ executor }) => frameworkOf(executor)),
+  }),
   executorExited: ({ executor, end, tasks }) => ({
     text: `reports that executor ${executor.executorId} of ${frameworkKey(executor)} is no more (${inWords(end)})`,
     frameworks: [frameworkOf(executor)],

@@ -5,7 +5,7 @@ import type { StatusUpdate } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import { formatResources } from '@parley/resources/format';
 import { aboutOf, whatOf } from './order-sentences.ts';
-import { frameworkOf, frameworkWords, inWords, type Sentence } from './sentence.ts';
+import { counted, frameworkOf, frameworkWords, inWords, type Sentence } from './sentence.ts';
 
 type Other = Exclude<Input, { kind: 'call' }>;
 /** A sentence with what it is about, as journalled. */
@@ -76,7 +76,16 @@ function describeVerdict(
 ): Sentence {
   switch (input.kind) {
     case 'termStarted':
-      return { text: `${input.masterId} begins its term as leader` };
+      return {
+        text:
+          input.rebuilding === undefined
+            ? `${input.masterId} begins its term as leader`
+            : `${input.masterId} begins its term as leader and makes the books anew: ${input.rebuilding.message}`,
+      };
+    case 'settingsRestored':
+      return {
+        text: `puts back what was kept beside the books: ${counted(input.items.length, 'record')}${input.isLast ? ', the last' : ''}`,
+      };
     case 'frameworkSilent':
       return {
         text: `verdict of the leader: ${frameworkWords(input.framework)} has been silent for too long (session ${input.session})`,

@@ -187,9 +187,9 @@ export class TestLeader {
     const context = {
       sequence: this.#sequence,
       epoch: this.#epoch,
-      rulesVersion: clusterCore.rulesVersion,
       coreTimeMs: nowMs,
       wallTimeMs: nowMs,
+      rulesVersion: clusterCore.rulesVersion,
     };
     const effects = clusterCore.begin(this.#state, context);
     for (const input of inputs) effects.push(...clusterCore.step(this.#state, context, input));

@@ -1,24 +1,26 @@
 // Owns what passes between an agent and the bus: subscriptions that become inputs of the supervisor, and the messages
 // that its effects ask for. Every message is parsed here once; what does not parse is answered and stays out.
 import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
-import type {
-  AgentHeartbeat,
-  DestroyVolumeOrder,
-  ExecutorExited,
-  KillOrder,
-  LogsRequest,
-  LogsResult,
-  Oversubscription,
-  RegisterRequest,
-  RunGroupOrder,
-  RunOrder,
-  ShutdownExecutorOrder,
-  UsageReport,
+import { type TellTasksRequest, TellTasksResult } from '@parley/protocol/adoption';
+import {
+  type AgentHeartbeat,
+  type DestroyVolumeOrder,
+  type ExecutorExited,
+  type KillOrder,
+  type LogsRequest,
+  type LogsResult,
+  type Oversubscription,
+  type RegisterRequest,
+  RegisterResult,
+  type RunGroupOrder,
+  type RunOrder,
+  type ShutdownExecutorOrder,
+  type UsageReport,
 } from '@parley/protocol/agents';
 import type { Watermarks } from '@parley/protocol/broadcasts';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
-import { fail, type Outcome } from '@parley/protocol/errors';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ExecutorMessage } from '@parley/protocol/frameworks';
 import { ActorId, type AgentId, type ClusterName, type ExecutorRef } from '@parley/protocol/ids';
 import {
@@ -35,7 +37,6 @@ import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations'
 import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
-import type { RegisterAnswer } from './supervisor-messages.ts';
 
 export type AgentHandlers = {
   run(epoch: Epoch, order: RunOrder, reply: (answer: Answer) => void): void;
@@ -58,6 +59,8 @@ export type AgentHandlers = {
   /** A message that was not understood; told once a subject and reason. */
   onMalformed(subject: string, reason: string): void;
 };
+
+type Answered<Value> = { readonly epoch: Epoch | undefined; readonly answer: Outcome<Value> };
 
 export type AgentBusOptions = {
   readonly bus: Bus;
@@ -119,22 +122,22 @@ export class AgentBus {
   async register(
     request: RequestId,
     body: RegisterRequest,
-  ): Promise<{ epoch: Epoch | undefined; answer: RegisterAnswer } | undefined> {
-    const parameters = { agentId: this.#agentId };
-    const message = encodeMessage(SUBJECTS.register, this.#cluster, parameters, body, { request });
-    const bytes = await this.#bus.request(message.subject, message.bytes, REGISTER_TIMEOUT_MS);
-    if (!bytes.ok) {
-      return bytes.failure.code === 'unavailable' ? undefined : { epoch: undefined, answer: bytes };
-    }
-    const decoded = decodeAnswer(SUBJECTS.register, bytes.value);
-    if (!decoded.ok) {
-      this.#tell(message.subject, decoded.failure.message);
-      return undefined;
-    }
-    const { epoch, answer } = decoded.value;
-    if (!answer.ok) return { epoch, answer };
-    const value = SUBJECTS.register.reply?.safeParse(answer.value);
-    return value?.success === true ? { epoch, answer: { ok: true, value: value.data } } : undefined;
+  ): Promise<Answered<RegisterResult> | undefined> {
+    const answered = await this.#ask(SUBJECTS.register, request, body);
+    if (answered?.answer.ok !== true) return answered as Answered<never> | undefined;
+    const value = RegisterResult.safeParse(answered.answer.value);
+    return value.success ? { epoch: answered.epoch, answer: succeed(value.data) } : undefined;
+  }
+
+  /** Likewise. */
+  async tellTasks(
+    request: RequestId,
+    body: TellTasksRequest,
+  ): Promise<Answered<TellTasksResult> | undefined> {
+    const answered = await this.#ask(SUBJECTS.tellTasks, request, body);
+    if (answered?.answer.ok !== true) return answered as Answered<never> | undefined;
+    const value = TellTasksResult.safeParse(answered.answer.value);
+    return value.success ? { epoch: answered.epoch, answer: succeed(value.data) } : undefined;
   }
 
   /** One try; undefined when no answer came. */
@@ -152,14 +155,25 @@ export class AgentBus {
     request: RequestId,
     body: BodyOf<Entry>,
   ): Promise<Answer | undefined> {
+    return (await this.#ask<SubjectEntry>(entry, request, body))?.answer;
+  }
+
+  /** One try; undefined when no answer came, or one that is none. */
+  async #ask<Entry extends SubjectEntry>(
+    entry: Entry,
+    request: RequestId,
+    body: BodyOf<Entry>,
+  ): Promise<Answered<unknown> | undefined> {
     const parameters = { agentId: this.#agentId };
     const message = encodeMessage<SubjectEntry>(entry, this.#cluster, parameters, body, {
       request,
     });
     const bytes = await this.#bus.request(message.subject, message.bytes, REGISTER_TIMEOUT_MS);
-    if (!bytes.ok) return bytes.failure.code === 'unavailable' ? undefined : bytes;
+    if (!bytes.ok) {
+      return bytes.failure.code === 'unavailable' ? undefined : { epoch: undefined, answer: bytes };
+    }
     const decoded = decodeAnswer(entry, bytes.value);
-    if (decoded.ok) return decoded.value.answer;
+    if (decoded.ok) return { epoch: decoded.value.epoch, answer: decoded.value.answer };
     this.#tell(message.subject, decoded.failure.message);
     return undefined;
   }

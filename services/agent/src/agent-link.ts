@@ -18,6 +18,7 @@ const BUS_EFFECTS = [
   'publishUpdate',
   'register',
   'tellStop',
+  'tellTasks',
   'heartbeat',
   'oversubscribed',
 ] as const;
@@ -83,6 +84,8 @@ export class AgentLink {
         return this.#register(effect);
       case 'tellStop':
         return this.#tellStop(effect);
+      case 'tellTasks':
+        return this.#tellTasks(effect);
       case 'heartbeat':
         this.agent?.heartbeat(effect.body);
         return undefined;
@@ -148,6 +151,16 @@ export class AgentLink {
     if (!wasRegistered && supervisor.isRegistered) {
       logger.info({ epoch: supervisor.epoch, tasks: body.tasks.length }, 'registered');
     }
+  }
+
+  async #tellTasks({ counter, request, body }: Effect<'tellTasks'>): Promise<void> {
+    const answered = await this.agent?.tellTasks(request, body);
+    if (answered === undefined) return;
+    const { supervisor, dispatch, logger } = this.#options;
+    dispatch({ kind: 'tasksTold', counter, ...answered });
+    if (!body.isLast || !answered.answer.ok) return;
+    const { epoch } = supervisor;
+    logger.info({ epoch }, 'told a leader that had lost its books all that is here');
   }
 
   async #tellStop({ counter, request, body }: Effect<'tellStop'>): Promise<void> {

@@ -93,6 +93,11 @@ export class Registration {
     this.#plan(nowMs + this.#share(REPORT_WITHIN_MS));
   }
 
+  /** The leader does not know this agent any more. */
+  again(nowMs: number): void {
+    this.#plan(nowMs);
+  }
+
   connected(nowMs: number): void {
     this.#isConnected = true;
     this.#heardMs = nowMs;

@@ -1,5 +1,6 @@
 // Owns the vocabulary between the supervisor and whoever drives it (effects.ts, the simulator): inputs with the
 // time they came at, and effects as plain data, to be carried out in order.
+import type { TellTasksRequest, TellTasksResult } from '@parley/protocol/adoption';
 import type {
   AgentHeartbeat,
   DestroyVolumeOrder,
@@ -14,7 +15,7 @@ import type { Watermarks } from '@parley/protocol/broadcasts';
 import type { Probe } from '@parley/protocol/checks';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
-import type { Failure } from '@parley/protocol/errors';
+import type { Failure, Outcome } from '@parley/protocol/errors';
 import type {
   ExecutorId,
   ExecutorRef,
@@ -134,6 +135,13 @@ export type SupervisorInput =
       readonly epoch: Epoch | undefined;
       readonly answer: RegisterAnswer;
     }
+  /** To a page of what this agent has. */
+  | {
+      readonly kind: 'tasksTold';
+      readonly counter: number;
+      readonly epoch: Epoch | undefined;
+      readonly answer: Outcome<TellTasksResult>;
+    }
   | {
       readonly kind: 'shutdownExecutor';
       readonly epoch: Epoch;
@@ -164,6 +172,7 @@ export type RegisterAnswer =
         readonly heartbeatIntervalMs: number;
         readonly unknownTasks: readonly TaskRef[];
         readonly unknownExecutors: readonly ExecutorRef[];
+        readonly wantsTasks?: true | undefined;
       };
     }
   | { readonly ok: false; readonly failure: Failure };
@@ -227,6 +236,13 @@ export type SupervisorEffect =
       readonly counter: number;
       readonly request: RequestId;
       readonly body: RegisterRequest;
+    }
+  /** A page of what this agent has, for a leader that has lost its books. */
+  | {
+      readonly kind: 'tellTasks';
+      readonly counter: number;
+      readonly request: RequestId;
+      readonly body: TellTasksRequest;
     }
   /** What a task says to the question to stop. */
   | {

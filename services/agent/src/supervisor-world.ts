@@ -300,6 +300,7 @@ export class SupervisorWorld {
         return;
       case 'heartbeat':
       case 'tellStop':
+      case 'tellTasks':
       case 'oversubscribed':
         return;
       case 'report':

@@ -1,10 +1,9 @@
 // Owns which tasks an agent has and what happens to each: the deciding part of an agent, without I/O, clock or
 // randomness. It checkpoints before it answers, launches a task id at most once, and forgets a task only after the
 // leader has journalled its end (design 3 and 6). Effects are for effects.ts, or the simulator, to carry out.
-import type { RegisterRequest } from '@parley/protocol/agents';
 import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { Failure } from '@parley/protocol/errors';
-import { type AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
+import type { AgentId, TaskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { AgentTask } from './agent-task.ts';
 import { Departure } from './departure.ts';
@@ -12,7 +11,8 @@ import { ExecutorDesk } from './executors/executor-desk.ts';
 import type { RecoveredExecutor } from './executors/executor-messages.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
 import { HeldAnswers } from './held-answers.ts';
-import { OrderDesk, refuse } from './order-desk.ts';
+import { type AdmissionDesk, admits } from './order-admission.ts';
+import { OrderDesk } from './order-desk.ts';
 import { ProbeQueue } from './probe-queue.ts';
 import { Registration } from './registration.ts';
 import { StopDesk } from './stop-desk.ts';
@@ -30,6 +30,7 @@ import {
   type SupervisorOptions,
 } from './supervisor-options.ts';
 import { TaskTable } from './task-table.ts';
+import { ToldTasks } from './told-tasks.ts';
 
 type Out = SupervisorEffect[];
 
@@ -48,6 +49,8 @@ export class Supervisor {
   readonly #answers: HeldAnswers;
   #isConnected = false;
   readonly #departure = new Departure();
+  readonly #told: ToldTasks;
+  readonly #admission: AdmissionDesk;
   /** No task has anything due before this time. */
   #quietUntilMs = Number.POSITIVE_INFINITY;
 
@@ -56,6 +59,7 @@ export class Supervisor {
     this.#host = options.host;
     this.#limits = { ...DEFAULT_SUPERVISOR_LIMITS, ...options.limits };
     this.#registration = new Registration(options.registration);
+    this.#admission = { registration: this.#registration, departure: this.#departure };
     this.#probes = new ProbeQueue(this.#limits.probesInFlight);
     this.#table = new TaskTable(this.#limits);
     this.#answers = new HeldAnswers(this.#limits.heldAnswers, () => this.#registration.isUnderWay);
@@ -75,6 +79,12 @@ export class Supervisor {
       settle: (task, now, out) => this.#settle(task, now, out),
       drop: (task, out) => this.#drop(task, out),
       saidToStop: (task, answer, now) => this.#stops.said(task, answer, now),
+    });
+    this.#told = new ToldTasks({
+      session: options.registration.session,
+      table: this.#table,
+      roster: this.#executors.roster,
+      settle: (task, now, out) => this.#settle(task, now, out),
     });
     this.#desk = new OrderDesk({
       agentId: this.#agentId,
@@ -108,6 +118,7 @@ export class Supervisor {
       this.#executors.roster.nextDueMs(),
       this.#stops.nextDueMs(),
       this.#registration.nextDueMs() ?? Number.POSITIVE_INFINITY,
+      this.#isConnected ? this.#told.nextDueMs() : Number.POSITIVE_INFINITY,
     );
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
@@ -134,7 +145,7 @@ export class Supervisor {
       case 'kill':
       case 'shutdownExecutor':
       case 'askToStop':
-        if (this.#admits(input, now, out)) this.#takeOrder(input, now, out);
+        if (admits(this.#admission, input, now, out)) this.#takeOrder(input, now, out);
         return;
       case 'stopTold':
         this.#stops.told(input.counter, input.answer);
@@ -159,9 +170,13 @@ export class Supervisor {
       case 'registerAnswered':
         this.#registerAnswered(input, now, out);
         return;
+      case 'tasksTold':
+        this.#tasksTold(input, now, out);
+        return;
       case 'connected':
         this.#isConnected = true;
         this.#registration.connected(now.nowMs);
+        this.#told.retrySoon(now.nowMs);
         this.#executors.roster.connected(now.nowMs);
         this.#stops.connected(now.nowMs);
         for (const task of this.#table.all()) task.outbox.retrySoon(now.nowMs);
@@ -290,27 +305,9 @@ export class Supervisor {
   }
 
   #publish(task: AgentTask, now: Instant, out: Out): void {
-    if (this.#isConnected) {
-      task.publish(now, this.#table.streamCreatedMs(task.ref.principal), out);
-    }
-    this.#quietUntilMs = Math.min(this.#quietUntilMs, task.nextDueMs(this.#isConnected));
-  }
-
-  #admits(
-    input: { readonly epoch: Epoch; readonly reply: ReplyHandle },
-    now: Instant,
-    out: Out,
-  ): boolean {
-    const { bucketCreatedMs, revision } = this.epoch;
-    if (!this.#registration.heard(input.epoch, now.nowMs)) {
-      const term = `${bucketCreatedMs}/${revision}`;
-      refuse(input.reply, 'staleEpoch', `a leader of the later term ${term} was heard`, out);
-      return false;
-    }
-    const { why } = this.#departure;
-    if (why === undefined) return true;
-    refuse(input.reply, 'agentGone', why, out);
-    return false;
+    const mayPublish = this.#isConnected && !this.#told.isUnderWay;
+    if (mayPublish) task.publish(now, this.#table.streamCreatedMs(task.ref.principal), out);
+    this.#quietUntilMs = Math.min(this.#quietUntilMs, task.nextDueMs(mayPublish));
   }
 
   #recordFailed(
@@ -350,13 +347,29 @@ export class Supervisor {
     }
     if (!this.#registration.answered(counter, answer, now.nowMs) || !answer.ok) return;
     this.#answers.registered(out);
-    this.#executors.roster.unknownToMaster(answer.value.unknownExecutors, now, out);
-    for (const ref of answer.value.unknownTasks) {
-      const task = this.#table.get(taskKey(ref));
-      if (task === undefined) continue;
-      task.stop({ reason: 'unknownToMaster' }, now, out);
-      this.#settle(task, now, out);
+    if (answer.value.wantsTasks === true) {
+      this.#told.begin(now.nowMs);
+      return;
     }
+    this.#told.end();
+    this.#publishAgain();
+    this.#told.endUnknown(answer.value, now, out);
+  }
+
+  /** Until the last page is answered no status update is sent. */
+  #tasksTold(
+    { counter, epoch, answer }: Extract<SupervisorInput, { kind: 'tasksTold' }>,
+    now: Instant,
+    out: Out,
+  ): void {
+    if (epoch !== undefined && !this.#registration.heard(epoch, now.nowMs)) return;
+    const end = this.#told.answered(counter, answer, now, out);
+    if (end === 'refused') this.#registration.again(now.nowMs);
+    if (end === 'all') this.#publishAgain();
+  }
+
+  #publishAgain(): void {
+    this.#quietUntilMs = Number.NEGATIVE_INFINITY;
   }
 
   /** An operator has declared this agent gone: it ends all tasks, and then itself. */
@@ -402,6 +415,7 @@ export class Supervisor {
     }
     if (this.#executors.roster.nextDueMs() <= now.nowMs) this.#executors.roster.tick(now, out);
     this.#stops.tick(now, out);
+    if (this.#isConnected) out.push(...this.#told.takeDue(now.nowMs));
     this.#probes.start(out);
     for (const task of this.#ready) {
       if (this.#launching.size >= this.#limits.launchesInFlight) break;
@@ -409,26 +423,11 @@ export class Supervisor {
       this.#launching.add(task.key);
       task.launch(out);
     }
-    const due = this.#registration.takeDue(now.nowMs, () => this.#describe());
+    const due = this.#registration.takeDue(now.nowMs, () => this.#told.describe(this.#host));
     for (const effect of due) {
       if (effect.kind === 'register') this.#executors.roster.named(effect.body.executors);
     }
     out.push(...due);
     this.#departure.leaveIfDone(this.#table.all(), out);
-  }
-
-  #describe(): { body: RegisterRequest; runningTasks: number } {
-    // What is not on the disk yet may still be refused, what is journalled waits for its group only: both are no tasks.
-    const tasks = [...this.#table.all()].filter(
-      (task) => task.phase !== 'accepting' && !task.isOver,
-    );
-    return {
-      runningTasks: tasks.filter(({ phase }) => phase === 'running' || phase === 'handed').length,
-      body: {
-        ...this.#host,
-        tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
-        executors: this.#executors.roster.describe(),
-      },
-    };
   }
 }

@@ -43,6 +43,19 @@ export type FrameworkSummary = {
   readonly demandedTasks: number;
 };
 
+export type RebuiltSummary = {
+  /** How the books were lost. */
+  readonly kind: string;
+  /** Milliseconds since 1970. */
+  readonly wallTimeMs: number;
+  /** Taken over from agents since. */
+  readonly agents: number;
+  readonly tasks: number;
+  readonly executors: number;
+  /** Agents that have not told yet what they have. */
+  readonly awaitedAgents: number;
+};
+
 export type MaintenanceSummary = {
   readonly windowId: string;
   readonly state: string;
@@ -66,6 +79,8 @@ export type ClusterSummary = {
   readonly cluster: string;
   readonly leader: { readonly masterId: string; readonly epoch: string } | undefined;
   readonly journalSequence: number;
+  /** The last time that the books were lost and made anew; absent: never. */
+  readonly rebuilt?: RebuiltSummary;
   readonly agents: readonly AgentSummary[];
   readonly frameworks: readonly FrameworkSummary[];
   readonly roles: readonly RoleSummary[];

@@ -19,6 +19,7 @@ export function describeStatus(summary: ClusterSummary, metrics: StatusMetrics):
     `cluster ${summary.cluster}: ${leader === undefined ? 'no leader yet' : `led by ${leader.masterId}, epoch ${leader.epoch}`}, journal at ${summary.journalSequence}`,
     `allocated ${formatCpus(allocated['cpus'] ?? 0)} of ${formatCpus(total['cpus'] ?? 0)} CPUs, ` +
       `${formatMemory(allocated['mem'] ?? 0)} of ${formatMemory(total['mem'] ?? 0)}; ${summary.outstandingOffers} offers outstanding`,
+    ...rebuiltLine(summary),
     '',
     agentTable(summary.agents),
     frameworksTable(summary),
@@ -27,6 +28,16 @@ export function describeStatus(summary: ClusterSummary, metrics: StatusMetrics):
     metricsTable(metrics),
   ];
   return `${parts.join('\n').trimEnd()}\n`;
+}
+
+function rebuiltLine({ rebuilt }: ClusterSummary): string[] {
+  if (rebuilt === undefined) return [];
+  const { kind, wallTimeMs, tasks, executors, agents, awaitedAgents } = rebuilt;
+  const at = new Date(wallTimeMs).toISOString();
+  return [
+    `the books were lost (${kind}) and made anew at ${at}: ${tasks} tasks and ${executors} executors of ` +
+      `${agents} agents taken over; ${awaitedAgents} agents have not told yet what they have`,
+  ];
 }
 
 function frameworksTable({ frameworks }: ClusterSummary): string {

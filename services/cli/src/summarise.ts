@@ -6,7 +6,12 @@ import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskState } from '@parley/protocol/tasks';
 import { shareAsNumber } from '@parley/resources/dominant-share';
-import type { AgentSummary, ClusterSummary, FrameworkSummary } from './cluster-summary.ts';
+import type {
+  AgentSummary,
+  ClusterSummary,
+  FrameworkSummary,
+  RebuiltSummary,
+} from './cluster-summary.ts';
 import { maintenanceOf } from './maintenance-report.ts';
 import type { Amounts } from './metrics/utilisation.ts';
 import { rolesOf } from './role-summary.ts';
@@ -24,6 +29,7 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
   const total = sumOf(counted.map((agent) => agent.total));
   const allocated = sumOf(counted.map((agent) => agent.allocated));
   const { masterId, epoch } = state.record;
+  const rebuilt = rebuiltOf(state);
   return {
     cluster,
     leader:
@@ -31,6 +37,7 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
         ? undefined
         : { masterId, epoch: `${epoch.bucketCreatedMs}/${epoch.revision}` },
     journalSequence: sequence,
+    ...(rebuilt && { rebuilt }),
     agents,
     frameworks: frameworksOf(state, total),
     roles: rolesOf(state),
@@ -39,6 +46,14 @@ export function summarise({ cluster, state, sequence }: Followed): ClusterSummar
     total,
     allocated,
   };
+}
+
+function rebuiltOf(state: ClusterState): RebuiltSummary | undefined {
+  const { rebuilt } = state.record;
+  if (rebuilt === undefined) return undefined;
+  const { kind, wallTimeMs, agents, tasks, executors } = rebuilt;
+  const awaited = [...state.agents.rows()].filter(({ isRecovering }) => isRecovering === true);
+  return { kind, wallTimeMs, agents, tasks, executors, awaitedAgents: awaited.length };
 }
 
 function agentsOf(state: ClusterState): AgentSummary[] {

@@ -44,6 +44,7 @@ const BODIES: Record<Call['verb'], unknown> = {
     end: 'exited',
   },
   stopAnswered: { task, answer: { kind: 'stopping' } },
+  tellTasks: { tasks: [], executors: [], isLast: true },
   operatorKill: { task },
   operatorTeardown: { framework: { principal: 'alice', frameworkId: 'f1' } },
   operatorAgent: { agentId: 'a1', change: 'gone' },

@@ -31,6 +31,7 @@ const CALLS = {
   register: { by: 'agent', entry: SUBJECTS.register },
   executorExited: { by: 'agent', entry: SUBJECTS.executorExited },
   stopAnswered: { by: 'agent', entry: SUBJECTS.stopAnswered },
+  tellTasks: { by: 'agent', entry: SUBJECTS.tellTasks },
   operatorKill: { by: 'operator', entry: SUBJECTS.operatorKill },
   operatorTeardown: { by: 'operator', entry: SUBJECTS.operatorTeardown },
   operatorAgent: { by: 'operator', entry: SUBJECTS.operatorAgent },

@@ -35,6 +35,7 @@ export interface ClusterView {
   settings(): ClusterSettings;
   /** Frameworks whose session is alive. */
   subscribedFrameworks(): Iterable<SubscribedFramework>;
+  isSubscribed(framework: FrameworkRef): boolean;
   /** The roles of a framework in the books; undefined when it is not there. */
   frameworkRoles(framework: FrameworkRef): readonly RoleName[] | undefined;
   /** Id of the oldest event that the framework has not acknowledged. */

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { answerLogLevel } from '@parley/actor/log-level-control';
 import type { Identity } from '@parley/actor/nats/credential-file';
+import { readStanding } from '@parley/actor/nats/jetstream-requests';
 import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
@@ -30,6 +31,7 @@ import { readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { ReplayDesk } from './replay-desk.ts';
 import { ReplayThread } from './replay-thread.ts';
+import { SettingsBucket } from './settings-bucket.ts';
 
 export type RunningMaster = {
   /** Resolves when the process has to end: undefined after `stop`, else why. */
@@ -144,6 +146,9 @@ function surroundingsOf(
         ...reading,
       }),
     readPrincipals: (known) => readPrincipals(books, cluster, known),
+    openSettings: () => new SettingsBucket(books, cluster),
+    endOfUpdates: (principal) =>
+      readStanding(books, updatesStreamName(cluster, principal), { apiPrefix: PRINCIPALS_API }),
     onJournalTrouble: () => void tellHealth(watch),
     clock: systemClock,
     timers: systemTimers,

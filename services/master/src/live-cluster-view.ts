@@ -45,6 +45,10 @@ export class LiveClusterView implements ClusterView {
     return agents.size + frameworks.size;
   }
 
+  isSubscribed(framework: FrameworkRef): boolean {
+    return this.#state().frameworks.get(frameworkKey(framework))?.state === 'subscribed';
+  }
+
   *subscribedFrameworks(): Generator<SubscribedFramework> {
     for (const { framework, session, lastNumber, state } of this.#state().frameworks.rows()) {
       if (state === 'subscribed') yield { ref: framework, session, lastNumber };

@@ -210,6 +210,7 @@ export class MasterActor {
       case 'frameworkAlive':
         this.#silence.frameworkHeard(value.framework, value.session, nowMs);
         this.#census.frameworkHeard(value.framework, nowMs);
+        this.#tellUnsubscribed(value.framework);
         this.#confirm(value.framework, value.session, value.confirmed);
         break;
       case 'agentAlive':
@@ -235,6 +236,14 @@ export class MasterActor {
         unreachable(value);
     }
     return true;
+  }
+
+  /** It believes that it is subscribed: no session of its own is in force. */
+  #tellUnsubscribed(framework: FrameworkRef): void {
+    const { cluster, epoch, view } = this.#options;
+    if (view.isSubscribed(framework)) return;
+    const body = { session: 0, lastNumber: 0 };
+    this.#publish(encodeMessage(SUBJECTS.leaderHeartbeat, cluster, framework, body, { epoch }));
   }
 
   /** It believes that it is registered, and would not find out by itself: only its signs of life were lost. */

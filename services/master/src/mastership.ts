@@ -71,6 +71,7 @@ export class Mastership {
         this.#follow(this.#life.heard(beat, epoch, clock.nowMs()));
         this.#raiseRules();
       },
+      note: () => this.#term?.note,
       onWon: (epoch) => this.#won.resolve({ epoch }),
       onLost: (taken) => this.#leaseLost(taken),
       onSuspicion: (epoch, silentMs) =>
@@ -130,6 +131,7 @@ export class Mastership {
       epoch,
       mayAct: () => this.#candidacy.mayAct(),
       replica,
+      note: this.#candidacy.note,
       onCommitted: () => this.#committed(),
       onStepped: (sequence, hash) => this.#follow(this.#life.stepped(sequence, hash)),
       mayWriteSnapshot: (sequence) => this.#mayWriteSnapshot(sequence),
@@ -152,13 +154,16 @@ export class Mastership {
     this.#life.termCommitted();
     this.#desk.open();
     this.#candidacy.beatNow();
+    this.#candidacy.renewNow();
   }
 
   #ended(end: LeaderEnd): void {
     this.#life.ended();
     const { logger } = this.#around;
     this.#wasTaken ||= end.reason === 'deposed';
-    if (this.#wasTaken) logger.warn({ end }, `term is over: ${OTHER_LEADS}`);
+    if (end.reason === 'journalLost')
+      logger.error({ end }, 'ALARM: term is over: the books are lost');
+    else if (this.#wasTaken) logger.warn({ end }, `term is over: ${OTHER_LEADS}`);
     else logger.info({ end }, 'term is over');
     if (end.reason === 'journalUnusable') this.#unusable = end.message;
   }
@@ -243,7 +248,11 @@ export class Mastership {
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
       },
       onSkipped: (skip, error) => reportLeader(logger, { kind: 'inputSkipped', skip, error }),
-      onTrouble: (failure) => logger.warn({ failure }, 'the journal cannot be read yet'),
+      onTrouble: (failure) => {
+        if (failure.code === 'booksDamaged') {
+          logger.error({ failure }, 'ALARM: the books are damaged: whoever leads makes them anew');
+        } else logger.warn({ failure }, 'the journal cannot be read yet');
+      },
       onRecovered: () => logger.info('the journal can be read again'),
       onUnusable: (message) => {
         this.#unusable = message;

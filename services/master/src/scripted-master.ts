@@ -28,6 +28,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     settings: () => ClusterSettings.parse({}),
     reporters: () => 0,
     subscribedFrameworks: () => [],
+    isSubscribed: () => true,
     frameworkRoles: () => undefined,
     oldestEvent: () => undefined,
     offerPlace: () => undefined,

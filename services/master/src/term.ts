@@ -6,7 +6,7 @@ import type { Clock } from '@parley/actor/clock';
 import type { Core, StepContext } from '@parley/actor/core';
 import type { Journal, JournalTail } from '@parley/actor/journal';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
-import { loadReplica } from '@parley/actor/load-replica';
+import type { LeaseNote } from '@parley/actor/lease';
 import type { UpdateStreamReaderOptions } from '@parley/actor/nats/update-stream-reader';
 import type { UpdateWriter } from '@parley/actor/nats/update-writer';
 import type { Replica, Skipped } from '@parley/actor/replica';
@@ -27,22 +27,27 @@ import type { AuthorizationRules } from './authorization.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
+import { leaveThePast, type OpenedBooks, openBooks, restoringInputs } from './open-books.ts';
 import type { Principals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
+import type { SettingsStore } from './settings-store.ts';
+import { SettingsUpkeep } from './settings-upkeep.ts';
 import { readUpdates } from './update-batch.ts';
 
 const TICK_MS = 50;
 const ORDER_TIMEOUT_MS = 2000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
+const JOURNAL_INTERVAL_MS = 2000;
 const QUEUE_FULL_WAIT_MS = 50;
-const LOAD_RETRY_MS = 500;
 
 /** Reads a principal's update stream in order. */
 export type UpdateReader = { start(): void; close(): Promise<void> };
 export type UpdateReading = Pick<UpdateStreamReaderOptions, 'from' | 'onBatch' | 'onTrouble'> & {
   readonly principal: PrincipalName;
 };
+
+export type StreamEnd = { readonly createdMs: number; readonly lastSequence: number };
 
 /** All that a term meets of the world: ports, and what is configured. */
 export type TermSurroundings = {
@@ -59,6 +64,10 @@ export type TermSurroundings = {
   readonly readUpdates: (reading: UpdateReading) => UpdateReader;
   /** As of `readPrincipals`. */
   readonly readPrincipals: (knownVersion?: string) => Promise<Outcome<Principals | undefined>>;
+  /** What operators have set, beside the books: anew for each term. */
+  readonly openSettings: () => SettingsStore;
+  /** Of a principal's stream of updates. */
+  readonly endOfUpdates: (principal: PrincipalName) => Promise<Outcome<StreamEnd>>;
   /** The journal takes nothing: whoever looks after the streams may say more. */
   readonly onJournalTrouble: () => void;
   readonly clock: Clock;
@@ -76,6 +85,8 @@ export type TermOptions = {
   readonly mayAct: () => boolean;
   /** What a standby held; undefined: the books are read first. */
   readonly replica: MasterReplica | undefined;
+  /** What the leader before has left behind with the lease. */
+  readonly note: LeaseNote | undefined;
   /** An entry of this term is in the journal: before that nobody hears of it. */
   readonly onCommitted: () => void;
   /** After each entry; `hash` costs something. */
@@ -97,6 +108,11 @@ export class Term {
   #principals: Principals | undefined;
   #principalsDueMs = 0;
   #over = false;
+  #journalCreatedMs = 0;
+  #hasPast = false;
+  #leaving: Promise<void> | undefined;
+  #settings: SettingsUpkeep | undefined;
+  #journalDueMs = 0;
 
   constructor(around: TermSurroundings, options: TermOptions) {
     this.#around = around;
@@ -122,16 +138,19 @@ export class Term {
 
   /** Leads until the term is over. Rejects when the process has to end: a defect that no rule covers. */
   async run(): Promise<LeaderEnd> {
-    const loaded = await this.#load();
-    if (loaded === undefined) return { reason: 'leaseLost' };
-    if (!loaded.ok) return { reason: 'journalUnusable', message: loaded.failure.message };
-    const { masterId, settings, logger } = this.#around;
-    const { sequence } = loaded.value;
-    const wasHeld = this.#options.replica !== undefined;
+    const opened = await this.#open();
+    if (opened === undefined) return { reason: 'leaseLost' };
+    if (!opened.ok) return { reason: 'journalUnusable', message: opened.failure.message };
+    const { logger } = this.#around;
+    const { replica, journalCreatedMs, hasPast } = opened.value;
+    const { sequence } = replica;
+    this.#journalCreatedMs = journalCreatedMs;
+    this.#hasPast = hasPast;
+    const wasHeld = this.#options.replica === replica;
     logger.info({ epoch: this.#epoch, sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
-      replica: loaded.value,
+      replica,
       epoch: this.#epoch,
       mayAct: this.#mayAct,
       mayWrite: this.#options.mayWriteSnapshot,
@@ -140,7 +159,7 @@ export class Term {
       report: (report) => this.#report(report),
     });
     this.#shell = shell;
-    shell.submit({ kind: 'termStarted', epoch: this.#epoch, masterId, settings });
+    this.#begin(shell, opened.value);
     try {
       return await shell.ended;
     } finally {
@@ -173,26 +192,67 @@ export class Term {
     this.#shell?.leaseLost();
   }
 
-  async #load(): Promise<Outcome<MasterReplica> | undefined> {
-    const { replica } = this.#options;
-    if (replica !== undefined) return { ok: true, value: replica };
-    for (;;) {
-      const loaded = await loadReplica({
-        ...this.#around,
-        report: (report) => this.#report(report),
-      });
-      if (this.#over || !this.#mayAct()) return undefined;
-      if (loaded.ok || loaded.failure.code !== 'unavailable') return loaded;
-      this.#around.logger.warn({ failure: loaded.failure }, 'the journal cannot be read yet');
-      await this.#around.timers.wait(LOAD_RETRY_MS);
+  /** For whoever leads next: what the journal is and how far it goes. Undefined before anything is committed. */
+  get note(): LeaseNote | undefined {
+    const sequence = this.#shell?.sequence;
+    if (this.#actor === undefined || sequence === undefined) return undefined;
+    return { createdMs: this.#journalCreatedMs, sequence };
+  }
+
+  #open(): Promise<Outcome<OpenedBooks> | undefined> {
+    return openBooks(this.#around, {
+      held: this.#options.replica,
+      note: this.#options.note,
+      goesOn: () => this.#goesOn(),
+      onPassedOver: (report) => this.#report(report),
+    });
+  }
+
+  #goesOn(): boolean {
+    return !this.#over && this.#mayAct();
+  }
+
+  /** First of all inputs of the term. */
+  #begin(shell: Shell, { rebuilding, kept, positions = [] }: OpenedBooks): void {
+    const { masterId, settings } = this.#around;
+    const started = { kind: 'termStarted', epoch: this.#epoch, masterId, settings } as const;
+    shell.submit({ ...started, ...(rebuilding && { rebuilding }) });
+    if (kept === undefined) return;
+    for (const input of [...positions, ...restoringInputs(kept)]) {
+      const queued = shell.submit(input);
+      if (queued.ok) continue;
+      this.#around.logger.error({ failure: queued.failure }, 'what was kept is not put back');
     }
+  }
+
+  /** New books come before anything that is left of lost ones, and nobody hears of the term before. */
+  async #leaveThePast(shell: Shell): Promise<void> {
+    const isLeft = await leaveThePast(
+      this.#around,
+      () => shell.replica,
+      () => this.#goesOn(),
+    );
+    if (!isLeft) return;
+    this.#around.logger.info(
+      { sequence: shell.sequence },
+      'the books are new; the lost ones are gone',
+    );
+    this.#hasPast = false;
+    this.#serve(this.#around.clock.nowMs());
+    this.#carryOut();
   }
 
   #effects(effects: readonly Effect[], { sequence }: StepContext): void {
     this.#options.onStepped(sequence, () => this.#shell?.hash() ?? '');
     const nowMs = this.#around.clock.nowMs();
+    if (this.#hasPast) {
+      const shell = this.#shell;
+      if (shell !== undefined) this.#leaving ??= this.#leaveThePast(shell);
+      return;
+    }
     if (this.#actor === undefined) this.#serve(nowMs);
     this.#actor?.carryOut(effects, nowMs);
+    this.#settings?.carriedOut(effects);
     this.#carryOut();
   }
 
@@ -211,6 +271,8 @@ export class Term {
       submit: (input) => shell.submit(input),
     });
     this.#actor = actor;
+    const { openSettings, logger } = this.#around;
+    this.#settings = new SettingsUpkeep(openSettings(), logger, shell.state);
     actor.begin(takeoverEffects(shell.state), nowMs);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
@@ -236,11 +298,26 @@ export class Term {
     const nowMs = this.#around.clock.nowMs();
     actor.tick(nowMs);
     if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
+    if (nowMs >= this.#journalDueMs) void this.#lookAtJournal(shell, nowMs);
+    if (this.#mayAct()) void this.#settings?.write(shell.state, shell.sequence, nowMs);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
       shell.submit({ kind: 'tick' });
     }
     this.#carryOut();
+  }
+
+  /** One who has nothing to write would not find out that what it has written is gone. */
+  async #lookAtJournal(shell: Shell, nowMs: number): Promise<void> {
+    this.#journalDueMs = nowMs + JOURNAL_INTERVAL_MS;
+    const { sequence } = shell;
+    const info = await this.#around.journal.info();
+    if (!info.ok || this.#over) return;
+    const { createdMs, lastSequence } = info.value;
+    if (createdMs === this.#journalCreatedMs && lastSequence >= sequence) return;
+    shell.journalLost(
+      `entry ${sequence} was written, but the journal ends at entry ${lastSequence}, or is another one`,
+    );
   }
 
   #carryOut(): void {

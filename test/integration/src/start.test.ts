@@ -13,7 +13,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCredentialFile } from '@parley/actor/nats/credential-file';
+import { ask } from '@parley/actor/nats/jetstream-requests';
+import { openConnection } from '@parley/actor/nats/open-connection';
+import { journalStreamName, snapshotStreamName } from '@parley/protocol/streams';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { succeeded } from './actor-fixture.ts';
 
 const clone = new URL('../../..', import.meta.url).pathname;
 const main = join(clone, 'services/cli/src/main.ts');
@@ -94,6 +99,20 @@ function processesLeft(): string[] {
     }
   }
   return left;
+}
+
+/** As only the provisioner may. */
+async function deleteBooks(): Promise<void> {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  const file = files.find((name) => /provisioner[^/]*\.(creds|json)$/.test(name));
+  if (file === undefined) throw new Error(`no provisioner among ${files.join(', ')}`);
+  const identity = succeeded(readCredentialFile(join(directory, file)));
+  const connection = succeeded(await openConnection(identity, 'books'));
+  for (const name of [journalStreamName(identity.cluster), snapshotStreamName(identity.cluster)]) {
+    const deleted = await ask(connection, `$JS.API.STREAM.DELETE.${name}`, '');
+    expect(deleted.kind).toBe('answered');
+  }
+  await connection.close();
 }
 
 const mountsLeft = (): string[] =>
@@ -216,6 +235,21 @@ describe('a kept cluster', () => {
       expect(JSON.parse(await parley('status', '--json')).cluster).toBe('kept');
     },
     4 * MINUTE_MS,
+  );
+
+  it(
+    'makes the streams of its books again when somebody deletes them, and the books with them',
+    async () => {
+      await deleteBooks();
+      const isNew = async () =>
+        (await parley('status')).includes('the books were lost (recreated)');
+      await vi.waitUntil(() => isNew().catch(() => false), { timeout: MINUTE_MS, interval: 500 });
+      const { agents } = JSON.parse(await parley('status', '--json'));
+      expect(agents.map(({ state }: { state: string }) => state)).not.toContain('unreachable');
+      const logs = await Promise.all(['master-1', 'master-2'].map((id) => parley('logs', id)));
+      expect(logs.join()).toContain('made anew from agents');
+    },
+    2 * MINUTE_MS,
   );
 
   it(

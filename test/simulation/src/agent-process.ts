@@ -2,6 +2,7 @@
 // executor-host.ts) outlives the agent's process; effects are carried out one after another and may be cut short by a crash.
 import { Supervisor } from '@parley/agent/supervisor';
 import type { SupervisorEffect, SupervisorInput } from '@parley/agent/supervisor-messages';
+import { TellTasksResult } from '@parley/protocol/adoption';
 import { RegisterResult } from '@parley/protocol/agents';
 import type { Domain } from '@parley/protocol/constraints';
 import { inboxPrefix } from '@parley/protocol/credential';
@@ -40,7 +41,7 @@ const ORDERS = {
 type OrderName = keyof typeof ORDERS;
 
 /** Its own requests to the leader. */
-type CallName = 'register' | 'stopAnswered' | 'executorExited';
+type CallName = 'register' | 'tellTasks' | 'stopAnswered' | 'executorExited';
 type Call = { readonly counter: number; readonly request: RequestId; readonly body: object };
 
 /** From one estimate of what is lent to the next. */
@@ -215,6 +216,9 @@ export class AgentProcess extends SimulatedProcess {
       case 'heartbeat':
         this.#tell(SUBJECTS.agentHeartbeat, effect.body);
         break;
+      case 'tellTasks':
+        this.#call('tellTasks', effect);
+        break;
       case 'tellStop':
         this.#call('stopAnswered', effect);
         break;
@@ -291,8 +295,11 @@ export class AgentProcess extends SimulatedProcess {
     const counter = Number(token);
     const received = decodeAnswer(SUBJECTS[name as CallName], bytes);
     if (!received.ok) return;
-    const { answer } = received.value;
-    if (name === 'register') this.#registered(counter, received.value);
+    const { answer, epoch } = received.value;
+    if (name === 'tellTasks') {
+      const told = answer.ok ? succeed(TellTasksResult.parse(answer.value)) : answer;
+      this.#send({ kind: 'tasksTold', counter, epoch, answer: told });
+    } else if (name === 'register') this.#registered(counter, received.value);
     else if (name === 'stopAnswered') this.#send({ kind: 'stopTold', counter, answer });
     else this.#send({ kind: 'executor', input: { kind: 'exitAnswered', counter, answer } });
   }

@@ -6,7 +6,7 @@ import type { ClusterSettings } from '@parley/cluster/inputs';
 import { Mastership } from '@parley/master/mastership';
 import { DEFAULT_RATE_LIMITS } from '@parley/master/rate-limits';
 import { inboxPrefix } from '@parley/protocol/credential';
-import { succeed } from '@parley/protocol/errors';
+import { fail, succeed } from '@parley/protocol/errors';
 import { ActorId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { LeadershipPhase } from '@parley/protocol/leadership';
 import { decodeMessage } from '@parley/protocol/message';
@@ -111,6 +111,12 @@ export class MasterProcess extends SimulatedProcess {
           await time.timers.wait(PRINCIPALS_MS);
           return succeed({ records: principals, version: '1' });
         },
+        // The streams are never lost here, so that nobody reads what is kept beside them.
+        openSettings: () => ({
+          readAll: () => Promise.resolve(succeed([])),
+          write: () => Promise.resolve(succeed(undefined)),
+        }),
+        endOfUpdates: () => Promise.resolve(fail('unavailable', 'nobody asks')),
         onJournalTrouble: () => undefined,
         ...time,
         makeNonce: () => this.#nonce(),

@@ -22,7 +22,6 @@ const REPEAT_MS = 2000;
 const MAX_REPEATS = 30;
 const TIDY_MS = 2000;
 const STEP_DOWN = 'stepDown';
-const DRAIN_GRACE_MS = 1000;
 
 type Call =
   | { readonly name: 'operatorAgent'; readonly body: OperatorAgentRequest }
@@ -47,10 +46,7 @@ export class OperatorProcess extends SimulatedProcess {
 
   change(agentId: AgentId, change: OperatorAgentRequest['change']): void {
     this.world.note(`the operator: ${change} ${agentId}`);
-    const emptying = change === 'drain' && {
-      emptying: { graceMs: DRAIN_GRACE_MS, marksGone: false },
-    };
-    this.#call({ name: 'operatorAgent', body: { agentId, change, ...emptying } });
+    this.#call({ name: 'operatorAgent', body: { agentId, change } });
   }
 
   operate(body: OperatorOperateRequest): void {

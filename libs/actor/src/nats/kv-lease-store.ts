@@ -13,6 +13,7 @@ const Record = z.object({
   nonce: z.string(),
   term: z.int(),
   released: z.boolean(),
+  note: z.object({ createdMs: z.int(), sequence: z.int() }).optional(),
 });
 
 /** Of a lease that is written by a release with another idea of it: nobody's until it has stood still long enough. */

@@ -8,6 +8,7 @@ import {
   MAX_MESSAGE_BYTES,
   principalsBucketName,
   type StreamShape,
+  settingsBucketName,
   snapshotShape,
   updatesShape,
 } from '@parley/protocol/streams';
@@ -61,16 +62,23 @@ export function wantedStreams(options: ProvisionOptions): WantedStream[] {
   return [journal, snapshots, ...updates, ...buckets];
 }
 
-/** What masters rely on: journal, snapshots, leases, the register of principals. */
+/** What masters rely on: journal, snapshots, leases, the register of principals, operators' settings. */
 export function wantedBooks(
   cluster: ClusterName,
   placement: Placement,
-): [journal: WantedStream, snapshots: WantedStream, leases: WantedStream, register: WantedStream] {
+): [
+  journal: WantedStream,
+  snapshots: WantedStream,
+  leases: WantedStream,
+  register: WantedStream,
+  settings: WantedStream,
+] {
   return [
     wantedStream(journalShape(cluster), placement),
     wantedStream(snapshotShape(cluster), placement),
     wantedBucket(leaseBucketName(cluster), placement),
     wantedBucket(principalsBucketName(cluster), placement),
+    wantedBucket(settingsBucketName(cluster), placement),
   ];
 }
 

@@ -171,14 +171,14 @@ export class ExecutorRoster {
 
   /** For a register request: what holds resources, which is also what ended and the leader has not confirmed. */
   describe(): ExecutorRef[] {
-    return this.#held().map(({ ref }) => ref);
+    return this.held().map(({ ref }) => ref);
   }
 
   /** A register request goes out with this list, for the first time or again. */
   named(list: readonly ExecutorRef[]): void {
     if (list === this.#namedIn) return;
     this.#namedIn = list;
-    this.#named = new Set(this.#held());
+    this.#named = new Set(this.held());
   }
 
   /** Before the tasks are taken up. */
@@ -243,7 +243,8 @@ export class ExecutorRoster {
     return Math.min(exits ?? Number.POSITIVE_INFINITY, ...this.#tellAgain.values(), ...dues);
   }
 
-  #held(): SupervisedExecutor[] {
+  /** What holds resources, as far as it was begun at all. */
+  held(): SupervisedExecutor[] {
     return [...this.#executors.values()].filter(({ phase }) => phase !== 'new');
   }
 

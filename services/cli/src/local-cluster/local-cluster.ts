@@ -24,6 +24,7 @@ import { endProcesses, ProcessRecord, readProcesses } from './process-record.ts'
 import { AGENT_GONE_EXIT_CODE, decideRestart } from './restart-policy.ts';
 import { agentArguments, busArguments, entryArgv, type ServiceName } from './service-catalog.ts';
 import { ServiceProcess, type ServiceWatch } from './service-process.ts';
+import { keepStreams } from './stream-keeper.ts';
 import { streamLimit } from './stream-limit.ts';
 
 export type LocalClusterPlan = {
@@ -64,6 +65,7 @@ export class LocalCluster {
   readonly #natsEndsMs: number[] = [];
   #nats: NatsServer | undefined;
   #endNatsWatch: (() => void) | undefined;
+  #endStreamWatch: (() => void) | undefined;
   #stopping = false;
 
   constructor(plan: LocalClusterPlan, watch: LocalClusterWatch) {
@@ -125,6 +127,7 @@ export class LocalCluster {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#endNatsWatch?.();
+    this.#endStreamWatch?.();
     await Promise.all([...this.#jobs].map((job) => job.stop(JOB_GRACE_MS)));
     await this.#stopServices();
     const { paths, agents, isolation } = this.#plan;
@@ -180,6 +183,11 @@ export class LocalCluster {
       maxStreamBytes: streamLimit(this.#plan.paths.nats, principals.length),
     });
     if (warning !== undefined) this.#watch.onNotice(warning);
+    this.#endStreamWatch = keepStreams({
+      nats: () => this.nats,
+      maxStreamBytes: (count) => streamLimit(this.#plan.paths.nats, count),
+      onNotice: this.#watch.onNotice,
+    });
   }
 
   async #startNats(port?: number): Promise<void> {

@@ -1,0 +1,62 @@
+// Owns the proof that a cluster whose books are lost makes them anew while its tasks go on: streams that are deleted under
+// load. The rarer ways to lose them are in cluster-rebuild.long.test.ts.
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import { ClusterTerminal } from './cluster-terminal.ts';
+import { HaCluster, LEADS } from './ha-fixture.ts';
+import {
+  expectSettings,
+  LOST,
+  makeStreamsAnew,
+  mastersSay,
+  NEW,
+  setUp,
+  untilKept,
+  untilMastersSay,
+} from './rebuild-fixture.ts';
+
+vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
+
+let ha: HaCluster;
+
+beforeEach(async () => {
+  ha = await new HaCluster().start();
+});
+afterEach(() => ha.close());
+
+test('journal and snapshots are deleted under load: tasks go on, each runs once, and what operators had set is there', async () => {
+  const { fixture, framework } = ha;
+  await setUp(ha.fixture);
+  const running = ha.tasks('first', 6);
+  framework.add(running);
+  await framework.untilRunning(6);
+  await untilKept(ha.fixture);
+  const processes = running.flatMap(({ taskId }) => fixture.pids(taskId));
+  await makeStreamsAnew(ha.fixture);
+  await untilMastersSay(ha.fixture, NEW);
+  const later = ha.tasks('later', 20);
+  fixture.open('later');
+  framework.add(later);
+  await ha.untilSomeEnded(later, 4);
+  // They are the same processes as before.
+  expect(running.flatMap(({ taskId }) => fixture.pids(taskId))).toEqual(processes);
+  fixture.open('first');
+  await ha.expectEachOnce([...running, ...later]);
+  await expectSettings(ha.fixture);
+  expect(fixture.service('a1').output).not.toContain('unknownToMaster');
+  const status = await new ClusterTerminal(fixture).type('status');
+  expect(status.stdout).toMatch(/the books were lost \(recreated\).*6 tasks.* 1 agents taken over/);
+  // Whoever leads next goes on with the new books.
+  const [first, second] = [fixture.service('master-1'), fixture.service('master-2')];
+  const terms = mastersSay(ha.fixture, LEADS);
+  const lost = mastersSay(ha.fixture, LOST);
+  await (first.count(NEW) > 0 ? first : second).end('SIGKILL');
+  await until(
+    () => mastersSay(ha.fixture, LEADS) > terms,
+    () => 'another leads',
+  );
+  const last = ha.tasks('later', 26).slice(20);
+  framework.add(last);
+  await ha.expectEachOnce(last);
+  expect(mastersSay(ha.fixture, LOST)).toBe(lost);
+});
