@@ -84,3 +84,30 @@ test('where the facts say that enough is coming back, nothing more is asked for'
   cluster.hear(cluster.master.message());
   expect(nextQuestion).toThrow('nothing is asked');
 });
+
+test('who does not use what has come back is put off, a loss of step in between or not, but not by a restart', () => {
+  const [task] = tasks;
+  if (task === undefined) throw new Error('there is a task');
+  const { master, allocator } = cluster;
+  const beneficiary = { framework: aFramework('poor'), role };
+  master.tell({ kind: 'revoking', ...task, beneficiary, reason: 'belowGuarantee' });
+  cluster.hear(master.message());
+  master.tell({ kind: 'revoked', task: task.task });
+  master.tell({
+    kind: 'agentFree',
+    agentId: task.agentId,
+    free: resourcesOf(0, 0),
+    reservations: [],
+  });
+  cluster.hear(master.message());
+  const askedAfterMs = (): number => {
+    for (const part of master.snapshot()) allocator.facts(part, cluster.nowMs);
+    const fromMs = cluster.nowMs;
+    nextQuestion();
+    return cluster.nowMs - fromMs;
+  };
+  allocator.reconnected(cluster.nowMs);
+  expect(askedAfterMs()).toBeGreaterThan(9000);
+  allocator.started({ bucketCreatedMs: 1000, revision: 8 }, cluster.nowMs);
+  expect(askedAfterMs()).toBeLessThan(5000);
+});
