@@ -51,6 +51,7 @@ export const KEPT_TABLES = [
   'frameworks',
   'frameworkSettings',
   'tombstones',
+  'maintenance',
 ] as const;
 
 /** Everything that `step` reads as a setting is state; the leader journals its settings when they differ. */

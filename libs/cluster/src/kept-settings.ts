@@ -9,10 +9,12 @@ import type { Effect } from './effects.ts';
 import { rememberGone } from './gone-agents.ts';
 import { type Input, KEPT_TABLES, type KeptSetting, type Rebuilding } from './inputs.ts';
 import { MAX_AGENTS, MAX_FRAMEWORKS } from './limits.ts';
+import { putWindow } from './maintenance-book.ts';
 import type {
   AgentRecord,
   FrameworkRecord,
   FrameworkSettingsRecord,
+  MaintenanceRecord,
   ReservationRecord,
   RoleSettingsRecord,
   TombstoneRecord,
@@ -33,8 +35,10 @@ type KeptFramework = Pick<
   'framework' | 'name' | 'roles' | 'failoverTimeoutMs' | 'takesRevocable'
 >;
 
+type KeptWindow = Omit<MaintenanceRecord, 'dueAtMs' | 'state'>;
+
 /** One thing that is kept: all records about it are kept together. */
-export type KeptThing = `${'agent' | 'role' | 'framework'} ${string}`;
+export type KeptThing = `${'agent' | 'role' | 'framework' | 'window'} ${string}`;
 
 const aboutAgent = (agentId: AgentId): KeptThing => `agent ${agentId}`;
 
@@ -45,6 +49,7 @@ export function* keptThings(state: ClusterState): Generator<KeptThing> {
   const frameworks = [state.frameworks, state.frameworkSettings, state.tombstones];
   const keys = new Set(frameworks.flatMap((table) => [...table.keys()]));
   for (const key of keys) yield `framework ${key}`;
+  for (const windowId of state.maintenance.keys()) yield `window ${windowId}`;
 }
 
 /** What these effects may have changed of what is kept. */
@@ -70,6 +75,9 @@ export function* keptChanges(effects: readonly Effect[]): Generator<KeptThing> {
       case 'frameworkRemoved':
         yield `framework ${frameworkKey(event.framework)}`;
         break;
+      case 'maintenanceChanged':
+        yield `window ${event.windowId}`;
+        break;
       default:
         break;
     }
@@ -82,6 +90,7 @@ export function keptRecords(state: ClusterState, thing: KeptThing): KeptSetting[
   const key = thing.slice(space + 1);
   if (thing.startsWith('agent ')) return ofAgent(state, key);
   if (thing.startsWith('role ')) return one('roleSettings', key, state.roleSettings.get(key));
+  if (thing.startsWith('window ')) return one('maintenance', key, keptWindow(state, key));
   const framework = state.frameworks.get(key);
   return [
     ...one(
@@ -124,6 +133,14 @@ function keptAgent(agent: AgentRecord): KeptAgent {
     ...(draining !== undefined && { draining }),
     ...(state === 'gone' && { isGone: true }),
   };
+}
+
+/** How far it has come shows from the time. */
+function keptWindow(state: ClusterState, key: string): KeptWindow | undefined {
+  const record = state.maintenance.get(key);
+  if (record === undefined) return undefined;
+  const { dueAtMs: _, state: __, ...window } = record;
+  return window;
 }
 
 function keptFramework(record: FrameworkRecord): KeptFramework {
@@ -189,6 +206,9 @@ function restoreOne(turn: Turn, { table, key, record }: KeptSetting): void {
       break;
     case 'tombstones':
       restoreTombstone(turn, record as TombstoneRecord);
+      break;
+    case 'maintenance':
+      restoreWindow(turn, record as KeptWindow);
       break;
     default:
       unreachable(table);
@@ -264,6 +284,12 @@ function restoreFrameworkSettings(
   state.frameworkSettings.put(key, record);
   state.books.sharers.weighs(key, sharesOf(record).weight);
   state.marks.frameworkShare(record.framework);
+}
+
+/** It has its turns at once, as far as its time has come. */
+function restoreWindow(turn: Turn, window: KeptWindow): void {
+  if (turn.state.maintenance.has(window.windowId)) return;
+  putWindow(turn, { ...window, state: 'planned' });
 }
 
 function restoreTombstone(turn: Turn, record: TombstoneRecord): void {

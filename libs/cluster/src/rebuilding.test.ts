@@ -20,6 +20,15 @@ import { anExecutor, operatorCalls, taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
+/** The wall clock of a scripted cluster whose core time is 0. */
+const WALL_MS = 1_700_000_000_000;
+const aWindow = {
+  windowId: 'w1',
+  agents: [agentId],
+  durationMs: 600_000,
+  noticeMs: 1000,
+  reason: 'a new kernel',
+};
 const KIND = { kind: 'recreated', message: 'the journal was made anew' } as const;
 
 /** Its books are lost, and `before` is what was kept beside them. */
@@ -211,6 +220,19 @@ describe('what was kept beside the books', () => {
     const removed = aFramework('f2');
     before.subscribe(removed);
     operatorCalls(before, { verb: 'operatorTeardown', body: { framework: removed } });
+    operatorCalls(before, {
+      verb: 'operatorMaintenance',
+      body: { change: 'schedule', window: { ...aWindow, startWallTimeMs: WALL_MS + 60_000 } },
+    });
+  });
+
+  test('a window that was planned begins in its time', () => {
+    const after = rebuilding(before);
+    registers(after, []);
+    expect(after.state.maintenance.get('w1')).toMatchObject({ state: 'planned', by: 'admin' });
+    after.pass(61_000);
+    expect(after.state.maintenance.get('w1')).toMatchObject({ state: 'underWay' });
+    expect(after.state.agents.get(agentId)?.maintenance).toMatchObject({ windowId: 'w1' });
   });
 
   test('is in the new books as it was in the old ones', () => {
