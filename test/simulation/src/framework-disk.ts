@@ -71,8 +71,11 @@ export class FrameworkDisk {
   take({ task, state, source, sequence, reason }: StatusUpdate, nowMs: number): boolean {
     const attempt = this.attempts.get(task.taskId);
     if (attempt === undefined || isTerminal(attempt.state)) return false;
-    // What a reconciliation tells has no place in the stream.
-    if (reason !== 'reconciliation') {
+    // What a reconciliation tells has no place in the stream: it may be older than what a twin has acknowledged since, and
+    // no task goes back to before it ran.
+    if (reason === 'reconciliation') {
+      if (isBeforeRunning(state) && !isBeforeRunning(attempt.state)) return false;
+    } else {
       if (sequence <= attempt.sequences[source]) return false;
       attempt.sequences[source] = sequence;
     }
@@ -104,4 +107,8 @@ export class FrameworkDisk {
     this.ref = { principal, frameworkId: FrameworkId.parse(`${frameworkId}-${this.#lives}`) };
     this.attempts.clear();
   }
+}
+
+function isBeforeRunning(state: TaskState): boolean {
+  return state === 'staging' || state === 'starting';
 }
