@@ -4,7 +4,7 @@ import { simulate } from './simulation.ts';
 
 /** Runs of one test: their faults, crashes, pauses, cuts and the rest are drawn from the seed. */
 const SEEDS_A_TEST = 5;
-const SEEDS = 60;
+const SEEDS = 40;
 /** Far above what they take: for a machine that is busy. */
 const LIMIT_MS = 300_000;
 
