@@ -8,6 +8,7 @@ import { add, amountOf, contains, isEmpty } from '@parley/resources/resources';
 import { Allocator, type AllocatorEffect, COALESCE_MS } from './allocator.ts';
 import { HistoryBooks } from './history-books.ts';
 import { checkDecision, checkPromises } from './history-judgement.ts';
+import { checkDivision } from './history-shares.ts';
 import type { Step } from './history-steps.ts';
 import { agentOf, clientOf, frameworkOf, worldOf } from './history-view.ts';
 import { mostFor, standsBack } from './reference-allocator.ts';
@@ -15,14 +16,19 @@ import { hasRoom, isAtOrBelow } from './reference-quota.ts';
 import { allOf, type ScriptedMaster } from './scripted-master.ts';
 import type { ScriptedFramework } from './scripted-records.ts';
 
+/**
+ * What the slow reference foretells: of every proposal by itself, where there is no demand and no cap; of all for one agent
+ * together, where demand is stated and nothing is refused, held back or reserved; else nothing.
+ */
+type Judged = 'each' | 'together' | 'not';
+
 export class AllocatorHistory {
   readonly #books = new HistoryBooks();
   readonly #allocator: Allocator;
-  readonly #isPlain: boolean;
+  readonly #judged: Judged;
 
-  /** `isPlain`: no demand and no caps, so that everything can be foretold of every proposal. */
-  constructor(seed: number, isPlain: boolean) {
-    this.#isPlain = isPlain;
+  constructor(seed: number, judged: Judged) {
+    this.#judged = judged;
     this.#allocator = new Allocator({ seed });
     this.#allocator.started({ bucketCreatedMs: 1, revision: 1 }, 0);
     this.#hearSnapshot();
@@ -94,12 +100,17 @@ export class AllocatorHistory {
   }
 
   #judge(proposals: readonly Proposal[]): void {
+    const ofAgents = Map.groupBy(proposals, ({ agentId }) => agentId);
     for (const proposal of proposals) {
       this.#checkReceiver(proposal);
       this.#checkCaps(proposal);
       this.#checkLimits(proposal);
       const agent = agentOf(proposal.agentId, this.#books);
-      if (this.#isPlain) checkDecision(proposal, agent, worldOf(this.#books));
+      if (this.#judged === 'each') checkDecision(proposal, agent, worldOf(this.#books));
+      const ofAgent = ofAgents.get(proposal.agentId) ?? [];
+      if (this.#judged === 'together' && ofAgent[0] === proposal) {
+        checkDivision(ofAgent, agent, worldOf(this.#books));
+      }
       // Nobody else takes what is left: everybody has had the agent, and the round begins anew.
       if (standsBack(frameworkKey(proposal.framework), agent)) {
         this.#books.leftUnused.delete(proposal.agentId);

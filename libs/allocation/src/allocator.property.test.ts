@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AllocatorHistory } from './allocator-history.ts';
-import { ALL_KINDS, PLAIN_KINDS, type Step } from './history-steps.ts';
+import { ALL_KINDS, PLAIN_KINDS, SHARING_KINDS, type Step } from './history-steps.ts';
 
 const stepOf = (kinds: readonly Step['kind'][]): fc.Arbitrary<Step> =>
   fc.record({
@@ -41,7 +41,7 @@ test(
   () => {
     fc.assert(
       fc.property(fc.integer(), stepsOf(PLAIN_KINDS), (seed, steps) => {
-        const history = new AllocatorHistory(seed, true);
+        const history = new AllocatorHistory(seed, 'each');
         for (const step of steps) history.apply(step);
       }),
       {
@@ -142,7 +142,7 @@ test(
   () => {
     fc.assert(
       fc.property(fc.integer(), stepsOf(ALL_KINDS), (seed, steps) => {
-        const history = new AllocatorHistory(seed, false);
+        const history = new AllocatorHistory(seed, 'not');
         for (const step of steps) history.apply(step);
         expect(history.master.agents.size).toBeLessThanOrEqual(10);
       }),
@@ -197,6 +197,21 @@ test(
           ],
         ],
       },
+    );
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'an agent is divided task by task, each given to whoever is next by the slow reference',
+  () => {
+    fc.assert(
+      fc.property(fc.integer(), stepsOf(SHARING_KINDS), (seed, steps) => {
+        const history = new AllocatorHistory(seed, 'together');
+        for (const step of steps) history.apply(step);
+        expect(history.master.agents.size).toBeLessThanOrEqual(10);
+      }),
+      { numRuns: 200 },
     );
   },
   TIMEOUT_MS,

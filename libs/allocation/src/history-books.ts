@@ -99,6 +99,9 @@ export class HistoryBooks {
           ...(step.count % 4 === 0 && { minAllocatable: { cpus: step.count * 500 } }),
         });
         break;
+      case 'setWeight':
+        this.master.setRole(roleOf(who), { weight: 1000 * (1 + (step.mem % 3)) });
+        break;
       case 'setShares':
         this.master.setShares(`framework-${who % FRAMEWORKS}`, sharesOf(step));
         break;

@@ -38,8 +38,29 @@ export const ALL_KINDS = [
   'cap',
 ] as const;
 
+/** Such for which tasks are promised, where nothing is refused, held back or reserved: the reference divides each agent. */
+export const SHARING_KINDS = [
+  'agent',
+  'agent',
+  'agentAway',
+  'subscribe',
+  'subscribeInTwoRoles',
+  'suppress',
+  'revive',
+  'launch',
+  'useSome',
+  'end',
+  'expire',
+  'setWeight',
+  'need',
+  'need',
+  'need',
+  'needNothing',
+  'stateNoDemand',
+] as const;
+
 export type Step = {
-  readonly kind: (typeof ALL_KINDS)[number];
+  readonly kind: (typeof ALL_KINDS)[number] | 'setWeight';
   readonly who: number;
   readonly cpus: number;
   readonly mem: number;
