@@ -34,7 +34,6 @@ const tasks: RevocableTask[] = [1, 2].map((number) => ({
   agentId: anAgentId('x'),
   role,
   resources: resourcesOf(1, 1000),
-  isRevocable: false,
   priority: 0,
   launchedAtMs: number,
 }));

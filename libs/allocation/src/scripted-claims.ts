@@ -46,7 +46,6 @@ export const aTask = (
   agentId: agent('a1'),
   role,
   resources: cpus(1),
-  isRevocable: false,
   priority: 0,
   launchedAtMs: 0,
   ...changes,

@@ -89,30 +89,24 @@ export class CheapestFirst {
 }
 
 type Cost = {
-  /** Of those that are not revocable; undefined where all are. */
-  readonly priority: number | undefined;
+  readonly priority: number;
   readonly taken: Fraction;
   readonly count: number;
 };
 
 function costOf(victims: readonly RevocableTask[], total: Quantities): Cost {
-  const kept = victims.filter(({ isRevocable }) => !isRevocable);
   const taken = victims.reduce<Quantities>(
     (sum, { resources }) => plus(sum, resources.scalars),
     {},
   );
   return {
-    priority: kept.length === 0 ? undefined : Math.max(...kept.map(({ priority }) => priority)),
+    priority: Math.max(...victims.map(({ priority }) => priority)),
     taken: largestFraction(taken, total),
     count: victims.length,
   };
 }
 
 function compareCosts(a: Cost, b: Cost): number {
-  const [left, right] = [
-    a.priority ?? Number.NEGATIVE_INFINITY,
-    b.priority ?? Number.NEGATIVE_INFINITY,
-  ];
-  if (left !== right) return left < right ? -1 : 1;
+  if (a.priority !== b.priority) return a.priority < b.priority ? -1 : 1;
   return compareFractions(a.taken, b.taken) || a.count - b.count;
 }

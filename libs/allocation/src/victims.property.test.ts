@@ -18,7 +18,6 @@ const randomTask = fc.record({
   agent: fc.nat(2),
   held: amount,
   priority: fc.nat(2),
-  isRevocable: fc.boolean(),
   launchedAtMs: fc.nat(3),
 });
 const randomClient = fc.record({

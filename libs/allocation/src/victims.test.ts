@@ -130,14 +130,6 @@ describe('the most expendable task goes first', () => {
   const first = (tasks: readonly RevocableTask[], clients: readonly SharingClient[] = []) =>
     chosen(aClaim({ clients: [one, rich(tasks), ...clients], tasks }));
 
-  test('a revocable one before one of lower priority', () => {
-    const tasks = [
-      aTask('rich', 'low', { priority: -5 }),
-      aTask('rich', 'revocable', { priority: 5, isRevocable: true }),
-    ];
-    expect(first(tasks)).toEqual(['revocable']);
-  });
-
   test('the lower priority before who is more above its share', () => {
     const tasks = [aTask('rich', 'dear', { priority: 1 }), aTask('rich', 'r2', { priority: 1 })];
     const other = [aTask('modest', 'cheap')];

@@ -381,10 +381,9 @@ class Choice {
     return keeps(whole.guarantee, task, left);
   }
 
-  /** Revocable ones, then the lowest priority, then those of who is most above its share, then the youngest. */
+  /** The lowest priority, then those of who is most above its share, then the youngest. */
   #byExpendability(a: RevocableTask, b: RevocableTask, chosen: readonly RevocableTask[]): number {
     return (
-      Number(b.isRevocable) - Number(a.isRevocable) ||
       a.priority - b.priority ||
       compareFractions(this.#shareOf(b, chosen), this.#shareOf(a, chosen)) ||
       b.launchedAtMs - a.launchedAtMs ||

@@ -214,7 +214,7 @@ function mayBeNamed(state: ClusterState, live: TaskRecord, to: RoleName): boolea
 /** A group matters as much as the one of its tasks that matters most. */
 function candidateOf(state: ClusterState, live: TaskRecord, holder: number): Candidate {
   const { task, agentId, role, group, executorId, reserved, launchedAtMs, priority = 0 } = live;
-  const about = { task, agentId, role, isRevocable: false, launchedAtMs, holder };
+  const about = { task, agentId, role, launchedAtMs, holder };
   // Most are by themselves: there is nothing to sum up.
   if (group === undefined && executorId === undefined && reserved.length === 0) {
     return { ...about, resources: live.resources, priority };

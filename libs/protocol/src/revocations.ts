@@ -24,7 +24,6 @@ export const RevocableTask = z.object({
   role: RoleName,
   /** Reserved ones included, revocable ones not. */
   resources: Resources,
-  isRevocable: z.boolean(),
   /** Its framework's own: the lowest goes first. */
   priority: z.int(),
   /** Core time of its launch: the youngest goes first. */

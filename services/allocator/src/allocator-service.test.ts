@@ -284,7 +284,6 @@ test('a client below its guarantee makes it ask which tasks could be taken back,
     agentId,
     role,
     resources: ALL,
-    isRevocable: false,
     priority: 0,
     launchedAtMs: 0,
   };
