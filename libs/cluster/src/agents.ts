@@ -6,7 +6,7 @@ import { fail, succeed } from '@parley/protocol/errors';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { isTerminal, type TaskState } from '@parley/protocol/tasks';
-import { contains, equals, normalise } from '@parley/resources/resources';
+import { equals, normalise } from '@parley/resources/resources';
 import { isToTellTasks } from './adoption.ts';
 import { rescindAllOf } from './agent-offers.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
@@ -22,7 +22,7 @@ import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
-import { allReserved, takeOverReserved } from './static-reservations.ts';
+import { reservedObjection, takeOverReserved } from './static-reservations.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
 /**
@@ -46,9 +46,8 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   if (excess !== undefined) {
     return fail('malformed', `the cluster's ${excess} would be too much to be counted exactly`);
   }
-  if (!contains(total, allReserved(request.reserved))) {
-    return fail('malformed', `reserved: agent ${agentId} sets more aside than it has`);
-  }
+  const objection = reservedObjection(state, { agentId, total, reserved: request.reserved });
+  if (objection !== undefined) return fail('malformed', objection);
   const isToTell = isToTellTasks(state, before, request);
   const record = {
     ...recordOf(before, { ...request, agentId, state: next, total }),

@@ -2,7 +2,7 @@
 // books. A change is planned on a pool first and carried out later, when the offers have ended.
 // Mesos docs, "Reservation", "Persistent volumes".
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import type { AgentId, ReservationId, RoleName, VolumeId } from '@parley/protocol/ids';
+import { type AgentId, ReservationId, type RoleName, type VolumeId } from '@parley/protocol/ids';
 import type { Operation } from '@parley/protocol/offers';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { Labels } from '@parley/protocol/tasks';
@@ -19,6 +19,9 @@ import { DEFAULT_ROLE } from './roles.ts';
 import { ruleHolds } from './rules.ts';
 import { report, type Turn } from './turn.ts';
 import { isBeingDestroyed, orderDestroyVolume } from './volume-orders.ts';
+
+/** What an agent sets aside of itself for a role: each role has one of them on an agent (static-reservations.ts). */
+export const STATIC_RESERVATION = ReservationId.parse('static');
 
 export type ReservationOperation = Exclude<Operation, { kind: 'launch' | 'launchGroup' }>;
 
@@ -114,7 +117,7 @@ function planUnreserve(
 const OF_AGENT =
   'reservationId: "static" is what the agent sets aside itself: it is changed with --reserve of that agent';
 const isOfAgent = (state: ClusterState, reservationId: ReservationId): boolean =>
-  reservationId === 'static' && ruleHolds(state, 'agentsReserve');
+  reservationId === STATIC_RESERVATION && ruleHolds(state, 'agentsReserve');
 
 function planCreateVolume(
   state: ClusterState,

@@ -1,6 +1,7 @@
 // Tests what an agent sets aside of itself for roles.
 import { normalise } from '@parley/resources/resources';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { MAX_RESERVATIONS_PER_AGENT } from './limits.ts';
 import { aFramework, anAgentId, answerOf, of, ScriptedCluster } from './scripted-cluster.ts';
 import { cpusAndDisk, taskWith } from './scripted-reservations.ts';
 
@@ -96,11 +97,19 @@ describe('what an agent sets aside for a role', () => {
     expect(reservations()).toEqual([]);
   });
 
+  test('is refused where it is for more roles than an agent may have reservations', () => {
+    const many = Array.from({ length: MAX_RESERVATIONS_PER_AGENT + 1 }, (_, at) => [`r${at}`, {}]);
+    expect(answerOf(registers(Object.fromEntries(many)))).toMatchObject({
+      failure: { code: 'malformed', message: expect.stringContaining('roles') },
+    });
+  });
+
   test('is not read under rules that do not know it', () => {
     cluster = new ScriptedCluster();
     cluster.rulesVersion = 4;
     cluster.startTerm();
-    registers({ eng: cpus(3) });
+    // Not even what would be refused: a release that does not know it would take the agent.
+    expect(answerOf(registers({ eng: cpus(30) }))).toMatchObject({ ok: true });
     expect(reservations()).toEqual([]);
   });
 });

@@ -2,29 +2,37 @@
 // nobody else changes. Volumes and tasks on it are those of any reservation (reservations.ts).
 // Mesos docs, "Reservation", static reservation.
 import type { RegisterRequest } from '@parley/protocol/agents';
-import { type AgentId, ReservationId, RoleName } from '@parley/protocol/ids';
+import { type AgentId, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
-import { add, equals, isEmpty, normalise } from '@parley/resources/resources';
+import { add, contains, equals, isEmpty, normalise, sum } from '@parley/resources/resources';
 import { rescindAllOf } from './agent-offers.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { MAX_RESERVATIONS_PER_AGENT } from './limits.ts';
 import type { ReservationRecord } from './records.ts';
 import { reservationKey, volumesDisk } from './reservation-books.ts';
-import { putReservation } from './reservations.ts';
+import { putReservation, STATIC_RESERVATION } from './reservations.ts';
 import { DEFAULT_ROLE } from './roles.ts';
 import { ruleHolds } from './rules.ts';
 import type { Turn } from './turn.ts';
 
-/** Each role has one of them on an agent. */
-const STATIC_RESERVATION = ReservationId.parse('static');
-
 type Reserved = RegisterRequest['reserved'];
 
-/** All that the agent sets aside together. */
-export function allReserved(reserved: Reserved): Resources {
-  return Object.values(reserved ?? {}).reduce<Resources>(
-    (sum, scalars) => add(sum, normalise({ scalars })),
-    NO_RESOURCES,
-  );
+/** Why the agent cannot be taken with it; undefined when it can. Rules that do not read it object to nothing. */
+export function reservedObjection(
+  state: ClusterState,
+  {
+    agentId,
+    total,
+    reserved = {},
+  }: { readonly agentId: AgentId; readonly total: Resources; readonly reserved: Reserved },
+): string | undefined {
+  if (!ruleHolds(state, 'agentsReserve')) return undefined;
+  const parts = Object.values(reserved).map((scalars) => normalise({ scalars }));
+  if (parts.length > MAX_RESERVATIONS_PER_AGENT) {
+    return `reserved: agent ${agentId} names more than ${MAX_RESERVATIONS_PER_AGENT} roles`;
+  }
+  if (contains(total, sum(parts))) return undefined;
+  return `reserved: agent ${agentId} sets more aside than it has`;
 }
 
 /**
