@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { Credential } from '@parley/protocol/credential';
 import type { RequestId } from '@parley/protocol/envelope';
 import { type FrameworkRef, RoleName } from '@parley/protocol/ids';
@@ -12,11 +13,12 @@ import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TaskDescription } from '@parley/protocol/tasks';
-import { type NatsConnection, nkeys } from 'nats';
+import { type Msg, type NatsConnection, nkeys, RequestError } from 'nats';
 import { type ClusterFixture, cluster, until } from './cluster-fixture.ts';
 
 /** The answer comes after a commit, on machines that do other things as well. */
 const ANSWER_MS = 30_000;
+const ASK_AGAIN_MS = 50;
 
 /** One framework's calls. Every call has a request id of its own unless the test gives one. */
 export class Caller {
@@ -96,13 +98,25 @@ export class Caller {
   }
 }
 
+/** Asks again while nobody leads, as every client does: a term begins a moment before it is heard. */
 export async function ask(
   connection: NatsConnection,
   entry: SubjectEntry,
   subject: string,
   bytes: Uint8Array,
 ): Promise<Answer> {
-  const reply = await connection.request(subject, bytes, { timeout: ANSWER_MS });
+  const untilMs = Date.now() + ANSWER_MS;
+  const request = async (): Promise<Msg> => {
+    try {
+      return await connection.request(subject, bytes, { timeout: ANSWER_MS });
+    } catch (error) {
+      const isNobody = error instanceof RequestError && error.isNoResponders();
+      if (!isNobody || Date.now() > untilMs) throw error;
+      await setTimeout(ASK_AGAIN_MS);
+      return request();
+    }
+  };
+  const reply = await request();
   const answer = decodeAnswer(entry, reply.data);
   if (!answer.ok) throw new Error(answer.failure.message);
   return answer.value.answer;
