@@ -41,6 +41,7 @@ export type FailoverSize = {
   readonly taskSeconds: number;
   /** Of NATS. */
   readonly servers?: 1 | 3;
+  readonly logs?: string | undefined;
 };
 
 export type Masters = { readonly leader: BenchProcess; readonly other: BenchProcess };
@@ -189,7 +190,7 @@ export class FailoverCluster {
   }
 
   #add(name: string, argv: readonly string[]): BenchProcess {
-    const made = new BenchProcess(name, argv, this.#say);
+    const made = new BenchProcess(name, argv, this.#say, this.#size.logs);
     this.#processes.set(name, made);
     return made;
   }
