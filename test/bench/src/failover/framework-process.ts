@@ -18,7 +18,8 @@ const CONNECT_AT_ONCE = 20;
 const CONNECT_TIMEOUT_MS = 120_000;
 const SHOWN_TROUBLES = 20;
 
-const load = { tasks: plan.tasks, taskSeconds: plan.taskSeconds };
+/** `tasks` grows to `wanted`. */
+const load = { tasks: 0, wanted: plan.tasks, taskSeconds: plan.taskSeconds };
 const schedulers: Scheduler[] = [];
 /** Tasks that were asked for; whether the leader has said yes, and how each ended. */
 const tasks = new Map<string, { accepted: boolean; end?: StatusUpdate['state'] }>();
@@ -32,8 +33,8 @@ process.on('message', (raw) => {
   const message = ToFrameworks.parse(raw);
   switch (message.kind) {
     case 'load':
-      Object.assign(load, { tasks: message.tasks, taskSeconds: message.taskSeconds });
-      for (const scheduler of schedulers) scheduler.checkWanted();
+      Object.assign(load, { wanted: message.tasks, taskSeconds: message.taskSeconds });
+      load.tasks = Math.min(load.tasks, load.wanted);
       return;
     case 'count':
       say(counts());
@@ -50,6 +51,14 @@ for (let next = 0; next < plan.frameworks; next += CONNECT_AT_ONCE) {
     ...(await Promise.all(Array.from({ length: size }, (_, index) => connect(next + index)))),
   );
 }
+// One more task for each framework, as often as the rate allows: all at once would be another experiment.
+setInterval(
+  () => {
+    load.tasks = Math.min(load.tasks + plan.frameworks, load.wanted);
+    for (const scheduler of schedulers) scheduler.checkWanted();
+  },
+  (plan.frameworks / plan.launchRate) * 1000,
+);
 say({ kind: 'ready' });
 
 function connect(index: number): Promise<Scheduler> {
@@ -90,7 +99,7 @@ async function launch(
   tasks.set(id, mine);
   own.open += 1;
   // The first ones begin together; they are not to end together, again and again.
-  const share = own.launched <= load.tasks / plan.frameworks ? Math.random() : 1;
+  const share = own.launched <= load.wanted / plan.frameworks ? Math.random() : 1;
   const command = ['sleep', String(load.taskSeconds * share)];
   const description = task({ id, command, cpus: 1, mem: '1GiB', disk: '1GiB' });
   const answer = await scheduler.launch(offer, [description], { refuseMs: 0 });
