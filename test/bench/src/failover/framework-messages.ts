@@ -9,7 +9,7 @@ export const FrameworksPlan = z.object({
   /** Tasks of all frameworks together at a time. */
   tasks: z.int().min(1),
   taskSeconds: z.number().min(0),
-  /** Tasks that are launched a second at most, until as many run as are to. */
+  /** By so many a second the number of tasks grows, until as many run as are to. */
   launchRate: z.number().positive(),
 });
 export type FrameworksPlan = z.infer<typeof FrameworksPlan>;
