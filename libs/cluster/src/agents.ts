@@ -141,7 +141,7 @@ export function agentFellSilent(
 }
 
 /** So long that all agents together stay below the limit, within its bounds. */
-function heartbeatIntervalMs(state: ClusterState): number {
+export function heartbeatIntervalMs(state: ClusterState): number {
   const shortestMs = state.record.settings.agentHeartbeatIntervalMs;
   const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / HEARTBEATS_PER_SECOND);
   const longestMs = Math.max(shortestMs, MAX_AGENT_HEARTBEAT_INTERVAL_MS);
@@ -207,7 +207,12 @@ function returnedState(named: TaskState): TaskState {
 }
 
 /** What offers of it say would still be true. */
-function isSameOffer(before: AgentRecord, after: AgentRecord): boolean {
+/** What offers say of an agent. */
+type Offered = Pick<AgentRecord, 'hostname' | 'total' | 'attributes'> & {
+  readonly domain?: AgentRecord['domain'] | undefined;
+};
+
+export function isSameOffer(before: Offered, after: Offered): boolean {
   const names = Object.keys(before.attributes);
   return (
     before.hostname === after.hostname &&

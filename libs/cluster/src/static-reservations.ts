@@ -42,6 +42,28 @@ export function reservedObjection(
 export function takeOverReserved(turn: Turn, agentId: AgentId, reserved: Reserved): void {
   const { state } = turn;
   if (!ruleHolds(state, 'agentsReserve')) return;
+  const wanted = wantedOn(state, agentId, reserved);
+  const isOther = !areAsWanted(state, agentId, wanted);
+  if (isOther) rescindAllOf(turn, agentId, 'agentChanged');
+  for (const [role, resources] of wanted) setReserved(turn, { agentId, role, resources });
+}
+
+/** Whether the books hold just what the agent names, so that taking it over would change nothing. */
+export function isReservedAsNamed(
+  state: ClusterState,
+  agentId: AgentId,
+  reserved: Reserved,
+): boolean {
+  if (!ruleHolds(state, 'agentsReserve')) return true;
+  return areAsWanted(state, agentId, wantedOn(state, agentId, reserved));
+}
+
+/** By role: what it names, and none of what it named before and does not any more. */
+function wantedOn(
+  state: ClusterState,
+  agentId: AgentId,
+  reserved: Reserved,
+): Map<RoleName, Resources> {
   const wanted = new Map<RoleName, Resources>(
     [...staticOn(state, agentId)].map(({ role }) => [role, NO_RESOURCES]),
   );
@@ -49,13 +71,17 @@ export function takeOverReserved(turn: Turn, agentId: AgentId, reserved: Reserve
     const role = RoleName.parse(name);
     if (role !== DEFAULT_ROLE) wanted.set(role, normalise({ scalars }));
   }
-  const isOther = [...wanted].some(
-    ([role, resources]) =>
-      !equals(recordOf(state, agentId, role)?.resources ?? NO_RESOURCES, resources),
-  );
-  if (isOther) rescindAllOf(turn, agentId, 'agentChanged');
-  for (const [role, resources] of wanted) setReserved(turn, { agentId, role, resources });
+  return wanted;
 }
+
+const areAsWanted = (
+  state: ClusterState,
+  agentId: AgentId,
+  wanted: ReadonlyMap<RoleName, Resources>,
+): boolean =>
+  [...wanted].every(([role, resources]) =>
+    equals(recordOf(state, agentId, role)?.resources ?? NO_RESOURCES, resources),
+  );
 
 function setReserved(
   turn: Turn,

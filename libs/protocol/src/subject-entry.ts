@@ -101,22 +101,53 @@ export function parametersOf<Entry extends SubjectEntry>(
   cluster: ClusterName,
   subject: string,
 ): ParametersOfEntry<Entry> | undefined {
-  const prefix = `${subjectPrefix(cluster)}.`;
-  if (!subject.startsWith(prefix)) return undefined;
-  const tokens = subject.slice(prefix.length).split('.');
-  const pattern = entry.pattern.split('.');
-  if (tokens.length !== pattern.length) return undefined;
+  const tokens = tokensOf(cluster, subject);
+  const parts = partsOf(entry.pattern);
+  if (tokens?.length !== parts.length) return undefined;
+  if (parts.some(({ literal }, at) => literal !== undefined && literal !== tokens[at])) {
+    return undefined;
+  }
   const found: Record<string, string> = {};
-  for (const [index, part] of pattern.entries()) {
+  for (const [index, { name }] of parts.entries()) {
+    if (name === undefined) continue;
     const token = tokens[index] ?? '';
-    const name = part.startsWith('{') ? part.slice(1, -1) : undefined;
-    if (name === undefined) {
-      if (token !== part) return undefined;
-    } else if (isParameter(name) && PARAMETERS[name].safeParse(token).success) {
-      found[name] = token;
-    } else return undefined;
+    if (!isParameter(name) || !PARAMETERS[name].safeParse(token).success) return undefined;
+    found[name] = token;
   }
   return found as ParametersOfEntry<Entry>;
+}
+
+/** Of a pattern: what a token has to be, or the parameter that it names. */
+type Part =
+  | { readonly literal: string; readonly name?: undefined }
+  | { readonly literal?: undefined; readonly name: string };
+const PARTS = new Map<string, readonly Part[]>();
+
+function partsOf(pattern: string): readonly Part[] {
+  const known = PARTS.get(pattern);
+  if (known !== undefined) return known;
+  const parts = pattern
+    .split('.')
+    .map(
+      (token): Part => (token.startsWith('{') ? { name: token.slice(1, -1) } : { literal: token }),
+    );
+  PARTS.set(pattern, parts);
+  return parts;
+}
+
+/** The same subject is held against several entries, one after the other. */
+let lastSplit:
+  | { cluster: ClusterName; subject: string; tokens: readonly string[] | undefined }
+  | undefined;
+
+/** Without the prefix; undefined of another cluster. */
+function tokensOf(cluster: ClusterName, subject: string): readonly string[] | undefined {
+  if (lastSplit?.subject === subject && lastSplit.cluster === cluster) return lastSplit.tokens;
+  const prefix = `${subjectPrefix(cluster)}.`;
+  const isOurs = subject.startsWith(prefix);
+  const tokens = isOurs ? subject.slice(prefix.length).split('.') : undefined;
+  lastSplit = { cluster, subject, tokens };
+  return tokens;
 }
 
 const isParameter = (name: string): name is ParameterName => name in PARAMETERS;

@@ -2,7 +2,7 @@
 // what they said that was not in the books. Repairing that is the core's, which is told by the same messages.
 import type { Effect } from '@parley/cluster/effects';
 import { RegisterResult } from '@parley/protocol/agents';
-import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
+import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { TakeoverCensus as Census } from '@parley/protocol/leadership';
 
 export type CensusLine = { readonly message: string; readonly fields: Record<string, unknown> };
@@ -73,6 +73,11 @@ export class TakeoverCensus {
       unknownExecutors: this.#unknownExecutors,
       forgottenTasks: this.#forgottenTasks,
     };
+  }
+
+  /** It has told what it has, and that is what the books say. */
+  agentHeard(agentId: AgentId, nowMs: number): void {
+    this.#agents.hear(agentId, nowMs - this.#startedMs);
   }
 
   frameworkHeard(framework: FrameworkRef, nowMs: number): void {

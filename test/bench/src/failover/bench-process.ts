@@ -2,6 +2,8 @@
 // the time of each line. Whoever waits for a line learns of it at once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 export type LogLine = {
@@ -12,22 +14,29 @@ export type LogLine = {
 
 type Waiter = { readonly msg: string; readonly resolve: (line: LogLine) => void };
 
-/** Lines that are kept for who looks back. */
-const MAX_LINES = 5000;
-
 export class BenchProcess {
   readonly name: string;
   readonly #argv: readonly string[];
-  readonly #lines: LogLine[] = [];
+  /** By what it says. */
+  readonly #lastLines = new Map<string, LogLine>();
   readonly #waiters = new Set<Waiter>();
   readonly #onTrouble: (line: string) => void;
+  readonly #log: string | undefined;
   #child: ChildProcess | undefined;
 
-  /** `onTrouble` hears errors, and what is no line of a log. */
-  constructor(name: string, argv: readonly string[], onTrouble: (line: string) => void) {
+  /** `onTrouble` hears errors, and what is no line of a log; `logs` is the folder that keeps all lines. */
+  constructor(
+    name: string,
+    argv: readonly string[],
+    onTrouble: (line: string) => void,
+    logs?: string,
+  ) {
     this.name = name;
     this.#argv = argv;
     this.#onTrouble = onTrouble;
+    if (logs === undefined) return;
+    mkdirSync(logs, { recursive: true });
+    this.#log = path.join(logs, `${name}.log`);
   }
 
   get pid(): number {
@@ -41,6 +50,9 @@ export class BenchProcess {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (text) => this.#take(text));
     }
+    child.once('exit', (code, signal) => {
+      if (this.#child === child) this.#onTrouble(`${this.name} has ended (${code ?? signal})`);
+    });
     this.#child = child;
     return this;
   }
@@ -75,17 +87,17 @@ export class BenchProcess {
   }
 
   last(msg: string): LogLine | undefined {
-    return this.#lines.findLast((line) => line.msg === msg);
+    return this.#lastLines.get(msg);
   }
 
   #take(text: string): void {
+    if (this.#log !== undefined) appendFileSync(this.#log, `${text}\n`);
     const line = parse(text);
     if (line === undefined || line.fields['level'] === 'error') {
       this.#onTrouble(`${this.name}: ${text.slice(0, 300)}`);
     }
     if (line === undefined) return;
-    this.#lines.push(line);
-    if (this.#lines.length > MAX_LINES) this.#lines.splice(0, MAX_LINES / 2);
+    this.#lastLines.set(line.msg, line);
     for (const waiter of this.#waiters) {
       if (line.msg === waiter.msg) waiter.resolve(line);
     }

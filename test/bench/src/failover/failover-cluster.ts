@@ -2,10 +2,11 @@
 // agents in one process and frameworks in another. It measures nothing.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { logPath } from '@parley/nats-server/server-directory';
 import type { Holder } from '@parley/protocol/credential';
 import { BenchProcess, type LogLine } from './bench-process.ts';
 import {
@@ -39,8 +40,10 @@ export type FailoverSize = {
   readonly frameworks: number;
   readonly tasks: number;
   readonly taskSeconds: number;
+  readonly launchRate: number;
   /** Of NATS. */
   readonly servers?: 1 | 3;
+  readonly logs?: string | undefined;
 };
 
 export type Masters = { readonly leader: BenchProcess; readonly other: BenchProcess };
@@ -130,6 +133,10 @@ export class FailoverCluster {
     }
     for (const one of this.#processes.values()) await one.end('SIGKILL');
     await this.#server?.close();
+    const { logs } = this.#size;
+    const log = logPath(path.join(this.#directory, 'server'));
+    if (logs !== undefined && existsSync(log))
+      copyFileSync(log, path.join(logs, 'nats-server.log'));
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
@@ -145,9 +152,12 @@ export class FailoverCluster {
   }
 
   async #startFrameworks(): Promise<void> {
-    const { frameworks, tasks, taskSeconds } = this.#size;
+    const { frameworks, tasks, taskSeconds, launchRate } = this.#size;
     const credentials = PRINCIPALS.map((name) => this.server.credential('principal', name));
-    const plan: FrameworksPlan = { credentials, frameworks, tasks, taskSeconds };
+    const plan: FrameworksPlan = {
+      ...{ credentials, frameworks },
+      ...{ tasks, taskSeconds, launchRate },
+    };
     const ready = this.#hear((message) => (message.kind === 'ready' ? message : undefined));
     const child = fork(FRAMEWORKS, [JSON.stringify(plan)], { stdio: ['ignore', 2, 2, 'ipc'] });
     child.on('message', (raw) => {
@@ -189,7 +199,7 @@ export class FailoverCluster {
   }
 
   #add(name: string, argv: readonly string[]): BenchProcess {
-    const made = new BenchProcess(name, argv, this.#say);
+    const made = new BenchProcess(name, argv, this.#say, this.#size.logs);
     this.#processes.set(name, made);
     return made;
   }

@@ -10,6 +10,7 @@ export const FAILOVER_OPTIONS = {
   'launch-rate': { type: 'string' },
   'pause-seconds': { type: 'string' },
   'compared-agents': { type: 'string' },
+  logs: { type: 'string' },
 } as const;
 
 export type FailoverPlan = {
@@ -25,6 +26,8 @@ export type FailoverPlan = {
   readonly pauseMs: number;
   /** Of the clusters in which agents that share connections are compared with agents that have one each. */
   readonly comparedAgents: number;
+  /** The folder that keeps what each process logs; none: kept nowhere. */
+  readonly logs: string | undefined;
 };
 
 type Options = Readonly<Record<string, string | undefined>>;
@@ -33,8 +36,10 @@ const AGENTS_A_CONNECTION = 500;
 
 /** Throws where a number is none. */
 export function readFailoverPlan(options: Options): FailoverPlan {
-  const number = (name: keyof typeof FAILOVER_OPTIONS, otherwise: number): number =>
-    numberOf(name, options[name] ?? String(otherwise));
+  const number = (
+    name: Exclude<keyof typeof FAILOVER_OPTIONS, 'logs'>,
+    otherwise: number,
+  ): number => numberOf(name, options[name] ?? String(otherwise));
   const agents = number('agents', 10_000);
   const others = options['other-seconds'] ?? '2,60';
   return {
@@ -48,6 +53,7 @@ export function readFailoverPlan(options: Options): FailoverPlan {
     launchRate: number('launch-rate', 500),
     pauseMs: number('pause-seconds', 5) * 1000,
     comparedAgents: number('compared-agents', 1000),
+    logs: options['logs'],
   };
 }
 

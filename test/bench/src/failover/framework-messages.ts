@@ -9,6 +9,8 @@ export const FrameworksPlan = z.object({
   /** Tasks of all frameworks together at a time. */
   tasks: z.int().min(1),
   taskSeconds: z.number().min(0),
+  /** By so many a second the number of tasks grows, until as many run as are to. */
+  launchRate: z.number().positive(),
 });
 export type FrameworksPlan = z.infer<typeof FrameworksPlan>;
 
