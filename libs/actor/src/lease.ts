@@ -319,8 +319,10 @@ export class LeaseMachine {
     this.#write = undefined;
     this.#status = 'waiting';
     this.#note = entry.record?.note ?? this.#note;
-    if (!isSame(this.#seen?.entry, entry)) this.#seen = { entry, sinceMs: nowMs };
-    const mayTake = !this.#isHeldBack && this.#mayBeTaken(nowMs, entry, this.#seen.sinceMs);
+    const before = this.#seen;
+    const seen = before && isSame(before.entry, entry) ? before : { entry, sinceMs: nowMs };
+    this.#seen = seen;
+    const mayTake = !this.#isHeldBack && this.#mayBeTaken(nowMs, entry, seen.sinceMs);
     this.#mustRead = !mayTake;
     if (mayTake) this.#nextMs = nowMs;
   }
@@ -338,8 +340,8 @@ export class LeaseMachine {
 }
 
 /** In a bucket that was put back or made anew, another write may have the same revision. */
-function isSame(before: LeaseEntry | undefined, { revision, record }: LeaseEntry): boolean {
-  return before?.revision === revision && before.record?.nonce === record?.nonce;
+function isSame(before: LeaseEntry, { revision, record }: LeaseEntry): boolean {
+  return before.revision === revision && before.record?.nonce === record?.nonce;
 }
 
 const isFree = ({ record }: LeaseEntry): boolean => record === undefined || record.released;
