@@ -34,8 +34,10 @@ beforeAll(async () => {
   framework = await ScenarioFramework.connect(fixture, 'alice', 'worker');
 });
 afterAll(async () => {
-  if (stranger !== undefined) endGroup(stranger);
   await framework?.close();
+  await fixture.service('a1').close();
+  // An executor would wait for its agent to come back.
+  for (const directory of runDirectories()) endGroup(leaderOf(directory));
   await cluster.close();
 });
 
