@@ -3,7 +3,7 @@
 
 /** Two signs of a leader (they come every 5 s) and a second; a takeover is over by then. */
 const FIRST_MS = 11_000;
-/** Where nobody leads anywhere, ten thousand agents make some thirty new connections a second at that pace. */
+/** Where nobody leads anywhere, ten thousand agents make some twenty new connections a second at that pace. */
 const MAX_MS = 300_000;
 
 export class UnledWatch {
