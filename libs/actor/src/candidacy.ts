@@ -11,6 +11,7 @@ import type { Clock } from './clock.ts';
 import { CONFIRM_IN_CLUSTER_MS, LeaderWatch, WATCH_TIMING } from './leader-watch.ts';
 import type { LeaseNote, LeaseTiming } from './lease.ts';
 import { LeaseHolder } from './lease-holder.ts';
+import { LeasePast, type LeaseSetback } from './lease-past.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { systemClock, systemTimers } from './nats/system-clock.ts';
 import type { Timers } from './timers.ts';
@@ -46,6 +47,8 @@ export type CandidacyOptions = {
   readonly onSuspicion: (epoch: Epoch, silentMs: number) => void;
   /** Nothing that was asked about the lease was answered for so long that another server may be better. */
   readonly onUnanswered?: () => void;
+  /** As of LeaseHolder. */
+  readonly onSetback?: (setback: LeaseSetback) => void;
   /** As of LeaseMachine: left behind with the lease. */
   readonly note?: () => LeaseNote | undefined;
   /** Whether a free lease would be taken now. */
@@ -57,6 +60,7 @@ export class Candidacy {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #watch = new LeaderWatch();
+  readonly #past = new LeasePast();
   #lease: LeaseHolder | undefined;
   #beats: BusSubscription | undefined;
   #pings: BusSubscription | undefined;
@@ -94,6 +98,8 @@ export class Candidacy {
       ...(makeNonce && { makeNonce }),
       ...(timing && { timing }),
       ...(note && { note }),
+      past: this.#past,
+      onSetback: (setback) => this.#options.onSetback?.(setback),
       onWon: (epoch) => this.#won(epoch),
       onLost: (taken) => {
         this.#stopAnswering();
@@ -125,6 +131,11 @@ export class Candidacy {
   /** What is to be left behind has changed: it is written at once. */
   renewNow(): void {
     this.#lease?.renewNow();
+  }
+
+  /** A term that was, as the books know: no later one gets an epoch that is not above it. */
+  knows(epoch: Epoch): void {
+    this.#past.heard(epoch);
   }
 
   /** The lease may have changed hands: read it at once. */
@@ -179,6 +190,7 @@ export class Candidacy {
   }
 
   #heard(beat: LeadershipBeat, epoch: Epoch | undefined): void {
+    if (epoch !== undefined) this.#past.heard(epoch);
     const leads = beat.phase !== 'following' && beat.phase !== 'left';
     if (leads && epoch !== undefined) {
       this.#watch.heard(epoch);

@@ -71,7 +71,7 @@ test('an input that only newer rules know is not journalled before these hold: a
   const start = { state, sequence: 1, coreTimeMs: 0, epoch, rulesVersion: 3, skips: [] };
   const leader = new JournaledLeader({
     replica: new Replica(core, start),
-    epoch,
+    epoch: { ...epoch, revision: 2 },
     makeNonce: () => 'n',
   });
   const fill: TallyInput = { kind: 'fill', key: 'a', bytes: 1 };
@@ -292,7 +292,10 @@ test('of two leaders on one journal the deposed one stops, and every effect told
   );
 });
 
-test('a leader that read the journal only after a later term had begun writes nothing', () => {
+test.each([
+  ['that read the journal only after a later term had begun', 1],
+  ['whose epoch another term had already', 2],
+])('a leader %s writes nothing', (_, revision) => {
   const later = { bucketCreatedMs: 1, revision: 2 };
   const start = {
     state: tallyCore().create(),
@@ -304,7 +307,7 @@ test('a leader that read the journal only after a later term had begun writes no
   };
   const leader = new JournaledLeader({
     replica: new Replica(tallyCore(), start),
-    epoch: { bucketCreatedMs: 1, revision: 1 },
+    epoch: { bucketCreatedMs: 1, revision },
     makeNonce: () => 'n',
   });
   expect(leader.stopped).toBe(true);

@@ -66,7 +66,8 @@ export class JournaledLeader<State, Input, Effect> {
     this.#replica = options.replica;
     this.#makeNonce = options.makeNonce;
     this.#limits = { ...LEADER_LIMITS, ...options.limits };
-    // Read so late that a later term had begun: an append would fit behind its entries.
+    // Read so late that a later term had begun: an append would fit behind its entries. Or the epoch was there before:
+    // the bucket of leases was put back, and two terms of one epoch could not be told apart.
     if (this.#isPast()) this.refused();
   }
 
@@ -221,7 +222,7 @@ export class JournaledLeader<State, Input, Effect> {
   }
 
   #isPast(): boolean {
-    return compareEpochs(this.#replica.epoch, this.epoch) > 0;
+    return compareEpochs(this.#replica.epoch, this.epoch) >= 0;
   }
 
   #move(event: LeadershipEvent): void {

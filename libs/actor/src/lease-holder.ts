@@ -3,6 +3,7 @@
 import type { Epoch } from '@parley/protocol/epoch';
 import type { Clock } from './clock.ts';
 import { type LeaseAction, LeaseMachine, type LeaseNote, type LeaseTiming } from './lease.ts';
+import { LeasePast, type LeaseSetback } from './lease-past.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { randomNonce, systemClock, systemTimers } from './nats/system-clock.ts';
 import type { Timers } from './timers.ts';
@@ -17,7 +18,7 @@ export type LeaseHolderOptions = {
   readonly onWon: (epoch: Epoch) => void;
   /**
    * The term is over without being released: act no more. Called once, also when `mayAct` said so before. `taken`:
-   * somebody else holds the lease now; else the own renewals failed for too long.
+   * somebody else holds the lease now; else the own renewals failed for too long, or the bucket is not what it was.
    */
   readonly onLost: (taken: boolean) => void;
   /** Nothing that was asked was answered for so long that another server may be better; told again and again. */
@@ -26,6 +27,10 @@ export type LeaseHolderOptions = {
   readonly onSeen?: (othersEpoch: Epoch | undefined) => void;
   /** False after a term that was lost to somebody else: see `LeaseMachineOptions`. */
   readonly ownNameIsFree?: boolean;
+  /** Of this process, over all candidacies. */
+  readonly past?: LeasePast;
+  /** The own term began in a bucket that was put back or made anew; called before `onWon`. */
+  readonly onSetback?: (setback: LeaseSetback) => void;
   /** As of LeaseMachine. */
   readonly note?: () => LeaseNote | undefined;
   readonly clock?: Clock;
@@ -41,6 +46,9 @@ export class LeaseHolder {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #machine: LeaseMachine;
+  readonly #past: LeasePast;
+  /** What was read last is not the bucket as it was. */
+  #isReplaced = false;
   #bucketCreatedMs = 0;
   #epoch: Epoch | undefined;
   #cancelTurn: (() => void) | undefined;
@@ -53,7 +61,11 @@ export class LeaseHolder {
     this.#timers = options.timers ?? systemTimers;
     this.#answeredMs = this.#clock.nowMs();
     const { holder, timing, ownNameIsFree, note, makeNonce = randomNonce } = options;
+    const past = options.past ?? new LeasePast();
+    this.#past = past;
     this.#machine = new LeaseMachine(holder, makeNonce, {
+      eraAfter: (entry) => past.eraAfter(this.#bucketCreatedMs, entry),
+      isOrphan: (entry) => past.isOrphan(this.#bucketCreatedMs, entry),
       ...(timing && { timing }),
       ...(note && { note }),
       ...(ownNameIsFree !== undefined && { ownNameIsFree }),
@@ -63,9 +75,7 @@ export class LeaseHolder {
   /** The term of another holder, as far as known; undefined when the lease is free. */
   get othersEpoch(): Epoch | undefined {
     const term = this.#machine.othersTerm;
-    return term === undefined
-      ? undefined
-      : { bucketCreatedMs: this.#bucketCreatedMs, revision: term };
+    return term === undefined ? undefined : this.#epochOf(term);
   }
 
   /** The own term; undefined before it began. */
@@ -153,15 +163,31 @@ export class LeaseHolder {
     if (action.kind === 'read') {
       const answer = await this.#options.store.read();
       this.#noticeSilence(answer.kind === 'unknown');
-      if (answer.kind === 'found') this.#bucketCreatedMs = answer.bucketCreatedMs;
+      if (answer.kind === 'found') {
+        const { bucketCreatedMs, entry } = answer;
+        this.#bucketCreatedMs = bucketCreatedMs;
+        this.#isReplaced = !this.#past.stood(bucketCreatedMs, entry.revision);
+      }
       this.#machine.readAnswered(this.#clock.nowMs(), answer);
-      if (answer.kind === 'found' && !this.#over) this.#options.onSeen?.(this.othersEpoch);
+      if (answer.kind === 'found')
+        this.#noticeOthers(answer.bucketCreatedMs, answer.entry.revision);
+      this.#noticeChange();
     } else {
       const answer = await this.#options.store.write(action);
       this.#noticeSilence(answer.kind === 'unknown');
       this.#machine.writeAnswered(this.#clock.nowMs(), answer);
+      this.#noticeChange();
+      if (answer.kind === 'stored') this.#past.stood(this.#bucketCreatedMs, answer.revision);
     }
-    this.#noticeChange();
+  }
+
+  #noticeOthers(bucketCreatedMs: number, revision: number): void {
+    const { othersEpoch } = this;
+    if (othersEpoch !== undefined) {
+      this.#past.heard(othersEpoch);
+      this.#past.stood(bucketCreatedMs, revision);
+    }
+    if (!this.#over) this.#options.onSeen?.(othersEpoch);
   }
 
   #noticeSilence(isUnanswered: boolean): void {
@@ -175,13 +201,22 @@ export class LeaseHolder {
     if (this.#over) return;
     const { status, term } = this.#machine;
     if (this.#epoch === undefined && term > 0) {
-      this.#epoch = { bucketCreatedMs: this.#bucketCreatedMs, revision: term };
+      const stands = { bucketCreatedMs: this.#bucketCreatedMs, revision: term };
+      const setback = this.#past.setbackOf(stands, this.#machine.isRaised);
+      if (setback !== undefined) this.#options.onSetback?.(setback);
+      this.#epoch = this.#epochOf(term);
+      this.#past.heard(this.#epoch);
       if (status === 'leading') this.#options.onWon(this.#epoch);
     }
     if (status === 'lost') {
       this.#over = true;
       this.#cancelTurn?.();
-      this.#options.onLost(this.#machine.wasTaken);
+      this.#options.onLost(this.#machine.wasTaken && !this.#isReplaced);
     }
+  }
+
+  #epochOf(term: number): Epoch {
+    const { era = 0 } = this.#machine;
+    return { bucketCreatedMs: Math.max(this.#bucketCreatedMs, era), revision: term };
   }
 }

@@ -265,3 +265,11 @@ test('what a leader leaves behind with its lease stays there for the next one, u
   carryOut(second, key, 24_000);
   expect(key.entry.record?.note).toEqual(own);
 });
+
+test('one that has lost the lease names no term: what it knows of may be from another bucket than what it reads', () => {
+  const { machine, key } = winAt(0);
+  key.entry = { revision: 0, record: undefined };
+  carryOut(machine, key, LEASE_TIMING.renewMs);
+  carryOut(machine, key, LEASE_TIMING.renewMs);
+  expect([machine.status, machine.othersTerm]).toEqual(['lost', undefined]);
+});

@@ -28,6 +28,8 @@ export type LeaseRecord = {
   /** Revision of the write that began the term; 0 in that write itself. */
   readonly term: number;
   readonly released: boolean;
+  /** First half of the epochs of terms that begin here, where it is later than the creation time of the bucket (lease-past.ts). */
+  readonly era?: number | undefined;
   /** The holder's, or of whoever held it before it. */
   readonly note?: LeaseNote | undefined;
 };
@@ -61,7 +63,13 @@ export type LeaseMachineOptions = {
   readonly ownNameIsFree?: boolean;
   /** Read at each write; undefined: what stands there stays. */
   readonly note?: () => LeaseNote | undefined;
+  /** The era of a term that begins upon that entry. Without it, as the entry says. */
+  readonly eraAfter?: (entry: LeaseEntry) => number | undefined;
+  /** Nobody holds a lease that says this: it is from another time. */
+  readonly isOrphan?: (entry: LeaseEntry) => boolean;
 };
+
+const NOTHING_STANDS: LeaseEntry = { revision: 0, record: undefined };
 
 type Write = {
   readonly action: Extract<LeaseAction, { kind: 'write' }>;
@@ -75,6 +83,10 @@ export class LeaseMachine {
   readonly #timing: LeaseTiming;
   readonly #ownNameIsFree: boolean;
   readonly #makeNote: () => LeaseNote | undefined;
+  readonly #eraAfter: (entry: LeaseEntry) => number | undefined;
+  readonly #isOrphan: (entry: LeaseEntry) => boolean;
+  #era: number | undefined;
+  #isRaised = false;
   #note: LeaseNote | undefined;
   #wasTaken = false;
   #suspectedTerm: number | undefined;
@@ -91,11 +103,8 @@ export class LeaseMachine {
   #ownRevision = 0;
   #renewedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    holder: string,
-    makeNonce: () => string,
-    { timing = LEASE_TIMING, ownNameIsFree = true, note }: LeaseMachineOptions = {},
-  ) {
+  constructor(holder: string, makeNonce: () => string, options: LeaseMachineOptions = {}) {
+    const { timing = LEASE_TIMING, ownNameIsFree = true, note } = options;
     assert(timing.renewMs < timing.selfFenceMs, 'a lease is renewed before it fences itself');
     assert(timing.selfFenceMs < timing.leaseMs, 'a holder stops before others may start');
     this.#holder = holder;
@@ -103,6 +112,8 @@ export class LeaseMachine {
     this.#timing = timing;
     this.#ownNameIsFree = ownNameIsFree;
     this.#makeNote = note ?? (() => undefined);
+    this.#eraAfter = options.eraAfter ?? (({ record }) => record?.era);
+    this.#isOrphan = options.isOrphan ?? (() => false);
   }
 
   get status(): LeaseStatus {
@@ -124,6 +135,16 @@ export class LeaseMachine {
     return this.#note;
   }
 
+  /** Of the own term; before it, as the last entry says. */
+  get era(): number | undefined {
+    return this.#status === 'leading' ? this.#era : this.#seen?.entry.record?.era;
+  }
+
+  /** The own term began another era than the one of the entry before it. */
+  get isRaised(): boolean {
+    return this.#isRaised;
+  }
+
   /** What the note says has changed: it is written at once. */
   renewNow(nowMs: number): void {
     if (this.#status === 'leading') this.#nextMs = Math.min(this.#nextMs, nowMs);
@@ -138,7 +159,8 @@ export class LeaseMachine {
   /** The term of another holder, as far as known; undefined when the lease is free. */
   get othersTerm(): number | undefined {
     const entry = this.#seen?.entry;
-    if (this.#status === 'leading' || entry === undefined || isFree(entry)) return undefined;
+    const isCandidate = this.#status === 'waiting' || this.#status === 'taking';
+    if (!isCandidate || entry === undefined || isFree(entry)) return undefined;
     return termOf(entry);
   }
 
@@ -258,7 +280,12 @@ export class LeaseMachine {
   #newWrite(nowMs: number): Write {
     const leading = this.#status === 'leading';
     if (!leading) this.#status = 'taking';
-    const expectedRevision = leading ? this.#ownRevision : (this.#seen?.entry.revision ?? 0);
+    const before = this.#seen?.entry ?? NOTHING_STANDS;
+    if (!leading) {
+      this.#era = this.#eraAfter(before);
+      this.#isRaised = this.#era !== before.record?.era;
+    }
+    const expectedRevision = leading ? this.#ownRevision : before.revision;
     const action = { kind: 'write', expectedRevision, record: this.#record(false) } as const;
     return { action, firstSentMs: nowMs };
   }
@@ -266,7 +293,11 @@ export class LeaseMachine {
   #record(released: boolean): LeaseRecord {
     this.#note = this.#makeNote() ?? this.#note;
     const own = { holder: this.#holder, nonce: this.#makeNonce(), term: this.#term, released };
-    return { ...own, ...(this.#note !== undefined && { note: this.#note }) };
+    return {
+      ...own,
+      ...(this.#era !== undefined && { era: this.#era }),
+      ...(this.#note !== undefined && { note: this.#note }),
+    };
   }
 
   /** The own write stands at `revision`. */
@@ -288,8 +319,10 @@ export class LeaseMachine {
     this.#write = undefined;
     this.#status = 'waiting';
     this.#note = entry.record?.note ?? this.#note;
-    if (this.#seen?.entry.revision !== entry.revision) this.#seen = { entry, sinceMs: nowMs };
-    const mayTake = !this.#isHeldBack && this.#mayBeTaken(nowMs, entry, this.#seen.sinceMs);
+    const before = this.#seen;
+    const seen = before && isSame(before.entry, entry) ? before : { entry, sinceMs: nowMs };
+    this.#seen = seen;
+    const mayTake = !this.#isHeldBack && this.#mayBeTaken(nowMs, entry, seen.sinceMs);
     this.#mustRead = !mayTake;
     if (mayTake) this.#nextMs = nowMs;
   }
@@ -297,12 +330,18 @@ export class LeaseMachine {
   #mayBeTaken(nowMs: number, entry: LeaseEntry, sinceMs: number): boolean {
     return (
       isFree(entry) ||
+      this.#isOrphan(entry) ||
       // The own name: this process's predecessor, or a second one under the same id, which the journal fences.
       (this.#ownNameIsFree && entry.record?.holder === this.#holder) ||
       termOf(entry) === this.#suspectedTerm ||
       nowMs - sinceMs > this.#timing.leaseMs
     );
   }
+}
+
+/** In a bucket that was put back or made anew, another write may have the same revision. */
+function isSame(before: LeaseEntry, { revision, record }: LeaseEntry): boolean {
+  return before.revision === revision && before.record?.nonce === record?.nonce;
 }
 
 const isFree = ({ record }: LeaseEntry): boolean => record === undefined || record.released;

@@ -1,8 +1,12 @@
 // Owns a scheduler's ports on a real cluster: two NATS connections, JetStream, the system's clock.
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { type BusTrouble, NatsBus } from '@parley/actor/nats/nats-bus';
+import { keepTogether } from '@parley/actor/nats/server-choice';
+import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
 import { randomNonce, systemClock } from '@parley/actor/nats/system-clock';
 import { PrincipalName } from '@parley/protocol/ids';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
 import { type Connections, openPatiently, SchedulerError } from './scheduler-connections.ts';
 import { identityOf } from './scheduler-credential.ts';
 import type { ConnectOptions } from './scheduler-options.ts';
@@ -38,19 +42,25 @@ export async function connectPorts(
 function natsPorts(identity: Identity, connections: Connections): SchedulerPorts {
   const { cluster } = identity;
   const { control, own } = connections;
+  keepTogether(control, own);
   const principal = PrincipalName.parse(identity.actor.id);
   return {
     cluster,
     principal,
     clock: systemTime,
-    openBus: (listener) =>
-      new NatsBus({
+    openBus: (listener) => {
+      const bus = new NatsBus({
         connection: control,
         cluster,
         onConnectedChange: listener.onConnectedChange,
         onTrouble: (trouble) => tellTrouble(trouble, listener),
         onClosed: listener.onClosed,
-      }),
+      });
+      // A session needs no presence of a leader: it is how a server shows that it is not cut off from the others.
+      bus.subscribe(wildcardOf(SUBJECTS.presence, cluster), () => undefined);
+      leaveWhenUnled(bus, identity);
+      return bus;
+    },
     openUpdates: (options) => {
       const consumer = new UpdateConsumer({ connection: own, cluster, ...options });
       consumer.start();

@@ -159,6 +159,7 @@ export class AgentShell {
   /** From now on the supervisor hears the bus. */
   attach(nats: NatsBus): void {
     this.#nats = nats;
+    this.#work.goWith(nats.connection);
     this.#link.attach({ bus: nats, requester: nats.connection });
     this.connectedChanged(nats.connected);
     if (this.#isolation.kind !== 'process') {
@@ -167,7 +168,8 @@ export class AgentShell {
   }
 
   connectedChanged(connected: boolean): void {
-    this.#logger.info(connected ? 'connected to the bus' : 'the bus is away');
+    const server = this.#nats?.connection.getServer();
+    this.#logger.info({ server }, connected ? 'connected to the bus' : 'the bus is away');
     this.#dispatch({ kind: connected ? 'connected' : 'disconnected' });
   }
 

@@ -3,6 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { openConnection } from '@parley/actor/nats/open-connection';
+import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
 import { createDebugToggle, createLogger, type Logger } from '@parley/telemetry/logger';
 import { lockWorkDirectory, unlockWorkDirectory } from './agent-lock.ts';
 import { type AgentConfig, readConfig, USAGE } from './config.ts';
@@ -86,6 +87,11 @@ async function connect(
           logger.error({ reason }, 'the bus does not accept this agent any more; its tasks go on');
           process.exit(1);
         },
+      });
+      leaveWhenUnled(bus, {
+        ...config.identity,
+        onLeave: (server) =>
+          logger.warn({ server }, 'no leader is heard over this server: another one is tried'),
       });
       shell.attach(bus);
       return;

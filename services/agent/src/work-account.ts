@@ -6,7 +6,9 @@ import { Objm } from '@nats-io/obj';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { type BusTrouble, NatsBus } from '@parley/actor/nats/nats-bus';
 import { openConnection } from '@parley/actor/nats/open-connection';
+import { keepTogether } from '@parley/actor/nats/server-choice';
 import { PRINCIPALS_API } from '@parley/protocol/accounts';
+import type { NatsConnection } from 'nats';
 
 export type WorkAccountOptions = {
   readonly identity: Identity;
@@ -20,9 +22,15 @@ export class WorkAccount {
   readonly #options: WorkAccountOptions;
   #opened: Promise<NatsBus> | undefined;
   #waiting: (() => void)[] = [];
+  #lead: NatsConnection | undefined;
 
   constructor(options: WorkAccountOptions) {
     this.#options = options;
+  }
+
+  /** To whatever server of the bus that connection goes. */
+  goWith(lead: NatsConnection): void {
+    this.#lead = lead;
   }
 
   /** Resolves once there is a connection. Rejects when the server does not accept the credential. */
@@ -48,6 +56,7 @@ export class WorkAccount {
     for (;;) {
       const opened = await openConnection(identity, 'work');
       if (opened.ok) {
+        if (this.#lead !== undefined) keepTogether(this.#lead, opened.value);
         return new NatsBus({
           connection: opened.value,
           cluster: identity.cluster,

@@ -36,6 +36,8 @@ export function standForLead(
       service().termEnded();
       candidacy.stand(!taken);
     },
+    // What was done, and what that means, is the leading master's to say.
+    onSetback: (setback) => logger.warn(setback, 'the bucket of leases is not what it was'),
     onSuspicion: (epoch, silentMs) =>
       logger.warn({ epoch, silentMs }, 'the leading allocator is silent: its lease is taken'),
   });

@@ -7,6 +7,7 @@ import type { Identity } from '@parley/actor/nats/credential-file';
 import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
+import { keepTogether } from '@parley/actor/nats/server-choice';
 import { leaveServers } from '@parley/actor/nats/server-watch';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { ActorId } from '@parley/protocol/ids';
@@ -60,6 +61,8 @@ async function serve({
     await control.value.close();
     return stopping.aborted ? undefined : books.failure.message;
   }
+  // The lease says whether a server is cut off: for both connections, then.
+  keepTogether(books.value, control.value);
   const { promise: closed, resolve: close } = Promise.withResolvers<string>();
   void books.value.closed().then(() => close('the connection to the books was closed'));
   const { cluster } = identity;

@@ -45,6 +45,8 @@ export interface ClusterView {
   offerPlace(framework: FrameworkRef, offerId: OfferId): Place | undefined;
   /** Of a task that has not ended. */
   taskPlace(task: TaskRef): Place | undefined;
+  /** By that agent's own word, and lately: the leader's verdict that a task is gone does not count. */
+  hasEndedOn(agentId: AgentId, task: TaskRef): boolean;
   /** Of a maintenance window that is not over; none of one that is not there. */
   windowAgents(windowId: WindowId): readonly AgentId[];
   /** Whether the books learn of an outstanding offer that the session has seen all messages up to this number. */

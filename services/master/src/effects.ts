@@ -10,6 +10,7 @@ import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
+import { keepTogether } from '@parley/actor/nats/server-choice';
 import { leaveServers } from '@parley/actor/nats/server-watch';
 import { randomNonce, systemClock, systemTimers } from '@parley/actor/nats/system-clock';
 import { UpdateStreamReader } from '@parley/actor/nats/update-stream-reader';
@@ -80,6 +81,8 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     await control.value.close();
     return stopping.aborted ? undefined : books.failure.message;
   }
+  // The lease says whether a server is cut off: for both connections, then.
+  keepTogether(books.value, control.value);
   const closed = Promise.withResolvers<string>();
   const bus = new NatsBus({
     connection: control.value,

@@ -1,5 +1,6 @@
 // Owns what the log says of the journal and the snapshots: of a leader's, and of a standby that writes snapshots.
 import type { LeaderReport } from '@parley/actor/leader-shell';
+import type { LeaseSetback } from '@parley/actor/lease-past';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ActorLog } from '@parley/telemetry/logger';
 
@@ -38,4 +39,18 @@ export function reportLeader(logger: ActorLog, report: LeaderReport): void {
     default:
       unreachable(report);
   }
+}
+
+const SETBACKS = {
+  putBack:
+    'ALARM: the bucket of leases was put back from an older copy. Terms go on above all that were, and nothing is lost; ' +
+    'find out who restored it, and leave it out of backups: it is never to be put back',
+  recreated:
+    'ALARM: the bucket of leases was deleted and made anew while masters ran. Terms go on above all that were, and ' +
+    'nothing is lost; if nobody meant to, look after the streams of NATS',
+} as const;
+
+/** The term that notices it goes on. */
+export function reportSetback(logger: ActorLog, { kind, before, now }: LeaseSetback): void {
+  logger.error({ kind, before, now }, SETBACKS[kind]);
 }

@@ -78,6 +78,11 @@ export class LiveClusterView implements ClusterView {
     return record && { role: record.role, agentId: record.agentId };
   }
 
+  hasEndedOn(agentId: AgentId, task: TaskRef): boolean {
+    const ended = this.#state().ended.get(taskKey(task));
+    return ended?.agentId === agentId && ended.state !== 'gone';
+  }
+
   windowAgents(windowId: WindowId): readonly AgentId[] {
     return this.#state().maintenance.get(windowId)?.agents ?? [];
   }

@@ -89,7 +89,7 @@ export class MasterActor {
   readonly #orders: OrderDesk;
   readonly #updates: UpdateDesk;
   readonly #broadcasts: Broadcasts;
-  readonly #census = new TakeoverCensus();
+  readonly #census: TakeoverCensus;
   /** Reply subjects of requests that are queued or in the append in flight. */
   readonly #replies = new Map<string, string>();
   readonly #readStreams = new Set<PrincipalName>();
@@ -99,6 +99,7 @@ export class MasterActor {
 
   constructor(options: MasterActorOptions) {
     this.#options = options;
+    this.#census = new TakeoverCensus(options.view);
     this.#gate = new CallGate(options);
     this.#orders = new OrderDesk(options);
     this.#updates = new UpdateDesk(options);
@@ -144,7 +145,7 @@ export class MasterActor {
   /** Effects of committed inputs, in the order in which the core gave them. */
   carryOut(effects: readonly Effect[], nowMs: number): void {
     this.#census.carriedOut(effects, nowMs);
-    for (const effect of effects) this.#carryOutOne(effect, nowMs);
+    this.#carryOutAll(effects, nowMs);
   }
 
   /** The term has begun: whatever the books say is under way goes on. `effects`: what is to be sent again. */
@@ -153,7 +154,7 @@ export class MasterActor {
     this.#census.begin(view.registeredAgents(), view.subscribedFrameworks(), nowMs);
     for (const position of view.streamPositions()) this.#readStream(position);
     for (const principal of view.principals()) this.#readStreamOf(principal);
-    this.carryOut(effects, nowMs);
+    this.#carryOutAll(effects, nowMs);
   }
 
   /** `bytes` undefined: nobody answered. */
@@ -195,6 +196,10 @@ export class MasterActor {
     for (const { message, fields } of this.#gate.takeLines(nowMs)) {
       this.#log('warn', message, fields);
     }
+  }
+
+  #carryOutAll(effects: readonly Effect[], nowMs: number): void {
+    for (const effect of effects) this.#carryOutOne(effect, nowMs);
   }
 
   /** Heartbeats, usage, proposals, the allocator's wish for a snapshot: nobody waits for an answer. */

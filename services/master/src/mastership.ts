@@ -15,7 +15,7 @@ import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { unreachable } from '@parley/protocol/unreachable';
-import { reportLeader } from './leader-reports.ts';
+import { reportLeader, reportSetback } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
 import { Term, type TermSurroundings } from './term.ts';
 
@@ -77,6 +77,7 @@ export class Mastership {
       onSuspicion: (epoch, silentMs) =>
         around.logger.warn({ epoch, silentMs }, 'the leader is silent: its lease is taken'),
       onUnanswered: () => around.onLeaseUnanswered?.(),
+      onSetback: (setback) => reportSetback(around.logger, setback),
       mayStand: () => this.#mayStand(),
     });
     this.#desk = new LeadershipDesk({
@@ -142,6 +143,7 @@ export class Mastership {
     try {
       this.#ended(await term.run());
     } finally {
+      if (term.booksEpoch !== undefined) this.#candidacy.knows(term.booksEpoch);
       this.#desk.close();
       // Before anything that takes time: others wait for it.
       await this.#candidacy.release();
@@ -238,12 +240,14 @@ export class Mastership {
       snapshots,
       tail: journal,
       onEntry: (replica, bytes) => {
+        this.#candidacy.knows(replica.epoch);
         this.#follow(this.#life.stepped(replica.sequence, () => replica.hash()));
         keeper?.entryApplied(replica, bytes.length);
       },
       onReplaced: () => {
         this.#life.replaced();
         keeper = this.#makeKeeper(standby);
+        if (standby.replica !== undefined) this.#candidacy.knows(standby.replica.epoch);
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
       },

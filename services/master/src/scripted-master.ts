@@ -33,6 +33,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     oldestEvent: () => undefined,
     offerPlace: () => undefined,
     taskPlace: () => undefined,
+    hasEndedOn: () => false,
     windowAgents: () => [],
     isConfirming: () => false,
     oversubscriptionNews: () => undefined,

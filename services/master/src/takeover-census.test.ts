@@ -10,8 +10,11 @@ const refOf = (id: string) => ({
 const agents = ['a1', 'a2'].map((id) => ({ agentId: AgentId.parse(id) }));
 const taskOf = (taskId: string) => ({ ...refOf('f1'), taskId });
 
-function registered(agentId: string, unknown: { tasks?: number; executors?: number } = {}): Effect {
-  const { tasks = 0, executors = 0 } = unknown;
+function registered(
+  agentId: string,
+  unknown: { tasks?: number; executors?: number; counter?: number } = {},
+): Effect {
+  const { tasks = 0, executors = 0, counter = 1 } = unknown;
   const value = {
     heartbeatIntervalMs: 5000,
     unknownTasks: Array.from({ length: tasks }, (_, index) => taskOf(`t${index}`)),
@@ -23,13 +26,13 @@ function registered(agentId: string, unknown: { tasks?: number; executors?: numb
   return {
     kind: 'answer',
     caller: { kind: 'agent', agentId: AgentId.parse(agentId) },
-    request: { session: 's', counter: 1, lowest: 1 },
+    request: { session: 's', counter, lowest: 1 },
     answer: { ok: true, value },
   };
 }
 
 test('it tells when all were heard, how long that took, and each difference as it is found', () => {
-  const census = new TakeoverCensus();
+  const census = new TakeoverCensus({ hasEndedOn: () => false });
   census.begin(agents, [{ ref: refOf('f1') }], 1000);
   expect(census.takeLines()).toEqual([]);
   census.carriedOut([registered('a1', { tasks: 2 })], 1100);
@@ -63,7 +66,7 @@ test('it tells when all were heard, how long that took, and each difference as i
 });
 
 test('tasks that their agent does not know any more are counted, and executors that the books do not know', () => {
-  const census = new TakeoverCensus();
+  const census = new TakeoverCensus({ hasEndedOn: () => false });
   census.begin(agents, [], 0);
   const update = { reason: 'agentForgot' } as Extract<Effect, { kind: 'writeUpdate' }>['update'];
   const other = { ...update, reason: 'agentReturned' } as typeof update;
@@ -79,10 +82,19 @@ test('tasks that their agent does not know any more are counted, and executors t
 });
 
 test('what is refused is no report', () => {
-  const census = new TakeoverCensus();
+  const census = new TakeoverCensus({ hasEndedOn: () => false });
   census.begin(agents, [], 0);
   const refused = registered('a1') as Extract<Effect, { kind: 'answer' }>;
   const failure = { code: 'overloaded', message: '' } as const;
   census.carriedOut([{ ...refused, answer: { ok: false, failure } }], 10);
   expect(census.now.agentsHeard).toBe(0);
+});
+
+test('a report that is answered twice, since its first answer was lost, is one difference', () => {
+  const census = new TakeoverCensus({ hasEndedOn: () => false });
+  census.begin(agents, [], 0);
+  census.carriedOut([registered('a1', { tasks: 1 }), registered('a1', { tasks: 1 })], 10);
+  expect(census.now.unknownTasks).toBe(1);
+  census.carriedOut([registered('a1', { tasks: 1, counter: 2 })], 10);
+  expect(census.now.unknownTasks).toBe(2);
 });

@@ -1,11 +1,22 @@
 // Owns what becomes of a takeover: which agents and frameworks the new leader has heard since, how long it took, and
-// what they said that was not in the books. Repairing that is the core's, which is told by the same messages.
+// what they said that was not in the books. Repairing that is the core's, which is told by the same messages. A task or
+// an executor that ended while its agent's report was under way is no difference: the report was true when it was made.
 import type { Effect } from '@parley/cluster/effects';
 import { RegisterResult } from '@parley/protocol/agents';
-import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
+import {
+  type AgentId,
+  type ExecutorRef,
+  executorKey,
+  type FrameworkRef,
+  frameworkKey,
+} from '@parley/protocol/ids';
 import type { TakeoverCensus as Census } from '@parley/protocol/leadership';
+import type { ClusterView } from './cluster-view.ts';
 
 export type CensusLine = { readonly message: string; readonly fields: Record<string, unknown> };
+
+/** A report waits for its answer for seconds, not for longer than it takes so many executors to end. */
+const MAX_ENDED_EXECUTORS = 10_000;
 
 /** Of agents or of frameworks. */
 class Group {
@@ -44,13 +55,22 @@ class Group {
 }
 
 export class TakeoverCensus {
+  readonly #view: Pick<ClusterView, 'hasEndedOn'>;
   readonly #agents = new Group();
   readonly #frameworks = new Group();
+  /** The books keep none: those that ended last in this term, by agent and executor. */
+  readonly #endedExecutors = new Set<string>();
+  /** By agent, the last report that was counted: a repeated one is answered the same again. */
+  readonly #counted = new Map<AgentId, string>();
   #startedMs = 0;
   #unknownTasks = 0;
   #unknownExecutors = 0;
   #forgottenTasks = 0;
   #told = 0;
+
+  constructor(view: Pick<ClusterView, 'hasEndedOn'>) {
+    this.#view = view;
+  }
 
   /** Those in the books when the term begins. */
   begin(
@@ -88,7 +108,9 @@ export class TakeoverCensus {
   carriedOut(effects: readonly Effect[], nowMs: number): void {
     for (const effect of effects) {
       if (effect.kind === 'answer') this.#answered(effect, nowMs);
-      else if (effect.kind === 'writeUpdate' && effect.update.reason === 'agentForgot') {
+      else if (effect.kind === 'event' && effect.event.type === 'executorExited') {
+        this.#executorEnded(effect.event.agentId, effect.event.executor);
+      } else if (effect.kind === 'writeUpdate' && effect.update.reason === 'agentForgot') {
         this.#forgottenTasks += 1;
       }
     }
@@ -115,12 +137,31 @@ export class TakeoverCensus {
     return lines;
   }
 
-  #answered({ caller, answer }: Extract<Effect, { kind: 'answer' }>, nowMs: number): void {
+  #answered({ caller, request, answer }: Extract<Effect, { kind: 'answer' }>, nowMs: number): void {
     if (caller.kind !== 'agent' || !answer.ok) return;
     const result = RegisterResult.safeParse(answer.value);
     if (!result.success) return;
-    this.#agents.hear(caller.agentId, nowMs - this.#startedMs);
-    this.#unknownTasks += result.data.unknownTasks.length;
-    this.#unknownExecutors += result.data.unknownExecutors.length;
+    const { agentId } = caller;
+    this.#agents.hear(agentId, nowMs - this.#startedMs);
+    const { unknownTasks, unknownExecutors } = result.data;
+    const tasks = unknownTasks.filter((task) => !this.#view.hasEndedOn(agentId, task)).length;
+    const executors = unknownExecutors.filter(
+      (executor) => !this.#endedExecutors.has(`${agentId} ${executorKey(executor)}`),
+    ).length;
+    if (tasks + executors === 0) return;
+    const report = `${request.session} ${request.counter}`;
+    if (this.#counted.get(agentId) === report) return;
+    this.#counted.set(agentId, report);
+    this.#unknownTasks += tasks;
+    this.#unknownExecutors += executors;
+  }
+
+  #executorEnded(agentId: AgentId, executor: ExecutorRef): void {
+    this.#endedExecutors.add(`${agentId} ${executorKey(executor)}`);
+    if (this.#endedExecutors.size <= MAX_ENDED_EXECUTORS) return;
+    for (const oldest of this.#endedExecutors) {
+      this.#endedExecutors.delete(oldest);
+      return;
+    }
   }
 }

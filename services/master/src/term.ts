@@ -126,6 +126,11 @@ export class Term {
     return this.#shell?.sequence ?? this.#options.replica?.sequence ?? 0;
   }
 
+  /** Likewise: the term that wrote it. */
+  get booksEpoch(): Epoch | undefined {
+    return (this.#shell?.replica ?? this.#options.replica)?.epoch;
+  }
+
   /** Of that entry; undefined before the books are read. */
   get rulesVersion(): number | undefined {
     return this.#shell?.rulesVersion ?? this.#options.replica?.rulesVersion;

@@ -1,8 +1,9 @@
 // An executor for tests, written with the SDK: what a task does, its name says. It says in which scope it runs and with
 // which limit, answers every message with the same bytes in reverse, and can crash.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { runExecutor } from '@parley/executor-sdk/run-executor';
 import { TaskFailed } from '@parley/executor-sdk/task-runs';
 
@@ -29,6 +30,10 @@ function memoryLimitMib(): number {
 const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
 
+async function untilThere(file: string): Promise<void> {
+  while (!existsSync(file)) await wait(50);
+}
+
 runExecutor({
   async launch(task, { signal, update }) {
     switch (task.name) {
@@ -42,6 +47,12 @@ runExecutor({
         return process.exit(7);
       case 'fail':
         throw new TaskFailed('as it was asked to', 4);
+      case 'tidies':
+        await untilAborted(signal);
+        await untilThere(process.argv[2] ?? '');
+        return undefined;
+      case 'ignores':
+        return untilAborted(new AbortController().signal).then(() => undefined);
       default:
         update({ message: `waits in process ${process.pid}`, healthy: true });
         await untilAborted(signal);

@@ -1,7 +1,9 @@
 // Owns the proof that agents are taken out of service and come back over real processes, with the master killed in the
 // middle of it: a drain, a maintenance window, and an agent that comes back with less.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { AgentId, WindowId } from '@parley/protocol/ids';
-import type { TaskDescription } from '@parley/protocol/tasks';
+import { TaskDescription } from '@parley/protocol/tasks';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
 import { ScenarioCluster } from './scenario-cluster.ts';
@@ -14,6 +16,7 @@ const { fixture } = cluster;
 const a1 = AgentId.parse('a1');
 const a2 = AgentId.parse('a2');
 const HOUR_MS = 3_600_000;
+const EXECUTOR = fileURLToPath(new URL('./executor-process.ts', import.meta.url));
 let framework: ScenarioFramework;
 
 beforeAll(async () => {
@@ -75,6 +78,59 @@ test('a drain empties an agent though the master is killed in the middle of it, 
   await launch('a1', fixture.task('again', 'again'));
   fixture.open('again');
   await framework.untilState('finished', 'again');
+});
+
+/** What the task does when it is told to end, executor-process.ts says by its name. */
+const executorTask = (name: string, killGraceMs: number): TaskDescription =>
+  TaskDescription.parse({
+    ...{ taskId: name, name, resources: { scalars: { cpus: 100, mem: 32_000 } }, killGraceMs },
+    executor: {
+      executorId: 'e1',
+      command: { argv: [process.execPath, EXECUTOR, path.join(fixture.directory, 'tidy')] },
+      resources: { scalars: { cpus: 300, mem: 256_000 } },
+    },
+  });
+
+test('a drain waits for tasks of an executor as long as their grace, over a new master and a killed agent, and then ends the executor', async () => {
+  const tasks = [
+    executorTask('heeds', HOUR_MS),
+    executorTask('tidies', HOUR_MS),
+    executorTask('ignores', 500),
+  ];
+  const offers = await framework.offersOf('a1', 600);
+  const operations = [{ kind: 'launch' as const, tasks }];
+  const outcome = await framework.client.accept({ offers, operations, filter: { refuseMs: 0 } });
+  expect(outcome).toMatchObject({ ok: true, value: { rejected: [], staleOffers: [] } });
+  await framework.untilState('running', 'heeds', 'tidies', 'ignores');
+
+  // Each has the grace that it states itself.
+  const emptying = { marksGone: false };
+  const drained = { agentId: a1, change: 'drain', reason: 'a new fan', emptying } as const;
+  expect(await cluster.changeAgent(drained)).toMatchObject({ ok: true });
+  await framework.untilEnded('heeds', 'ignores');
+  const why = { reason: 'agentDraining', message: 'agent a1 is drained: a new fan' };
+  const killed = { state: 'killed', executorId: 'e1', ...why };
+  for (const taskId of ['heeds', 'ignores']) {
+    expect(framework.last(taskId), taskId).toMatchObject(killed);
+  }
+  await framework.untilState('killing', 'tidies');
+
+  await cluster.replaceMaster();
+  const agent = fixture.service('a1');
+  const registrations = agent.count('"msg":"registered"');
+  await agent.end('SIGKILL');
+  await agent.start().says('"msg":"registered"', registrations);
+  expect(framework.last('tidies')?.state).toBe('killing');
+  expect(cluster.state.agents.get(a1)?.isEmptied).toBeUndefined();
+  expect([...cluster.state.executors.rows()]).toMatchObject([{ isShuttingDown: false }]);
+
+  fixture.open('tidy');
+  await framework.untilEnded('tidies');
+  expect(framework.last('tidies')).toMatchObject(killed);
+  expect(await framework.untilEvent('executorExited', 'a1')).toMatchObject({ end: 'shutDown' });
+  await cluster.books(emptied(a1), 'a1 is drained');
+  expect(cluster.state.executors.size).toBe(0);
+  await cluster.changeAgent({ agentId: a1, change: 'reactivate' });
 });
 
 test('a maintenance window asks frameworks, empties its agents and gives them back, over two new masters', async () => {

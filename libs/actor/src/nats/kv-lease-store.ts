@@ -13,6 +13,7 @@ const Record = z.object({
   nonce: z.string(),
   term: z.int(),
   released: z.boolean(),
+  era: z.int().optional(),
   note: z.object({ createdMs: z.int(), sequence: z.int() }).optional(),
 });
 

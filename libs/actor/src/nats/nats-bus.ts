@@ -38,6 +38,7 @@ export class NatsBus implements ProbingBus {
   readonly #options: NatsBusOptions;
   #connected = true;
   #closing = false;
+  #onDelivered: ((subject: string) => void) | undefined;
 
   constructor(options: NatsBusOptions) {
     this.connection = options.connection;
@@ -51,6 +52,11 @@ export class NatsBus implements ProbingBus {
 
   get isClustered(): boolean {
     return this.connection.info?.cluster !== undefined;
+  }
+
+  /** Told the subject of each message that comes in on a subscription, before its handler is. */
+  watchDeliveries(onDelivered: (subject: string) => void): void {
+    this.#onDelivered = onDelivered;
   }
 
   publish(subject: string, bytes: Uint8Array): Outcome<undefined> {
@@ -134,6 +140,7 @@ export class NatsBus implements ProbingBus {
 
   #handle(message: Msg, handler: (message: BusMessage) => void): void {
     const { subject, data, reply } = message;
+    this.#onDelivered?.(subject);
     try {
       handler({
         subject,

@@ -5,7 +5,8 @@ import { type Failure, fail, isRetryable, type Outcome, succeed } from '@parley/
 import { explainTlsTrouble } from '@parley/protocol/tls-trouble';
 import { connect, errors, type NatsConnection } from 'nats';
 import type { Identity } from './credential-file.ts';
-import { leastRecentlyTried, leaveWhenSilent } from './server-watch.ts';
+import { hasChoice, ServerChoice } from './server-choice.ts';
+import { leaveWhenSilent } from './server-watch.ts';
 import { probeTls } from './tls-probe.ts';
 
 /** The client's defaults give up after 10 tries and notice a dead server after minutes. */
@@ -30,6 +31,7 @@ export async function openConnection(
   }
   const servers = [...identity.servers];
   const tls = tlsOptionsFor(servers, identity.tls);
+  const choice = new ServerChoice();
   try {
     const connection = await connect({
       servers,
@@ -38,7 +40,7 @@ export async function openConnection(
       inboxPrefix: inboxPrefix(identity.actor),
       timeout: CONNECT_TIMEOUT_MS,
       maxReconnectAttempts: -1,
-      reconnectToServer: leastRecentlyTried,
+      reconnectToServer: (pool) => choice.choose(pool),
       reconnectTimeWait: RECONNECT_WAIT_MS,
       reconnectJitter: RECONNECT_WAIT_MS,
       reconnectJitterTLS: RECONNECT_WAIT_MS,
@@ -47,6 +49,7 @@ export async function openConnection(
       noAsyncTraces: true,
       ...(tls && { tls }),
     });
+    hasChoice(connection, choice);
     if (kind !== 'agent') leaveWhenSilent(connection, servers.length);
     return succeed(connection);
   } catch (error) {

@@ -1,9 +1,17 @@
-// Owns leaving a server of a NATS cluster that answers nothing although the connection to it stands: those that others wait
-// for go to another one before anybody takes them for dead. A server that answers and is cut off from the others is noticed
-// by what is asked of JetStream (../lease-holder.ts).
-import type { NatsConnection, Server } from 'nats';
+// Owns leaving a server of a NATS cluster that answers nothing although the connection to it stands, before anybody takes
+// those for dead that others wait for; and one over which no leader is heard. Masters and allocators notice a server that
+// answers and is cut off from the others by what they ask of JetStream (../lease-holder.ts).
+import type { ClusterName } from '@parley/protocol/ids';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { NatsConnection } from 'nats';
+import { UnledWatch } from '../unled-watch.ts';
+import type { NatsBus } from './nats-bus.ts';
+import { leaveServer } from './server-choice.ts';
 
 const LOOK_MS = 500;
+/** The same of another watch, which has longer. */
+const UNLED_LOOK_MS = 1000;
 /** Looks of the own timer, not the clock: a process that was held up itself blames nobody. */
 const UNANSWERED_LOOKS = 3;
 
@@ -24,24 +32,43 @@ export function leaveWhenSilent(connection: NatsConnection, servers: number): vo
       return;
     }
     unanswered += 1;
-    const known = Math.max(servers, connection.info?.connect_urls?.length ?? 0);
+    const known = knownServers(connection, servers);
     if (unanswered % UNANSWERED_LOOKS === 0 && known > 1) leaveServer(connection);
   }, LOOK_MS);
   timer.unref();
 }
 
-/** To another one where there is one; what is asked meanwhile fails and is asked again. */
+/** Of which nobody is asked anything: agents, and frameworks, that hear no leader. */
+export type UnledOptions = {
+  readonly cluster: ClusterName;
+  /** As the client was told. */
+  readonly servers: readonly string[];
+  /** No leader was heard for long: this server is left. */
+  readonly onLeave?: (server: string) => void;
+};
+
+/** The holder of the bus subscribes to the leader's presence itself. */
+export function leaveWhenUnled(bus: NatsBus, { cluster, servers, onLeave }: UnledOptions): void {
+  const watch = new UnledWatch(Math.random);
+  const presence = wildcardOf(SUBJECTS.presence, cluster);
+  const { connection } = bus;
+  bus.watchDeliveries((subject) => {
+    if (subject === presence) watch.heard();
+  });
+  const timer = setInterval(() => {
+    if (connection.isClosed()) return clearInterval(timer);
+    const others = knownServers(connection, servers.length) - 1;
+    if (!bus.connected || !watch.look(UNLED_LOOK_MS, others)) return;
+    onLeave?.(connection.getServer());
+    leaveServer(connection);
+  }, UNLED_LOOK_MS);
+  timer.unref();
+}
+
+/** Several at once. */
 export function leaveServers(...connections: readonly NatsConnection[]): void {
   for (const connection of connections) leaveServer(connection);
 }
 
-function leaveServer(connection: NatsConnection): void {
-  if (!connection.isClosed() && !connection.isDraining()) void connection.reconnect();
-}
-
-/** The client would try the one first that it has just left, where it was the first that it connected to. */
-export function leastRecentlyTried(pool: readonly Server[]): Server | null {
-  const [first, ...rest] = pool;
-  if (first === undefined) return null;
-  return rest.reduce((best, one) => (one.lastConnect < best.lastConnect ? one : best), first);
-}
+const knownServers = (connection: NatsConnection, servers: number): number =>
+  Math.max(servers, connection.info?.connect_urls?.length ?? 0);

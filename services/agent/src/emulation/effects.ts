@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
+import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { AgentId } from '@parley/protocol/ids';
@@ -103,6 +104,11 @@ export class Emulation {
       },
       onTrouble: (trouble) => this.#logger.warn({ trouble }, 'trouble on the bus'),
       onClosed: this.#onClosed,
+    });
+    leaveWhenUnled(shared, {
+      ...identity,
+      onLeave: (server) =>
+        this.#logger.warn({ server }, 'no leader is heard over this server: another one is tried'),
     });
     this.#buses.push(shared);
     return succeed(undefined);

@@ -1,6 +1,6 @@
 import type { Server } from 'nats';
 import { expect, test } from 'vitest';
-import { leastRecentlyTried } from './server-watch.ts';
+import { leastRecentlyTried, ServerChoice } from './server-choice.ts';
 
 const server = (listen: string, lastConnect: number): Server => ({
   ...{ hostname: listen, port: 4222, listen, src: listen, tlsName: '' },
@@ -19,4 +19,14 @@ test('a server that was left is tried again after all others', () => {
   }
   expect(tried).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
   expect(leastRecentlyTried([])).toBeNull();
+});
+
+test('a server that is wanted is tried first and once, and one that is not known does not stop the choosing', () => {
+  const pool = [server('a', 3), server('b', 2), server('c', 1)];
+  const choice = new ServerChoice();
+  choice.wanted = 'a';
+  expect(choice.choose(pool)?.listen).toBe('a');
+  expect(choice.choose(pool)?.listen).toBe('c');
+  choice.wanted = 'elsewhere';
+  expect(choice.choose(pool)?.listen).toBe('c');
 });
