@@ -23,6 +23,8 @@ export class FrameworkProcess extends SessionProcess {
   readonly disk: FrameworkDisk;
   readonly #use: OfferUse;
   #tearDownWhenDone = false;
+  /** It has said what makes the core throw, and has not been refused yet. */
+  #isPoisoning = false;
   #stopped = false;
 
   constructor(world: World, disk: FrameworkDisk, label = 's') {
@@ -56,6 +58,7 @@ export class FrameworkProcess extends SessionProcess {
 
   protected override started(): void {
     this.#stopped = false;
+    this.#isPoisoning = false;
     for (const attempt of this.disk.attempts.values()) attempt.sinceMs = this.world.clock.nowMs;
     super.started();
     this.#lookForSilence();
@@ -87,6 +90,10 @@ export class FrameworkProcess extends SessionProcess {
 
   protected happened(event: SchedulerEvent): void {
     switch (event.kind) {
+      case 'subscribed':
+        // Told in a subscription it is a demand like any other.
+        if (this.#isPoisoning) this.#takeBackPoison();
+        break;
       case 'offers':
         this.#considerOffers(event.offers);
         break;
@@ -110,7 +117,7 @@ export class FrameworkProcess extends SessionProcess {
   #refused({ call, failure }: Extract<SchedulerEvent, { kind: 'refused' }>): void {
     if (call.name === 'demand' && isPoisonDemand(call.body.demand)) {
       this.world.poisoned += 1;
-      if (this.session) this.carryOut(this.session.setDemand(this.#statedDemand(), this.nowMs));
+      this.#takeBackPoison();
     } else if (failure.code !== 'unknownTask' && this.session?.phase !== 'stopped')
       throw new Error(`${this.name}: ${call.name} is refused: ${JSON.stringify(failure)}`);
   }
@@ -204,10 +211,17 @@ export class FrameworkProcess extends SessionProcess {
   #poison(): void {
     this.after(POISON_CHECK_MS, () => {
       const { poisonPerMinute } = this.world.faults;
-      if (this.session && this.random.chance((poisonPerMinute * POISON_CHECK_MS) / 60_000))
+      if (this.session && this.random.chance((poisonPerMinute * POISON_CHECK_MS) / 60_000)) {
+        this.#isPoisoning = true;
         this.carryOut(this.session.setDemand(POISON, this.nowMs));
+      }
       this.#poison();
     });
+  }
+
+  #takeBackPoison(): void {
+    this.#isPoisoning = false;
+    if (this.session) this.carryOut(this.session.setDemand(this.#statedDemand(), this.nowMs));
   }
 
   /** An accept of an earlier process may have been lost: after long silence the attempt is given up (and killed). */
