@@ -2,12 +2,19 @@
 // the habits of its plan. What it wants and has launched is on its disk, which a second process of it may share.
 
 import type { Demand } from '@parley/protocol/frameworks';
-import { type FrameworkRef, RoleName, type TaskId, taskKey } from '@parley/protocol/ids';
+import {
+  type FrameworkRef,
+  RoleName,
+  type TaskId,
+  taskKey,
+  type WindowId,
+} from '@parley/protocol/ids';
 import { DeclineReason, type Offer } from '@parley/protocol/offers';
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import type { SchedulerEvent } from '@parley/scheduler-sdk/session-vocabulary';
 import type { FrameworkDisk } from './framework-disk.ts';
 import { OfferUse } from './offer-use.ts';
+import type { Random } from './random.ts';
 import { SessionProcess, type SessionWishes } from './session-process.ts';
 import { isPoisonDemand, POISON } from './simulated-core.ts';
 import type { World } from './world.ts';
@@ -22,6 +29,8 @@ const DEFAULT_OFFER_TIMEOUT_MS = 10_000;
 export class FrameworkProcess extends SessionProcess {
   readonly disk: FrameworkDisk;
   readonly #use: OfferUse;
+  /** A stream of its own: how it answers inverse offers leaves all other draws as they are. */
+  readonly #answers: Random;
   #tearDownWhenDone = false;
   /** It has said what makes the core throw, and has not been refused yet. */
   #isPoisoning = false;
@@ -31,6 +40,7 @@ export class FrameworkProcess extends SessionProcess {
     super(world, `framework ${disk.ref.principal}/${disk.ref.frameworkId} ${label}`, label);
     this.disk = disk;
     this.#use = new OfferUse(world, disk, this.random);
+    this.#answers = this.random.derive('answers');
   }
 
   get ref(): FrameworkRef {
@@ -103,6 +113,9 @@ export class FrameworkProcess extends SessionProcess {
       case 'accepted':
         this.#restate();
         break;
+      case 'event':
+        if (event.event.kind === 'agentInverseOffer') this.#askedBack(event.event.windowId);
+        break;
       case 'refused':
         this.#refused(event);
         break;
@@ -157,6 +170,18 @@ export class FrameworkProcess extends SessionProcess {
     }
     if (isTerminal(state)) this.#restate();
     if (this.disk.finished) this.after(0, () => this.tick());
+  }
+
+  /** Now and then it says nothing; now and then it changes its mind. */
+  #askedBack(windowId: WindowId): void {
+    for (let left = this.#answers.pick([0, 1, 1, 1, 2]); left > 0; left -= 1) {
+      const answer = this.#answers.pick(['accept', 'decline'] as const);
+      this.after(this.#answers.between(0, 20_000), () => {
+        const body = { windowId, answer };
+        const call = { name: 'answerInverseOffer', body } as const;
+        if (this.session) this.carryOut(this.session.call(call, this.nowMs).effects);
+      });
+    }
   }
 
   #kill(taskId: TaskId): void {

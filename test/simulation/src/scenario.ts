@@ -19,6 +19,7 @@ import { PooledFramework, type PoolHabits } from './pooled-framework.ts';
 import { Random } from './random.ts';
 import { checkEnd, isEmpty } from './rest.ts';
 import { ScriptedFramework } from './scripted-framework.ts';
+import { ServiceWitness } from './service-witness.ts';
 import type { SessionWishes } from './session-process.ts';
 import { SharingWitness } from './sharing-witness.ts';
 import { World } from './world.ts';
@@ -103,6 +104,7 @@ export class Scene {
   readonly frameworks: ScriptedFramework[] = [];
   readonly history: History;
   readonly sharing: SharingWitness;
+  readonly service: ServiceWitness;
   readonly #chaos: Chaos;
 
   constructor(world: World, random: Random, options: ScenarioOptions) {
@@ -111,6 +113,7 @@ export class Scene {
     this.history = new History(world);
     const principals = new Map([['alice', { roles: ['*'] }]]);
     this.sharing = new SharingWitness(world);
+    this.service = new ServiceWitness(world);
     const settings = ClusterSettings.parse({ outstandingCapPermille: 1000, ...options.settings });
     this.masters = ['master-1', 'master-2'].map(
       (name) => new MasterProcess(world, name, { principals, settings }),

@@ -10,6 +10,7 @@ import { killed, partitioned } from './s13-s14-tasks.ts';
 import { doubleFailure, failover } from './s15-s16-failover.ts';
 import { updatesAgain } from './s17-updates.ts';
 import { mix } from './s27-mix.ts';
+import { drained, maintained } from './service.ts';
 import { overtaken, takeover } from './takeover.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -34,4 +35,6 @@ export const SCENARIOS: readonly Scenario[] = [
   poison,
   takeover,
   overtaken,
+  drained,
+  maintained,
 ];
