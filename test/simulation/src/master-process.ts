@@ -6,7 +6,7 @@ import type { ClusterSettings } from '@parley/cluster/inputs';
 import { Mastership } from '@parley/master/mastership';
 import { DEFAULT_RATE_LIMITS } from '@parley/master/rate-limits';
 import { inboxPrefix } from '@parley/protocol/credential';
-import { fail, succeed } from '@parley/protocol/errors';
+import { succeed } from '@parley/protocol/errors';
 import { ActorId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { LeadershipPhase } from '@parley/protocol/leadership';
 import { decodeMessage } from '@parley/protocol/message';
@@ -14,10 +14,12 @@ import type { PrincipalRecord } from '@parley/protocol/operators';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import {
   busOf,
+  endOfUpdates,
   journalOf,
   leaseOf,
   logOf,
   type Place,
+  settingsOf,
   snapshotsOf,
   updateReaderOf,
   updateWriterOf,
@@ -32,6 +34,11 @@ const PRINCIPALS_MS = 5;
 const INHERITED_MS = 1000;
 /** Small, so that a run has several. */
 const SNAPSHOT_LIMITS = { everyEntries: 128, everyMs: 20_000 };
+
+const NOTHING_KEPT = {
+  readAll: () => Promise.resolve(succeed([])),
+  write: () => Promise.resolve(succeed(undefined)),
+};
 
 export type MasterProcessOptions = {
   readonly principals: ReadonlyMap<string, PrincipalRecord>;
@@ -111,12 +118,9 @@ export class MasterProcess extends SimulatedProcess {
           await time.timers.wait(PRINCIPALS_MS);
           return succeed({ records: principals, version: '1' });
         },
-        // The streams are never lost here, so that nobody reads what is kept beside them.
-        openSettings: () => ({
-          readAll: () => Promise.resolve(succeed([])),
-          write: () => Promise.resolve(succeed(undefined)),
-        }),
-        endOfUpdates: () => Promise.resolve(fail('unavailable', 'nobody asks')),
+        // Where the books are never lost nobody reads what is kept beside them.
+        openSettings: () => (this.world.losesBooks ? settingsOf(place) : NOTHING_KEPT),
+        endOfUpdates: (principal) => endOfUpdates(place, principal),
         onJournalTrouble: () => undefined,
         ...time,
         makeNonce: () => this.#nonce(),

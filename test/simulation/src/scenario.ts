@@ -45,6 +45,8 @@ export type ScenarioOptions = {
   /** Of each agent; absent: 1,000 milli-CPUs and 1,000 MiB. */
   readonly total?: Resources;
   readonly settings?: Partial<ClusterSettings>;
+  /** Journal and snapshots get lost. */
+  readonly losesBooks?: boolean;
 };
 
 export type Scenario = {
@@ -110,6 +112,7 @@ export class Scene {
   constructor(world: World, random: Random, options: ScenarioOptions) {
     this.world = world;
     this.random = random.derive('steps');
+    world.losesBooks = options.losesBooks === true;
     this.history = new History(world);
     const principals = new Map([['alice', { roles: ['*'] }]]);
     this.sharing = new SharingWitness(world);

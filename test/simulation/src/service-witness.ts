@@ -28,6 +28,7 @@ export class ServiceWitness {
   constructor(world: World) {
     this.#world = world;
     world.listeners.push((event) => this.#hear(event));
+    world.onRebuilt(() => this.#beginAnew());
   }
 
   isOut(agentId: AgentId): boolean {
@@ -66,6 +67,14 @@ export class ServiceWitness {
       default:
         break;
     }
+  }
+
+  /** What operators decided about agents is kept. How far a window has come shows from the time, once more. */
+  #beginAnew(): void {
+    for (const [windowId, state] of this.#windows)
+      if (state !== 'ended' && state !== 'cancelled') this.#windows.set(windowId, 'planned');
+    for (const reasons of this.#out.values())
+      for (const reason of reasons) if (reason.startsWith('window ')) reasons.delete(reason);
   }
 
   #windowChanged({ windowId, to, agents }: EventOf<'maintenanceChanged'>): void {

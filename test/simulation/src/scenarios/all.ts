@@ -1,6 +1,7 @@
 // Owns the list of named scenarios: those with numbers in their order, then the others.
 import type { Scenario } from '../scenario.ts';
 import { changing, guaranteed, starved } from './guarantees.ts';
+import { lostBooks } from './lost-books.ts';
 import { poison } from './poison.ts';
 import { chopped, dominantShares, headroom, weights } from './s1-s4-sharing.ts';
 import { declined, grown } from './s5-s6-filters.ts';
@@ -37,4 +38,5 @@ export const SCENARIOS: readonly Scenario[] = [
   overtaken,
   drained,
   maintained,
+  lostBooks,
 ];
