@@ -5,7 +5,6 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings } from '@parley/cluster/inputs';
 import { Mastership } from '@parley/master/mastership';
 import { DEFAULT_RATE_LIMITS } from '@parley/master/rate-limits';
-import { inboxPrefix } from '@parley/protocol/credential';
 import { succeed } from '@parley/protocol/errors';
 import { ActorId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { LeadershipPhase } from '@parley/protocol/leadership';
@@ -18,7 +17,6 @@ import {
   journalOf,
   leaseOf,
   logOf,
-  type Place,
   settingsOf,
   snapshotsOf,
   updateReaderOf,
@@ -51,7 +49,6 @@ export class MasterProcess extends SimulatedProcess {
   #state: ClusterState | undefined;
   #phase: LeadershipPhase = 'following';
   #sequence = 0;
-  #nonces = 0;
   /** Orders and updates that an earlier leader left, to be sent soon. */
   #inherited = new Set<string>();
   #servedTerm = 0;
@@ -93,7 +90,9 @@ export class MasterProcess extends SimulatedProcess {
     this.#inherited = new Set();
     const { cluster, witness } = this.world;
     const masterId = ActorId.parse(this.name);
-    const place = this.#place();
+    const place = this.place('master', (subject, bytes) =>
+      this.world.guard(() => this.#says(subject, bytes)),
+    );
     const time = { clock: clockOf(place), timers: timersOf(place) };
     const { principals, settings } = this.#options;
     const mastership = new Mastership(
@@ -123,7 +122,7 @@ export class MasterProcess extends SimulatedProcess {
         endOfUpdates: (principal) => endOfUpdates(place, principal),
         onJournalTrouble: () => undefined,
         ...time,
-        makeNonce: () => this.#nonce(),
+        makeNonce: () => this.makeNonce(),
         limits: SNAPSHOT_LIMITS,
         logger: logOf(place),
       },
@@ -141,28 +140,6 @@ export class MasterProcess extends SimulatedProcess {
   }
 
   protected tick(): void {}
-
-  #place(): Place {
-    const { world, name } = this;
-    const { incarnation } = this;
-    return {
-      world,
-      name,
-      inbox: `${inboxPrefix({ kind: 'master', id: name })}.${incarnation}`,
-      nowMs: () => this.nowMs,
-      wallTimeMs: () => this.wallTimeMs,
-      after: (delayMs, run) => this.after(delayMs, run),
-      whileAlive: (run) => this.whileAlive(run),
-      isAlive: () => this.alive && this.incarnation === incarnation,
-      subscribe: (pattern, handle) => this.subscribe(pattern, handle),
-      publishes: (subject, bytes) => world.guard(() => this.#says(subject, bytes)),
-    };
-  }
-
-  #nonce(): string {
-    this.#nonces += 1;
-    return `${this.name}-${this.#nonces}`;
-  }
 
   #stepped({ epoch, sequence }: StepContext, state: ClusterState): void {
     this.#state = state;
