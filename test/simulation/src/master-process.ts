@@ -46,6 +46,7 @@ export type MasterProcessOptions = {
 export class MasterProcess extends SimulatedProcess {
   readonly #options: MasterProcessOptions;
   #stopping = new AbortController();
+  #startsAgain = false;
   #state: ClusterState | undefined;
   #phase: LeadershipPhase = 'following';
   #sequence = 0;
@@ -63,6 +64,12 @@ export class MasterProcess extends SimulatedProcess {
     if (!this.alive) return;
     this.world.note(`${this.name} is told to stop`);
     this.#stopping.abort();
+  }
+
+  /** One that was told to stop starts again as soon as it has stopped. */
+  override start(): void {
+    if (this.alive && this.#stopping.signal.aborted) this.#startsAgain = true;
+    else super.start();
   }
 
   /** Whether it does, not whether it believes so: nobody has begun a later term. */
@@ -137,6 +144,9 @@ export class MasterProcess extends SimulatedProcess {
 
   protected crashed(): void {
     this.#state = undefined;
+    if (!this.#startsAgain) return;
+    this.#startsAgain = false;
+    this.world.clock.after(0, () => this.start());
   }
 
   protected tick(): void {}
