@@ -22,11 +22,14 @@ import type { Answer } from '@parley/protocol/message';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { isTerminal } from '@parley/protocol/tasks';
 import { add, contains, normalise } from '@parley/resources/resources';
+import { isWaitOver } from './awaited-agents.ts';
 import { openCard } from './cards.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { deadlineKey } from './deadlines.ts';
+import { empty } from './emptying.ts';
 import { confirmExecutor, findExecutor, launchExecutor } from './executor-book.ts';
-import { eventFloor, sessionFloor } from './kept-settings.ts';
+import { numberFloor, sessionFloor } from './kept-settings.ts';
+import { orderReturn } from './leader-updates.ts';
 import { ADOPTED_FAILOVER_MS } from './limits.ts';
 import { type Holding, OfferPool } from './offer-pool.ts';
 import { clearOvercommitment } from './overcommitment.ts';
@@ -68,14 +71,16 @@ export function adoptTold(turn: Turn, agentId: AgentId, told: TellTasksRequest):
   return succeed(result);
 }
 
-/** From now on it is offered like any other. */
-function allTold({ state }: Turn, agentId: AgentId): void {
+/** From now on it is offered, or emptied, like any other. */
+function allTold(turn: Turn, agentId: AgentId): void {
+  const { state } = turn;
   const before = state.agents.get(agentId);
   if (before === undefined) return;
   const { isRecovering: _, ...record } = before;
   state.agents.put(agentId, record);
   state.books.agentChanged(before, record);
   state.marks.agent(agentId);
+  empty(turn, agentId);
   count(state, 'agents');
 }
 
@@ -98,7 +103,34 @@ function adoptTask(turn: Turn, agentId: AgentId, told: ToldTask): boolean {
   if (group !== undefined && executorId !== undefined) {
     adoptDefaultExecutor(turn, { framework: framework.framework, agentId, role, executorId });
   }
-  const record: TaskRecord = {
+  // Its framework may have been answered that it is away.
+  const isLate = framework.state === 'subscribed' && isWaitOver(turn);
+  const adopted = adoptedTask(turn, agentId, { told, role });
+  const record: TaskRecord = isLate ? { ...adopted, state: 'unreachable' } : adopted;
+  bookTask(state, record);
+  count(state, 'tasks');
+  report(turn, {
+    type: 'taskStateChanged',
+    task: told.task,
+    name: told.name,
+    agentId,
+    from: undefined,
+    to: record.state,
+    resources: heldBy(record),
+    message: `agent ${agentId} runs it: taken over into books that were lost`,
+  });
+  if (isLate) orderReturn(turn, record, told.state);
+  return true;
+}
+
+function adoptedTask(
+  turn: Turn,
+  agentId: AgentId,
+  { told, role }: { readonly told: ToldTask; readonly role: RoleName },
+): TaskRecord {
+  const { state, context } = turn;
+  const { group, executorId } = told;
+  return {
     task: told.task,
     name: told.name,
     agentId,
@@ -109,26 +141,13 @@ function adoptTask(turn: Turn, agentId: AgentId, told: ToldTask): boolean {
     ...(group !== undefined && { group }),
     ...(told.priority !== undefined && told.priority !== 0 && { priority: told.priority }),
     state: told.state,
-    ...(told.state === 'running' && { runningAtMs: turn.context.coreTimeMs }),
-    launchedAtMs: turn.context.coreTimeMs,
-    changedWallTimeMs: turn.context.wallTimeMs,
+    ...(told.state === 'running' && { runningAtMs: context.coreTimeMs }),
+    launchedAtMs: context.coreTimeMs,
+    changedWallTimeMs: context.wallTimeMs,
     agentSequence: told.lastSequence,
-    masterSequence: 0,
-    orderedSequence: 0,
+    masterSequence: numberFloor(state),
+    orderedSequence: numberFloor(state),
   };
-  bookTask(state, record);
-  count(state, 'tasks');
-  report(turn, {
-    type: 'taskStateChanged',
-    task: told.task,
-    name: told.name,
-    agentId,
-    from: undefined,
-    to: told.state,
-    resources: heldBy(record),
-    message: `agent ${agentId} runs it: taken over into books that were lost`,
-  });
-  return true;
 }
 
 function adoptExecutor(turn: Turn, agentId: AgentId, told: ToldExecutor): boolean {
@@ -252,7 +271,7 @@ function frameworkOf(
     confirmedNumber: 0,
     failoverTimeoutMs: ADOPTED_FAILOVER_MS,
     expiryStrikes: 0,
-    lastEventId: eventFloor(state),
+    lastEventId: numberFloor(state),
     droppedEvents: 0,
     failoverAtMs,
     subscribedAtMs: context.coreTimeMs,

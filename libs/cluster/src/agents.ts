@@ -16,7 +16,7 @@ import { stopExcess } from './excess.ts';
 import { reconcileExecutors } from './executor-ends.ts';
 import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
-import { effectiveState, orderUpdate } from './leader-updates.ts';
+import { effectiveState, orderReturn, orderUpdate } from './leader-updates.ts';
 import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
 import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
@@ -179,11 +179,7 @@ function returnTask(
   if (isLaunchNamed(turn.state, task, seen)) confirmLaunch(turn, task);
   const confirmed = turn.state.tasks.get(taskKey(task.task)) ?? task;
   if (effectiveState(confirmed) !== 'unreachable' || isTerminal(named)) return;
-  orderUpdate(turn, confirmed, {
-    state: returnedState(named),
-    reason: 'agentReturned',
-    message: `agent ${task.agentId} is back and runs the task`,
-  });
+  orderReturn(turn, confirmed, named);
 }
 
 /**
@@ -198,12 +194,6 @@ function isLaunchNamed(
   const order = runOrder === undefined ? undefined : state.orders.get(runOrder)?.order;
   if (order === undefined) return false;
   return tasksOfOrder(state, order).every(({ task }) => seen.has(taskKey(task)));
-}
-
-/** What the task is counted as again; one that the agent has not begun to prepare counts as starting. */
-function returnedState(named: TaskState): TaskState {
-  if (named === 'killing' || named === 'running') return named;
-  return 'starting';
 }
 
 /** What offers of it say would still be true. */

@@ -7,6 +7,7 @@ import { acceptOffers, declineOffers } from './accept.ts';
 import { adoptTold } from './adoption.ts';
 import { changeAgent } from './agent-changes.ts';
 import { registerAgent } from './agents.ts';
+import { awaitsAgents } from './awaited-agents.ts';
 import type { Effect } from './effects.ts';
 import { executorExited, shutdownExecutor } from './executor-ends.ts';
 import { acknowledgeEvents } from './framework-events.ts';
@@ -151,7 +152,9 @@ function subscribedCall(turn: Turn, record: FrameworkRecord, call: Call): Answer
       return killTask(turn, { task, agentId }, killWish('framework', graceMs));
     }
     case 'reconcile':
-      return succeed(reconcileTasks(turn.state, record.framework, call.body));
+      return awaitsAgents(turn)
+        ? fail('unavailable', 'the books are made anew, and agents still tell what they have')
+        : succeed(reconcileTasks(turn.state, record.framework, call.body));
     case 'shutdownExecutor':
       return shutdownExecutor(turn, record, call.body);
     case 'answerInverseOffer':

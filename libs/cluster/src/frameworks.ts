@@ -15,7 +15,7 @@ import {
   unacknowledgedEvents,
 } from './framework-events.ts';
 import type { Input } from './inputs.ts';
-import { eventFloor, sessionFloor } from './kept-settings.ts';
+import { numberFloor, sessionFloor } from './kept-settings.ts';
 import { MAX_FRAMEWORKS } from './limits.ts';
 import { readDemand } from './needs.ts';
 import { announceOffers, discardOffers, outstandingOffers, splitOffers } from './offer-book.ts';
@@ -170,7 +170,7 @@ function history(
     lastNumber: known?.lastNumber ?? 0,
     confirmedNumber: known?.confirmedNumber ?? 0,
     expiryStrikes: known?.expiryStrikes ?? 0,
-    lastEventId: known?.lastEventId ?? eventFloor(state),
+    lastEventId: known?.lastEventId ?? numberFloor(state),
     droppedEvents: known?.droppedEvents ?? 0,
     subscribedAtMs: known?.subscribedAtMs ?? context.coreTimeMs,
     ...(rampUpMs !== undefined && { rampUpMs }),

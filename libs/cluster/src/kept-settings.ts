@@ -161,17 +161,17 @@ export function inOrder(items: readonly KeptSetting[]): KeptSetting[] {
 
 /** The books of before are lost. */
 export function beginRebuilding({ state, context }: Turn, why: Rebuilding): void {
-  const { sequence, wallTimeMs } = context;
+  const { sequence, wallTimeMs, coreTimeMs: atMs } = context;
   const counts = { agents: 0, tasks: 0, executors: 0 };
-  state.change({ rebuilt: { ...why, sequence, wallTimeMs, isRestored: false, ...counts } });
+  state.change({ rebuilt: { ...why, sequence, wallTimeMs, atMs, isRestored: false, ...counts } });
 }
 
 /** Sessions of frameworks go on above all that were ever given, since there were fewer than seconds. */
 export const sessionFloor = ({ record: { rebuilt } }: ClusterState): number =>
   rebuilt === undefined ? 0 : Math.max(0, Math.floor(rebuilt.wallTimeMs / 1000));
 
-/** Likewise the ids of their events: fewer than milliseconds. */
-export const eventFloor = ({ record: { rebuilt } }: ClusterState): number =>
+/** Likewise the ids of their events, and the numbers of the leader's updates of a task: fewer than milliseconds. */
+export const numberFloor = ({ record: { rebuilt } }: ClusterState): number =>
   rebuilt === undefined ? 0 : Math.max(0, rebuilt.wallTimeMs);
 
 /** A part that comes twice, because a leader died over it, changes nothing; what is known already is newer. */
@@ -263,7 +263,7 @@ function restoreFramework({ state, context }: Turn, kept: KeptFramework): void {
     lastNumber: 0,
     confirmedNumber: 0,
     expiryStrikes: 0,
-    lastEventId: eventFloor(state),
+    lastEventId: numberFloor(state),
     droppedEvents: 0,
     failoverAtMs,
     subscribedAtMs: context.coreTimeMs,

@@ -33,6 +33,15 @@ export function orderUpdate(turn: Turn, task: TaskRecord, wording: Wording): voi
   write(turn, task.name, updateOf(turn, { ...task, sequence }, wording));
 }
 
+/** Its agent names it again, in that state; one that the agent has not begun to prepare counts as starting. */
+export function orderReturn(turn: Turn, task: TaskRecord, named: TaskState): void {
+  orderUpdate(turn, task, {
+    state: named === 'killing' || named === 'running' ? named : 'starting',
+    reason: 'agentReturned',
+    message: `agent ${task.agentId} is back and runs the task`,
+  });
+}
+
 /** For a task that was never accepted, and whose id is not known: there is no other update of it. */
 export function orderRejection(
   turn: Turn,

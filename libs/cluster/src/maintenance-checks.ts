@@ -4,6 +4,8 @@ import { type Failure, fail } from '@parley/protocol/errors';
 import type { MaintenanceWindow } from '@parley/protocol/maintenance';
 import type { ClusterState } from './cluster-state.ts';
 import { MAX_MAINTENANCE_WINDOWS } from './limits.ts';
+import { isNear } from './maintenance-book.ts';
+import type { MaintenanceRecord } from './records.ts';
 
 type Window = Pick<
   MaintenanceWindow,
@@ -24,6 +26,33 @@ export function windowObjection(
     return fail('malformed', `window ${windowId} was over at ${over}`).failure;
   }
   return agentObjection(state, window) ?? overlapObjection(state, window);
+}
+
+/** Of a window that is to begin now: an agent is in one at a time, however clocks went. */
+export function nearObjection(
+  state: ClusterState,
+  window: Pick<MaintenanceWindow, 'windowId' | 'agents'>,
+): Failure | undefined {
+  const [other] = othersNear(state, window);
+  if (other === undefined) return undefined;
+  const shared = other.agents.find((agentId) => window.agents.includes(agentId));
+  const helps = other.state === 'underWay' ? 'stop' : 'cancel';
+  return fail('malformed', `agent ${shared} is in window ${other.windowId}: ${helps} it first`)
+    .failure;
+}
+
+/** Others that are announced or under way and have an agent of it. */
+export function othersNear(
+  state: ClusterState,
+  { windowId, agents }: Pick<MaintenanceWindow, 'windowId' | 'agents'>,
+): MaintenanceRecord[] {
+  const own = new Set(agents);
+  return [...state.maintenance.rows()].filter(
+    (other) =>
+      other.windowId !== windowId &&
+      isNear(other.state) &&
+      other.agents.some((agentId) => own.has(agentId)),
+  );
 }
 
 function agentObjection(state: ClusterState, { agents }: Window): Failure | undefined {

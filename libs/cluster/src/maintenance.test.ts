@@ -4,6 +4,7 @@ import type { MaintenanceWindow } from '@parley/protocol/maintenance';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type * as z from 'zod';
 import { clusterCore } from './cluster-core.ts';
+import { emptying } from './emptying-invariants.ts';
 import { whyNotOffered } from './offered-agents.ts';
 import {
   aCluster,
@@ -151,6 +152,29 @@ describe('a maintenance window', () => {
     expect(stateOf()).toBe('announced');
   });
 
+  test('whose whole time nobody led has not been: no task is asked to stop for it', () => {
+    schedule();
+    const context = { ...contextOf(), wallTimeMs: BEGIN_MS + 71 * MINUTE_MS };
+    enterAt(context);
+    expect(stateOf()).toBeUndefined();
+    expect(away()).toBeUndefined();
+    expect([...cluster.state.orders.keys()]).toEqual([]);
+  });
+
+  test('gives way to another one of its agent that is due, where the clock of an earlier leader brought it near', () => {
+    schedule();
+    schedule({ windowId: 'w2', startWallTimeMs: BEGIN_MS + 20 * MINUTE_MS });
+    enterAt({ ...contextOf(), wallTimeMs: BEGIN_MS + 10 * MINUTE_MS });
+    enterAt({ ...contextOf(), wallTimeMs: BEGIN_MS + 56 * MINUTE_MS });
+    expect(stateOf()).toBe('announced');
+    expect(cluster.state.maintenance.get('w2')).toBeUndefined();
+    schedule({ windowId: 'w3', startWallTimeMs: BEGIN_MS + 20 * MINUTE_MS });
+    enterAt({ ...contextOf(), wallTimeMs: BEGIN_MS + 16 * MINUTE_MS });
+    expect(stateOf()).toBeUndefined();
+    expect(cluster.state.agents.get(agentId)?.maintenance?.windowId).toBe('w3');
+    expect(emptying(cluster.state)).toEqual([]);
+  });
+
   test('does not begin before the wall clock says so, however fast core time ran', () => {
     schedule();
     cluster.nowMs = 70 * MINUTE_MS;
@@ -252,6 +276,15 @@ describe('an operator', () => {
     expect(answerOf(schedule({ windowId: 'w2', ...window }))).toMatchObject({
       ok: false,
       failure: { code, message: expect.stringContaining(message) },
+    });
+  });
+
+  test('may not begin one for an agent that is in another, wherever the clock stood when that came near', () => {
+    schedule();
+    schedule({ windowId: 'w2', startWallTimeMs: BEGIN_MS + 120 * MINUTE_MS });
+    enterAt({ ...contextOf(), wallTimeMs: BEGIN_MS + 56 * MINUTE_MS });
+    expect(answerOf(change('start', 'w2'))).toMatchObject({
+      failure: { message: `agent ${agentId} is in window w1: cancel it first` },
     });
   });
 

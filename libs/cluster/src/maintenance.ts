@@ -32,7 +32,7 @@ import {
   nextWallTimeMs,
   putWindow,
 } from './maintenance-book.ts';
-import { windowObjection } from './maintenance-checks.ts';
+import { nearObjection, othersNear, windowObjection } from './maintenance-checks.ts';
 import type { AgentRecord, FrameworkRecord, MaintenanceRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
 
@@ -66,7 +66,8 @@ export function changeMaintenance(
     default: {
       if (record.state === 'underWay') return succeed({});
       const now = { ...record, startWallTimeMs: context.wallTimeMs };
-      const objection = windowObjection(state, now, context.wallTimeMs);
+      const objection =
+        windowObjection(state, now, context.wallTimeMs) ?? nearObjection(state, record);
       if (objection !== undefined) return { ok: false, failure: objection };
       begin(turn, now, operator);
       return succeed({});
@@ -127,14 +128,18 @@ function goOn(turn: Turn, record: MaintenanceRecord): void {
     putWindow(turn, record);
     return;
   }
-  if (record.state === 'planned') announce(turn, record);
-  else if (record.state === 'announced') begin(turn, record);
+  const { state, startWallTimeMs, durationMs } = record;
+  // Over before anybody led: nobody has to go for it.
+  const isMissed = turn.context.wallTimeMs >= startWallTimeMs + durationMs;
+  if (state === 'planned') (isMissed ? cancel : announce)(turn, record);
+  else if (state === 'announced') begin(turn, record);
   else end(turn, record);
 }
 
 function announce(turn: Turn, before: MaintenanceRecord): void {
   const next = nextMaintenanceState(before.state, 'announce');
   if (next === undefined) return;
+  for (const other of othersNear(turn.state, before)) giveUp(turn, other);
   const record = { ...before, state: next };
   putWindow(turn, record);
   tell(turn, record, next);
@@ -164,7 +169,16 @@ function end(turn: Turn, record: MaintenanceRecord, by?: PrincipalName): void {
   takeIn(turn, record);
 }
 
-function cancel(turn: Turn, record: MaintenanceRecord, by: PrincipalName): void {
+/**
+ * Windows of one agent are at different times: where another one is due, this one is not to be near any more, and an
+ * earlier leader's clock went otherwise.
+ */
+function giveUp(turn: Turn, record: MaintenanceRecord): void {
+  if (record.state === 'underWay') end(turn, record);
+  else cancel(turn, record);
+}
+
+function cancel(turn: Turn, record: MaintenanceRecord, by?: PrincipalName): void {
   const next = nextMaintenanceState(record.state, 'cancel');
   if (next === undefined) return;
   const { windowId } = record;

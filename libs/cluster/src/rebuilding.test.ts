@@ -88,7 +88,55 @@ beforeEach(() => {
   cluster = rebuilding();
 });
 
+describe('a framework of books that were lost', () => {
+  const silenceMs = 75_000;
+  const asks = () =>
+    cluster.frameworkCall(framework, {
+      verb: 'reconcile',
+      body: { tasks: [{ taskId: taskRef(framework, 't1').taskId, agentId }] },
+    });
+
+  test('is told what became of its tasks when agents had time to tell, and no sooner', () => {
+    cluster.subscribe(framework);
+    expect(answerOf(asks())).toMatchObject({ failure: { code: 'unavailable' } });
+    registers(cluster, [toldTask('t1')]);
+    cluster.pass(10_000);
+    // One that is known tells it still.
+    expect(answerOf(asks())).toMatchObject({ failure: { code: 'unavailable' } });
+    tells(cluster, { tasks: [toldTask('t1')] });
+    expect(resultOf(asks())).toMatchObject({ statuses: [{ taskId: 't1', state: 'running' }] });
+  });
+
+  test('is told that tasks are back when their agent comes later than that, by an update with a number that was never given', () => {
+    const before = aCluster(some(4));
+    cluster = rebuilding(before);
+    cluster.subscribe(framework);
+    cluster.pass(silenceMs);
+    expect(resultOf(asks())).toMatchObject({ statuses: [{ taskId: 't1', state: 'unreachable' }] });
+    registers(cluster, [toldTask('t1')]);
+    const effects = tells(cluster, { tasks: [toldTask('t1')] });
+    const [written] = of(effects, 'writeUpdate');
+    expect(written?.update).toMatchObject({ state: 'running', reason: 'agentReturned' });
+    expect(written?.update.sequence).toBeGreaterThan(cluster.state.record.rebuilt?.wallTimeMs ?? 0);
+    expect(cluster.taskState('t1')).toBe('unreachable');
+    cluster.update(taskRef(framework, 't1'), 'running', { source: 'master', ...written?.update });
+    expect(cluster.taskState('t1')).toBe('running');
+  });
+});
+
 describe('an agent that is new to books that were lost', () => {
+  test('and is to be emptied has its tasks asked to stop once it has told them', () => {
+    const before = aCluster(some(4));
+    operatorCalls(before, {
+      verb: 'operatorAgent',
+      body: { agentId, change: 'drain', emptying: { marksGone: false } },
+    });
+    cluster = rebuilding(before);
+    registers(cluster, [toldTask('t1')]);
+    const effects = tells(cluster, { tasks: [toldTask('t1')] });
+    expect(of(effects, 'order').map(({ order }) => order.kind)).toEqual(['kill']);
+  });
+
   test('is asked for what it has, and nothing of it is offered before it has told all', () => {
     const tasks = [toldTask('t1'), toldTask('t2')];
     const registered = registers(cluster, tasks);
@@ -179,8 +227,9 @@ describe('a framework that is lost to the books', () => {
     expect((resultOf(effects) as { session: number }).session).toBeGreaterThan(1_000_000_000);
   });
 
-  test('is told that a task is away, not gone, while its agent has not told all', () => {
+  test('is told that a task is away, not gone, while its agent has not told all, however long that takes', () => {
     cluster.subscribe(framework);
+    cluster.pass(75_000);
     const other = AgentId.parse('a2');
     const named = { task: taskRef(framework, 't9'), state: 'running', lastSequence: 1 } as const;
     cluster.call(

@@ -68,6 +68,8 @@ export type RebuiltRecord = Rebuilding & {
   /** Of the entry that began it. */
   readonly sequence: number;
   readonly wallTimeMs: number;
+  /** Core time. */
+  readonly atMs: number;
   /** All that was kept beside the books is in them again. */
   readonly isRestored: boolean;
   /** How many were taken over since: of agents those that had something. */

@@ -153,6 +153,22 @@ describe('accept', () => {
     ]);
   });
 
+  it('that fails does not drop a task that was heard of: its answer was lost, and the leader knows nothing of it any more', () => {
+    const { session, leader, offers } = offered(1);
+    const launches = [aTask('t1'), aTask('t2')];
+    const [sent] = requestsOf(session.accept({ offers, launches }, 1).effects);
+    const task = { ...framework, taskId: TaskId.parse('t1') };
+    const agentId = offers[0]?.agentId ?? AgentId.parse('agent-1');
+    const heard = { task, agentId, source: 'agent', sequence: 1, state: 'running' } as const;
+    session.updateRead(1, { ...heard, wallTimeMs: 0 }, 2);
+    const failed = { answer: fail('invalidOffers', 'the books are new'), epoch: leader.epoch };
+    const events = eventsOf(session.answered(sent?.counter ?? 0, failed, 3));
+    expect(events).toMatchObject([
+      { kind: 'accepted', outcome: { ok: false } },
+      { kind: 'update', update: { state: 'dropped', task: { taskId: 't2' } } },
+    ]);
+  });
+
   it('is sent again to a new leader', () => {
     const { session, leader, offers } = offered(1);
     const [sent] = requestsOf(session.accept({ offers, launches: [aTask('t1')] }, 1).effects);

@@ -41,9 +41,13 @@ export class TaskBook {
     }
   }
 
-  /** The whole call came to nothing: each of its tasks ends as dropped. */
+  /**
+   * The whole call came to nothing: each of its tasks ends as dropped. One that was heard of was launched, though: its
+   * answer was lost, and with it what the leader knew of the call.
+   */
   launchFailed(tasks: readonly LaunchedTask[], failure: Failure): void {
-    for (const update of droppedUpdates(this.#framework, tasks, failure)) {
+    const silent = tasks.filter(({ taskId }) => !this.#updates.isHeardOf(taskId));
+    for (const update of droppedUpdates(this.#framework, silent, failure)) {
       if (this.#updates.decide(undefined, update) !== 'deliver') continue;
       this.#out.deliver({ kind: 'update', update, streamSequence: undefined });
     }

@@ -70,6 +70,11 @@ export class UpdateLedger {
     return record !== undefined;
   }
 
+  /** It has not ended, and something was heard of it. */
+  isHeardOf(taskId: TaskId): boolean {
+    return this.#live.get(taskId)?.state !== undefined;
+  }
+
   /** Nothing was heard of the task since it was launched. */
   isSilent(taskId: TaskId): boolean {
     const record = this.#live.get(taskId);

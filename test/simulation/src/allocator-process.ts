@@ -3,7 +3,6 @@
 import type { Candidacy } from '@parley/actor/candidacy';
 import { standForLead } from '@parley/allocator/allocator-candidacy';
 import { AllocatorService } from '@parley/allocator/allocator-service';
-import { inboxPrefix } from '@parley/protocol/credential';
 import { ActorId } from '@parley/protocol/ids';
 import { decodeMessage, encodeMessage } from '@parley/protocol/message';
 import type {
@@ -15,7 +14,7 @@ import type {
 import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { normalise } from '@parley/resources/resources';
-import { busOf, leaseOf, logOf, type Place } from './process-place.ts';
+import { busOf, leaseOf, logOf } from './process-place.ts';
 import { clockOf, timersOf } from './process-time.ts';
 import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
@@ -39,7 +38,6 @@ export class AllocatorProcess extends SimulatedProcess {
   #candidacy: Candidacy | undefined;
   #whimFor: Sharer | undefined;
   #last: Revocation | undefined;
-  #nonces = 0;
   /** Unlike any that allocation asks, and than those of other allocators. */
   readonly #question: number;
 
@@ -58,7 +56,7 @@ export class AllocatorProcess extends SimulatedProcess {
 
   protected started(): void {
     const { cluster } = this.world;
-    const place = this.#place();
+    const place = this.place('allocator');
     const time = { clock: clockOf(place), timers: timersOf(place) };
     const bus = busOf(place);
     const logger = logOf(place);
@@ -68,7 +66,7 @@ export class AllocatorProcess extends SimulatedProcess {
         cluster,
         store: leaseOf(place, 'allocator'),
         id: ActorId.parse(this.name),
-        makeNonce: () => this.#nonce(),
+        makeNonce: () => this.makeNonce(),
         ...time,
       },
       logger,
@@ -99,28 +97,6 @@ export class AllocatorProcess extends SimulatedProcess {
   }
 
   protected tick(): void {}
-
-  #place(): Place {
-    const { world, name } = this;
-    const { incarnation } = this;
-    return {
-      world,
-      name,
-      inbox: `${inboxPrefix({ kind: 'allocator', id: name })}.${incarnation}`,
-      nowMs: () => this.nowMs,
-      wallTimeMs: () => this.wallTimeMs,
-      after: (delayMs, run) => this.after(delayMs, run),
-      whileAlive: (run) => this.whileAlive(run),
-      isAlive: () => this.alive && this.incarnation === incarnation,
-      subscribe: (pattern, handle) => this.subscribe(pattern, handle),
-      publishes: () => undefined,
-    };
-  }
-
-  #nonce(): string {
-    this.#nonces += 1;
-    return `${this.name}-${this.#nonces}`;
-  }
 
   #candidates({ subject, bytes }: Delivered): void {
     const message = decodeMessage(SUBJECTS.candidates, this.world.cluster, subject, bytes);

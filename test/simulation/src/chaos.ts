@@ -6,6 +6,7 @@ import type { AllocatorProcess } from './allocator-process.ts';
 import type { MasterProcess } from './master-process.ts';
 import type { OperatorProcess } from './operator-process.ts';
 import type { Random } from './random.ts';
+import { ServiceChanges } from './service-changes.ts';
 import { drawShares } from './shares.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
@@ -33,6 +34,7 @@ export class Chaos {
   readonly #shares: Random;
   /** Likewise for what was added to the faults last. */
   readonly #disturbances: Random;
+  readonly #service: ServiceChanges;
   #healed = false;
 
   constructor(world: World, cast: Actors) {
@@ -41,6 +43,7 @@ export class Chaos {
     this.#random = world.random.derive('chaos');
     this.#shares = world.random.derive('shares');
     this.#disturbances = world.random.derive('disturbances');
+    this.#service = new ServiceChanges(world, cast);
   }
 
   begin(): void {
@@ -76,6 +79,7 @@ export class Chaos {
     const { pausesPerMinute } = this.#world.faults;
     this.#strike();
     this.#operate();
+    this.#service.during(CHECK_MS);
     this.#disturb();
     for (const one of this.#everybody()) if (this.#happens(pausesPerMinute)) this.#pause(one);
     this.#world.clock.after(CHECK_MS, () => this.#harm());

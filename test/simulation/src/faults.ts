@@ -46,6 +46,10 @@ export type Faults = {
   readonly declarationsPerMinute: number;
   /** An operator sets weights, guarantees or limits, or clears them. */
   readonly sharesPerMinute: number;
+  /** Per agent: it is drained and emptied, and taken back into service after a while. */
+  readonly emptyingsPerMinute: number;
+  /** An operator plans a maintenance window of some agents, which is near, or may begin or end it himself. */
+  readonly maintenancesPerMinute: number;
 };
 
 /** Swarm testing: each kind of fault is off in about half of the runs. */
@@ -78,6 +82,8 @@ export function drawFaults(random: Random): Faults {
     deactivationsPerMinute: maybe(random.pick([0.3, 1])),
     declarationsPerMinute: random.chance(0.3) ? 0.2 : 0,
     sharesPerMinute: maybe(random.pick([2, 10])),
+    emptyingsPerMinute: maybe(random.pick([0.3, 1])),
+    maintenancesPerMinute: maybe(random.pick([0.5, 2])),
   };
 }
 
@@ -108,4 +114,6 @@ export const NO_FAULTS: Faults = {
   deactivationsPerMinute: 0,
   declarationsPerMinute: 0,
   sharesPerMinute: 0,
+  emptyingsPerMinute: 0,
+  maintenancesPerMinute: 0,
 };

@@ -2,12 +2,19 @@
 // the habits of its plan. What it wants and has launched is on its disk, which a second process of it may share.
 
 import type { Demand } from '@parley/protocol/frameworks';
-import { type FrameworkRef, RoleName, type TaskId, taskKey } from '@parley/protocol/ids';
+import {
+  type FrameworkRef,
+  RoleName,
+  type TaskId,
+  taskKey,
+  type WindowId,
+} from '@parley/protocol/ids';
 import { DeclineReason, type Offer } from '@parley/protocol/offers';
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import type { SchedulerEvent } from '@parley/scheduler-sdk/session-vocabulary';
 import type { FrameworkDisk } from './framework-disk.ts';
 import { OfferUse } from './offer-use.ts';
+import type { Random } from './random.ts';
 import { SessionProcess, type SessionWishes } from './session-process.ts';
 import { isPoisonDemand, POISON } from './simulated-core.ts';
 import type { World } from './world.ts';
@@ -22,13 +29,18 @@ const DEFAULT_OFFER_TIMEOUT_MS = 10_000;
 export class FrameworkProcess extends SessionProcess {
   readonly disk: FrameworkDisk;
   readonly #use: OfferUse;
+  /** A stream of its own: how it answers inverse offers leaves all other draws as they are. */
+  readonly #answers: Random;
   #tearDownWhenDone = false;
+  /** It has said what makes the core throw, and has not been refused yet. */
+  #isPoisoning = false;
   #stopped = false;
 
   constructor(world: World, disk: FrameworkDisk, label = 's') {
     super(world, `framework ${disk.ref.principal}/${disk.ref.frameworkId} ${label}`, label);
     this.disk = disk;
     this.#use = new OfferUse(world, disk, this.random);
+    this.#answers = this.random.derive('answers');
   }
 
   get ref(): FrameworkRef {
@@ -56,6 +68,7 @@ export class FrameworkProcess extends SessionProcess {
 
   protected override started(): void {
     this.#stopped = false;
+    this.#isPoisoning = false;
     for (const attempt of this.disk.attempts.values()) attempt.sinceMs = this.world.clock.nowMs;
     super.started();
     this.#lookForSilence();
@@ -87,6 +100,10 @@ export class FrameworkProcess extends SessionProcess {
 
   protected happened(event: SchedulerEvent): void {
     switch (event.kind) {
+      case 'subscribed':
+        // Told in a subscription it is a demand like any other.
+        if (this.#isPoisoning) this.#takeBackPoison();
+        break;
       case 'offers':
         this.#considerOffers(event.offers);
         break;
@@ -95,6 +112,9 @@ export class FrameworkProcess extends SessionProcess {
         break;
       case 'accepted':
         this.#restate();
+        break;
+      case 'event':
+        if (event.event.kind === 'agentInverseOffer') this.#askedBack(event.event.windowId);
         break;
       case 'refused':
         this.#refused(event);
@@ -110,7 +130,7 @@ export class FrameworkProcess extends SessionProcess {
   #refused({ call, failure }: Extract<SchedulerEvent, { kind: 'refused' }>): void {
     if (call.name === 'demand' && isPoisonDemand(call.body.demand)) {
       this.world.poisoned += 1;
-      if (this.session) this.carryOut(this.session.setDemand(this.#statedDemand(), this.nowMs));
+      this.#takeBackPoison();
     } else if (failure.code !== 'unknownTask' && this.session?.phase !== 'stopped')
       throw new Error(`${this.name}: ${call.name} is refused: ${JSON.stringify(failure)}`);
   }
@@ -150,6 +170,18 @@ export class FrameworkProcess extends SessionProcess {
     }
     if (isTerminal(state)) this.#restate();
     if (this.disk.finished) this.after(0, () => this.tick());
+  }
+
+  /** Now and then it says nothing; now and then it changes its mind. */
+  #askedBack(windowId: WindowId): void {
+    for (let left = this.#answers.pick([0, 1, 1, 1, 2]); left > 0; left -= 1) {
+      const answer = this.#answers.pick(['accept', 'decline'] as const);
+      this.after(this.#answers.between(0, 20_000), () => {
+        const body = { windowId, answer };
+        const call = { name: 'answerInverseOffer', body } as const;
+        if (this.session) this.carryOut(this.session.call(call, this.nowMs).effects);
+      });
+    }
   }
 
   #kill(taskId: TaskId): void {
@@ -204,10 +236,17 @@ export class FrameworkProcess extends SessionProcess {
   #poison(): void {
     this.after(POISON_CHECK_MS, () => {
       const { poisonPerMinute } = this.world.faults;
-      if (this.session && this.random.chance((poisonPerMinute * POISON_CHECK_MS) / 60_000))
+      if (this.session && this.random.chance((poisonPerMinute * POISON_CHECK_MS) / 60_000)) {
+        this.#isPoisoning = true;
         this.carryOut(this.session.setDemand(POISON, this.nowMs));
+      }
       this.#poison();
     });
+  }
+
+  #takeBackPoison(): void {
+    this.#isPoisoning = false;
+    if (this.session) this.carryOut(this.session.setDemand(this.#statedDemand(), this.nowMs));
   }
 
   /** An accept of an earlier process may have been lost: after long silence the attempt is given up (and killed). */

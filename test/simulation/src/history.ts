@@ -2,6 +2,7 @@
 // compared with what the witness saw when the entries were stored.
 import { isDeepStrictEqual } from 'node:util';
 import type { SnapshotItem } from '@parley/actor/core';
+import { Replica } from '@parley/actor/replica';
 import { decode, encode } from '@parley/protocol/codec';
 import type { Random } from './random.ts';
 import { type ClusterReplica, replay, type Start, simulatedCore } from './simulated-core.ts';
@@ -24,6 +25,7 @@ export class History {
     this.#world = world;
     this.#random = world.random.derive('history');
     world.journal.onStored(({ sequence }) => this.#stepped(sequence));
+    world.onRebuilt(() => this.#beginAnew());
   }
 
   /** The witness has stepped an entry. */
@@ -32,6 +34,12 @@ export class History {
     if (this.#snapshots.length < MAX_SNAPSHOTS && this.#random.chance(SNAPSHOT_CHANCE))
       this.#snapshots.push(takeSnapshot(replica));
     if (sequence % ENTRIES_A_HASH === 0) this.#hashes.set(sequence, replica.hash());
+  }
+
+  /** What was before is in no journal any more. */
+  #beginAnew(): void {
+    this.#snapshots.length = 0;
+    this.#hashes.clear();
   }
 
   /** Replays from the beginning and from every snapshot. Throws where anything differs. */
@@ -44,9 +52,12 @@ export class History {
   #check(snapshot: Snapshot | undefined, end: string): void {
     const from = `the replay from ${snapshot?.sequence ?? 0}`;
     const replica = replay(this.#world.journal.messages, {
-      makeStart: () => (snapshot === undefined ? undefined : restore(snapshot)),
+      makeFirst: () =>
+        snapshot === undefined
+          ? this.#world.witness.makeFirst()
+          : new Replica(simulatedCore, restore(snapshot)),
       onApplied: (sequence, effects, at) => {
-        if (!isDeepStrictEqual(this.#world.witness.effects.get(sequence), effects))
+        if (!isDeepStrictEqual(this.#world.witness.effectsOf(at.epoch, sequence), effects))
           throw new Error(`${from} has other effects at entry ${sequence}`);
         const hash = this.#hashes.get(sequence);
         if (hash !== undefined && hash !== at.hash())

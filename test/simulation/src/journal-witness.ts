@@ -26,6 +26,7 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
+import { Sayable, told } from './sayable.ts';
 import { type ClusterReplica, holdsPoison, replay, simulatedCore } from './simulated-core.ts';
 import type { Stored } from './simulated-streams.ts';
 
@@ -40,6 +41,8 @@ export type WitnessListener = {
   /** The books let go of a task. */
   readonly ended: (task: TaskKey) => void;
   readonly happened: (event: ClusterEvent) => void;
+  /** The books are made anew: what the old ones held is known no more, until it is told again. */
+  readonly rebuilt: () => void;
 };
 
 const ORDERS = [
@@ -61,10 +64,15 @@ export class JournalWitness {
   readonly #cluster: ClusterName;
   readonly #entries: readonly Stored[];
   #replica: ClusterReplica = new Replica(simulatedCore);
-  /** Effects by sequence. */
-  readonly effects = new Map<number, readonly Effect[]>();
+  readonly #effects = new Map<string, readonly Effect[]>();
   /** Of the state after those entries after which masters compare theirs. */
-  readonly hashes = new Map<number, string>();
+  readonly #hashes = new Map<string, string>();
+  /** The entry before the first of the present books; undefined: they begin with the journal. */
+  #beganAfter: number | undefined;
+  #isLost = false;
+  /** The highest sequence that was ever stored. */
+  #lastStored = 0;
+  #rebuilds = 0;
   /** Terms that have an entry, in their order: whose they are and where they begin. */
   readonly #terms = new Map<string, { readonly speaker: string; readonly beginning: number }>();
   #epoch: Epoch = NO_EPOCH;
@@ -73,8 +81,9 @@ export class JournalWitness {
   readonly #launched = new Set<TaskKey>();
   /** Keys of the answers to resyncs. */
   readonly #reads = new Set<string>();
-  /** What may be said, by what identifies it. */
-  readonly #sayable = new Map<string, unknown[]>();
+  readonly #sayable = new Sayable();
+  /** Tasks of books that were lost, which nobody has told again so far. */
+  readonly untold = new Map<TaskKey, WitnessedTask>();
   /** Agents that an operator declared gone. */
   readonly gone = new Set<AgentId>();
   /** Tasks that are to start and to end together. */
@@ -91,20 +100,52 @@ export class JournalWitness {
     return this.#replica;
   }
 
+  /** One that has stepped no entry of the present books. */
+  makeFirst(): ClusterReplica {
+    return this.#beganAfter === undefined
+      ? new Replica(simulatedCore)
+      : Replica.anew(simulatedCore, this.#beganAfter, 0);
+  }
+
+  /** How often the books were made anew. */
+  get rebuilds(): number {
+    return this.#rebuilds;
+  }
+
+  /** The streams of the books were harmed: whoever leads next may make them anew. */
+  booksLost(): void {
+    this.#isLost = true;
+  }
+
+  effectsOf(epoch: Epoch, sequence: number): readonly Effect[] | undefined {
+    return this.#effects.get(entryKey(epoch, sequence));
+  }
+
+  hashOf(epoch: Epoch, sequence: number): string | undefined {
+    return this.#hashes.get(entryKey(epoch, sequence));
+  }
+
   wasLaunched(task: TaskKey): boolean {
     return this.#launched.has(task);
   }
 
+  /** As the books have it, or had it when they were lost. */
+  find(task: TaskKey): WitnessedTask | undefined {
+    return this.tasks.get(task) ?? this.untold.get(task);
+  }
+
   resourcesOf(task: TaskKey): Resources {
-    return this.tasks.get(task)?.resources ?? NO_RESOURCES;
+    return this.find(task)?.resources ?? NO_RESOURCES;
   }
 
   stored({ sequence, bytes }: Stored): void {
+    this.#lastStored = Math.max(this.#lastStored, sequence);
     this.#noteInputs(sequence, bytes);
     this.#apply(sequence, bytes);
     const violations = checkInvariants(this.#replica.state);
     if (violations.length > 0) throw new Error(`after entry ${sequence}: ${violations.join('; ')}`);
-    if (StateMarks.isAt(sequence)) this.hashes.set(sequence, this.#replica.hash());
+    if (StateMarks.isAt(sequence))
+      this.#hashes.set(entryKey(this.#epoch, sequence), this.#replica.hash());
   }
 
   #apply(sequence: number, bytes: Uint8Array): void {
@@ -121,6 +162,7 @@ export class JournalWitness {
       });
     }
     this.#replica = replay(this.#entries, {
+      makeFirst: () => this.makeFirst(),
       skips: [...this.#replica.skips, result.skip],
       onApplied: (applied, effects) => {
         if (applied === sequence) this.#applied(applied, effects);
@@ -133,18 +175,21 @@ export class JournalWitness {
     const cluster = this.#cluster;
     const offers = decodeMessage(SUBJECTS.offers, cluster, subject, bytes);
     if (offers.ok)
-      this.#must(numberKey(offers.value.parameters, offers.value.body), offers.value.body);
+      this.#sayable.must(numberKey(offers.value.parameters, offers.value.body), offers.value.body);
     const rescind = decodeMessage(SUBJECTS.rescind, cluster, subject, bytes);
     if (rescind.ok)
-      this.#must(numberKey(rescind.value.parameters, rescind.value.body), rescind.value.body);
+      this.#sayable.must(
+        numberKey(rescind.value.parameters, rescind.value.body),
+        rescind.value.body,
+      );
     const events = decodeMessage(SUBJECTS.events, cluster, subject, bytes);
     if (events.ok)
-      this.#must(numberKey(events.value.parameters, events.value.body), events.value.body);
+      this.#sayable.must(numberKey(events.value.parameters, events.value.body), events.value.body);
     const facts = decodeMessage(SUBJECTS.facts, cluster, subject, bytes);
     if (!facts.ok) return;
     if (facts.value.body.snapshot === undefined)
-      this.#must(`facts ${facts.value.body.sequence}`, facts.value.body);
-    else if (facts.value.body.sequence > this.#entries.length)
+      this.#sayable.must(`facts ${facts.value.body.sequence}`, facts.value.body);
+    else if (facts.value.body.sequence > this.#lastStored)
       throw new Error(
         `facts as of entry ${facts.value.body.sequence} are told before it is stored`,
       );
@@ -157,7 +202,7 @@ export class JournalWitness {
       if (!order.ok) continue;
       const { agentId = '' } = order.value.parameters as { readonly agentId?: string };
       const body = order.value.body as object;
-      this.#must(`order to ${agentId}`, body);
+      this.#sayable.must(`order to ${agentId}`, body);
       return { agentId, body };
     }
     return undefined;
@@ -201,14 +246,14 @@ export class JournalWitness {
   }
 
   written(update: StatusUpdate): void {
-    this.#must(updateKey(update), update);
+    this.#sayable.must(updateKey(update), update);
   }
 
   /** An answer that a caller received. What is refused before the journal comes from no entry. */
   answered(caller: Caller, request: RequestId, answer: Answer): void {
     if (!answer.ok && (isRetryable(answer.failure.code) || answer.failure.code === 'internalError'))
       return;
-    this.#must(`answer ${requestKey(caller, request)}`, answer);
+    this.#sayable.must(`answer ${requestKey(caller, request)}`, answer);
   }
 
   /**
@@ -226,12 +271,29 @@ export class JournalWitness {
     this.#epoch = epoch;
     for (const raw of inputs) {
       const input = simulatedCore.inputSchema.safeParse(raw).data;
-      if (input?.kind === 'termStarted') this.#noteTerm(sequence, epoch, input.masterId);
+      if (input?.kind === 'termStarted') {
+        this.#noteTerm(sequence, epoch, input.masterId);
+        if (input.rebuilding !== undefined) this.#rebuild(sequence);
+      }
       if (input?.kind === 'call' && READS.has(input.call.verb))
         this.#reads.add(`answer ${requestKey(input.caller, input.request)}`);
     }
     if (this.speakerOf(epoch) === undefined)
       throw new Error(`entry ${sequence} is of a term that never began`);
+  }
+
+  #rebuild(sequence: number): void {
+    if (!this.#isLost) throw new Error(`entry ${sequence} makes the books anew and none were lost`);
+    this.#rebuilds += 1;
+    this.#beganAfter = sequence - 1;
+    this.#replica = this.makeFirst();
+    this.#sayable.beginBooks();
+    for (const [key, task] of this.tasks) {
+      if (isTerminal(task.state)) continue;
+      this.tasks.delete(key);
+      this.untold.set(key, task);
+    }
+    this.#listener.rebuilt();
   }
 
   #noteTerm(sequence: number, epoch: Epoch, speaker: string): void {
@@ -240,7 +302,7 @@ export class JournalWitness {
   }
 
   #applied(sequence: number, effects: readonly Effect[]): void {
-    this.effects.set(sequence, effects);
+    this.#effects.set(entryKey(this.#epoch, sequence), effects);
     for (const effect of effects) this.#note(effect);
   }
 
@@ -249,19 +311,19 @@ export class JournalWitness {
       case 'offers':
       case 'rescind':
       case 'events':
-        this.#once(numberKey(effect.framework, effect.message), effect.message);
+        this.#sayable.once(numberKey(effect.framework, effect.message), effect.message);
         break;
       case 'facts': {
         const { sequence, previous, facts } = effect;
-        this.#once(`facts ${sequence}`, { sequence, previous, facts });
+        this.#sayable.once(`facts ${sequence}`, { sequence, previous, facts });
         break;
       }
       case 'order':
-        this.#may(`order to ${effect.order.agentId}`, effect.order.body);
+        this.#sayable.may(`order to ${effect.order.agentId}`, effect.order.body);
         this.#noteOrder(effect.order);
         break;
       case 'writeUpdate':
-        this.#once(updateKey(effect.update), effect.update);
+        this.#sayable.once(updateKey(effect.update), effect.update);
         break;
       case 'answer':
         this.#noteAnswer(effect);
@@ -284,14 +346,14 @@ export class JournalWitness {
     const key = `answer ${requestKey(caller, request)}`;
     const isVoid =
       !answer.ok && (isRetryable(answer.failure.code) || answer.failure.code === 'requestExpired');
-    const before = this.#sayable.get(key) ?? [];
+    const before = this.#sayable.saidOf(key);
     const others = before.filter((one) => !isDeepStrictEqual(one, answer) && !isExpiry(one));
     if (!this.#reads.has(key) && !isVoid && others.length > 0) {
       throw new Error(
         `${key} is answered ${told(answer)} after it was answered ${told(others[0])}`,
       );
     }
-    this.#may(key, answer);
+    this.#sayable.may(key, answer);
   }
 
   #noteEvent(event: ClusterEvent): void {
@@ -305,6 +367,7 @@ export class JournalWitness {
     if (event.type !== 'taskStateChanged') return;
     const key = taskKey(event.task);
     const known = this.tasks.get(key);
+    if (event.from === undefined) this.#noteTold(key, event.agentId);
     if (event.to === 'staging') this.#launched.add(key);
     if (known !== undefined && event.from === undefined) throw new Error(`${key} begins twice`);
     if (known !== undefined && known.state !== event.from)
@@ -318,28 +381,22 @@ export class JournalWitness {
     this.#listener.ended(key);
   }
 
-  /** Of a task that ended and is not kept any more, a late update is that of an unknown one. */
+  /** What the lost books had is told by the agent that has it. */
+  #noteTold(key: TaskKey, agentId: AgentId): void {
+    const untold = this.untold.get(key);
+    if (untold !== undefined && untold.agentId !== agentId)
+      throw new Error(`${key} of ${untold.agentId} is taken over from ${agentId}`);
+    this.untold.delete(key);
+  }
+
+  /**
+   * Of a task that ended and is not kept any more, or that was in books that were lost, a late update is that of an
+   * unknown one.
+   */
   #isOfForgotten(what: string): boolean {
     const [, task] = /^reports (\S+), an unknown task$/.exec(what) ?? [];
-    return [...this.tasks].some(([key, { ends }]) => key === task && ends === 1);
-  }
-
-  #once(key: string, content: unknown): void {
-    const [before] = this.#sayable.get(key) ?? [];
-    if (before !== undefined) throw new Error(`${key} is given out twice: ${told(content)}`);
-    this.#may(key, content);
-  }
-
-  #may(key: string, content: unknown): void {
-    const contents = this.#sayable.get(key);
-    if (contents === undefined) this.#sayable.set(key, [content]);
-    else if (!contents.some((one) => isDeepStrictEqual(one, content))) contents.push(content);
-  }
-
-  #must(key: string, content: unknown): void {
-    const allowed = this.#sayable.get(key) ?? [];
-    if (allowed.some((one) => isDeepStrictEqual(one, content))) return;
-    throw new Error(`${key} is said and no stored entry says so: ${told(content)}`);
+    const known = [...this.tasks].some(([key, { ends }]) => key === task && ends === 1);
+    return known || [...this.untold.keys()].some((key) => key === task);
   }
 }
 
@@ -351,7 +408,7 @@ const termKey = ({ bucketCreatedMs, revision }: Epoch) => `${bucketCreatedMs}/${
 const numberKey = (framework: FrameworkRef, { number }: { readonly number: number }) =>
   `message ${frameworkKey(framework)} ${number}`;
 const updateKey = ({ task, sequence }: StatusUpdate) => `update ${taskKey(task)} ${sequence}`;
-const told = (content: unknown) => JSON.stringify(content).slice(0, 300);
+const entryKey = (epoch: Epoch, sequence: number) => `${termKey(epoch)} ${sequence}`;
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;

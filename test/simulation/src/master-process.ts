@@ -5,8 +5,7 @@ import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings } from '@parley/cluster/inputs';
 import { Mastership } from '@parley/master/mastership';
 import { DEFAULT_RATE_LIMITS } from '@parley/master/rate-limits';
-import { inboxPrefix } from '@parley/protocol/credential';
-import { fail, succeed } from '@parley/protocol/errors';
+import { succeed } from '@parley/protocol/errors';
 import { ActorId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { LeadershipPhase } from '@parley/protocol/leadership';
 import { decodeMessage } from '@parley/protocol/message';
@@ -14,10 +13,11 @@ import type { PrincipalRecord } from '@parley/protocol/operators';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import {
   busOf,
+  endOfUpdates,
   journalOf,
   leaseOf,
   logOf,
-  type Place,
+  settingsOf,
   snapshotsOf,
   updateReaderOf,
   updateWriterOf,
@@ -33,6 +33,11 @@ const INHERITED_MS = 1000;
 /** Small, so that a run has several. */
 const SNAPSHOT_LIMITS = { everyEntries: 128, everyMs: 20_000 };
 
+const NOTHING_KEPT = {
+  readAll: () => Promise.resolve(succeed([])),
+  write: () => Promise.resolve(succeed(undefined)),
+};
+
 export type MasterProcessOptions = {
   readonly principals: ReadonlyMap<string, PrincipalRecord>;
   readonly settings: ClusterSettings;
@@ -41,10 +46,10 @@ export type MasterProcessOptions = {
 export class MasterProcess extends SimulatedProcess {
   readonly #options: MasterProcessOptions;
   #stopping = new AbortController();
+  #startsAgain = false;
   #state: ClusterState | undefined;
   #phase: LeadershipPhase = 'following';
   #sequence = 0;
-  #nonces = 0;
   /** Orders and updates that an earlier leader left, to be sent soon. */
   #inherited = new Set<string>();
   #servedTerm = 0;
@@ -59,6 +64,12 @@ export class MasterProcess extends SimulatedProcess {
     if (!this.alive) return;
     this.world.note(`${this.name} is told to stop`);
     this.#stopping.abort();
+  }
+
+  /** One that was told to stop starts again as soon as it has stopped. */
+  override start(): void {
+    if (this.alive && this.#stopping.signal.aborted) this.#startsAgain = true;
+    else super.start();
   }
 
   /** Whether it does, not whether it believes so: nobody has begun a later term. */
@@ -86,7 +97,9 @@ export class MasterProcess extends SimulatedProcess {
     this.#inherited = new Set();
     const { cluster, witness } = this.world;
     const masterId = ActorId.parse(this.name);
-    const place = this.#place();
+    const place = this.place('master', (subject, bytes) =>
+      this.world.guard(() => this.#says(subject, bytes)),
+    );
     const time = { clock: clockOf(place), timers: timersOf(place) };
     const { principals, settings } = this.#options;
     const mastership = new Mastership(
@@ -111,15 +124,12 @@ export class MasterProcess extends SimulatedProcess {
           await time.timers.wait(PRINCIPALS_MS);
           return succeed({ records: principals, version: '1' });
         },
-        // The streams are never lost here, so that nobody reads what is kept beside them.
-        openSettings: () => ({
-          readAll: () => Promise.resolve(succeed([])),
-          write: () => Promise.resolve(succeed(undefined)),
-        }),
-        endOfUpdates: () => Promise.resolve(fail('unavailable', 'nobody asks')),
+        // Where the books are never lost nobody reads what is kept beside them.
+        openSettings: () => (this.world.losesBooks ? settingsOf(place) : NOTHING_KEPT),
+        endOfUpdates: (principal) => endOfUpdates(place, principal),
         onJournalTrouble: () => undefined,
         ...time,
-        makeNonce: () => this.#nonce(),
+        makeNonce: () => this.makeNonce(),
         limits: SNAPSHOT_LIMITS,
         logger: logOf(place),
       },
@@ -134,31 +144,12 @@ export class MasterProcess extends SimulatedProcess {
 
   protected crashed(): void {
     this.#state = undefined;
+    if (!this.#startsAgain) return;
+    this.#startsAgain = false;
+    this.world.clock.after(0, () => this.start());
   }
 
   protected tick(): void {}
-
-  #place(): Place {
-    const { world, name } = this;
-    const { incarnation } = this;
-    return {
-      world,
-      name,
-      inbox: `${inboxPrefix({ kind: 'master', id: name })}.${incarnation}`,
-      nowMs: () => this.nowMs,
-      wallTimeMs: () => this.wallTimeMs,
-      after: (delayMs, run) => this.after(delayMs, run),
-      whileAlive: (run) => this.whileAlive(run),
-      isAlive: () => this.alive && this.incarnation === incarnation,
-      subscribe: (pattern, handle) => this.subscribe(pattern, handle),
-      publishes: (subject, bytes) => world.guard(() => this.#says(subject, bytes)),
-    };
-  }
-
-  #nonce(): string {
-    this.#nonces += 1;
-    return `${this.name}-${this.#nonces}`;
-  }
 
   #stepped({ epoch, sequence }: StepContext, state: ClusterState): void {
     this.#state = state;

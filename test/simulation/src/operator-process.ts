@@ -1,11 +1,13 @@
-// Owns a simulated operator: takes agents out of service and back, gives one up, sets how the cluster is shared, and puts
-// away what is left of reservations and settings. Each request is repeated until it is answered or the operator is tired of it.
+// Owns a simulated operator: takes agents out of service and back, plans their maintenance, gives one up, sets how the
+// cluster is shared, and puts away what is left of reservations, settings and windows. Each request is repeated until it is answered or the operator is tired of it.
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import { inboxPrefix } from '@parley/protocol/credential';
 import { compareEpochs } from '@parley/protocol/epoch';
 import { type AgentId, PrincipalName } from '@parley/protocol/ids';
+import type { OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type {
+  Emptying,
   OperatorAgentRequest,
   OperatorOperateRequest,
   OperatorSharingRequest,
@@ -25,6 +27,7 @@ const STEP_DOWN = 'stepDown';
 
 type Call =
   | { readonly name: 'operatorAgent'; readonly body: OperatorAgentRequest }
+  | { readonly name: 'operatorMaintenance'; readonly body: OperatorMaintenanceRequest }
   | { readonly name: 'operatorOperate'; readonly body: OperatorOperateRequest }
   | { readonly name: 'operatorSharing'; readonly body: OperatorSharingRequest };
 
@@ -49,6 +52,22 @@ export class OperatorProcess extends SimulatedProcess {
     this.#call({ name: 'operatorAgent', body: { agentId, change } });
   }
 
+  /** Drains it, and has its tasks asked to stop. */
+  empty(agentId: AgentId, emptying: Emptying): void {
+    this.world.note(`the operator: empty ${agentId} ${JSON.stringify(emptying)}`);
+    this.#call({ name: 'operatorAgent', body: { agentId, change: 'drain', emptying } });
+  }
+
+  maintain(body: OperatorMaintenanceRequest): void {
+    this.world.note(`the operator: maintenance ${JSON.stringify(body)}`);
+    this.#call({ name: 'operatorMaintenance', body });
+  }
+
+  /** Of people: what its times are. */
+  get wallClockMs(): number {
+    return this.wallTimeMs;
+  }
+
   operate(body: OperatorOperateRequest): void {
     this.#call({ name: 'operatorOperate', body });
   }
@@ -69,11 +88,13 @@ export class OperatorProcess extends SimulatedProcess {
     this.after(REPEAT_MS, () => this.stepDown(epoch, left - 1));
   }
 
-  /** Until nothing is left: every agent in service, and no reservation that nobody uses. Looks into the books. */
+  /** Until nothing is left: every agent in service, no window, and no reservation that nobody uses. Looks into the books. */
   tidy(): void {
     const state = this.#masters.find((master) => master.isLeading)?.state;
     for (const { agentId, isDeactivated, draining } of state?.agents.rows() ?? [])
       if (isDeactivated || draining !== undefined) this.change(agentId, 'reactivate');
+    for (const { windowId, state: windowState } of state?.maintenance.rows() ?? [])
+      this.maintain({ windowId, change: windowState === 'underWay' ? 'stop' : 'cancel' });
     this.#clearShares(state);
     for (const reservation of state?.reservations.rows() ?? []) {
       const { agentId, role, reservationId, volumes } = reservation;

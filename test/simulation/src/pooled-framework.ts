@@ -2,7 +2,9 @@
 // it states and whose placements it carries out. What it wants, and how its tasks behave, the scenario says.
 
 import { repeated } from '@parley/allocation/need-fit';
-import { ExecutorId, TaskId } from '@parley/protocol/ids';
+import type { FrameworkEvent } from '@parley/protocol/frameworks';
+import { ExecutorId, TaskId, taskKey } from '@parley/protocol/ids';
+import type { InverseOfferAnswer } from '@parley/protocol/maintenance';
 import type { Offer } from '@parley/protocol/offers';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { RevocableUse } from '@parley/protocol/revocations';
@@ -34,6 +36,8 @@ export type PoolHabits = {
   readonly statesDemand: boolean;
   /** Of one offer it takes no more. */
   readonly tasksAnOffer?: number;
+  /** What it says to inverse offers for agents; absent: nothing. Where it accepts, it ends what it has there. */
+  readonly answer?: InverseOfferAnswer['answer'] | undefined;
 };
 
 /** What was lost is tried for ever. */
@@ -120,6 +124,9 @@ export class PooledFramework extends ScriptedFramework {
       case 'accepted':
         this.#restate();
         break;
+      case 'event':
+        if (event.event.kind === 'agentInverseOffer') this.#askedBack(event.event);
+        break;
       default:
         break;
     }
@@ -134,6 +141,19 @@ export class PooledFramework extends ScriptedFramework {
       this.accept({ offers: [offer], launches, filter });
     for (const { offers: unused, ...how } of declined)
       this.carryOut(session.offersHandled(unused, this.nowMs, how));
+  }
+
+  #askedBack({ windowId, agents }: Extract<FrameworkEvent, { kind: 'agentInverseOffer' }>): void {
+    const { answer } = this.#habits;
+    if (answer === undefined || this.session === undefined) return;
+    const call = { name: 'answerInverseOffer', body: { windowId, answer } } as const;
+    this.carryOut(this.session.call(call, this.nowMs).effects);
+    if (answer !== 'accept') return;
+    const { tasks } = this.world.witness;
+    for (const taskId of this.#pool.liveTasks()) {
+      const agentId = tasks.get(taskKey({ ...this.ref, taskId }))?.agentId;
+      if (agentId !== undefined && agents.includes(agentId)) this.kill(taskId);
+    }
   }
 
   /** To what as many tasks as it takes need. */

@@ -19,6 +19,7 @@ import { PooledFramework, type PoolHabits } from './pooled-framework.ts';
 import { Random } from './random.ts';
 import { checkEnd, isEmpty } from './rest.ts';
 import { ScriptedFramework } from './scripted-framework.ts';
+import { ServiceWitness } from './service-witness.ts';
 import type { SessionWishes } from './session-process.ts';
 import { SharingWitness } from './sharing-witness.ts';
 import { World } from './world.ts';
@@ -44,6 +45,8 @@ export type ScenarioOptions = {
   /** Of each agent; absent: 1,000 milli-CPUs and 1,000 MiB. */
   readonly total?: Resources;
   readonly settings?: Partial<ClusterSettings>;
+  /** Journal and snapshots get lost. */
+  readonly losesBooks?: boolean;
 };
 
 export type Scenario = {
@@ -103,14 +106,17 @@ export class Scene {
   readonly frameworks: ScriptedFramework[] = [];
   readonly history: History;
   readonly sharing: SharingWitness;
+  readonly service: ServiceWitness;
   readonly #chaos: Chaos;
 
   constructor(world: World, random: Random, options: ScenarioOptions) {
     this.world = world;
     this.random = random.derive('steps');
+    world.losesBooks = options.losesBooks === true;
     this.history = new History(world);
     const principals = new Map([['alice', { roles: ['*'] }]]);
     this.sharing = new SharingWitness(world);
+    this.service = new ServiceWitness(world);
     const settings = ClusterSettings.parse({ outstandingCapPermille: 1000, ...options.settings });
     this.masters = ['master-1', 'master-2'].map(
       (name) => new MasterProcess(world, name, { principals, settings }),

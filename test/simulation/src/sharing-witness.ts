@@ -47,6 +47,7 @@ export class SharingWitness {
   constructor(world: World) {
     this.#world = world;
     world.listeners.push((event) => this.#hear(event));
+    world.onRebuilt(() => this.#beginAnew());
   }
 
   /**
@@ -69,6 +70,13 @@ export class SharingWitness {
 
   leastOf(framework: FrameworkRef): Quantities {
     return this.#least.get(frameworkKey(framework)) ?? {};
+  }
+
+  /** Offers are void; agents tell of tasks, and of frameworks' roles nobody has to. */
+  #beginAnew(): void {
+    this.#offers.clear();
+    this.#tasks.clear();
+    this.#taken.clear();
   }
 
   #hear(event: ClusterEvent): void {

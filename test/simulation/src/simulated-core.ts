@@ -47,18 +47,18 @@ export type ClusterReplica = Replica<ClusterState, Input, Effect>;
 export type Start = ReplicaStart<ClusterState>;
 
 /**
- * A replica moved on from `makeStart` through the entries, up to `upTo`. A step that throws is left out and the
+ * A replica moved on from what `makeFirst` makes through the entries, up to `upTo`. A step that throws is left out and the
  * replica made anew, as every process does it. Throws when anything but poison has to be left out.
  */
 export function replay(
   entries: readonly Stored[],
   {
-    makeStart = () => undefined,
+    makeFirst = () => new Replica(simulatedCore),
     skips = [],
     upTo = entries.length,
     onApplied,
   }: {
-    makeStart?: () => Start | undefined;
+    makeFirst?: () => ClusterReplica;
     skips?: readonly SkippedInput[];
     upTo?: number;
     onApplied?: (sequence: number, effects: readonly Effect[], replica: ClusterReplica) => void;
@@ -67,7 +67,7 @@ export function replay(
   const known = [...skips];
   const told = new Set<number>();
   for (;;) {
-    const replica: ClusterReplica = new Replica(simulatedCore, makeStart());
+    const replica = makeFirst();
     for (const skip of known) replica.skip(skip);
     const broken = applyAll(replica, entries.slice(replica.sequence, upTo), (sequence, effects) => {
       if (!told.has(sequence)) onApplied?.(sequence, effects, replica);

@@ -1,6 +1,6 @@
 // Owns the simulated bucket of leases: keys with revisions, written by compare-and-set. Answers may be late or lost, and
 // a write may land after its writer has given it up.
-import type { LeaseAction, LeaseEntry, LeaseWriteAnswer } from '@parley/actor/lease';
+import type { LeaseAction, LeaseEntry, LeaseNote, LeaseWriteAnswer } from '@parley/actor/lease';
 import type { LeaseReading } from '@parley/actor/lease-store';
 import type { Clock } from './clock.ts';
 import type { Faults } from './faults.ts';
@@ -65,6 +65,11 @@ export class SimulatedLeases {
     const isLost = !arrives || isTimedOut || this.#random.chance(this.#faults.lostAckChance);
     const waitMs = isLost ? TIMEOUT_MS : 2 * this.#faults.maxDelayMs + 1;
     this.#clock.after(waitMs, () => done(!isLost && way.hears() ? answer : { kind: 'unknown' }));
+  }
+
+  /** What its holder, or whoever held it last, has left behind with it. */
+  noteOf(key: LeaseKey): LeaseNote | undefined {
+    return this.#entries.get(key)?.record?.note;
   }
 
   /** Somebody else frees it although its holder still leads: an operator, or a copy of the bucket that is put back. */

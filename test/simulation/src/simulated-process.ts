@@ -1,5 +1,7 @@
 // Owns the life of one simulated process: it starts, crashes at any moment, is held up as by SIGSTOP and goes on, starts
 // again with nothing in memory and another monotonic clock; what it had asked for does not reach its successor.
+import { inboxPrefix } from '@parley/protocol/credential';
+import type { Place } from './process-place.ts';
 import type { Random } from './random.ts';
 import type { Delivered } from './simulated-bus.ts';
 import type { World } from './world.ts';
@@ -15,6 +17,7 @@ export abstract class SimulatedProcess {
   #clockOffsetMs = 0;
   #wallOffsetMs = 0;
   #wakeAtMs = Number.POSITIVE_INFINITY;
+  #nonces = 0;
   /** What has reached the process while it was held up; undefined while it runs. */
   #held: (() => void)[] | undefined;
 
@@ -126,6 +129,32 @@ export abstract class SimulatedProcess {
       this.#wakeAtMs = Number.POSITIVE_INFINITY;
       this.tick();
     });
+  }
+
+  /** What production's shells see in this life of the process; `publishes` sees what they say, before it is sent. */
+  protected place(
+    kind: 'master' | 'allocator',
+    publishes: Place['publishes'] = () => undefined,
+  ): Place {
+    const { world, name } = this;
+    const incarnation = this.#incarnation;
+    return {
+      world,
+      name,
+      inbox: `${inboxPrefix({ kind, id: name })}.${incarnation}`,
+      nowMs: () => this.nowMs,
+      wallTimeMs: () => this.wallTimeMs,
+      after: (delayMs, run) => this.after(delayMs, run),
+      whileAlive: (run) => this.whileAlive(run),
+      isAlive: () => this.#alive && this.#incarnation === incarnation,
+      subscribe: (pattern, handle) => this.subscribe(pattern, handle),
+      publishes,
+    };
+  }
+
+  protected makeNonce(): string {
+    this.#nonces += 1;
+    return `${this.name}-${this.#nonces}`;
   }
 
   protected subscribe(pattern: string, handle: (message: Delivered) => void): () => void {

@@ -73,6 +73,12 @@ export class SimulatedSnapshots {
     return snapshotKey(name);
   }
 
+  /** Those of later entries are no more. */
+  cutBack(lastSequence: number): void {
+    for (const [key, { name }] of this.#kept)
+      if (name.sequence > lastSequence) this.#kept.delete(key);
+  }
+
   #names(): SnapshotName[] {
     return [...this.#kept.values()].map(({ name }) => name).sort(newestFirst);
   }

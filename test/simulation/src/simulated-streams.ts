@@ -32,7 +32,10 @@ export type Sent = {
 };
 
 export class SimulatedStream {
-  readonly createdMs = 1;
+  #createdMs = 1;
+  #firstSequence = 1;
+  /** What is on its way to a stream that is deleted or put back does not get there. */
+  #generation = 0;
   readonly messages: Stored[] = [];
   /** What was asked to be stored, and when. */
   readonly attempts: {
@@ -91,6 +94,36 @@ export class SimulatedStream {
     return this.messages.length;
   }
 
+  get createdMs(): number {
+    return this.#createdMs;
+  }
+
+  /** Of what can be read. */
+  get firstSequence(): number {
+    return this.#firstSequence;
+  }
+
+  purgeBelow(sequence: number): void {
+    const first = Math.min(sequence, this.lastSequence + 1);
+    this.#firstSequence = Math.max(this.#firstSequence, first);
+  }
+
+  /** It is deleted and made again. */
+  makeAnew(): void {
+    this.#generation += 1;
+    this.#createdMs = this.#clock.nowMs + 1;
+    this.#firstSequence = 1;
+    this.messages.length = 0;
+  }
+
+  /** It is put back as it was when that was its last message. */
+  cutBack(lastSequence: number): void {
+    this.#generation += 1;
+    this.messages.length = Math.min(this.messages.length, lastSequence);
+    // The copy is from before that was removed.
+    if (lastSequence < this.#firstSequence) this.#firstSequence = 1;
+  }
+
   /** Stores after a delay, then acknowledges after another, unless one of the two ways is lost. */
   append(message: Sent, done: (acknowledgement: Acknowledgement) => void): void {
     const { subject, bytes, hears = message.reachable } = message;
@@ -98,11 +131,12 @@ export class SimulatedStream {
     const arrives = message.reachable() && !this.#random.chance(this.#faults.dropChance);
     const isLate = arrives && this.#random.chance(this.#faults.lateStoreChance);
     let outcome: Acknowledgement = { kind: 'unknown' };
+    const generation = this.#generation;
     const delayMs =
       this.#slowMs + (isLate ? this.#random.between(ACK_TIMEOUT_MS, MAX_LATE_MS) : this.#delay());
     if (arrives)
       this.#clock.after(delayMs, () => {
-        outcome = this.#store(message);
+        if (generation === this.#generation) outcome = this.#store(message);
       });
     const isSlow = this.#slowMs + 2 * this.#faults.maxDelayMs >= ACK_TIMEOUT_MS;
     const lost = !arrives || isLate || isSlow || this.#random.chance(this.#faults.lostAckChance);

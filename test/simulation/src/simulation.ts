@@ -13,6 +13,7 @@ import { OperatorProcess } from './operator-process.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { checkEnd, checkEvents, disagreements, isAtRest, isSettled } from './rest.ts';
+import { ServiceWitness } from './service-witness.ts';
 import { World } from './world.ts';
 
 /** Virtual time in which everything must have come to rest after the faults end. */
@@ -98,6 +99,8 @@ function makeCast(plan: Plan, world: World): Cast {
     ['bob', { roles: ['*'] }],
   ]);
   const history = new History(world);
+  // Throws by itself at what must not be.
+  new ServiceWitness(world);
   const { settings } = plan;
   const masters = plan.masters.map(
     (name) => new MasterProcess(world, name, { principals, settings }),

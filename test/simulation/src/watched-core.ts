@@ -40,15 +40,15 @@ export function watchedCore(watch: CoreWatch): Core<ClusterState, Input, Effect>
 
 function compare(
   { witness, fail }: CoreWatch,
-  { sequence }: StepContext,
+  { epoch, sequence }: StepContext,
   { state, effects }: { readonly state: ClusterState; readonly effects: readonly Effect[] },
 ): void {
-  const witnessed = witness.effects.get(sequence);
+  const witnessed = witness.effectsOf(epoch, sequence);
   if (witnessed === undefined) fail(`entry ${sequence} was stepped before it was stored`);
   else if (!isDeepStrictEqual(witnessed, effects)) {
     fail(`entry ${sequence} has other effects than the witness saw`);
   }
-  const hash = StateMarks.isAt(sequence) ? witness.hashes.get(sequence) : undefined;
+  const hash = StateMarks.isAt(sequence) ? witness.hashOf(epoch, sequence) : undefined;
   if (hash !== undefined && hash !== simulatedCore.hash(state))
     fail(`the state after entry ${sequence} is not that of the witness`);
 }

@@ -16,6 +16,7 @@ import { JOURNAL_TAIL } from './process-place.ts';
 import type { Random } from './random.ts';
 import { SimulatedBus } from './simulated-bus.ts';
 import { SimulatedLeases } from './simulated-lease.ts';
+import { SimulatedSettings } from './simulated-settings.ts';
 import { SimulatedSnapshots } from './simulated-snapshots.ts';
 import { SimulatedStream } from './simulated-streams.ts';
 
@@ -30,6 +31,9 @@ export class World {
   readonly journal: SimulatedStream;
   readonly leases: SimulatedLeases;
   readonly snapshots: SimulatedSnapshots;
+  readonly settings = new SimulatedSettings();
+  /** Journal and snapshots may be lost: what operators have set is kept beside them then. */
+  losesBooks = false;
   readonly #updates = new Map<PrincipalName, SimulatedStream>();
   readonly witness: JournalWitness;
   /** The agent that has really started each task. */
@@ -45,6 +49,7 @@ export class World {
   readonly events: { readonly atMs: number; readonly event: ClusterEvent }[] = [];
   /** Told of each, one by one in their order. */
   readonly listeners: ((event: ClusterEvent) => void)[] = [];
+  readonly #rebuiltListeners: (() => void)[] = [];
   /** Volumes that a task that runs uses, by agent, role and volume. */
   readonly #volumes = new Map<string, TaskKey>();
   readonly #consumers = new Map<FrameworkKey, Set<number>>();
@@ -66,6 +71,10 @@ export class World {
       happened: (event) => {
         this.events.push({ atMs: this.clock.nowMs, event });
         for (const hear of this.listeners) hear(event);
+      },
+      rebuilt: () => {
+        this.note('the books are made anew');
+        for (const hear of this.#rebuiltListeners) hear();
       },
     });
     this.journal.onStored((stored) => this.witness.stored(stored));
@@ -105,6 +114,20 @@ export class World {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** Told when books are made anew, before anything that is in them. */
+  onRebuilt(hear: () => void): void {
+    this.#rebuiltListeners.push(hear);
+  }
+
+  /** Journal and snapshots are deleted and made again, or put back as they were at an earlier entry. */
+  loseBooks(upTo?: number): void {
+    this.note(upTo === undefined ? 'the books are deleted' : `the books are put back to ${upTo}`);
+    this.witness.booksLost();
+    this.snapshots.cutBack(upTo ?? 0);
+    if (upTo === undefined) this.journal.makeAnew();
+    else this.journal.cutBack(upTo);
   }
 
   updates(principal: PrincipalName): SimulatedStream {
@@ -152,7 +175,7 @@ export class World {
     this.note(`${task} starts on ${agentId}`);
     const before = this.starts.get(task);
     if (before !== undefined) throw new Error(`${task} is started on ${agentId} after ${before}`);
-    const booked = this.witness.tasks.get(task);
+    const booked = this.witness.find(task);
     if (!this.witness.wasLaunched(task) || booked === undefined)
       throw new Error(`${task} is started on ${agentId} and nobody has launched it`);
     if (booked.agentId !== agentId)

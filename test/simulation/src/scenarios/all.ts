@@ -1,6 +1,7 @@
 // Owns the list of named scenarios: those with numbers in their order, then the others.
 import type { Scenario } from '../scenario.ts';
 import { changing, guaranteed, starved } from './guarantees.ts';
+import { lostBooks } from './lost-books.ts';
 import { poison } from './poison.ts';
 import { chopped, dominantShares, headroom, weights } from './s1-s4-sharing.ts';
 import { declined, grown } from './s5-s6-filters.ts';
@@ -10,6 +11,7 @@ import { killed, partitioned } from './s13-s14-tasks.ts';
 import { doubleFailure, failover } from './s15-s16-failover.ts';
 import { updatesAgain } from './s17-updates.ts';
 import { mix } from './s27-mix.ts';
+import { drained, maintained } from './service.ts';
 import { overtaken, takeover } from './takeover.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -34,4 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   poison,
   takeover,
   overtaken,
+  drained,
+  maintained,
+  lostBooks,
 ];
