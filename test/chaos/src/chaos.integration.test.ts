@@ -15,19 +15,17 @@ const missing = await whatIsMissing();
 const where =
   missing === undefined ? 'on hosts of their own' : `needs hosts of their own: ${missing}`;
 
+vi.setConfig({ testTimeout: LIMIT_MS });
+
 describe.runIf(missing === undefined)(where, () => {
-  it(
-    'a cluster under the faults of a seed loses nothing, runs nothing twice and leaves nothing behind; what a killed run left is removed',
-    async () => {
-      const killed = await killedRun();
-      const run = new ChaosRun('--seed', '1', '--minutes', String(SECONDS / 60));
-      expect(await run.ended(), run.output).toBe(0);
-      expect(run.output).toContain('all rules held');
-      expect(run.output).toContain(`removed what run ${killed} had left`);
-      expect(await runsWithNetwork()).not.toContain(killed);
-    },
-    LIMIT_MS,
-  );
+  it('a cluster under the faults of a seed loses nothing, runs nothing twice and leaves nothing behind; what a killed run left is removed', async () => {
+    const killed = await killedRun();
+    const run = new ChaosRun('--seed', '1', '--minutes', String(SECONDS / 60));
+    expect(await run.ended(), run.output).toBe(0);
+    expect(run.output).toContain('all rules held');
+    expect(run.output).toContain(`removed what run ${killed} had left`);
+    expect(await runsWithNetwork()).not.toContain(killed);
+  });
 });
 
 /** The id of a run that was ended by `kill -9` while its hosts were there and its cluster was being started. */

@@ -2,11 +2,13 @@
 // say of themselves, the frameworks' diaries, traces of tasks, and what is still on the agents' hosts. It judges nothing.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { catchUp } from '@parley/actor/load-replica';
 import { Replica } from '@parley/actor/replica';
 import { type OperatorLink, openOperatorLink } from '@parley/cli/operator-link';
 import { clusterCore } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
+import { AgentId } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { isTerminal, TaskState } from '@parley/protocol/tasks';
 import { equals } from '@parley/resources/resources';
@@ -50,7 +52,7 @@ export async function unrest(place: Place): Promise<readonly string[]> {
 export async function gather(place: Place, leftOver: readonly string[]): Promise<Evidence> {
   const frameworks = place.layout.frameworks.map((name) => evidenceOf(place.directory, name));
   return lookOn(place, async (link) => {
-    const masters = await mastersOf(link);
+    const masters = await comparedMasters(link, place.layout);
     const sequence = masters[0]?.mark?.sequence ?? 0;
     return {
       booked: await bookedChanges(link),
@@ -98,6 +100,41 @@ function apart(masters: readonly MasterEvidence[]): string[] {
   return isTogether
     ? []
     : [`masters are at ${masters.map(({ id, sequence }) => `${id} ${sequence}`)}`];
+}
+
+/** States are compared at every 64th entry: so many calls, which change nothing in the end, go beyond one. */
+const MAX_CALLS = 160;
+const CALLS_AT_A_TIME = 16;
+const SETTLE_LIMIT_MS = 20_000;
+const LOOK_MS = 100;
+
+/** One that came back just now has compared nothing yet: entries are made until all have, at the same one. */
+async function comparedMasters(
+  link: OperatorLink,
+  { agents }: Layout,
+): Promise<readonly MasterEvidence[]> {
+  const agentId = AgentId.parse(agents[0]);
+  const caller = { operator: link.operator };
+  for (let calls = 0; calls < MAX_CALLS; calls += 1) {
+    if (calls % CALLS_AT_A_TIME === 0) {
+      const masters = await mastersOf(link);
+      const marks = new Set(masters.map(({ mark }) => mark?.sequence));
+      if (apart(masters).length === 0 && marks.size === 1 && !marks.has(undefined)) return masters;
+    }
+    const change = calls % 2 === 0 ? 'deactivate' : 'reactivate';
+    const changed = await link.callLeader(SUBJECTS.operatorAgent, caller, { agentId, change });
+    if (!changed.ok) throw new Error(`a call was refused: ${changed.failure.message}`);
+  }
+  return settledMasters(link);
+}
+
+async function settledMasters(link: OperatorLink): Promise<readonly MasterEvidence[]> {
+  const deadlineMs = performance.now() + SETTLE_LIMIT_MS;
+  for (;;) {
+    const masters = await mastersOf(link);
+    if (apart(masters).length === 0 || performance.now() > deadlineMs) return masters;
+    await wait(LOOK_MS);
+  }
 }
 
 async function mastersOf(link: OperatorLink): Promise<readonly MasterEvidence[]> {
