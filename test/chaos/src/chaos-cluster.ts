@@ -25,7 +25,7 @@ import {
   PROXY_PORT,
 } from './layout.ts';
 import { Member, type Victim } from './member.ts';
-import { enterHost } from './network.ts';
+import { endHost, enterHost } from './network.ts';
 import { NodeVictim } from './node-victim.ts';
 import { agentsDirectory, natsDirectory, type RunRecord } from './run-record.ts';
 
@@ -53,6 +53,7 @@ export class ChaosCluster {
   readonly #members = new Map<string, Member>();
   readonly #nodes = new Map<string, NodeVictim>();
   readonly #proxies = new Map<string, ChildProcess>();
+  readonly #rebooted = new Set<string>();
   readonly #leaders = { master: MASTERS[0] as string, allocator: ALLOCATORS[0] as string };
   #nats: Nats3 | undefined;
 
@@ -97,8 +98,26 @@ export class ChaosCluster {
     for (const name of layout.frameworks) await this.#untilSaid(name, '"msg":"subscribed"');
   }
 
-  /** Whoever has the role now, or the host of that name. */
-  async resolve(target: string): Promise<string> {
+  /** Whoever is meant now, or the host of that name. */
+  async resolve(target: string): Promise<readonly string[]> {
+    const { agents, frameworks } = this.#options.layout;
+    switch (target) {
+      case 'all masters':
+        return MASTERS;
+      case 'all allocators':
+        return ALLOCATORS;
+      case 'all nodes of NATS':
+        return NODES;
+      case 'all frameworks':
+        return frameworks;
+      case 'half of the agents':
+        return agents.slice(0, Math.ceil(agents.length / 2));
+      default:
+        return [await this.#one(target)];
+    }
+  }
+
+  async #one(target: string): Promise<string> {
     const other = (all: readonly string[], leader: string): string =>
       all.find((name) => name !== leader) ?? leader;
     switch (target) {
@@ -123,6 +142,18 @@ export class ChaosCluster {
     return found;
   }
 
+  /** As a power cut does: the agent and all that runs on its host ends, and it is started again. */
+  async reboot(agent: string): Promise<void> {
+    this.#rebooted.add(agent);
+    await this.victim(agent).kill();
+    await endHost(this.#options.run, agent);
+  }
+
+  /** Agents whose tasks ended with their host. */
+  get rebooted(): ReadonlySet<string> {
+    return this.#rebooted;
+  }
+
   isNode(name: string): boolean {
     return this.#nodes.has(name);
   }
@@ -140,9 +171,9 @@ export class ChaosCluster {
     this.#proxies.get(node)?.send(manner);
   }
 
-  /** All frameworks ended, as they were told to. */
-  get frameworksHaveLeft(): boolean {
-    return this.#options.layout.frameworks.every((name) => this.#members.get(name)?.hasLeft);
+  /** Frameworks that did not end yet, as they were told to. */
+  get busyFrameworks(): readonly string[] {
+    return this.#options.layout.frameworks.filter((name) => !this.#members.get(name)?.hasLeft);
   }
 
   /** After their faults: nodes that are being started answer. */

@@ -4,7 +4,7 @@ import { readConfig } from './config.ts';
 
 test('seed, minutes and agents are read', () => {
   const words = ['--seed', '7', '--minutes', '0.5', '--agents', '4'];
-  const value = { kind: 'run', seed: 7, faultsMs: 30_000, agents: 4 };
+  const value = { kind: 'run', seed: 7, faultsMs: 30_000, agents: 4, keep: false };
   expect(readConfig(words)).toEqual({ ok: true, value });
 });
 

@@ -10,16 +10,17 @@ const DEFAULT_AGENTS = 3;
 const MAX_AGENTS = 16;
 const MINUTE_MS = 60_000;
 
-export const USAGE = `usage: npm run chaos -- [--seed N] [--minutes M] [--agents K]
+export const USAGE = `usage: npm run chaos -- [--seed N] [--minutes M] [--agents K] [--keep]
 Runs a whole cluster of real processes, each on a network host of its own, does to it what the seed says, heals it, and
 checks that nothing was lost, run twice or left behind. Needs root, Linux with network namespaces, nft and libfaketime.
   --seed N      what is done, to whom and when (default: drawn)
   --minutes M   how long things are done; then it heals (default: ${DEFAULT_MINUTES})
   --agents K    how many agents there are, 1 to ${MAX_AGENTS} (default: ${DEFAULT_AGENTS})
+  --keep        logs are kept whatever the outcome
 Examples:
   npm run chaos
   npm run chaos -- --seed 7 --minutes 30
-Output: each fault as it happens, and a summary. Of a run that fails: the rules that broke, the whole plan, and where the
+Output: each fault as it happens, what is waited for afterwards, and a summary. Of a run that fails: the rules that broke, the whole plan, and where the
 logs are kept. Ends with 0 when all holds, 1 when a rule broke, 2 when an argument is wrong, 3 when this host cannot run it.
 See infra/docs/chaos.md.`;
 
@@ -29,6 +30,7 @@ export type RunConfig = {
   readonly seed: number;
   readonly faultsMs: number;
   readonly agents: number;
+  readonly keep: boolean;
 };
 
 const OPTIONS = {
@@ -36,6 +38,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   minutes: { type: 'string', default: String(DEFAULT_MINUTES) },
   agents: { type: 'string', default: String(DEFAULT_AGENTS) },
+  keep: { type: 'boolean', default: false },
 } as const;
 
 /** Fails with `malformed`; the message is one line that names the argument and what it may be. */
@@ -51,6 +54,7 @@ export function readConfig(words: readonly string[]): Outcome<ChaosConfig> {
           : wholeNumber('--seed', values.seed, 0, MAX_SEED),
       faultsMs: minutesOf(values.minutes) * MINUTE_MS,
       agents: wholeNumber('--agents', values.agents, 1, MAX_AGENTS),
+      keep: values.keep,
     });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

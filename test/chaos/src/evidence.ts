@@ -49,7 +49,10 @@ export async function unrest(place: Place): Promise<readonly string[]> {
   return [...openEntries(state), ...heldResources(state, place.layout), ...apart(masters)];
 }
 
-export async function gather(place: Place, leftOver: readonly string[]): Promise<Evidence> {
+export async function gather(
+  place: Place,
+  seen: Pick<Evidence, 'leftOver' | 'lostAgents'>,
+): Promise<Evidence> {
   const frameworks = place.layout.frameworks.map((name) => evidenceOf(place.directory, name));
   return lookOn(place, async (link) => {
     const masters = await comparedMasters(link, place.layout);
@@ -60,7 +63,8 @@ export async function gather(place: Place, leftOver: readonly string[]): Promise
       masters,
       masterCount: MASTERS.length,
       replayedHash: await replayedHash(link, sequence),
-      leftOver: [...(await stillThere(link, place)), ...leftOver],
+      lostAgents: seen.lostAgents,
+      leftOver: [...(await stillThere(link, place)), ...seen.leftOver],
     };
   });
 }
@@ -155,9 +159,9 @@ async function bookedChanges(link: OperatorLink): Promise<readonly BookedChange[
   const { events } = await link.loadWithHistory();
   return events.flatMap(({ event }) => {
     if (event.type !== 'taskStateChanged') return [];
-    const { task, to, reason } = event;
+    const { task, agentId, to, reason } = event;
     const { frameworkId: framework, taskId } = task;
-    return [{ framework, taskId, to, isTerminal: isTerminal(to), reason }];
+    return [{ framework, taskId, agentId, to, isTerminal: isTerminal(to), reason }];
   });
 }
 

@@ -1,12 +1,17 @@
 // Owns the vocabulary of faults: what may be done to whom, and how a fault is told. Pure data; doing it is inflict.ts.
 
-/** Whoever it is at the moment of the fault is meant by a role; anything else names a host. */
+/** Who is meant is known at the moment of the fault, by role, or as several at once; anything else names a host. */
 export const ROLES = [
   'the leading master',
   'the master that stands by',
   'the leading allocator',
   'the allocator that stands by',
   'the node that leads the journal',
+  'all masters',
+  'all allocators',
+  'all nodes of NATS',
+  'all frameworks',
+  'half of the agents',
 ] as const;
 
 export const FAULT_KINDS = [
@@ -16,6 +21,7 @@ export const FAULT_KINDS = [
   'deafen',
   'mute',
   'fillDisk',
+  'reboot',
   'shiftClock',
   'restart',
   'delay',
@@ -26,7 +32,7 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export type Fault = {
   readonly kind: FaultKind;
-  /** A role or the name of a host. */
+  /** One of these or the name of a host. */
   readonly target: string;
   /** How long it lasts; 0 for what is done at once. */
   readonly forMs: number;
@@ -41,10 +47,12 @@ export function describeFault({ kind, target, forMs, shiftSeconds }: Fault): str
   switch (kind) {
     case 'kill':
       return `kill -9 of ${target}`;
+    case 'reboot':
+      return `the host of ${target} is reset, and its tasks with it`;
     case 'restart':
       return `${target} is told to end, and started again`;
     case 'freeze':
-      return `${target} is stopped ${time}`;
+      return `SIGSTOP of ${target} ${time}`;
     case 'unplug':
       return `the link of ${target} is down ${time}`;
     case 'deafen':

@@ -13,11 +13,15 @@ export type Field = {
   readonly cluster: ChaosCluster;
 };
 
-/** Resolves when the fault is over, whatever comes between. `name`: who was harmed. */
-export async function inflict(field: Field, fault: Fault, name: string): Promise<void> {
-  const heal = await begin(field, fault, name);
-  await wait(fault.forMs);
-  await heal();
+/** Resolves when the fault is over. `names`: who is harmed. */
+export async function inflict(field: Field, fault: Fault, names: readonly string[]): Promise<void> {
+  await Promise.all(
+    names.map(async (name) => {
+      const heal = await begin(field, fault, name);
+      await wait(fault.forMs);
+      await heal();
+    }),
+  );
 }
 
 type Heal = () => Promise<void> | void;
@@ -40,9 +44,14 @@ async function begin(field: Field, fault: Fault, name: string): Promise<Heal> {
       await setLink(run, layout, name, 'down');
       return () => setLink(run, layout, name, 'up');
     case 'deafen':
-    case 'mute':
-      await cutOneWay(run, name, kind === 'deafen' ? 'in' : 'out');
-      return () => endCut(run, name);
+    case 'mute': {
+      const direction = kind === 'deafen' ? 'in' : 'out';
+      await cutOneWay(run, name, direction);
+      return () => endCut(run, name, direction);
+    }
+    case 'reboot':
+      await cluster.reboot(name);
+      return NOTHING_TO_HEAL;
     case 'fillDisk':
       await fillDisk(cluster.diskOf(name));
       return () => makeRoom(cluster, name);

@@ -6,6 +6,7 @@ const ID = 'f1-w0-abc-1';
 const change = (to: string, isTerminal = false) => ({
   framework: 'f1',
   taskId: ID,
+  agentId: 'a1',
   to,
   isTerminal,
 });
@@ -38,6 +39,7 @@ const GOOD: Evidence = {
   masterCount: 2,
   replayedHash: 'aa',
   leftOver: [],
+  lostAgents: new Set(),
 };
 const withFramework = (changes: Partial<FrameworkEvidence>): Evidence => ({
   ...GOOD,
@@ -123,6 +125,25 @@ test.each(BROKEN)('%s is a broken rule', (_what, evidence, said) => {
 test('a launch that came to nothing is told as dropped, and the journal need not know it', () => {
   const dropped = { ...told('dropped'), taskId: 'f1-w0-abc-0', isOver: false };
   expect(judge(withFramework({ told: [dropped, told('finished')] }))).toEqual([]);
+});
+
+test('work whose attempt ended with its host runs again, and once', () => {
+  const again = 'f1-w0-abc-2';
+  const booked = [
+    change('failed', true),
+    { ...change('finished', true), taskId: again, agentId: 'a2' },
+  ];
+  const lines = [
+    { ...told('failed'), isOver: false },
+    { ...told('finished'), taskId: again },
+  ];
+  const twice = { ...withFramework({ told: lines, runs: [ID, again] }), booked };
+  expect(judge(twice)).not.toEqual([]);
+  expect(judge({ ...twice, lostAgents: new Set(['a1']) })).toEqual([]);
+  const never = withFramework({ told: lines, runs: [ID] });
+  expect(judge({ ...never, booked, lostAgents: new Set(['a1']) })).toEqual([
+    'work f1-w0 ran 0 of 1 times',
+  ]);
 });
 
 test('each member of a group runs once', () => {

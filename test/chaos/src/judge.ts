@@ -9,6 +9,7 @@ const COMPARED_EVERY = 64;
 export type BookedChange = {
   readonly framework: string;
   readonly taskId: string;
+  readonly agentId: string;
   readonly to: string;
   readonly isTerminal: boolean;
   readonly reason?: string | undefined;
@@ -44,13 +45,16 @@ export type Evidence = {
   readonly replayedHash: string | undefined;
   /** What is not free, not done or not gone, a sentence each. */
   readonly leftOver: readonly string[];
+  /** Their hosts were reset, and whatever ran there ended with them. */
+  readonly lostAgents: ReadonlySet<string>;
 };
 
 export function judge(evidence: Evidence): readonly string[] {
   const { booked, frameworks, leftOver } = evidence;
+  const lost = lostAttempts(evidence);
   return [
     ...judgeEnds(booked),
-    ...frameworks.flatMap((one) => [...judgeTold(one, booked), ...judgeRuns(one)]),
+    ...frameworks.flatMap((one) => [...judgeTold(one, booked), ...judgeRuns(one, lost)]),
     ...judgeMasters(evidence),
     ...leftOver,
   ];
@@ -103,15 +107,29 @@ function judgeTold(
   return broken;
 }
 
-/** Each piece of work is over, and each of its members ran once: no agent is lost in these runs, only away. */
-function judgeRuns({ framework, wanted, told, runs }: FrameworkEvidence): string[] {
+/** Attempts that ended with their agent's host: the work has to run again. Of a group that is all of it. */
+function lostAttempts({ booked, lostAgents }: Evidence): ReadonlySet<string> {
+  const isLost = ({ isTerminal, to, agentId }: BookedChange): boolean =>
+    isTerminal && to !== 'finished' && lostAgents.has(agentId);
+  return new Set(booked.filter(isLost).map(({ taskId }) => attemptOf(taskId)));
+}
+
+/** Without the member of a group. */
+const attemptOf = (taskId: string): string => taskId.replace(/x\d+$/, '');
+
+/** Each piece of work is over, and each of its members ran once, beside attempts that were lost with a host. */
+function judgeRuns(
+  { framework, wanted, told, runs }: FrameworkEvidence,
+  lost: ReadonlySet<string>,
+): string[] {
   const broken: string[] = [];
   const count = new Map<string, number>();
   for (const taskId of runs) count.set(taskId, (count.get(taskId) ?? 0) + 1);
   for (const [taskId, times] of count) {
     if (times > 1) broken.push(`task ${framework}/${taskId} ran ${times} times`);
   }
-  const tasksOf = Map.groupBy(count.keys(), (taskId) => readTaskId(taskId)?.token ?? taskId);
+  const counted = [...count.keys()].filter((taskId) => !lost.has(attemptOf(taskId)));
+  const tasksOf = Map.groupBy(counted, (taskId) => readTaskId(taskId)?.token ?? taskId);
   const over = new Map(told.filter(({ isOver }) => isOver).map((line) => [line.key, line.state]));
   for (const { key, members } of wanted) {
     const state = over.get(key);

@@ -54,7 +54,7 @@ async function main(): Promise<number> {
     ...(await untilRest()),
     ...(await untilEmpty(() => scopesLeft(cluster.place))),
   ];
-  const evidence = await gather(cluster.place, leftOver);
+  const evidence = await gather(cluster.place, { leftOver, lostAgents: cluster.rebooted });
   await cluster.endAgents();
   const behind = await untilEmpty(() => remains(cluster.place));
   return report(judge({ ...evidence, leftOver: [...evidence.leftOver, ...behind] }), evidence);
@@ -72,10 +72,10 @@ async function carryOut(fault: PlannedFault): Promise<void> {
   await wait(fault.atMs);
   const what = describeFault(fault);
   try {
-    const name = await cluster.resolve(fault.target);
-    const who = name === fault.target ? '' : ` (${name})`;
+    const names = await cluster.resolve(fault.target);
+    const who = names[0] === fault.target ? '' : ` (${names.join(', ')})`;
     done.push(say(`${what}${who}`));
-    await inflict({ run, layout, cluster }, fault, name);
+    await inflict({ run, layout, cluster }, fault, names);
   } catch (error) {
     mishaps.push(`a fault could not be done: ${what}: ${String(error)}`);
   }
@@ -86,9 +86,10 @@ async function untilRest(): Promise<readonly string[]> {
   const deadlineMs = performance.now() + REST_LIMIT_MS;
   let open: readonly string[] = [];
   do {
-    open = cluster.frameworksHaveLeft
-      ? await unrest(cluster.place).catch((error: unknown) => [String(error)])
-      : ['frameworks still have work to do'];
+    const busy = cluster.busyFrameworks.map((name) => `${name} has not left yet`);
+    const before = open.join('; ');
+    open = busy.length > 0 ? busy : await unrest(cluster.place).catch(toldAs);
+    if (open.length > 0 && open.join('; ') !== before) say(`waits: ${open.join('; ')}`);
     if (open.length === 0) {
       say('all is at rest');
       return [];
@@ -97,6 +98,8 @@ async function untilRest(): Promise<readonly string[]> {
   } while (performance.now() < deadlineMs);
   return open.map((what) => `not at rest after ${REST_LIMIT_MS / 1000} s: ${what}`);
 }
+
+const toldAs = (error: unknown): readonly string[] => [String(error)];
 
 async function untilEmpty(look: () => Promise<readonly string[]>): Promise<readonly string[]> {
   const deadlineMs = performance.now() + REMAINS_LIMIT_MS;

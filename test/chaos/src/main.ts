@@ -54,12 +54,11 @@ async function runOnThisHost(config: RunConfig): Promise<number> {
     }
     exitCode = interruption.exitCode ?? exitCode;
   } finally {
-    await endRun(record, exitCode === EXIT.broken);
+    await endRun(record, config.keep || exitCode === EXIT.broken);
   }
-  if (exitCode === EXIT.broken) {
-    print(`again with: npm run chaos -- ${argumentsOf(config)}`);
+  if (exitCode === EXIT.broken) print(`again with: npm run chaos -- ${argumentsOf(config)}`);
+  if (config.keep || exitCode === EXIT.broken)
     print(`plan, logs, diaries and traces: ${record.directory}`);
-  }
   return exitCode;
 }
 

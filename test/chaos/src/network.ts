@@ -60,17 +60,24 @@ export async function setLink(
 /** Packets of one direction are dropped, and nobody is told. */
 export async function cutOneWay(run: string, host: string, direction: Direction): Promise<void> {
   const [hook, field] = direction === 'in' ? ['input', 'iifname'] : ['output', 'oifname'];
-  const rules = `table inet chaos { chain cut { type filter hook ${hook} priority 0; ${field} "${LINK}" drop; }; }`;
+  const rules = `table inet ${tableOf(direction)} { chain cut { type filter hook ${hook} priority 0; ${field} "${LINK}" drop; }; }`;
   await nft(run, host, `${rules}\n`);
 }
 
-export const endCut = (run: string, host: string): Promise<void> =>
-  nft(run, host, 'table inet chaos { }\ndelete table inet chaos\n');
+/** May be called again. */
+export const endCut = (run: string, host: string, direction: Direction): Promise<void> =>
+  nft(run, host, `table inet ${tableOf(direction)} { }\ndelete table inet ${tableOf(direction)}\n`);
+
+const tableOf = (direction: Direction): string => `chaos_${direction}`;
 
 /** Pids of all that runs on a host of the run, the lab included. */
 export async function pidsOf(run: string, host: string): Promise<readonly number[]> {
   return pidsIn(namespaceOf(run, host));
 }
+
+/** Ends everything on one host, but leaves the host. */
+export const endHost = (run: string, host: string): Promise<void> =>
+  endAll([namespaceOf(run, host)]);
 
 /** Ends everything on the hosts of the run and removes them. Does nothing where there is nothing. */
 export async function removeNetwork(run: string): Promise<void> {

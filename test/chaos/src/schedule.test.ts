@@ -34,7 +34,7 @@ test('all faults are over when their time is', () => {
   }
 });
 
-test('of three nodes two stay whole', () => {
+test('nodes of NATS are harmed one after the other', () => {
   for (const seed of SEEDS) {
     const onNodes = drawSchedule(seed, layout, LONG_MS).filter(isNodeFault);
     for (const [index, fault] of onNodes.slice(1).entries()) {

@@ -1,5 +1,5 @@
 // Owns what is done to a cluster and when: drawn from a seed alone, so that the same seed makes the same plan. Every
-// kind of fault comes up before any comes again. Of three nodes two stay whole, else nothing is guaranteed but to heal.
+// kind of fault comes up before any comes again. Nodes of NATS are harmed one at a time, or killed all at once.
 import { Random } from '@parley/test-simulation/random';
 import { type Fault, type FaultKind, type PlannedFault, ROLES } from './faults.ts';
 import { type Layout, NODES } from './layout.ts';
@@ -15,6 +15,7 @@ const AWAY_MS = 2000;
 const DURATIONS: Readonly<Record<FaultKind, readonly [leastMs: number, mostMs: number]>> = {
   kill: [0, 0],
   restart: [0, 0],
+  reboot: [0, 0],
   freeze: [1000, 9000],
   unplug: [1000, 12_000],
   deafen: [1000, 9000],
@@ -27,7 +28,18 @@ const DURATIONS: Readonly<Record<FaultKind, readonly [leastMs: number, mostMs: n
 };
 const SHIFTS_SECONDS = [-86_400, -3600, -30, 30, 3600, 86_400];
 
-const [LEADING_MASTER, STANDBY_MASTER, LEADING_ALLOCATOR, STANDBY_ALLOCATOR, JOURNAL_NODE] = ROLES;
+const [
+  LEADING_MASTER,
+  STANDBY_MASTER,
+  LEADING_ALLOCATOR,
+  STANDBY_ALLOCATOR,
+  JOURNAL_NODE,
+  ALL_MASTERS,
+  ALL_ALLOCATORS,
+  ALL_NODES,
+  ALL_FRAMEWORKS,
+  HALF_OF_AGENTS,
+] = ROLES;
 const MASTER_FAULTS = ['kill', 'freeze', 'unplug', 'deafen', 'mute', 'shiftClock'] as const;
 const NODE_FAULTS = ['kill', 'restart', 'freeze', 'unplug', 'deafen', 'mute', 'fillDisk'] as const;
 const BUS_FAULTS = ['delay', 'reorder', 'duplicate'] as const;
@@ -45,11 +57,14 @@ function catalogue({ agents, frameworks }: Layout): readonly Kindred[] {
     ...of(['kill', 'freeze', 'unplug', 'mute', 'shiftClock'], LEADING_ALLOCATOR),
     ...of(['kill', 'freeze'], STANDBY_ALLOCATOR),
     ...of(['kill', 'freeze', 'unplug', 'deafen', 'mute', 'fillDisk', 'shiftClock'], ...agents),
-    ...of(['kill', 'restart'], ...agents),
+    ...of(['kill', 'restart', 'reboot'], ...agents),
+    ...of(['unplug'], HALF_OF_AGENTS),
     ...of(['kill', 'freeze', 'unplug', 'deafen', 'shiftClock'], ...frameworks),
     ...of(['kill'], ...frameworks),
     ...of(NODE_FAULTS, ...NODES, JOURNAL_NODE),
-    ...of(['kill'], JOURNAL_NODE),
+    ...of(['kill'], JOURNAL_NODE, ALL_NODES),
+    ...of(['kill', 'freeze'], ALL_MASTERS),
+    ...of(['kill'], ALL_ALLOCATORS, ALL_FRAMEWORKS),
     ...of([...BUS_FAULTS, ...BUS_FAULTS], ...NODES),
   ];
 }
@@ -112,10 +127,9 @@ function collides(fault: PlannedFault, planned: readonly PlannedFault[]): boolea
 /** What is said late or twice before a node harms none of them. */
 export const isNodeFault = ({ kind, target }: Fault): boolean =>
   !BUS_FAULTS.some((one) => one === kind) &&
-  (target === JOURNAL_NODE || NODES.some((node) => node === target));
+  [JOURNAL_NODE, ALL_NODES, ...NODES].some((node) => node === target);
 
-export const endOf = ({ atMs, forMs, kind }: PlannedFault): number =>
-  atMs + (kind === 'kill' || kind === 'restart' ? AWAY_MS : forMs);
+export const endOf = ({ atMs, forMs }: PlannedFault): number => atMs + Math.max(forMs, AWAY_MS);
 
 function shuffled<One>(all: readonly One[], random: Random): One[] {
   const left = [...all];
