@@ -37,7 +37,7 @@ const AGENT_DISK_MIB = 64;
 const NODE_DISK_MIB = 256;
 /** Short ones, so that verdicts fall while links are cut. */
 const MASTER_OPTIONS = ['--agent-silence-ms', '8000', '--framework-silence-ms', '6000'];
-const START_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 240_000;
 const LOOK_MS = 50;
 const LEADS = { master: '"msg":"term begins"', allocator: '"msg":"term began"' } as const;
 

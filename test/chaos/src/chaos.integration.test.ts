@@ -7,8 +7,8 @@ import { ChaosRun } from './chaos-run.ts';
 import { whatIsMissing } from './host-check.ts';
 import { NAMESPACES_DIRECTORY, namespaceOf, runsWithNetwork } from './network.ts';
 
-const LIMIT_MS = 400_000;
-const WAIT_MS = 120_000;
+const LIMIT_MS = 600_000;
+const WAIT_MS = 240_000;
 const SECONDS = 25;
 
 const missing = await whatIsMissing();

@@ -15,8 +15,8 @@ import { drawSchedule } from './schedule.ts';
 import { drawWork, WorkFiles } from './work.ts';
 
 /** After the last fault, until all work is done and all is free. */
-const REST_LIMIT_MS = 150_000;
-const REMAINS_LIMIT_MS = 10_000;
+const REST_LIMIT_MS = 240_000;
+const REMAINS_LIMIT_MS = 30_000;
 const LOOK_MS = 300;
 
 const Run = z.object({
@@ -99,7 +99,9 @@ async function untilRest(): Promise<readonly string[]> {
   return open.map((what) => `not at rest after ${REST_LIMIT_MS / 1000} s: ${what}`);
 }
 
-const toldAs = (error: unknown): readonly string[] => [String(error)];
+function toldAs(error: unknown): readonly string[] {
+  return [String(error)];
+}
 
 async function untilEmpty(look: () => Promise<readonly string[]>): Promise<readonly string[]> {
   const deadlineMs = performance.now() + REMAINS_LIMIT_MS;

@@ -56,7 +56,7 @@ export class Member implements Victim {
   /** It ended by itself with exit code 0: it has nothing left to do. */
   hasLeft = false;
 
-  /** Among the first lines of its first life. */
+  /** Among its first lines. */
   hasSaid(text: string): boolean {
     return this.#firstLines.some((line) => line.includes(text));
   }
