@@ -20,6 +20,7 @@ import {
 } from '@parley/isolation/process-identity';
 import { runCommand } from '@parley/isolation/run-command';
 import * as z from 'zod';
+import { removeClockMemory } from './clocks.ts';
 import { removeNetwork, runsWithNetwork } from './network.ts';
 
 const DIRECTORY_PREFIX = 'parley-chaos-';
@@ -52,6 +53,7 @@ export async function beginRun(): Promise<RunRecord> {
 export async function endRun({ run, directory }: RunRecord, keep = false): Promise<void> {
   await removeNetwork(run);
   await stopSystemds(directory);
+  removeClockMemory();
   for (const mount of mountsBelow(directory)) await unmount(mount);
   if (!keep) {
     await rm(directory, { recursive: true, force: true });
