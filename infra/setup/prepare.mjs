@@ -1,8 +1,9 @@
 // Sets up what a command of this repository needs, before it runs: `node infra/setup/prepare.mjs NEED...` with the
-// needs `dependencies`, `system-tools`, `other-language` and `nats-server`. npm runs it as the pre script of start, test and
+// needs `dependencies`, `system-tools`, `other-language`, `chaos-tools` and `nats-server`. npm runs it as the pre script of start, test and
 // the like, on whatever Node the host has (18 or newer), so it uses nothing that has to be installed first.
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { ensureChaosTools } from './chaos-tools.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { locateNatsServer } from './nats-server.mjs';
 import { SetupFailure } from './setup-failure.mjs';
@@ -19,6 +20,7 @@ const steps = {
   dependencies: () => ensureDependencies({ root, env, log }),
   'system-tools': () => ensureSystemTools({ env, log }),
   'other-language': () => ensureOtherLanguage({ env, log }),
+  'chaos-tools': () => ensureChaosTools({ env, log }),
   'nats-server': async () => {
     const { warning } = await locateNatsServer({ env, log });
     if (warning) log(`warning: ${warning}`);

@@ -19,10 +19,11 @@ const NEEDED = new Map([
 
 /**
  * @param {(command: string) => string | undefined} find
+ * @param {ReadonlyMap<string, string>} [needed] program to package; those of scopes when left out
  * @returns {string[]} the packages of the programs that are missing, each once
  */
-export function missingPackages(find) {
-  const packages = [...NEEDED].filter(([command]) => find(command) === undefined);
+export function missingPackages(find, needed = NEEDED) {
+  const packages = [...needed].filter(([command]) => find(command) === undefined);
   return [...new Set(packages.map(([, name]) => name))];
 }
 
@@ -68,8 +69,10 @@ export function ensureOtherLanguage({ env, log }) {
 
 /**
  * @param {{ packages: string[], purpose: string, env: NodeJS.ProcessEnv, log: (line: string) => void }} options
+ * @returns {void}
+ * @throws {SetupFailure} when they cannot be installed
  */
-function installPackages({ packages, purpose, env, log }) {
+export function installPackages({ packages, purpose, env, log }) {
   const quietEnv = { ...env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
   const settings = { env: quietEnv, timeoutMs: APT_LIMIT_MS };
   if (!hasPackageLists()) {

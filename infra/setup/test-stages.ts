@@ -90,7 +90,7 @@ const stages = {
     name: 'unit and property',
     kind: 'vitest',
     command: vitest(
-      ['libs/', 'services/', 'infra/', 'test/bench/'],
+      ['libs/', 'services/', 'infra/', 'test/bench/', 'test/chaos/'],
       [
         '--testTimeout=30000',
         ...excluding([...REAL_FOLDERS.map((folder) => `${folder}**`), REAL_FILES, LONG_FILES]),

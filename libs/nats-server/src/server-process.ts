@@ -15,16 +15,19 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
  * The server in a session of its own: it outlives its starter, and a Ctrl-C at the terminal does not reach it.
+ * @param enter put before its command: leads into the namespaces that it is to run in, and becomes it
  * @returns undefined in `identity` when it ended at once
  */
 export function spawnServer(
   binary: string,
   configFile: string,
   outputFile: string,
+  enter: readonly string[] = [],
 ): { readonly child: ChildProcess; readonly identity: ProcessIdentity | undefined } {
   const output = openSync(outputFile, 'w', 0o600);
   try {
-    const child = spawn(binary, ['--config', configFile], {
+    const [program = binary, ...rest] = [...enter, binary, '--config', configFile];
+    const child = spawn(program, rest, {
       detached: true,
       stdio: ['ignore', output, output],
     });
@@ -99,10 +102,10 @@ export async function waitFor(
   }
 }
 
-/** The name that the server on a loopback port says it has; undefined when none answers there. */
-export async function askServerName(port: number): Promise<string | undefined> {
+/** The name that the server on a port, of the loopback if not told, says it has; undefined when none answers there. */
+export async function askServerName(port: number, host = '127.0.0.1'): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect({ host, port });
     let received = '';
     const finish = (name: string | undefined) => {
       socket.destroy();

@@ -28,12 +28,14 @@ import type { NatsConnection } from 'nats';
 import * as z from 'zod';
 import { succeeded, until } from './actor-fixture.ts';
 import { type Authority, type Certificate, issue, makeAuthority } from './certificates.ts';
-import { Nats3Node } from './nats3-node.ts';
+import { Nats3Node, type NodePlace } from './nats3-node.ts';
 import { openGate, type TcpGate } from './tcp-gate.ts';
 
 const NAMES = ['n1', 'n2', 'n3'] as const;
 export type NodeName = (typeof NAMES)[number];
 const MIB = 1024 * 1024;
+/** For clients and routes of each: nobody else is on its host. */
+const OWN_HOST_PORTS = [4222, 4222, 4222, 6222, 6222, 6222];
 /** Routes are dialled anew every second, and leaders are heard of every second. */
 const SETTLE_MS = 3000;
 /** Where nobody listens: a node that hears of another from a third must not go round the gate. */
@@ -50,6 +52,12 @@ export type Nats3Options = {
   readonly separable?: boolean;
   /** Limit of each stream; small, so that small disks do. */
   readonly maxStreamBytes?: number;
+  /** It stays at the end; without it there is one that does not. */
+  readonly directory?: string;
+  /** Hosts of their own for the nodes: there the ports are the usual ones. */
+  readonly places?: Readonly<Record<NodeName, NodePlace>>;
+  /** What credentials name as servers, when that is not the nodes themselves. */
+  readonly servers?: readonly string[];
 };
 
 /** Paths of PEM files. */
@@ -67,6 +75,7 @@ export class Nats3 {
   readonly nodes: readonly Nats3Node[];
   readonly authority: Authority | undefined;
   readonly #members: Members;
+  readonly #isKept: boolean;
   readonly #gates: readonly Gate[];
   readonly #connections: NatsConnection[] = [];
   #watcher: NatsConnection | undefined;
@@ -77,12 +86,14 @@ export class Nats3 {
     readonly nodes: readonly Nats3Node[];
     readonly gates: readonly Gate[];
     readonly authority: Authority | undefined;
+    readonly isKept: boolean;
   }) {
     this.authority = options.authority;
     this.cluster = options.members.cluster;
     this.directory = options.directory;
     this.nodes = options.nodes;
     this.#members = options.members;
+    this.#isKept = options.isKept;
     this.#gates = options.gates;
   }
 
@@ -190,7 +201,7 @@ export class Nats3 {
     await Promise.all(this.#connections.map((connection) => connection.close()));
     await Promise.all(this.nodes.map((node) => node.stop()));
     await Promise.all(this.#gates.map(({ gate }) => gate.close()));
-    rmSync(this.directory, { recursive: true, force: true });
+    if (!this.#isKept) rmSync(this.directory, { recursive: true, force: true });
   }
 
   async #placeOf(stream: string): Promise<StreamPlace | undefined> {
@@ -215,7 +226,7 @@ const StreamInfo = z.object({ cluster: StreamPlace });
 /** Three servers that know each other, with everything that a cluster of ours needs on them. */
 export async function startNats3(options: Nats3Options): Promise<Nats3> {
   const { cluster, actors, principals = [] } = options;
-  const directory = mkdtempSync(join(tmpdir(), 'parley-nats3-'));
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'parley-nats3-'));
   const members: Members = {
     version: 1,
     cluster,
@@ -223,10 +234,12 @@ export async function startNats3(options: Nats3Options): Promise<Nats3> {
     principals: [...principals],
   };
   const { tls = false, separable = false } = options;
-  const made = await makeNodes({ directory, tls, separable, systemAccount: 'system' });
-  const accounts = accountsOf(directory, members, made);
+  const { places, servers } = options;
+  const how = { directory, tls, separable, systemAccount: 'system' };
+  const made = await makeNodes({ ...how, ...(places && { places }) });
+  const accounts = accountsOf(directory, members, { ...made, urls: servers ?? made.urls });
   made.setAccounts(() => accounts);
-  const nats = new Nats3({ ...made, directory, members });
+  const nats = new Nats3({ ...made, directory, members, isKept: options.directory !== undefined });
   try {
     await nats.start();
     await nats.provision(options.maxStreamBytes ?? 64 * MIB);
@@ -252,19 +265,25 @@ export async function makeNodes({
   tls: isSecret,
   separable,
   systemAccount,
+  places,
 }: {
   readonly directory: string;
   readonly tls: boolean;
   readonly separable: boolean;
   readonly systemAccount: string;
+  readonly places?: Readonly<Record<NodeName, NodePlace>>;
 }): Promise<MadeNodes> {
-  const ports = await freePorts(NAMES.length * 2);
+  const ports = places ? OWN_HOST_PORTS : await freePorts(NAMES.length * 2);
   const scheme = isSecret ? 'tls' : 'nats';
   const authority = isSecret ? makeAuthority('authority of a test') : undefined;
   const tls =
     authority && writeCertificate(directory, 'server', authority, issue(authority, 'node'));
   const { path: binary } = await locateNatsServer();
   const routePort = (name: NodeName): number => ports[NAMES.indexOf(name) + NAMES.length] ?? 0;
+  const routeOf = (name: NodeName): Route => ({
+    host: places?.[name].host ?? '127.0.0.1',
+    port: routePort(name),
+  });
   const gates = separable ? await openGates(routePort) : [];
   let accounts = (): string => '';
   const nodes = NAMES.map(
@@ -274,9 +293,10 @@ export async function makeNodes({
         directory: join(directory, name),
         binary,
         port: ports[index] ?? 0,
+        place: places?.[name],
         scheme,
         config: {
-          routes: { ...routesOf(name, gates, routePort), ...(tls && { tls }) },
+          routes: { ...routesOf(name, gates, routeOf), ...(tls && { tls }) },
           ...(tls && { tls: { ...tls, verify: false } }),
         },
         accounts: () => accounts(),
@@ -333,19 +353,20 @@ async function openGates(routePort: (name: NodeName) => number): Promise<readonl
   );
 }
 
+type Route = { readonly host: string; readonly port: number };
+
 function routesOf(
   name: NodeName,
   gates: readonly Gate[],
-  routePort: (name: NodeName) => number,
+  routeOf: (name: NodeName) => Route,
 ): NodeRoutes {
   const through = gates.filter(({ from }) => from === name).map(({ gate }) => gate.address);
-  const direct = NAMES.filter((other) => other !== name).map(
-    (other) => `127.0.0.1:${routePort(other)}`,
-  );
+  const direct = NAMES.filter((other) => other !== name)
+    .map(routeOf)
+    .map(({ host, port }) => `${host}:${port}`);
   return {
     name: 'three',
-    host: '127.0.0.1',
-    port: routePort(name),
+    ...routeOf(name),
     others: gates.length === 0 ? direct : through,
     secret: 'between-the-nodes-of-a-test',
     ...(gates.length > 0 && { advertise: NOWHERE }),

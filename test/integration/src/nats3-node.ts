@@ -13,14 +13,23 @@ import {
   waitFor,
 } from '@parley/nats-server/server-process';
 
+const LOOPBACK: NodePlace = { host: '127.0.0.1', enter: [] };
 const START_TIMEOUT_MS = 60_000;
 const START_ATTEMPTS = 20;
+
+/** Where a node runs, when that is not beside whoever starts it. */
+export type NodePlace = {
+  readonly host: string;
+  /** Put before its command: leads into its namespaces, and becomes it. */
+  readonly enter: readonly string[];
+};
 
 export type Nats3NodeOptions = {
   readonly name: string;
   readonly directory: string;
   readonly binary: string;
   readonly port: number;
+  readonly place?: NodePlace | undefined;
   readonly scheme: 'nats' | 'tls';
   readonly config: Pick<ServerNode, 'tls' | 'routes'>;
   /** What stands inside the `accounts` block, as it is to be at the next start or reload. */
@@ -32,17 +41,19 @@ export class Nats3Node {
   readonly name: string;
   readonly port: number;
   readonly #options: Nats3NodeOptions;
+  readonly #place: NodePlace;
   #process: ProcessIdentity | undefined;
 
   constructor(options: Nats3NodeOptions) {
     this.name = options.name;
     this.port = options.port;
     this.#options = options;
+    this.#place = options.place ?? LOOPBACK;
     mkdirSync(options.directory, { recursive: true });
   }
 
   get url(): string {
-    return `${this.#options.scheme}://127.0.0.1:${this.port}`;
+    return `${this.#options.scheme}://${this.#place.host}:${this.port}`;
   }
 
   get isRunning(): boolean {
@@ -110,6 +121,7 @@ export class Nats3Node {
     const node: ServerNode = {
       ...config,
       serverName: name,
+      host: this.#place.host,
       port,
       storeDirectory: this.#path('store'),
       logFile: this.#path('log'),
@@ -121,10 +133,12 @@ export class Nats3Node {
 
   async #startOnce(): Promise<boolean> {
     this.writeConfig();
-    const { identity } = spawnServer(this.#options.binary, this.configFile, this.#path('output'));
+    const { host, enter } = this.#place;
+    const output = this.#path('output');
+    const { identity } = spawnServer(this.#options.binary, this.configFile, output, enter);
     this.#process = identity;
     await waitFor(
-      async () => !this.isRunning || (await askServerName(this.port)) === this.name,
+      async () => !this.isRunning || (await askServerName(this.port, host)) === this.name,
       START_TIMEOUT_MS,
     );
     return this.isRunning;
