@@ -1,5 +1,6 @@
 // Owns making a principal's object bucket in its own account. Its shape is in @parley/protocol/streams; the update stream
 // beside it is made by @parley/actor.
+import { setTimeout as wait } from 'node:timers/promises';
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
@@ -7,6 +8,9 @@ import { WORK_BUCKET_LIMITS, workBucketName } from '@parley/protocol/streams';
 import { type NatsConnection, nanos } from 'nats';
 
 const STREAM_NOT_FOUND = 10_059;
+const NO_SUITABLE_PEERS = 10_005;
+const PEERS_MS = 20_000;
+const PEERS_AGAIN_MS = 500;
 
 /**
  * Makes the bucket, or brings limits and copies of the one that is there up to date. Repeatable.
@@ -31,11 +35,25 @@ export async function ensureWorkBucket(
       Object.entries(config).some(([key, value]) => key === name && value === wanted);
     if (!Object.entries(limits).every(same)) await manager.streams.update(stream, limits);
   } catch (error) {
-    if (!(error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND)) throw error;
-    await new Objm(connection).create(bucket, {
-      max_bytes: limits.max_bytes,
-      ttl: limits.max_age,
-      replicas,
-    });
+    if (!isRefusal(error, STREAM_NOT_FOUND)) throw error;
+    const options = { max_bytes: limits.max_bytes, ttl: limits.max_age, replicas };
+    await untilPeersAreThere(() => new Objm(connection).create(bucket, options));
+  }
+}
+
+const isRefusal = (error: unknown, code: number): boolean =>
+  error instanceof JetStreamApiError && error.code === code;
+
+/** Servers that have just started, or elect, count each other as away for a moment. */
+async function untilPeersAreThere(create: () => Promise<unknown>): Promise<void> {
+  const untilMs = performance.now() + PEERS_MS;
+  for (;;) {
+    try {
+      await create();
+      return;
+    } catch (error) {
+      if (!isRefusal(error, NO_SUITABLE_PEERS) || performance.now() > untilMs) throw error;
+      await wait(PEERS_AGAIN_MS);
+    }
   }
 }

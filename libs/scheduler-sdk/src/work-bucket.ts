@@ -8,7 +8,7 @@ import { type ObjectStore, Objm } from '@nats-io/obj';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { workBucketName } from '@parley/protocol/streams';
-import type { NatsConnection } from 'nats';
+import { type NatsConnection, RequestError, TimeoutError } from 'nats';
 
 const ATTEMPTS = 6;
 const FIRST_WAIT_MS = 250;
@@ -28,21 +28,33 @@ export class WorkBucketError extends Error {
   override readonly name = 'WorkBucketError';
 }
 
-/** On a connection to the principal's own account. Fails with `unavailable`. */
+/** On a connection to the principal's own account. Fails with `unavailable`, where nobody answers only after some tries. */
 export async function openWorkBucket(
   connection: NatsConnection,
   cluster: ClusterName,
   principal: PrincipalName,
 ): Promise<Outcome<WorkBucket>> {
-  try {
-    // The account answers no questions about itself.
-    const objects = new Objm(jetstream(connection, { checkAPI: false }));
-    return succeed(new WorkBucket(await objects.open(workBucketName(cluster, principal))));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return fail('unavailable', `the bucket of ${principal} cannot be opened: ${why}`);
+  // The account answers no questions about itself.
+  const objects = new Objm(jetstream(connection, { checkAPI: false }));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return succeed(new WorkBucket(await objects.open(workBucketName(cluster, principal))));
+    } catch (error) {
+      if (isNoAnswer(error) && tries < ATTEMPTS) {
+        await wait(waitAfter(tries));
+        continue;
+      }
+      const why = error instanceof Error ? error.message : String(error);
+      return fail('unavailable', `the bucket of ${principal} cannot be opened: ${why}`);
+    }
   }
 }
+
+/** The server is away, or elects a leader; anything else is an answer. */
+const isNoAnswer = (error: unknown): boolean =>
+  error instanceof TimeoutError || (error instanceof RequestError && error.isNoResponders());
+
+const waitAfter = (tries: number): number => FIRST_WAIT_MS * 2 ** (tries - 1);
 
 export class WorkBucket {
   readonly #store: ObjectStore;

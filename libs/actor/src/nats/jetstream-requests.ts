@@ -20,6 +20,8 @@ const WRONG_LAST_SEQUENCE = new Set([10071, 10164]);
 const NO_SPACE = new Set([10023, 10047, 10077]);
 const NO_MESSAGE = 10037;
 export const STREAM_NOT_FOUND = 10059;
+/** Too few servers are known to be there for the copies that a stream is to have. */
+export const NO_SUITABLE_PEERS = 10005;
 
 const ApiError = z.object({
   code: z.int(),

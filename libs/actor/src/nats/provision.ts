@@ -1,5 +1,6 @@
 // Owns making the streams and buckets of a cluster on a NATS server, and checking that those which are there are what
 // is wanted. What each is for and its limits are in @parley/protocol/streams.
+import { setTimeout as wait } from 'node:timers/promises';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
 import {
@@ -14,7 +15,7 @@ import {
 } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
-import { ask, STREAM_NOT_FOUND } from './jetstream-requests.ts';
+import { type ApiAnswer, ask, NO_SUITABLE_PEERS, STREAM_NOT_FOUND } from './jetstream-requests.ts';
 
 export type ProvisionOptions = {
   readonly cluster: ClusterName;
@@ -204,9 +205,7 @@ async function ensureStream(
 ): Promise<Outcome<'made' | 'present'>> {
   const found = await ask(connection, `$JS.API.STREAM.INFO.${wanted.name}`, '');
   const missing = found.kind === 'refused' && found.code === STREAM_NOT_FOUND;
-  const answer = missing
-    ? await ask(connection, `$JS.API.STREAM.CREATE.${wanted.name}`, JSON.stringify(wanted))
-    : found;
+  const answer = missing ? await create(connection, wanted) : found;
   if (answer.kind !== 'answered') {
     return fail('unavailable', `stream ${wanted.name}: ${answer.message}${remedyFor(answer)}`);
   }
@@ -223,7 +222,21 @@ async function ensureStream(
   );
 }
 
+/** Servers that have just started, or elect, count each other as away for a moment. */
+async function create(connection: NatsConnection, wanted: WantedStream): Promise<ApiAnswer> {
+  const untilMs = performance.now() + PEERS_MS;
+  for (;;) {
+    const subject = `$JS.API.STREAM.CREATE.${wanted.name}`;
+    const answer = await ask(connection, subject, JSON.stringify(wanted));
+    const isPeerAway = answer.kind === 'refused' && answer.code === NO_SUITABLE_PEERS;
+    if (!isPeerAway || performance.now() > untilMs) return answer;
+    await wait(PEERS_AGAIN_MS);
+  }
+}
+
 const NO_STORAGE = 10047;
+const PEERS_MS = 20_000;
+const PEERS_AGAIN_MS = 500;
 
 const remedyFor = (answer: { kind: string; code?: number }): string =>
   answer.code === NO_STORAGE
