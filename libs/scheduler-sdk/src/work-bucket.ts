@@ -54,7 +54,7 @@ export async function openWorkBucket(
 const isNoAnswer = (error: unknown): boolean =>
   error instanceof TimeoutError || (error instanceof RequestError && error.isNoResponders());
 
-const waitAfter = (tries: number): number => FIRST_WAIT_MS * 2 ** (tries - 1);
+const waitAfter = (tries: number): number => FIRST_WAIT_MS * 2 ** tries;
 
 export class WorkBucket {
   readonly #store: ObjectStore;
@@ -140,7 +140,7 @@ export class WorkBucket {
             { cause: error },
           );
         }
-        await wait(FIRST_WAIT_MS * 2 ** tries);
+        await wait(waitAfter(tries));
       }
     }
   }
