@@ -16,7 +16,7 @@ export class EntityTable<Row extends object> {
   readonly #index = new Map<string, Slot<Row>>();
   #slots: (Slot<Row> | undefined)[] = [];
   readonly #sum = new DigestSum();
-  /** Slots whose record is not in the sum. */
+  /** Slots whose record is not in the sum: those without a digest. */
   readonly #dirty = new Set<Slot<Row>>();
   #readers: TableReader<Row>[] = [];
 
@@ -43,9 +43,11 @@ export class EntityTable<Row extends object> {
       return;
     }
     this.#keepPreImage(slot);
-    this.#forgetDigest(slot);
+    if (slot.digest !== undefined) {
+      this.#forgetDigest(slot);
+      this.#dirty.add(slot);
+    }
     slot.row = row;
-    this.#dirty.add(slot);
   }
 
   /** A record out of a snapshot; that it is one of these rows is vouched for by the snapshot's hash. */

@@ -193,9 +193,12 @@ function indexes(state: ClusterState): string[] {
   const sessions = [...state.requests.sessionsOf.values()].flatMap((keys) => [...keys]);
   compare(broken, 'request sessions', sessions.sort(), [...state.sessions.keys()].sort());
   const answers = sessions.flatMap((session) =>
-    [...state.requests.countersOf(session)].map((counter) => `${session}|${counter}`),
+    [...state.requests.answersOf(session)].map(([counter, key]) => `${session} ${counter} ${key}`),
   );
-  compare(broken, 'answers', answers.sort(), [...state.answers.keys()].sort());
+  const kept = [...state.answers.entries()].map(
+    ([key, { session, counter }]) => `${session} ${counter} ${key}`,
+  );
+  compare(broken, 'answers', answers.sort(), kept.sort());
   return broken;
 }
 
@@ -203,7 +206,7 @@ function bounds(state: ClusterState): string[] {
   const broken: string[] = [];
   const { settings } = state.record;
   for (const key of state.sessions.keys()) {
-    if (state.requests.countersOf(key).size > settings.answersPerCaller) {
+    if (state.requests.answersOf(key).size > settings.answersPerCaller) {
       broken.push(`${key}: more answers than are to be kept`);
     }
   }

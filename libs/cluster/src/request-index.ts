@@ -3,7 +3,7 @@ import type { AnswerRecord, SessionRecord } from './records.ts';
 
 export class RequestIndex {
   readonly sessionsOf = new Map<string, Set<string>>();
-  readonly #answersOf = new Map<string, Set<number>>();
+  readonly #answersOf = new Map<string, Map<number, string>>();
 
   sessionOpened(key: string, session: SessionRecord): void {
     const sessions = this.sessionsOf.get(session.caller) ?? new Set();
@@ -17,20 +17,21 @@ export class RequestIndex {
     this.#answersOf.delete(key);
   }
 
-  answered({ session, counter }: AnswerRecord): void {
-    const counters = this.#answersOf.get(session);
-    if (counters === undefined) this.#answersOf.set(session, new Set([counter]));
-    else counters.add(counter);
+  /** `key`: of the answer's record. */
+  answered(key: string, { session, counter }: AnswerRecord): void {
+    const answers = this.#answersOf.get(session);
+    if (answers === undefined) this.#answersOf.set(session, new Map([[counter, key]]));
+    else answers.set(counter, key);
   }
 
   answerDropped(session: string, counter: number): void {
     this.#answersOf.get(session)?.delete(counter);
   }
 
-  /** Counters of the answers that are kept, as they came. */
-  countersOf(session: string): ReadonlySet<number> {
-    return this.#answersOf.get(session) ?? NO_COUNTERS;
+  /** Counters of the answers that are kept, as they came, and the keys of their records. */
+  answersOf(session: string): ReadonlyMap<number, string> {
+    return this.#answersOf.get(session) ?? NO_ANSWERS;
   }
 }
 
-const NO_COUNTERS: ReadonlySet<number> = new Set();
+const NO_ANSWERS: ReadonlyMap<number, string> = new Map();

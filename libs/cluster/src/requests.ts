@@ -24,8 +24,9 @@ export function admitRequest(turn: Turn, caller: Caller, request: RequestId): Ad
   const key = sessionKey(caller, request);
   const session = state.sessions.get(key);
   if (request.counter < Math.max(session?.lowest ?? 1, request.lowest)) return { kind: 'expired' };
-  const known = state.answers.get(answerKey(key, request.counter));
-  if (known !== undefined) return { kind: 'repeated', answer: known.answer };
+  const known = state.requests.answersOf(key).get(request.counter);
+  const repeated = known === undefined ? undefined : state.answers.get(known);
+  if (repeated !== undefined) return { kind: 'repeated', answer: repeated.answer };
   const lowest = Math.max(session?.lowest ?? 1, request.lowest);
   touchSession(turn, caller, { key, before: session, lowest });
   return { kind: 'first', session: key };
@@ -39,11 +40,12 @@ export function rememberAnswer(
   if (!answer.ok && isRetryable(answer.failure.code)) return;
   const { state } = turn;
   const record = { session, counter: request.counter, answer };
-  state.answers.put(answerKey(session, request.counter), record);
-  state.requests.answered(record);
-  const counters = state.requests.countersOf(session);
-  if (counters.size <= state.record.settings.answersPerCaller) return;
-  const oldest = Math.min(...counters);
+  const key = answerKey(session, request.counter);
+  state.answers.put(key, record);
+  state.requests.answered(key, record);
+  const answers = state.requests.answersOf(session);
+  if (answers.size <= state.record.settings.answersPerCaller) return;
+  const oldest = Math.min(...answers.keys());
   const open = state.sessions.get(session);
   if (open !== undefined) state.sessions.put(session, { ...open, lowest: oldest + 1 });
   dropAnswersBelow(state, session, oldest + 1);
@@ -103,9 +105,9 @@ function forgetLeastRecent(state: ClusterState, caller: string): void {
 }
 
 function dropAnswersBelow(state: ClusterState, session: string, lowest: number): void {
-  for (const counter of state.requests.countersOf(session)) {
+  for (const [counter, key] of state.requests.answersOf(session)) {
     if (counter >= lowest) continue;
-    state.answers.delete(answerKey(session, counter));
+    state.answers.delete(key);
     state.requests.answerDropped(session, counter);
   }
 }

@@ -124,7 +124,7 @@ function* derive(state: ClusterState): Generator<void> {
   yield* inSlices(state.sessions.entries(), ([key, session]) =>
     requests.sessionOpened(key, session),
   );
-  yield* inSlices(state.answers.rows(), (answer) => requests.answered(answer));
+  yield* inSlices(state.answers.entries(), ([key, answer]) => requests.answered(key, answer));
   for (const key of state.tombstones.keys()) state.tombstoneQueue.push(key);
   indexGone(state);
   yield* setDeadlinesInSlices(state);
