@@ -91,8 +91,15 @@ export type ExecutorKey = `${string}/${string}/${string}`;
 export const executorKey = (ref: ExecutorRef): ExecutorKey =>
   `${ref.principal}/${ref.frameworkId}/${ref.executorId}`;
 
-export const frameworkKey = (ref: FrameworkRef): FrameworkKey =>
-  `${ref.principal}/${ref.frameworkId}`;
+/** The last one is kept: in one step the same framework is asked for again and again, and a text that is made is hashed anew. */
+let last = { principal: '', frameworkId: '', key: '/' as FrameworkKey };
+
+export function frameworkKey({ principal, frameworkId }: FrameworkRef): FrameworkKey {
+  if (last.frameworkId !== frameworkId || last.principal !== principal) {
+    last = { principal, frameworkId, key: `${principal}/${frameworkId}` };
+  }
+  return last.key;
+}
 
 export const taskKey = (ref: TaskRef): TaskKey =>
   `${ref.principal}/${ref.frameworkId}/${ref.taskId}`;
