@@ -190,8 +190,8 @@ function indexes(state: ClusterState): string[] {
   const broken: string[] = [];
   const unwritten = [...state.unwrittenByTask.values()].flatMap((keys) => [...keys]);
   compare(broken, 'unwritten updates', unwritten.sort(), [...state.unwritten.keys()].sort());
-  const sessions = [...state.requests.sessionsOf.values()].flatMap((keys) => [...keys]);
-  compare(broken, 'request sessions', sessions.sort(), [...state.sessions.keys()].sort());
+  const sessions = [...state.requests.sessions].sort();
+  compare(broken, 'request sessions', sessions, [...state.sessions.keys()].sort());
   const answers = sessions.flatMap((session) =>
     [...state.requests.answersOf(session)].map(([counter, key]) => `${session} ${counter} ${key}`),
   );

@@ -21,11 +21,12 @@ export type Admission =
 /** Whether a request is to be carried out now. A repeated or expired one changes nothing. */
 export function admitRequest(turn: Turn, caller: Caller, request: RequestId): Admission {
   const { state } = turn;
-  const key = sessionKey(caller, request);
+  const known = state.requests.keyOf(caller.kind, idOf(caller), request.session);
+  const key = known ?? `${callerKey(caller)}|${request.session}`;
   const session = state.sessions.get(key);
   if (request.counter < Math.max(session?.lowest ?? 1, request.lowest)) return { kind: 'expired' };
-  const known = state.requests.answersOf(key).get(request.counter);
-  const repeated = known === undefined ? undefined : state.answers.get(known);
+  const answerKey = state.requests.answersOf(key).get(request.counter);
+  const repeated = answerKey === undefined ? undefined : state.answers.get(answerKey);
   if (repeated !== undefined) return { kind: 'repeated', answer: repeated.answer };
   const lowest = Math.max(session?.lowest ?? 1, request.lowest);
   touchSession(turn, caller, { key, before: session, lowest });
@@ -40,7 +41,7 @@ export function rememberAnswer(
   if (!answer.ok && isRetryable(answer.failure.code)) return;
   const { state } = turn;
   const record = { session, counter: request.counter, answer };
-  const key = answerKey(session, request.counter);
+  const key = `${session}|${request.counter}`;
   state.answers.put(key, record);
   state.requests.answered(key, record);
   const answers = state.requests.answersOf(session);
@@ -94,8 +95,8 @@ function touchSession(
 }
 
 function forgetLeastRecent(state: ClusterState, caller: string): void {
-  const sessions = state.requests.sessionsOf.get(caller);
-  if (sessions === undefined || sessions.size <= MAX_SESSIONS_PER_CALLER) return;
+  const sessions = state.requests.sessionsOf(caller);
+  if (sessions.length <= MAX_SESSIONS_PER_CALLER) return;
   let [oldest = '', oldestMs = Number.POSITIVE_INFINITY] = [];
   for (const key of sessions) {
     const lastUsedMs = state.sessions.get(key)?.lastUsedMs ?? 0;
@@ -112,19 +113,17 @@ function dropAnswersBelow(state: ClusterState, session: string, lowest: number):
   }
 }
 
-function callerKey(caller: Caller): string {
+const callerKey = (caller: Caller): string => `${caller.kind}:${idOf(caller)}`;
+
+function idOf(caller: Caller): string {
   switch (caller.kind) {
     case 'framework':
-      return `framework:${frameworkKey(caller)}`;
+      return frameworkKey(caller);
     case 'agent':
-      return `agent:${caller.agentId}`;
+      return caller.agentId;
     case 'operator':
-      return `operator:${caller.operator}`;
+      return caller.operator;
     default:
       return unreachable(caller);
   }
 }
-
-const sessionKey = (caller: Caller, request: RequestId) =>
-  `${callerKey(caller)}|${request.session}`;
-const answerKey = (session: string, counter: number) => `${session}|${counter}`;
