@@ -6,9 +6,11 @@ import { JournaledLeader } from './journaled-leader.ts';
 import { loadReplica } from './load-replica.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { MemorySnapshotStore } from './memory-snapshot-store.ts';
+import { systemTimers } from './nats/system-clock.ts';
 import { Replica } from './replica.ts';
 import { beginSnapshot, writeSnapshot } from './snapshots.ts';
 import { type TallyEffect, type TallyInput, type TallyState, tallyCore } from './tally-core.ts';
+import type { Timers } from './timers.ts';
 
 const core = tallyCore();
 
@@ -76,6 +78,56 @@ test('whatever the live tail loses, every effect is told once and in order', asy
     }),
     { numRuns: 50 },
   );
+});
+
+/** Time that passes only when a test says so; nothing else waits in it. */
+class PlayedTimers implements Timers {
+  #nowMs = 0;
+  #planned: { atMs: number; run: () => void }[] = [];
+
+  async pass(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    const due = this.#planned.filter(({ atMs }) => atMs <= this.#nowMs);
+    this.#planned = this.#planned.filter(({ atMs }) => atMs > this.#nowMs);
+    for (const { run } of due) run();
+    await systemTimers.yieldToOthers();
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const planned = { atMs: this.#nowMs + ms, run };
+    this.#planned.push(planned);
+    return () => {
+      this.#planned = this.#planned.filter((other) => other !== planned);
+    };
+  }
+
+  wait = (ms: number) => new Promise<void>((resolve) => void this.after(ms, resolve));
+  yieldToOthers = systemTimers.yieldToOthers;
+  soon = (run: () => void) => this.after(0, run);
+  every(): never {
+    throw new Error('a follower plans its next comparison when one is over');
+  }
+}
+
+test('a follower compares with the journal once a second, unasked, and then tells what the live tail has lost', async () => {
+  const journal = new MemoryJournal({ losesTail: () => true });
+  const write = aWriter(journal);
+  const timers = new PlayedTimers();
+  await write(add('a'));
+  const { follower, followed } = await follow(journal, { timers });
+  await timers.pass(0);
+  for (const total of [2, 3]) {
+    await write(add('a'));
+    await timers.pass(999);
+    expect(follower.replica.sequence).toBe(total - 1);
+    await timers.pass(1);
+    expect(follower.replica.sequence).toBe(total);
+  }
+  expect(followed).toEqual(['2.0 a=2', '2.1 entry=1', '3.0 a=3', '3.1 entry=1']);
+  await follower.close();
+  await write(add('a'));
+  await timers.pass(10_000);
+  expect(follower.replica.sequence).toBe(3);
 });
 
 test('a follower leaves out the input that the leader left out, and tells the rest of its entry', async () => {

@@ -38,6 +38,11 @@ test('a leader that is there and says nothing is suspected when it has been sile
   }
 });
 
+test('signs of life come every 300 ms, one that is 150 ms late is missed, and 5 s of silence are a leader that hangs', () => {
+  expect(WATCH_TIMING).toEqual({ beatMs: 300, lateMs: 150, hungMs: 5000, confirmMs: 0 });
+  expect(CONFIRM_IN_CLUSTER_MS).toBe(300);
+});
+
 test('a leader that gives signs of life is never suspected, whatever pings say', () => {
   void fc.assert(
     fc.property(

@@ -74,6 +74,25 @@ test('a holder fences itself when renewals fail, counted from before the last go
   expect(machine.status).toBe('lost');
 });
 
+test('a lease is renewed every 3 s, binds its holder for 15 s and everybody else for 20 s', () => {
+  const { machine, key } = winAt(0);
+  expect(machine.next(2999)).toBeUndefined();
+  carryOut(machine, key, 3000);
+  expect(key.entry.revision).toBe(2);
+  expect(machine.next(5999)).toBeUndefined();
+  expect([machine.mayAct(18_000), machine.mayAct(18_001)]).toEqual([true, false]);
+
+  for (const [againMs, kind] of [
+    [20_000, 'read'],
+    [20_001, 'write'],
+  ] as const) {
+    const candidate = aMachine('m2');
+    carryOut(candidate, key, 0);
+    carryOut(candidate, key, againMs);
+    expect(candidate.next(againMs + LEASE_TIMING.retryMs)?.kind).toBe(kind);
+  }
+});
+
 test('a renewal that was stored although its answer was lost is adopted by its nonce', () => {
   const { machine, key } = winAt(0);
   carryOut(machine, key, 3000, 'answerLost');

@@ -46,6 +46,61 @@ test('a raise holds from the beginning of its entry, is told, and outlives a sna
   ]);
 });
 
+/** What the books answer to an agent that they do not know, with a running task that they do not know. */
+function answerToUnknown(rulesVersion: number) {
+  const cluster = new ScriptedCluster();
+  cluster.rulesVersion = rulesVersion;
+  cluster.startTerm();
+  const { taskId } = aTask('t1');
+  const task = { task: { ...aFramework(), taskId }, state: 'running', lastSequence: 1 } as const;
+  const body = { hostname: 'h', total: some(4), attributes: {}, tasks: [task] };
+  const caller = { kind: 'agent', agentId: anAgentId() } as const;
+  const answer = answerOf(
+    cluster.call(caller, { verb: 'register', body: { ...body, tellsTasks: true } }),
+  );
+  return { answer, task: task.task, agent: cluster.state.agents.get(anAgentId()) };
+}
+
+test('an agent that the books do not know is asked for its tasks since version 5, and told to kill them before', () => {
+  const before = answerToUnknown(4);
+  expect(before.answer).toMatchObject({ ok: true, value: { unknownTasks: [before.task] } });
+  expect(before.answer).not.toHaveProperty('value.wantsTasks');
+  expect(before.agent).not.toHaveProperty('isRecovering');
+  const since = answerToUnknown(5);
+  expect(since.answer).toMatchObject({ ok: true, value: { unknownTasks: [], wantsTasks: true } });
+  expect(since.agent).toMatchObject({ isRecovering: true });
+});
+
+test('a resource that counts in no share is no part of how far a framework has come since version 5, and is one before', () => {
+  const gpu = { scalars: { cpus: 1000, mem: 1000, gpus: 1000 } };
+  const hasRampedUp = (rulesVersion: number): boolean => {
+    const cluster = new ScriptedCluster();
+    cluster.rulesVersion = rulesVersion;
+    cluster.startTerm();
+    cluster.register(anAgentId(), { scalars: { cpus: 100_000, mem: 100_000, gpus: 1000 } });
+    cluster.subscribe(aFramework());
+    cluster.subscribe(aFramework('f2'));
+    cluster.launch(aFramework(), 't1', gpu);
+    return cluster.framework(aFramework())?.rampUpMs !== undefined;
+  };
+  expect([hasRampedUp(4), hasRampedUp(5)]).toEqual([true, false]);
+});
+
+test('how many agents are given up a second, and what is in no share, stand in the books since version 5', () => {
+  const settingsUnder = (rulesVersion: number) => {
+    const cluster = new ScriptedCluster();
+    cluster.rulesVersion = rulesVersion;
+    cluster.startTerm({ agentRemovalsPerSecond: 7, uncounted: ['fpgas'], offerTimeoutMs: 1234 });
+    return cluster.state.record.settings;
+  };
+  const before = settingsUnder(4);
+  expect(before.offerTimeoutMs).toBe(1234);
+  expect(Object.keys(before)).not.toContain('agentRemovalsPerSecond');
+  expect(Object.keys(before)).not.toContain('uncounted');
+  const settings = { agentRemovalsPerSecond: 7, uncounted: ['fpgas'], offerTimeoutMs: 1234 };
+  expect(settingsUnder(5)).toMatchObject(settings);
+});
+
 test('an offer made before a raise can be accepted after it', () => {
   const cluster = new ScriptedCluster();
   cluster.rulesVersion = 4;

@@ -178,6 +178,19 @@ it('only a provisioner may make, change or delete streams', () => {
   }
 });
 
+it('nobody but a provisioner may read a message of a server that does not lead its stream', () => {
+  const streams = ['PARLEY_c1_JOURNAL', 'KV_parley_c1_leases', 'OBJ_parley_c1_alice'];
+  for (const subject of streams.flatMap((stream) => [stream, `${stream}.any.subject`])) {
+    const direct = `$JS.API.DIRECT.GET.${subject}`;
+    for (const kind of HOLDER_KINDS) {
+      const able = allUsers(usersFor({ kind, id: 'alice' })).some((one) => mayPublish(one, direct));
+      expect(able, `${kind} ${direct}`).toBe(kind === 'provisioner');
+    }
+    const passed = passagesOf(cluster, alice).filter((one) => covers(one.subject, direct));
+    expect(passed).toEqual([]);
+  }
+});
+
 it("everything that passes out of a principal's account names the principal, but for agents' inboxes", () => {
   for (const { subject, as } of passagesOf(cluster, alice)) {
     expect(subject === '_INBOX.agent.>' || subject.includes('alice')).toBe(true);

@@ -287,3 +287,24 @@ test(
   },
   WAIT_MS,
 );
+
+test(
+  'an agent that is started again refuses a leader that the one before knew to be deposed',
+  async () => {
+    const { epoch } = leader;
+    await agent.end('SIGKILL');
+    leader.epoch = { ...epoch, revision: epoch.revision - 1 };
+    const before = leader.registrations.length;
+    agent.start();
+    const hasRegistered = () => leader.registrations.length > before;
+    await expect.poll(hasRegistered, { timeout: WAIT_MS }).toBe(true);
+    expect(await leader.order(aShellTask('deposed', 'true'))).toMatchObject({
+      ok: false,
+      failure: { code: 'staleEpoch' },
+    });
+    leader.epoch = epoch;
+    expect(await leader.order(aShellTask('current', 'true'))).toEqual(OK);
+    expect(await leader.ended('current')).toMatchObject({ state: 'finished' });
+  },
+  2 * WAIT_MS,
+);

@@ -1,4 +1,4 @@
-// Owns the proof that books are made anew in the rarer cases: an entry damaged in the middle, journal and snapshots put
+// Owns the proof that books are made anew in the rarer cases: rubbish at the journal's end, journal and snapshots put
 // back from an older copy, the leases lost with them.
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => ha.close());
 
-test('an entry is damaged in the middle: the books are made anew, and nothing that runs is lost', async () => {
+test('rubbish at the end of the journal: the books are made anew, and nothing that runs is lost', async () => {
   const { fixture, framework } = ha;
   await setUp(ha.fixture);
   const running = ha.tasks('first', 5);

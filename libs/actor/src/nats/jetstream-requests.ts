@@ -158,7 +158,7 @@ export type MessageQuery =
 
 /** One message through the stream's leader; undefined when there is none. */
 export async function readMessage(
-  connection: NatsConnection,
+  connection: Requester,
   stream: string,
   query: MessageQuery,
   options: { timeoutMs?: number } = {},

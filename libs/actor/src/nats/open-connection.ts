@@ -11,7 +11,7 @@ import { probeTls } from './tls-probe.ts';
 
 /** The client's defaults give up after 10 tries and notice a dead server after minutes. */
 const RECONNECT_WAIT_MS = 100;
-/** A hung server is left at the fourth ping, where nobody notices earlier (server-watch.ts): agents leave it after 15 s. */
+/** A hung server is left when the third ping is due, where nobody notices earlier (server-watch.ts): agents leave it after 10 to 15 s. */
 const PING_INTERVAL_MS = 2000;
 const AGENT_PING_INTERVAL_MS = 5000;
 const CONNECT_TIMEOUT_MS = 5000;

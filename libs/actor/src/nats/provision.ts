@@ -13,7 +13,7 @@ import {
   snapshotShape,
   updatesShape,
 } from '@parley/protocol/streams';
-import type { NatsConnection } from 'nats';
+import type { NatsConnection, ServerInfo } from 'nats';
 import * as z from 'zod';
 import { type ApiAnswer, ask, NO_SUITABLE_PEERS, STREAM_NOT_FOUND } from './jetstream-requests.ts';
 
@@ -145,8 +145,13 @@ function wantedBucket(bucket: string, { replicas }: Placement): WantedStream {
 const PRODUCTION_VERSION = [2, 11, 0] as const;
 const COMPATIBLE_VERSION = [2, 10, 27] as const;
 
+/** What a connection tells of its server. */
+type KnownServer = Pick<NatsConnection, 'getServer'> & {
+  readonly info?: Pick<ServerInfo, 'version' | 'jetstream'> | undefined;
+};
+
 /** The value is a warning, where there is one. Fails with `unavailable` when the server is too old or has no JetStream. */
-export function checkServer(connection: NatsConnection): Outcome<string | undefined> {
+export function checkServer(connection: KnownServer): Outcome<string | undefined> {
   const { version = '0', jetstream } = connection.info ?? {};
   if (jetstream !== true) {
     return fail(
