@@ -281,7 +281,7 @@ export class Term {
     });
     this.#actor = actor;
     const { openSettings, logger } = this.#around;
-    this.#settings = new SettingsUpkeep(openSettings(), logger, shell.state);
+    this.#settings = new SettingsUpkeep(openSettings, logger, shell.state);
     actor.begin(takeoverEffects(shell.state), nowMs);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
@@ -307,7 +307,10 @@ export class Term {
     const nowMs = this.#around.clock.nowMs();
     actor.tick(nowMs);
     if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
-    if (nowMs >= this.#journalDueMs) void this.#lookAtJournal(shell, nowMs);
+    if (nowMs >= this.#journalDueMs) {
+      void this.#lookAtJournal(shell, nowMs);
+      void this.#settings?.look();
+    }
     if (this.#mayAct()) void this.#settings?.write(shell.state, shell.sequence, nowMs);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
