@@ -12,7 +12,7 @@ const MAX_RECORDS = 100;
 export const MAX_PIECE_BYTES = 256 * 1024;
 
 /** The inputs that put back what was kept, in order. A record that is larger than a piece may be is one by itself. */
-export function restoringInputs(kept: readonly KeptSetting[]): Piece[] {
+function restoringInputs(kept: readonly KeptSetting[]): Piece[] {
   const pieces: KeptSetting[][] = [[]];
   let bytes = 0;
   for (const item of kept) {

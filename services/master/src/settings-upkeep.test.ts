@@ -81,6 +81,13 @@ async function leading() {
 
 test.each([
   ['made anew', 'it was made anew', (bucket: Bucket) => bucket.makeAnew()],
+  [
+    'put back from a copy',
+    'from an older copy',
+    (bucket: Bucket) => {
+      bucket.writes -= 1;
+    },
+  ],
   ['emptied', 'it holds 0 parts', (bucket: Bucket) => bucket.parts.clear()],
   [
     'robbed of one part',
