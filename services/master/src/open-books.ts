@@ -39,8 +39,6 @@ export type OpeningOptions = {
 };
 
 const RETRY_MS = 500;
-/** Records of what was kept in one input. */
-const KEPT_AN_INPUT = 100;
 
 /** Undefined: the term is over. Fails with `internalError` when this release cannot step the journal. */
 export async function openBooks(
@@ -166,20 +164,6 @@ function readKept(asked: Asked): Promise<Outcome<KeptSetting[]> | undefined> {
       logger.error({ subject }, 'ALARM: a part of what is kept beside the books is no good'),
     ),
   );
-}
-
-/** The inputs that put back what was kept, in order. */
-export function restoringInputs(kept: readonly KeptSetting[]): Input[] {
-  const inputs: Input[] = [];
-  for (let start = 0; start === 0 || start < kept.length; start += KEPT_AN_INPUT) {
-    const items = kept.slice(start, start + KEPT_AN_INPUT);
-    inputs.push({
-      kind: 'settingsRestored',
-      items,
-      isLast: start + KEPT_AN_INPUT >= kept.length,
-    });
-  }
-  return inputs;
 }
 
 /**

@@ -1,6 +1,11 @@
 // Owns the bucket in which what operators have set is kept beside the books: written by the leader, part by part, and
 // read only when the books are lost. Every write names the one that it replaces: a deposed leader overwrites nothing.
-import { readMessage, readStanding, store } from '@parley/actor/nats/jetstream-requests';
+import {
+  findStanding,
+  readMessage,
+  readStanding,
+  store,
+} from '@parley/actor/nats/jetstream-requests';
 import { KeptSetting } from '@parley/cluster/inputs';
 import { decode, encode } from '@parley/protocol/codec';
 import { type Outcome, succeed } from '@parley/protocol/errors';
@@ -8,7 +13,7 @@ import type { ClusterName } from '@parley/protocol/ids';
 import { settingsBucketName, settingsPartSubject } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
-import type { PartContent, SettingsStore } from './settings-store.ts';
+import type { PartContent, SettingsStore, StoreLook } from './settings-store.ts';
 
 const READS_IN_FLIGHT = 16;
 
@@ -73,6 +78,13 @@ export class SettingsBucket implements SettingsStore {
     const message = stored.kind === 'refused' ? 'another has written it' : stored.message;
     const code = stored.kind === 'diskFull' ? 'diskFull' : 'unavailable';
     return { ok: false, failure: { code, message } };
+  }
+
+  async look(): Promise<Outcome<StoreLook | undefined>> {
+    const found = await findStanding(this.#books, this.#stream);
+    if (!found.ok || found.value === undefined) return found.ok ? succeed(undefined) : found;
+    const { createdMs, messages: parts, lastSequence } = found.value;
+    return succeed({ createdMs, parts, lastSequence });
   }
 
   async #read(

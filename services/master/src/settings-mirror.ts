@@ -1,5 +1,5 @@
 // Owns which parts of what is kept beside the books are to be written, and when: one write a second and part, those
-// first that have changed; the others are compared once in a term. It does no I/O (settings-bucket.ts does).
+// first that have changed; the others are compared once in a term, and again when they may be lost. It does no I/O (settings-bucket.ts does).
 import { createHash } from 'node:crypto';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
@@ -29,6 +29,11 @@ export class SettingsMirror {
   /** Of the books that a term begins with. */
   constructor(state: ClusterState) {
     for (const thing of keptThings(state)) this.#things[partOf(thing)]?.add(thing);
+    this.compareAll();
+  }
+
+  /** What is there may be anything. */
+  compareAll(): void {
     for (let part = 0; part < MIRROR_PARTS; part += 1) this.#toCompare.add(part);
   }
 

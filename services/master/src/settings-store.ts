@@ -7,9 +7,19 @@ export type PartContent = {
   readonly items: readonly KeptSetting[];
 };
 
+/** As of one look. While nobody removes anything, the counts only grow. */
+export type StoreLook = {
+  /** Of what holds the parts: another one is another store. */
+  readonly createdMs: number;
+  readonly parts: number;
+  readonly lastSequence: number;
+};
+
 export interface SettingsStore {
   /** A part that is no good is told and left out. Fails with `unavailable`. */
   readAll(onBad: (subject: string) => void): Promise<Outcome<KeptSetting[]>>;
   /** Nothing happens where it is there already. Fails with `unavailable` or `diskFull`. */
   write(content: PartContent, sequence: number): Promise<Outcome<undefined>>;
+  /** Undefined: there is none. Fails with `unavailable`. */
+  look(): Promise<Outcome<StoreLook | undefined>>;
 }

@@ -27,8 +27,9 @@ import type { AuthorizationRules } from './authorization.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
-import { leaveThePast, type OpenedBooks, openBooks, restoringInputs } from './open-books.ts';
+import { leaveThePast, type OpenedBooks, openBooks } from './open-books.ts';
 import type { Principals } from './principal-registry.ts';
+import { putBack } from './put-back.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import type { SettingsStore } from './settings-store.ts';
 import { SettingsUpkeep } from './settings-upkeep.ts';
@@ -221,13 +222,16 @@ export class Term {
   #begin(shell: Shell, { rebuilding, kept, positions = [] }: OpenedBooks): void {
     const { masterId, settings } = this.#around;
     const started = { kind: 'termStarted', epoch: this.#epoch, masterId, settings } as const;
-    shell.submit({ ...started, ...(rebuilding && { rebuilding }) });
-    if (kept === undefined) return;
-    for (const input of [...positions, ...restoringInputs(kept)]) {
+    const begun = shell.submit({ ...started, ...(rebuilding && { rebuilding }) });
+    if (!begun.ok || kept === undefined) return;
+    const { logger } = this.#around;
+    for (const input of positions) {
       const queued = shell.submit(input);
       if (queued.ok) continue;
-      this.#around.logger.error({ failure: queued.failure }, 'what was kept is not put back');
+      const { principal } = input;
+      logger.warn({ principal, failure: queued.failure }, 'its updates are read from the first');
     }
+    putBack(kept, (input) => shell.submit(input), logger);
   }
 
   /** New books come before anything that is left of lost ones, and nobody hears of the term before. */
@@ -277,7 +281,7 @@ export class Term {
     });
     this.#actor = actor;
     const { openSettings, logger } = this.#around;
-    this.#settings = new SettingsUpkeep(openSettings(), logger, shell.state);
+    this.#settings = new SettingsUpkeep(openSettings, logger, shell.state);
     actor.begin(takeoverEffects(shell.state), nowMs);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
@@ -303,7 +307,10 @@ export class Term {
     const nowMs = this.#around.clock.nowMs();
     actor.tick(nowMs);
     if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
-    if (nowMs >= this.#journalDueMs) void this.#lookAtJournal(shell, nowMs);
+    if (nowMs >= this.#journalDueMs) {
+      void this.#lookAtJournal(shell, nowMs);
+      void this.#settings?.look();
+    }
     if (this.#mayAct()) void this.#settings?.write(shell.state, shell.sequence, nowMs);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {

@@ -7,6 +7,7 @@ import { HaCluster, LEADS } from './ha-fixture.ts';
 import {
   expectSettings,
   LOST,
+  makeSettingsAnew,
   makeStreamsAnew,
   mastersSay,
   NEW,
@@ -24,12 +25,15 @@ beforeEach(async () => {
 });
 afterEach(() => ha.close());
 
-test('journal and snapshots are deleted under load: tasks go on, each runs once, and what operators had set is there', async () => {
+test('what operators had set is deleted, then journal and snapshots, under load: tasks go on, each runs once, and what operators had set is there', async () => {
   const { fixture, framework } = ha;
   await setUp(ha.fixture);
   const running = ha.tasks('first', 6);
   framework.add(running);
   await framework.untilRunning(6);
+  await untilKept(ha.fixture);
+  // What is kept is lost first, while its leader has nothing to write: it is kept again, whole.
+  await makeSettingsAnew(ha.fixture);
   await untilKept(ha.fixture);
   const processes = running.flatMap(({ taskId }) => fixture.pids(taskId));
   await makeStreamsAnew(ha.fixture);

@@ -127,12 +127,19 @@ export async function expectSettings(fixture: ClusterFixture): Promise<void> {
   expect(state.record.rebuilt).toMatchObject({ isRestored: true });
 }
 
-export async function makeStreamsAnew(
+/** Journal and snapshots, and more. */
+export const makeStreamsAnew = (
   fixture: ClusterFixture,
   ...more: readonly string[]
-): Promise<void> {
+): Promise<void> =>
+  makeAnew(fixture, [journalStreamName(cluster), snapshotStreamName(cluster), ...more]);
+
+/** Only what operators had set, as it is kept beside the books. */
+export const makeSettingsAnew = (fixture: ClusterFixture): Promise<void> =>
+  makeAnew(fixture, [`KV_${settingsBucketName(cluster)}`]);
+
+async function makeAnew(fixture: ClusterFixture, names: readonly string[]): Promise<void> {
   const provisioner = await fixture.connect('provisioner', 'provisioner', 'books');
-  const names = [journalStreamName(cluster), snapshotStreamName(cluster), ...more];
   for (const name of names) await askStream(provisioner, `$JS.API.STREAM.DELETE.${name}`, '');
   const placement = { replicas: 1, maxStreamBytes: 64 * 1024 ** 2 } as const;
   succeeded(await provision(provisioner, wantedBooks(cluster, placement)));

@@ -36,6 +36,7 @@ const SNAPSHOT_LIMITS = { everyEntries: 128, everyMs: 20_000 };
 const NOTHING_KEPT = {
   readAll: () => Promise.resolve(succeed([])),
   write: () => Promise.resolve(succeed(undefined)),
+  look: () => Promise.resolve(succeed({ createdMs: 1, parts: 0, lastSequence: 0 })),
 };
 
 export type MasterProcessOptions = {

@@ -1,7 +1,7 @@
 // Owns the simulated bucket in which what operators have set is kept beside the books: parts with revisions, each write
 // naming the one that it replaces. Answers may be late or lost.
 import type { KeptSetting } from '@parley/cluster/inputs';
-import type { PartContent, SettingsStore } from '@parley/master/settings-store';
+import type { PartContent, SettingsStore, StoreLook } from '@parley/master/settings-store';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AskStore } from './simulated-snapshots.ts';
 
@@ -16,11 +16,20 @@ export class SimulatedSettings {
     return [...this.#parts.values()].flatMap(({ items }) => items);
   }
 
+  #look(): StoreLook {
+    const writes = [...this.#parts.values()].reduce((sum, { revision }) => sum + revision, 0);
+    return { createdMs: 1, parts: this.#parts.size, lastSequence: writes };
+  }
+
   /** As one term opens it: what it knows of revisions it has read or written itself. */
   storeOf(ask: AskStore): SettingsStore {
     const known = new Map<number, number>();
     const revisionOf = (part: number): number => this.#parts.get(part)?.revision ?? 0;
     return {
+      look: async () => {
+        const found = await ask(() => this.#look());
+        return found === undefined ? NO_ANSWER : succeed(found);
+      },
       readAll: async () => {
         const items = await ask(() => this.items);
         return items === undefined ? NO_ANSWER : succeed(items);

@@ -182,6 +182,7 @@ const StreamAnswer = z.object({
   created: z.string(),
   config: z.object({ max_bytes: z.int().default(-1) }),
   state: z.object({
+    messages: z.int(),
     bytes: z.int(),
     first_seq: z.int(),
     last_seq: z.int(),
@@ -193,6 +194,7 @@ export type StreamStanding = {
   readonly createdMs: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
+  readonly messages: number;
   readonly bytes: number;
   /** Undefined: as much as the disk holds. */
   readonly maxBytes?: number;
@@ -207,15 +209,28 @@ export type StandingOptions = {
   readonly apiPrefix?: string;
 };
 
-/** Where a stream stands, through its leader. Fails with `unavailable`. */
+/** Where a stream stands, through its leader. Fails with `unavailable`, also when there is none. */
 export async function readStanding(
   connection: NatsConnection,
   stream: string,
-  { subjectsFilter, apiPrefix = '$JS.API' }: StandingOptions = {},
+  options: StandingOptions = {},
 ): Promise<Outcome<StreamStanding>> {
+  const found = await findStanding(connection, stream, options);
+  if (!found.ok) return found;
+  if (found.value === undefined) return fail('unavailable', `${stream}: there is no such stream`);
+  return succeed(found.value);
+}
+
+/** Likewise; undefined when there is no such stream. */
+export async function findStanding(
+  connection: NatsConnection,
+  stream: string,
+  { subjectsFilter, apiPrefix = '$JS.API' }: StandingOptions = {},
+): Promise<Outcome<StreamStanding | undefined>> {
   const query =
     subjectsFilter === undefined ? '' : JSON.stringify({ subjects_filter: subjectsFilter });
   const answer = await ask(connection, `${apiPrefix}.STREAM.INFO.${stream}`, query);
+  if (answer.kind === 'refused' && answer.code === STREAM_NOT_FOUND) return succeed(undefined);
   if (answer.kind !== 'answered') return fail('unavailable', `${stream}: ${answer.message}`);
   const parsed = StreamAnswer.safeParse(answer.value);
   if (!parsed.success) return fail('unavailable', `${stream}: an answer that is no stream info`);
@@ -224,6 +239,7 @@ export async function readStanding(
     createdMs: Date.parse(created),
     firstSequence: state.first_seq,
     lastSequence: state.last_seq,
+    messages: state.messages,
     bytes: state.bytes,
     ...(config.max_bytes > 0 && { maxBytes: config.max_bytes }),
     subjects: Object.keys(state.subjects ?? {}),
