@@ -65,7 +65,7 @@ function addList(replay: Command, placeOf: PlaceOf): void {
   const list = replay
     .command('list', { isDefault: true })
     .description(
-      'what happened, a line each; without --from the latest 200 entries, or all when something is filtered',
+      'what happened, a line each; without --from the latest 200 entries (up to --to), or all when something is filtered',
     )
     .option('--from <moment>', 'from this moment on', momentArgument)
     .option('--to <moment>', 'up to this moment', momentArgument)
@@ -155,7 +155,7 @@ function addVerify(replay: Command, placeOf: PlaceOf): void {
   const verifying = replay
     .command('verify')
     .description(
-      'step everything again and compare with the snapshots; leaves with 1 on a difference',
+      'step everything again and compare with the snapshots; leaves with 1 on a difference, or without any snapshot',
     )
     .addOption(jsonOption());
   addPlaceOptions(verifying).action(async (options, command) => {

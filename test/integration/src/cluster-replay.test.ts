@@ -15,6 +15,7 @@ import { ClusterTerminal, type Typed } from './cluster-terminal.ts';
 
 vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 
+const NOT_DONE = 1;
 const NOT_FOUND = 3;
 const Line = z.object({
   time: z.iso.datetime(),
@@ -226,6 +227,12 @@ test('an exported file tells the same without any cluster, by every word', async
   expect(await on(elsewhere, 'replay', '--file', part, 'diff', 'first', 'last')).toContain(
     `to entry ${begin + 1} `,
   );
+  const uncompared = await elsewhere.type('replay', '--file', part, 'verify', '--json');
+  expect(uncompared).toMatchObject({
+    exitCode: NOT_DONE,
+    stdout: expect.stringContaining('"snapshots": []'),
+    stderr: expect.stringMatching(/nothing was compared[\s\S]*why: +there is no snapshot/),
+  });
 });
 
 test('a file that is there is not replaced unasked, and a damaged one is refused with what is wrong', async () => {

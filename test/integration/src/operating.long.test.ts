@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import { MasterList } from '@parley/protocol/leadership';
 import { connect, type NatsConnection, nkeyAuthenticator, nkeys } from 'nats';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { until } from './cluster-fixture.ts';
@@ -28,6 +29,7 @@ const blocks = new Map(
 );
 const done = ['settings'];
 const directory = mkdtempSync(path.join(tmpdir(), 'parley-operating-'));
+const MASTERS = ['master-1', 'master-2', 'master-3'];
 const names = ['n1', 'n2', 'n3'];
 const neighbour = { account: 'NEIGHBOUR', user: nkeys.createUser() };
 const administrator = nkeys.createUser();
@@ -98,6 +100,11 @@ async function settleNeighbour(): Promise<void> {
 /** As it would be typed: in the clone, with the page's settings and what they name on this host. */
 async function typed(name: string): Promise<string> {
   done.push(name);
+  // The page stands in the clone; what it makes there lies elsewhere while it is tested.
+  return shell((blocks.get(name) ?? 'false').replaceAll(' .parley/', ` ${directory}/.parley/`));
+}
+
+async function shell(text: string): Promise<string> {
   const settings = {
     CLUSTER: 'prod',
     NATS: nats.urls.join(','),
@@ -116,8 +123,6 @@ async function typed(name: string): Promise<string> {
     PARLEY_DIRECTORY: path.join(directory, '.parley'),
     PATH: `${shims.bin}:${clone}/node_modules/.bin:${process.env['PATH']}`,
   };
-  // The page stands in the clone; what it makes there lies elsewhere while it is tested.
-  const text = (blocks.get(name) ?? 'false').replaceAll(' .parley/', ` ${directory}/.parley/`);
   const { stdout, stderr } = await run('bash', ['-euo', 'pipefail', '-c', text], {
     cwd: clone,
     env,
@@ -130,6 +135,30 @@ async function expectExact(output: string): Promise<void> {
   const input = path.join(clone, 'infra/docs/decisions');
   const { stdout } = await run('bash', ['-c', REFERENCE, 'bash', input], { maxBuffer: 1 << 26 });
   expect(readFileSync(path.join(directory, output), 'utf8')).toBe(stdout);
+}
+
+/** One master leads, the two others follow it without a lag, and both allocators answer. */
+async function expectAllUp(): Promise<void> {
+  let seen = '';
+  await until(
+    async () => {
+      seen = await shell('npx parley master list --json');
+      const standings = MasterList.parse(JSON.parse(seen)).masters.map(
+        ({ id, phase, books }) =>
+          `${id} ${phase === 'leading' ? '' : `${phase} ${books?.lagEntries}`}`,
+      );
+      const [leader = '', ...others] = standings;
+      const rest = MASTERS.filter((id) => `${id} ` !== leader);
+      return rest.length === 2 && others.join() === rest.map((id) => `${id} following 0`).join();
+    },
+    () => `one master leads and two follow: ${seen}`,
+  );
+  for (const id of ['allocator-1', 'allocator-2']) {
+    expect(JSON.parse(await shell(`npx parley log-level ${id} info --json`))).toEqual({
+      previous: 'info',
+      level: 'info',
+    });
+  }
 }
 
 /** That the messages, numbered without a gap, and the bucket are as they were written. */
@@ -173,6 +202,7 @@ test('the page from beginning to end: the cluster works, survives its leader, an
   );
   const seen = await typed('look');
   for (const name of ['led by master-', 'agent-1', 'agent-2']) expect(seen).toContain(name);
+  await expectAllUp();
   await typed('work');
   await expectExact('counts.tsv');
 

@@ -146,21 +146,33 @@ describe('a kept cluster', () => {
     4 * MINUTE_MS,
   );
 
-  it('shows its state, its metrics and its tasks, also as JSON', async () => {
-    const status = JSON.parse(await parley('status', '--json'));
-    expect(status.cluster).toBe('kept');
-    expect(['master-1', 'master-2']).toContain(status.leader.masterId);
-    expect(status.agents).toHaveLength(3);
-    const completed = status.metrics.jobs.filter(
-      (job: { completionMs?: number }) => job.completionMs !== undefined,
-    );
-    expect(completed.length).toBeGreaterThanOrEqual(2);
-    expect(status.metrics.utilisation.length).toBeGreaterThan(0);
-    expect(await parley('status')).toContain(`led by ${status.leader.masterId}`);
-    const { masters } = JSON.parse(await parley('master', 'list', '--json'));
-    expect(masters.map(({ phase }: { phase: string }) => phase)).toEqual(['leading', 'following']);
-    expect(JSON.parse(await parley('task', 'list', '--json'))).toEqual([]);
-  });
+  it(
+    'shows its state, its metrics and its tasks, also as JSON',
+    async () => {
+      const status = JSON.parse(await parley('status', '--json'));
+      expect(status.cluster).toBe('kept');
+      expect(['master-1', 'master-2']).toContain(status.leader.masterId);
+      expect(status.agents).toHaveLength(3);
+      const completed = status.metrics.jobs.filter(
+        (job: { completionMs?: number }) => job.completionMs !== undefined,
+      );
+      expect(completed.length).toBeGreaterThanOrEqual(2);
+      expect(status.metrics.utilisation.length).toBeGreaterThan(0);
+      expect(await parley('status')).toContain(`led by ${status.leader.masterId}`);
+      const { masters } = JSON.parse(await parley('master', 'list', '--json'));
+      expect(masters.map(({ phase }: { phase: string }) => phase)).toEqual([
+        'leading',
+        'following',
+      ]);
+      // They answer over the bus themselves.
+      for (const allocator of ['allocator-1', 'allocator-2']) {
+        const answer = JSON.parse(await parley('log-level', allocator, 'info', '--json'));
+        expect(answer).toEqual({ previous: 'info', level: 'info' });
+      }
+      expect(JSON.parse(await parley('task', 'list', '--json'))).toEqual([]);
+    },
+    2 * MINUTE_MS,
+  );
 
   it(
     'runs a command many times and passes its exit code on',

@@ -1,12 +1,12 @@
 // Owns `parley replay export` and `parley replay verify`.
 import type { Moment } from '@parley/replay/moments';
 import { verify } from '@parley/replay/verification';
-import { EXIT } from '../command-failure.ts';
+import { CommandFailure, EXIT } from '../command-failure.ts';
 import { wallTimeMs } from '../effects.ts';
 import { printJson, printLine } from '../print.ts';
 import { writeReplayFile } from '../replay/replay-file.ts';
 import { type ReplayPlace, withWholePast } from '../replay/replay-place.ts';
-import { describeVerification, isSound } from '../replay/verification-page.ts';
+import { describeVerification, isSound, nothingCompared } from '../replay/verification-page.ts';
 import { entryAtMoment, orThrow } from '../replay/whole-past.ts';
 
 export type ExportOptions = {
@@ -40,10 +40,12 @@ export async function replayExportCommand(
   }
 }
 
-/** Leaves with 1 when something is not as it was. */
+/** Leaves with 1 when something is not as it was, or when nothing could be compared. */
 export async function replayVerifyCommand(place: ReplayPlace, json: boolean): Promise<number> {
   const found = await withWholePast(place, async ({ source }) => orThrow(await verify(source)));
   if (json) printJson(found);
   else process.stdout.write(describeVerification(found));
+  const nothing = nothingCompared(found);
+  if (nothing !== undefined) throw new CommandFailure(EXIT.failed, nothing);
   return isSound(found) ? EXIT.ok : EXIT.failed;
 }

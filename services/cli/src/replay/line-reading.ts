@@ -4,10 +4,14 @@ import type { LineFilter } from '@parley/replay/line-filter';
 import type { Moment } from '@parley/replay/moments';
 
 /** Entries that are looked at when neither a begin is named nor anything is filtered. */
-export const LATEST_ENTRIES = 200;
+const LATEST_ENTRIES = 200;
+
+/** Where they begin, counted back from the last entry that is wanted: that is older than what is latest, too. */
+export const latestBegin = (firstKept: number, end: number): number =>
+  Math.max(firstKept, end - LATEST_ENTRIES + 1);
 
 export type LineRange = {
-  /** Undefined: the first entry that is kept; `latest`: the last ones. */
+  /** Undefined: the first entry that is kept; `latest`: the last ones up to the end. */
   readonly from: Moment | 'latest' | undefined;
   /** Undefined: the end. */
   readonly to: Moment | undefined;

@@ -13,7 +13,7 @@ import { isAbout, type LineFilter } from '@parley/replay/line-filter';
 import { keptWords, type Moment } from '@parley/replay/moments';
 import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
 import { monotonicMs, wallTimeMs } from '../effects.ts';
-import { LATEST_ENTRIES, type LineRange, type LineReading } from './line-reading.ts';
+import { type LineRange, type LineReading, latestBegin } from './line-reading.ts';
 
 /** A master may have to load a state first. */
 const PAGE_TIMEOUT_MS = 20_000;
@@ -22,14 +22,15 @@ const PAGE_PATIENCE_MS = 60_000;
 const AGAIN_MS = 250;
 const FOLLOW_MS = 1000;
 
+type PageBus = Pick<NatsBus, 'request' | 'close'>;
 type Kept = Pick<ReplayPage, 'first' | 'last'>;
 
 export class PageReading implements LineReading {
-  readonly #identity: Identity;
+  readonly #identity: Pick<Identity, 'actor' | 'cluster'>;
   readonly #principal: PrincipalName;
-  readonly #bus: NatsBus;
+  readonly #bus: PageBus;
 
-  private constructor(identity: Identity, bus: NatsBus) {
+  constructor(identity: Pick<Identity, 'actor' | 'cluster'>, bus: PageBus) {
     this.#identity = identity;
     this.#principal = PrincipalName.parse(identity.actor.id);
     this.#bus = bus;
@@ -67,7 +68,7 @@ export class PageReading implements LineReading {
     const kept = await this.#page({ limit: 0 });
     const isWithin = endOf(kept, range.to);
     const asked = askedOf(range.filter);
-    let from = beginOf(kept, range.from);
+    let from = await this.#begin(kept, range);
     for (;;) {
       const page = await this.#page({ ...asked, ...(from && { from }) });
       for (const line of page.lines.filter(isWithin)) {
@@ -80,6 +81,22 @@ export class PageReading implements LineReading {
       if (page.isEnd && !range.follow) return;
       if (page.isEnd) await wait(FOLLOW_MS);
     }
+  }
+
+  async #begin(kept: Kept, { from, to }: LineRange): Promise<ReplayPageRequest['from']> {
+    if (from !== 'latest') return beginOf(kept, from);
+    const end = await this.#entryOf(kept, to);
+    return { sequence: latestBegin(kept.first.sequence, end), skip: 0 };
+  }
+
+  /** The last entry up to a moment that was found to be one of those that are kept. */
+  async #entryOf({ first, last }: Kept, to: Moment | undefined): Promise<number> {
+    if (to === undefined || to.kind === 'last') return last.sequence;
+    if (to.kind === 'first') return first.sequence;
+    if (to.kind === 'entry') return to.sequence;
+    const atMs = to.kind === 'time' ? to.atMs : last.storedMs - to.ms;
+    const { next } = await this.#page({ from: { storedMs: atMs + 1 }, limit: 0 });
+    return next.sequence - 1;
   }
 
   async #page(request: (typeof ReplayPageRequest)['_zod']['input']): Promise<ReplayPage> {
@@ -114,12 +131,9 @@ function pageIn(bytes: Uint8Array): Outcome<ReplayPage> {
   return received.ok ? { ok: true, value: ReplayPage.parse(received.value) } : received;
 }
 
-function beginOf(kept: Kept, from: LineRange['from']): ReplayPageRequest['from'] {
-  const { first, last } = kept;
+function beginOf(kept: Kept, from: Moment | undefined): ReplayPageRequest['from'] {
+  const { last } = kept;
   if (from === undefined) return undefined;
-  if (from === 'latest') {
-    return { sequence: Math.max(first.sequence, last.sequence - LATEST_ENTRIES + 1), skip: 0 };
-  }
   switch (from.kind) {
     case 'first':
       return undefined;

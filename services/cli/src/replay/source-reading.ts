@@ -6,7 +6,7 @@ import { isAbout } from '@parley/replay/line-filter';
 import { LineMaker } from '@parley/replay/line-maker';
 import { firstEntryFrom } from '@parley/replay/moments';
 import { CommandFailure, EXIT } from '../command-failure.ts';
-import { LATEST_ENTRIES, type LineRange, type LineReading } from './line-reading.ts';
+import { type LineRange, type LineReading, latestBegin } from './line-reading.ts';
 import { entryAtMoment, orThrow, type WholePast } from './whole-past.ts';
 
 const FOLLOW_MS = 300;
@@ -23,9 +23,9 @@ export class SourceReading implements LineReading {
     if (range.follow && !isLive) {
       throw new CommandFailure(EXIT.usage, { what: 'a file does not grow: leave --follow out' });
     }
-    const from = await this.#begin(range.from);
-    const to =
-      range.to === undefined ? Number.MAX_SAFE_INTEGER : await entryAtMoment(this.#whole, range.to);
+    const end = range.to && (await entryAtMoment(this.#whole, range.to));
+    const from = await this.#begin(range.from, end);
+    const to = end ?? Number.MAX_SAFE_INTEGER;
     // What is not asked for is stepped without being put into words.
     const cursor = orThrow(await ReplayCursor.open(source, from - 1));
     const maker = new LineMaker(cursor.replica.state);
@@ -40,11 +40,11 @@ export class SourceReading implements LineReading {
     }
   }
 
-  async #begin(from: LineRange['from']): Promise<number> {
+  async #begin(from: LineRange['from'], end: number | undefined): Promise<number> {
     const { source, past } = this.#whole;
     const { first, last } = past;
     if (from === undefined) return first.sequence;
-    if (from === 'latest') return Math.max(first.sequence, last.sequence - LATEST_ENTRIES + 1);
+    if (from === 'latest') return latestBegin(first.sequence, end ?? last.sequence);
     return orThrow(await firstEntryFrom(source.journal, past, from));
   }
 }
