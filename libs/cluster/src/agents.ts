@@ -141,7 +141,7 @@ export function agentFellSilent(
 }
 
 /** So long that all agents together stay below the limit, within its bounds. */
-export function heartbeatIntervalMs(state: ClusterState): number {
+function heartbeatIntervalMs(state: ClusterState): number {
   const shortestMs = state.record.settings.agentHeartbeatIntervalMs;
   const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / HEARTBEATS_PER_SECOND);
   const longestMs = Math.max(shortestMs, MAX_AGENT_HEARTBEAT_INTERVAL_MS);
@@ -197,12 +197,7 @@ function isLaunchNamed(
 }
 
 /** What offers of it say would still be true. */
-/** What offers say of an agent. */
-type Offered = Pick<AgentRecord, 'hostname' | 'total' | 'attributes'> & {
-  readonly domain?: AgentRecord['domain'] | undefined;
-};
-
-export function isSameOffer(before: Offered, after: Offered): boolean {
+function isSameOffer(before: AgentRecord, after: AgentRecord): boolean {
   const names = Object.keys(before.attributes);
   return (
     before.hostname === after.hostname &&

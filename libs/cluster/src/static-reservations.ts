@@ -48,16 +48,6 @@ export function takeOverReserved(turn: Turn, agentId: AgentId, reserved: Reserve
   for (const [role, resources] of wanted) setReserved(turn, { agentId, role, resources });
 }
 
-/** Whether the books hold just what the agent names, so that taking it over would change nothing. */
-export function isReservedAsNamed(
-  state: ClusterState,
-  agentId: AgentId,
-  reserved: Reserved,
-): boolean {
-  if (!ruleHolds(state, 'agentsReserve')) return true;
-  return areAsWanted(state, agentId, wantedOn(state, agentId, reserved));
-}
-
 /** By role: what it names, and none of what it named before and does not any more. */
 function wantedOn(
   state: ClusterState,

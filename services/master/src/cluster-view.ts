@@ -1,6 +1,5 @@
 // Owns what the master's actor reads of the books between two commits. It never changes them.
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
-import type { RegisterRequest, RegisterResult } from '@parley/protocol/agents';
 import type { Fact } from '@parley/protocol/allocation';
 import type {
   AgentId,
@@ -56,8 +55,6 @@ export interface ClusterView {
    * say about the same, or the agent is not registered.
    */
   oversubscriptionNews(agentId: AgentId, revocable: Resources): number | undefined;
-  /** The answer to a registration that says nothing new; undefined when it is to be journalled. */
-  knownRegistration(agentId: AgentId, request: RegisterRequest): RegisterResult | undefined;
   /** Neither unreachable, nor gone, nor unknown. */
   isRegistered(agentId: AgentId): boolean;
   /** Those that are. */

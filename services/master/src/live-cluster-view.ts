@@ -4,10 +4,8 @@
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
-import { knownRegistration } from '@parley/cluster/known-registration';
 import { isWorthAnEntry } from '@parley/cluster/revocable-resources';
 import { revocationCandidates } from '@parley/cluster/revocation-candidates';
-import type { RegisterRequest, RegisterResult } from '@parley/protocol/agents';
 import type { Fact } from '@parley/protocol/allocation';
 import {
   type AgentId,
@@ -105,10 +103,6 @@ export class LiveClusterView implements ClusterView {
     const agent = state.agents.get(agentId);
     if (agent?.state !== 'registered') return undefined;
     return isWorthAnEntry(state, agent, revocable) ? agent.registration : undefined;
-  }
-
-  knownRegistration(agentId: AgentId, request: RegisterRequest): RegisterResult | undefined {
-    return knownRegistration(this.#state(), agentId, request);
   }
 
   isRegistered(agentId: AgentId): boolean {

@@ -308,31 +308,6 @@ it('what an agent says of its revocable resources becomes an input where it is n
   ]);
 });
 
-it('a registration that says nothing new is answered at once and kept out of the journal, and its agent counts as heard', () => {
-  const body = { hostname: 'h', total: { scalars: { cpus: 1000 } }, attributes: {}, tasks: [] };
-  const request = { session: 's', counter: 1, lowest: 1 };
-  const call = encodeMessage(SUBJECTS.register, cluster, { agentId }, body, { request });
-  const reply = `_INBOX.agent.${agentId}.x`;
-  const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
-  for (const known of [value, undefined]) {
-    const { actor, inputs } = aMaster({
-      view: {
-        knownRegistration: () => known,
-        registeredAgents: () => [{ agentId, registration: 1 }],
-      },
-    });
-    actor.begin([], 0);
-    actor.received(call.subject, call.bytes, reply, 10);
-    const answers = actor
-      .takeOutputs()
-      .flatMap((one) => (one.kind === 'publish' && one.subject === reply ? [one.bytes] : []))
-      .map((bytes) => decodeAnswer(SUBJECTS.register, bytes));
-    expect(answers).toMatchObject(known ? [{ value: { answer: { ok: true, value } } }] : []);
-    expect(inputs).toHaveLength(known ? 0 : 1);
-    expect(actor.census.agentsHeard).toBe(known ? 1 : 0);
-  }
-});
-
 it('an agent that is heard and not registered is told to register again, and one that is declared gone at once', () => {
   const told = (outputs: MasterOutput[]) =>
     outputs.flatMap((one) => {

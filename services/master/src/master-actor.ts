@@ -293,7 +293,6 @@ export class MasterActor {
       return;
     }
     this.#heardFrom(call, nowMs);
-    if (this.#answerKnown(call, reply, nowMs)) return;
     this.#replies.set(key, reply);
     this.#gate.opened(call);
     const queued = this.#options.submit(call);
@@ -301,16 +300,6 @@ export class MasterActor {
     this.#replies.delete(key);
     this.#gate.answered(call);
     this.#answer(reply, queued);
-  }
-
-  /** An agent that says nothing new needs no entry: after a takeover that is nearly every one. */
-  #answerKnown({ caller, call }: IncomingCall, reply: string, nowMs: number): boolean {
-    if (caller.kind !== 'agent' || call.verb !== 'register') return false;
-    const value = this.#options.view.knownRegistration(caller.agentId, call.body);
-    if (value === undefined) return false;
-    this.#census.agentHeard(caller.agentId, nowMs);
-    this.#answer(reply, { ok: true, value });
-    return true;
   }
 
   #heardFrom(call: IncomingCall, nowMs: number): void {

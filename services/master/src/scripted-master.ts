@@ -37,7 +37,6 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     windowAgents: () => [],
     isConfirming: () => false,
     oversubscriptionNews: () => undefined,
-    knownRegistration: () => undefined,
     isRegistered: () => true,
     registeredAgents: () => [],
     registeredAgentCount: () => 0,

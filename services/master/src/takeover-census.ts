@@ -95,11 +95,6 @@ export class TakeoverCensus {
     };
   }
 
-  /** It has told what it has, and that is what the books say. */
-  agentHeard(agentId: AgentId, nowMs: number): void {
-    this.#agents.hear(agentId, nowMs - this.#startedMs);
-  }
-
   frameworkHeard(framework: FrameworkRef, nowMs: number): void {
     this.#frameworks.hear(frameworkKey(framework), nowMs - this.#startedMs);
   }

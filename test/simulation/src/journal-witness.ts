@@ -9,7 +9,6 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import type { Caller, Order } from '@parley/cluster/inputs';
 import { checkInvariants } from '@parley/cluster/invariants';
 import { requestKey } from '@parley/master/calls';
-import { RegisterResult } from '@parley/protocol/agents';
 import { decode } from '@parley/protocol/codec';
 import { Envelope, type RequestId } from '@parley/protocol/envelope';
 import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
@@ -254,21 +253,7 @@ export class JournalWitness {
   answered(caller: Caller, request: RequestId, answer: Answer): void {
     if (!answer.ok && (isRetryable(answer.failure.code) || answer.failure.code === 'internalError'))
       return;
-    const key = `answer ${requestKey(caller, request)}`;
-    if (this.#sayable.saidOf(key).length === 0 && this.#saysNothingNew(caller, answer)) return;
-    this.#sayable.must(key, answer);
-  }
-
-  /** A registration after which the books are what they were has no entry (known-registration.test.ts compares them). */
-  #saysNothingNew(caller: Caller, answer: Answer): boolean {
-    if (caller.kind !== 'agent' || !answer.ok) return false;
-    const { data } = RegisterResult.safeParse(answer.value);
-    return (
-      data !== undefined &&
-      data.unknownTasks.length + data.unknownExecutors.length === 0 &&
-      data.wantsTasks === undefined &&
-      this.#replica.state.agents.has(caller.agentId)
-    );
+    this.#sayable.must(`answer ${requestKey(caller, request)}`, answer);
   }
 
   /**
