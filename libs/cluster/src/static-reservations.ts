@@ -42,18 +42,6 @@ export function reservedObjection(
 export function takeOverReserved(turn: Turn, agentId: AgentId, reserved: Reserved): void {
   const { state } = turn;
   if (!ruleHolds(state, 'agentsReserve')) return;
-  const wanted = wantedOn(state, agentId, reserved);
-  const isOther = !areAsWanted(state, agentId, wanted);
-  if (isOther) rescindAllOf(turn, agentId, 'agentChanged');
-  for (const [role, resources] of wanted) setReserved(turn, { agentId, role, resources });
-}
-
-/** By role: what it names, and none of what it named before and does not any more. */
-function wantedOn(
-  state: ClusterState,
-  agentId: AgentId,
-  reserved: Reserved,
-): Map<RoleName, Resources> {
   const wanted = new Map<RoleName, Resources>(
     [...staticOn(state, agentId)].map(({ role }) => [role, NO_RESOURCES]),
   );
@@ -61,17 +49,13 @@ function wantedOn(
     const role = RoleName.parse(name);
     if (role !== DEFAULT_ROLE) wanted.set(role, normalise({ scalars }));
   }
-  return wanted;
-}
-
-const areAsWanted = (
-  state: ClusterState,
-  agentId: AgentId,
-  wanted: ReadonlyMap<RoleName, Resources>,
-): boolean =>
-  [...wanted].every(([role, resources]) =>
-    equals(recordOf(state, agentId, role)?.resources ?? NO_RESOURCES, resources),
+  const isOther = [...wanted].some(
+    ([role, resources]) =>
+      !equals(recordOf(state, agentId, role)?.resources ?? NO_RESOURCES, resources),
   );
+  if (isOther) rescindAllOf(turn, agentId, 'agentChanged');
+  for (const [role, resources] of wanted) setReserved(turn, { agentId, role, resources });
+}
 
 function setReserved(
   turn: Turn,
