@@ -221,6 +221,7 @@ export class MasterActor {
       case 'agentAlive':
         this.#silence.agentHeard(value.agentId, nowMs);
         this.#askToRegister(value.agentId);
+        if (value.standing !== undefined) this.#compare(value.agentId, value.standing, nowMs);
         break;
       case 'agentOversubscribed':
         this.#silence.agentHeard(value.agentId, nowMs);
@@ -253,9 +254,20 @@ export class MasterActor {
 
   /** It believes that it is registered, and would not find out by itself: only its signs of life were lost. */
   #askToRegister(agentId: AgentId): void {
-    const { cluster, epoch, view } = this.#options;
-    if (view.isRegistered(agentId)) return;
+    if (!this.#options.view.isRegistered(agentId)) this.#wantRegistration(agentId);
+  }
+
+  #wantRegistration(agentId: AgentId): void {
+    const { cluster, epoch } = this.#options;
     this.#publish(encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, {}, { epoch }));
+  }
+
+  /** Of an agent not heard in this term: it tells what it has only where that is not what the books say. */
+  #compare(agentId: AgentId, standing: string, nowMs: number): void {
+    if (!this.#census.awaits(agentId)) return;
+    if (this.#options.view.standingOf(agentId) === standing) {
+      this.#census.agentHeard(agentId, nowMs);
+    } else if (this.#options.view.isRegistered(agentId)) this.#wantRegistration(agentId);
   }
 
   /** Agents say it again and again: what is new is journalled, and what gets lost comes again. */

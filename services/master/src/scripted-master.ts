@@ -37,6 +37,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     windowAgents: () => [],
     isConfirming: () => false,
     oversubscriptionNews: () => undefined,
+    standingOf: () => undefined,
     isRegistered: () => true,
     registeredAgents: () => [],
     registeredAgentCount: () => 0,
