@@ -26,10 +26,10 @@ test('only so many entries and so many facts are kept, and what is kept has no g
     const facts = [decided(sequence)];
     recent.add({ kind: 'facts', sequence, previous: sequence - 1, facts });
   }
-  expect(recent.asOne()).toMatchObject({ sequence: 100, previous: 68, facts: { length: 32 } });
-  const many = Array.from({ length: 1990 }, (_, index) => decided(index));
+  expect(recent.asOne()).toMatchObject({ sequence: 100, previous: 36, facts: { length: 64 } });
+  const many = Array.from({ length: 3990 }, (_, index) => decided(index));
   recent.add({ kind: 'facts', sequence: 101, previous: 100, facts: many });
-  expect(recent.asOne()).toMatchObject({ sequence: 101, previous: 90, facts: { length: 2000 } });
+  expect(recent.asOne()).toMatchObject({ sequence: 101, previous: 90, facts: { length: 4000 } });
   recent.add({ kind: 'facts', sequence: 102, previous: 101, facts: [...many, ...many] });
   expect(recent.asOne()).toBeUndefined();
 });

@@ -6,8 +6,8 @@ import type { Effect } from './effects.ts';
 type FactsEffect = Extract<Effect, { kind: 'facts' }>;
 
 /** Entries whose effects were not carried out: the last one, and few before it, where a process was held up. */
-const MAX_ENTRIES = 32;
-const MAX_FACTS = 2000;
+const MAX_ENTRIES = 64;
+const MAX_FACTS = 4000;
 
 export class RecentFacts {
   #messages: FactsEffect[] = [];
