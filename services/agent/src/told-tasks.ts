@@ -53,21 +53,24 @@ export class ToldTasks {
     return this.#open !== undefined;
   }
 
-  /** For a register request: what there is, by name. */
+  /** What there is, by name, for a register request; that is put together only where it is asked for. */
   describe(host: SupervisorOptions['host']): { body: RegisterRequest; runningTasks: number } {
     // What is not on the disk yet may still be refused, what is journalled waits for its group only: both are no tasks.
     const tasks = [...this.#options.table.all()].filter(
       (task) => task.phase !== 'accepting' && !task.isOver,
     );
-    const free = freeOf(host.total, tasks, this.#options.roster.held());
+    const { roster } = this.#options;
     return {
       runningTasks: tasks.filter(({ phase }) => phase === 'running' || phase === 'handed').length,
-      body: {
-        ...host,
-        tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
-        executors: this.#options.roster.describe(),
-        ...(free !== undefined && { free }),
-        tellsTasks: true,
+      get body(): RegisterRequest {
+        const free = freeOf(host.total, tasks, roster.held());
+        return {
+          ...host,
+          tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
+          executors: roster.describe(),
+          ...(free !== undefined && { free }),
+          tellsTasks: true,
+        };
       },
     };
   }
