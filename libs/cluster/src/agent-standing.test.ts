@@ -1,5 +1,5 @@
 import { standingOf } from '@parley/protocol/agent-standing';
-import { normalise } from '@parley/resources/resources';
+import { normalise, subtract } from '@parley/resources/resources';
 import { expect, test } from 'vitest';
 import { standingInBooks } from './agent-standing.ts';
 import { aCluster, aFramework, anAgentId, some } from './scripted-cluster.ts';
@@ -7,10 +7,13 @@ import { aCluster, aFramework, anAgentId, some } from './scripted-cluster.ts';
 const framework = aFramework();
 const total = normalise(some(4));
 
+const multiply = (count: number) => normalise(count === 0 ? {} : some(count));
+
 /** As an agent says it that runs these. */
 const says = (...tasks: [taskId: string, lastSequence: number][]): string =>
   standingOf({
-    ...{ total, free: undefined, executors: [] },
+    ...{ total, executors: [] },
+    free: subtract(total, multiply(tasks.length)),
     tasks: tasks.map(([taskId, lastSequence]) => ({
       task: { ...framework, taskId: taskId as never },
       state: 'running',

@@ -35,7 +35,7 @@ test('each difference in what an agent has, has free or runs is another standing
   const [first, ...rest] = standing.tasks;
   const others: AgentStanding[] = [
     { ...standing, total: { ...total, scalars: { ...total.scalars, cpus: 4001 } } },
-    { ...standing, total: { ...total, ports: [{ begin: 1, end: 2 }] } },
+    { ...standing, total: { ...total, ports: [[1, 2]] } },
     { ...standing, total: { ...total, sets: { disks: ['a'] } } },
     { ...standing, free: total },
     { ...standing, free: undefined },

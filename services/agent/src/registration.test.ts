@@ -37,6 +37,36 @@ describe('registration', () => {
     expect(again?.body.tasks).toEqual([{ task: REF, state: 'running', lastSequence: 1 }]);
   });
 
+  test('it tells what is free: what no task holds that has not ended', () => {
+    const resources = { scalars: { cpus: 100 } };
+    const bench = new ScriptedSupervisor().registered().running({ resources });
+    const free = () => bench.take('register').at(-1)?.body.free?.scalars;
+    bench.send({ kind: 'presence', epoch: LATER }).after(0);
+    expect(free()).toEqual({ cpus: 3900 });
+    bench.send({ kind: 'ended', task: KEY, outcome: { state: 'exited', code: 0 } });
+    bench.send({ kind: 'presence', epoch: { ...LATER, revision: 3 } }).after(0);
+    expect(bench.take('register').at(-1)?.body).toMatchObject({
+      tasks: [{ state: 'finished' }],
+      free: { scalars: { cpus: 4000 } },
+    });
+  });
+
+  test('what it is lent is not in its total, and where more is held than there is nothing is said of what is free', () => {
+    const lent = { resources: { scalars: { cpus: 100 } }, revocable: true };
+    for (const [task, free] of [
+      [lent, { scalars: { cpus: 4000 } }],
+      // It has no memory to give away.
+      [{}, undefined],
+    ] as const) {
+      const bench = new ScriptedSupervisor().registered().running(task);
+      bench.send({ kind: 'presence', epoch: LATER }).after(0);
+      const body = bench.take('register').at(-1)?.body;
+      expect(body?.tasks).toHaveLength(1);
+      if (free === undefined) expect(body).not.toHaveProperty('free');
+      else expect(body?.free).toMatchObject(free);
+    }
+  });
+
   test('all agents of a cluster register with a new leader within the time that it gives them', () => {
     for (const [jitter, atMs] of [
       [0, 0],

@@ -177,8 +177,9 @@ export class Registration {
     const heartbeat = this.#heartbeat;
     if (heartbeat !== undefined && heartbeat.dueMs <= nowMs) {
       heartbeat.dueMs = nowMs + heartbeat.intervalMs;
-      const { body, runningTasks } = describe();
-      const standing = this.#takesStandings && { standing: standingIn(body) };
+      const described = describe();
+      const { runningTasks } = described;
+      const standing = this.#takesStandings && { standing: standingIn(described.body) };
       effects.push({ kind: 'heartbeat', body: { runningTasks, ...standing } });
       this.#isEstimateNews ||= this.#revocable !== undefined && !isEmpty(this.#revocable);
     }
@@ -220,5 +221,5 @@ export class Registration {
   }
 }
 
-const standingIn = ({ total, tasks, executors }: RegisterRequest): string =>
-  standingOf({ total: normalise(total), free: undefined, tasks, executors });
+const standingIn = ({ total, free, tasks, executors }: RegisterRequest): string =>
+  standingOf({ total: normalise(total), free: free && normalise(free), tasks, executors });

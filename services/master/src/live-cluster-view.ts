@@ -4,6 +4,11 @@
 import { standingInBooks } from '@parley/cluster/agent-standing';
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
+import {
+  compareReport,
+  type FrameworkComparison,
+  type ReportedFramework,
+} from '@parley/cluster/framework-report';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import { isWorthAnEntry } from '@parley/cluster/revocable-resources';
 import { revocationCandidates } from '@parley/cluster/revocation-candidates';
@@ -84,6 +89,10 @@ export class LiveClusterView implements ClusterView {
 
   windowAgents(windowId: WindowId): readonly AgentId[] {
     return this.#state().maintenance.get(windowId)?.agents ?? [];
+  }
+
+  compareReport(reported: ReportedFramework): FrameworkComparison | undefined {
+    return compareReport(this.#state(), reported);
   }
 
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean {

@@ -35,6 +35,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     taskPlace: () => undefined,
     hasEndedOn: () => false,
     windowAgents: () => [],
+    compareReport: () => undefined,
     isConfirming: () => false,
     oversubscriptionNews: () => undefined,
     standingOf: () => undefined,

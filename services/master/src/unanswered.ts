@@ -1,6 +1,7 @@
 // Owns reading the messages to the master that nobody waits for an answer to.
 import type { Input } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { FrameworkReport } from '@parley/protocol/frameworks';
 import type { AgentId, ClusterName, FrameworkRef } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
@@ -15,6 +16,7 @@ export type Unanswered =
       readonly session: number;
       /** Number of the last message that it has seen without a gap. */
       readonly confirmed: number;
+      readonly report?: FrameworkReport | undefined;
     }
   | {
       readonly kind: 'agentAlive';

@@ -363,6 +363,9 @@ export class JournalWitness {
         throw new Error(`protocol violation: ${event.about}: ${event.what}`);
       return;
     }
+    if (event.type === 'agentDiffers') {
+      throw new Error(`agent ${event.agentId} and the books differ: ${JSON.stringify(event)}`);
+    }
     if (event.type !== 'taskStateChanged') return;
     const key = taskKey(event.task);
     const known = this.tasks.get(key);
