@@ -89,7 +89,7 @@ export function addSetUpCommands(program: Command, place: ProgramPlace): void {
 const kindParser = (value: string): CredentialKind => {
   const kind = CREDENTIAL_KINDS.find((one) => one === value);
   if (kind !== undefined) return kind;
-  throw new InvalidArgumentError(`is one of ${CREDENTIAL_KINDS.join(', ')}.`);
+  throw new InvalidArgumentError(`must be one of ${CREDENTIAL_KINDS.join(', ')}.`);
 };
 
 export function addMemberCommands(program: Command, place: ProgramPlace): void {
