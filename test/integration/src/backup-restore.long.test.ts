@@ -1,6 +1,6 @@
 // Owns the proof that a cluster whose NATS has lost everything is had back by the operator's page: the copy that its commands
 // make, the way back, what is there again, and what is not.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,11 +13,15 @@ import { clone, OperatingPage } from './operating-page.ts';
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 120_000 });
 
 let page: OperatingPage;
+const work: ChildProcess[] = [];
 
 beforeAll(async () => {
   page = await OperatingPage.open();
 });
-afterAll(() => page?.close());
+afterAll(async () => {
+  for (const child of work) if (child.exitCode === null) child.kill('SIGKILL');
+  await page?.close();
+});
 
 const file = (name: string): string => path.join(page.directory, name);
 const lines = (name: string): number =>
@@ -38,10 +42,11 @@ function startWork(instances: number): {
 } {
   const creds = file('.parley/init/prod/credentials/principal-wordcount.json');
   const main = path.join(clone, 'services/cli/src/main.ts');
-  const task = `echo $$ >> ${file('runs')}; while [ ! -e ${file('gate')} ]; do sleep 0.2; done`;
+  const task = `echo $$ >> ${file('runs')}; while [ -d ${page.directory} ] && [ ! -e ${file('gate')} ]; do sleep 0.2; done`;
   const words = ['run', '--creds', creds, '--role', 'wordcount', '--instances', String(instances)];
   const env = { ...process.env, PARLEY_DIRECTORY: file('.parley'), PARLEY_CONTEXT: 'prod' };
   const child = spawn(process.execPath, [main, ...words, '--', 'sh', '-c', task], { env });
+  work.push(child);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text: Buffer) => {
@@ -74,10 +79,10 @@ test('what operators had set is there again, tasks went on and ran once, and wha
   await page.shell('npx parley quota set team --guarantee cpus=1 && npx parley weight set team 3');
   await page.shell('npx parley principal add research --roles research,batch');
   await page.shell('npx parley agent deactivate agent-2');
-  const work = startWork(3);
+  const three = startWork(3);
   await until(
     () => lines('runs') === 3,
-    () => `three runs: ${work.said()}`,
+    () => `three runs: ${three.said()}`,
   );
   // The bucket may be some seconds behind.
   await until(
@@ -110,7 +115,7 @@ test('what operators had set is there again, tasks went on and ran once, and wha
   expect(await page.shell('npx parley principal list')).toMatch(/research +research,batch/);
 
   writeFileSync(file('gate'), '');
-  expect(await work.ended, work.said()).toBe(0);
+  expect(await three.ended, three.said()).toBe(0);
   expect(lines('runs')).toBe(3);
   // Work that begins now is done as before.
   expect(await startWork(2).ended).toBe(0);
