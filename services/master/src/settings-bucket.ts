@@ -8,18 +8,26 @@ import {
 } from '@parley/actor/nats/jetstream-requests';
 import { KeptSetting } from '@parley/cluster/inputs';
 import { decode, encode } from '@parley/protocol/codec';
+import { Epoch } from '@parley/protocol/epoch';
 import { type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { settingsBucketName, settingsPartSubject } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
-import type { PartContent, SettingsStore, StoreLook } from './settings-store.ts';
+import { type BooksMoment, laterMoment } from './best-settings.ts';
+import type { KeptParts, PartContent, SettingsStore, StoreLook } from './settings-store.ts';
 
 const READS_IN_FLIGHT = 16;
+const LATEST_EPOCH: Epoch = {
+  bucketCreatedMs: Number.MAX_SAFE_INTEGER,
+  revision: Number.MAX_SAFE_INTEGER,
+};
 
 const Part = z.object({
-  /** Of the last entry of the journal that is in it: for people. */
+  /** Of the last entry of the journal that is in it. */
   sequence: z.int(),
+  /** Of its term; absent in what an earlier release wrote. How late that is nobody knows: it counts as the latest. */
+  epoch: Epoch.optional(),
   items: z.array(KeptSetting),
 });
 type Part = z.infer<typeof Part>;
@@ -38,11 +46,12 @@ export class SettingsBucket implements SettingsStore {
   }
 
   /** A part that is no good is told and left out. Fails with `unavailable`. */
-  async readAll(onBad: (subject: string) => void): Promise<Outcome<KeptSetting[]>> {
+  async readAll(onBad: (subject: string) => void): Promise<Outcome<KeptParts>> {
     const filter = settingsPartSubject(this.#cluster, '*');
     const standing = await readStanding(this.#books, this.#stream, { subjectsFilter: filter });
     if (!standing.ok) return standing;
     const items: KeptSetting[] = [];
+    let newest: BooksMoment | undefined;
     const subjects = [...standing.value.subjects].sort();
     for (let start = 0; start < subjects.length; start += READS_IN_FLIGHT) {
       const some = subjects.slice(start, start + READS_IN_FLIGHT);
@@ -50,15 +59,21 @@ export class SettingsBucket implements SettingsStore {
       for (const [index, one] of read.entries()) {
         if (!one.ok) return one;
         if (one.value === undefined) continue;
-        if (one.value.content === undefined) onBad(some[index] ?? '');
-        else items.push(...one.value.content.items);
+        const { content } = one.value;
+        if (content === undefined) {
+          onBad(some[index] ?? '');
+          continue;
+        }
+        items.push(...content.items);
+        const { sequence, epoch = LATEST_EPOCH } = content;
+        newest = laterMoment(newest, { epoch, sequence });
       }
     }
-    return succeed(items);
+    return succeed({ items, newest });
   }
 
   /** Fails with `unavailable` or `diskFull`, also when another has written it meanwhile: the next try sees that. */
-  async write({ part, items }: PartContent, sequence: number): Promise<Outcome<undefined>> {
+  async write({ part, items }: PartContent, asOf: BooksMoment): Promise<Outcome<undefined>> {
     const subject = settingsPartSubject(this.#cluster, part);
     let revision = this.#revisions.get(part);
     if (revision === undefined) {
@@ -66,9 +81,11 @@ export class SettingsBucket implements SettingsStore {
       if (!found.ok) return found;
       revision = found.value?.revision ?? 0;
       this.#revisions.set(part, revision);
-      if (isSame(found.value?.content?.items ?? [], items)) return succeed(undefined);
+      const { items: before = [], epoch } = found.value?.content ?? {};
+      const isOfNoTerm = found.value !== undefined && epoch === undefined;
+      if (!isOfNoTerm && isSame(before, items)) return succeed(undefined);
     }
-    const bytes = encode({ sequence, items: [...items] } satisfies Part);
+    const bytes = encode({ ...asOf, items: [...items] } satisfies Part);
     const stored = await store(this.#books, subject, bytes, { lastSubjectSequence: revision });
     if (stored.kind === 'stored') {
       this.#revisions.set(part, stored.sequence);
