@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { CACHE_VARIABLE, fillCompileCache } from './compile-cache.ts';
 import { locateNatsServer } from './nats-server.mjs';
 import { MAX_SEED, parseSeed, SEED_VARIABLE, seedOf } from './property-seed.ts';
 import {
@@ -21,6 +22,8 @@ import { type Stage, SUITES, selectStages, stageNames } from './test-stages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const TERMINATION_GRACE_MS = 10_000;
+/** In the folder of a run: what its processes have compiled. */
+const COMPILED = 'compiled';
 
 /** Below are the seeds of the tests that a change waits for. */
 const FIRST_DRAWN_SEED = 1000;
@@ -38,7 +41,8 @@ async function runStage(stage: Stage, { reportDir, seed }: Run): Promise<StageRe
   const reportPath = join(reportDir, 'report.json');
   rmSync(reportPath, { force: true });
   const startedAtMs = performance.now();
-  const { exitCode, output } = await runCommand(stage, reportPath, seed);
+  if (stage.startsServices) await fillCompileCache(root, join(reportDir, COMPILED));
+  const { exitCode, output } = await runCommand(stage, { reportDir, reportPath, seed });
   const elapsedMs = performance.now() - startedAtMs;
   const outcome =
     stage.kind === 'check'
@@ -51,7 +55,10 @@ async function runStage(stage: Stage, { reportDir, seed }: Run): Promise<StageRe
 }
 
 /** Runs the command of a stage in a process group of its own, so that ending it ends what it started too. */
-function runCommand(stage: Stage, reportPath: string, seed: number): Promise<Finished> {
+function runCommand(
+  stage: Stage,
+  { reportDir, reportPath, seed }: Run & { readonly reportPath: string },
+): Promise<Finished> {
   const [command = '', ...args] = stage.command;
   const reporters =
     stage.kind === 'vitest'
@@ -59,7 +66,13 @@ function runCommand(stage: Stage, reportPath: string, seed: number): Promise<Fin
       : [];
   const child = spawn(join(root, 'node_modules', '.bin', command), [...args, ...reporters], {
     cwd: root,
-    env: { ...process.env, ...stage.env, ...colorEnv(), [SEED_VARIABLE]: String(seed) },
+    env: {
+      ...process.env,
+      ...stage.env,
+      ...colorEnv(),
+      [SEED_VARIABLE]: String(seed),
+      [CACHE_VARIABLE]: join(reportDir, COMPILED),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -14,6 +14,8 @@ export type Stage = {
   readonly limitMs: number;
   /** Fetched before the clock of the stage starts, because its tests cannot run without it. */
   readonly needsCompatibilityServer?: boolean;
+  /** Its tests start services some hundreds of times: their code is compiled before. */
+  readonly startsServices?: boolean;
 };
 
 const MINUTE_MS = 60_000;
@@ -122,6 +124,7 @@ const stages = {
     ),
     limitMs: 35 * MINUTE_MS,
     needsCompatibilityServer: true,
+    startsServices: true,
   },
   properties: {
     name: 'properties from new seeds',
@@ -142,6 +145,7 @@ const stages = {
     ),
     limitMs: 60 * MINUTE_MS,
     needsCompatibilityServer: true,
+    startsServices: true,
   },
 } as const satisfies Record<string, Stage>;
 

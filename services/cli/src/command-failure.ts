@@ -37,14 +37,15 @@ function describeFailure({ what, why, remedy }: FailureWords): string {
   return lines.join('\n');
 }
 
-const NOT_FOUND: ReadonlySet<ErrorCode> = new Set([
-  'unknownTask',
-  'unknownAgent',
-  'unknownRole',
-  'notSubscribed',
-  'frameworkRemoved',
-  'unknownMoment',
-]);
+/** What is not there, and where to look for what is. */
+const NOT_FOUND: Readonly<Partial<Record<ErrorCode, string>>> = {
+  unknownTask: 'see "parley task list --all"',
+  unknownAgent: 'see "parley agent list"',
+  unknownRole: 'see "parley role list"',
+  notSubscribed: 'see "parley framework list"',
+  frameworkRemoved: 'see "parley framework list"',
+  unknownMoment: 'name a moment of which something is kept: see "parley replay --help"',
+};
 
 /** A failure that an actor of the cluster answered with. */
 export function failureFromCluster(
@@ -53,9 +54,12 @@ export function failureFromCluster(
   { remedy: known }: { readonly remedy?: string | undefined } = {},
 ): CommandFailure {
   const why = `${failure.message} (${failure.code})`;
-  if (NOT_FOUND.has(failure.code)) return new CommandFailure(EXIT.notFound, { what, why });
+  const lookThere = NOT_FOUND[failure.code];
+  if (lookThere !== undefined) {
+    return new CommandFailure(EXIT.notFound, { what, why, remedy: known ?? lookThere });
+  }
   if (failure.code === 'unavailable') {
-    const remedy = 'see "parley status" and "parley logs master-1"; then try again';
+    const remedy = known ?? 'see "parley status" and "parley logs master-1"; then try again';
     return new CommandFailure(EXIT.unreachable, { what, why, remedy });
   }
   if (failure.code === 'needsForce') {

@@ -14,6 +14,12 @@ export function startTime(text: string, nowMs: number): number {
   return atMs;
 }
 
+/** As it was typed: what it means is worked out when it is carried out. */
+export function startArgument(text: string): string {
+  startTime(text, 0);
+  return text;
+}
+
 export function windowArgument(value: string): WindowId {
   const parsed = WindowId.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { durationArgument } from './arguments.ts';
 import { jsonOption } from './command-options.ts';
-import { agentsArgument, windowArgument } from './maintenance-arguments.ts';
+import { agentsArgument, startArgument, windowArgument } from './maintenance-arguments.ts';
 import type { ProgramPlace } from './program.ts';
 
 const HELP = `
@@ -36,7 +36,11 @@ export function addMaintenanceCommands(program: Command, place: ProgramPlace): v
     .description('plan a window')
     .argument('<window>', 'a name that you choose', windowArgument)
     .requiredOption('--agents <ids>', 'with commas between them', agentsArgument)
-    .requiredOption('--start <when>', 'now, +30m, or a time such as 2026-12-01T02:00Z', String)
+    .requiredOption(
+      '--start <when>',
+      'now, +30m, or a time such as 2026-12-01T02:00Z',
+      startArgument,
+    )
     .requiredOption('--duration <time>', 'such as 2h', durationArgument)
     .option(
       '--notice <time>',

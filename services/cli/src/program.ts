@@ -6,10 +6,12 @@ import {
   durationArgument,
   intervalArgument,
   isOperatorVerb,
+  OPERATOR_VERBS,
   percentArgument,
   principalArgument,
   taskArgument,
 } from './arguments.ts';
+import { CommandFailure, EXIT } from './command-failure.ts';
 import { jsonOption, yesOption } from './command-options.ts';
 import type { Surroundings } from './config.ts';
 import { addExplainCommands } from './explain-commands.ts';
@@ -229,8 +231,20 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
           await operators.exitOverride().parseAsync(words, { from: 'user' });
           return;
         }
+        refuseUnknownVerb(name, words[0]);
         const { becomeService } = await import('./commands/become-service.ts');
         becomeService(place.surroundings.clone, name, words);
       });
   }
+}
+
+/** A service takes options only: a word in front is a verb, and perhaps mistyped. */
+function refuseUnknownVerb(name: keyof typeof OPERATOR_VERBS, word: string | undefined): void {
+  if (word === undefined || word.startsWith('-')) return;
+  const verbs = OPERATOR_VERBS[name].join(', ');
+  throw new CommandFailure(EXIT.usage, {
+    what: `there is no "parley ${name} ${word}"`,
+    why: verbs === '' ? `${name} takes options only` : `for operators there are: ${verbs}`,
+    remedy: `see "parley ${name}${verbs === '' ? '' : ' list'} --help"; "parley ${name} --creds FILE ..." runs one`,
+  });
 }

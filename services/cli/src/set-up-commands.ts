@@ -51,6 +51,11 @@ function commandOf(
 }
 
 export function addSetUpCommands(program: Command, place: ProgramPlace): void {
+  addInitCommands(program, place);
+  addBackupCommands(program, place);
+}
+
+function addInitCommands(program: Command, place: ProgramPlace): void {
   program
     .command('init')
     .description('create streams and buckets on a NATS that exists; may be repeated')
@@ -86,10 +91,33 @@ export function addSetUpCommands(program: Command, place: ProgramPlace): void {
     });
 }
 
+/** Their words are a file's name alone. */
+function addBackupCommands(program: Command, place: ProgramPlace): void {
+  const context = (): string | undefined => program.opts()['context'];
+  program
+    .command('backup')
+    .description('write what operators have set into a file, for a NATS that loses everything')
+    .argument('<file>', 'it appears whole or not at all; one that is there is replaced')
+    .addOption(jsonOption())
+    .action(async (file, options) => {
+      const { backupCommand } = await import('./commands/backup.ts');
+      await backupCommand(place.surroundings, context(), { file, json: options.json === true });
+    });
+  program
+    .command('restore')
+    .description('put back what "parley backup" wrote: after init, before masters are started')
+    .argument('<file>', 'the copy')
+    .addOption(jsonOption())
+    .action(async (file, options) => {
+      const { restoreCommand } = await import('./commands/backup.ts');
+      await restoreCommand(place.surroundings, context(), { file, json: options.json === true });
+    });
+}
+
 const kindParser = (value: string): CredentialKind => {
   const kind = CREDENTIAL_KINDS.find((one) => one === value);
   if (kind !== undefined) return kind;
-  throw new InvalidArgumentError(`is one of ${CREDENTIAL_KINDS.join(', ')}.`);
+  throw new InvalidArgumentError(`must be one of ${CREDENTIAL_KINDS.join(', ')}.`);
 };
 
 export function addMemberCommands(program: Command, place: ProgramPlace): void {

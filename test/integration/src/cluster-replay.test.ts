@@ -9,7 +9,7 @@ import { ReplayPageRequest } from '@parley/protocol/replay';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as z from 'zod';
-import { alice, bob, ClusterFixture, cluster, TEST_TIMEOUT_MS } from './cluster-fixture.ts';
+import { alice, bob, ClusterFixture, cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
 import { QueueFramework } from './cluster-framework.ts';
 import { ClusterTerminal, type Typed } from './cluster-terminal.ts';
 
@@ -58,6 +58,21 @@ afterAll(async () => {
   await fixture?.close();
 });
 
+/** Frameworks read what agents say by themselves, and may know it before the leader has written it down. */
+async function untilBooksKnow(wanted: Readonly<Record<string, string>>): Promise<void> {
+  const books = await fixture.follow();
+  const known = (): Record<string, string> => {
+    const { tasks, ended } = books.state;
+    return Object.fromEntries(
+      [...tasks.rows(), ...ended.rows()].map((one) => [one.task.taskId, one.state]),
+    );
+  };
+  await until(
+    () => Object.entries(wanted).every(([taskId, wish]) => known()[taskId] === wish),
+    () => `the books know ${JSON.stringify(wanted)}, and not ${JSON.stringify(known())}`,
+  );
+}
+
 /** `report` fails, `index` runs while the leader dies, `load` is killed by the operator, `crawl` is another principal's. */
 async function work(): Promise<void> {
   const etl = await new QueueFramework().connect(fixture, alice, 'etl');
@@ -70,6 +85,7 @@ async function work(): Promise<void> {
   await etl.untilEnded([report]);
   await etl.untilRunning(2);
   await web.untilRunning(1);
+  await untilBooksKnow({ report: 'failed', index: 'running', load: 'running', crawl: 'running' });
   const master = fixture.service('master-1');
   await master.end('SIGKILL');
   master.start();

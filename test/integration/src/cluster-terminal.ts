@@ -1,9 +1,10 @@
 // Owns the command line as an operator of a test's cluster types it: real processes of `parley`, with a context as
 // `parley init` leaves it behind for a cluster that was there before. It tests nothing itself.
 import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type ProcessIdentity, parseStat } from '@parley/isolation/process-identity';
 import { type ClusterFixture, cluster, WatchedProcess } from './cluster-fixture.ts';
 
 const PARLEY = fileURLToPath(new URL('../../../services/cli/src/main.ts', import.meta.url));
@@ -15,17 +16,28 @@ type Place = {
   /** Where it keeps what it knows. */
   readonly directory: string;
   readonly knowsContext: boolean;
+  /** Whether the server is one of this host's: its directory is then where a start would have put it. */
+  readonly keepsServer?: boolean;
 };
 
 export class ClusterTerminal {
   readonly #env: NodeJS.ProcessEnv;
 
+  /** The server directory of a fixture whose server is to be kept by what lies in this directory. */
+  static serverDirectory(directory: string): string {
+    return path.join(directory, cluster, 'nats');
+  }
+
   /** The server must have been started: the context names its address. */
   constructor(place: ClusterFixture | Place) {
-    const { fixture, directory, knowsContext } =
-      'fixture' in place
-        ? place
-        : { fixture: place, directory: place.directory, knowsContext: true };
+    const {
+      fixture,
+      directory,
+      knowsContext,
+      keepsServer = false,
+    } = 'fixture' in place
+      ? place
+      : { fixture: place, directory: place.directory, knowsContext: true };
     this.#env = { ...process.env, PARLEY_DIRECTORY: directory, PARLEY_CONTEXT: cluster };
     if (!knowsContext) return;
     const contexts = path.join(directory, 'contexts');
@@ -36,6 +48,7 @@ export class ClusterTerminal {
       cluster,
       servers: [fixture.server.url],
       operatorCredential: fixture.credential('operator', 'olga'),
+      ...(keepsServer && { local: { directory: path.join(directory, cluster), keeper: self() } }),
     };
     writeFileSync(path.join(contexts, `${cluster}.json`), JSON.stringify(context));
   }
@@ -67,4 +80,9 @@ export class ClusterTerminal {
       throw new Error(`parley ${words.join(' ')} left with ${exitCode}: ${stderr}`);
     return JSON.parse(stdout);
   }
+}
+
+/** The process that runs the tests plays the keeper. */
+function self(): ProcessIdentity | undefined {
+  return parseStat(readFileSync('/proc/self/stat', 'utf8'))?.identity;
 }

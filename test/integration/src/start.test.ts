@@ -86,6 +86,13 @@ async function parley(...words: string[]): Promise<string> {
   return stdout;
 }
 
+/** By an allocator's log: a term of it has begun and not ended, and it knows what it needs to know. */
+function isProposing(log: string): boolean {
+  const count = (text: string): number => log.split(text).length - 1;
+  const isLeading = count('term began') === count('term ended') + 1;
+  return isLeading && count('proposes') > count('facts were lost');
+}
+
 /** Processes whose command line or environment names the folder of these tests. */
 function processesLeft(): string[] {
   const left: string[] = [];
@@ -164,11 +171,13 @@ describe('a kept cluster', () => {
         'leading',
         'following',
       ]);
-      // They answer over the bus themselves.
+      // They answer over the bus themselves, and one of them proposes.
       for (const allocator of ['allocator-1', 'allocator-2']) {
         const answer = JSON.parse(await parley('log-level', allocator, 'info', '--json'));
         expect(answer).toEqual({ previous: 'info', level: 'info' });
       }
+      const logs = [await parley('logs', 'allocator-1'), await parley('logs', 'allocator-2')];
+      expect(logs.filter(isProposing)).toHaveLength(1);
       expect(JSON.parse(await parley('task', 'list', '--json'))).toEqual([]);
     },
     2 * MINUTE_MS,

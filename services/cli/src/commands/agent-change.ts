@@ -31,6 +31,8 @@ const DONE = {
   drainedAndGone:
     'drained and given up: nothing runs on it any more, and it is refused from now on',
 } as const;
+const REMEDY_OF_GONE =
+  'that is for good: its host comes back under another id ("parley credential create agent NEW-ID")';
 /** Beyond the grace. */
 const WAIT_MS = 60_000;
 
@@ -49,26 +51,37 @@ export async function agentChangeCommand(
         remedy: 'see "parley agent list"',
       });
     }
-    if (change === 'gone' || (change === 'drain' && wanted.marksGone)) {
-      const tasks = state.books.agents.get(agentId)?.tasks.size ?? 0;
-      const command = change === 'gone' ? 'gone' : 'drain --mark-gone';
-      await confirm(
-        {
-          warning: `this gives up agent ${agentId} of cluster ${context.name} for good, and the ${tasks} tasks on it`,
-          word: agentId,
-          command: `parley agent ${command} ${agentId}`,
-        },
-        { yes: wanted.yes, isTerminal: surroundings.isTerminal, ask: askAtTerminal },
-      );
-    }
+    const tasks = state.books.agents.get(agentId)?.tasks.size ?? 0;
+    await confirmEnd(surroundings, wanted, { cluster: context.name, tasks });
     const caller = { operator: link.operator };
     const asked = await link.callLeader(SUBJECTS.operatorAgent, caller, requestOf(wanted));
-    if (!asked.ok) throw failureFromCluster(`agent ${agentId} was not changed`, asked.failure);
+    if (!asked.ok) {
+      const remedy = asked.failure.code === 'agentGone' ? REMEDY_OF_GONE : undefined;
+      throw failureFromCluster(`agent ${agentId} was not changed`, asked.failure, { remedy });
+    }
     return change === 'drain' && wanted.wait ? drained(link, wanted) : change;
   });
   if (json)
     printJson({ agentId, change, ...(change === 'drain' && { drained: done !== 'drain' }) });
   else printLine(`${agentId}: ${DONE[done]}`);
+}
+
+/** Only what cannot be taken back has to be confirmed. */
+async function confirmEnd(
+  { isTerminal }: Surroundings,
+  { agentId, change, marksGone, yes }: AgentChange,
+  { cluster, tasks }: { readonly cluster: string; readonly tasks: number },
+): Promise<void> {
+  if (change !== 'gone' && !(change === 'drain' && marksGone)) return;
+  const command = change === 'gone' ? 'gone' : 'drain --mark-gone';
+  await confirm(
+    {
+      warning: `this gives up agent ${agentId} of cluster ${cluster} for good, and the ${tasks} tasks on it`,
+      word: agentId,
+      command: `parley agent ${command} ${agentId}`,
+    },
+    { yes, isTerminal, ask: askAtTerminal },
+  );
 }
 
 function requestOf({ agentId, change, reason, graceMs, marksGone }: AgentChange) {

@@ -67,7 +67,7 @@ export async function initCommand(
   const folder = initFolder(directory, options.cluster);
   // Who was named at an earlier time, or admitted since, stays.
   const kept = readMembers(folder);
-  const members = kept === undefined ? named : mergeMembers(kept, named.actors, named.principals);
+  const members = kept === undefined ? named : mergeMembers(kept, named.actors, newOf(named, kept));
   const credentials = credentialsDirectory(folder);
   const servers = serversOf(
     options,
@@ -169,6 +169,10 @@ function membersOf({ cluster, principals, agents }: InitOptions): Members {
   );
   return { version: 1, cluster, actors: [...SERVICES, ...holders], principals: named };
 }
+
+/** Principals who are known keep the roles that they were given. */
+const newOf = ({ principals }: Members, kept: Members): PrincipalMember[] =>
+  principals.filter(({ name }) => !kept.principals.some((known) => known.name === name));
 
 const listOf = (text: string | undefined): string[] =>
   (text ?? '').split(',').filter((part) => part !== '');

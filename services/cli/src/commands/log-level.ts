@@ -37,7 +37,10 @@ export async function logLevelCommand(
     link.call(SUBJECTS.logLevel, { actorKind, actorId: actorId.data }, { level: level.data }),
   );
   if (!answer.ok) {
-    throw failureFromCluster(`the log level of ${how.service} was not changed`, answer.failure);
+    const remedy = `is ${how.service} the id of a service that runs? See "parley agent list" and "parley master list"`;
+    throw failureFromCluster(`the log level of ${how.service} was not changed`, answer.failure, {
+      ...(answer.failure.code === 'unavailable' && { remedy }),
+    });
   }
   if (how.json) printJson(answer.value);
   else printLine(`${how.service}: ${answer.value.previous} -> ${answer.value.level}`);

@@ -69,7 +69,7 @@ function folderOf(context: Context): string {
 
 /** A kind of service names the one of it, where there is only one. */
 function resolveService(folder: string, service: string): string {
-  const names = readdirSync(folder)
+  const names = (existsSync(folder) ? readdirSync(folder) : [])
     .filter((name) => name.endsWith('.log'))
     .map((name) => name.slice(0, -'.log'.length));
   const exact = names.find((name) => name === service);

@@ -1,8 +1,11 @@
 // Owns `parley maintenance schedule|list|cancel|start|stop`: what an operator plans for agents.
+import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { ErrorCode } from '@parley/protocol/errors';
 import type { AgentId, WindowId } from '@parley/protocol/ids';
 import type { OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import { failureFromCluster } from '../command-failure.ts';
+import { unreachable } from '@parley/protocol/unreachable';
+import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { wallTimeMs } from '../effects.ts';
 import { startTime } from '../maintenance-arguments.ts';
@@ -61,7 +64,7 @@ export async function maintenanceChangeCommand(
 ): Promise<void> {
   const { windowId, change, json } = how;
   const what = `maintenance window ${windowId} was not changed`;
-  await ask(surroundings, named, { change, windowId }, what);
+  await ask(surroundings, named, { change, windowId }, what, checkKnown(windowId));
   if (json) printJson({ windowId, change });
   else printLine(`${windowId}: ${DONE[change]}`);
 }
@@ -84,11 +87,42 @@ async function ask(
   named: string | undefined,
   request: OperatorMaintenanceRequest,
   what: string,
+  check: (state: ClusterState) => void = () => undefined,
 ): Promise<void> {
   const context = await currentContext(surroundings, named);
   await withOperator(context, async (link) => {
+    check((await link.load()).state);
     const caller = { operator: link.operator };
     const asked = await link.callLeader(SUBJECTS.operatorMaintenance, caller, request);
-    if (!asked.ok) throw failureFromCluster(what, asked.failure);
+    if (asked.ok) return;
+    const remedy = remedyOf(request, asked.failure.code);
+    throw failureFromCluster(what, asked.failure, { remedy });
   });
 }
+
+function remedyOf(request: OperatorMaintenanceRequest, code: ErrorCode): string | undefined {
+  if (code === 'agentGone') return 'leave out agents that were given up for good';
+  if (code !== 'malformed') return undefined;
+  const list = '"parley maintenance list" shows what is planned';
+  switch (request.change) {
+    case 'schedule':
+      return `choose another name or another time: ${list}`;
+    case 'cancel':
+      return `"parley maintenance stop ${request.windowId}" ends one that has begun`;
+    case 'stop':
+      return `"parley maintenance cancel ${request.windowId}" gives up one that has not begun`;
+    case 'start':
+      return list;
+    default:
+      return unreachable(request);
+  }
+}
+
+const checkKnown = (windowId: WindowId) => (state: ClusterState) => {
+  if (state.maintenance.has(windowId)) return;
+  throw new CommandFailure(EXIT.notFound, {
+    what: `there is no maintenance window ${windowId}`,
+    why: 'it never was, it was cancelled, or it is over',
+    remedy: 'see "parley maintenance list"',
+  });
+};

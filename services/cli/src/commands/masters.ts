@@ -19,6 +19,7 @@ const ROLES: Record<MasterStanding['phase'], string> = {
   left: 'left',
 };
 const STEP_DOWN_TIMEOUT_MS = 15_000;
+const STANDBY_TIMEOUT_MS = 3000;
 const LOOK_AGAIN_MS = 250;
 
 export async function masterListCommand(
@@ -42,7 +43,7 @@ export async function stepDownCommand(
 ): Promise<void> {
   const context = await currentContext(surroundings, named);
   const change = await withOperator(context, async (link) => {
-    const before = await listMasters(link);
+    const before = await listWithStandby(link);
     const caller = { operator: link.operator };
     const asked = await link.call(SUBJECTS.stepDown, caller, { epoch: before.epoch });
     // An answer that got lost: it has stepped down already.
@@ -59,6 +60,24 @@ async function listMasters(link: OperatorLink): Promise<MasterList> {
   const list = await link.call(SUBJECTS.masterList, { operator: link.operator }, {});
   if (!list.ok) throw failureFromCluster('no master leads', list.failure);
   return list.value;
+}
+
+/** One that has just begun to lead hears within a second who stands by. */
+async function listWithStandby(link: OperatorLink): Promise<MasterList> {
+  const deadlineMs = monotonicMs() + STANDBY_TIMEOUT_MS;
+  for (;;) {
+    const list = await listMasters(link);
+    if (list.masters.length > 1) return list;
+    if (monotonicMs() < deadlineMs) {
+      await delay(LOOK_AGAIN_MS);
+      continue;
+    }
+    throw new CommandFailure(EXIT.failed, {
+      what: `${list.masters[0]?.id} does not step down`,
+      why: 'no other master stands by, so nobody would lead',
+      remedy: 'start another master first; to have nobody lead, stop the service itself',
+    });
+  }
 }
 
 async function nextLeader(link: OperatorLink, before: MasterList): Promise<string> {

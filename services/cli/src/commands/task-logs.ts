@@ -50,7 +50,10 @@ async function copyLog(link: OperatorLink, { task, agentId, how }: LogSource): P
       { task, stream, offset, maxBytes: PIECE_BYTES },
     );
     if (!piece.ok) {
-      throw failureFromCluster(`the ${stream} of ${taskKey(task)} cannot be read`, piece.failure);
+      const remedy = `what a task wrote lies on its agent: is ${agentId} there? See "parley agent list"`;
+      throw failureFromCluster(`the ${stream} of ${taskKey(task)} cannot be read`, piece.failure, {
+        ...(piece.failure.code === 'unavailable' && { remedy }),
+      });
     }
     const { data, size, ended } = piece.value;
     process.stdout.write(data);
