@@ -260,6 +260,30 @@ describe('proposals that are not decided', () => {
     expect(again).toMatchObject({ number: 2, resources: resourcesOf(4, 4000) });
   });
 
+  test('a master that decides late is not told more than it can decide, and what is not decided is proposed more and more rarely', () => {
+    for (let number = 0; number < 6000; number += 1) {
+      cluster.master.addAgent(`agent-${number}`, resourcesOf(4, 4000));
+    }
+    cluster.master.subscribe('a', 'services');
+    cluster.hear();
+    const atATime = 2500;
+    const inTime = (ms: number) => cluster.proposalsWithin(ms);
+    expect(inTime(PROPOSAL_TIMEOUT_MS - 1)).toHaveLength(atATime);
+    // After 2, 4, 8 and 16 s more.
+    const later = Array.from({ length: 30 }, () => inTime(1000).length);
+    expect(later.filter((count) => count > 0)).toEqual([atATime, atATime, atATime, atATime]);
+    // A decision lets others follow, of agents that had no turn yet.
+    const proposal = inTime(40_000).at(-1);
+    const message = cluster.master.message();
+    cluster.hear({
+      ...message,
+      facts: [{ kind: 'decided', proposalNumber: proposal?.number ?? 0 }],
+    });
+    const next = inTime(COALESCE_MS);
+    expect(next).toHaveLength(atATime);
+    expect(inTime(PROPOSAL_TIMEOUT_MS - 2 * COALESCE_MS)).toEqual([]);
+  });
+
   test('a refused one is made again only after correcting facts, or in the next full run', () => {
     cluster.master.addAgent('agent-1', resourcesOf(4, 4000));
     cluster.master.subscribe('a', 'services');

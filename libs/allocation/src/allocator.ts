@@ -3,7 +3,7 @@
 // known here may be stale (knowledge.ts), then a proposal is refused and costs time only. How one agent is divided is
 // in agent-division.ts. Mesos, hierarchical DRF allocator. Milliseconds of a monotonic clock.
 import type { FactsMessage, Proposal } from '@parley/protocol/allocation';
-import { type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
+import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import type { ExplainRequest, Explanation } from '@parley/protocol/explanations';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { CandidatesAnswer } from '@parley/protocol/revocations';
@@ -44,6 +44,8 @@ export const FULL_RUN_INTERVAL_MS = 5000;
 const PROPOSALS_A_MESSAGE = 100;
 /** The rest of a larger run follows in the next tick, so that facts are heard in between. */
 const AGENTS_A_RUN = 1000;
+/** So many wait for the master at most, however much is free: it is not told more than it can decide. */
+const MAX_UNDECIDED = 2500;
 
 /** Most proposals have neither; to be read only. */
 const NO_RESERVATIONS: Proposal['reservations'] = [];
@@ -84,9 +86,12 @@ export class Allocator {
 
   /** Facts of the master of this epoch; those of an earlier master's are dropped. */
   facts(message: FactsMessage, nowMs: number, masterEpoch: Epoch = NO_EPOCH): AllocatorEffect[] {
+    const before = this.#intake?.epoch;
     const verdict = this.#intake?.receive(message, masterEpoch, nowMs) ?? 'ignore';
+    const isNewLeader = before !== undefined && compareEpochs(masterEpoch, before) > 0;
     switch (verdict) {
       case 'ignore':
+        if (isNewLeader && this.isInStep) this.#loseProposals(nowMs);
         return [];
       case 'ask':
         return [{ kind: 'requestSnapshot' }];
@@ -100,6 +105,7 @@ export class Allocator {
     }
     this.#known.hear(message.facts, { lastNumber: this.#lastNumber, nowMs });
     this.#reclaimer.hear(message.facts, nowMs);
+    if (isNewLeader) this.#loseProposals(nowMs);
     this.#hasChanged = true;
     this.#scheduleRun(nowMs);
     return [];
@@ -181,6 +187,11 @@ export class Allocator {
     this.#known.checkInvariants();
   }
 
+  #loseProposals(nowMs: number): void {
+    this.#known.loseProposals();
+    this.#scheduleRun(nowMs);
+  }
+
   #forget(): void {
     this.#known = new Knowledge();
     this.#returned.loseStep();
@@ -197,15 +208,16 @@ export class Allocator {
   }
 
   #scheduleRun(nowMs: number): void {
-    const { pool, fresh } = this.#known;
-    if (pool.touchedCount === 0 && fresh.size === 0) return;
+    const { pool, fresh, pending } = this.#known;
+    if (pool.touchedCount === 0 && fresh.size === 0 && this.#cycle.isOver) return;
+    if (pending.size >= MAX_UNDECIDED) return;
     const { intervalMs = 0 } = this.#options;
     const atOnceMs = Math.max(nowMs, this.#lastRunMs + COALESCE_MS);
     this.#runAtMs ??= intervalMs > COALESCE_MS ? nowMs + intervalMs : atOnceMs;
   }
 
   #run(nowMs: number): Proposal[] {
-    const { order, pool, fresh } = this.#known;
+    const { order, pool, fresh, pending } = this.#known;
     this.#runAtMs = undefined;
     this.#lastRunMs = nowMs;
     if (!order.hasActive) {
@@ -217,12 +229,14 @@ export class Allocator {
     }
     if (this.#cycle.isOver) this.#beginCycle();
     const proposals: Proposal[] = [];
-    for (let turn = 0; turn < AGENTS_A_RUN; turn += 1) {
+    for (let turn = 0; turn < AGENTS_A_RUN && pending.size < MAX_UNDECIDED; turn += 1) {
       const agent = this.#cycle.next(this.#placement(), takesAny);
       if (agent === undefined) break;
       this.#decide(agent, proposals, nowMs);
     }
-    if (!this.#cycle.isOver || pool.touchedCount > 0 || fresh.size > 0) this.#runAtMs = nowMs;
+    const isLeft = !this.#cycle.isOver || pool.touchedCount > 0 || fresh.size > 0;
+    // The master's next decisions go on with it.
+    if (isLeft && pending.size < MAX_UNDECIDED) this.#runAtMs = nowMs;
     return proposals;
   }
 

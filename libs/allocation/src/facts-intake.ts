@@ -25,6 +25,11 @@ export class FactsIntake {
     this.#heardMs = nowMs;
   }
 
+  /** Of the master heard last; before the first, lower than any. */
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
   /** Whether everything that the master has said is known. */
   get isInStep(): boolean {
     return this.#progress.kind === 'inStep';

@@ -23,6 +23,8 @@ import type { Client } from './share-tree.ts';
 type AboutFramework = Extract<Fact, { framework: FrameworkRef }>;
 type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
 
+type Hearing = { readonly lastNumber: number; readonly nowMs: number };
+
 export class Knowledge {
   readonly totals: ClusterTotals;
   readonly order: FairOrder;
@@ -63,12 +65,9 @@ export class Knowledge {
   }
 
   /** Facts of one journal entry: consistent with each other at its end. `lastNumber`: of the proposals made so far. */
-  hear(
-    facts: readonly Fact[],
-    { lastNumber, nowMs }: { readonly lastNumber: number; readonly nowMs: number },
-  ): void {
+  hear(facts: readonly Fact[], { lastNumber, nowMs }: Hearing): void {
     // Decisions first: the other facts then give a turn to agents that are open without them.
-    this.#decided(facts, lastNumber);
+    this.#decided(facts, { lastNumber, nowMs });
     for (const fact of facts) {
       if (!('framework' in fact)) {
         this.#apply(fact);
@@ -98,12 +97,20 @@ export class Knowledge {
       this.vain.forget(agent.number, client.number);
       this.pool.touch(agent);
     }
-    const overdue = this.pending.takeOverdue(nowMs);
-    for (const pending of overdue) {
+    return this.#takeBack(this.pending.takeOverdue(nowMs));
+  }
+
+  /** What was proposed to a master that leads no more, and was not decided: nobody will. */
+  loseProposals(): void {
+    this.#takeBack(this.pending.takeAll());
+  }
+
+  #takeBack(lost: readonly PendingProposal[]): boolean {
+    for (const pending of lost) {
       this.#released(pending);
       this.pool.touch(pending.agent);
     }
-    return overdue.length > 0;
+    return lost.length > 0;
   }
 
   /** Every open agent gets a turn, for whatever news were overlooked. */
@@ -178,11 +185,11 @@ export class Knowledge {
     this.caps.checkInvariants(this.frameworks.all(), underWay);
   }
 
-  #decided(facts: readonly Fact[], lastNumber: number): void {
+  #decided(facts: readonly Fact[], { lastNumber, nowMs }: Hearing): void {
     for (const fact of facts) {
       // A number that was never given out belongs to an earlier term.
       if (fact.kind !== 'decided' || fact.proposalNumber > lastNumber) continue;
-      for (const pending of this.pending.takeDecided(fact.proposalNumber)) {
+      for (const pending of this.pending.takeDecided(fact.proposalNumber, nowMs)) {
         this.#release(pending);
         this.#concerned.add(pending.client.framework);
         // No turn: a refused proposal comes with correcting facts, or waits for the full run.

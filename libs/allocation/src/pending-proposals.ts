@@ -6,6 +6,11 @@ import type { Vector } from './cluster-totals.ts';
 import type { Client } from './share-tree.ts';
 
 export const PROPOSAL_TIMEOUT_MS = 2000;
+/**
+ * A master that has more to do than it can do decides late. What is proposed anew meanwhile comes on top of that and is
+ * refused, so that it would never catch up: each time the wait doubles, up to this, until it decides in time again.
+ */
+export const LONGEST_PROPOSAL_TIMEOUT_MS = 32_000;
 const NONE: readonly PendingProposal[] = [];
 
 export type PendingProposal = {
@@ -24,10 +29,16 @@ export class PendingProposals {
   #queue: PendingProposal[] = [];
   /** So many at its beginning were taken out. */
   #taken = 0;
+  #size = 0;
+  #timeoutMs = PROPOSAL_TIMEOUT_MS;
+
+  get size(): number {
+    return this.#size;
+  }
 
   get nextTimeoutMs(): number | undefined {
     const first = this.#first();
-    return first === undefined ? undefined : first.sentMs + PROPOSAL_TIMEOUT_MS;
+    return first === undefined ? undefined : first.sentMs + this.#timeoutMs;
   }
 
   add(pending: PendingProposal): void {
@@ -35,6 +46,7 @@ export class PendingProposals {
     this.#queue.push(pending);
     agent.undecided = agent.undecided.length === 0 ? [pending] : [...agent.undecided, pending];
     client.undecided += 1;
+    this.#size += 1;
   }
 
   all(): PendingProposal[] {
@@ -42,24 +54,25 @@ export class PendingProposals {
   }
 
   /** Takes out those up to this number. */
-  takeDecided(number: number): PendingProposal[] {
-    const taken: PendingProposal[] = [];
-    for (let one = this.#first(); one && one.proposal.number <= number; one = this.#first()) {
-      taken.push(this.#takeFirst(one));
+  takeDecided(number: number, nowMs: number): PendingProposal[] {
+    const taken = this.#takeWhile(({ proposal }) => proposal.number <= number);
+    const last = taken.at(-1);
+    if (last !== undefined && nowMs - last.sentMs < PROPOSAL_TIMEOUT_MS) {
+      this.#timeoutMs = PROPOSAL_TIMEOUT_MS;
     }
     return taken;
   }
 
   takeOverdue(nowMs: number): PendingProposal[] {
-    const taken: PendingProposal[] = [];
-    for (
-      let one = this.#first();
-      one !== undefined && one.sentMs + PROPOSAL_TIMEOUT_MS <= nowMs;
-      one = this.#first()
-    ) {
-      taken.push(this.#takeFirst(one));
+    const taken = this.#takeWhile(({ sentMs }) => sentMs + this.#timeoutMs <= nowMs);
+    if (taken.length > 0) {
+      this.#timeoutMs = Math.min(this.#timeoutMs * 2, LONGEST_PROPOSAL_TIMEOUT_MS);
     }
     return taken;
+  }
+
+  takeAll(): PendingProposal[] {
+    return this.#takeWhile(() => true);
   }
 
   takeOfAgent(agent: Agent): readonly PendingProposal[] {
@@ -67,8 +80,17 @@ export class PendingProposals {
     for (const pending of taken) {
       pending.isGone = true;
       pending.client.undecided -= 1;
+      this.#size -= 1;
     }
     agent.undecided = NONE;
+    return taken;
+  }
+
+  #takeWhile(isTaken: (pending: PendingProposal) => boolean): PendingProposal[] {
+    const taken: PendingProposal[] = [];
+    for (let one = this.#first(); one && isTaken(one); one = this.#first()) {
+      taken.push(this.#takeFirst(one));
+    }
     return taken;
   }
 
@@ -92,6 +114,7 @@ export class PendingProposals {
     agent.undecided =
       agent.undecided.length === 1 ? NONE : agent.undecided.filter((one) => one !== pending);
     client.undecided -= 1;
+    this.#size -= 1;
     return pending;
   }
 }

@@ -48,7 +48,11 @@ export const RegisterResult = z.object({
 });
 export type RegisterResult = z.infer<typeof RegisterResult>;
 
-export const AgentHeartbeat = z.object({ runningTasks: z.int().min(0) });
+export const AgentHeartbeat = z.object({
+  runningTasks: z.int().min(0),
+  /** See agent-standing.ts. A leader whose books say otherwise asks it to register; one that knows it anyway does not look. */
+  standing: z.string().max(64).optional(),
+});
 export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>;
 
 /**

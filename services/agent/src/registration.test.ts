@@ -1,4 +1,5 @@
 // Tests of how a supervisor stands with its leader, and of how it goes on after its process died.
+import { standingOf } from '@parley/protocol/agent-standing';
 import { NO_EPOCH } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
 import { describe, expect, test } from 'vitest';
@@ -83,6 +84,53 @@ describe('registration', () => {
       if (atMs > 0) expect(registration.takeDue(100 + atMs - 1, describe)).toEqual([]);
       expect(registration.takeDue(100 + atMs, describe)).toMatchObject([{ kind: 'register' }]);
     }
+  });
+
+  test('to a new leader that takes standings it tells its own in a heartbeat, within the same time, and with each that follows', () => {
+    const bench = new ScriptedSupervisor().registered().running();
+    const presence = { kind: 'presence', epoch: LATER, takesStandings: true } as const;
+    bench.send(presence).after(0);
+    expect(bench.take('register')).toEqual([]);
+    const standing = standingOf({
+      total: { scalars: { cpus: 4000 }, ports: [], sets: {} },
+      free: undefined,
+      tasks: [{ task: REF, state: 'running', lastSequence: 1 }],
+      executors: [],
+    });
+    const told = { kind: 'heartbeat', body: { runningTasks: 1, standing } };
+    expect(bench.take('heartbeat')).toEqual([told]);
+    bench.after(5000);
+    expect(bench.take('heartbeat')).toEqual([told]);
+    // One of before, or that does not know of standings, is registered with.
+    bench.send({ kind: 'presence', epoch: { ...LATER, revision: LATER.revision + 1 } }).after(0);
+    expect(bench.take('register')).toHaveLength(1);
+  });
+
+  test('an order of a new leader may come before it has said whether it takes standings', () => {
+    const aRegistered = () => {
+      const registration = new Registration({ session: 's', jitter: 0.5 });
+      registration.connected(0);
+      const describe = () => ({ body: aRegistration, runningTasks: 0 });
+      const [first] = registration.takeDue(0, describe);
+      const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
+      registration.heard(EPOCH, 0);
+      if (first?.kind === 'register') registration.answered(first.counter, { ok: true, value }, 0);
+      registration.heard(LATER, 100);
+      return {
+        registration,
+        due: () => registration.takeDue(600, describe).map(({ kind }) => kind),
+      };
+    };
+    const told = aRegistered();
+    told.registration.heardPresence(LATER, { reportWithinMs: 900, takesStandings: true }, 200);
+    expect(told.due()).toEqual(['heartbeat']);
+    expect(aRegistered().due()).toEqual(['register']);
+    // While the bus is away nothing is told; back on it, it registers.
+    const away = aRegistered();
+    away.registration.heardPresence(LATER, { reportWithinMs: 900, takesStandings: true }, 200);
+    away.registration.disconnected();
+    away.registration.connected(500);
+    expect(away.due()).toEqual(['register']);
   });
 
   test('it wakes at whole milliseconds, whatever its share of the time is', () => {

@@ -58,6 +58,8 @@ export interface ClusterView {
    * say about the same, or the agent is not registered.
    */
   oversubscriptionNews(agentId: AgentId, revocable: Resources): number | undefined;
+  /** What a registered agent says of itself where it has and runs what the books say (agent-standing.ts of the protocol). */
+  standingOf(agentId: AgentId): string | undefined;
   /** Neither unreachable, nor gone, nor unknown. */
   isRegistered(agentId: AgentId): boolean;
   /** Those that are. */

@@ -1,6 +1,7 @@
 // Owns reading the books of the term under way for the master's actor. It holds no state: each call reads
 // the state as it is after the last committed entry.
 
+import { standingInBooks } from '@parley/cluster/agent-standing';
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import {
@@ -112,6 +113,10 @@ export class LiveClusterView implements ClusterView {
     const agent = state.agents.get(agentId);
     if (agent?.state !== 'registered') return undefined;
     return isWorthAnEntry(state, agent, revocable) ? agent.registration : undefined;
+  }
+
+  standingOf(agentId: AgentId): string | undefined {
+    return standingInBooks(this.#state(), agentId);
   }
 
   isRegistered(agentId: AgentId): boolean {

@@ -33,7 +33,7 @@ import type { ClusterView, StreamPosition } from './cluster-view.ts';
 import { factsMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
-import { askForRoles, askToRegister, tellUnsubscribed } from './reminders.ts';
+import { askForRoles, askToRegister, hearStanding, tellUnsubscribed } from './reminders.ts';
 import { SilenceJudge } from './silence-judge.ts';
 import { TakeoverCensus } from './takeover-census.ts';
 import { readUnanswered, type Unanswered } from './unanswered.ts';
@@ -225,6 +225,7 @@ export class MasterActor {
       case 'agentAlive':
         this.#silence.agentHeard(value.agentId, nowMs);
         this.#publish(...askToRegister(this.#options, value.agentId));
+        this.#publish(...hearStanding(this.#options, this.#census, value, nowMs));
         break;
       case 'agentOversubscribed':
         this.#silence.agentHeard(value.agentId, nowMs);

@@ -244,11 +244,11 @@ export class Mastership {
       journal,
       snapshots,
       tail: journal,
-      onEntry: (replica, bytes) => {
+      onEntry: (replica) => {
         this.#held.remember(replica);
         this.#candidacy.knows(replica.epoch);
         this.#follow(this.#life.stepped(replica.sequence, () => replica.hash()));
-        keeper?.entryApplied(replica, bytes.length);
+        keeper?.entryApplied(replica);
       },
       onReplaced: () => {
         this.#life.replaced();
@@ -288,7 +288,7 @@ export class Mastership {
           reportLeader(this.#around.logger, report);
         },
       },
-      replica?.sequence ?? 0,
+      replica,
     );
   }
 

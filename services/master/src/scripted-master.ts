@@ -38,6 +38,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     compareReport: () => undefined,
     isConfirming: () => false,
     oversubscriptionNews: () => undefined,
+    standingOf: () => undefined,
     isRegistered: () => true,
     registeredAgents: () => [],
     registeredAgentCount: () => 0,

@@ -45,6 +45,10 @@ class Group {
     return this.#heard;
   }
 
+  awaits(key: string): boolean {
+    return this.#expected.has(key);
+  }
+
   hear(key: string, afterMs: number): void {
     if (!this.#expected.delete(key)) return;
     this.#heard += 1;
@@ -108,6 +112,16 @@ export class TakeoverCensus {
       differingAgents: this.#differingAgents.size,
       ...this.#reports.now,
     };
+  }
+
+  /** Not heard since the term began. */
+  awaits(agentId: AgentId): boolean {
+    return this.#agents.awaits(agentId);
+  }
+
+  /** What it has and runs is what the books say. */
+  agentHeard(agentId: AgentId, nowMs: number): void {
+    this.#agents.hear(agentId, nowMs - this.#startedMs);
   }
 
   frameworkHeard(framework: FrameworkRef, nowMs: number): void {
