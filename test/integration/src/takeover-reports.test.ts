@@ -43,9 +43,9 @@ async function start() {
   await fixture.service('master-1').start().says(LEADS);
   await fixture.service('master-2').start().says(STANDS_BY);
   fixture.service('allocator-1').start();
-  for (const id of ['a1', 'a2'] as const) {
-    await fixture.service(id).start('--nats', way.url).says('"msg":"registered"');
-  }
+  const agents = [fixture.service('a1'), fixture.service('a2')];
+  for (const agent of agents) agent.start('--nats', way.url);
+  for (const agent of agents) await agent.says('"msg":"registered"');
   const credential = path.join(fixture.directory, 'over-the-way.json');
   const given: object = JSON.parse(readFileSync(fixture.credential('principal', 'alice'), 'utf8'));
   writeFileSync(credential, JSON.stringify({ ...given, servers: [way.url] }), { mode: 0o600 });
