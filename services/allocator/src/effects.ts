@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { answerLogLevel } from '@parley/actor/log-level-control';
+import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
@@ -63,6 +64,8 @@ async function serve({
   }
   // The lease says whether a server is cut off: for both connections, then.
   keepTogether(books.value, control.value);
+  logConnection(control.value, 'control', logger);
+  logConnection(books.value, 'books', logger);
   const { promise: closed, resolve: close } = Promise.withResolvers<string>();
   void books.value.closed().then(() => close('the connection to the books was closed'));
   const { cluster } = identity;
