@@ -3,6 +3,7 @@
 import type { Input } from '@parley/cluster/inputs';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
+import { updatesTestSubject } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 
@@ -34,11 +35,13 @@ export function readUpdates(
   const { streamCreatedMs, messages, readUpTo } = batch;
   const inputs: UpdatesInput[] = [];
   const passedOver: PassedOver[] = [];
+  const testWrites = updatesTestSubject(cluster, principal, '');
   for (let from = 0; from === 0 || from < messages.length; from += UPDATES_AN_INPUT) {
     const part = messages.slice(from, from + UPDATES_AN_INPUT);
     const isLast = from + UPDATES_AN_INPUT >= messages.length;
     const updates = [];
     for (const message of part) {
+      if (message.subject.startsWith(testWrites)) continue;
       const update = readUpdate(cluster, message);
       if (typeof update === 'string') {
         passedOver.push({
