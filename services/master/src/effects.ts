@@ -6,7 +6,7 @@ import { answerLogLevel } from '@parley/actor/log-level-control';
 import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { readStanding } from '@parley/actor/nats/jetstream-requests';
-import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
+import { DAMAGED_LEASE, KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
@@ -34,6 +34,9 @@ import type { RateLimitSettings } from './rate-limits.ts';
 import { ReplayDesk } from './replay-desk.ts';
 import { ReplayThread } from './replay-thread.ts';
 import { SettingsBucket } from './settings-bucket.ts';
+
+const DAMAGED_SETTINGS =
+  'what is kept of what operators have set is damaged: this master writes it again. If this comes again, look at the disks of the NATS servers';
 
 export type RunningMaster = {
   /** Resolves when the process has to end: undefined after `stop`, else why. */
@@ -141,7 +144,12 @@ function surroundingsOf(
     rateLimits: plan.rateLimits,
     rules: () => plan.authorization.rules(),
     bus,
-    lease: new KvLeaseStore({ connection: books, cluster, key: 'master' }),
+    lease: new KvLeaseStore({
+      connection: books,
+      cluster,
+      key: 'master',
+      onDamaged: (damaged) => logger.error(damaged, DAMAGED_LEASE),
+    }),
     onLeaseUnanswered: () => leaveServers(books, bus.connection),
     journal: new NatsJournal(books, identity.cluster),
     snapshots: new NatsSnapshotStore(books, identity.cluster, identity.actor.id),
@@ -154,7 +162,10 @@ function surroundingsOf(
         ...reading,
       }),
     readPrincipals: (known) => readPrincipals(books, cluster, known),
-    openSettings: () => new SettingsBucket(books, cluster),
+    openSettings: () =>
+      new SettingsBucket(books, cluster, (subject, why) => {
+        logger.error({ subject, why }, DAMAGED_SETTINGS);
+      }),
     endOfUpdates: (principal) =>
       readStanding(books, updatesStreamName(cluster, principal), { apiPrefix: PRINCIPALS_API }),
     onJournalTrouble: () => void watch.tellHealth(),
