@@ -36,6 +36,7 @@ import type { RateLimitSettings } from './rate-limits.ts';
 import { SilenceJudge } from './silence-judge.ts';
 import { TakeoverCensus } from './takeover-census.ts';
 import { readUnanswered } from './unanswered.ts';
+import type { PassedOver } from './update-batch.ts';
 import { UpdateDesk } from './update-desk.ts';
 
 export type MasterOutput =
@@ -81,6 +82,9 @@ export type MasterActorOptions = {
   /** The rules in force now; undefined: all that the bus lets through is allowed. */
   readonly rules?: () => AuthorizationRules | undefined;
 };
+
+const DAMAGED_UPDATE =
+  'a stored update is damaged: its agent is told to write it again. If this comes again, look at the disks of the NATS servers';
 
 export class MasterActor {
   readonly #options: MasterActorOptions;
@@ -177,6 +181,14 @@ export class MasterActor {
       if (update.source === 'agent') this.#silence.agentHeard(update.agentId, nowMs);
     }
     return this.#options.submit(batch).ok;
+  }
+
+  /** One of a principal's stream that is no update, or none any more. */
+  updatePassedOver(principal: PrincipalName, createdMs: number, one: PassedOver): void {
+    if (one.isDamaged) {
+      this.#broadcasts.damaged.add(principal, createdMs, one.streamSequence);
+      this.#log('error', DAMAGED_UPDATE, one);
+    } else this.#log('warn', 'an update was passed over', one);
   }
 
   principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {

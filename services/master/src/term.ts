@@ -407,7 +407,7 @@ export class Term {
       onTrouble: (failure) => logger.warn({ principal, failure }, 'updates cannot be read'),
       onBatch: async (batch) => {
         const { inputs, passedOver } = readUpdates(cluster, principal, batch);
-        for (const one of passedOver) logger.warn(one, 'an update was passed over');
+        for (const one of passedOver) actor.updatePassedOver(principal, batch.streamCreatedMs, one);
         for (const input of inputs) await this.#submitUpdates(actor, input);
       },
     });

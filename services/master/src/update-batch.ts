@@ -2,7 +2,7 @@
 // subject says, is passed over and reported; its place in the stream counts as read.
 import type { Input } from '@parley/cluster/inputs';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
-import { decodeMessage } from '@parley/protocol/message';
+import { damageOf, decodeMessage } from '@parley/protocol/message';
 import { updatesTestSubject } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
@@ -17,6 +17,8 @@ export type PassedOver = {
   readonly streamSequence: number;
   readonly subject: string;
   readonly reason: string;
+  /** It is not what was written: its agent is to write it again. */
+  readonly isDamaged: boolean;
 };
 
 /** Updates an input: a few kilobytes each at most, far below what the journal takes at once. */
@@ -48,6 +50,7 @@ export function readUpdates(
           streamSequence: message.streamSequence,
           subject: message.subject,
           reason: update,
+          isDamaged: damageOf(message.bytes) !== undefined,
         });
       } else updates.push({ streamSequence: message.streamSequence, update });
     }

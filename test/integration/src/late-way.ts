@@ -1,4 +1,5 @@
-// Owns a way to a server on which everything that the server says comes late, by as much as is set. It tests nothing itself.
+// Owns a way to a server on which everything that the server says comes late, by as much as is set, and on which what is said
+// to it can be changed. It tests nothing itself.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -6,6 +7,8 @@ export type LateWay = {
   readonly url: string;
   /** Of what the server says from now on. */
   lateMs: number;
+  /** May change what was said to the server. */
+  onSaid: (bytes: Buffer) => void;
   close(): Promise<void>;
 };
 
@@ -21,12 +24,15 @@ export async function openLateWay(targetPort: number): Promise<LateWay> {
       one.on('error', () => undefined);
       one.on('close', () => other.destroy());
     }
-    near.on('data', (bytes) => far.write(bytes));
+    near.on('data', (bytes: Buffer) => {
+      way.onSaid(bytes);
+      far.write(bytes);
+    });
     // One after the other, also where the delay shrinks.
     let dueMs = 0;
     far.on('data', (bytes) => {
       dueMs = Math.max(dueMs, performance.now() + way.lateMs);
-      setTimeout(() => near.write(bytes), dueMs - performance.now());
+      setTimeout(() => near.write(bytes), Math.max(dueMs - performance.now(), 0));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -34,6 +40,7 @@ export async function openLateWay(targetPort: number): Promise<LateWay> {
   const way: LateWay = {
     url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
     lateMs: 0,
+    onSaid: () => undefined,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
