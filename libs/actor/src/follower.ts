@@ -29,7 +29,7 @@ export type FollowedEffect<Effect> = {
 export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, Effect> & {
   readonly tail: JournalTail;
   /** After each entry that was applied; must not throw. */
-  readonly onEntry?: (replica: Replica<State, Input, Effect>, bytes: Uint8Array) => void;
+  readonly onEntry?: (replica: Replica<State, Input, Effect>) => void;
   /** Must not throw. */
   readonly onEffect: (followed: FollowedEffect<Effect>) => void;
   /** The state was made anew from a snapshot: what happened in between is not told. */
@@ -219,7 +219,7 @@ export class Follower<State, Input, Effect> {
       for (const [index, effect] of result.effects.entries()) {
         this.#options.onEffect({ sequence, index, effect, context: result.context });
       }
-      this.#options.onEntry?.(this.#replica, bytes);
+      this.#options.onEntry?.(this.#replica);
       return true;
     }
     if (result.kind === 'unknownRules') {

@@ -75,7 +75,7 @@ export class LeaderShell<State, Input, Effect> {
     this.#leader = new JournaledLeader(options);
     this.#timers = options.timers ?? systemTimers;
     this.#retry = { ...RETRY_LIMITS, ...options.limits };
-    this.#keeper = new SnapshotKeeper(options, options.replica.sequence);
+    this.#keeper = new SnapshotKeeper(options, options.replica);
     if (this.#leader.stopped) this.#finish({ reason: 'deposed' });
   }
 
@@ -182,7 +182,7 @@ export class LeaderShell<State, Input, Effect> {
         });
         if (request === undefined) return;
         const result = await this.#append(request);
-        if (result !== undefined) this.#carryOut(result, request.bytes.length);
+        if (result !== undefined) this.#carryOut(result);
       }
     } finally {
       // In the same breath as the last look at the queue: what is queued from now on begins anew.
@@ -266,11 +266,11 @@ export class LeaderShell<State, Input, Effect> {
     return result;
   }
 
-  #carryOut(result: CommitResult<Effect>, entryBytes: number): void {
+  #carryOut(result: CommitResult<Effect>): void {
     if (result.kind !== 'applied') return;
     this.#options.onEffects(result.effects, result.context);
     for (const skipped of result.skipped) this.#options.onSkipped(skipped);
-    this.#keeper.entryApplied(this.#leader.replica, entryBytes);
+    this.#keeper.entryApplied(this.#leader.replica);
   }
 
   /** Tries again while nobody answers; undefined when the term ended meanwhile. */

@@ -62,11 +62,15 @@ export class Replica<State, Input, Effect> {
   #rulesVersion: number | undefined;
   #entryChecksum: string | undefined;
   #broken = false;
+  /** What another replica would have to step to become this one. */
+  #snapshotSequence: number;
+  #bytesSinceSnapshot = 0;
 
   constructor(core: Core<State, Input, Effect>, start?: ReplicaStart<State>) {
     this.core = core;
     this.state = start?.state ?? core.create();
     this.#sequence = start?.sequence ?? 0;
+    this.#snapshotSequence = this.#sequence;
     this.#coreTimeMs = start?.coreTimeMs ?? 0;
     this.#epoch = start?.epoch ?? NO_EPOCH;
     this.#rulesVersion = start?.rulesVersion;
@@ -124,6 +128,21 @@ export class Replica<State, Input, Effect> {
     return [...this.#skips.values()];
   }
 
+  /** Of the newest snapshot that this replica was made of, or that was noted since. */
+  get snapshotSequence(): number {
+    return this.#snapshotSequence;
+  }
+
+  /** Of the entries since. */
+  get bytesSinceSnapshot(): number {
+    return this.#bytesSinceSnapshot;
+  }
+
+  snapshotNoted(sequence: number): void {
+    this.#snapshotSequence = Math.max(sequence, this.#snapshotSequence);
+    this.#bytesSinceSnapshot = 0;
+  }
+
   /** A step threw: the state is undefined. */
   get isBroken(): boolean {
     return this.#broken;
@@ -166,6 +185,7 @@ export class Replica<State, Input, Effect> {
     const result = this.#stepAll(context, entry.value);
     if (result.kind === 'applied') {
       this.#sequence = sequence;
+      this.#bytesSinceSnapshot += bytes.length;
       this.#coreTimeMs = context.coreTimeMs;
       this.#epoch = epoch;
       this.#rulesVersion = rulesVersion;

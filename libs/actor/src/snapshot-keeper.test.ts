@@ -1,6 +1,7 @@
 // Tests the keeper of snapshots over a journal and a store in memory: what stays, what goes, what is said.
+import { setTimeout } from 'node:timers/promises';
 import { encode } from '@parley/protocol/codec';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { encodeEntry } from './journal-entry.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { MemorySnapshotStore } from './memory-snapshot-store.ts';
@@ -41,18 +42,24 @@ class Keeping {
       limits: this.#limits,
       report: (report: SnapshotReport) => void this.reports.push(report),
     };
-    return new SnapshotKeeper(options, this.replica.sequence);
+    return new SnapshotKeeper(options, this.replica);
   }
 
   async write(...snapshotsAt: number[]): Promise<void> {
-    const last = snapshotsAt.at(-1) ?? 0;
+    for (const at of snapshotsAt) {
+      this.enter(at);
+      await this.keeper.finish(this.replica);
+    }
+  }
+
+  /** Entries up to this one; the keeper does not hear of them. */
+  enter(last: number): void {
     for (let sequence = this.replica.sequence + 1; sequence <= last; sequence += 1) {
       const head = { rulesVersion: core.rulesVersion, epoch, nonce: 'n', wallTimeMs: 0 };
       const input = encode({ kind: 'add', key: 'a', amount: 1 });
       const bytes = encodeEntry({ ...head, coreTimeMs: sequence }, [input]);
       this.journal.appendNow({ expectedSequence: sequence - 1, nonce: 'n', bytes });
       this.replica.apply(sequence, bytes);
-      if (snapshotsAt.includes(sequence)) await this.keeper.finish(this.replica);
     }
   }
 
@@ -149,4 +156,32 @@ test('entries go by age, and by size when the journal is larger than its limit',
   // The memory journal stores entry n at n milliseconds.
   expect(await limitsOf(30, 1_000_000)).toMatchObject({ value: { ageLimit: 70, sizeLimit: 1 } });
   expect(await limitsOf(1000, 500)).toMatchObject({ value: { ageLimit: 1, sizeLimit: 51 } });
+});
+
+test('whoever had to step much since the newest snapshot writes one with its next entry', async () => {
+  const keeping = new Keeping({ everyEntries: 1000, everyBytes: 1000 });
+  keeping.enter(30);
+  expect(keeping.replica.bytesSinceSnapshot).toBeGreaterThan(1000);
+  // It has read all of this at its start.
+  keeping.keeper = keeping.makeKeeper();
+  keeping.keeper.entryApplied(keeping.replica);
+  await vi.waitUntil(async () => (await keeping.kept()).length === 1);
+  expect(await keeping.kept()).toEqual([30]);
+  // The keeper of its next term knows of that.
+  keeping.enter(31);
+  keeping.keeper = keeping.makeKeeper();
+  keeping.keeper.entryApplied(keeping.replica);
+  await setTimeout(20);
+  expect(await keeping.kept()).toEqual([30]);
+});
+
+test('a large snapshot is not written again before twice its size was journalled', async () => {
+  const limits = { everyEntries: 1000, everyBytes: 100, everySizes: 2 };
+  const keeping = new Keeping(limits);
+  await keeping.write(1);
+  keeping.enter(50);
+  keeping.keeper.entryApplied(keeping.replica);
+  // It may have filled a part of 512 KiB.
+  await setTimeout(20);
+  expect(await keeping.kept()).toEqual([1]);
 });

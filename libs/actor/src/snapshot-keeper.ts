@@ -30,6 +30,8 @@ export type SnapshotLimits = RetentionLimits & {
   readonly everyEntries: number;
   /** Bytes of entries after which one is due. */
   readonly everyBytes: number;
+  /** But not before so many times the size of the last snapshot: what is saved of stepping is to be worth writing it. */
+  readonly everySizes: number;
   /** Time after which one is due when there was an entry at all. */
   readonly everyMs: number;
   /** Entries younger than this stay in the journal, */
@@ -39,7 +41,8 @@ export type SnapshotLimits = RetentionLimits & {
 };
 const SNAPSHOT_LIMITS: SnapshotLimits = {
   everyEntries: 5000,
-  everyBytes: 128 * 1024 ** 2,
+  everyBytes: 32 * 1024 ** 2,
+  everySizes: 2,
   everyMs: 300_000,
   kept: 3,
   historyEveryMs: 3600_000,
@@ -70,6 +73,11 @@ export type SnapshotKeeperOptions = {
 /** So many times over a limit a snapshot is overdue. */
 const OVERDUE = 2;
 
+/** What a keeper reads of a replica, whatever its core. */
+type KeptReplica = Pick<
+  Replica<unknown, unknown, unknown>,
+  'sequence' | 'snapshotSequence' | 'bytesSinceSnapshot' | 'snapshotNoted'
+>;
 /** A snapshot with a manifest. */
 type Known = DatedSnapshot & SnapshotName;
 type Judged =
@@ -90,13 +98,14 @@ export class SnapshotKeeper {
   readonly #good = new Set<string>();
   readonly #known = new Map<string, Known>();
   #passedOver = 0;
-  #lastSequence: number;
-  #bytes = 0;
+  /** As it was seen last: it remembers what was noted of snapshots, for the keeper of a later term as well. */
+  #replica: KeptReplica | undefined;
   #lastMs: number;
+  /** At most, of the last one that was written here. */
+  #lastSnapshotBytes = 0;
   #writing: Promise<void> | undefined;
 
-  /** `sequence`: of the entry that the replica starts from. */
-  constructor(options: SnapshotKeeperOptions, sequence: number) {
+  constructor(options: SnapshotKeeperOptions, replica: KeptReplica | undefined) {
     this.#snapshots = options.snapshots;
     this.#journal = options.journal;
     this.#clock = options.clock;
@@ -105,41 +114,38 @@ export class SnapshotKeeper {
     this.#mayWrite = options.mayWrite ?? (() => true);
     this.#timers = options.timers ?? systemTimers;
     this.#tidies = options.tidies ?? true;
-    this.#lastSequence = sequence;
+    this.#replica = replica;
     this.#lastMs = options.clock.nowMs();
   }
 
   /** Begins a snapshot in the background when one is due and none is being written. */
-  entryApplied<State, Input, Effect>(
-    replica: Replica<State, Input, Effect>,
-    entryBytes: number,
-  ): void {
-    this.#bytes += entryBytes;
-    if (this.#writing !== undefined || !this.#isDue(replica.sequence, 1)) return;
-    const isOverdue = this.#tidies && this.#isDue(replica.sequence, OVERDUE);
+  entryApplied<State, Input, Effect>(replica: Replica<State, Input, Effect>): void {
+    this.#replica = replica;
+    if (this.#writing !== undefined || !this.#isDue(replica, 1)) return;
+    const isOverdue = this.#tidies && this.#isDue(replica, OVERDUE);
     if (isOverdue || this.#mayWrite(replica.sequence)) this.#begin(replica);
   }
 
   /** Another has written one of that entry: the next is due later, and there may be something to remove. */
   writtenElsewhere(sequence: number): void {
-    this.#noteWritten(Math.max(sequence, this.#lastSequence));
+    this.#noteWritten(this.#replica, sequence);
     this.#writing ??= this.#tidyAloud().finally(() => {
       this.#writing = undefined;
     });
   }
 
-  #isDue(sequence: number, times: number): boolean {
-    const { everyEntries, everyBytes, everyMs } = this.#limits;
+  #isDue({ sequence, snapshotSequence, bytesSinceSnapshot }: KeptReplica, times: number): boolean {
+    const { everyEntries, everyBytes, everySizes, everyMs } = this.#limits;
+    const dueBytes = Math.max(everyBytes, everySizes * this.#lastSnapshotBytes);
     return (
-      sequence - this.#lastSequence >= times * everyEntries ||
-      this.#bytes >= times * everyBytes ||
+      sequence - snapshotSequence >= times * everyEntries ||
+      bytesSinceSnapshot >= times * dueBytes ||
       this.#clock.nowMs() - this.#lastMs >= times * everyMs
     );
   }
 
-  #noteWritten(sequence: number): void {
-    this.#lastSequence = sequence;
-    this.#bytes = 0;
+  #noteWritten(replica: KeptReplica | undefined, sequence: number): void {
+    replica?.snapshotNoted(sequence);
     this.#lastMs = this.#clock.nowMs();
   }
 
@@ -152,7 +158,7 @@ export class SnapshotKeeper {
   }
 
   #begin<State, Input, Effect>(replica: Replica<State, Input, Effect>): void {
-    this.#noteWritten(replica.sequence);
+    this.#noteWritten(replica, replica.sequence);
     this.#writing = this.#write(replica).finally(() => {
       this.#writing = undefined;
     });
@@ -169,6 +175,7 @@ export class SnapshotKeeper {
     const written = await writeSnapshot(this.#snapshots, source, () => this.#clock.nowMs());
     if (written.ok) {
       this.#good.add(this.#ownKey(sequence));
+      this.#lastSnapshotBytes = written.value.parts * MAX_PART_BYTES;
       const tookMs = this.#clock.nowMs() - startedMs;
       this.#report({ kind: 'snapshotWritten', manifest: written.value, tookMs });
     } else {

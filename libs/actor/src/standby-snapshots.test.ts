@@ -58,9 +58,9 @@ function aStandby(journal: MemoryJournal, snapshots: MemorySnapshotStore, isWron
     journal,
     tail: journal,
     snapshots,
-    onEntry: (replica, bytes) => {
+    onEntry: (replica) => {
       life.stepped(replica.sequence, () => replica.hash());
-      keeper?.entryApplied(replica, bytes.length);
+      keeper?.entryApplied(replica);
     },
     onReplaced: () => {
       keeper = new SnapshotKeeper(
@@ -80,7 +80,7 @@ function aStandby(journal: MemoryJournal, snapshots: MemorySnapshotStore, isWron
           },
           limits,
         },
-        standby.replica?.sequence ?? 0,
+        standby.replica,
       );
     },
     onTrouble: () => undefined,

@@ -83,6 +83,25 @@ test('facts of an earlier master are dropped, a later one continues the numbers'
   ]);
 });
 
+test('what a dead master has journalled and not told is made up for by the facts that the next one tells again', () => {
+  const later = { bucketCreatedMs: 2, revision: 1 };
+  cluster.master.subscribe('a', 'services');
+  const known = cluster.master.message();
+  hear(known);
+  cluster.master.addAgent('agent-1', resourcesOf(4, 4000));
+  const untold = cluster.master.message();
+  const facts = [...known.facts, ...untold.facts];
+  const again = { sequence: untold.sequence, previous: known.previous, facts };
+  expect(cluster.allocator.facts(again, cluster.nowMs, later)).toStrictEqual([]);
+  expect(cluster.proposalsWithin(COALESCE_MS)).toHaveLength(1);
+  // One that reaches back less far than the gap does not close it.
+  cluster.master.message();
+  const tooLate = cluster.master.message();
+  expect(cluster.allocator.facts(tooLate, cluster.nowMs, { ...later, revision: 2 })).toStrictEqual([
+    { kind: 'requestSnapshot' },
+  ]);
+});
+
 test('a later master whose journal began anew makes it ask for a snapshot', () => {
   for (let entry = 0; entry < 5; entry += 1) hear();
   const other = new ScriptedMaster();

@@ -9,6 +9,7 @@ import { isTerminal, type TaskState } from '@parley/protocol/tasks';
 import { equals, normalise } from '@parley/resources/resources';
 import { isToTellTasks } from './adoption.ts';
 import { rescindAllOf } from './agent-offers.ts';
+import { compareAgent } from './agent-report.ts';
 import { tasksOn, tellHolders } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { empty } from './emptying.ts';
@@ -69,6 +70,8 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   report(turn, { type: 'agentRegistered', agentId, hostname, total, returned });
   if (returned) tellHolders(turn, agentId, 'agentReturned');
   if (isToTell) return succeed(wantsTasks(state));
+  const differences = compareAgent(state, agentId, request);
+  if (differences !== undefined) report(turn, { type: 'agentDiffers', agentId, ...differences });
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);

@@ -171,7 +171,9 @@ describe('the core on random inputs', () => {
             expect(clusterCore.hash(copy)).toBe(clusterCore.hash(state));
             expect(checkInvariants(copy)).toEqual([]);
             expect(factsSnapshot(copy)).toEqual(factsSnapshot(state));
-            expect(takeoverEffects(copy)).toEqual(takeoverEffects(state));
+            // What the allocator was told lately is in no snapshot.
+            const lasting = takeoverEffects(state).filter(({ kind }) => kind !== 'facts');
+            expect(takeoverEffects(copy)).toEqual(lasting);
           }
         });
       }),

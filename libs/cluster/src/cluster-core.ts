@@ -52,6 +52,8 @@ export const clusterCore = {
  */
 export function takeoverEffects(state: ClusterState): Effect[] {
   const effects: Effect[] = [];
+  const facts = state.recentFacts.asOne();
+  if (facts !== undefined) effects.push(facts);
   for (const { order } of state.orders.rows()) effects.push({ kind: 'order', order });
   for (const { update } of state.unwritten.rows()) effects.push({ kind: 'writeUpdate', update });
   return effects;

@@ -7,6 +7,7 @@ import { EventSpans } from './event-spans.ts';
 import { ExecutorTasks } from './executor-tasks.ts';
 import { FactMarks } from './fact-marks.ts';
 import { Fifo } from './fifo.ts';
+import { RecentFacts } from './recent-facts.ts';
 import type {
   AgentRecord,
   AnswerRecord,
@@ -75,6 +76,8 @@ export class ClusterState {
   readonly goneAgents = new SortedKeys();
   readonly unwrittenByTask = new Map<string, Set<string>>();
   readonly tombstoneQueue = new Fifo<string>();
+
+  readonly recentFacts = new RecentFacts();
 
   /** What the entry that is being stepped has changed; empty between entries. */
   readonly marks = new FactMarks();

@@ -21,6 +21,7 @@ import type { DeclineReason, RescindReason } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
 import type { RevocationReason, Sharer, StopAnswer } from '@parley/protocol/revocations';
 import type { TaskReason, TaskState } from '@parley/protocol/tasks';
+import type { AgentComparison } from './agent-report.ts';
 import type { RoleShares, Shares } from './records.ts';
 
 export type ClusterEvent =
@@ -34,6 +35,8 @@ export type ClusterEvent =
       readonly total: Resources;
       readonly returned: boolean;
     }
+  /** What it says of tasks that the books know is not what they say: of their states, or of what is held there. */
+  | ({ readonly type: 'agentDiffers'; readonly agentId: AgentId } & AgentComparison)
   | { readonly type: 'agentUnreachable'; readonly agentId: AgentId }
   | { readonly type: 'agentGone'; readonly agentId: AgentId }
   | { readonly type: 'agentDeactivated'; readonly agentId: AgentId }

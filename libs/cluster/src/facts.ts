@@ -29,7 +29,10 @@ export function finishFacts(turn: Turn): void {
   state.marks.clear();
   if (facts.length === 0) return;
   const { sequence } = context;
-  turn.effects.push({ kind: 'facts', sequence, previous: state.record.factsSequence, facts });
+  const previous = state.record.factsSequence;
+  const message = { kind: 'facts', sequence, previous, facts } as const;
+  turn.effects.push(message);
+  state.recentFacts.add(message);
   state.change({ factsSequence: sequence });
 }
 

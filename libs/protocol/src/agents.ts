@@ -30,6 +30,8 @@ export const RegisterRequest = z.object({
   tasks: z.array(AgentTask).max(100_000),
   /** Executors that live on it. */
   executors: z.array(ExecutorRef).max(10_000).default([]),
+  /** Of its total, what none of the tasks and executors named holds. Absent: it does not know, or more is held than there is. */
+  free: Resources.optional(),
   /** It tells a leader that has lost its books all that it has. */
   tellsTasks: z.literal(true).optional(),
 });
@@ -46,7 +48,11 @@ export const RegisterResult = z.object({
 });
 export type RegisterResult = z.infer<typeof RegisterResult>;
 
-export const AgentHeartbeat = z.object({ runningTasks: z.int().min(0) });
+export const AgentHeartbeat = z.object({
+  runningTasks: z.int().min(0),
+  /** See agent-standing.ts. A leader whose books say otherwise asks it to register; one that knows it anyway does not look. */
+  standing: z.string().max(64).optional(),
+});
 export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>;
 
 /**

@@ -9,6 +9,8 @@ import { ActorId, PrincipalName } from './ids.ts';
 export const LeaderPresence = z.object({
   masterId: ActorId,
   reportWithinMs: z.int().min(0).max(60_000).optional(),
+  /** A registered agent may tell its standing by a heartbeat; without this it registers anew with each leader. */
+  takesStandings: z.literal(true).optional(),
 });
 export type LeaderPresence = z.infer<typeof LeaderPresence>;
 

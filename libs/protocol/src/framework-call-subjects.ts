@@ -42,7 +42,8 @@ export const frameworkCalls = {
     from: ['principal'],
     to: ['master'],
     body: FrameworkHeartbeat,
-    summary: 'Every 5 s; after 20 s of silence the framework counts as disconnected.',
+    summary:
+      'Every 5 s; after 20 s of silence the framework counts as disconnected. `report`: what it believes to stand in the books, for the leader to compare.',
   }),
   resync: entry({
     kind: 'framework.resync',

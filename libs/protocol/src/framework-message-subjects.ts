@@ -58,7 +58,8 @@ export const frameworkMessages = {
     from: ['master'],
     to: ['principal'],
     body: LeaderHeartbeat,
-    summary: 'The number of the last message to this framework, so that a loss shows.',
+    summary:
+      'The number of the last message to this framework, so that a loss shows. `wantsRoles`: the books say otherwise of its roles than its report.',
   }),
   update: entry({
     kind: 'task.update',

@@ -2,6 +2,8 @@
 // tells it that must not get lost.
 import * as z from 'zod';
 import { Constraints } from './constraints.ts';
+import { RequestId } from './envelope.ts';
+import { Epoch } from './epoch.ts';
 import { AgentId, ExecutorId, RoleName, TaskId, WindowId } from './ids.ts';
 import { Offer } from './offers.ts';
 import { Resources } from './resources.ts';
@@ -32,6 +34,8 @@ const Roles = z
   .min(1)
   .max(64)
   .refine((roles) => new Set(roles).size === roles.length, 'names a role twice');
+/** In a report, of each kind. */
+export const MAX_REPORTED_CALLS = 1024;
 const DAY_MS = 24 * 3600 * 1000;
 const FrameworkName = z.string().min(1).max(255);
 const FailoverTimeoutMs = z
@@ -79,12 +83,47 @@ export type UpdateFrameworkRequest = z.infer<typeof UpdateFrameworkRequest>;
 export const RolesRequest = z.object({ roles: z.array(RoleName).max(64).default([]) });
 export type RolesRequest = z.infer<typeof RolesRequest>;
 
+/** Counters of requests, the latest ones where there are more. */
+const Counters = z.array(z.int().min(1)).max(MAX_REPORTED_CALLS);
+
+/** What a framework believes to stand in the books. The leader compares: after a takeover they are another one's. */
+export const FrameworkReport = z.object({
+  /** Of the latest leader that it has heard: to an earlier one it says nothing. */
+  epoch: Epoch,
+  /** As in the ids of its requests. */
+  callerSession: RequestId.shape.session,
+  /** The last counter that it has given. */
+  lastCall: z.int().min(1),
+  /** Of the call that opened its session. */
+  subscribedBy: z.int().min(1),
+  /** As it named them in its last acknowledged calls; absent while one that changes them is not answered. */
+  roles: z
+    .array(z.object({ role: RoleName, isSuppressed: z.boolean() }))
+    .max(64)
+    .optional(),
+  /** Not answered: they are repeated until they are. */
+  openCalls: Counters,
+  /** Answered with success, and no mere question: each is in the books, or was acknowledged and is lost. */
+  acknowledgedCalls: Counters,
+});
+export type FrameworkReport = z.infer<typeof FrameworkReport>;
+
 /** Framework to leader, unanswered. `confirmed`: the last message number seen without a gap. */
-export const FrameworkHeartbeat = z.object({ session: z.int().min(1), confirmed: z.int().min(0) });
+export const FrameworkHeartbeat = z.object({
+  session: z.int().min(1),
+  confirmed: z.int().min(0),
+  /** Absent: nothing is compared. */
+  report: FrameworkReport.optional(),
+});
 export type FrameworkHeartbeat = z.infer<typeof FrameworkHeartbeat>;
 
 /** Leader to framework: what a scheduler must have seen by now. */
-export const LeaderHeartbeat = z.object({ session: z.int().min(0), lastNumber: z.int().min(0) });
+export const LeaderHeartbeat = z.object({
+  session: z.int().min(0),
+  lastNumber: z.int().min(0),
+  /** The books say otherwise of its roles than its report: it is to name them again, by calls of its own. */
+  wantsRoles: z.literal(true).optional(),
+});
 export type LeaderHeartbeat = z.infer<typeof LeaderHeartbeat>;
 
 /** Why an executor is no more. */

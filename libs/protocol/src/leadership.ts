@@ -68,6 +68,18 @@ export const TakeoverCensus = z.object({
   unknownExecutors: z.int().min(0),
   /** In the books and not known to their agent: gone. */
   forgottenTasks: z.int().min(0),
+  /** In another state than the books say after the same update of the agent. The books keep what the update said. */
+  differingTasks: z.int().min(0).optional(),
+  /** Agents on which tasks and executors hold other amounts than the books say. The books keep what was accepted. */
+  differingAgents: z.int().min(0).optional(),
+  /** Frameworks whose roles were others in the books: they are asked to name them again. */
+  differingRoles: z.int().min(0).optional(),
+  /** Calls that a framework holds for done and that are not in the books: acknowledged work is lost. */
+  lostCalls: z.int().min(0).optional(),
+  /** In the first reports of frameworks: not answered yet. They are repeated, and answered. */
+  openCalls: z.int().min(0).optional(),
+  /** Of these the books had the answer: it was lost on its way, and is given again. */
+  answeredCalls: z.int().min(0).optional(),
 });
 export type TakeoverCensus = z.infer<typeof TakeoverCensus>;
 

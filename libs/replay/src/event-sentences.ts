@@ -55,6 +55,18 @@ const TELLERS: { readonly [Type in Told]: Teller<Type> } = {
       agentId,
       `on ${hostname} ${returned ? 'is back' : 'registered'} with ${formatResources(total)}`,
     ),
+  agentDiffers: ({ agentId, tasks, held }) => ({
+    text: `agent ${agentId} says otherwise than the books: ${[
+      ...(tasks.length > 0 ? [`of the states of ${tasks.map(taskKey).join(', ')}`] : []),
+      ...(held === undefined
+        ? []
+        : [
+            `that its tasks hold ${formatResources(held.told)}, and not ${formatResources(held.known)}`,
+          ]),
+    ].join('; ')}`,
+    agents: [agentId],
+    tasks,
+  }),
   agentUnreachable: ({ agentId }) =>
     ofAgent(agentId, 'is unreachable: nothing was heard of it for too long'),
   agentGone: ({ agentId }) => ofAgent(agentId, 'was declared gone for good by an operator'),

@@ -38,6 +38,22 @@ export class CallWindow {
     return this.#waiting.length;
   }
 
+  /** The last counter that was given; 0 before the first. */
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Counters that are not answered, ascending. */
+  get openCounters(): number[] {
+    return [...this.#open.keys()];
+  }
+
+  /** Whether one of these calls is open or waits. */
+  holds(names: ReadonlySet<SchedulerRequest['name']>): boolean {
+    for (const { call } of this.#open.values()) if (names.has(call.name)) return true;
+    return this.#waiting.some(({ call }) => names.has(call.name));
+  }
+
   /** Puts a call in line; false when the line is full. */
   enqueue(pending: PendingCall): boolean {
     if (this.#waiting.length >= MAX_WAITING) return false;

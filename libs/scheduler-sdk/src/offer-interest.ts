@@ -29,8 +29,20 @@ export class OfferInterest {
     this.#unwanted = new Set(suppressed);
   }
 
+  /** A role that comes back later takes offers. */
   setRoles(roles: readonly RoleName[]): void {
     this.#roles = roles;
+    for (const role of this.#suppressed) if (!roles.includes(role)) this.#suppressed.delete(role);
+  }
+
+  /** Roles in which the leader was told that no offers are wanted. */
+  get told(): ReadonlySet<RoleName> {
+    return this.#suppressed;
+  }
+
+  /** The leader believes otherwise, whatever it is: it is told anew of each role. */
+  tellAgain(): void {
+    this.#suppressed = new Set(this.#roles.filter((role) => !this.#unwanted.has(role)));
   }
 
   /** Exactly in these roles offers are wanted. */

@@ -12,6 +12,7 @@ import type { AcceptOrder } from './accept-order.ts';
 import type { PendingCall } from './call-window.ts';
 import { EffectBuffer } from './effect-buffer.ts';
 import { type FrameworkFacts, withChange } from './framework-facts.ts';
+import { ReportBook } from './framework-report.ts';
 import { OfferBook } from './offer-book.ts';
 import { OwnCalls } from './own-calls.ts';
 import type { ReconcileTimes } from './reconciliation.ts';
@@ -45,6 +46,7 @@ export class SchedulerSession {
   readonly #own: OwnCalls;
   readonly #book: OfferBook;
   readonly #calls: SessionCalls;
+  readonly #reports: ReportBook;
   readonly #subscription: Subscription;
 
   constructor(options: SessionOptions) {
@@ -60,11 +62,13 @@ export class SchedulerSession {
       own: this.#own,
       out: this.#out,
     });
+    this.#reports = new ReportBook(this.#calls.window, callerSession);
     this.#subscription = new Subscription(withChange(options, {}), {
       book: this.#book,
       window: this.#calls.window,
       own: this.#own,
       out: this.#out,
+      reports: this.#reports,
       token: callerSession,
     });
   }
@@ -131,8 +135,10 @@ export class SchedulerSession {
       return this.#take(nowMs);
     }
     this.#calls.window.close(counter);
-    if (answer.ok) this.#succeeded(pending, answer.value, nowMs);
-    else this.#failed(pending, answer.failure, nowMs);
+    if (answer.ok) {
+      this.#reports.acknowledged(counter, pending.call.name);
+      this.#succeeded(pending, answer.value, nowMs);
+    } else this.#failed(pending, answer.failure, nowMs);
     return this.#take(nowMs);
   }
 

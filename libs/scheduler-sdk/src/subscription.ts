@@ -10,6 +10,7 @@ import type {
 import type { CallWindow, PendingCall } from './call-window.ts';
 import type { EffectBuffer } from './effect-buffer.ts';
 import { type FrameworkFacts, withChange } from './framework-facts.ts';
+import type { ReportBook } from './framework-report.ts';
 import type { Heard, NumberedMessage, OfferBook } from './offer-book.ts';
 import type { OwnCalls } from './own-calls.ts';
 import { Pulse } from './pulse.ts';
@@ -21,6 +22,7 @@ export type SubscriptionParts = {
   readonly window: CallWindow;
   readonly own: OwnCalls;
   readonly out: EffectBuffer;
+  readonly reports: ReportBook;
   /** Random, of this process. */
   readonly token: string;
 };
@@ -122,6 +124,15 @@ export class Subscription {
     const other = body.session !== this.#session;
     if (!other) this.#pulse.heard(nowMs);
     if (other || body.lastNumber > this.#parts.book.lastNumber) this.resync(nowMs);
+    if (!other && body.wantsRoles === true) this.#nameRoles();
+  }
+
+  /** The books say otherwise of them. Where a call about them is under way, that one settles it. */
+  #nameRoles(): void {
+    const { own, reports, window } = this.#parts;
+    if (reports.areRolesUnderWay) return;
+    own.interest.tellAgain();
+    window.enqueue({ call: { name: 'updateFramework', body: { roles: this.#facts.roles } } });
   }
 
   /** The bus is there again after a loss: nothing that was sent meanwhile arrived. */
@@ -150,8 +161,11 @@ export class Subscription {
   /** Sends a heartbeat when one is due. */
   beat(nowMs: number): void {
     if (!this.isOpen || !this.#pulse.beat(nowMs)) return;
-    const { book, out } = this.#parts;
-    const body = { session: this.#session, confirmed: book.lastNumber };
+    const { book, out, own, reports } = this.#parts;
+    const { roles } = this.#facts;
+    const report = reports.now({ epoch: this.#epoch, roles, suppressed: own.interest.told });
+    const confirmed = book.lastNumber;
+    const body = { session: this.#session, confirmed, ...(report !== undefined && { report }) };
     const call = { name: 'frameworkHeartbeat', body } as const;
     out.push({ kind: 'publish', call, header: { frameworkSession: this.#session } });
   }

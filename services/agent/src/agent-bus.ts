@@ -17,7 +17,7 @@ import {
   type ShutdownExecutorOrder,
   type UsageReport,
 } from '@parley/protocol/agents';
-import type { Watermarks } from '@parley/protocol/broadcasts';
+import type { LeaderPresence, Watermarks } from '@parley/protocol/broadcasts';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -53,7 +53,7 @@ export type AgentHandlers = {
   logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
-  presence(epoch: Epoch, reportWithinMs: number | undefined): void;
+  presence(epoch: Epoch, presence: LeaderPresence): void;
   registerAgain(epoch: Epoch): void;
   watermarks(epoch: Epoch, body: Watermarks): void;
   /** A message that was not understood; told once a subject and reason. */
@@ -110,10 +110,7 @@ export class AgentBus {
         message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
       }),
       this.#on(SUBJECTS.registerAgain, ({ epoch }) => epoch && handlers.registerAgain(epoch)),
-      this.#on(
-        presence,
-        ({ epoch, body }) => epoch && handlers.presence(epoch, body.reportWithinMs),
-      ),
+      this.#on(presence, ({ epoch, body }) => epoch && handlers.presence(epoch, body)),
       this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body)),
     ];
   }

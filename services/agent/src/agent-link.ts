@@ -111,12 +111,8 @@ export class AgentLink {
         dispatch({ kind: 'askToStop', epoch, order, reply: add(reply) }),
       shutdownExecutor: (epoch, order, reply) =>
         dispatch({ kind: 'shutdownExecutor', epoch, order, reply: add(reply) }),
-      presence: (epoch, reportWithinMs) =>
-        dispatch({
-          kind: 'presence',
-          epoch,
-          ...(reportWithinMs !== undefined && { reportWithinMs }),
-        }),
+      presence: (epoch, { reportWithinMs, takesStandings }) =>
+        dispatch({ kind: 'presence', epoch, reportWithinMs, takesStandings }),
       registerAgain: (epoch) => dispatch({ kind: 'registerAgain', epoch }),
       watermarks: (epoch, body) => dispatch({ kind: 'watermarks', epoch, body }),
       messageToExecutor: (executor, data) =>

@@ -1,4 +1,5 @@
 // Tests of how a supervisor stands with its leader, and of how it goes on after its process died.
+import { standingOf } from '@parley/protocol/agent-standing';
 import { NO_EPOCH } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
 import { describe, expect, test } from 'vitest';
@@ -36,6 +37,36 @@ describe('registration', () => {
     expect(again?.body.tasks).toEqual([{ task: REF, state: 'running', lastSequence: 1 }]);
   });
 
+  test('it tells what is free: what no task holds that has not ended', () => {
+    const resources = { scalars: { cpus: 100 } };
+    const bench = new ScriptedSupervisor().registered().running({ resources });
+    const free = () => bench.take('register').at(-1)?.body.free?.scalars;
+    bench.send({ kind: 'presence', epoch: LATER }).after(0);
+    expect(free()).toEqual({ cpus: 3900 });
+    bench.send({ kind: 'ended', task: KEY, outcome: { state: 'exited', code: 0 } });
+    bench.send({ kind: 'presence', epoch: { ...LATER, revision: 3 } }).after(0);
+    expect(bench.take('register').at(-1)?.body).toMatchObject({
+      tasks: [{ state: 'finished' }],
+      free: { scalars: { cpus: 4000 } },
+    });
+  });
+
+  test('what it is lent is not in its total, and where more is held than there is nothing is said of what is free', () => {
+    const lent = { resources: { scalars: { cpus: 100 } }, revocable: true };
+    for (const [task, free] of [
+      [lent, { scalars: { cpus: 4000 } }],
+      // It has no memory to give away.
+      [{}, undefined],
+    ] as const) {
+      const bench = new ScriptedSupervisor().registered().running(task);
+      bench.send({ kind: 'presence', epoch: LATER }).after(0);
+      const body = bench.take('register').at(-1)?.body;
+      expect(body?.tasks).toHaveLength(1);
+      if (free === undefined) expect(body).not.toHaveProperty('free');
+      else expect(body?.free).toMatchObject(free);
+    }
+  });
+
   test('all agents of a cluster register with a new leader within the time that it gives them', () => {
     for (const [jitter, atMs] of [
       [0, 0],
@@ -53,6 +84,53 @@ describe('registration', () => {
       if (atMs > 0) expect(registration.takeDue(100 + atMs - 1, describe)).toEqual([]);
       expect(registration.takeDue(100 + atMs, describe)).toMatchObject([{ kind: 'register' }]);
     }
+  });
+
+  test('to a new leader that takes standings it tells its own in a heartbeat, within the same time, and with each that follows', () => {
+    const bench = new ScriptedSupervisor().registered().running();
+    const presence = { kind: 'presence', epoch: LATER, takesStandings: true } as const;
+    bench.send(presence).after(0);
+    expect(bench.take('register')).toEqual([]);
+    const standing = standingOf({
+      total: { scalars: { cpus: 4000 }, ports: [], sets: {} },
+      free: undefined,
+      tasks: [{ task: REF, state: 'running', lastSequence: 1 }],
+      executors: [],
+    });
+    const told = { kind: 'heartbeat', body: { runningTasks: 1, standing } };
+    expect(bench.take('heartbeat')).toEqual([told]);
+    bench.after(5000);
+    expect(bench.take('heartbeat')).toEqual([told]);
+    // One of before, or that does not know of standings, is registered with.
+    bench.send({ kind: 'presence', epoch: { ...LATER, revision: LATER.revision + 1 } }).after(0);
+    expect(bench.take('register')).toHaveLength(1);
+  });
+
+  test('an order of a new leader may come before it has said whether it takes standings', () => {
+    const aRegistered = () => {
+      const registration = new Registration({ session: 's', jitter: 0.5 });
+      registration.connected(0);
+      const describe = () => ({ body: aRegistration, runningTasks: 0 });
+      const [first] = registration.takeDue(0, describe);
+      const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
+      registration.heard(EPOCH, 0);
+      if (first?.kind === 'register') registration.answered(first.counter, { ok: true, value }, 0);
+      registration.heard(LATER, 100);
+      return {
+        registration,
+        due: () => registration.takeDue(600, describe).map(({ kind }) => kind),
+      };
+    };
+    const told = aRegistered();
+    told.registration.heardPresence(LATER, { reportWithinMs: 900, takesStandings: true }, 200);
+    expect(told.due()).toEqual(['heartbeat']);
+    expect(aRegistered().due()).toEqual(['register']);
+    // While the bus is away nothing is told; back on it, it registers.
+    const away = aRegistered();
+    away.registration.heardPresence(LATER, { reportWithinMs: 900, takesStandings: true }, 200);
+    away.registration.disconnected();
+    away.registration.connected(500);
+    expect(away.due()).toEqual(['register']);
   });
 
   test('it wakes at whole milliseconds, whatever its share of the time is', () => {

@@ -5,11 +5,13 @@ import {
   OutstandingRequests,
   type RetryPolicy,
 } from '@parley/actor/outstanding-requests';
+import { standingOf } from '@parley/protocol/agent-standing';
 import type { RegisterRequest } from '@parley/protocol/agents';
+import type { LeaderPresence } from '@parley/protocol/broadcasts';
 import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import { isRetryable } from '@parley/protocol/errors';
 import type { Resources } from '@parley/protocol/resources';
-import { equals, isEmpty } from '@parley/resources/resources';
+import { equals, isEmpty, normalise } from '@parley/resources/resources';
 import type { RegisterAnswer, SupervisorEffect } from './supervisor-messages.ts';
 
 export type RegistrationOptions = {
@@ -45,6 +47,10 @@ export class Registration {
   #revocable: Resources | undefined;
   /** The leader may believe otherwise: it is told soon, and then with each heartbeat. */
   #isEstimateNews = false;
+  /** The leader of this epoch has said so. */
+  #takesStandings = false;
+  /** When to tell the leader of a new epoch. */
+  #reportMs: number | undefined;
   #heartbeat: { readonly intervalMs: number; dueMs: number } | undefined;
 
   constructor(options: RegistrationOptions) {
@@ -69,11 +75,12 @@ export class Registration {
 
   /**
    * Takes note of a message of a master. False when its epoch is lower than one heard before: drop it. `withinMs`: the
-   * time that all have to register in.
+   * time that all have to report in.
    */
   heard(epoch: Epoch, nowMs: number, withinMs = REPORT_WITHIN_MS): boolean {
     const order = compareEpochs(epoch, this.#epoch);
     if (order < 0) return false;
+    if (order > 0) this.#takesStandings = false;
     const silentMs = nowMs - this.#heardMs;
     this.#heardMs = nowMs;
     const isFirst = !this.#hasHeard;
@@ -81,10 +88,21 @@ export class Registration {
     this.#epoch = epoch;
     // The request under way at the start serves any leader.
     if (isFirst && this.#open !== undefined) this.#requests.retryAll(nowMs);
-    else if ((order > 0 && !isFirst) || silentMs > LEADER_SILENCE_MS) {
-      this.#plan(nowMs + this.#share(withinMs));
+    else if (silentMs > LEADER_SILENCE_MS) this.#plan(nowMs + this.#share(withinMs));
+    else if (order > 0 && !isFirst) {
+      const dueMs = nowMs + this.#share(withinMs);
+      this.#reportMs = Math.min(this.#reportMs ?? dueMs, dueMs);
     }
     return true;
+  }
+
+  /** As `heard`: what a leader says of itself. */
+  heardPresence(
+    epoch: Epoch,
+    { reportWithinMs, takesStandings }: Pick<LeaderPresence, 'reportWithinMs' | 'takesStandings'>,
+    nowMs: number,
+  ): void {
+    if (this.heard(epoch, nowMs, reportWithinMs)) this.#takesStandings = takesStandings === true;
   }
 
   /** A leader has taken us for lost while we heard it well. A request that is under way serves it. */
@@ -101,6 +119,7 @@ export class Registration {
   connected(nowMs: number): void {
     this.#isConnected = true;
     this.#heardMs = nowMs;
+    this.#reportMs = undefined;
     this.#plan(nowMs);
   }
 
@@ -144,6 +163,7 @@ export class Registration {
   ): SupervisorEffect[] {
     if (!this.#isConnected || this.#isRetired) return [];
     const effects: SupervisorEffect[] = [];
+    this.#report(nowMs);
     if (this.#plannedMs !== undefined && this.#plannedMs <= nowMs) {
       if (this.#open !== undefined) this.#requests.answered(this.#open);
       const lent = this.#revocable && { revocable: this.#revocable };
@@ -157,7 +177,10 @@ export class Registration {
     const heartbeat = this.#heartbeat;
     if (heartbeat !== undefined && heartbeat.dueMs <= nowMs) {
       heartbeat.dueMs = nowMs + heartbeat.intervalMs;
-      effects.push({ kind: 'heartbeat', body: { runningTasks: describe().runningTasks } });
+      const described = describe();
+      const { runningTasks } = described;
+      const standing = this.#takesStandings && { standing: standingIn(described.body) };
+      effects.push({ kind: 'heartbeat', body: { runningTasks, ...standing } });
       this.#isEstimateNews ||= this.#revocable !== undefined && !isEmpty(this.#revocable);
     }
     if (this.#isEstimateNews && this.isRegistered && this.#revocable !== undefined) {
@@ -169,9 +192,23 @@ export class Registration {
 
   nextDueMs(): number | undefined {
     if (!this.#isConnected || this.#isRetired) return undefined;
-    const dues = [this.#plannedMs, this.#requests.nextDueMs(), this.#heartbeat?.dueMs];
+    const dues = [
+      this.#reportMs,
+      this.#plannedMs,
+      this.#requests.nextDueMs(),
+      this.#heartbeat?.dueMs,
+    ];
     const known = dues.filter((due) => due !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** To a leader that it is registered with in the books: by a heartbeat, where it takes that. */
+  #report(nowMs: number): void {
+    if (this.#reportMs === undefined || this.#reportMs > nowMs) return;
+    this.#reportMs = undefined;
+    if (this.#takesStandings && this.#heartbeat !== undefined && this.isRegistered) {
+      this.#heartbeat.dueMs = nowMs;
+    } else this.#plan(nowMs);
   }
 
   /** Whole milliseconds: whoever wakes at a time of that kind finds something due. */
@@ -183,3 +220,6 @@ export class Registration {
     if (this.#plannedMs === undefined || this.#plannedMs > atMs) this.#plannedMs = atMs;
   }
 }
+
+const standingIn = ({ total, free, tasks, executors }: RegisterRequest): string =>
+  standingOf({ total: normalise(total), free: free && normalise(free), tasks, executors });

@@ -11,7 +11,7 @@ import type {
   RunOrder,
   ShutdownExecutorOrder,
 } from '@parley/protocol/agents';
-import type { Watermarks } from '@parley/protocol/broadcasts';
+import type { LeaderPresence, Watermarks } from '@parley/protocol/broadcasts';
 import type { Probe } from '@parley/protocol/checks';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { Epoch } from '@parley/protocol/epoch';
@@ -124,7 +124,10 @@ export type SupervisorInput =
     }
   | { readonly kind: 'watermarks'; readonly epoch: Epoch; readonly body: Watermarks }
   /** `reportWithinMs`: the time that all agents have to register with a new leader. */
-  | { readonly kind: 'presence'; readonly epoch: Epoch; readonly reportWithinMs?: number }
+  | ({ readonly kind: 'presence'; readonly epoch: Epoch } & Pick<
+      LeaderPresence,
+      'reportWithinMs' | 'takesStandings'
+    >)
   /** So much of what tasks have been given they do not use: it may be offered as revocable. */
   | { readonly kind: 'estimated'; readonly revocable: Resources }
   /** The leader does not count this agent as registered. */

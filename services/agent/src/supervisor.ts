@@ -159,7 +159,7 @@ export class Supervisor {
         this.#quietUntilMs = Number.NEGATIVE_INFINITY;
         return;
       case 'presence':
-        this.#registration.heard(input.epoch, now.nowMs, input.reportWithinMs);
+        this.#registration.heardPresence(input.epoch, input, now.nowMs);
         return;
       case 'estimated':
         this.#registration.estimated(input.revocable);

@@ -11,7 +11,9 @@ import type {
 import type { RegisterRequest } from '@parley/protocol/agents';
 import { isRetryable, type Outcome } from '@parley/protocol/errors';
 import { type ExecutorRef, frameworkKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import { isTerminal } from '@parley/protocol/tasks';
+import { add, normalise, sum, trySubtract } from '@parley/resources/resources';
 import type { AgentTask } from './agent-task.ts';
 import type { ExecutorRoster } from './executors/executor-roster.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
@@ -51,19 +53,24 @@ export class ToldTasks {
     return this.#open !== undefined;
   }
 
-  /** For a register request: what there is, by name. */
+  /** What there is, by name, for a register request; that is put together only where it is asked for. */
   describe(host: SupervisorOptions['host']): { body: RegisterRequest; runningTasks: number } {
     // What is not on the disk yet may still be refused, what is journalled waits for its group only: both are no tasks.
     const tasks = [...this.#options.table.all()].filter(
       (task) => task.phase !== 'accepting' && !task.isOver,
     );
+    const { roster } = this.#options;
     return {
       runningTasks: tasks.filter(({ phase }) => phase === 'running' || phase === 'handed').length,
-      body: {
-        ...host,
-        tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
-        executors: this.#options.roster.describe(),
-        tellsTasks: true,
+      get body(): RegisterRequest {
+        const free = freeOf(host.total, tasks, roster.held());
+        return {
+          ...host,
+          tasks: tasks.map(({ ref, state, lastSequence }) => ({ task: ref, state, lastSequence })),
+          executors: roster.describe(),
+          ...(free !== undefined && { free }),
+          tellsTasks: true,
+        };
       },
     };
   }
@@ -173,6 +180,23 @@ function toldTask(task: AgentTask): ToldTask {
     ...(group !== undefined && !isOfOwnExecutor && { group: [...group.taskIds] }),
     ...(priority !== 0 && { priority }),
   };
+}
+
+/** What the live ones of these do not hold; undefined where one came without an order, or they hold more than there is. */
+function freeOf(
+  total: Resources,
+  tasks: readonly AgentTask[],
+  executors: readonly SupervisedExecutor[],
+): Resources | undefined {
+  let held = sum(executors.map(({ description }) => description.resources));
+  for (const { order, state } of tasks) {
+    if (isTerminal(state)) continue;
+    if (order === undefined) return undefined;
+    const { resources, revocable } = order.description;
+    // Revocable amounts are beside the total.
+    held = add(held, revocable === true ? { ...resources, scalars: {} } : resources);
+  }
+  return trySubtract(normalise(total), held);
 }
 
 const NOTHING = { scalars: {}, ports: [], sets: {} };

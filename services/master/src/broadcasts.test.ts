@@ -16,16 +16,16 @@ function reportWithinMs(reporters: number): number {
   throw new Error('the leader did not say that it is there');
 }
 
-test('reports and the answers to them are spread over so long that they stay below 10,000 messages a second', () => {
+test('standings, and the registrations of those that differ, are spread over so long that they stay below 10,000 messages a second', () => {
   expect(reportWithinMs(0)).toBe(0);
   for (const reporters of [1, 7, 500, 5000, 12_345, 50_000, 300_000]) {
     const withinMs = reportWithinMs(reporters);
-    expect((2 * reporters * 1000) / withinMs, `${reporters}`).toBeLessThanOrEqual(10_000);
+    expect((1.25 * reporters * 1000) / withinMs, `${reporters}`).toBeLessThanOrEqual(10_000);
     // Nor is anybody kept waiting for longer than that takes.
-    expect(withinMs - 1, `${reporters}`).toBeLessThan((2 * reporters * 1000) / 10_000);
+    expect(withinMs - 1, `${reporters}`).toBeLessThan((1.25 * reporters * 1000) / 10_000);
   }
 });
 
 test('nobody waits for more than a minute with its report', () => {
-  expect([300_001, 5_000_000].map(reportWithinMs)).toEqual([60_000, 60_000]);
+  expect([480_001, 5_000_000].map(reportWithinMs)).toEqual([60_000, 60_000]);
 });

@@ -12,7 +12,8 @@ const BROADCAST_INTERVAL_MS = 5000;
 const CHECK_INTERVAL_MS = 1000;
 /** Reports of a new term and the answers to them, of all agents and frameworks together. */
 const MESSAGES_PER_SECOND = 10_000;
-const MESSAGES_A_REPORT = 2;
+/** A standing, and of one in twelve agents the request to register, the report and its answer. */
+const MESSAGES_A_REPORT = 1.25;
 const MAX_REPORT_WITHIN_MS = 60_000;
 
 export type BroadcastsOptions = {
@@ -57,7 +58,7 @@ export class Broadcasts {
     const messages = view.reporters() * MESSAGES_A_REPORT;
     const wantedMs = Math.ceil((messages * 1000) / MESSAGES_PER_SECOND);
     const reportWithinMs = Math.min(wantedMs, MAX_REPORT_WITHIN_MS);
-    const body = { masterId, reportWithinMs };
+    const body = { masterId, reportWithinMs, takesStandings: true as const };
     return {
       kind: 'publish',
       ...encodeMessage(SUBJECTS.presence, cluster, {}, body, { epoch }),

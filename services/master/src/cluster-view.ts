@@ -1,4 +1,5 @@
 // Owns what the master's actor reads of the books between two commits. It never changes them.
+import type { FrameworkComparison, ReportedFramework } from '@parley/cluster/framework-report';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import type { Fact } from '@parley/protocol/allocation';
 import type {
@@ -48,6 +49,8 @@ export interface ClusterView {
   hasEndedOn(agentId: AgentId, task: TaskRef): boolean;
   /** Of a maintenance window that is not over; none of one that is not there. */
   windowAgents(windowId: WindowId): readonly AgentId[];
+  /** What a framework believes to be in the books, with them; undefined when its report says nothing about these. */
+  compareReport(reported: ReportedFramework): FrameworkComparison | undefined;
   /** Whether the books learn of an outstanding offer that the session has seen all messages up to this number. */
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean;
   /**
@@ -55,6 +58,8 @@ export interface ClusterView {
    * say about the same, or the agent is not registered.
    */
   oversubscriptionNews(agentId: AgentId, revocable: Resources): number | undefined;
+  /** What a registered agent says of itself where it has and runs what the books say (agent-standing.ts of the protocol). */
+  standingOf(agentId: AgentId): string | undefined;
   /** Neither unreachable, nor gone, nor unknown. */
   isRegistered(agentId: AgentId): boolean;
   /** Those that are. */

@@ -2,13 +2,28 @@
 // again. Bounded: the newest of each principal are remembered.
 import { MAX_DAMAGED_UPDATES } from '@parley/protocol/broadcasts';
 import type { PrincipalName } from '@parley/protocol/ids';
+import type { PassedOver } from './update-batch.ts';
+
+const DAMAGED_UPDATE =
+  'a stored update is damaged: its agent is told to write it again. If this comes again, look at the disks of the NATS servers';
 
 type OfStream = { readonly createdMs: number; readonly sequences: number[] };
 
 export class DamagedUpdates {
   readonly #streams = new Map<PrincipalName, OfStream>();
 
-  /** `createdMs`: of the stream that holds it. */
+  /** What is to be said of it. `createdMs`: of the stream that holds it. */
+  passedOver(
+    principal: PrincipalName,
+    createdMs: number,
+    { streamSequence, isDamaged }: PassedOver,
+  ): { readonly level: 'warn' | 'error'; readonly message: string } {
+    if (!isDamaged) return { level: 'warn', message: 'an update was passed over' };
+    this.add(principal, createdMs, streamSequence);
+    return { level: 'error', message: DAMAGED_UPDATE };
+  }
+
+  /** `createdMs`: likewise. */
   add(principal: PrincipalName, createdMs: number, sequence: number): void {
     const known = this.#streams.get(principal);
     const before = known?.createdMs === createdMs ? known.sequences : [];

@@ -1,8 +1,14 @@
 // Owns reading the books of the term under way for the master's actor. It holds no state: each call reads
 // the state as it is after the last committed entry.
 
+import { standingInBooks } from '@parley/cluster/agent-standing';
 import { factsSnapshot, nextDeadlineMs } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
+import {
+  compareReport,
+  type FrameworkComparison,
+  type ReportedFramework,
+} from '@parley/cluster/framework-report';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
 import { isWorthAnEntry } from '@parley/cluster/revocable-resources';
 import { revocationCandidates } from '@parley/cluster/revocation-candidates';
@@ -85,6 +91,10 @@ export class LiveClusterView implements ClusterView {
     return this.#state().maintenance.get(windowId)?.agents ?? [];
   }
 
+  compareReport(reported: ReportedFramework): FrameworkComparison | undefined {
+    return compareReport(this.#state(), reported);
+  }
+
   isConfirming(framework: FrameworkRef, session: number, number: number): boolean {
     const state = this.#state();
     const key = frameworkKey(framework);
@@ -103,6 +113,10 @@ export class LiveClusterView implements ClusterView {
     const agent = state.agents.get(agentId);
     if (agent?.state !== 'registered') return undefined;
     return isWorthAnEntry(state, agent, revocable) ? agent.registration : undefined;
+  }
+
+  standingOf(agentId: AgentId): string | undefined {
+    return standingInBooks(this.#state(), agentId);
   }
 
   isRegistered(agentId: AgentId): boolean {

@@ -327,6 +327,27 @@ it('an agent that is heard and not registered is told to register again, and one
   expect(told(actor.takeOutputs())).toEqual([[agentId, epoch]]);
 });
 
+it('an agent not heard in this term is heard by a standing that is that of the books; another one is asked to register', () => {
+  const books = 'as-the-books-say';
+  const { actor, inputs } = aMaster({
+    view: { registeredAgents: () => [{ agentId, registration: 1 }], standingOf: () => books },
+  });
+  const says = (standing: string) => {
+    const body = { runningTasks: 1, standing };
+    const beat = encodeMessage(SUBJECTS.agentHeartbeat, cluster, { agentId }, body);
+    actor.received(beat.subject, beat.bytes, undefined, 0);
+    const asked = actor.takeOutputs().filter((one) => one.kind === 'publish');
+    return { asked: asked.length, heard: actor.census.agentsHeard };
+  };
+  actor.begin([], 0);
+  actor.takeOutputs();
+  expect(says('otherwise')).toEqual({ asked: 1, heard: 0 });
+  expect(says(books)).toEqual({ asked: 0, heard: 1 });
+  // What changes later is told by updates and answers, which may be on their way.
+  expect(says('otherwise')).toEqual({ asked: 0, heard: 1 });
+  expect(inputs).toEqual([]);
+});
+
 it('what a principal calls beyond its rate is answered with rateLimited and the time to wait, and kept out of the core', () => {
   const { actor, inputs } = aMaster({ rateLimits: { callsPerSecond: 2, outstandingCalls: 2 } });
   for (const counter of [1, 2]) {

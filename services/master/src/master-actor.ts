@@ -2,7 +2,7 @@
 // and updates are repeated until done, silence is noticed. Sans-IO: time comes in, outputs come out.
 import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
-import type { Epoch } from '@parley/protocol/epoch';
+import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { Failure, Outcome } from '@parley/protocol/errors';
 import type {
   ActorId,
@@ -33,9 +33,10 @@ import type { ClusterView, StreamPosition } from './cluster-view.ts';
 import { factsMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
+import { askForRoles, askToRegister, hearStanding, tellUnsubscribed } from './reminders.ts';
 import { SilenceJudge } from './silence-judge.ts';
 import { TakeoverCensus } from './takeover-census.ts';
-import { readUnanswered } from './unanswered.ts';
+import { readUnanswered, type Unanswered } from './unanswered.ts';
 import type { PassedOver } from './update-batch.ts';
 import { UpdateDesk } from './update-desk.ts';
 
@@ -82,9 +83,6 @@ export type MasterActorOptions = {
   /** The rules in force now; undefined: all that the bus lets through is allowed. */
   readonly rules?: () => AuthorizationRules | undefined;
 };
-
-const DAMAGED_UPDATE =
-  'a stored update is damaged: its agent is told to write it again. If this comes again, look at the disks of the NATS servers';
 
 export class MasterActor {
   readonly #options: MasterActorOptions;
@@ -185,10 +183,8 @@ export class MasterActor {
 
   /** One of a principal's stream that is no update, or none any more. */
   updatePassedOver(principal: PrincipalName, createdMs: number, one: PassedOver): void {
-    if (one.isDamaged) {
-      this.#broadcasts.damaged.add(principal, createdMs, one.streamSequence);
-      this.#log('error', DAMAGED_UPDATE, one);
-    } else this.#log('warn', 'an update was passed over', one);
+    const { level, message } = this.#broadcasts.damaged.passedOver(principal, createdMs, one);
+    this.#log(level, message, one);
   }
 
   principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {
@@ -204,7 +200,9 @@ export class MasterActor {
     this.#silence.judgeFrameworks(nowMs);
     const heldBack = this.#silence.takeHeldBack();
     if (heldBack !== undefined) this.#log('warn', 'silent agents wait to be given up', heldBack);
-    for (const { message, fields } of this.#census.takeLines()) this.#log('info', message, fields);
+    for (const { level, message, fields } of this.#census.takeLines()) {
+      this.#log(level, message, fields);
+    }
     for (const { message, fields } of this.#gate.takeLines(nowMs)) {
       this.#log('warn', message, fields);
     }
@@ -227,16 +225,18 @@ export class MasterActor {
       case 'frameworkAlive':
         this.#silence.frameworkHeard(value.framework, value.session, nowMs);
         this.#census.frameworkHeard(value.framework, nowMs);
-        this.#tellUnsubscribed(value.framework);
+        this.#compare(value);
+        this.#publish(...tellUnsubscribed(this.#options, value.framework));
         this.#confirm(value.framework, value.session, value.confirmed);
         break;
       case 'agentAlive':
         this.#silence.agentHeard(value.agentId, nowMs);
-        this.#askToRegister(value.agentId);
+        this.#publish(...askToRegister(this.#options, value.agentId));
+        this.#publish(...hearStanding(this.#options, this.#census, value, nowMs));
         break;
       case 'agentOversubscribed':
         this.#silence.agentHeard(value.agentId, nowMs);
-        this.#askToRegister(value.agentId);
+        this.#publish(...askToRegister(this.#options, value.agentId));
         this.#oversubscribe(value.agentId, value.revocable);
         break;
       case 'factsWanted':
@@ -255,19 +255,15 @@ export class MasterActor {
     return true;
   }
 
-  /** It believes that it is subscribed: no session of its own is in force. */
-  #tellUnsubscribed(framework: FrameworkRef): void {
-    const { cluster, epoch, view } = this.#options;
-    if (view.isSubscribed(framework)) return;
-    const body = { session: 0, lastNumber: 0 };
-    this.#publish(encodeMessage(SUBJECTS.leaderHeartbeat, cluster, framework, body, { epoch }));
-  }
-
-  /** It believes that it is registered, and would not find out by itself: only its signs of life were lost. */
-  #askToRegister(agentId: AgentId): void {
-    const { cluster, epoch, view } = this.#options;
-    if (view.isRegistered(agentId)) return;
-    this.#publish(encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, {}, { epoch }));
+  /** What it says of itself is compared with the books; where they differ in its roles it names them again. */
+  #compare({ framework, session, report }: Extract<Unanswered, { kind: 'frameworkAlive' }>): void {
+    const { epoch } = this.#options;
+    // Who has heard a later leader speaks of that one's books.
+    if (report === undefined || compareEpochs(report.epoch, epoch) > 0) return;
+    const reported = { framework, session, report };
+    const compared = this.#options.view.compareReport(reported);
+    if (compared === undefined || !this.#census.compared(reported, compared)) return;
+    this.#publish(askForRoles(this.#options, framework, session));
   }
 
   /** Agents say it again and again: what is new is journalled, and what gets lost comes again. */
@@ -397,8 +393,8 @@ export class MasterActor {
     this.#answer(reply, answer);
   }
 
-  #publish(message: { subject: string; bytes: Uint8Array }): void {
-    this.#outputs.push({ kind: 'publish', ...message });
+  #publish(...messages: { subject: string; bytes: Uint8Array }[]): void {
+    for (const message of messages) this.#outputs.push({ kind: 'publish', ...message });
   }
 
   #publishFacts(effect: Extract<Effect, { kind: 'facts' }>): void {
@@ -432,7 +428,7 @@ export class MasterActor {
 
   #noteEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
     if (event.type === 'frameworkSubscribed') this.#readStreamOf(event.framework.principal);
-    if (event.type === 'agentGone') this.#askToRegister(event.agentId);
+    if (event.type === 'agentGone') this.#publish(...askToRegister(this.#options, event.agentId));
     if (event.type === 'protocolViolation') this.#log('warn', 'protocol violation', { ...event });
     else if (event.type === 'agentUnreachable' || event.type === 'frameworkDisconnected')
       this.#log('warn', event.type, { ...event });

@@ -15,6 +15,7 @@ import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { MasterList, StepDownResult } from '@parley/protocol/leadership';
 import { unreachable } from '@parley/protocol/unreachable';
+import { HeldBooks } from './best-settings.ts';
 import { reportLeader, reportSetback } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
 import { Term, type TermSurroundings } from './term.ts';
@@ -40,6 +41,7 @@ export class Mastership {
   readonly #life: MasterLife;
   readonly #candidacy: Candidacy;
   readonly #desk: LeadershipDesk;
+  readonly #held = new HeldBooks();
   #won = Promise.withResolvers<Won>();
   #standby: MasterStandby | undefined;
   #term: Term | undefined;
@@ -132,6 +134,7 @@ export class Mastership {
       epoch,
       mayAct: () => this.#candidacy.mayAct(),
       replica,
+      memory: () => this.#held.whole,
       note: this.#candidacy.note,
       onCommitted: () => this.#committed(),
       onStepped: (sequence, hash) => this.#follow(this.#life.stepped(sequence, hash)),
@@ -143,7 +146,9 @@ export class Mastership {
     try {
       this.#ended(await term.run());
     } finally {
-      if (term.booksEpoch !== undefined) this.#candidacy.knows(term.booksEpoch);
+      const { replica: books } = term;
+      if (books !== undefined) this.#candidacy.knows(books.epoch);
+      this.#held.remember(books);
       this.#desk.close();
       // Before anything that takes time: others wait for it.
       await this.#candidacy.release();
@@ -239,14 +244,16 @@ export class Mastership {
       journal,
       snapshots,
       tail: journal,
-      onEntry: (replica, bytes) => {
+      onEntry: (replica) => {
+        this.#held.remember(replica);
         this.#candidacy.knows(replica.epoch);
         this.#follow(this.#life.stepped(replica.sequence, () => replica.hash()));
-        keeper?.entryApplied(replica, bytes.length);
+        keeper?.entryApplied(replica);
       },
       onReplaced: () => {
         this.#life.replaced();
         keeper = this.#makeKeeper(standby);
+        this.#held.remember(standby.replica);
         if (standby.replica !== undefined) this.#candidacy.knows(standby.replica.epoch);
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
@@ -281,7 +288,7 @@ export class Mastership {
           reportLeader(this.#around.logger, report);
         },
       },
-      replica?.sequence ?? 0,
+      replica,
     );
   }
 
@@ -326,6 +333,7 @@ export class Mastership {
           fields,
           "ALARM: the state here is not the leader's; it is made anew",
         );
+        this.#held.forget();
         void this.#standby?.rebuild(advice.notAfter);
         break;
       }

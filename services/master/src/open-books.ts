@@ -9,9 +9,11 @@ import { beginSnapshot, writeSnapshot } from '@parley/actor/snapshots';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import type { Input, KeptSetting, Rebuilding } from '@parley/cluster/inputs';
-import { inOrder, keptRecords, keptThings } from '@parley/cluster/kept-settings';
+import { inOrder } from '@parley/cluster/kept-settings';
 import { type Failure, type Outcome, succeed } from '@parley/protocol/errors';
 import { PrincipalName } from '@parley/protocol/ids';
+import type { ActorLog } from '@parley/telemetry/logger';
+import { type BestSettings, bestSettings } from './best-settings.ts';
 import type { TermSurroundings } from './term.ts';
 
 type MasterReplica = Replica<ClusterState, Input, Effect>;
@@ -34,6 +36,8 @@ export type OpeningOptions = {
   readonly held: MasterReplica | undefined;
   /** What the leader before has left behind with the lease. */
   readonly note: LeaseNote | undefined;
+  /** What it held last of whole books: they may be no more what the journal says. */
+  readonly memory: MasterReplica | undefined;
   readonly goesOn: () => boolean;
   readonly onPassedOver: (report: SnapshotPassedOver) => void;
 };
@@ -43,10 +47,10 @@ const RETRY_MS = 500;
 /** Undefined: the term is over. Fails with `internalError` when this release cannot step the journal. */
 export async function openBooks(
   around: TermSurroundings,
-  { held, note, goesOn, onPassedOver }: OpeningOptions,
+  { held, memory, note, goesOn, onPassedOver }: OpeningOptions,
 ): Promise<Outcome<OpenedBooks> | undefined> {
   const { journal, logger } = around;
-  const asked = { around, goesOn };
+  const asked = { around, memory, goesOn };
   const info = await untilAnswered(asked, () => journal.info());
   if (info === undefined || !info.ok) return info;
   if (held !== undefined && isOf(held, info.value, note)) {
@@ -84,15 +88,10 @@ async function anew(
   const { journal, logger } = asked.around;
   const info = await untilAnswered(asked, () => journal.info());
   if (info === undefined || !info.ok) return info;
-  const bucket = await readKept(asked);
-  if (bucket === undefined || !bucket.ok) return bucket;
-  // The last good state is older than what is kept, and better than nothing.
-  const isKept = bucket.value.length > 0;
-  const kept = isKept ? bucket.value : allKept(last.state);
-  logger.error(
-    { records: kept.length, isKept, asOfEntry: isKept ? undefined : last.sequence },
-    'the books are made anew from agents, frameworks and what operators had set',
-  );
+  const best = await bestKept(asked, last);
+  if (best === undefined || !best.ok) return best;
+  const kept = best.value.items;
+  tellOrigin(logger, best.value);
   const { lastSequence, createdMs } = info.value;
   const replica = Replica.anew(asked.around.core, lastSequence, last.coreTimeMs);
   return succeed({
@@ -105,9 +104,6 @@ async function anew(
   });
 }
 
-const allKept = (state: ClusterState): KeptSetting[] =>
-  [...keptThings(state)].flatMap((thing) => keptRecords(state, thing));
-
 /** Books in which nobody has ever led are those of a new cluster, unless something is kept beside them. */
 async function withKept(
   asked: Asked,
@@ -118,18 +114,17 @@ async function withKept(
   const opened = { replica, journalCreatedMs: createdMs, hasPast: false };
   const isNew = masterId === undefined;
   if (!isNew && rebuilt?.isRestored !== false) return succeed(opened);
-  const kept = await readKept(asked);
-  if (kept === undefined || !kept.ok) return kept;
-  if (!isNew) return succeed({ ...opened, kept: inOrder(kept.value) });
-  if (kept.value.length === 0) return succeed(opened);
+  const best = await bestKept(asked, isNew ? undefined : replica);
+  if (best === undefined || !best.ok) return best;
+  const { items } = best.value;
+  if (!isNew) return succeed({ ...opened, kept: inOrder(items) });
+  if (items.length === 0) return succeed(opened);
   const message = 'there is no journal, and yet something is kept of a cluster';
-  asked.around.logger.error(
-    { records: kept.value.length },
-    `ALARM: the books are lost: ${message}`,
-  );
+  asked.around.logger.error({ records: items.length }, `ALARM: the books are lost: ${message}`);
+  tellOrigin(asked.around.logger, best.value);
   const rebuilding = { kind: 'nothingKept', message } as const;
-  const positions = await positionsOf(asked.around, kept.value);
-  return succeed({ ...opened, rebuilding, kept: inOrder(kept.value), positions });
+  const positions = await positionsOf(asked.around, items);
+  return succeed({ ...opened, rebuilding, kept: inOrder(items), positions });
 }
 
 /**
@@ -156,15 +151,34 @@ async function positionsOf(
   return positions;
 }
 
-function readKept(asked: Asked): Promise<Outcome<KeptSetting[]> | undefined> {
+/** What operators had set, as far as anybody knows. */
+async function bestKept(
+  asked: Asked,
+  last: MasterReplica | undefined,
+): Promise<Outcome<BestSettings> | undefined> {
   const { openSettings, logger } = asked.around;
   const bucket = openSettings();
-  return untilAnswered(asked, () =>
+  const kept = await untilAnswered(asked, () =>
     bucket.readAll((subject) =>
       logger.error({ subject }, 'ALARM: a part of what is kept beside the books is no good'),
     ),
   );
+  if (kept === undefined || !kept.ok) return kept;
+  return succeed(bestSettings(kept.value, last, asked.memory));
 }
+
+function tellOrigin(logger: ActorLog, { from, items, asOf }: BestSettings): void {
+  logger.error(
+    { records: items.length, from, asOf },
+    `the books are made anew from agents, frameworks and what operators had set, as ${ORIGINS[from]}`,
+  );
+}
+
+const ORIGINS = {
+  bucket: 'it is kept beside the books',
+  books: 'the last good books say: what is kept beside them is older, or lost',
+  memory: 'this master held it in memory: what is kept beside the books is older, or lost',
+} as const;
 
 /**
  * Makes the new books the only ones: a snapshot of them, then no others and no entry before it. Before anybody hears of
@@ -202,7 +216,11 @@ const again = ({ message }: Failure): Outcome<never> => ({
   failure: { code: 'unavailable', message },
 });
 
-type Asked = { readonly around: TermSurroundings; readonly goesOn: () => boolean };
+type Asked = {
+  readonly around: TermSurroundings;
+  readonly memory?: MasterReplica | undefined;
+  readonly goesOn: () => boolean;
+};
 
 /** Tries again while nobody answers. */
 async function untilAnswered<Value>(

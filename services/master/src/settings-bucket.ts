@@ -8,14 +8,20 @@ import {
 } from '@parley/actor/nats/jetstream-requests';
 import type { KeptSetting } from '@parley/cluster/inputs';
 import { encode } from '@parley/protocol/codec';
+import type { Epoch } from '@parley/protocol/epoch';
 import { type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { settingsBucketName, settingsPartSubject } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
+import { type BooksMoment, laterMoment } from './best-settings.ts';
 import { decodePiece, encodePiece, type Piece, piecesOf } from './settings-part.ts';
-import type { PartContent, SettingsStore, StoreLook } from './settings-store.ts';
+import type { KeptParts, PartContent, SettingsStore, StoreLook } from './settings-store.ts';
 
 const READS_IN_FLIGHT = 16;
+const LATEST_EPOCH: Epoch = {
+  bucketCreatedMs: Number.MAX_SAFE_INTEGER,
+  revision: Number.MAX_SAFE_INTEGER,
+};
 
 /** `why`: it is damaged, and holds nothing that could be believed. */
 type Stored = { readonly revision: number; readonly piece?: Piece; readonly why?: string };
@@ -44,7 +50,7 @@ export class SettingsBucket implements SettingsStore {
   }
 
   /** A piece that is no good is told and left out. Fails with `unavailable`. */
-  async readAll(onBad: (subject: string) => void): Promise<Outcome<KeptSetting[]>> {
+  async readAll(onBad: (subject: string) => void): Promise<Outcome<KeptParts>> {
     const filter = settingsPartSubject(this.#cluster, '*');
     const standing = await readStanding(this.#books, this.#stream, { subjectsFilter: filter });
     if (!standing.ok) return standing;
@@ -60,18 +66,22 @@ export class SettingsBucket implements SettingsStore {
         else if (one.value.why !== undefined) onBad(subject);
       }
     }
-    return succeed(itemsOf(pieces));
+    let newest: BooksMoment | undefined;
+    for (const { sequence, epoch = LATEST_EPOCH } of pieces.values()) {
+      newest = laterMoment(newest, { epoch, sequence });
+    }
+    return succeed({ items: itemsOf(pieces), newest });
   }
 
   /** Fails with `unavailable` or `diskFull`, also when another has written it meanwhile: the next try sees that. */
-  async write({ part, items }: PartContent, sequence: number): Promise<Outcome<undefined>> {
+  async write({ part, items }: PartContent, asOf: BooksMoment): Promise<Outcome<undefined>> {
     const contents = piecesOf(items);
     const before = await this.#piecesBefore(part);
     if (!before.ok) return before;
     const count = contents.length;
     // What is left over of a larger part holds nothing; the first piece says how many count, and comes last.
     for (let index = Math.max(count, before.value) - 1; index >= 0; index -= 1) {
-      const piece = { sequence, items: contents[index] ?? [] };
+      const piece = { ...asOf, items: contents[index] ?? [] };
       const isFirst = index === 0 && count > 1;
       const written = await this.#writePiece(subjectOf(this.#cluster, part, index), {
         ...piece,
@@ -149,6 +159,8 @@ function itemsOf(pieces: ReadonlyMap<string, Piece>): KeptSetting[] {
 }
 
 function isSame(before: Piece | undefined, after: Piece): boolean {
+  // What is of no term is written again: nobody would know how late it is.
+  if (before !== undefined && before.epoch === undefined) return false;
   if ((before?.pieces ?? 1) !== (after.pieces ?? 1)) return false;
   return Buffer.from(encode(before?.items ?? [])).equals(encode(after.items));
 }

@@ -3,6 +3,7 @@
 import { KeptSetting } from '@parley/cluster/inputs';
 import { beginningOf, readSeal, sealMap } from '@parley/protocol/checksum';
 import { decode, encode } from '@parley/protocol/codec';
+import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
 import * as z from 'zod';
@@ -11,8 +12,10 @@ import * as z from 'zod';
 const MAX_PIECE_BYTES = 512 * 1024;
 
 const Piece = z.object({
-  /** Of the last entry of the journal that is in it: for people. */
+  /** Of the last entry of the journal that is in it. */
   sequence: z.int(),
+  /** Of its term; absent in what an earlier release wrote. How late that is nobody knows: it counts as the latest. */
+  epoch: Epoch.optional(),
   items: z.array(KeptSetting),
   /** In the first of several: how many there are. Those beyond are of an earlier time. */
   pieces: z.int().min(2).optional(),
@@ -20,7 +23,11 @@ const Piece = z.object({
 export type Piece = z.infer<typeof Piece>;
 
 /** How pieces of releases begin that knew no checksum. */
-const WITHOUT_CHECKSUM = [beginningOf(2, 'sequence')];
+const WITHOUT_CHECKSUM = [
+  beginningOf(2, 'sequence'),
+  beginningOf(3, 'epoch'),
+  beginningOf(3, 'sequence'),
+];
 
 /** At least one, which may be empty. In the order of the items. */
 export function piecesOf(

@@ -20,7 +20,7 @@ class Bucket {
   open(): SettingsStore {
     const known = new Set<number>();
     return {
-      readAll: async () => succeed([]),
+      readAll: async () => succeed({ items: [], newest: undefined }),
       write: async (content) => {
         if (known.has(content.part) || content.items.length === 0) return succeed(undefined);
         known.add(content.part);

@@ -37,8 +37,9 @@ export class SettingsUpkeep {
 
   /** Writes what is due. While the term may act, and often. */
   async write(state: ClusterState, sequence: number, nowMs: number): Promise<void> {
+    const asOf = { epoch: state.record.epoch, sequence };
     const writes = this.#mirror.takeDue(state, nowMs).map(async (content) => {
-      const written = await this.#store.write(content, sequence);
+      const written = await this.#store.write(content, asOf);
       this.#mirror.done(content.part, written.ok);
       if (written.ok === this.#isTroubled) this.#tell(written);
     });

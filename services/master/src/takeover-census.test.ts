@@ -1,5 +1,6 @@
 import type { Effect } from '@parley/cluster/effects';
-import { AgentId, FrameworkId, PrincipalName } from '@parley/protocol/ids';
+import { AgentId, FrameworkId, PrincipalName, TaskId } from '@parley/protocol/ids';
+import { NO_RESOURCES } from '@parley/protocol/resources';
 import { expect, test } from 'vitest';
 import { TakeoverCensus } from './takeover-census.ts';
 
@@ -38,6 +39,7 @@ test('it tells when all were heard, how long that took, and each difference as i
   census.carriedOut([registered('a1', { tasks: 2 })], 1100);
   expect(census.takeLines()).toEqual([
     {
+      level: 'info',
       message: 'what agents told was not in the books: repaired',
       fields: { unknownTasks: 2, unknownExecutors: 0, forgottenTasks: 0 },
     },
@@ -48,10 +50,12 @@ test('it tells when all were heard, how long that took, and each difference as i
   census.frameworkHeard(refOf('f2'), 1600);
   expect(census.takeLines()).toEqual([
     {
+      level: 'info',
       message: 'every agent was heard in this term',
       fields: { count: 2, meanMs: 200, lastMs: 300 },
     },
     {
+      level: 'info',
       message: 'every framework was heard in this term',
       fields: { count: 1, meanMs: 500, lastMs: 500 },
     },
@@ -97,4 +101,20 @@ test('a report that is answered twice, since its first answer was lost, is one d
   expect(census.now.unknownTasks).toBe(1);
   census.carriedOut([registered('a1', { tasks: 1, counter: 2 })], 10);
   expect(census.now.unknownTasks).toBe(2);
+});
+
+test('a task in another state, and an agent that holds other amounts, count once and are told at once', () => {
+  const census = new TakeoverCensus({ hasEndedOn: () => false });
+  census.begin(agents, [], 0);
+  const [{ agentId }] = agents as [{ agentId: AgentId }];
+  const task = { ...refOf('f1'), taskId: TaskId.parse('t1') };
+  const held = { told: NO_RESOURCES, known: NO_RESOURCES };
+  const event = { type: 'agentDiffers', agentId, tasks: [task] } as const;
+  census.carriedOut([{ kind: 'event', event }], 10);
+  expect(census.takeLines()).toMatchObject([{ level: 'error', fields: { agentId, tasks: 1 } }]);
+  census.carriedOut([{ kind: 'event', event }], 20);
+  expect(census.takeLines()).toEqual([]);
+  census.carriedOut([{ kind: 'event', event: { ...event, held } }], 30);
+  expect(census.takeLines()).toMatchObject([{ level: 'error', fields: { tasks: 0, ...held } }]);
+  expect(census.now).toMatchObject({ differingTasks: 1, differingAgents: 1 });
 });

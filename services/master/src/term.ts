@@ -91,6 +91,8 @@ export type TermOptions = {
   readonly mayAct: () => boolean;
   /** What a standby held; undefined: the books are read first. */
   readonly replica: MasterReplica | undefined;
+  /** What it held last of whole books, if these are lost. */
+  readonly memory: () => MasterReplica | undefined;
   /** What the leader before has left behind with the lease. */
   readonly note: LeaseNote | undefined;
   /** An entry of this term is in the journal: before that nobody hears of it. */
@@ -133,9 +135,9 @@ export class Term {
     return this.#shell?.sequence ?? this.#options.replica?.sequence ?? 0;
   }
 
-  /** Likewise: the term that wrote it. */
-  get booksEpoch(): Epoch | undefined {
-    return (this.#shell?.replica ?? this.#options.replica)?.epoch;
+  /** As of that entry. */
+  get replica(): MasterReplica | undefined {
+    return this.#shell?.replica ?? this.#options.replica;
   }
 
   /** Of that entry; undefined before the books are read. */
@@ -155,11 +157,10 @@ export class Term {
     if (!opened.ok) return { reason: 'journalUnusable', message: opened.failure.message };
     const { logger } = this.#around;
     const { replica, journalCreatedMs, hasPast } = opened.value;
-    const { sequence } = replica;
     this.#journalCreatedMs = journalCreatedMs;
     this.#hasPast = hasPast;
     const wasHeld = this.#options.replica === replica;
-    logger.info({ epoch: this.#epoch, sequence, wasHeld }, 'term begins');
+    logger.info({ epoch: this.#epoch, sequence: replica.sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
       replica,
@@ -214,6 +215,7 @@ export class Term {
   #open(): Promise<Outcome<OpenedBooks> | undefined> {
     return openBooks(this.#around, {
       held: this.#options.replica,
+      memory: this.#options.memory(),
       note: this.#options.note,
       goesOn: () => this.#goesOn(),
       onPassedOver: (report) => this.#report(report),
@@ -275,7 +277,7 @@ export class Term {
   #serve(nowMs: number): void {
     const shell = this.#shell;
     if (shell === undefined) return;
-    const { bus, cluster, masterId, rateLimits, rules } = this.#around;
+    const { bus, cluster, masterId, rateLimits, rules, openSettings, logger } = this.#around;
     const view = new LiveClusterView(() => shell.state);
     const actor = new MasterActor({
       cluster,
@@ -287,7 +289,6 @@ export class Term {
       submit: (input) => shell.submit(input),
     });
     this.#actor = actor;
-    const { openSettings, logger } = this.#around;
     this.#settings = new SettingsUpkeep(openSettings, logger, shell.state);
     this.#looks = new StreamLooks({ nowMs, view, look: this.#around.lookAtStreams });
     actor.begin(takeoverEffects(shell.state), nowMs);

@@ -1,6 +1,7 @@
 // Owns reading the messages to the master that nobody waits for an answer to.
 import type { Input } from '@parley/cluster/inputs';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { FrameworkReport } from '@parley/protocol/frameworks';
 import type { AgentId, ClusterName, FrameworkRef } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
@@ -15,8 +16,13 @@ export type Unanswered =
       readonly session: number;
       /** Number of the last message that it has seen without a gap. */
       readonly confirmed: number;
+      readonly report?: FrameworkReport | undefined;
     }
-  | { readonly kind: 'agentAlive'; readonly agentId: AgentId }
+  | {
+      readonly kind: 'agentAlive';
+      readonly agentId: AgentId;
+      readonly standing?: string | undefined;
+    }
   | {
       readonly kind: 'agentOversubscribed';
       readonly agentId: AgentId;
@@ -80,9 +86,14 @@ function readOfAgent(
   subject: string,
   bytes: Uint8Array,
 ): Outcome<Unanswered> | undefined {
-  for (const entry of [SUBJECTS.agentHeartbeat, SUBJECTS.usage] as const) {
-    if (parametersOf(entry, cluster, subject) === undefined) continue;
-    const message = decodeMessage(entry, cluster, subject, bytes);
+  if (parametersOf(SUBJECTS.agentHeartbeat, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.agentHeartbeat, cluster, subject, bytes);
+    if (!message.ok) return message;
+    const { parameters, body } = message.value;
+    return succeed({ kind: 'agentAlive', ...parameters, standing: body.standing });
+  }
+  if (parametersOf(SUBJECTS.usage, cluster, subject)) {
+    const message = decodeMessage(SUBJECTS.usage, cluster, subject, bytes);
     return message.ok ? succeed({ kind: 'agentAlive', ...message.value.parameters }) : message;
   }
   if (parametersOf(SUBJECTS.oversubscribed, cluster, subject)) {

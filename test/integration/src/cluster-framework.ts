@@ -27,7 +27,7 @@ export class QueueFramework {
   }
 
   async connect(
-    fixture: ClusterFixture,
+    fixture: Pick<ClusterFixture, 'credential'>,
     principal: string,
     frameworkId: string,
     role = '*',

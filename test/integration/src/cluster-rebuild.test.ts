@@ -1,7 +1,8 @@
 // Owns the proof that a cluster whose books are lost makes them anew while its tasks go on: streams that are deleted under
 // load. The rarer ways to lose them are in cluster-rebuild.long.test.ts.
+import { settingsBucketName } from '@parley/protocol/streams';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import { cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
 import { ClusterTerminal } from './cluster-terminal.ts';
 import { HaCluster, LEADS } from './ha-fixture.ts';
 import {
@@ -63,4 +64,22 @@ test('what operators had set is deleted, then journal and snapshots, under load:
   framework.add(last);
   await ha.expectEachOnce(last);
   expect(mastersSay(ha.fixture, LOST)).toBe(lost);
+});
+
+test('journal, snapshots and what is kept beside them are deleted together: what operators had set is there, since masters held it in memory', async () => {
+  const { fixture, framework } = ha;
+  await setUp(ha.fixture);
+  const running = ha.tasks('first', 3);
+  framework.add(running);
+  await framework.untilRunning(3);
+  const processes = running.flatMap(({ taskId }) => fixture.pids(taskId));
+  await makeStreamsAnew(ha.fixture, `KV_${settingsBucketName(cluster)}`);
+  await untilMastersSay(ha.fixture, 'as this master held it in memory');
+  await untilMastersSay(ha.fixture, NEW);
+  await expectSettings(ha.fixture);
+  // And kept again, for masters that hold nothing in memory.
+  await untilKept(ha.fixture);
+  fixture.open('first');
+  await ha.expectEachOnce(running);
+  expect(running.flatMap(({ taskId }) => fixture.pids(taskId))).toEqual(processes);
 });

@@ -76,6 +76,7 @@ export class CuttableWay {
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
+  #taken = 0;
 
   constructor(targetPort: number) {
     this.#targetPort = targetPort;
@@ -85,8 +86,14 @@ export class CuttableWay {
     return `nats://127.0.0.1:${this.#port}`;
   }
 
+  /** Connections that it has carried, whether they are still there or not. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   async open(): Promise<this> {
     this.#server = createServer((near) => {
+      this.#taken += 1;
       const far = connect(this.#targetPort, '127.0.0.1');
       for (const [one, other] of [
         [near, far],

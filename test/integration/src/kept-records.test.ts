@@ -49,6 +49,7 @@ describe('what operators have set', () => {
   const bucket = settingsBucketName(cluster);
   const damaged: string[] = [];
   const open = () => new SettingsBucket(books, cluster, (subject) => void damaged.push(subject));
+  const asOf = (sequence: number) => ({ epoch: { bucketCreatedMs: 1, revision: 1 }, sequence });
   const item = (key: string): KeptSetting => ({
     ...{ table: 'reservations', key, record: { text: key.padEnd(4000, 'x') } },
   });
@@ -57,7 +58,7 @@ describe('what operators have set', () => {
   const bad: string[] = [];
   const readBack = async () =>
     succeeded(await open().readAll((subject) => void bad.push(subject)))
-      .map(({ key }) => key)
+      .items.map(({ key }) => key)
       .sort();
   const keysOf = (items: readonly KeptSetting[]) => items.map(({ key }) => key);
   beforeEach(() => {
@@ -68,13 +69,13 @@ describe('what operators have set', () => {
   test('what is larger than a message may be is kept whole, and whole again when it has become smaller', async () => {
     for (const items of [many(800), many(200), many(1), many(300)]) {
       const writer = open();
-      succeeded(await writer.write({ part: 3, items }, 1));
+      succeeded(await writer.write({ part: 3, items }, asOf(1)));
       expect(await readBack()).toEqual(keysOf(items));
       const fewer = items.slice(0, Math.ceil(items.length / 2));
-      succeeded(await writer.write({ part: 3, items: fewer }, 2));
+      succeeded(await writer.write({ part: 3, items: fewer }, asOf(2)));
       expect(await readBack()).toEqual(keysOf(fewer));
       // Another leader, who knows nothing of what there was.
-      succeeded(await open().write({ part: 3, items }, 3));
+      succeeded(await open().write({ part: 3, items }, asOf(3)));
       expect(await readBack()).toEqual(keysOf(items));
     }
     expect([damaged, bad]).toEqual([[], []]);
@@ -82,16 +83,16 @@ describe('what operators have set', () => {
 
   test('what is damaged is told and left out, and told and written again by who compares it', async () => {
     const items = many(400);
-    succeeded(await open().write({ part: 3, items }, 1));
-    succeeded(await open().write({ part: 4, items: [item('other')] }, 1));
+    succeeded(await open().write({ part: 3, items }, asOf(1)));
+    succeeded(await open().write({ part: 4, items: [item('other')] }, asOf(1)));
     const subjects = [`${settingsPartSubject(cluster, 3)}-1`, settingsPartSubject(cluster, 4)];
     for (const subject of subjects) await damage(bucket, subject);
     const left = await readBack();
     expect(bad.sort()).toEqual(subjects.sort());
     expect(left.length).toBeLessThan(items.length);
     expect(left).not.toContain('other');
-    succeeded(await open().write({ part: 3, items }, 2));
-    succeeded(await open().write({ part: 4, items: [item('other')] }, 2));
+    succeeded(await open().write({ part: 3, items }, asOf(2)));
+    succeeded(await open().write({ part: 4, items: [item('other')] }, asOf(2)));
     expect(damaged.sort()).toEqual(subjects.sort());
     expect(await readBack()).toEqual([...keysOf(items), 'other']);
   });

@@ -336,6 +336,7 @@ export class AgentProcess extends SimulatedProcess {
         kind: 'presence',
         epoch: message.value.epoch,
         reportWithinMs: message.value.body.reportWithinMs ?? 0,
+        takesStandings: message.value.body.takesStandings,
       });
   }
 

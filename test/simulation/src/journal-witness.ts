@@ -26,6 +26,7 @@ import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { SubjectEntry } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { isTerminal, type StatusUpdate, type TaskState } from '@parley/protocol/tasks';
+import { FactsWitness } from './facts-witness.ts';
 import { Sayable, told } from './sayable.ts';
 import { type ClusterReplica, holdsPoison, replay, simulatedCore } from './simulated-core.ts';
 import type { Stored } from './simulated-streams.ts';
@@ -82,6 +83,7 @@ export class JournalWitness {
   /** Keys of the answers to resyncs. */
   readonly #reads = new Set<string>();
   readonly #sayable = new Sayable();
+  readonly #facts = new FactsWitness(this.#sayable);
   /** Tasks of books that were lost, which nobody has told again so far. */
   readonly untold = new Map<TaskKey, WitnessedTask>();
   /** Agents that an operator declared gone. */
@@ -187,8 +189,7 @@ export class JournalWitness {
       this.#sayable.must(numberKey(events.value.parameters, events.value.body), events.value.body);
     const facts = decodeMessage(SUBJECTS.facts, cluster, subject, bytes);
     if (!facts.ok) return;
-    if (facts.value.body.snapshot === undefined)
-      this.#sayable.must(`facts ${facts.value.body.sequence}`, facts.value.body);
+    if (facts.value.body.snapshot === undefined) this.#facts.said(facts.value.body);
     else if (facts.value.body.sequence > this.#lastStored)
       throw new Error(
         `facts as of entry ${facts.value.body.sequence} are told before it is stored`,
@@ -313,11 +314,9 @@ export class JournalWitness {
       case 'events':
         this.#sayable.once(numberKey(effect.framework, effect.message), effect.message);
         break;
-      case 'facts': {
-        const { sequence, previous, facts } = effect;
-        this.#sayable.once(`facts ${sequence}`, { sequence, previous, facts });
+      case 'facts':
+        this.#facts.stored(effect);
         break;
-      }
       case 'order':
         this.#sayable.may(`order to ${effect.order.agentId}`, effect.order.body);
         this.#noteOrder(effect.order);
@@ -363,6 +362,9 @@ export class JournalWitness {
       if (!this.#isOfForgotten(event.what) && !IS_DEAF.test(event.what))
         throw new Error(`protocol violation: ${event.about}: ${event.what}`);
       return;
+    }
+    if (event.type === 'agentDiffers') {
+      throw new Error(`agent ${event.agentId} and the books differ: ${JSON.stringify(event)}`);
     }
     if (event.type !== 'taskStateChanged') return;
     const key = taskKey(event.task);

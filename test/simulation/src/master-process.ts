@@ -34,7 +34,7 @@ const INHERITED_MS = 1000;
 const SNAPSHOT_LIMITS = { everyEntries: 128, everyMs: 20_000 };
 
 const NOTHING_KEPT = {
-  readAll: () => Promise.resolve(succeed([])),
+  readAll: () => Promise.resolve(succeed({ items: [], newest: undefined })),
   write: () => Promise.resolve(succeed(undefined)),
   look: () => Promise.resolve(succeed({ createdMs: 1, parts: 0, lastSequence: 0 })),
 };

@@ -269,6 +269,8 @@ export function snapshotsOf(place: Place, writer: string): SnapshotStore {
   return place.world.snapshots.storeOf(writer, (act) => asked(place, place.world.journal, act));
 }
 
+/** No framework's roles are ever others in the books than it was told. */
+const OTHER_ROLES = /^the roles of a framework are others/;
 /** What masters say of books that are lost. */
 const LOSSES = /^ALARM: (term is over: )?the books are (lost|damaged)/;
 
@@ -278,8 +280,8 @@ export function logOf({ world, name }: Place): ActorLog {
     const text = typeof first === 'string' ? first : `${message} ${JSON.stringify(first)}`;
     world.note(`${name}: ${text.slice(0, 400)}`);
     const isLoss = world.losesBooks && LOSSES.test(text);
-    if (level === 'error' && text.startsWith('ALARM') && !isLoss)
-      world.fail(new Error(`${name}: ${text}`));
+    const isAlarm = level === 'error' && text.startsWith('ALARM') && !isLoss;
+    if (isAlarm || OTHER_ROLES.test(text)) world.fail(new Error(`${name}: ${text}`));
   };
   return { debug: () => undefined, info: note('info'), warn: note('warn'), error: note('error') };
 }

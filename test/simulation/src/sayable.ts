@@ -31,9 +31,13 @@ export class Sayable {
     this.#contents.set(key, contents);
   }
 
+  /** Likewise, or any before them. */
+  everSaidOf(key: string): unknown[] {
+    return (this.#contents.get(key) ?? []).map(({ content }) => content);
+  }
+
   must(key: string, content: unknown): void {
-    const allowed = this.#contents.get(key) ?? [];
-    if (allowed.some((one) => isDeepStrictEqual(one.content, content))) return;
+    if (this.everSaidOf(key).some((one) => isDeepStrictEqual(one, content))) return;
     throw new Error(`${key} is said and no stored entry says so: ${told(content)}`);
   }
 }

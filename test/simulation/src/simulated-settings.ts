@@ -1,11 +1,16 @@
 // Owns the simulated bucket in which what operators have set is kept beside the books: parts with revisions, each write
 // naming the one that it replaces. Answers may be late or lost.
 import type { KeptSetting } from '@parley/cluster/inputs';
+import { type BooksMoment, laterMoment } from '@parley/master/best-settings';
 import type { PartContent, SettingsStore, StoreLook } from '@parley/master/settings-store';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AskStore } from './simulated-snapshots.ts';
 
-type Part = { readonly revision: number; readonly items: readonly KeptSetting[] };
+type Part = {
+  readonly revision: number;
+  readonly items: readonly KeptSetting[];
+  readonly asOf: BooksMoment;
+};
 
 const NO_ANSWER = fail('unavailable', 'the bucket of settings does not answer');
 
@@ -21,6 +26,12 @@ export class SimulatedSettings {
     return { createdMs: 1, parts: this.#parts.size, lastSequence: writes };
   }
 
+  #newest(): BooksMoment | undefined {
+    let newest: BooksMoment | undefined;
+    for (const { asOf } of this.#parts.values()) newest = laterMoment(newest, asOf);
+    return newest;
+  }
+
   /** As one term opens it: what it knows of revisions it has read or written itself. */
   storeOf(ask: AskStore): SettingsStore {
     const known = new Map<number, number>();
@@ -31,15 +42,18 @@ export class SimulatedSettings {
         return found === undefined ? NO_ANSWER : succeed(found);
       },
       readAll: async () => {
-        const items = await ask(() => this.items);
-        return items === undefined ? NO_ANSWER : succeed(items);
+        const kept = await ask(() => ({ items: this.items, newest: this.#newest() }));
+        return kept === undefined ? NO_ANSWER : succeed(kept);
       },
-      write: async ({ part, items }: PartContent): Promise<Outcome<undefined>> => {
+      write: async (
+        { part, items }: PartContent,
+        asOf: BooksMoment,
+      ): Promise<Outcome<undefined>> => {
         const expected = known.get(part) ?? (await ask(() => revisionOf(part)));
         if (expected === undefined) return NO_ANSWER;
         const stored = await ask(() => {
           if (revisionOf(part) !== expected) return false;
-          this.#parts.set(part, { revision: expected + 1, items });
+          this.#parts.set(part, { revision: expected + 1, items, asOf });
           return true;
         });
         if (stored !== true) known.delete(part);

@@ -65,9 +65,11 @@ export function leaveWhenUnled(bus: NatsBus, { cluster, servers, onLeave }: Unle
   timer.unref();
 }
 
-/** Several at once. */
+/** Several at once. A server that stands alone is not left: there is none to go to, and what is under way would be lost. */
 export function leaveServers(...connections: readonly NatsConnection[]): void {
-  for (const connection of connections) leaveServer(connection);
+  for (const connection of connections) {
+    if (connection.info?.cluster !== undefined) leaveServer(connection);
+  }
 }
 
 const knownServers = (connection: NatsConnection, servers: number): number =>

@@ -94,10 +94,20 @@ function rowOf({ id, phase, version, books, silentMs }: MasterStanding) {
 function censusLines(census: NonNullable<MasterList['census']>): string[] {
   const { agents, agentsHeard, frameworks, frameworksHeard } = census;
   const { unknownTasks, unknownExecutors, forgottenTasks } = census;
-  return [
+  const lines = [
     `heard since the term began: ${agentsHeard} of ${agents} agents, ${frameworksHeard} of ${frameworks} frameworks`,
     `differences repaired: ${unknownTasks} tasks and ${unknownExecutors} executors unknown to the books, ${forgottenTasks} tasks forgotten by their agents`,
   ];
+  // A master of an earlier release counts none of these.
+  if (census.lostCalls === undefined) return lines;
+  const { differingTasks = 0, differingAgents = 0, differingRoles = 0, lostCalls } = census;
+  const { openCalls = 0, answeredCalls = 0 } = census;
+  lines.push(
+    `other words of agents than of the books: on the states of ${differingTasks} tasks, on what is held on ${differingAgents} agents`,
+    `roles of ${differingRoles} frameworks were others in the books; ${openCalls} calls were open, ${answeredCalls} of them answered before`,
+  );
+  if (lostCalls > 0) lines.push(`LOST: ${lostCalls} acknowledged calls are not in the books`);
+  return lines;
 }
 
 /** Those that hold, and what it knows where that is more. */

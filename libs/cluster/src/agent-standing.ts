@@ -1,0 +1,33 @@
+// Owns what the books say of what an agent has and runs, as the digest that the agent makes of itself.
+import { standingOf } from '@parley/protocol/agent-standing';
+import type { AgentId } from '@parley/protocol/ids';
+import { isTerminal } from '@parley/protocol/tasks';
+import { normalise, sum, trySubtract } from '@parley/resources/resources';
+import { tasksOn } from './agent-tasks.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { executorsOn } from './executor-book.ts';
+import { effectiveState } from './leader-updates.ts';
+import { heldBy } from './task-book.ts';
+
+/** Undefined: it is not registered, or is to tell all that it has. */
+export function standingInBooks(state: ClusterState, agentId: AgentId): string | undefined {
+  const agent = state.agents.get(agentId);
+  if (agent?.state !== 'registered' || agent.isRecovering === true) return undefined;
+  const executors = executorsOn(state, agentId);
+  const tasks = tasksOn(state, agentId).map((record) => ({
+    ...{ record, task: record.task, state: effectiveState(record) },
+    lastSequence: record.agentSequence,
+  }));
+  const live = tasks.filter((task) => !isTerminal(task.state));
+  const held = [
+    ...live.map(({ record }) => heldBy(record)),
+    ...executors.map(({ resources }) => resources),
+  ];
+  const free = trySubtract(agent.total, sum(held));
+  return standingOf({
+    total: agent.total,
+    free: free && normalise(free),
+    tasks,
+    executors: executors.map(({ executor }) => executor),
+  });
+}
