@@ -109,6 +109,35 @@ class PlayedTimers implements Timers {
   }
 }
 
+/** Reads are answered once it is let go. */
+class HeldJournal extends MemoryJournal {
+  held = Promise.resolve();
+
+  override async read(...what: Parameters<MemoryJournal['read']>) {
+    await this.held;
+    return super.read(...what);
+  }
+}
+
+test('its lag is what it knows of and has not stepped yet', async () => {
+  const journal = new HeldJournal({ losesTail: (sequence) => sequence < 5 });
+  const write = aWriter(journal);
+  const { follower } = await follow(journal, { timers: new PlayedTimers() });
+  const { promise, resolve: letGo } = Promise.withResolvers<void>();
+  journal.held = promise;
+  const lags = [];
+  for (let count = 1; count <= 6; count += 1) {
+    await write(add('a'));
+    lags.push(follower.lagEntries);
+  }
+  // Nobody told it of the first four until the fifth came.
+  expect(lags).toEqual([0, 0, 0, 0, 5, 6]);
+  letGo();
+  await follower.compare();
+  expect([follower.lagEntries, follower.replica.sequence]).toEqual([0, 6]);
+  await follower.close();
+});
+
 test('a follower compares with the journal once a second, unasked, and then tells what the live tail has lost', async () => {
   const journal = new MemoryJournal({ losesTail: () => true });
   const write = aWriter(journal);

@@ -14,13 +14,22 @@ export const LeaderPresence = z.object({
 });
 export type LeaderPresence = z.infer<typeof LeaderPresence>;
 
+/** The newest that a leader remembers. */
+export const MAX_DAMAGED_UPDATES = 64;
+
 /**
  * For every principal's update stream: updates up to this stream sequence are journalled, so agents may
- * forget theirs. `createdMs` tells a recreated stream apart.
+ * forget theirs. `createdMs` tells a recreated stream apart. `damaged`: sequences of updates that could not be read: their
+ * agents write them again.
  */
 export const Watermarks = z.object({
   streams: z.array(
-    z.object({ principal: PrincipalName, createdMs: z.int().min(0), sequence: z.int().min(0) }),
+    z.object({
+      principal: PrincipalName,
+      createdMs: z.int().min(0),
+      sequence: z.int().min(0),
+      damaged: z.array(z.int()).max(MAX_DAMAGED_UPDATES).optional(),
+    }),
   ),
 });
 export type Watermarks = z.infer<typeof Watermarks>;

@@ -1,6 +1,7 @@
 // Owns turning table entries and bodies into bytes and back: frame, schema check, one place for both.
 // What does not parse becomes a failure value that says why; nothing here throws on bad input.
 import type * as z from 'zod';
+import { beginningOf, readSeal, sealMap } from './checksum.ts';
 import { decode, encode } from './codec.ts';
 import {
   AnswerEnvelope,
@@ -44,7 +45,17 @@ export function encodeMessage<Entry extends SubjectEntry>(
     ...header,
     body,
   };
-  return { subject, bytes: encode(envelope) };
+  const bytes = encode(envelope);
+  return { subject, bytes: entry.delivery === 'stream' ? sealMap(bytes) : bytes };
+}
+
+/** How messages begin that releases without a checksum have stored; their header holds up to three pairs. */
+const WITHOUT_CHECKSUM = [4, 5, 6, 7].map((pairs) => beginningOf(pairs, 'version'));
+
+/** Of a message that a stream keeps: why it is not what was written; undefined when it is. */
+export function damageOf(bytes: Uint8Array): string | undefined {
+  const seal = readSeal(bytes, WITHOUT_CHECKSUM);
+  return seal.ok ? undefined : seal.failure.message;
 }
 
 export type Received<Entry extends SubjectEntry> = MessageHeader & {
@@ -52,7 +63,7 @@ export type Received<Entry extends SubjectEntry> = MessageHeader & {
   readonly body: BodyOf<Entry>;
 };
 
-/** Checks subject, version, kind, target and schema, in that order. Fails with `malformed` or `unsupportedVersion`. */
+/** Checks subject, checksum where a stream keeps it, version, kind, target and schema, in that order. Fails with `malformed` or `unsupportedVersion`. */
 export function decodeMessage<Entry extends SubjectEntry>(
   entry: Entry,
   cluster: ClusterName,
@@ -63,6 +74,8 @@ export function decodeMessage<Entry extends SubjectEntry>(
   if (parameters === undefined) {
     return fail('malformed', `subject ${subject} does not fit ${entry.pattern}`);
   }
+  const damage = entry.delivery === 'stream' ? damageOf(bytes) : undefined;
+  if (damage !== undefined) return fail('malformed', `${entry.kind} is damaged: ${damage}`);
   const envelope = decodeWith(Envelope, bytes);
   if (!envelope.ok) return envelope;
   const { version, kind, target, epoch, request, frameworkSession } = envelope.value;

@@ -56,6 +56,14 @@ export const snapshotTestSubject = (cluster: ClusterName, writer: string): strin
   `${subjectPrefix(cluster)}.snapshot.${TEST_WRITE}.${writer}`;
 export const leaseTestSubject = (cluster: ClusterName, writer: string): string =>
   `$KV.${leaseBucketName(cluster)}.${TEST_WRITE}.${writer}`;
+export const settingsTestSubject = (cluster: ClusterName, writer: string): string =>
+  `$KV.${settingsBucketName(cluster)}.${TEST_WRITE}.${writer}`;
+/** In the place of a framework's id, and no id: no framework is told of it. Masters read over it. */
+export const updatesTestSubject = (
+  cluster: ClusterName,
+  principal: PrincipalName,
+  writer: string,
+): string => `${subjectPrefix(cluster)}.updates.master.${principal}.=${TEST_WRITE}.${writer}`;
 
 export const journalShape = (cluster: ClusterName): StreamShape => ({
   name: journalStreamName(cluster),

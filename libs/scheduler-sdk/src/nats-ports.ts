@@ -1,4 +1,6 @@
 // Owns a scheduler's ports on a real cluster: two NATS connections, JetStream, the system's clock.
+import { type ConnectionNotice, describeNotice } from '@parley/actor/connection-losses';
+import { watchConnection } from '@parley/actor/nats/connection-watch';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { type BusTrouble, NatsBus } from '@parley/actor/nats/nats-bus';
 import { keepTogether } from '@parley/actor/nats/server-choice';
@@ -49,6 +51,9 @@ function natsPorts(identity: Identity, connections: Connections): SchedulerPorts
     principal,
     clock: systemTime,
     openBus: (listener) => {
+      for (const one of [control, own]) {
+        watchConnection(one, (notice) => tellSlowRead(notice, listener));
+      }
       const bus = new NatsBus({
         connection: control,
         cluster,
@@ -81,11 +86,21 @@ function tellTrouble(trouble: BusTrouble, { onTrouble }: BusListener): void {
     case 'steeredReply':
       onTrouble(new Error(`an answer was steered to ${trouble.reply}`));
       break;
+    case 'unsent':
+      onTrouble(new Error(`the NATS server takes nothing: ${trouble.pendingBytes} bytes wait`));
+      break;
     case 'notPermitted':
     case 'serverError':
       onTrouble(new Error(trouble.message));
       break;
   }
+}
+
+/** Other losses mend by themselves and are nothing that a scheduler's author could do something about. */
+function tellSlowRead(notice: ConnectionNotice, { onTrouble }: BusListener): void {
+  if (notice.kind !== 'lost' || notice.why !== 'slowRead') return;
+  const { heldUpMs } = notice;
+  onTrouble(new Error(`held up for ${Math.round(heldUpMs)} ms: ${describeNotice(notice)}`));
 }
 
 const asError = (error: unknown): Error =>

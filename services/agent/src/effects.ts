@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
@@ -84,6 +85,7 @@ export class AgentShell {
       identity,
       pause: wait,
       onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
+      onOpened: (connection) => logConnection(connection, 'work', logger),
     });
     const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({

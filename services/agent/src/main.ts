@@ -1,6 +1,7 @@
 // The agent's process: reads what it is told, refuses a host that cannot do it, connects, and ends on a signal
 // leaving its tasks running. What an agent does is in supervisor.ts and effects.ts.
 import { setTimeout as wait } from 'node:timers/promises';
+import { logConnection } from '@parley/actor/nats/connection-watch';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
@@ -78,6 +79,7 @@ async function connect(
   for (let attempt = 1; !stopping.aborted; attempt += 1) {
     const opened = await openConnection(config.identity);
     if (opened.ok) {
+      logConnection(opened.value, 'control', logger);
       const bus = new NatsBus({
         connection: opened.value,
         cluster: config.identity.cluster,

@@ -221,8 +221,9 @@ export class ScriptedSupervisor {
     return this.take('answer').map(({ answer }) => answer.ok || answer.failure.code);
   }
 
-  watermark(sequence: number, createdMs = 7): this {
-    const streams = [{ principal: framework.principal, createdMs, sequence }];
+  watermark(sequence: number, createdMs = 7, damaged?: number[]): this {
+    const about = { principal: framework.principal, createdMs, sequence };
+    const streams = [{ ...about, ...(damaged && { damaged }) }];
     return this.send({ kind: 'watermarks', epoch: EPOCH, body: { streams } });
   }
 }

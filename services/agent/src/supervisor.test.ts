@@ -306,6 +306,17 @@ describe('status updates', () => {
     expect(bench.supervisor.task(KEY)).toBeUndefined();
   });
 
+  test('an end that the leader found damaged is sent again and forgotten only then', () => {
+    const bench = new ScriptedSupervisor().registered().watermark(0).running();
+    bench.send({ kind: 'ended', task: KEY, outcome: { state: 'exited', code: 0 } });
+    expect(bench.publishAll()).toEqual(['running', 'finished']);
+    expect(bench.watermark(2, 7, [2]).take('forget')).toEqual([]);
+    bench.after(RESEND_SPREAD_MS);
+    expect(bench.publishAll()).toEqual(['finished']);
+    // What was damaged stays known; what was written since is another one.
+    expect(bench.watermark(3, 7, [2]).take('forget')).toHaveLength(1);
+  });
+
   test('an order for a task that was forgotten is answered and starts nothing', () => {
     const bench = new ScriptedSupervisor().registered().watermark(0).running();
     bench.send({ kind: 'ended', task: KEY, outcome: { state: 'exited', code: 0 } });

@@ -59,15 +59,15 @@ export class TaskTable {
 
   /** The leader has journalled so much: what is over goes. */
   cover(watermarks: Watermarks, now: Instant, out: Out): void {
-    const sequences = new Map<PrincipalName, { createdMs: number; sequence: number }>();
+    const streams = new Map<PrincipalName, Watermarks['streams'][number]>();
     for (const stream of watermarks.streams) {
-      sequences.set(stream.principal, stream);
+      streams.set(stream.principal, stream);
       this.#streamCreatedMs.set(stream.principal, stream.createdMs);
     }
     keepNewest(this.#streamCreatedMs, this.#limits.principals);
     for (const task of this.#tasks.values()) {
-      const stream = sequences.get(task.ref.principal);
-      if (stream !== undefined) task.outbox.cover(stream.createdMs, stream.sequence, now.nowMs);
+      const stream = streams.get(task.ref.principal);
+      if (stream !== undefined) task.outbox.cover(stream, now.nowMs);
     }
     const over = [...this.#tasks.values()].filter((task) =>
       task instanceof ExecutorTask ? task.isOver : this.groups.isOver(task),

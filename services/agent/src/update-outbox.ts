@@ -1,5 +1,6 @@
 // Owns the status updates of one task until the leader has journalled them: sent one at a time, in order, again and
 // again until JetStream acknowledges, kept until a watermark covers them (design 3).
+import type { Watermarks } from '@parley/protocol/broadcasts';
 import type { TaskKey } from '@parley/protocol/ids';
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 
@@ -10,6 +11,8 @@ const FIRST_RETRY_MS = 2000;
 const MAX_RETRY_MS = 30_000;
 /** What waited for a connection, or has to go into a new stream, is sent again within this time. */
 export const RESEND_SPREAD_MS = 1000;
+
+type Watermark = Pick<Watermarks['streams'][number], 'createdMs' | 'sequence' | 'damaged'>;
 
 type Ack = {
   readonly streamSequence: number;
@@ -93,11 +96,14 @@ export class UpdateOutbox {
 
   /**
    * Drops what the leader has journalled. An acknowledgement by another stream than the present one (or by one that
-   * was not known then) counts for nothing: that update is sent again, which readers take for a duplicate.
+   * was not known then) counts for nothing: that update is sent again, which readers take for a duplicate. So is one
+   * that the leader found damaged.
    */
-  cover(streamCreatedMs: number, sequence: number, nowMs: number): void {
+  cover({ createdMs, sequence, damaged = [] }: Watermark, nowMs: number): void {
     for (const entry of this.#entries) {
-      if (entry.ack === undefined || entry.ack.streamCreatedMs === streamCreatedMs) continue;
+      if (entry.ack === undefined) continue;
+      const { streamCreatedMs, streamSequence } = entry.ack;
+      if (streamCreatedMs === createdMs && !damaged.includes(streamSequence)) continue;
       entry.ack = undefined;
       entry.sent = undefined;
       entry.dueMs = nowMs + this.#resendAfterMs;

@@ -14,6 +14,7 @@ export type WorkAccountOptions = {
   readonly identity: Identity;
   readonly pause: (durationMs: number) => Promise<void>;
   readonly onTrouble: (trouble: BusTrouble) => void;
+  readonly onOpened: (connection: NatsConnection) => void;
 };
 
 const OPEN_AGAIN_MS = 1000;
@@ -52,10 +53,11 @@ export class WorkAccount {
   }
 
   async #open(): Promise<NatsBus> {
-    const { identity, pause, onTrouble } = this.#options;
+    const { identity, pause, onTrouble, onOpened } = this.#options;
     for (;;) {
       const opened = await openConnection(identity, 'work');
       if (opened.ok) {
+        onOpened(opened.value);
         if (this.#lead !== undefined) keepTogether(this.#lead, opened.value);
         return new NatsBus({
           connection: opened.value,

@@ -3,8 +3,9 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { answerLogLevel } from '@parley/actor/log-level-control';
+import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { Identity } from '@parley/actor/nats/credential-file';
-import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
+import { DAMAGED_LEASE, KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
 import { keepTogether } from '@parley/actor/nats/server-choice';
@@ -63,6 +64,11 @@ async function serve({
   }
   // The lease says whether a server is cut off: for both connections, then.
   keepTogether(books.value, control.value);
+  for (const [account, one] of [
+    ['control', control],
+    ['books', books],
+  ] as const)
+    logConnection(one.value, account, logger);
   const { promise: closed, resolve: close } = Promise.withResolvers<string>();
   void books.value.closed().then(() => close('the connection to the books was closed'));
   const { cluster } = identity;
@@ -76,7 +82,12 @@ async function serve({
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
     onClosed: close,
   });
-  const store = new KvLeaseStore({ connection: books.value, cluster, key: 'allocator' });
+  const store = new KvLeaseStore({
+    connection: books.value,
+    cluster,
+    key: 'allocator',
+    onDamaged: (damaged) => logger.error(damaged, DAMAGED_LEASE),
+  });
   const onUnanswered = (): void => leaveServers(books.value, bus.connection);
   const candidacy = standForLead({ bus, store, cluster, id, onUnanswered }, logger, () => service);
   const service = new AllocatorService({

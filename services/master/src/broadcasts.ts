@@ -4,6 +4,7 @@ import type { ActorId, ClusterName } from '@parley/protocol/ids';
 import { encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { ClusterView } from './cluster-view.ts';
+import { DamagedUpdates } from './damaged-updates.ts';
 import type { MasterOutput } from './master-actor.ts';
 
 /** Watermarks and presence every 5 s (design: "the leader's broadcast watermark"). */
@@ -24,6 +25,7 @@ export type BroadcastsOptions = {
 
 export class Broadcasts {
   readonly #options: BroadcastsOptions;
+  readonly damaged = new DamagedUpdates();
   #checkDueMs = Number.NEGATIVE_INFINITY;
   #broadcastDueMs = Number.NEGATIVE_INFINITY;
   #heartbeatDueMs = Number.NEGATIVE_INFINITY;
@@ -65,11 +67,10 @@ export class Broadcasts {
 
   #watermarks(): MasterOutput {
     const { cluster, epoch, view } = this.#options;
-    const streams = [...view.streamPositions()].map(({ principal, createdMs, sequence }) => ({
-      principal,
-      createdMs,
-      sequence,
-    }));
+    const streams = [...view.streamPositions()].map(({ principal, createdMs, sequence }) => {
+      const damaged = this.damaged.of(principal, createdMs);
+      return { principal, createdMs, sequence, ...(damaged && { damaged: [...damaged] }) };
+    });
     return {
       kind: 'publish',
       ...encodeMessage(SUBJECTS.watermarks, cluster, {}, { streams }, { epoch }),

@@ -3,9 +3,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { answerLogLevel } from '@parley/actor/log-level-control';
+import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { readStanding } from '@parley/actor/nats/jetstream-requests';
-import { KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
+import { DAMAGED_LEASE, KvLeaseStore } from '@parley/actor/nats/kv-lease-store';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
@@ -26,13 +27,16 @@ import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
 import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
-import { type BooksWatch, booksAreFit, tellHealth } from './books-watch.ts';
+import { BooksWatch } from './books-watch.ts';
 import { Mastership, type Surroundings } from './mastership.ts';
 import { readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { ReplayDesk } from './replay-desk.ts';
 import { ReplayThread } from './replay-thread.ts';
 import { SettingsBucket } from './settings-bucket.ts';
+
+const DAMAGED_SETTINGS =
+  'what is kept of what operators have set is damaged: this master writes it again. If this comes again, look at the disks of the NATS servers';
 
 export type RunningMaster = {
   /** Resolves when the process has to end: undefined after `stop`, else why. */
@@ -83,6 +87,8 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
   }
   // The lease says whether a server is cut off: for both connections, then.
   keepTogether(books.value, control.value);
+  logConnection(control.value, 'control', logger);
+  logConnection(books.value, 'books', logger);
   const closed = Promise.withResolvers<string>();
   const bus = new NatsBus({
     connection: control.value,
@@ -92,7 +98,13 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble on the bus'),
     onClosed: closed.resolve,
   });
-  const watch = watchOf(plan, books.value);
+  const watch = new BooksWatch({
+    cluster: identity.cluster,
+    masterId: ActorId.parse(identity.actor.id),
+    books: books.value,
+    control: control.value,
+    logger,
+  });
   const around = surroundingsOf(plan, { bus, books: books.value, watch });
   answerLogLevel(bus, {
     cluster: identity.cluster,
@@ -109,7 +121,7 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     maker: new ReplayThread(plan.words),
     onTrouble: (trouble, message) => logger.warn(trouble, message),
   });
-  const life = booksAreFit(watch, stopping).then(() => new Mastership(around, stopping).run());
+  const life = watch.areFit(stopping).then(() => new Mastership(around, stopping).run());
   const why = await Promise.race([life, closed.promise]);
   await replayDesk.close();
   await bus.close();
@@ -117,17 +129,13 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
   return why;
 }
 
-function watchOf({ identity, logger }: MasterPlan, books: NatsConnection): BooksWatch {
-  const masterId = ActorId.parse(identity.actor.id);
-  return { cluster: identity.cluster, masterId, books, logger };
-}
-
 function surroundingsOf(
   plan: MasterPlan,
   { bus, books, watch }: { bus: NatsBus; books: NatsConnection; watch: BooksWatch },
 ): Surroundings {
   const { identity, settings, logger } = plan;
-  const { cluster, masterId } = watch;
+  const { cluster } = identity;
+  const masterId = ActorId.parse(identity.actor.id);
   return {
     cluster,
     masterId,
@@ -136,7 +144,12 @@ function surroundingsOf(
     rateLimits: plan.rateLimits,
     rules: () => plan.authorization.rules(),
     bus,
-    lease: new KvLeaseStore({ connection: books, cluster, key: 'master' }),
+    lease: new KvLeaseStore({
+      connection: books,
+      cluster,
+      key: 'master',
+      onDamaged: (damaged) => logger.error(damaged, DAMAGED_LEASE),
+    }),
     onLeaseUnanswered: () => leaveServers(books, bus.connection),
     journal: new NatsJournal(books, identity.cluster),
     snapshots: new NatsSnapshotStore(books, identity.cluster, identity.actor.id),
@@ -149,10 +162,14 @@ function surroundingsOf(
         ...reading,
       }),
     readPrincipals: (known) => readPrincipals(books, cluster, known),
-    openSettings: () => new SettingsBucket(books, cluster),
+    openSettings: () =>
+      new SettingsBucket(books, cluster, (subject, why) => {
+        logger.error({ subject, why }, DAMAGED_SETTINGS);
+      }),
     endOfUpdates: (principal) =>
       readStanding(books, updatesStreamName(cluster, principal), { apiPrefix: PRINCIPALS_API }),
-    onJournalTrouble: () => void tellHealth(watch),
+    onJournalTrouble: () => void watch.tellHealth(),
+    lookAtStreams: (principals) => void watch.look(principals),
     clock: systemClock,
     timers: systemTimers,
     makeNonce: randomNonce,

@@ -37,6 +37,7 @@ import { askForRoles, askToRegister, hearStanding, tellUnsubscribed } from './re
 import { SilenceJudge } from './silence-judge.ts';
 import { TakeoverCensus } from './takeover-census.ts';
 import { readUnanswered, type Unanswered } from './unanswered.ts';
+import type { PassedOver } from './update-batch.ts';
 import { UpdateDesk } from './update-desk.ts';
 
 export type MasterOutput =
@@ -178,6 +179,12 @@ export class MasterActor {
       if (update.source === 'agent') this.#silence.agentHeard(update.agentId, nowMs);
     }
     return this.#options.submit(batch).ok;
+  }
+
+  /** One of a principal's stream that is no update, or none any more. */
+  updatePassedOver(principal: PrincipalName, createdMs: number, one: PassedOver): void {
+    const { level, message } = this.#broadcasts.damaged.passedOver(principal, createdMs, one);
+    this.#log(level, message, one);
   }
 
   principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {

@@ -6,15 +6,15 @@ import {
   readStanding,
   store,
 } from '@parley/actor/nats/jetstream-requests';
-import { KeptSetting } from '@parley/cluster/inputs';
-import { decode, encode } from '@parley/protocol/codec';
-import { Epoch } from '@parley/protocol/epoch';
+import type { KeptSetting } from '@parley/cluster/inputs';
+import { encode } from '@parley/protocol/codec';
+import type { Epoch } from '@parley/protocol/epoch';
 import { type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { settingsBucketName, settingsPartSubject } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
-import * as z from 'zod';
 import { type BooksMoment, laterMoment } from './best-settings.ts';
+import { decodePiece, encodePiece, type Piece, piecesOf } from './settings-part.ts';
 import type { KeptParts, PartContent, SettingsStore, StoreLook } from './settings-store.ts';
 
 const READS_IN_FLIGHT = 16;
@@ -23,78 +23,76 @@ const LATEST_EPOCH: Epoch = {
   revision: Number.MAX_SAFE_INTEGER,
 };
 
-const Part = z.object({
-  /** Of the last entry of the journal that is in it. */
-  sequence: z.int(),
-  /** Of its term; absent in what an earlier release wrote. How late that is nobody knows: it counts as the latest. */
-  epoch: Epoch.optional(),
-  items: z.array(KeptSetting),
-});
-type Part = z.infer<typeof Part>;
+/** `why`: it is damaged, and holds nothing that could be believed. */
+type Stored = { readonly revision: number; readonly piece?: Piece; readonly why?: string };
+const NOTHING: Stored = { revision: 0 };
 
 export class SettingsBucket implements SettingsStore {
   readonly #books: NatsConnection;
   readonly #cluster: ClusterName;
   readonly #stream: string;
-  /** Revisions of parts that this one has read or written; 0: there is none. */
-  readonly #revisions = new Map<number, number>();
+  readonly #onDamaged: (subject: string, why: string) => void;
+  /** Of pieces that this one has read or written. */
+  readonly #revisions = new Map<string, number>();
+  /** How many each part has, as far as known. */
+  readonly #pieces = new Map<number, number>();
 
-  constructor(books: NatsConnection, cluster: ClusterName) {
+  /** `onDamaged`: of what is written again. */
+  constructor(
+    books: NatsConnection,
+    cluster: ClusterName,
+    onDamaged: (subject: string, why: string) => void,
+  ) {
     this.#books = books;
     this.#cluster = cluster;
     this.#stream = `KV_${settingsBucketName(cluster)}`;
+    this.#onDamaged = onDamaged;
   }
 
-  /** A part that is no good is told and left out. Fails with `unavailable`. */
+  /** A piece that is no good is told and left out. Fails with `unavailable`. */
   async readAll(onBad: (subject: string) => void): Promise<Outcome<KeptParts>> {
     const filter = settingsPartSubject(this.#cluster, '*');
     const standing = await readStanding(this.#books, this.#stream, { subjectsFilter: filter });
     if (!standing.ok) return standing;
-    const items: KeptSetting[] = [];
-    let newest: BooksMoment | undefined;
+    const pieces = new Map<string, Piece>();
     const subjects = [...standing.value.subjects].sort();
     for (let start = 0; start < subjects.length; start += READS_IN_FLIGHT) {
       const some = subjects.slice(start, start + READS_IN_FLIGHT);
       const read = await Promise.all(some.map((subject) => this.#read(subject)));
       for (const [index, one] of read.entries()) {
         if (!one.ok) return one;
-        if (one.value === undefined) continue;
-        const { content } = one.value;
-        if (content === undefined) {
-          onBad(some[index] ?? '');
-          continue;
-        }
-        items.push(...content.items);
-        const { sequence, epoch = LATEST_EPOCH } = content;
-        newest = laterMoment(newest, { epoch, sequence });
+        const subject = some[index] ?? '';
+        if (one.value.piece !== undefined) pieces.set(subject, one.value.piece);
+        else if (one.value.why !== undefined) onBad(subject);
       }
     }
-    return succeed({ items, newest });
+    let newest: BooksMoment | undefined;
+    for (const { sequence, epoch = LATEST_EPOCH } of pieces.values()) {
+      newest = laterMoment(newest, { epoch, sequence });
+    }
+    return succeed({ items: itemsOf(pieces), newest });
   }
 
   /** Fails with `unavailable` or `diskFull`, also when another has written it meanwhile: the next try sees that. */
   async write({ part, items }: PartContent, asOf: BooksMoment): Promise<Outcome<undefined>> {
-    const subject = settingsPartSubject(this.#cluster, part);
-    let revision = this.#revisions.get(part);
-    if (revision === undefined) {
-      const found = await this.#read(subject);
-      if (!found.ok) return found;
-      revision = found.value?.revision ?? 0;
-      this.#revisions.set(part, revision);
-      const { items: before = [], epoch } = found.value?.content ?? {};
-      const isOfNoTerm = found.value !== undefined && epoch === undefined;
-      if (!isOfNoTerm && isSame(before, items)) return succeed(undefined);
+    const contents = piecesOf(items);
+    const before = await this.#piecesBefore(part);
+    if (!before.ok) return before;
+    const count = contents.length;
+    // What is left over of a larger part holds nothing; the first piece says how many count, and comes last.
+    for (let index = Math.max(count, before.value) - 1; index >= 0; index -= 1) {
+      const piece = { ...asOf, items: contents[index] ?? [] };
+      const isFirst = index === 0 && count > 1;
+      const written = await this.#writePiece(subjectOf(this.#cluster, part, index), {
+        ...piece,
+        ...(isFirst && { pieces: count }),
+      });
+      if (written.ok) continue;
+      this.#pieces.delete(part);
+      return written;
     }
-    const bytes = encode({ ...asOf, items: [...items] } satisfies Part);
-    const stored = await store(this.#books, subject, bytes, { lastSubjectSequence: revision });
-    if (stored.kind === 'stored') {
-      this.#revisions.set(part, stored.sequence);
-      return succeed(undefined);
-    }
-    this.#revisions.delete(part);
-    const message = stored.kind === 'refused' ? 'another has written it' : stored.message;
-    const code = stored.kind === 'diskFull' ? 'diskFull' : 'unavailable';
-    return { ok: false, failure: { code, message } };
+    this.#pieces.set(part, count);
+    return succeed(undefined);
   }
 
   async look(): Promise<Outcome<StoreLook | undefined>> {
@@ -104,24 +102,65 @@ export class SettingsBucket implements SettingsStore {
     return succeed({ createdMs, parts, lastSequence });
   }
 
-  async #read(
-    subject: string,
-  ): Promise<Outcome<{ revision: number; content: Part | undefined } | undefined>> {
+  async #piecesBefore(part: number): Promise<Outcome<number>> {
+    const known = this.#pieces.get(part);
+    if (known !== undefined) return succeed(known);
+    const first = await this.#read(subjectOf(this.#cluster, part, 0));
+    return first.ok ? succeed(first.value.piece?.pieces ?? 1) : first;
+  }
+
+  async #writePiece(subject: string, piece: Piece): Promise<Outcome<undefined>> {
+    let revision = this.#revisions.get(subject);
+    if (revision === undefined) {
+      const found = await this.#read(subject);
+      if (!found.ok) return found;
+      const { why, piece: before } = found.value;
+      revision = found.value.revision;
+      this.#revisions.set(subject, revision);
+      if (why !== undefined) this.#onDamaged(subject, why);
+      else if (isSame(before, piece)) return succeed(undefined);
+    }
+    const stored = await store(this.#books, subject, encodePiece(piece), {
+      lastSubjectSequence: revision,
+    });
+    if (stored.kind === 'stored') {
+      this.#revisions.set(subject, stored.sequence);
+      return succeed(undefined);
+    }
+    this.#revisions.delete(subject);
+    const message = stored.kind === 'refused' ? 'another has written it' : stored.message;
+    const code = stored.kind === 'diskFull' ? 'diskFull' : 'unavailable';
+    return { ok: false, failure: { code, message } };
+  }
+
+  async #read(subject: string): Promise<Outcome<Stored>> {
     const read = await readMessage(this.#books, this.#stream, { last_by_subj: subject });
     if (!read.ok) return read;
-    const message = read.value;
-    if (message === undefined) return succeed(undefined);
-    return succeed({ revision: message.sequence, content: parsePart(message.bytes) });
+    if (read.value === undefined) return succeed(NOTHING);
+    const { sequence: revision, bytes } = read.value;
+    const piece = decodePiece(bytes);
+    if (piece.ok) return succeed({ revision, piece: piece.value });
+    return succeed({ revision, why: piece.failure.message });
   }
 }
 
-function parsePart(bytes: Uint8Array): Part | undefined {
-  try {
-    return Part.safeParse(decode(bytes)).data;
-  } catch {
-    return undefined;
-  }
+/** The first piece of a part is called as the part. */
+const subjectOf = (cluster: ClusterName, part: number, index: number): string =>
+  `${settingsPartSubject(cluster, part)}${index === 0 ? '' : `-${index}`}`;
+
+/** Of those pieces that count. Where the first one is missing, all do: too much is better than too little. */
+function itemsOf(pieces: ReadonlyMap<string, Piece>): KeptSetting[] {
+  return [...pieces].flatMap(([subject, { items }]) => {
+    const place = /^(.*part-\d+)-(\d+)$/.exec(subject);
+    const [, first = '', index = '0'] = place ?? [];
+    const head = place === null ? undefined : pieces.get(first);
+    return head === undefined || Number(index) < (head.pieces ?? 1) ? items : [];
+  });
 }
 
-const isSame = (before: readonly KeptSetting[], after: readonly KeptSetting[]): boolean =>
-  Buffer.from(encode(before)).equals(encode(after));
+function isSame(before: Piece | undefined, after: Piece): boolean {
+  // What is of no term is written again: nobody would know how late it is.
+  if (before !== undefined && before.epoch === undefined) return false;
+  if ((before?.pieces ?? 1) !== (after.pieces ?? 1)) return false;
+  return Buffer.from(encode(before?.items ?? [])).equals(encode(after.items));
+}

@@ -123,3 +123,14 @@ test('a bucket that nobody touches is written once and nothing is told', async (
   expect(await work()).toEqual(all);
   expect([bucket.writes, lines]).toEqual([writes, []]);
 });
+
+test('all that is kept is compared every ten minutes, and nothing is told where it is as it was', async () => {
+  const { bucket, work, lines } = await leading();
+  const { writes } = bucket;
+  // A bucket in memory compares nothing: whoever looks at it anew writes it.
+  for (let look = 1; look < 299; look += 1) await work();
+  expect(bucket.writes).toBe(writes);
+  await work();
+  await work();
+  expect([bucket.writes, lines]).toEqual([2 * writes, []]);
+});

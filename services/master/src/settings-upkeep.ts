@@ -7,6 +7,9 @@ import type { ActorLog } from '@parley/telemetry/logger';
 import { SettingsMirror } from './settings-mirror.ts';
 import type { SettingsStore, StoreLook } from './settings-store.ts';
 
+/** A look is some seconds: every ten minutes all that is kept is read and compared, so that damage is found and mended. */
+const LOOKS_A_COMPARISON = 300;
+
 export class SettingsUpkeep {
   readonly #mirror: SettingsMirror;
   readonly #open: () => SettingsStore;
@@ -17,6 +20,7 @@ export class SettingsUpkeep {
   #seen: StoreLook | undefined;
   #isMissing = false;
   #isLooking = false;
+  #looks = 0;
 
   /** `state`: of the books that the term begins with. */
   constructor(open: () => SettingsStore, logger: ActorLog, state: ClusterState) {
@@ -66,10 +70,13 @@ export class SettingsUpkeep {
     const why = lossOf(this.#seen, now);
     this.#seen = now;
     this.#isMissing = false;
-    if (why === undefined && !wasMissing) return;
+    this.#looks += 1;
+    const isDue = this.#looks % LOOKS_A_COMPARISON === 0;
+    if (why === undefined && !wasMissing && !isDue) return;
     // Revisions that were known are those of what is lost.
     this.#store = this.#open();
     this.#mirror.compareAll();
+    if (why === undefined && !wasMissing) return;
     if (wasMissing) {
       this.#logger.info('what operators have set is written to its bucket, which is there again');
       return;

@@ -24,6 +24,8 @@ import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ActorLog } from '@parley/telemetry/logger';
 import type { AuthorizationRules } from './authorization.ts';
+import type { LookedAt } from './books-watch.ts';
+import { lossOfJournal } from './journal-loss.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
@@ -33,6 +35,7 @@ import { putBack } from './put-back.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import type { SettingsStore } from './settings-store.ts';
 import { SettingsUpkeep } from './settings-upkeep.ts';
+import { StreamLooks } from './stream-looks.ts';
 import { readUpdates } from './update-batch.ts';
 
 const TICK_MS = 50;
@@ -71,6 +74,8 @@ export type TermSurroundings = {
   readonly endOfUpdates: (principal: PrincipalName) => Promise<Outcome<StreamEnd>>;
   /** The journal takes nothing: whoever looks after the streams may say more. */
   readonly onJournalTrouble: () => void;
+  /** It is time that somebody looks whether streams are as they must be and take writes. */
+  readonly lookAtStreams?: (principals: readonly LookedAt[]) => void;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly makeNonce: () => string;
@@ -116,6 +121,7 @@ export class Term {
   #leaving: Promise<void> | undefined;
   #settings: SettingsUpkeep | undefined;
   #journalDueMs = 0;
+  #looks: StreamLooks | undefined;
 
   constructor(around: TermSurroundings, options: TermOptions) {
     this.#around = around;
@@ -271,19 +277,20 @@ export class Term {
   #serve(nowMs: number): void {
     const shell = this.#shell;
     if (shell === undefined) return;
-    const { bus, cluster, masterId, rateLimits, rules } = this.#around;
+    const { bus, cluster, masterId, rateLimits, rules, openSettings, logger } = this.#around;
+    const view = new LiveClusterView(() => shell.state);
     const actor = new MasterActor({
       cluster,
       masterId,
       rateLimits,
       rules,
       epoch: this.#epoch,
-      view: new LiveClusterView(() => shell.state),
+      view,
       submit: (input) => shell.submit(input),
     });
     this.#actor = actor;
-    const { openSettings, logger } = this.#around;
     this.#settings = new SettingsUpkeep(openSettings, logger, shell.state);
+    this.#looks = new StreamLooks({ nowMs, view, look: this.#around.lookAtStreams });
     actor.begin(takeoverEffects(shell.state), nowMs);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
@@ -313,6 +320,7 @@ export class Term {
       void this.#lookAtJournal(shell, nowMs);
       void this.#settings?.look();
     }
+    this.#looks?.look(nowMs, this.#principals?.records.keys());
     if (this.#mayAct()) void this.#settings?.write(shell.state, shell.sequence, nowMs);
     const deadlineMs = new LiveClusterView(() => shell.state).nextDeadlineMs();
     if (deadlineMs !== undefined && deadlineMs <= shell.coreTimeMs() && shell.pending === 0) {
@@ -324,14 +332,9 @@ export class Term {
   /** One who has nothing to write would not find out that what it has written is gone. */
   async #lookAtJournal(shell: Shell, nowMs: number): Promise<void> {
     this.#journalDueMs = nowMs + JOURNAL_INTERVAL_MS;
-    const { sequence } = shell;
-    const info = await this.#around.journal.info();
-    if (!info.ok || this.#over) return;
-    const { createdMs, lastSequence } = info.value;
-    if (createdMs === this.#journalCreatedMs && lastSequence >= sequence) return;
-    shell.journalLost(
-      `entry ${sequence} was written, but the journal ends at entry ${lastSequence}, or is another one`,
-    );
+    const written = { createdMs: this.#journalCreatedMs, sequence: shell.sequence };
+    const loss = await lossOfJournal(this.#around.journal, written);
+    if (loss !== undefined && !this.#over) shell.journalLost(loss);
   }
 
   #carryOut(): void {
@@ -386,13 +389,11 @@ export class Term {
     actor: MasterActor,
     { key, subject, bytes }: Extract<MasterOutput, { kind: 'writeUpdate' }>,
   ): Promise<void> {
-    const written = await this.#around.updateWriter.write(subject, bytes);
+    const { updateWriter, logger } = this.#around;
+    const written = await updateWriter.write(subject, bytes);
     if (this.#over) return;
     if (!written.ok)
-      this.#around.logger.warn(
-        { subject, failure: written.failure },
-        'an update was not written yet',
-      );
+      logger.warn({ subject, failure: written.failure }, 'an update was not written yet');
     actor.updateWritten(key, written.ok, this.#around.clock.nowMs());
   }
 
@@ -407,7 +408,7 @@ export class Term {
       onTrouble: (failure) => logger.warn({ principal, failure }, 'updates cannot be read'),
       onBatch: async (batch) => {
         const { inputs, passedOver } = readUpdates(cluster, principal, batch);
-        for (const one of passedOver) logger.warn(one, 'an update was passed over');
+        for (const one of passedOver) actor.updatePassedOver(principal, batch.streamCreatedMs, one);
         for (const input of inputs) await this.#submitUpdates(actor, input);
       },
     });

@@ -2,7 +2,8 @@
 // subject says, is passed over and reported; its place in the stream counts as read.
 import type { Input } from '@parley/cluster/inputs';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
-import { decodeMessage } from '@parley/protocol/message';
+import { damageOf, decodeMessage } from '@parley/protocol/message';
+import { updatesTestSubject } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 
@@ -16,6 +17,8 @@ export type PassedOver = {
   readonly streamSequence: number;
   readonly subject: string;
   readonly reason: string;
+  /** It is not what was written: its agent is to write it again. */
+  readonly isDamaged: boolean;
 };
 
 /** Updates an input: a few kilobytes each at most, far below what the journal takes at once. */
@@ -34,17 +37,20 @@ export function readUpdates(
   const { streamCreatedMs, messages, readUpTo } = batch;
   const inputs: UpdatesInput[] = [];
   const passedOver: PassedOver[] = [];
+  const testWrites = updatesTestSubject(cluster, principal, '');
   for (let from = 0; from === 0 || from < messages.length; from += UPDATES_AN_INPUT) {
     const part = messages.slice(from, from + UPDATES_AN_INPUT);
     const isLast = from + UPDATES_AN_INPUT >= messages.length;
     const updates = [];
     for (const message of part) {
+      if (message.subject.startsWith(testWrites)) continue;
       const update = readUpdate(cluster, message);
       if (typeof update === 'string') {
         passedOver.push({
           streamSequence: message.streamSequence,
           subject: message.subject,
           reason: update,
+          isDamaged: damageOf(message.bytes) !== undefined,
         });
       } else updates.push({ streamSequence: message.streamSequence, update });
     }

@@ -7,7 +7,7 @@ import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { checkServer, provision, wantedStreams } from '@parley/actor/nats/provision';
 import { ActorId } from '@parley/protocol/ids';
-import { leaseBucketName, snapshotStreamName } from '@parley/protocol/streams';
+import { leaseBucketName, settingsBucketName, snapshotStreamName } from '@parley/protocol/streams';
 import { nkeyAuthenticator, nkeys } from 'nats';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
@@ -183,6 +183,7 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
       expect(await testWrites(master, { cluster, masterId })).toEqual([
         { stream: snapshotStreamName(cluster), trouble: undefined },
         { stream: `KV_${leaseBucketName(cluster)}`, trouble: undefined },
+        { stream: `KV_${settingsBucketName(cluster)}`, trouble: undefined },
       ]);
     }
     expect(succeeded(await snapshots.list())).toEqual([]);

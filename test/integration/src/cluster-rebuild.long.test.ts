@@ -1,4 +1,4 @@
-// Owns the proof that books are made anew in the rarer cases: rubbish at the journal's end, journal and snapshots put
+// Owns the proof that books are made anew in the rarer cases: rubbish in the journal, journal and snapshots put
 // back from an older copy, the leases lost with them.
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => ha.close());
 
-test('rubbish at the end of the journal: the books are made anew, and nothing that runs is lost', async () => {
+test('rubbish in the journal, with a whole entry behind it: the books are made anew, and nothing that runs is lost', async () => {
   const { fixture, framework } = ha;
   await setUp(ha.fixture);
   const running = ha.tasks('first', 5);
@@ -43,6 +43,9 @@ test('rubbish at the end of the journal: the books are made anew, and nothing th
   const bytes = encode('not what was written');
   await journal.append({ expectedSequence: lastSequence, nonce: 'n', bytes });
   await journal.append({ expectedSequence: lastSequence + 1, nonce: 'n', bytes });
+  // And one behind them that is whole: the damage is in the middle.
+  const whole = succeeded(await journal.entryAt(lastSequence))?.bytes ?? bytes;
+  await journal.append({ expectedSequence: lastSequence + 2, nonce: 'n', bytes: whole });
   for (const master of masters) master.start();
   await untilMastersSay(ha.fixture, `entry ${lastSequence + 1} of the journal is damaged`);
   await untilMastersSay(ha.fixture, NEW);
@@ -50,7 +53,7 @@ test('rubbish at the end of the journal: the books are made anew, and nothing th
   await ha.expectEachOnce(running);
   await expectSettings(ha.fixture);
   const { firstSequence } = succeeded(await journal.info());
-  expect(firstSequence).toBeGreaterThan(lastSequence + 2);
+  expect(firstSequence).toBeGreaterThan(lastSequence + 3);
 });
 
 test('journal and snapshots are put back from an older copy: what ran since then is not lost', async () => {

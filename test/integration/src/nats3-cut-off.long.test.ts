@@ -35,7 +35,12 @@ test('a holder of a lease whose node is cut off from the others goes to another 
   });
   const holder = new Candidacy({
     ...{ bus, cluster, key: 'allocator', id },
-    store: new KvLeaseStore({ connection: books, cluster, key: 'allocator' }),
+    store: new KvLeaseStore({
+      connection: books,
+      cluster,
+      key: 'allocator',
+      onDamaged: () => undefined,
+    }),
     onUnanswered: () => leaveServers(books, bus.connection),
     beat: () => ({ id, phase: 'leading', version: '1' }),
     onBeat: () => undefined,

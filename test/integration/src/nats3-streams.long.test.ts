@@ -23,6 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => nats?.close());
 
+const READS_IN_FLIGHT = 32;
+
 async function write(): Promise<boolean> {
   const stored = await store(books, journalSubject(cluster), Buffer.from('entry'));
   if (stored.kind === 'stored') acknowledged.push(stored.sequence);
@@ -44,10 +46,11 @@ async function lastSequence(connection: NatsConnection): Promise<number> {
 async function expectAllKept(): Promise<void> {
   await nats.untilWhole();
   expect(await lastSequence(books)).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
-  for (const seq of [acknowledged[0] ?? 0, acknowledged.at(-1) ?? 0]) {
-    expect(succeeded(await readMessage(books, stream, { seq }))?.bytes).toEqual(
-      Buffer.from('entry'),
-    );
+  for (let start = 0; start < acknowledged.length; start += READS_IN_FLIGHT) {
+    const some = acknowledged.slice(start, start + READS_IN_FLIGHT);
+    const read = await Promise.all(some.map((seq) => readMessage(books, stream, { seq })));
+    const kept = read.map((one) => Buffer.from(succeeded(one)?.bytes ?? []).toString());
+    expect(some.filter((_, index) => kept[index] !== 'entry')).toEqual([]);
   }
   expect(new Set(acknowledged).size).toBe(acknowledged.length);
 }

@@ -1,5 +1,6 @@
 // Owns the bus on a NATS connection: knows when it is disconnected, refuses what is too large before it is sent,
-// checks where answers go, retries a missing responder for a moment, tells of refused permissions.
+// checks where answers go, retries a missing responder for a moment, tells of refused permissions, and takes no more than
+// the server takes from it.
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
@@ -7,6 +8,7 @@ import { errors, type Msg, type NatsConnection, RequestError, type Status } from
 import type { BusMessage, BusSubscription, ProbingBus } from '../bus.ts';
 import type { PingAnswer } from '../leader-watch.ts';
 import { mayReply } from '../reply-check.ts';
+import { UnsentBytes } from '../unsent-bytes.ts';
 import { describeRequestError, type Requester } from './jetstream-requests.ts';
 
 /** Interest spreads through a NATS cluster in some milliseconds: "nobody there" is believed after these waits. */
@@ -21,7 +23,9 @@ export type BusTrouble =
   | { readonly kind: 'handlerFailed'; readonly subject: string; readonly error: unknown }
   /** An answer that was asked for somewhere else than in the caller's inbox; it was not sent. */
   | { readonly kind: 'steeredReply'; readonly subject: string; readonly reply: string }
-  | { readonly kind: 'serverError'; readonly message: string };
+  | { readonly kind: 'serverError'; readonly message: string }
+  /** The server takes nothing, and so much waits in this process that it takes nothing more; told once each time. */
+  | { readonly kind: 'unsent'; readonly pendingBytes: number };
 
 export type NatsBusOptions = {
   readonly connection: NatsConnection;
@@ -36,6 +40,8 @@ export class NatsBus implements ProbingBus {
   /** For JetStream, which needs more than the port. */
   readonly connection: NatsConnection;
   readonly #options: NatsBusOptions;
+  readonly #unsent = new UnsentBytes();
+  #isUnsentTold = false;
   #connected = true;
   #closing = false;
   #onDelivered: ((subject: string) => void) | undefined;
@@ -63,6 +69,7 @@ export class NatsBus implements ProbingBus {
     const refusal = this.#refusal(subject, bytes);
     if (refusal !== undefined) return refusal;
     this.connection.publish(subject, bytes);
+    this.#count(bytes);
     return succeed(undefined);
   }
 
@@ -77,7 +84,9 @@ export class NatsBus implements ProbingBus {
       const refusal = this.#refusal(subject, bytes);
       if (refusal !== undefined) return refusal;
       try {
-        const answer = await asker.request(subject, bytes, { timeout: timeoutMs });
+        const asked = asker.request(subject, bytes, { timeout: timeoutMs });
+        this.#count(bytes);
+        const answer = await asked;
         return succeed(answer.data);
       } catch (error) {
         const nobody = error instanceof RequestError && error.isNoResponders();
@@ -168,9 +177,33 @@ export class NatsBus implements ProbingBus {
     if (!this.#connected || this.connection.isClosed() || this.connection.isDraining()) {
       return fail('unavailable', 'not connected to the bus');
     }
+    if (this.#unsent.isFull) {
+      this.#tellUnsent();
+      return fail('unavailable', 'the NATS server takes nothing: too much waits to be sent to it');
+    }
     const limit = this.connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
     if (bytes.length <= limit) return undefined;
     return fail('tooLarge', `${bytes.length} bytes for ${subject}; the bus carries ${limit}`);
+  }
+
+  #count({ length }: Uint8Array): void {
+    const upTo = this.#unsent.add(length);
+    if (upTo === undefined) return;
+    const answered = (confirmed?: number): void => {
+      this.#unsent.answered(confirmed);
+      this.#isUnsentTold = false;
+    };
+    // It fails when the connection is lost.
+    this.connection.flush().then(
+      () => answered(upTo),
+      () => answered(),
+    );
+  }
+
+  #tellUnsent(): void {
+    if (this.#isUnsentTold) return;
+    this.#isUnsentTold = true;
+    this.#options.onTrouble({ kind: 'unsent', pendingBytes: this.#unsent.pending });
   }
 
   async #watch(): Promise<void> {

@@ -2,6 +2,7 @@
 // emulated-agent.ts.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { logConnection } from '@parley/actor/nats/connection-watch';
 import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { connectUntilStopped } from '@parley/actor/nats/open-connection';
 import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
@@ -95,6 +96,7 @@ export class Emulation {
       onTrouble: ({ message: reason }) => this.#logger.warn({ reason }, 'no bus yet; trying on'),
     });
     if (!opened.ok) return opened;
+    logConnection(opened.value, 'control', this.#logger);
     const shared = new NatsBus({
       connection: opened.value,
       cluster: identity.cluster,

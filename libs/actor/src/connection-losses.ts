@@ -1,0 +1,98 @@
+// Owns what is to be said about a connection to NATS that is lost and comes back: why, as far as this side can know, for
+// how long, how often. A server drops a client that does not read (a slow consumer) without telling it; that the client
+// was held up is what it knows itself. It knows no clock and no connection.
+
+export type ConnectionCounts = {
+  readonly losses: number;
+  /** Of these, while this process was held up: it did not read. */
+  readonly slowReads: number;
+};
+
+export type ConnectionNotice =
+  | {
+      readonly kind: 'lost';
+      readonly server: string;
+      /**
+       * `slowRead`: this process was held up and did not read. `silentServer`: the server answered no ping. `left`: this
+       * process went to another server. `unknown`: the server is gone, or dropped it.
+       */
+      readonly why: 'slowRead' | 'silentServer' | 'left' | 'unknown';
+      readonly heldUpMs: number;
+      readonly counts: ConnectionCounts;
+    }
+  | {
+      readonly kind: 'back';
+      readonly server: string;
+      readonly awayMs: number;
+      readonly counts: ConnectionCounts;
+    };
+
+/** The words of the NATS client for what it notices. */
+type ClientStatus = { readonly type: string; readonly server?: unknown };
+
+export class ConnectionLosses {
+  #losses = 0;
+  #slowReads = 0;
+  #lostAtMs: number | undefined;
+  /** What the client said before it lost the connection. */
+  #before: 'silentServer' | 'left' | undefined;
+
+  get counts(): ConnectionCounts {
+    return { losses: this.#losses, slowReads: this.#slowReads };
+  }
+
+  /** `heldUpMs`: how long this process was held up lately. */
+  noticed(
+    status: ClientStatus,
+    { nowMs, heldUpMs }: { nowMs: number; heldUpMs: number },
+  ): ConnectionNotice | undefined {
+    const server = String(status.server ?? '');
+    switch (status.type) {
+      case 'staleConnection':
+        this.#before = 'silentServer';
+        return undefined;
+      case 'forceReconnect':
+        this.#before = 'left';
+        return undefined;
+      case 'disconnect':
+        return this.#lost(server, nowMs, heldUpMs);
+      case 'reconnect':
+        return this.#back(server, nowMs);
+      default:
+        return undefined;
+    }
+  }
+
+  #lost(server: string, nowMs: number, heldUpMs: number): ConnectionNotice | undefined {
+    // Tries that fail are told of as well.
+    if (this.#lostAtMs !== undefined) return undefined;
+    this.#lostAtMs = nowMs;
+    const why = heldUpMs > 0 ? 'slowRead' : (this.#before ?? 'unknown');
+    this.#before = undefined;
+    this.#losses += 1;
+    if (why === 'slowRead') this.#slowReads += 1;
+    return { kind: 'lost', server, why, heldUpMs, counts: this.counts };
+  }
+
+  #back(server: string, nowMs: number): ConnectionNotice {
+    const awayMs = Math.round(nowMs - (this.#lostAtMs ?? nowMs));
+    this.#lostAtMs = undefined;
+    this.#before = undefined;
+    return { kind: 'back', server, awayMs, counts: this.counts };
+  }
+}
+
+const WHY_LOST = {
+  slowRead:
+    'this process was held up and the NATS server dropped it, which it did not read from: what was sent to it meanwhile is asked for again. See what holds it up (stopped, too little processor or memory), or raise write_deadline of the server',
+  silentServer: 'the NATS server answers no ping: another one is tried, or this one again',
+  left: 'this process left its NATS server for another one',
+  unknown:
+    'the connection to the NATS server was lost: it is tried again. Where the log of the server calls this client a slow consumer, it has too little processor for what is sent to it',
+} as const;
+
+/** For people: what happened, why, what to do. */
+export const describeNotice = (notice: ConnectionNotice): string =>
+  notice.kind === 'lost'
+    ? WHY_LOST[notice.why]
+    : 'connected to NATS again: what was missed is asked for';
