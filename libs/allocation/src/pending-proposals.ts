@@ -10,7 +10,7 @@ export const PROPOSAL_TIMEOUT_MS = 2000;
  * A master that has more to do than it can do decides late. What is proposed anew meanwhile comes on top of that and is
  * refused, so that it would never catch up: each time the wait doubles, up to this, until it decides in time again.
  */
-export const LONGEST_PROPOSAL_TIMEOUT_MS = 32_000;
+const LONGEST_PROPOSAL_TIMEOUT_MS = 32_000;
 const NONE: readonly PendingProposal[] = [];
 
 export type PendingProposal = {
