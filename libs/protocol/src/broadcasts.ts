@@ -14,7 +14,7 @@ export const LeaderPresence = z.object({
 });
 export type LeaderPresence = z.infer<typeof LeaderPresence>;
 
-/** The newest that a leader remembers. */
+/** In one message; as many of the newest a leader remembers. */
 export const MAX_DAMAGED_UPDATES = 64;
 
 /**

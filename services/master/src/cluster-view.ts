@@ -75,6 +75,8 @@ export interface ClusterView {
   order(orderId: string): Order | undefined;
   /** One of the leader's own that was not read back yet, by task and sequence; undefined when nobody needs it. */
   unwrittenUpdate(key: string): StatusUpdate | undefined;
+  /** All of the leader's own on a task that were not read back yet. */
+  unwrittenOf(task: TaskRef): Iterable<StatusUpdate>;
   /** All facts, and the sequence of the last facts message, which the next one names as its `previous`. */
   facts(): { readonly sequence: number; readonly facts: readonly Fact[] };
   /** Tasks that could be taken back, agent by agent, the cheapest first, and the sequence as in `facts`. */

@@ -1,7 +1,15 @@
 // Tests of what the master reads of the books, on records as the core keeps them.
 import { ClusterState } from '@parley/cluster/cluster-state';
 import type { FrameworkRecord, OfferRecord } from '@parley/cluster/records';
-import { AgentId, FrameworkRef, frameworkKey, OfferId, RoleName } from '@parley/protocol/ids';
+import {
+  AgentId,
+  FrameworkRef,
+  frameworkKey,
+  OfferId,
+  RoleName,
+  TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import { describe, expect, it } from 'vitest';
 import { LiveClusterView } from './live-cluster-view.ts';
@@ -75,6 +83,35 @@ describe('a confirmation', () => {
   it('does not count from a framework that is not in the books', () => {
     expect(aView().isConfirming(other, 3, 6)).toBe(false);
   });
+});
+
+it("names the leader's own updates on a task that were not read back, and none on another one", () => {
+  const state = new ClusterState();
+  const tasks = ['t1', 't2'].map((taskId) => TaskRef.parse({ ...framework, taskId }));
+  for (const [index, task] of tasks.entries()) {
+    const about = { task, agentId, wallTimeMs: 1 };
+    const keys = [1, 2].map((sequence) => {
+      const update = { ...about, source: 'master', sequence, state: 'gone' } as const;
+      state.unwritten.put(`${index}#${sequence}`, { update, name: 'x' });
+      return `${index}#${sequence}`;
+    });
+    state.unwrittenByTask.set(taskKey(task), new Set(keys));
+  }
+  const view = new LiveClusterView(() => state);
+  const found = tasks.map((task) => [...view.unwrittenOf(task)]);
+  expect(
+    found.map((updates) => updates.map(({ task, sequence }) => [task.taskId, sequence])),
+  ).toEqual([
+    [
+      ['t1', 1],
+      ['t1', 2],
+    ],
+    [
+      ['t2', 1],
+      ['t2', 2],
+    ],
+  ]);
+  expect([...view.unwrittenOf(TaskRef.parse({ ...framework, taskId: 't3' }))]).toEqual([]);
 });
 
 describe('what the rules ask of the books', () => {

@@ -156,6 +156,14 @@ export class LiveClusterView implements ClusterView {
     return this.#state().unwritten.get(key)?.update;
   }
 
+  *unwrittenOf(task: TaskRef): Generator<StatusUpdate> {
+    const { unwritten, unwrittenByTask } = this.#state();
+    for (const key of unwrittenByTask.get(taskKey(task)) ?? []) {
+      const update = unwritten.get(key)?.update;
+      if (update !== undefined) yield update;
+    }
+  }
+
   facts(): { sequence: number; facts: readonly Fact[] } {
     const state = this.#state();
     return { sequence: state.record.factsSequence, facts: factsSnapshot(state) };

@@ -30,7 +30,8 @@ import {
   subjectInbox,
 } from './calls.ts';
 import type { ClusterView, StreamPosition } from './cluster-view.ts';
-import { factsMessages } from './facts-messages.ts';
+import { DamageDesk, type UpdateStream } from './damage-desk.ts';
+import { factsMessages, snapshotMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import { askForRoles, askToRegister, hearStanding, tellUnsubscribed } from './reminders.ts';
@@ -91,6 +92,7 @@ export class MasterActor {
   readonly #orders: OrderDesk;
   readonly #updates: UpdateDesk;
   readonly #broadcasts: Broadcasts;
+  readonly #damage: DamageDesk;
   readonly #census: TakeoverCensus;
   /** Reply subjects of requests that are queued or in the append in flight. */
   readonly #replies = new Map<string, string>();
@@ -106,6 +108,7 @@ export class MasterActor {
     this.#orders = new OrderDesk(options);
     this.#updates = new UpdateDesk(options);
     this.#broadcasts = new Broadcasts(options);
+    this.#damage = new DamageDesk(options, this.#broadcasts.damaged, this.#updates);
     this.#silence = new SilenceJudge(options.view, options.submit);
   }
 
@@ -169,7 +172,7 @@ export class MasterActor {
   }
 
   updateWritten(key: string, written: boolean, nowMs: number): void {
-    if (written) this.#updates.done(key);
+    if (written) this.#updates.done(key, nowMs);
     else this.#updates.failed(key, nowMs);
   }
 
@@ -181,10 +184,14 @@ export class MasterActor {
     return this.#options.submit(batch).ok;
   }
 
-  /** One of a principal's stream that is no update, or none any more. */
-  updatePassedOver(principal: PrincipalName, createdMs: number, one: PassedOver): void {
-    const { level, message } = this.#broadcasts.damaged.passedOver(principal, createdMs, one);
-    this.#log(level, message, one);
+  /** Those of a principal's stream that are no updates, or none any more. */
+  updatesPassedOver(stream: UpdateStream, ones: readonly PassedOver[], nowMs: number): void {
+    this.#outputs.push(...this.#damage.passedOver(stream, ones, nowMs));
+  }
+
+  /** Agents hear once more of those that are damaged. */
+  tellDamaged(stream: UpdateStream, ones: readonly PassedOver[]): void {
+    this.#outputs.push(...this.#damage.tell(stream, ones));
   }
 
   principalsRead(records: ReadonlyMap<string, PrincipalRecord>, nowMs: number): void {
@@ -240,7 +247,7 @@ export class MasterActor {
         this.#oversubscribe(value.agentId, value.revocable);
         break;
       case 'factsWanted':
-        this.#sendFactsSnapshot();
+        this.#publish(...snapshotMessages(this.#options));
         break;
       case 'candidatesWanted':
         this.#sendCandidates(value.question);
@@ -374,7 +381,7 @@ export class MasterActor {
         this.#updates.add(effect.update, nowMs);
         break;
       case 'facts':
-        this.#publishFacts(effect);
+        this.#publish(...factsMessages(this.#options, effect));
         break;
       case 'event':
         this.#noteEvent(effect);
@@ -395,28 +402,6 @@ export class MasterActor {
 
   #publish(...messages: { subject: string; bytes: Uint8Array }[]): void {
     for (const message of messages) this.#outputs.push({ kind: 'publish', ...message });
-  }
-
-  #publishFacts(effect: Extract<Effect, { kind: 'facts' }>): void {
-    const { cluster, epoch } = this.#options;
-    const { sequence, previous, facts } = effect;
-    const message = encodeMessage(
-      SUBJECTS.facts,
-      cluster,
-      {},
-      { sequence, previous, facts: [...facts] },
-      { epoch },
-    );
-    // Too much for one message: a snapshot comes in parts and says the same.
-    if (message.bytes.length > MAX_MESSAGE_BYTES) this.#sendFactsSnapshot();
-    else this.#publish(message);
-  }
-
-  #sendFactsSnapshot(): void {
-    const { cluster, epoch, view } = this.#options;
-    for (const body of factsMessages(view.facts())) {
-      this.#publish(encodeMessage(SUBJECTS.facts, cluster, {}, body, { epoch }));
-    }
   }
 
   /** As the books are between two entries. */

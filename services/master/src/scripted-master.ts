@@ -47,6 +47,7 @@ function aView(changes: Partial<ClusterView> = {}): ClusterView {
     principals: () => [],
     order: () => aKillOrder().order,
     unwrittenUpdate: () => undefined,
+    unwrittenOf: () => [],
     facts: () => ({ sequence: 4, facts: [] }),
     candidates: () => ({ sequence: 4, tasks: [] }),
     nextDeadlineMs: () => undefined,

@@ -36,14 +36,13 @@ import type { RateLimitSettings } from './rate-limits.ts';
 import type { SettingsStore } from './settings-store.ts';
 import { SettingsUpkeep } from './settings-upkeep.ts';
 import { StreamLooks } from './stream-looks.ts';
-import { readUpdates } from './update-batch.ts';
+import { takeIn } from './update-intake.ts';
 
 const TICK_MS = 50;
 const ORDER_TIMEOUT_MS = 2000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
 const JOURNAL_INTERVAL_MS = 2000;
-const QUEUE_FULL_WAIT_MS = 50;
 
 /** Reads a principal's update stream in order. */
 export type UpdateReader = { start(): void; close(): Promise<void> };
@@ -401,29 +400,18 @@ export class Term {
     actor: MasterActor,
     { principal, createdMs, sequence }: Extract<MasterOutput, { kind: 'readStream' }>,
   ): void {
-    const { cluster, logger } = this.#around;
+    const { cluster, logger, clock, timers } = this.#around;
+    const carryOut = () => this.#carryOut();
+    const isOver = () => this.#over;
+    const intake = { cluster, principal, actor, carryOut, isOver, clock, timers };
     const reader = this.#around.readUpdates({
       principal,
       from: { streamCreatedMs: createdMs, sequence },
       onTrouble: (failure) => logger.warn({ principal, failure }, 'updates cannot be read'),
-      onBatch: async (batch) => {
-        const { inputs, passedOver } = readUpdates(cluster, principal, batch);
-        for (const one of passedOver) actor.updatePassedOver(principal, batch.streamCreatedMs, one);
-        for (const input of inputs) await this.#submitUpdates(actor, input);
-      },
+      onBatch: (batch) => takeIn(intake, batch),
     });
     this.#readers.push(reader);
     reader.start();
-  }
-
-  /** Waits while the queue is full: the reader then reads no further. */
-  async #submitUpdates(
-    actor: MasterActor,
-    input: Parameters<MasterActor['updatesRead']>[0],
-  ): Promise<void> {
-    while (!this.#over && !actor.updatesRead(input, this.#around.clock.nowMs())) {
-      await this.#around.timers.wait(QUEUE_FULL_WAIT_MS);
-    }
   }
 
   async #readPrincipals(actor: MasterActor): Promise<void> {
