@@ -10,7 +10,6 @@ import {
 } from '@parley/actor/nats/books-check';
 import type { Outcome } from '@parley/protocol/errors';
 import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
-import { updatesStreamName } from '@parley/protocol/streams';
 import type { ActorLog } from '@parley/telemetry/logger';
 import type { NatsConnection } from 'nats';
 import { StreamTroubles } from './stream-troubles.ts';
@@ -25,12 +24,6 @@ export type BooksWatchOptions = {
   readonly books: NatsConnection;
   readonly control: NatsConnection;
   readonly logger: ActorLog;
-};
-
-export type LookedAt = {
-  readonly principal: PrincipalName;
-  /** Something was read of its stream lately: it takes writes. */
-  readonly isWritten: boolean;
 };
 
 export class BooksWatch {
@@ -73,7 +66,7 @@ export class BooksWatch {
   }
 
   /** Of a leader, now and then: whatever has changed is told, and when it is well again. */
-  async look(principals: readonly LookedAt[]): Promise<void> {
+  async look(principals: readonly PrincipalName[]): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
@@ -89,14 +82,11 @@ export class BooksWatch {
     }
   }
 
-  async #lookAtUpdates({ principal, isWritten }: LookedAt): Promise<void> {
+  async #lookAtUpdates(principal: PrincipalName): Promise<void> {
     const { books, control, cluster } = this.#options;
     const shape = await checkUpdates(books, cluster, principal);
     this.#tellShape(`the updates of ${principal}`, shape);
-    if (!shape.ok) return;
-    const stream = updatesStreamName(cluster, principal);
-    const health = isWritten ? { stream, trouble: undefined } : undefined;
-    this.#tellWrite(health ?? (await testUpdates(control, this.#options, principal)));
+    if (shape.ok) this.#tellWrite(await testUpdates(control, this.#options, principal));
   }
 
   #tellShape(what: string, checked: Outcome<unknown>): void {

@@ -24,7 +24,6 @@ import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ActorLog } from '@parley/telemetry/logger';
 import type { AuthorizationRules } from './authorization.ts';
-import type { LookedAt } from './books-watch.ts';
 import { lossOfJournal } from './journal-loss.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
@@ -74,7 +73,7 @@ export type TermSurroundings = {
   /** The journal takes nothing: whoever looks after the streams may say more. */
   readonly onJournalTrouble: () => void;
   /** It is time that somebody looks whether streams are as they must be and take writes. */
-  readonly lookAtStreams?: (principals: readonly LookedAt[]) => void;
+  readonly lookAtStreams?: (principals: readonly PrincipalName[]) => void;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly makeNonce: () => string;
