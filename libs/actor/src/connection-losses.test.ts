@@ -9,7 +9,23 @@ test('a loss while the process was held up is a slow read, and says what to do',
   const notice = losses.noticed(lost, { nowMs: 0, heldUpMs: 12_000 });
   const counts = { losses: 1, slowReads: 1 };
   expect(notice).toEqual({ kind: 'lost', server, why: 'slowRead', heldUpMs: 12_000, counts });
-  expect(notice && describeNotice(notice)).toContain('See what holds it up');
+  expect(notice && describeNotice(notice)).toContain('see what holds this process up');
+});
+
+test('a server that is gone soon after a hold-up is not ruled out: both causes are named, with how long it was', () => {
+  const notice = new ConnectionLosses().noticed(lost, { nowMs: 0, heldUpMs: 1234 });
+  const said = notice === undefined ? '' : describeNotice(notice);
+  expect(said).toContain('held up by itself for 1.2 s');
+  expect(said).toMatch(/the server dropped it, since it did not read, or the server is gone/);
+});
+
+test('a loss that this process chose is none of a hold-up', () => {
+  const losses = new ConnectionLosses();
+  losses.noticed({ type: 'forceReconnect' }, { nowMs: 0, heldUpMs: 1500 });
+  const notice = losses.noticed(lost, { nowMs: 1, heldUpMs: 1500 });
+  expect(notice).toMatchObject({ why: 'left', counts: { losses: 1, slowReads: 0 } });
+  losses.noticed({ type: 'reconnect', server }, { nowMs: 2, heldUpMs: 1500 });
+  expect(losses.noticed(lost, { nowMs: 3, heldUpMs: 1500 })).toMatchObject({ why: 'slowRead' });
 });
 
 test('a hold-up outweighs what the client believes: a ping was not answered because nobody read', () => {

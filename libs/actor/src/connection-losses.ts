@@ -4,22 +4,25 @@
 
 export type ConnectionCounts = {
   readonly losses: number;
-  /** Of these, while this process was held up: it did not read. */
+  /** Of these, soon after this process was held up: it may be why. */
   readonly slowReads: number;
 };
 
+type Lost = {
+  readonly kind: 'lost';
+  readonly server: string;
+  /**
+   * `left`: this process went to another server. `slowRead`: it was held up lately and did not read, so that the server
+   * dropped it, or the server is gone: it cannot tell. `silentServer`: the server answered no ping. `unknown`: the server
+   * is gone, or dropped it.
+   */
+  readonly why: 'slowRead' | 'silentServer' | 'left' | 'unknown';
+  readonly heldUpMs: number;
+  readonly counts: ConnectionCounts;
+};
+
 export type ConnectionNotice =
-  | {
-      readonly kind: 'lost';
-      readonly server: string;
-      /**
-       * `slowRead`: this process was held up and did not read. `silentServer`: the server answered no ping. `left`: this
-       * process went to another server. `unknown`: the server is gone, or dropped it.
-       */
-      readonly why: 'slowRead' | 'silentServer' | 'left' | 'unknown';
-      readonly heldUpMs: number;
-      readonly counts: ConnectionCounts;
-    }
+  | Lost
   | {
       readonly kind: 'back';
       readonly server: string;
@@ -35,7 +38,7 @@ export class ConnectionLosses {
   #slowReads = 0;
   #lostAtMs: number | undefined;
   /** What the client said before it lost the connection. */
-  #before: 'silentServer' | 'left' | undefined;
+  #before: Before;
 
   get counts(): ConnectionCounts {
     return { losses: this.#losses, slowReads: this.#slowReads };
@@ -67,7 +70,7 @@ export class ConnectionLosses {
     // Tries that fail are told of as well.
     if (this.#lostAtMs !== undefined) return undefined;
     this.#lostAtMs = nowMs;
-    const why = heldUpMs > 0 ? 'slowRead' : (this.#before ?? 'unknown');
+    const why = reasonOf(this.#before, heldUpMs);
     this.#before = undefined;
     this.#losses += 1;
     if (why === 'slowRead') this.#slowReads += 1;
@@ -82,9 +85,18 @@ export class ConnectionLosses {
   }
 }
 
+type Before = 'silentServer' | 'left' | undefined;
+
+/** What it did itself it knows. A ping that was not answered says nothing where nobody read the answer. */
+function reasonOf(before: Before, heldUpMs: number): Lost['why'] {
+  if (before === 'left') return before;
+  return heldUpMs > 0 ? 'slowRead' : (before ?? 'unknown');
+}
+
+const slowRead = (heldUpMs: number): string =>
+  `the connection to the NATS server was lost, and this process was held up by itself for ${(heldUpMs / 1000).toFixed(1)} s lately: the server dropped it, since it did not read, or the server is gone or answers nobody. What was missed is asked for again. Where the log of the server calls this client a slow consumer: see what holds this process up (stopped, too little processor or memory), or raise write_deadline of the server`;
+
 const WHY_LOST = {
-  slowRead:
-    'this process was held up and the NATS server dropped it, which it did not read from: what was sent to it meanwhile is asked for again. See what holds it up (stopped, too little processor or memory), or raise write_deadline of the server',
   silentServer: 'the NATS server answers no ping: another one is tried, or this one again',
   left: 'this process left its NATS server for another one',
   unknown:
@@ -92,7 +104,7 @@ const WHY_LOST = {
 } as const;
 
 /** For people: what happened, why, what to do. */
-export const describeNotice = (notice: ConnectionNotice): string =>
-  notice.kind === 'lost'
-    ? WHY_LOST[notice.why]
-    : 'connected to NATS again: what was missed is asked for';
+export function describeNotice(notice: ConnectionNotice): string {
+  if (notice.kind === 'back') return 'connected to NATS again: what was missed is asked for';
+  return notice.why === 'slowRead' ? slowRead(notice.heldUpMs) : WHY_LOST[notice.why];
+}

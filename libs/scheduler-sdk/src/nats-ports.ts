@@ -99,8 +99,7 @@ function tellTrouble(trouble: BusTrouble, { onTrouble }: BusListener): void {
 /** Other losses mend by themselves and are nothing that a scheduler's author could do something about. */
 function tellSlowRead(notice: ConnectionNotice, { onTrouble }: BusListener): void {
   if (notice.kind !== 'lost' || notice.why !== 'slowRead') return;
-  const { heldUpMs } = notice;
-  onTrouble(new Error(`held up for ${Math.round(heldUpMs)} ms: ${describeNotice(notice)}`));
+  onTrouble(new Error(describeNotice(notice)));
 }
 
 const asError = (error: unknown): Error =>

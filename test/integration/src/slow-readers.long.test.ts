@@ -49,7 +49,7 @@ test('a scheduler that does not read is dropped, says why, and is told every end
   renameSync(credential, `${credential}.away`);
   await floodUntilDropped(fixture.server, scene.flooder, 'principal bob');
   scheduler.signal('SIGCONT');
-  await scheduler.says('error held up for');
+  await scheduler.says('held up by itself for');
   const ends = () => scheduler.output.match(/^update p\d finished$/gm) ?? [];
   await until(
     () => new Set(ends()).size === 8,

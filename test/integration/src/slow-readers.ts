@@ -101,6 +101,6 @@ export async function stopsReading(
 export async function saysWhyAndComesBack(victim: WatchedProcess): Promise<void> {
   await victim.says(SLOW);
   expect(victim.line(SLOW)).toMatchObject({ level: 'warn', slowReads: 1 });
-  expect(victim.line(SLOW)['msg']).toContain('See what holds it up');
+  expect(victim.line(SLOW)['msg']).toContain('see what holds this process up');
   await victim.says(BACK);
 }
