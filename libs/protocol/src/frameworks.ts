@@ -96,7 +96,7 @@ export const FrameworkReport = z.object({
   lastCall: z.int().min(1),
   /** Of the call that opened its session. */
   subscribedBy: z.int().min(1),
-  /** As it named them in its last acknowledged calls; absent while one that changes them is not answered. */
+  /** As it named them in its last acknowledged calls; absent while one that changes them is not answered or not due. */
   roles: z
     .array(z.object({ role: RoleName, isSuppressed: z.boolean() }))
     .max(64)

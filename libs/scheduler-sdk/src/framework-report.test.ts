@@ -131,6 +131,24 @@ describe('a framework that is asked for its roles', () => {
     ]);
   });
 
+  it('reports none of them until it has named all, also where a revive has to wait', () => {
+    const { session, leader } = subscribed({ roles: [batch, web], suppressed: [web] });
+    settle(session, leader, session.setInterest('revive', [batch], 1), 1);
+    asksForRoles(leader);
+    settle(session, leader, [], 2);
+    const revives = () => leader.calls.filter(({ name }) => name === 'revive').length;
+    expect(revives()).toBe(1);
+    // A new leader wants to hear from it at once; the second revive is not due.
+    expect(toldAnew(session, leader, 3).report).toMatchObject({ epoch: leader.epoch });
+    expect(toldAnew(session, leader, 4).report?.roles).toBeUndefined();
+    settle(session, leader, session.tick(9000), 9000);
+    expect(revives()).toBe(2);
+    expect(toldAnew(session, leader, 9001).report?.roles).toEqual([
+      { role: batch, isSuppressed: false },
+      { role: web, isSuppressed: true },
+    ]);
+  });
+
   it('leaves it where a call about them is under way, or another session is meant', () => {
     const { session, leader } = subscribed({ roles: [batch, web] });
     asksForRoles(leader, 7);

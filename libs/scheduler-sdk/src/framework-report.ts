@@ -22,8 +22,8 @@ type Standing = {
   /** The latest that was heard. */
   readonly epoch: Epoch;
   readonly roles: readonly RoleName[];
-  /** As the leader was told. */
-  readonly suppressed: ReadonlySet<RoleName>;
+  /** As the leader was told; undefined: it is about to be told otherwise. */
+  readonly suppressed: ReadonlySet<RoleName> | undefined;
 };
 
 export class ReportBook {
@@ -55,9 +55,10 @@ export class ReportBook {
       callerSession: this.#callerSession,
       lastCall: window.highest,
       subscribedBy: this.#subscribedBy,
-      ...(!this.areRolesUnderWay && {
-        roles: roles.map((role) => ({ role, isSuppressed: suppressed.has(role) })),
-      }),
+      ...(!this.areRolesUnderWay &&
+        suppressed !== undefined && {
+          roles: roles.map((role) => ({ role, isSuppressed: suppressed.has(role) })),
+        }),
       openCalls: window.openCounters.slice(-MAX_REPORTED_CALLS),
       acknowledgedCalls: [...this.#acknowledged],
     };

@@ -35,9 +35,10 @@ export class OfferInterest {
     for (const role of this.#suppressed) if (!roles.includes(role)) this.#suppressed.delete(role);
   }
 
-  /** Roles in which the leader was told that no offers are wanted. */
-  get told(): ReadonlySet<RoleName> {
-    return this.#suppressed;
+  /** Roles in which the leader was told that no offers are wanted. Undefined: it is about to be told otherwise of some. */
+  get told(): ReadonlySet<RoleName> | undefined {
+    const isTold = this.#roles.every((role) => this.#isTold(role) === this.#unwanted.has(role));
+    return isTold ? this.#suppressed : undefined;
   }
 
   /** The leader believes otherwise, whatever it is: it is told anew of each role. */
