@@ -16,6 +16,7 @@ const report = {
   callerSession: 'caller',
   lastCall: 9,
   subscribedBy: 1,
+  roles: [],
   openCalls: [],
   acknowledgedCalls: [],
 };
@@ -49,6 +50,18 @@ test('roles that differ are asked for a few times, and count again only after th
   expect([false, true].map(asked)).toEqual([false, true]);
   expect(census.now.differingRoles).toBe(2);
   expect(census.takeLines().map(({ level }) => level)).toEqual(['warn', 'warn']);
+});
+
+test('a report that names no roles, since they are about to be told, is not the end of a difference', () => {
+  const census = new FrameworkCensus();
+  const { roles: _, ...silent } = report;
+  const asked = [1, 2, 3, 4, 5].map(() => {
+    const isAsked = census.compared(reported(), { ...SAME, rolesDiffer: true });
+    census.compared({ ...reported(), report: silent }, SAME);
+    return isAsked;
+  });
+  expect(asked).toEqual([true, true, true, false, false]);
+  expect(census.now.differingRoles).toBe(1);
 });
 
 test('open calls are those of the first report of each process', () => {

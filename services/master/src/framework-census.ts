@@ -51,6 +51,8 @@ export class FrameworkCensus {
       this.#answeredCalls += compared.answeredCalls;
     }
     this.#lost(frameworkKey(framework), reporter, compared.lostCalls);
+    // It is about to name them: neither a difference nor the end of one.
+    if (report.roles === undefined) return false;
     return this.#hasOtherRoles(frameworkKey(framework), reporter, compared.rolesDiffer);
   }
 
