@@ -1,5 +1,6 @@
 // Owns the copy of what operators have set that lies outside of NATS: what its file looks like, how it is read from the
 // bucket beside the books, and how it is put back where nobody has led yet. The commands are in commands/backup.ts.
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   findStanding,
   readMessage,
@@ -15,6 +16,7 @@ import {
 } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import * as z from 'zod';
+import { readPieces } from './settings-reading.ts';
 
 export const SettingsBackup = z.object({
   version: z.literal(1),
@@ -27,20 +29,26 @@ export type SettingsBackup = z.infer<typeof SettingsBackup>;
 
 const settingsStream = (cluster: ClusterName): string => `KV_${settingsBucketName(cluster)}`;
 
-/** Parts are written one by one, and so read: each is whole. */
+/** Whole. Fails with `malformed` where something is damaged, with `unavailable` otherwise. */
 export async function readSettings(
   books: NatsConnection,
   cluster: ClusterName,
 ): Promise<Outcome<SettingsBackup['parts']>> {
-  const subjects = await subjectsOf(books, cluster);
-  if (!subjects.ok) return subjects;
-  const parts: SettingsBackup['parts'] = {};
-  for (const subject of subjects.value) {
-    const read = await readMessage(books, settingsStream(cluster), { last_by_subj: subject });
-    if (!read.ok) return read;
-    if (read.value !== undefined) parts[subject] = Buffer.from(read.value.bytes).toString('base64');
-  }
-  return succeed(parts);
+  const read = await readPieces({
+    subjects: () => subjectsOf(books, cluster),
+    read: async (subject) => {
+      const found = await readMessage(books, settingsStream(cluster), { last_by_subj: subject });
+      if (!found.ok || found.value === undefined) return found.ok ? succeed(undefined) : found;
+      return succeed({ revision: found.value.sequence, bytes: found.value.bytes });
+    },
+    wait: (ms) => delay(ms),
+  });
+  if (!read.ok) return read;
+  const parts = [...read.value].map(([subject, { bytes }]) => [
+    subject,
+    Buffer.from(bytes).toString('base64'),
+  ]);
+  return succeed(Object.fromEntries(parts));
 }
 
 /** Whether somebody leads or has led since the streams were made: then the books say what is set. */
@@ -74,7 +82,7 @@ async function subjectsOf(
   books: NatsConnection,
   cluster: ClusterName,
 ): Promise<Outcome<readonly string[]>> {
-  const subjectsFilter = settingsPartSubject(cluster, '>');
+  const subjectsFilter = settingsPartSubject(cluster, '*');
   const standing = await readStanding(books, settingsStream(cluster), { subjectsFilter });
   return standing.ok ? succeed([...standing.value.subjects].sort()) : standing;
 }

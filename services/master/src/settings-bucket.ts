@@ -7,6 +7,7 @@ import {
   store,
 } from '@parley/actor/nats/jetstream-requests';
 import type { KeptSetting } from '@parley/cluster/inputs';
+import { decodePiece, encodePiece, type Piece, piecesOf } from '@parley/cluster/settings-part';
 import { encode } from '@parley/protocol/codec';
 import type { Epoch } from '@parley/protocol/epoch';
 import { type Outcome, succeed } from '@parley/protocol/errors';
@@ -14,7 +15,6 @@ import type { ClusterName } from '@parley/protocol/ids';
 import { settingsBucketName, settingsPartSubject } from '@parley/protocol/streams';
 import type { NatsConnection } from 'nats';
 import { type BooksMoment, laterMoment } from './best-settings.ts';
-import { decodePiece, encodePiece, type Piece, piecesOf } from './settings-part.ts';
 import type { KeptParts, PartContent, SettingsStore, StoreLook } from './settings-store.ts';
 
 const READS_IN_FLIGHT = 16;

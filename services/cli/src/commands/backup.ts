@@ -23,6 +23,9 @@ import { printJson, printLine, printNotice } from '../print.ts';
 import { areBooksBegun, readSettings, SettingsBackup, writeSettings } from '../settings-backup.ts';
 import { currentContext } from './context.ts';
 
+const MEND =
+  'look at the disks of the NATS servers; whoever leads writes it again within ten minutes: then run this again. A copy of before is as it was';
+
 export async function backupCommand(
   surroundings: Surroundings,
   named: string | undefined,
@@ -31,7 +34,11 @@ export async function backupCommand(
   const context = await currentContext(surroundings, named);
   const { cluster } = context;
   const read = await withBooks(surroundings, context, (books) => readSettings(books, cluster));
-  if (!read.ok) throw failureFromCluster('what is set cannot be read', read.failure);
+  if (!read.ok) {
+    const what = `what is set cannot be read whole: ${file} was not written`;
+    const remedy = read.failure.code === 'malformed' ? MEND : undefined;
+    throw failureFromCluster(what, read.failure, { remedy });
+  }
   const parts = read.value;
   const takenAt = new Date(wallTimeMs()).toISOString();
   writeWhole(

@@ -1,6 +1,6 @@
-import type { KeptSetting } from '@parley/cluster/inputs';
 import { decode, encode } from '@parley/protocol/codec';
 import { expect, test } from 'vitest';
+import type { KeptSetting } from './inputs.ts';
 import { decodePiece, encodePiece, piecesOf } from './settings-part.ts';
 
 const item = (key: string, size = 10): KeptSetting => ({

@@ -1,12 +1,13 @@
 // Owns the bytes of one part of what is kept beside the books: split over several messages where it is larger than one may
 // be, each with a checksum. It does no I/O.
-import { KeptSetting } from '@parley/cluster/inputs';
+
 import { beginningOf, readSeal, sealMap } from '@parley/protocol/checksum';
 import { decode, encode } from '@parley/protocol/codec';
 import { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
 import * as z from 'zod';
+import { KeptSetting } from './inputs.ts';
 
 /** Of the records in one message: below what a bucket and the bus take. One record is smaller always. */
 const MAX_PIECE_BYTES = 512 * 1024;
