@@ -10,7 +10,7 @@ import type { Surroundings } from '../config.ts';
 import { wallTimeMs } from '../effects.ts';
 import { startTime } from '../maintenance-arguments.ts';
 import { maintenanceOf, maintenanceTable } from '../maintenance-report.ts';
-import { withOperator } from '../operator-link.ts';
+import { type OperatorLink, withOperator } from '../operator-link.ts';
 import { printJson, printLine } from '../print.ts';
 import { currentContext } from './context.ts';
 
@@ -46,6 +46,9 @@ export async function scheduleCommand(
   if (how.json === true) printJson({ ...window, start });
   else printLine(`${windowId}: scheduled for ${start}`);
 }
+
+/** Throws where the request makes no sense by the books. */
+type Check = (state: ClusterState) => void;
 
 const DONE = {
   cancel: 'cancelled: its agents stay in service',
@@ -85,19 +88,25 @@ export async function maintenanceListCommand(
 async function ask(
   surroundings: Surroundings,
   named: string | undefined,
-  request: OperatorMaintenanceRequest,
-  what: string,
-  check: (state: ClusterState) => void = () => undefined,
+  ...asked: [request: OperatorMaintenanceRequest, what: string, check?: Check]
 ): Promise<void> {
   const context = await currentContext(surroundings, named);
-  await withOperator(context, async (link) => {
-    check((await link.load()).state);
-    const caller = { operator: link.operator };
-    const asked = await link.callLeader(SUBJECTS.operatorMaintenance, caller, request);
-    if (asked.ok) return;
-    const remedy = remedyOf(request, asked.failure.code);
-    throw failureFromCluster(what, asked.failure, { remedy });
-  });
+  await withOperator(context, (link) => askLeader(link, ...asked));
+}
+
+/** The books are read where there is something to check only: that takes time. */
+export async function askLeader(
+  link: Pick<OperatorLink, 'operator' | 'callLeader' | 'load'>,
+  request: OperatorMaintenanceRequest,
+  what: string,
+  check?: Check,
+): Promise<void> {
+  if (check !== undefined) check((await link.load()).state);
+  const caller = { operator: link.operator };
+  const asked = await link.callLeader(SUBJECTS.operatorMaintenance, caller, request);
+  if (asked.ok) return;
+  const remedy = remedyOf(request, asked.failure.code);
+  throw failureFromCluster(what, asked.failure, { remedy });
 }
 
 function remedyOf(request: OperatorMaintenanceRequest, code: ErrorCode): string | undefined {
@@ -118,11 +127,13 @@ function remedyOf(request: OperatorMaintenanceRequest, code: ErrorCode): string 
   }
 }
 
-const checkKnown = (windowId: WindowId) => (state: ClusterState) => {
-  if (state.maintenance.has(windowId)) return;
-  throw new CommandFailure(EXIT.notFound, {
-    what: `there is no maintenance window ${windowId}`,
-    why: 'it never was, it was cancelled, or it is over',
-    remedy: 'see "parley maintenance list"',
-  });
-};
+export const checkKnown =
+  (windowId: WindowId): Check =>
+  (state) => {
+    if (state.maintenance.has(windowId)) return;
+    throw new CommandFailure(EXIT.notFound, {
+      what: `there is no maintenance window ${windowId}`,
+      why: 'it never was, it was cancelled, or it is over',
+      remedy: 'see "parley maintenance list"',
+    });
+  };
