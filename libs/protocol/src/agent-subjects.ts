@@ -31,7 +31,8 @@ export const agentCalls = {
     to: ['master'],
     body: RegisterRequest,
     reply: RegisterResult,
-    summary: 'What the agent has and runs: at its start and at each new term of a leader.',
+    summary:
+      'What the agent has and runs: at its start and at each new connection, where the leader asks for it (`agent.registerAgain`), when it has heard no leader for 30 s, every five minutes; at each new term of a leader that takes no `standing`.',
   }),
   agentHeartbeat: entry({
     kind: 'agent.heartbeat',
@@ -40,7 +41,8 @@ export const agentCalls = {
     from: ['agent'],
     to: ['master'],
     body: AgentHeartbeat,
-    summary: 'Sign of life; after 75 s of silence the agent counts as unreachable.',
+    summary:
+      'Sign of life; after 75 s of silence the agent counts as unreachable. `standing`: a digest of what it has and runs. By the first one of its term a leader sees whether that is what its books say; where it is not, it asks the agent to register.',
   }),
   usage: entry({
     kind: 'agent.usage',
@@ -67,7 +69,8 @@ export const agentCalls = {
     from: ['master'],
     to: ['agent'],
     body: Empty,
-    summary: 'The leader hears an agent that it counts as unreachable, gone or unknown.',
+    summary:
+      'The leader hears an agent that it counts as unreachable, gone or unknown, or whose `standing` is not what its books say.',
   }),
   run: entry({
     kind: 'agent.run',
