@@ -62,9 +62,9 @@ export class Replica<State, Input, Effect> {
   #rulesVersion: number | undefined;
   #entryChecksum: string | undefined;
   #broken = false;
-  /** What another replica would have to step to become this one. */
   #snapshotSequence: number;
-  #bytesSinceSnapshot = 0;
+  #appliedBytes = 0;
+  #bytesAtSnapshot = 0;
 
   constructor(core: Core<State, Input, Effect>, start?: ReplicaStart<State>) {
     this.core = core;
@@ -133,14 +133,19 @@ export class Replica<State, Input, Effect> {
     return this.#snapshotSequence;
   }
 
-  /** Of the entries since. */
+  /** Of all entries that it has stepped. */
+  get appliedBytes(): number {
+    return this.#appliedBytes;
+  }
+
+  /** Of those since that snapshot: another replica would have to step them to become this one. */
   get bytesSinceSnapshot(): number {
-    return this.#bytesSinceSnapshot;
+    return this.#appliedBytes - this.#bytesAtSnapshot;
   }
 
   snapshotNoted(sequence: number): void {
     this.#snapshotSequence = Math.max(sequence, this.#snapshotSequence);
-    this.#bytesSinceSnapshot = 0;
+    this.#bytesAtSnapshot = this.#appliedBytes;
   }
 
   /** A step threw: the state is undefined. */
@@ -185,7 +190,7 @@ export class Replica<State, Input, Effect> {
     const result = this.#stepAll(context, entry.value);
     if (result.kind === 'applied') {
       this.#sequence = sequence;
-      this.#bytesSinceSnapshot += bytes.length;
+      this.#appliedBytes += bytes.length;
       this.#coreTimeMs = context.coreTimeMs;
       this.#epoch = epoch;
       this.#rulesVersion = rulesVersion;

@@ -24,6 +24,7 @@ class Keeping {
   readonly store: MemorySnapshotStore;
   readonly reports: SnapshotReport[] = [];
   readonly replica = new Replica<TallyState, TallyInput, TallyEffect>(core);
+  mayWrite = true;
   keeper: SnapshotKeeper;
   readonly #limits: Partial<SnapshotLimits>;
 
@@ -40,6 +41,7 @@ class Keeping {
       journal: this.journal,
       clock: { nowMs: () => this.replica.sequence, wallTimeMs: () => 0 },
       limits: this.#limits,
+      mayWrite: () => this.mayWrite,
       report: (report: SnapshotReport) => void this.reports.push(report),
     };
     return new SnapshotKeeper(options, this.replica);
@@ -184,4 +186,19 @@ test('a large snapshot is not written again before twice its size was journalled
   // It may have filled a part of 512 KiB.
   await setTimeout(20);
   expect(await keeping.kept()).toEqual([1]);
+});
+
+test('whoever begins to lead does not write what another should have written before: that may have been', async () => {
+  const keeping = new Keeping({ everyEntries: 10 });
+  keeping.enter(50);
+  keeping.mayWrite = false;
+  keeping.keeper = keeping.makeKeeper();
+  keeping.enter(69);
+  keeping.keeper.entryApplied(keeping.replica);
+  await setTimeout(20);
+  expect(await keeping.kept()).toEqual([]);
+  // Nobody has written one in its own time either.
+  keeping.enter(70);
+  keeping.keeper.entryApplied(keeping.replica);
+  await vi.waitUntil(async () => (await keeping.kept()).length === 1);
 });

@@ -76,7 +76,7 @@ const OVERDUE = 2;
 /** What a keeper reads of a replica, whatever its core. */
 type KeptReplica = Pick<
   Replica<unknown, unknown, unknown>,
-  'sequence' | 'snapshotSequence' | 'bytesSinceSnapshot' | 'snapshotNoted'
+  'sequence' | 'snapshotSequence' | 'appliedBytes' | 'bytesSinceSnapshot' | 'snapshotNoted'
 >;
 /** A snapshot with a manifest. */
 type Known = DatedSnapshot & SnapshotName;
@@ -100,9 +100,11 @@ export class SnapshotKeeper {
   #passedOver = 0;
   /** As it was seen last: it remembers what was noted of snapshots, for the keeper of a later term as well. */
   #replica: KeptReplica | undefined;
+  /** How far that was at the beginning. What another should have written before may have been written: nobody told. */
+  readonly #began: { readonly sequence: number; readonly bytes: number };
   #lastMs: number;
-  /** At most, of the last one that was written here. */
-  #lastSnapshotBytes = 0;
+  /** At most, of the newest one that is known. */
+  #newestBytes = 0;
   #writing: Promise<void> | undefined;
 
   constructor(options: SnapshotKeeperOptions, replica: KeptReplica | undefined) {
@@ -115,15 +117,17 @@ export class SnapshotKeeper {
     this.#timers = options.timers ?? systemTimers;
     this.#tidies = options.tidies ?? true;
     this.#replica = replica;
+    this.#began = { sequence: replica?.sequence ?? 0, bytes: replica?.appliedBytes ?? 0 };
     this.#lastMs = options.clock.nowMs();
   }
 
   /** Begins a snapshot in the background when one is due and none is being written. */
   entryApplied<State, Input, Effect>(replica: Replica<State, Input, Effect>): void {
     this.#replica = replica;
-    if (this.#writing !== undefined || !this.#isDue(replica, 1)) return;
-    const isOverdue = this.#tidies && this.#isDue(replica, OVERDUE);
-    if (isOverdue || this.#mayWrite(replica.sequence)) this.#begin(replica);
+    if (this.#writing !== undefined) return;
+    const entries = replica.sequence - replica.snapshotSequence;
+    if (!this.#isDue(entries, replica.bytesSinceSnapshot, 1)) return;
+    if (this.#isOverdue(replica) || this.#mayWrite(replica.sequence)) this.#begin(replica);
   }
 
   /** Another has written one of that entry: the next is due later, and there may be something to remove. */
@@ -134,12 +138,20 @@ export class SnapshotKeeper {
     });
   }
 
-  #isDue({ sequence, snapshotSequence, bytesSinceSnapshot }: KeptReplica, times: number): boolean {
+  /** By what was journalled since the beginning: before that another was to write, and may have. */
+  #isOverdue(replica: KeptReplica): boolean {
+    const { sequence, snapshotSequence, appliedBytes, bytesSinceSnapshot } = replica;
+    const entries = Math.min(sequence - snapshotSequence, sequence - this.#began.sequence);
+    const bytes = Math.min(bytesSinceSnapshot, appliedBytes - this.#began.bytes);
+    return this.#tidies && this.#isDue(entries, bytes, OVERDUE);
+  }
+
+  #isDue(entries: number, bytes: number, times: number): boolean {
     const { everyEntries, everyBytes, everySizes, everyMs } = this.#limits;
-    const dueBytes = Math.max(everyBytes, everySizes * this.#lastSnapshotBytes);
+    const dueBytes = Math.max(everyBytes, everySizes * this.#newestBytes);
     return (
-      sequence - snapshotSequence >= times * everyEntries ||
-      bytesSinceSnapshot >= times * dueBytes ||
+      entries >= times * everyEntries ||
+      bytes >= times * dueBytes ||
       this.#clock.nowMs() - this.#lastMs >= times * everyMs
     );
   }
@@ -175,7 +187,7 @@ export class SnapshotKeeper {
     const written = await writeSnapshot(this.#snapshots, source, () => this.#clock.nowMs());
     if (written.ok) {
       this.#good.add(this.#ownKey(sequence));
-      this.#lastSnapshotBytes = written.value.parts * MAX_PART_BYTES;
+      this.#newestBytes = written.value.parts * MAX_PART_BYTES;
       const tookMs = this.#clock.nowMs() - startedMs;
       this.#report({ kind: 'snapshotWritten', manifest: written.value, tookMs });
     } else {
@@ -201,6 +213,7 @@ export class SnapshotKeeper {
     const surveyed = await this.#survey();
     if (!surveyed.ok) return surveyed;
     const { newest, others, bad } = surveyed.value;
+    this.#newestBytes = newest[0]?.bytes ?? this.#newestBytes;
     if (newest.length < this.#limits.kept) return succeed(undefined);
     const info = await this.#journal.info();
     if (!info.ok) return info;

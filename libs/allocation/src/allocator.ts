@@ -35,6 +35,8 @@ export type AllocatorOptions = {
    * and until then where something did: so nothing waits longer than that, and no two runs are closer together.
    */
   readonly intervalMs?: number;
+  /** So many proposals wait for the master at most, however much is free: it is not told more than it can decide. */
+  readonly maxUndecided?: number;
 };
 
 /** The least from one run to the next: what frees at about the same time is offered together. */
@@ -44,7 +46,6 @@ export const FULL_RUN_INTERVAL_MS = 5000;
 const PROPOSALS_A_MESSAGE = 100;
 /** The rest of a larger run follows in the next tick, so that facts are heard in between. */
 const AGENTS_A_RUN = 1000;
-/** So many wait for the master at most, however much is free: it is not told more than it can decide. */
 const MAX_UNDECIDED = 2500;
 
 /** Most proposals have neither; to be read only. */
@@ -56,6 +57,7 @@ export class Allocator {
   #intake: FactsIntake | undefined;
   #known: Knowledge;
   #random: SeededRandom;
+  readonly #maxUndecided: number;
   #returned = new ReturnedRoom();
   #reclaimer: Reclaimer;
   #lastNumber = 0;
@@ -67,6 +69,7 @@ export class Allocator {
 
   constructor(options: AllocatorOptions = {}) {
     this.#options = options;
+    this.#maxUndecided = options.maxUndecided ?? MAX_UNDECIDED;
     this.#random = new SeededRandom(options.seed ?? 0);
     this.#known = new Knowledge();
     this.#reclaimer = new Reclaimer(this.#known, this.#returned);
@@ -210,7 +213,7 @@ export class Allocator {
   #scheduleRun(nowMs: number): void {
     const { pool, fresh, pending } = this.#known;
     if (pool.touchedCount === 0 && fresh.size === 0 && this.#cycle.isOver) return;
-    if (pending.size >= MAX_UNDECIDED) return;
+    if (pending.size >= this.#maxUndecided) return;
     const { intervalMs = 0 } = this.#options;
     const atOnceMs = Math.max(nowMs, this.#lastRunMs + COALESCE_MS);
     this.#runAtMs ??= intervalMs > COALESCE_MS ? nowMs + intervalMs : atOnceMs;
@@ -229,14 +232,14 @@ export class Allocator {
     }
     if (this.#cycle.isOver) this.#beginCycle();
     const proposals: Proposal[] = [];
-    for (let turn = 0; turn < AGENTS_A_RUN && pending.size < MAX_UNDECIDED; turn += 1) {
+    for (let turn = 0; turn < AGENTS_A_RUN && pending.size < this.#maxUndecided; turn += 1) {
       const agent = this.#cycle.next(this.#placement(), takesAny);
       if (agent === undefined) break;
       this.#decide(agent, proposals, nowMs);
     }
     const isLeft = !this.#cycle.isOver || pool.touchedCount > 0 || fresh.size > 0;
     // The master's next decisions go on with it.
-    if (isLeft && pending.size < MAX_UNDECIDED) this.#runAtMs = nowMs;
+    if (isLeft && pending.size < this.#maxUndecided) this.#runAtMs = nowMs;
     return proposals;
   }
 

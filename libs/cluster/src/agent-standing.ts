@@ -13,7 +13,10 @@ import { heldBy } from './task-book.ts';
 export function standingInBooks(state: ClusterState, agentId: AgentId): string | undefined {
   const agent = state.agents.get(agentId);
   if (agent?.state !== 'registered' || agent.isRecovering === true) return undefined;
-  const executors = executorsOn(state, agentId);
+  // What a default one stands for the agent runs by itself: it names none, and counts its tasks only.
+  const executors = executorsOn(state, agentId).filter(
+    ({ description }) => description.kind === 'custom',
+  );
   const tasks = tasksOn(state, agentId).map((record) => ({
     ...{ record, task: record.task, state: effectiveState(record) },
     lastSequence: record.agentSequence,
@@ -29,5 +32,6 @@ export function standingInBooks(state: ClusterState, agentId: AgentId): string |
     free: free && normalise(free),
     tasks,
     executors: executors.map(({ executor }) => executor),
+    revocable: agent.revocable,
   });
 }

@@ -51,9 +51,8 @@ export const clusterCore = {
  * got through.
  */
 export function takeoverEffects(state: ClusterState): Effect[] {
-  const effects: Effect[] = [];
-  const facts = state.recentFacts.asOne();
-  if (facts !== undefined) effects.push(facts);
+  const { factsSequence: sequence, coreTimeMs } = state.record;
+  const effects: Effect[] = [state.recentFacts.asOne({ sequence, coreTimeMs })];
   for (const { order } of state.orders.rows()) effects.push({ kind: 'order', order });
   for (const { update } of state.unwritten.rows()) effects.push({ kind: 'writeUpdate', update });
   return effects;

@@ -32,7 +32,7 @@ export function finishFacts(turn: Turn): void {
   const previous = state.record.factsSequence;
   const message = { kind: 'facts', sequence, previous, facts } as const;
   turn.effects.push(message);
-  state.recentFacts.add(message);
+  state.recentFacts.add(message, state.record.coreTimeMs);
   state.change({ factsSequence: sequence });
 }
 

@@ -13,6 +13,7 @@ const standing: AgentStanding = {
   free: { ...total, scalars: { cpus: 3000, mem: 1000 } },
   tasks: [running, { task: taskOf('2'), state: 'staging', lastSequence: 0 }],
   executors: [executor],
+  revocable: undefined,
 };
 
 test('a standing is the same in whatever order its parts come, and whatever has ended besides', () => {
@@ -37,6 +38,7 @@ test('each difference in what an agent has, has free or runs is another standing
     { ...standing, total: { ...total, scalars: { ...total.scalars, cpus: 4001 } } },
     { ...standing, total: { ...total, ports: [[1, 2]] } },
     { ...standing, total: { ...total, sets: { disks: ['a'] } } },
+    { ...standing, revocable: { ...total, scalars: { cpus: 1 } } },
     { ...standing, free: total },
     { ...standing, free: undefined },
     { ...standing, executors: [] },
@@ -45,6 +47,10 @@ test('each difference in what an agent has, has free or runs is another standing
     { ...standing, tasks: [{ ...running, lastSequence: 3 }, ...rest] },
     { ...standing, tasks: [{ ...running, task: taskOf('3') }, ...rest] },
   ];
+  // Of what it lends only whether it does.
+  const lends = (cpus: number) => ({ ...standing, revocable: { ...total, scalars: { cpus } } });
+  expect(standingOf(lends(1))).toBe(standingOf(lends(2)));
+  expect(standingOf(lends(0))).toBe(standingOf(standing));
   expect(first).toEqual(running);
   expect(new Set([standing, ...others].map(standingOf)).size).toBe(others.length + 1);
   expect(standingOf(standing)).toMatch(/^[\w-]{22}$/);

@@ -19,13 +19,17 @@ export type AgentStanding = {
     /** Of the last update that the agent has made of it. */
     readonly lastSequence: number;
   }>;
+  /** Custom ones. */
   readonly executors: Iterable<ExecutorRef>;
+  /** May be offered as revocable. How much is told with each heartbeat, and need not be the same; whether at all is. */
+  readonly revocable: Resources | undefined;
 };
 
 const DIGEST_LENGTH = 22;
 
 /** 22 characters, 132 bits. */
-export function standingOf({ total, free, tasks, executors }: AgentStanding): string {
+export function standingOf(standing: AgentStanding): string {
+  const { total, free, tasks, executors, revocable } = standing;
   const lines: string[] = [];
   for (const { task, state, lastSequence } of tasks) {
     if (!isTerminal(state)) lines.push(`task ${taskKey(task)} ${state} ${lastSequence}`);
@@ -33,6 +37,7 @@ export function standingOf({ total, free, tasks, executors }: AgentStanding): st
   for (const executor of executors) lines.push(`executor ${executorKey(executor)}`);
   lines.sort();
   lines.push(`total ${textOf(total)}`, `free ${free === undefined ? '?' : textOf(free)}`);
+  if (Object.values(revocable?.scalars ?? {}).some((amount) => amount > 0)) lines.push('lends');
   return hash('sha256', lines.join('\n'), 'base64url').slice(0, DIGEST_LENGTH);
 }
 

@@ -1,5 +1,6 @@
 // Owns the messages between the leading master and the leading allocator: facts and proposals.
-// Facts are absolute (what is free, who holds what), so that one that is applied twice does no harm.
+// Facts are absolute (what is free, who holds what), so that one that is applied twice does no harm; how long a refusal
+// lasts counts from when it is heard.
 import * as z from 'zod';
 import { Constraints, Domain } from './constraints.ts';
 import { AgentId, FrameworkRef, ReservationId, RoleName, TaskRef } from './ids.ts';

@@ -96,6 +96,7 @@ describe('registration', () => {
       free: undefined,
       tasks: [{ task: REF, state: 'running', lastSequence: 1 }],
       executors: [],
+      revocable: undefined,
     });
     const told = { kind: 'heartbeat', body: { runningTasks: 1, standing } };
     expect(bench.take('heartbeat')).toEqual([told]);

@@ -179,7 +179,9 @@ export class Registration {
       heartbeat.dueMs = nowMs + heartbeat.intervalMs;
       const described = describe();
       const { runningTasks } = described;
-      const standing = this.#takesStandings && { standing: standingIn(described.body) };
+      const standing = this.#takesStandings && {
+        standing: standingIn(described.body, this.#revocable),
+      };
       effects.push({ kind: 'heartbeat', body: { runningTasks, ...standing } });
       this.#isEstimateNews ||= this.#revocable !== undefined && !isEmpty(this.#revocable);
     }
@@ -221,5 +223,10 @@ export class Registration {
   }
 }
 
-const standingIn = ({ total, free, tasks, executors }: RegisterRequest): string =>
-  standingOf({ total: normalise(total), free: free && normalise(free), tasks, executors });
+function standingIn(
+  { total, free, tasks, executors }: RegisterRequest,
+  revocable: Resources | undefined,
+): string {
+  const has = { total: normalise(total), free: free && normalise(free), revocable };
+  return standingOf({ ...has, tasks, executors });
+}

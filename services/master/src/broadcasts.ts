@@ -12,7 +12,7 @@ const BROADCAST_INTERVAL_MS = 5000;
 const CHECK_INTERVAL_MS = 1000;
 /** Reports of a new term and the answers to them, of all agents and frameworks together. */
 const MESSAGES_PER_SECOND = 10_000;
-/** A standing, and of one in twelve agents the request to register, the report and its answer. */
+/** Standings, and heartbeats of frameworks; the rest is left for registrations of those that differ, and for work. */
 const MESSAGES_A_REPORT = 1.25;
 const MAX_REPORT_WITHIN_MS = 60_000;
 
@@ -22,6 +22,12 @@ export type BroadcastsOptions = {
   readonly epoch: Epoch;
   readonly view: ClusterView;
 };
+
+/** So many tell a new leader what they have within so long, milliseconds. */
+export function reportWithinMs(reporters: number): number {
+  const wantedMs = Math.ceil((reporters * MESSAGES_A_REPORT * 1000) / MESSAGES_PER_SECOND);
+  return Math.min(wantedMs, MAX_REPORT_WITHIN_MS);
+}
 
 export class Broadcasts {
   readonly #options: BroadcastsOptions;
@@ -55,10 +61,8 @@ export class Broadcasts {
 
   #presence(): MasterOutput {
     const { cluster, epoch, masterId, view } = this.#options;
-    const messages = view.reporters() * MESSAGES_A_REPORT;
-    const wantedMs = Math.ceil((messages * 1000) / MESSAGES_PER_SECOND);
-    const reportWithinMs = Math.min(wantedMs, MAX_REPORT_WITHIN_MS);
-    const body = { masterId, reportWithinMs, takesStandings: true as const };
+    const within = reportWithinMs(view.reporters());
+    const body = { masterId, reportWithinMs: within, takesStandings: true as const };
     return {
       kind: 'publish',
       ...encodeMessage(SUBJECTS.presence, cluster, {}, body, { epoch }),

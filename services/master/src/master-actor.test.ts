@@ -336,7 +336,10 @@ it('an agent not heard in this term is heard by a standing that is that of the b
     const body = { runningTasks: 1, standing };
     const beat = encodeMessage(SUBJECTS.agentHeartbeat, cluster, { agentId }, body);
     actor.received(beat.subject, beat.bytes, undefined, 0);
-    const asked = actor.takeOutputs().filter((one) => one.kind === 'publish');
+    actor.tick(0);
+    const asked = actor
+      .takeOutputs()
+      .filter((one) => one.kind === 'publish' && one.subject.includes(agentId));
     return { asked: asked.length, heard: actor.census.agentsHeard };
   };
   actor.begin([], 0);

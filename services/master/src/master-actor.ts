@@ -31,11 +31,13 @@ import {
 } from './calls.ts';
 import type { ClusterView, StreamPosition } from './cluster-view.ts';
 import { DamageDesk, type UpdateStream } from './damage-desk.ts';
+import { logLineOf } from './event-log.ts';
 import { factsMessages, snapshotMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
-import { askForRoles, askToRegister, hearStanding, tellUnsubscribed } from './reminders.ts';
+import { askForRoles, askToRegister, tellUnsubscribed } from './reminders.ts';
 import { SilenceJudge } from './silence-judge.ts';
+import { StandingDesk } from './standing-desk.ts';
 import { TakeoverCensus } from './takeover-census.ts';
 import { readUnanswered, type Unanswered } from './unanswered.ts';
 import type { PassedOver } from './update-batch.ts';
@@ -94,6 +96,7 @@ export class MasterActor {
   readonly #broadcasts: Broadcasts;
   readonly #damage: DamageDesk;
   readonly #census: TakeoverCensus;
+  readonly #standings: StandingDesk;
   /** Reply subjects of requests that are queued or in the append in flight. */
   readonly #replies = new Map<string, string>();
   readonly #readStreams = new Set<PrincipalName>();
@@ -104,6 +107,7 @@ export class MasterActor {
   constructor(options: MasterActorOptions) {
     this.#options = options;
     this.#census = new TakeoverCensus(options.view);
+    this.#standings = new StandingDesk(options, this.#census);
     this.#gate = new CallGate(options);
     this.#orders = new OrderDesk(options);
     this.#updates = new UpdateDesk(options);
@@ -157,6 +161,7 @@ export class MasterActor {
   begin(effects: readonly Effect[], nowMs: number): void {
     const { view } = this.#options;
     this.#census.begin(view.registeredAgents(), view.subscribedFrameworks(), nowMs);
+    this.#standings.begin(nowMs);
     for (const position of view.streamPositions()) this.#readStream(position);
     for (const principal of view.principals()) this.#readStreamOf(principal);
     this.#carryOutAll(effects, nowMs);
@@ -201,6 +206,7 @@ export class MasterActor {
   /** Everything that is due. Call it every 100 ms or so, and after `carryOut`. */
   tick(nowMs: number): void {
     this.#outputs.push(...this.#orders.takeDue(nowMs), ...this.#updates.takeDue(nowMs));
+    this.#publish(...this.#standings.takeDue(nowMs));
     this.#silence.judgeAgents(nowMs);
     if (!this.#broadcasts.isDue(nowMs)) return;
     this.#outputs.push(...this.#broadcasts.take(nowMs));
@@ -239,7 +245,7 @@ export class MasterActor {
       case 'agentAlive':
         this.#silence.agentHeard(value.agentId, nowMs);
         this.#publish(...askToRegister(this.#options, value.agentId));
-        this.#publish(...hearStanding(this.#options, this.#census, value, nowMs));
+        this.#standings.heard(value, nowMs);
         break;
       case 'agentOversubscribed':
         this.#silence.agentHeard(value.agentId, nowMs);
@@ -414,10 +420,8 @@ export class MasterActor {
   #noteEvent({ event }: Extract<Effect, { kind: 'event' }>): void {
     if (event.type === 'frameworkSubscribed') this.#readStreamOf(event.framework.principal);
     if (event.type === 'agentGone') this.#publish(...askToRegister(this.#options, event.agentId));
-    if (event.type === 'protocolViolation') this.#log('warn', 'protocol violation', { ...event });
-    else if (event.type === 'agentUnreachable' || event.type === 'frameworkDisconnected')
-      this.#log('warn', event.type, { ...event });
-    else if (!FREQUENT_EVENTS.has(event.type)) this.#log('info', event.type, { ...event });
+    const line = logLineOf(event);
+    if (line !== undefined) this.#log(line.level, line.message, { ...event });
   }
 
   #readStreamOf(principal: PrincipalName): void {
@@ -438,13 +442,3 @@ export class MasterActor {
 
 /** Distinct subjects whose malformed messages are logged; the rest is only counted. */
 const MAX_LOGGED_SUBJECTS = 1000;
-/** Many a second in a busy cluster: the journal has them, the log does not. */
-const FREQUENT_EVENTS: ReadonlySet<string> = new Set([
-  'offerMade',
-  'offerAccepted',
-  'offerDeclined',
-  'offerRescinded',
-  'taskStateChanged',
-  'proposalRefused',
-  'revocationRefused',
-]);

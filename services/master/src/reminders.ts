@@ -4,10 +4,8 @@ import type { AgentId, FrameworkRef } from '@parley/protocol/ids';
 import { encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { BroadcastsOptions } from './broadcasts.ts';
-import type { TakeoverCensus } from './takeover-census.ts';
-import type { Unanswered } from './unanswered.ts';
 
-type Message = { readonly subject: string; readonly bytes: Uint8Array };
+export type Message = { readonly subject: string; readonly bytes: Uint8Array };
 type Surroundings = Omit<BroadcastsOptions, 'masterId'>;
 
 /** It believes that it is subscribed: no session of its own is in force. */
@@ -35,21 +33,7 @@ export function askToRegister(around: Surroundings, agentId: AgentId): Message[]
   return around.view.isRegistered(agentId) ? [] : [askForReport(around, agentId)];
 }
 
-/** Of an agent not heard in this term: it tells what it has only where that is not what the books say. */
-export function hearStanding(
-  around: Surroundings,
-  census: Pick<TakeoverCensus, 'awaits' | 'agentHeard'>,
-  { agentId, standing }: Extract<Unanswered, { kind: 'agentAlive' }>,
-  nowMs: number,
-): Message[] {
-  if (standing === undefined || !census.awaits(agentId)) return [];
-  if (around.view.standingOf(agentId) === standing) {
-    census.agentHeard(agentId, nowMs);
-    return [];
-  }
-  return around.view.isRegistered(agentId) ? [askForReport(around, agentId)] : [];
-}
-
-function askForReport({ cluster, epoch }: Surroundings, agentId: AgentId): Message {
+/** What it has is not what the books say. */
+export function askForReport({ cluster, epoch }: Surroundings, agentId: AgentId): Message {
   return encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, {}, { epoch });
 }

@@ -23,7 +23,7 @@ export const eng = RoleName.parse('eng');
 export const ref = { principal, frameworkId };
 export const INBOX = '_INBOX.principal.alice.x';
 
-function aView(changes: Partial<ClusterView> = {}): ClusterView {
+export function aScriptedView(changes: Partial<ClusterView> = {}): ClusterView {
   return {
     settings: () => ClusterSettings.parse({}),
     reporters: () => 0,
@@ -67,7 +67,7 @@ export function aMaster({ view, queueFull, ...options }: MasterChanges = {}) {
     cluster,
     masterId: ActorId.parse('master-1'),
     epoch,
-    view: aView(view),
+    view: aScriptedView(view),
     submit: (input) => {
       if (queueFull) return fail('overloaded', 'many requests wait for the journal');
       inputs.push(input);

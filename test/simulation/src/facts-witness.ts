@@ -22,7 +22,8 @@ export class FactsWitness {
   }
 
   said(message: Told): void {
-    if (this.#isRun(message)) return;
+    const isNone = message.facts.length === 0 && message.sequence === message.previous;
+    if (isNone || this.#isRun(message)) return;
     throw new Error(
       `facts ${message.sequence} are said and no stored entries say so: ${told(message)}`,
     );
@@ -32,12 +33,30 @@ export class FactsWitness {
   #isRun({ sequence, previous, facts }: Told): boolean {
     return this.#sayable.everSaidOf(keyOf(sequence)).some((content) => {
       const last = content as Told;
-      const before = facts.length - last.facts.length;
-      if (before < 0 || !isDeepStrictEqual(facts.slice(before), last.facts)) return false;
+      const before = beginOf(last.facts, facts);
+      if (before === undefined) return false;
       if (last.previous <= previous) return last.previous === previous && before === 0;
       return this.#isRun({ sequence: last.previous, previous, facts: facts.slice(0, before) });
     });
   }
+}
+
+/** Where those at the end of `facts` begin that are these; of a refusal there may be less left than there was, or nothing. */
+function beginOf(stored: readonly Fact[], facts: readonly Fact[]): number | undefined {
+  let at = facts.length;
+  for (const fact of stored.toReversed()) {
+    const said = facts[at - 1];
+    if (said !== undefined && isSame(fact, said)) at -= 1;
+    else if (fact.kind !== 'refused') return undefined;
+  }
+  return at;
+}
+
+function isSame(stored: Fact, said: Fact): boolean {
+  if (stored.kind !== 'refused' || said.kind !== 'refused') return isDeepStrictEqual(stored, said);
+  const { refuseMs, ...refused } = said;
+  const { refuseMs: atFirst, ...first } = stored;
+  return refuseMs <= atFirst && isDeepStrictEqual(first, refused);
 }
 
 const keyOf = (sequence: number): string => `facts ${sequence}`;

@@ -99,7 +99,9 @@ export class BenchMaster {
   /** `subscribes`: whether the frameworks are there from the beginning. */
   constructor(plan: BenchPlan, { subscribes = true }: { readonly subscribes?: boolean } = {}) {
     this.#plan = plan;
-    this.allocator = new Allocator({ seed: 1, intervalMs: plan.intervalMs ?? 0 });
+    // What is measured is deciding, not waiting for the master, which would go on with it in parts.
+    const maxUndecided = Number.POSITIVE_INFINITY;
+    this.allocator = new Allocator({ seed: 1, intervalMs: plan.intervalMs ?? 0, maxUndecided });
     this.agents = Array.from({ length: plan.agents }, (_, number) =>
       AgentId.parse(`agent-${number}`),
     );

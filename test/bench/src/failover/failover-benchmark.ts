@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { meanWithInterval } from '../mean-interval.ts';
 import { type Benchmark, median, percentile, type Result, rounded } from '../measurement.ts';
-import { type Failover, failOvers, loseNatsNodes } from './failover-cases.ts';
+import { type Failover, failOvers, loseAllocators, loseNatsNodes } from './failover-cases.ts';
 import { FailoverCluster } from './failover-cluster.ts';
 import {
   FAILOVER_OPTIONS,
@@ -22,7 +22,7 @@ const OTHER_SHARE = 2;
 const MAX_SETTLE_MS = 10_000;
 const DRAIN_MS = 180_000;
 const LOOK_MS = 500;
-const CASES = ['kill9', 'hung', 'handover', 'recovery'] as const;
+const CASES = ['kill9', 'hung', 'handover', 'allocator', 'recovery'] as const;
 type Case = (typeof CASES)[number];
 const COMPARISON = 'connections';
 const NATS_NODE = 'natsnode';
@@ -146,6 +146,11 @@ async function measure(one: Case, place: Place): Promise<Result[]> {
       const handed = await failOvers(cluster, blow, say);
       const value = rounded(median(handed.map(({ acceptedMs }) => acceptedMs)));
       return [{ name: 'failover.handover.p50', value, unit: 'ms', aim: 150, reference: null }];
+    }
+    case 'allocator': {
+      const times = Math.max(1, Math.round(kills / HUNG_SHARE));
+      const lost = await loseAllocators(cluster, { times, pauseMs }, say);
+      return [seconds('failover.allocator.p50', median(lost) / 1000, 2)];
     }
     default:
       return otherLengths(place);

@@ -70,6 +70,27 @@ export async function failOvers(
   return failovers;
 }
 
+/** Kills the allocator that leads, and starts it again; milliseconds until the other one proposes. */
+export async function loseAllocators(
+  cluster: FailoverCluster,
+  { times, pauseMs }: { readonly times: number; readonly pauseMs: number },
+  say: (line: string) => void,
+): Promise<number[]> {
+  const proposesMs: number[] = [];
+  for (let time = 1; time <= times; time += 1) {
+    await wait(pauseMs);
+    const { leader, other } = cluster.allocators;
+    const proposes = other.says('knows what the master knows: proposes');
+    const struckMs = Date.now();
+    await leader.end('SIGKILL');
+    const { timeMs } = await proposes;
+    leader.start();
+    proposesMs.push(timeMs - struckMs);
+    say(`allocator ${time}/${times}: the other one proposes after ${timeMs - struckMs} ms`);
+  }
+  return proposesMs;
+}
+
 export type NodeLoss = {
   /** The longest time between two accepts that the leader answered. */
   readonly gapMs: number;

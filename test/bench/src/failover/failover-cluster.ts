@@ -46,7 +46,8 @@ export type FailoverSize = {
   readonly logs?: string | undefined;
 };
 
-export type Masters = { readonly leader: BenchProcess; readonly other: BenchProcess };
+/** Two masters, or two allocators. */
+export type Pair = { readonly leader: BenchProcess; readonly other: BenchProcess };
 type NewTerm = Extract<FromFrameworks, { kind: 'newTerm' }>;
 
 export class FailoverCluster {
@@ -85,11 +86,12 @@ export class FailoverCluster {
     return registered;
   }
 
-  get masters(): Masters {
-    const [one, two] = MASTERS.map((id) => this.#process(id));
-    if (one === undefined || two === undefined) throw new Error('there are no masters');
-    const since = (master: BenchProcess): number => master.last('term begins')?.timeMs ?? 0;
-    return since(one) > since(two) ? { leader: one, other: two } : { leader: two, other: one };
+  get masters(): Pair {
+    return this.#pairOf(MASTERS, 'term begins');
+  }
+
+  get allocators(): Pair {
+    return this.#pairOf(ALLOCATORS, 'term began');
   }
 
   get emulator(): BenchProcess {
@@ -138,6 +140,14 @@ export class FailoverCluster {
     if (logs !== undefined && existsSync(log))
       copyFileSync(log, path.join(logs, 'nats-server.log'));
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** The one that has begun a term last leads. */
+  #pairOf(ids: readonly string[], begins: string): Pair {
+    const [one, two] = ids.map((id) => this.#process(id));
+    if (one === undefined || two === undefined) throw new Error(`there are no ${ids.join(', ')}`);
+    const since = (process: BenchProcess): number => process.last(begins)?.timeMs ?? 0;
+    return since(one) > since(two) ? { leader: one, other: two } : { leader: two, other: one };
   }
 
   async #startAgents(): Promise<LogLine> {
