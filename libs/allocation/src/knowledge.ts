@@ -22,7 +22,6 @@ import type { Client } from './share-tree.ts';
 
 type AboutFramework = Extract<Fact, { framework: FrameworkRef }>;
 type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
-
 type Hearing = { readonly lastNumber: number; readonly nowMs: number };
 
 export class Knowledge {
@@ -65,16 +64,16 @@ export class Knowledge {
   }
 
   /** Facts of one journal entry: consistent with each other at its end. `lastNumber`: of the proposals made so far. */
-  hear(facts: readonly Fact[], { lastNumber, nowMs }: Hearing): void {
+  hear(facts: readonly Fact[], hearing: Hearing): void {
     // Decisions first: the other facts then give a turn to agents that are open without them.
-    this.#decided(facts, { lastNumber, nowMs });
+    this.#decided(facts, hearing);
     for (const fact of facts) {
       if (!('framework' in fact)) {
         this.#apply(fact);
         continue;
       }
       const framework = this.frameworks.ensure(fact.framework);
-      this.#applyTo(framework, fact, nowMs);
+      this.#applyTo(framework, fact, hearing.nowMs);
       this.#concerned.add(framework);
       if (fact.kind === 'outstanding') this.#told.add(framework);
     }

@@ -17,20 +17,17 @@ export function standingInBooks(state: ClusterState, agentId: AgentId): string |
   const executors = executorsOn(state, agentId).filter(
     ({ description }) => description.kind === 'custom',
   );
-  const tasks = tasksOn(state, agentId).map((record) => ({
-    ...{ record, task: record.task, state: effectiveState(record) },
-    lastSequence: record.agentSequence,
-  }));
-  const live = tasks.filter((task) => !isTerminal(task.state));
-  const held = [
-    ...live.map(({ record }) => heldBy(record)),
-    ...executors.map(({ resources }) => resources),
-  ];
+  const live = tasksOn(state, agentId).filter((task) => !isTerminal(effectiveState(task)));
+  const held = [...live.map(heldBy), ...executors.map(({ resources }) => resources)];
   const free = trySubtract(agent.total, sum(held));
   return standingOf({
     total: agent.total,
     free: free && normalise(free),
-    tasks,
+    tasks: live.map((task) => ({
+      task: task.task,
+      state: effectiveState(task),
+      lastSequence: task.agentSequence,
+    })),
     executors: executors.map(({ executor }) => executor),
     revocable: agent.revocable,
   });

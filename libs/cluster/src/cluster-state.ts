@@ -77,6 +77,7 @@ export class ClusterState {
   readonly unwrittenByTask = new Map<string, Set<string>>();
   readonly tombstoneQueue = new Fifo<string>();
 
+  /** Of the entries stepped last, by this replica: no table, not in the hash, in no snapshot. */
   readonly recentFacts = new RecentFacts();
 
   /** What the entry that is being stepped has changed; empty between entries. */

@@ -14,6 +14,19 @@ const aRegistration = {
   executors: [],
 };
 
+const described = () => ({ body: aRegistration, runningTasks: 0 });
+
+/** With the leader of `EPOCH`, at 0 ms. */
+function registered(jitter: number): Registration {
+  const registration = new Registration({ session: 's', jitter });
+  registration.connected(0);
+  const [first] = registration.takeDue(0, described);
+  const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
+  registration.heard(EPOCH, 0);
+  if (first?.kind === 'register') registration.answered(first.counter, { ok: true, value }, 0);
+  return registration;
+}
+
 describe('registration', () => {
   test('the request is repeated with one id until it is answered, then heartbeats follow', () => {
     const bench = new ScriptedSupervisor().send({ kind: 'connected' }).after(500);
@@ -73,27 +86,22 @@ describe('registration', () => {
       [0.5, 1000],
       [1, 2000],
     ] as const) {
-      const registration = new Registration({ session: 's', jitter });
-      registration.connected(0);
-      const describe = () => ({ body: aRegistration, runningTasks: 0 });
-      const [first] = registration.takeDue(0, describe);
-      const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
-      registration.heard(EPOCH, 0);
-      if (first?.kind === 'register') registration.answered(first.counter, { ok: true, value }, 0);
+      const registration = registered(jitter);
       registration.heard(LATER, 100, 2000);
-      if (atMs > 0) expect(registration.takeDue(100 + atMs - 1, describe)).toEqual([]);
-      expect(registration.takeDue(100 + atMs, describe)).toMatchObject([{ kind: 'register' }]);
+      if (atMs > 0) expect(registration.takeDue(100 + atMs - 1, described)).toEqual([]);
+      expect(registration.takeDue(100 + atMs, described)).toMatchObject([{ kind: 'register' }]);
     }
   });
 
   test('to a new leader that takes standings it tells its own in a heartbeat, within the same time, and with each that follows', () => {
-    const bench = new ScriptedSupervisor().registered().running();
+    const resources = { scalars: { cpus: 100 } };
+    const bench = new ScriptedSupervisor().registered().running({ resources });
     const presence = { kind: 'presence', epoch: LATER, takesStandings: true } as const;
     bench.send(presence).after(0);
     expect(bench.take('register')).toEqual([]);
     const standing = standingOf({
       total: { scalars: { cpus: 4000 }, ports: [], sets: {} },
-      free: undefined,
+      free: { scalars: { cpus: 3900 }, ports: [], sets: {} },
       tasks: [{ task: REF, state: 'running', lastSequence: 1 }],
       executors: [],
       revocable: undefined,
@@ -109,17 +117,11 @@ describe('registration', () => {
 
   test('an order of a new leader may come before it has said whether it takes standings', () => {
     const aRegistered = () => {
-      const registration = new Registration({ session: 's', jitter: 0.5 });
-      registration.connected(0);
-      const describe = () => ({ body: aRegistration, runningTasks: 0 });
-      const [first] = registration.takeDue(0, describe);
-      const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
-      registration.heard(EPOCH, 0);
-      if (first?.kind === 'register') registration.answered(first.counter, { ok: true, value }, 0);
+      const registration = registered(0.5);
       registration.heard(LATER, 100);
       return {
         registration,
-        due: () => registration.takeDue(600, describe).map(({ kind }) => kind),
+        due: () => registration.takeDue(600, described).map(({ kind }) => kind),
       };
     };
     const told = aRegistered();
