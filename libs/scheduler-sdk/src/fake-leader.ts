@@ -35,6 +35,8 @@ export class FakeLeader {
   readonly beliefs = new Map<TaskId, TaskState | 'unknown'>();
   /** The next calls are refused so, before anything is decided. */
   rateLimited = 0;
+  /** Messages at the end of the stream that it has not read yet. */
+  lag = 0;
   /** Launches that are answered as done and of which nothing is ever heard. */
   isMute = false;
   readonly forgotten = new Set<TaskId>();
@@ -231,7 +233,7 @@ export class FakeLeader {
   }
 
   #reconcile({ tasks, after }: ReconcileRequest) {
-    const position = { streamCreatedMs: 1, sequence: this.stream.length };
+    const position = { streamCreatedMs: 1, sequence: this.stream.length - this.lag };
     const known = this.#known();
     if (tasks.length > 0) {
       const statuses = tasks.map(
@@ -247,7 +249,8 @@ export class FakeLeader {
 
   #known(): Map<TaskId, TaskStatus> {
     const known = new Map<TaskId, TaskStatus>();
-    for (const { task, state, agentId } of this.stream) {
+    const read = this.stream.slice(0, this.stream.length - this.lag);
+    for (const { task, state, agentId } of read) {
       known.set(task.taskId, { taskId: task.taskId, agentId, state });
     }
     for (const [taskId, state] of this.beliefs) {

@@ -11,9 +11,13 @@ export type AttemptTask = { state: TaskState; agentId?: AgentId | undefined };
 export type Attempt = {
   readonly id: string;
   readonly number: number;
+  /** An earlier scheduler launched it: how many tasks it has is not known from it. */
+  readonly isTakenUp: boolean;
   readonly tasks: Map<TaskId, AttemptTask>;
   /** Terminal states of tasks that have ended already. */
-  readonly ended: TaskState[];
+  readonly ended: Map<TaskId, TaskState>;
+  /** Of a group: tasks of which the leader knows nothing any more. */
+  readonly forgotten: Set<TaskId>;
   /** One of them was taken back for somebody else, or because its agent is emptied. */
   isRevoked: boolean;
   readonly group: string;
@@ -230,9 +234,10 @@ export class FrameworkEntry {
   }
 }
 
-/** Of a group: the worst of its tasks' ends decides. */
-export function endOfAttempt({ ended }: Attempt): TaskState {
-  return ended.find((state) => state !== 'finished') ?? 'finished';
+/** Of a group: the worst of its tasks' ends decides. One of which nobody knows how it ended may have done nothing. */
+export function endOfAttempt({ ended, forgotten }: Attempt): TaskState {
+  const worst = [...ended.values()].find((state) => state !== 'finished');
+  return worst ?? (forgotten.size > 0 ? 'gone' : 'finished');
 }
 
 /** Best first: what runs, then what was launched first. The others of a key are killed. */

@@ -196,8 +196,10 @@ function newAttempt(
   return {
     id: `${incarnation}-${entry.nextAttempt}`,
     number: entry.nextAttempt,
+    isTakenUp: false,
     tasks: new Map(tasks.map(({ taskId }) => [taskId, { state: 'staging' }])),
-    ended: [],
+    ended: new Map(),
+    forgotten: new Set(),
     isRevoked: false,
     group: entry.wanted?.group ?? '',
     agentId: undefined,

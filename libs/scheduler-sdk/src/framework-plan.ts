@@ -20,6 +20,7 @@ import { isCountedDown } from './framework-demand.ts';
 import { type Attempt, endOfAttempt, type FrameworkEntry } from './framework-entry.ts';
 import { FrameworkEtiquette } from './framework-etiquette.ts';
 import { countEntries, explainEntry } from './framework-explanation.ts';
+import { FrameworkMembers } from './framework-members.ts';
 import { FrameworkPlacement } from './framework-placement.ts';
 import { FrameworkRoster } from './framework-roster.ts';
 import { keyToken } from './framework-task-id.ts';
@@ -46,9 +47,12 @@ const MAX_KEYS = 50_000;
 
 export class FrameworkPlan {
   readonly #roster: FrameworkRoster;
+  readonly #members: FrameworkMembers;
   readonly #placement: FrameworkPlacement;
   readonly #etiquette: FrameworkEtiquette;
   readonly #accepts = new Map<number, readonly Launch[]>();
+  /** Ends that were heard before it was known what runs. */
+  readonly #endedEarly = new Set<TaskId>();
   #isDesiredKnown = false;
   #isMoreExpected = false;
   #isRunningKnown = false;
@@ -56,6 +60,7 @@ export class FrameworkPlan {
 
   constructor(options: FrameworkPlanOptions) {
     this.#roster = new FrameworkRoster();
+    this.#members = new FrameworkMembers(this.#roster);
     this.#placement = new FrameworkPlacement(options.strategies, options.incarnation);
     this.#etiquette = new FrameworkEtiquette(options.roles);
   }
@@ -138,9 +143,10 @@ export class FrameworkPlan {
   update(update: StatusUpdate, nowMs: number): UpdateResult {
     const { task, agentId } = update;
     const isLive = !isTerminal(update.state);
-    // What a reconciliation says of the end of a task that was never heard of may be about another time.
-    const isOld = !isLive && update.reason === 'reconciliation' && !this.#roster.knows(task.taskId);
-    const found = isOld ? undefined : this.#roster.attemptOf(task.taskId, isLive, agentId);
+    if (!isLive && !this.#isRunningKnown) this.#endedEarly.add(task.taskId);
+    const found = this.#isOld(update)
+      ? undefined
+      : this.#roster.attemptOf(task.taskId, isLive, agentId);
     if (found === undefined) return { decisions: [], update: undefined };
     const told = this.#taskChanged(found, update, nowMs);
     const decisions = [...this.#roster.refresh(found.entry, nowMs), ...this.#settle(nowMs)];
@@ -149,20 +155,44 @@ export class FrameworkPlan {
 
   /**
    * All tasks that the leader holds, told once all updates that it knew of were handed in: from now on it is known what
-   * runs, and the framework begins. May be told again.
+   * runs, and the framework begins. What has ended since the leader was asked was heard meanwhile, and stays ended.
    */
   recovered(statuses: readonly TaskStatus[], nowMs: number): PlanDecision[] {
     for (const { taskId, agentId, state } of statuses) {
       // What has ended was told by an update, or belongs to another time.
-      if (state === 'unknown' || isTerminal(state)) continue;
+      if (state === 'unknown' || isTerminal(state) || this.#endedEarly.has(taskId)) continue;
       const found = this.#roster.attemptOf(taskId, true, agentId);
       // An update may have told something newer.
       if (found !== undefined && !found.attempt.tasks.has(taskId))
         this.#roster.taskLives(found.attempt, taskId, state, nowMs);
     }
     this.#isRunningKnown = true;
+    this.#endedEarly.clear();
     this.#etiquette.forgetDemand();
     return [...this.#refreshAll(nowMs), ...this.#settle(nowMs)];
+  }
+
+  /** Members of its group that the leader is to be asked for before this update is given to `update`. */
+  doubtfulMembers(update: StatusUpdate): TaskId[] {
+    return this.#isOld(update) ? [] : this.#members.doubtful(update);
+  }
+
+  /** Members of groups that were taken up, of which nothing is known; to be asked for as long as the leader remembers them. */
+  missingMembers(): TaskId[] {
+    return this.#members.missing();
+  }
+
+  /** What the leader says of members that it was asked for; `before` this update, or of `missingMembers`. */
+  membersTold(
+    statuses: readonly TaskStatus[],
+    nowMs: number,
+    before?: StatusUpdate,
+  ): PlanDecision[] {
+    const changed = this.#members.told(statuses, nowMs, before);
+    return [
+      ...changed.flatMap((entry) => this.#roster.refresh(entry, nowMs)),
+      ...this.#settle(nowMs),
+    ];
   }
 
   tick(nowMs: number): PlanDecision[] {
@@ -204,6 +234,15 @@ export class FrameworkPlan {
     return this.#isDesiredKnown && this.#isRunningKnown;
   }
 
+  /**
+   * What a reconciliation says of the end of a task that was never heard of may be about another time; that it lives, an end
+   * that an earlier scheduler heard may have overtaken: before it is known what runs, `recovered` knows better.
+   */
+  #isOld({ task, state, reason }: StatusUpdate): boolean {
+    if (reason !== 'reconciliation' || this.#roster.knows(task.taskId)) return false;
+    return isTerminal(state) || !this.#isRunningKnown;
+  }
+
   /** `attempt` loses the task when the state is terminal, and ends with its last one. */
   #taskChanged(
     { entry, attempt, taskId }: { entry: FrameworkEntry; attempt: Attempt; taskId: TaskId },
@@ -217,8 +256,7 @@ export class FrameworkPlan {
       this.#roster.taskLives(attempt, taskId, state, nowMs);
       return isKnown ? { ...told, reason, terminal: false, willRetry: false } : undefined;
     }
-    attempt.tasks.delete(taskId);
-    attempt.ended.push(state);
+    this.#roster.taskEnded(attempt, taskId, state);
     if (reason === 'revoked' || reason === 'agentDraining') attempt.isRevoked = true;
     if (attempt.tasks.size > 0)
       return isKnown ? { ...told, reason, terminal: false, willRetry: false } : undefined;

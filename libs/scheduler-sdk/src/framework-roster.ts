@@ -88,6 +88,14 @@ export class FrameworkRoster {
     return entry.attempts.get(attemptIdOf(name))?.tasks.has(taskId) ?? false;
   }
 
+  /** Its attempt has not ended, as far as is known. */
+  isLive(taskId: TaskId): boolean {
+    const name = readTaskId(taskId);
+    return (
+      name !== undefined && this.#entries.get(name.token)?.attempts.has(attemptIdOf(name)) === true
+    );
+  }
+
   /** With `isLive` a task of which nothing was known is taken up: one that an earlier scheduler launched. */
   attemptOf(
     taskId: TaskId,
@@ -108,10 +116,17 @@ export class FrameworkRoster {
   }
 
   taskLives(attempt: Attempt, taskId: TaskId, state: TaskState, nowMs: number): void {
+    attempt.forgotten.delete(taskId);
     attempt.tasks.set(taskId, { state, agentId: attempt.agentId });
     const isAway = [...attempt.tasks.values()].some((task) => task.state === 'unreachable');
     if (!isAway) attempt.unreachableSinceMs = undefined;
     else attempt.unreachableSinceMs ??= nowMs;
+  }
+
+  taskEnded(attempt: Attempt, taskId: TaskId, state: TaskState): void {
+    attempt.forgotten.delete(taskId);
+    attempt.tasks.delete(taskId);
+    attempt.ended.set(taskId, state);
   }
 
   due(nowMs: number): FrameworkEntry[] {
@@ -134,14 +149,17 @@ export class FrameworkRoster {
   }
 }
 
-const attemptIdOf = ({ incarnation, attempt }: TaskName): string => `${incarnation}-${attempt}`;
+export const attemptIdOf = ({ incarnation, attempt }: TaskName): string =>
+  `${incarnation}-${attempt}`;
 
 function adopt(entry: FrameworkEntry, attemptId: string, name: TaskName): Attempt {
   const attempt: Attempt = {
     id: attemptId,
     number: name.attempt,
+    isTakenUp: true,
     tasks: new Map(),
-    ended: [],
+    ended: new Map(),
+    forgotten: new Set(),
     isRevoked: false,
     group: entry.prepared?.group ?? '',
     agentId: undefined,

@@ -9,14 +9,13 @@ import type { Explanation, FrameworkCounts, PlanDecision } from './framework-dec
 import { FrameworkInbox } from './framework-inbox.ts';
 import type { FrameworkOptions } from './framework-options.ts';
 import { FrameworkPlan } from './framework-plan.ts';
+import { FrameworkRecovery } from './framework-recovery.ts';
 import type { FrameworkUpdate } from './framework-update.ts';
 import { connectPorts } from './nats-ports.ts';
 import type { Strategy } from './placement/strategy.ts';
-import { reconcileAll } from './reconcile-all.ts';
 import { RecoveryWatch } from './recovery-watch.ts';
 import { retryPolicy } from './retry-policy.ts';
 import { Scheduler } from './scheduler.ts';
-import { SchedulerError } from './scheduler-connections.ts';
 import type { SchedulerPorts, Timer, WorkObjects } from './scheduler-ports.ts';
 
 export type DesiredReader<Payload> = () =>
@@ -27,7 +26,7 @@ export type ExpectedReader = () => readonly ExpectedWork[];
 
 const DEFAULT_REFRESH_MS = 60_000;
 const DEFAULT_CONNECT_MS = 30_000;
-/** The desired list could not be read, or the leader did not say what runs. */
+/** The desired list could not be read. */
 const AGAIN = retryPolicy({ backoff: { firstMs: 500, factor: 2, maxMs: 30_000 } });
 /** How long `close` waits for tasks to end that it has killed. */
 const KILL_LIMIT_MS = 30_000;
@@ -151,6 +150,7 @@ class RunningFramework<Payload> {
   readonly #plan: FrameworkPlan;
   readonly #wishes: Wishes<Payload>;
   readonly #watch: RecoveryWatch;
+  readonly #recovery: FrameworkRecovery;
   /** Updates that the plan has heard and the user is not through with: what he is told stays the same. */
   readonly #told = new Map<string, FrameworkUpdate>();
   /** One read after the other. */
@@ -159,7 +159,6 @@ class RunningFramework<Payload> {
   readonly #desiredKnown = Promise.withResolvers<void>();
   #refreshTimer: Timer | undefined;
   #planTimer: Timer | undefined;
-  #recoveryTimer: Timer | undefined;
   #isClosing = false;
   #isClosed = false;
   #idle = Promise.withResolvers<void>();
@@ -181,6 +180,15 @@ class RunningFramework<Payload> {
     const incarnation = digest.toString(36).slice(0, INCARNATION_CHARS);
     this.#plan = new FrameworkPlan({ incarnation, roles, strategies: wishes.strategies });
     this.#watch = new RecoveryWatch(ports.cluster);
+    this.#recovery = new FrameworkRecovery({
+      plan: this.#plan,
+      watch: this.#watch,
+      clock: ports.clock,
+      reconcile: (request) => this.scheduler.reconcile(request),
+      refresh: () => this.refresh(),
+      carryOut: (decisions) => this.#carryOut(decisions),
+      report: (error) => this.#report(error),
+    });
     this.scheduler = new Scheduler(
       {
         ...who,
@@ -197,7 +205,7 @@ class RunningFramework<Payload> {
   async begin(connectTimeoutMs: number): Promise<void> {
     await this.scheduler.subscribed(connectTimeoutMs);
     void this.refresh();
-    void this.#recover(1);
+    this.#recovery.begin();
   }
 
   /** Never two at once; a poke while one is under way is another one after it. */
@@ -241,8 +249,8 @@ class RunningFramework<Payload> {
 
   #end(): void {
     this.#isClosed = true;
-    for (const timer of [this.#refreshTimer, this.#planTimer, this.#recoveryTimer]) timer?.cancel();
-    this.#watch.end();
+    for (const timer of [this.#refreshTimer, this.#planTimer]) timer?.cancel();
+    this.#recovery.end();
     this.inbox.close();
   }
 
@@ -265,33 +273,14 @@ class RunningFramework<Payload> {
     this.#refreshTimer = this.#ports.clock.startTimer(nextMs, () => void this.refresh());
   }
 
-  /** What runs is known when the leader has said it and all that happened before was heard; then what is desired is read again. */
-  async #recover(attempt: number): Promise<void> {
-    const running = await reconcileAll(this.scheduler);
-    if (this.#isClosed) return;
-    if (!running.ok) {
-      this.#report(new SchedulerError(running.failure));
-      const afterMs = againMs('recovery', attempt);
-      this.#recoveryTimer = this.#ports.clock.startTimer(
-        afterMs,
-        () => void this.#recover(attempt + 1),
-      );
-      return;
-    }
-    const { statuses, position } = running.value;
-    await this.#watch.heardUpTo(position);
-    await this.refresh();
-    if (this.#isClosed) return;
-    this.#watch.end();
-    this.#carryOut(this.#plan.recovered(statuses, this.#nowMs()));
-  }
-
   async #handle(update: StatusUpdate): Promise<void> {
     const { task, source, sequence } = update;
     const name = `${task.taskId}:${source}:${sequence}`;
     // Whose an update is, and whether it is news, can be told only with the list.
     await this.#desiredKnown.promise;
     if (!this.#told.has(name)) {
+      // Not through, so that it comes again to the next scheduler.
+      if (!(await this.#recovery.settle(update))) return await new Promise(() => undefined);
       const result = this.#plan.update(update, this.#nowMs());
       if (result.update !== undefined) this.#told.set(name, result.update);
       this.#carryOut(result.decisions);

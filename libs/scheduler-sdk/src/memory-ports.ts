@@ -55,9 +55,13 @@ export class MemoryWorld {
   #reader: UpdateReaderOptions | undefined;
   #read = 0;
   #nowMs = 0;
+  #tokens = 0;
+  #lives = 0;
 
+  /** Of one process. */
   get ports(): SchedulerPorts {
-    let tokens = 0;
+    const life = this.#lives;
+    const isAlive = (): boolean => life === this.#lives;
     return {
       cluster: this.cluster,
       principal: this.principal,
@@ -65,14 +69,14 @@ export class MemoryWorld {
         nowMs: () => this.#nowMs,
         startTimer: (afterMs, run) => {
           const timer = { atMs: this.#nowMs + afterMs, run };
-          this.#timers.push(timer);
+          if (isAlive()) this.#timers.push(timer);
           return { cancel: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
         },
       },
-      openBus: (listener) => this.#openBus(listener),
-      openUpdates: (options) => this.#openUpdates(options),
+      openBus: (listener) => this.#openBus(listener, isAlive),
+      openUpdates: (options) => this.#openUpdates(options, isAlive),
       openBucket: async (): Promise<Outcome<WorkObjects>> => fail('unavailable', 'no objects here'),
-      randomToken: () => `token-${++tokens}`,
+      randomToken: () => `token-${++this.#tokens}`,
       warn: (error) => void this.warnings.push(error),
       close: async () => undefined,
     };
@@ -81,6 +85,15 @@ export class MemoryWorld {
   /** The bus ended by itself. */
   lose(reason: string): void {
     this.#listener?.onClosed(reason);
+  }
+
+  /** The scheduler's process is killed: nothing reaches it any more, and nothing of it is heard. */
+  crash(): void {
+    this.#handler = undefined;
+    this.#listener = undefined;
+    this.#reader = undefined;
+    this.#timers = [];
+    this.#lives += 1;
   }
 
   /** An executor speaks. */
@@ -114,7 +127,7 @@ export class MemoryWorld {
     }
   }
 
-  #openBus(listener: BusListener): SchedulerBus {
+  #openBus(listener: BusListener, isAlive: () => boolean): SchedulerBus {
     this.#listener = listener;
     return {
       connected: true,
@@ -122,7 +135,8 @@ export class MemoryWorld {
         this.published.push(subject);
         return succeed(undefined);
       },
-      request: async (subject, bytes) => this.#request(subject, bytes),
+      request: async (subject, bytes) =>
+        isAlive() ? this.#request(subject, bytes) : await new Promise(() => undefined),
       subscribe: (_pattern, handler) => {
         this.#handler = handler;
         return { close: () => undefined };
@@ -131,17 +145,20 @@ export class MemoryWorld {
     };
   }
 
-  #openUpdates(options: UpdateReaderOptions): UpdateReader {
+  #openUpdates(options: UpdateReaderOptions, isAlive: () => boolean): UpdateReader {
     this.#reader = options;
     this.#read = 0;
+    // What was acknowledged is not handed over again, wherever it lies.
+    options.onBegin?.({ streamCreatedMs: 1, sequence: Math.max(0, ...this.acknowledged) });
     return {
-      acknowledge: (sequence) => void this.acknowledged.add(sequence),
+      acknowledge: (sequence) => void (isAlive() && this.acknowledged.add(sequence)),
       catchUp: (sequence) => {
+        if (!isAlive()) return;
         this.#deliverUpdates();
         options.onCaughtUp({ streamCreatedMs: 1, sequence });
       },
       close: async () => {
-        this.#reader = undefined;
+        if (isAlive()) this.#reader = undefined;
       },
     };
   }

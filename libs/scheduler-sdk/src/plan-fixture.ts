@@ -95,8 +95,17 @@ export class PlanFixture {
     state: TaskState,
     rest: Partial<StatusUpdate> = {},
   ): FrameworkUpdate | undefined {
+    const update = this.an(taskId, state, rest);
+    if (isTerminal(state)) this.live.delete(update.task.taskId);
+    const result = this.plan.update(update, this.nowMs);
+    this.take(result.decisions);
+    return result.update;
+  }
+
+  /** An update that is not yet given to the plan. */
+  an(taskId: string, state: TaskState, rest: Partial<StatusUpdate> = {}): StatusUpdate {
     this.#sequence += 1;
-    const update = StatusUpdate.parse({
+    return StatusUpdate.parse({
       task: {
         principal: PrincipalName.parse('alice'),
         frameworkId: FrameworkId.parse('f'),
@@ -109,10 +118,6 @@ export class PlanFixture {
       wallTimeMs: 0,
       ...rest,
     });
-    if (isTerminal(state)) this.live.delete(update.task.taskId);
-    const result = this.plan.update(update, this.nowMs);
-    this.take(result.decisions);
-    return result.update;
   }
 
   /** Lets time pass, with a tick whenever the plan asked for one. */

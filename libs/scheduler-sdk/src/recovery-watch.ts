@@ -1,6 +1,6 @@
 // Owns knowing when a scheduler that has just begun has heard everything that happened before: it listens beside the session
 // to what is read of the update stream and what of it is through. It changes nothing of either.
-import type { ClusterName } from '@parley/protocol/ids';
+import type { ClusterName, TaskId } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
@@ -11,7 +11,12 @@ import type {
   UpdateReaderOptions,
 } from './scheduler-ports.ts';
 
-type Waiting = { readonly sequence: number; readonly resolve: () => void };
+type Waiting = {
+  readonly sequence: number;
+  /** It is enough that they were read. */
+  readonly isReadEnough: boolean;
+  readonly resolve: () => void;
+};
 
 export class RecoveryWatch {
   readonly #cluster: ClusterName;
@@ -20,6 +25,10 @@ export class RecoveryWatch {
   #reader: UpdateReader | undefined;
   #wanted: number | undefined;
   #readUpTo = -1;
+  /** Of the last message that was handed over. */
+  #lastRead = -1;
+  /** Where reading began. */
+  #began: StreamPosition | undefined;
   #waiting: Waiting[] = [];
   #isOver = false;
 
@@ -43,13 +52,28 @@ export class RecoveryWatch {
   }
 
   /** Resolves when every update up to this one was read and heard. */
-  heardUpTo({ sequence }: StreamPosition): Promise<void> {
-    this.#wanted = Math.max(sequence, this.#wanted ?? 0);
-    if (this.#readUpTo < sequence) this.#reader?.catchUp(sequence);
-    return new Promise((resolve) => {
-      this.#waiting.push({ sequence, resolve });
-      this.#look();
-    });
+  heardUpTo(position: StreamPosition): Promise<void> {
+    return this.#until(position, false);
+  }
+
+  /** Resolves when every update up to this one was read, heard or not. */
+  readUpTo(position: StreamPosition): Promise<void> {
+    return this.#until(position, true);
+  }
+
+  /** An update of the task was read, and waits to be heard. */
+  isOnItsWay(taskId: TaskId): boolean {
+    return [...this.#unheard.values()].some((identity) => identity.startsWith(`${taskId}:`));
+  }
+
+  /**
+   * A leader that has read up to there knows every end that is not told here again, because an earlier scheduler has
+   * acknowledged it. A stream that was made later counts from 1 again.
+   */
+  covers({ streamCreatedMs, sequence }: StreamPosition): boolean {
+    const began = this.#began;
+    if (began === undefined || streamCreatedMs > began.streamCreatedMs) return true;
+    return streamCreatedMs === began.streamCreatedMs && sequence >= began.sequence;
   }
 
   /** The plan has it. What the user does with it is another matter. */
@@ -69,13 +93,29 @@ export class RecoveryWatch {
     this.#waiting = [];
   }
 
+  #until({ sequence }: StreamPosition, isReadEnough: boolean): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
+    this.#wanted = Math.max(sequence, this.#wanted ?? 0);
+    const isRead = Math.max(this.#readUpTo, isReadEnough ? this.#lastRead : -1) >= sequence;
+    if (!isRead) this.#reader?.catchUp(sequence);
+    return new Promise((resolve) => {
+      this.#waiting.push({ sequence, isReadEnough, resolve });
+      this.#look();
+    });
+  }
+
   #open(ports: SchedulerPorts, options: UpdateReaderOptions): UpdateReader {
     this.#readUpTo = -1;
+    this.#lastRead = -1;
     const reader = ports.openUpdates({
       ...options,
+      onBegin: (position) => {
+        this.#began = position;
+      },
       onMessage: (position, subject, bytes) => {
         this.#read(position.sequence, subject, bytes);
         options.onMessage(position, subject, bytes);
+        this.#look();
       },
       onCaughtUp: (position) => {
         options.onCaughtUp(position);
@@ -98,15 +138,20 @@ export class RecoveryWatch {
 
   #read(sequence: number, subject: string, bytes: Uint8Array): void {
     if (this.#isOver) return;
+    this.#lastRead = Math.max(this.#lastRead, sequence);
     const received = decodeMessage(SUBJECTS.update, this.#cluster, subject, bytes);
     // What does not parse is left out by the session, too.
     if (received.ok) this.#unheard.set(sequence, identityOf(received.value.body));
   }
 
   #look(): void {
+    if (this.#waiting.length === 0) return;
     const first = Math.min(...this.#unheard.keys());
-    const isReached = ({ sequence }: Waiting): boolean =>
-      this.#readUpTo >= sequence && first > sequence;
+    // Messages come in their order: with one of them all before it were read.
+    const isReached = ({ sequence, isReadEnough }: Waiting): boolean =>
+      isReadEnough
+        ? Math.max(this.#readUpTo, this.#lastRead) >= sequence
+        : this.#readUpTo >= sequence && first > sequence;
     for (const waiting of this.#waiting) if (isReached(waiting)) waiting.resolve();
     this.#waiting = this.#waiting.filter((waiting) => !isReached(waiting));
   }

@@ -35,6 +35,8 @@ export type UpdateReaderOptions = {
   readonly framework: FrameworkRef;
   /** Reading goes on where the session before this one has acknowledged. */
   readonly session: number;
+  /** Reading begins behind this message: what lies beyond it is handed over whether it was acknowledged before or not. */
+  readonly onBegin?: (position: StreamPosition) => void;
   /** May be called again for a message that was not acknowledged. */
   readonly onMessage: (position: StreamPosition, subject: string, bytes: Uint8Array) => void;
   /** Answers `catchUp`: every update up to there was handed to `onMessage`, or the stream is another one than it was. */

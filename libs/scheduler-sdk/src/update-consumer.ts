@@ -125,7 +125,11 @@ export class UpdateConsumer implements UpdateReader {
     this.#streamCreatedMs = createdMs;
     // A new consumer counts what lies before its start as delivered.
     if (this.#lastDelivered === 0) this.#lastDelivered = start.delivered.stream_seq;
-    if (own === undefined) this.#lastDelivery = start.delivered.consumer_seq;
+    if (own === undefined) {
+      this.#lastDelivery = start.delivered.consumer_seq;
+      const begin = { streamCreatedMs: createdMs, sequence: start.delivered.stream_seq };
+      this.#options.onBegin?.(begin);
+    }
     return manager.jetstream().consumers.getConsumerFromInfo(start);
   }
 

@@ -85,6 +85,8 @@ export class MemoryUpdates {
       });
     };
     this.#listeners.add(listener);
+    // What was acknowledged is not handed over again, wherever it lies.
+    options.onBegin?.(positionOf(Math.max(0, ...acknowledged)));
     for (const stored of this.stored) listener(stored);
     return {
       acknowledge: (sequence) => void acknowledged.add(sequence),
