@@ -17,6 +17,9 @@ class PodUser {
   readonly world = new MemoryWorld();
   readonly told: FrameworkUpdate[] = [];
   readonly errors: Error[] = [];
+  framework: Framework | undefined;
+  /** What is desired is read slowly. */
+  readMs = 0;
   readonly #pod: DesiredTask;
   readonly #heardOf = new Set<string>();
   #updates = 1;
@@ -40,17 +43,23 @@ class PodUser {
   }
 
   async begin(): Promise<void> {
+    const { ports } = this.world;
+    const { startTimer } = ports.clock;
     const framework = new Framework({
       frameworkId: 'fw',
       name: 'test',
       role: 'batch',
-      ports: this.world.ports,
+      ports,
       onError: (error) => void this.errors.push(error),
       onUpdate: (update) => {
         this.told.push(update);
         this.#isOver ||= update.terminal && !update.willRetry;
       },
-    } as FrameworkOptions<unknown>).desired(() => (this.#isOver ? [] : [this.#pod]));
+    } as FrameworkOptions<unknown>).desired(async () => {
+      if (this.readMs > 0) await new Promise<void>((read) => startTimer(this.readMs, read));
+      return this.#isOver ? [] : [this.#pod];
+    });
+    this.framework = framework;
     const starting = framework.start();
     await this.world.pass(10);
     await starting;
@@ -176,6 +185,39 @@ describe('a framework that is killed between the ends of two members of a group'
     expect(user.verdicts).toMatchObject([{ state: 'finished', willRetry: true }]);
   });
 
+  it('is not through with the second end when it is torn down before it has the answer', async () => {
+    const user = await PodUser.withPod(2);
+    user.update(0, 'finished');
+    await user.world.pass(10);
+    user.world.crash();
+    user.update(1, 'finished');
+    user.world.leader.lag = 2;
+    await user.begin();
+    const ending = user.framework?.teardown();
+    await user.world.pass(1000);
+    await ending;
+    expect(user.verdicts).toEqual([]);
+    expect([...user.world.acknowledged]).not.toContain(user.world.leader.stream.length);
+  });
+
+  it('tells both ends when the leader knows of the second one before it has read that itself', async () => {
+    const user = await PodUser.withPod(2);
+    user.world.crash();
+    user.update(1, 'finished');
+    user.update(0, 'finished');
+    user.world.reach = user.world.leader.stream.length - 1;
+    await user.begin();
+    await user.world.pass(1000);
+    expect(questions(user)).toEqual([[user.member(0)]]);
+    expect(user.told.slice(2)).toEqual([]);
+    user.world.reach += 1;
+    await user.settle();
+    expect(user.told.slice(2)).toMatchObject([
+      { state: 'finished', terminal: false },
+      { state: 'finished', terminal: true, willRetry: false },
+    ]);
+  });
+
   it('asks nobody when both ends are still to be heard, and tells both', async () => {
     const user = await PodUser.withPod(2);
     user.world.crash();
@@ -197,7 +239,9 @@ describe('a framework that takes over from a leader that is behind', () => {
     user.world.crash();
     user.update(1, 'finished');
     user.world.leader.lag = 1;
+    user.readMs = 100;
     await user.begin();
+    await user.world.pass(1000);
     user.world.leader.lag = 0;
     user.update(0, 'finished');
     await user.world.pass(10);

@@ -49,11 +49,14 @@ export class MemoryWorld {
   readonly published: string[] = [];
   readonly warnings: Error[] = [];
   readonly acknowledged = new Set<number>();
+  /** Updates beyond it are in the stream, and have not reached the scheduler yet. */
+  reach = Number.POSITIVE_INFINITY;
   #timers: Timer[] = [];
   #handler: ((message: BusMessage) => void) | undefined;
   #listener: BusListener | undefined;
   #reader: UpdateReaderOptions | undefined;
   #read = 0;
+  #catchUpTo: number | undefined;
   #nowMs = 0;
   #tokens = 0;
   #lives = 0;
@@ -92,6 +95,7 @@ export class MemoryWorld {
     this.#handler = undefined;
     this.#listener = undefined;
     this.#reader = undefined;
+    this.#catchUpTo = undefined;
     this.#timers = [];
     this.#lives += 1;
   }
@@ -154,8 +158,8 @@ export class MemoryWorld {
       acknowledge: (sequence) => void (isAlive() && this.acknowledged.add(sequence)),
       catchUp: (sequence) => {
         if (!isAlive()) return;
+        this.#catchUpTo = sequence;
         this.#deliverUpdates();
-        options.onCaughtUp({ streamCreatedMs: 1, sequence });
       },
       close: async () => {
         if (isAlive()) this.#reader = undefined;
@@ -166,7 +170,8 @@ export class MemoryWorld {
   #deliverUpdates(): void {
     const reader = this.#reader;
     const { stream } = this.leader;
-    for (; reader !== undefined && this.#read < stream.length; this.#read += 1) {
+    const end = Math.min(stream.length, this.reach);
+    for (; reader !== undefined && this.#read < end; this.#read += 1) {
       const update = stream[this.#read];
       const sequence = this.#read + 1;
       if (update === undefined || this.acknowledged.has(sequence)) continue;
@@ -175,6 +180,10 @@ export class MemoryWorld {
       const message = encodeMessage(SUBJECTS.update, this.cluster, parameters, update);
       reader.onMessage({ streamCreatedMs: 1, sequence }, message.subject, message.bytes);
     }
+    const sequence = this.#catchUpTo;
+    if (reader === undefined || sequence === undefined || sequence > this.reach) return;
+    this.#catchUpTo = undefined;
+    reader.onCaughtUp({ streamCreatedMs: 1, sequence });
   }
 
   #request(subject: string, bytes: Uint8Array): Outcome<Uint8Array> {

@@ -61,6 +61,10 @@ class Fixture {
     return update;
   }
 
+  begins(streamCreatedMs: number, sequence: number): void {
+    this.#inner?.onBegin?.({ streamCreatedMs, sequence });
+  }
+
   async caughtUp(sequence: number): Promise<boolean> {
     this.#inner?.onCaughtUp({ streamCreatedMs: 1, sequence });
     return await this.now();
@@ -98,10 +102,44 @@ describe('what happened before is heard', () => {
     expect(await fixture.now()).toBe(true);
   });
 
+  it('later than it is read', async () => {
+    const fixture = new Fixture();
+    let isRead = false;
+    const read = fixture.watch.readUpTo({ streamCreatedMs: 1, sequence: 5 });
+    void read.then(() => {
+      isRead = true;
+    });
+    fixture.read(4);
+    await fixture.now();
+    expect(isRead).toBe(false);
+    const update = fixture.read(6);
+    await fixture.now();
+    expect(isRead).toBe(true);
+    expect(fixture.watch.isOnItsWay(update.task.taskId)).toBe(true);
+    fixture.watch.heard(update);
+    expect(fixture.watch.isOnItsWay(update.task.taskId)).toBe(false);
+  });
+
   it('whatever comes after it', async () => {
     const fixture = new Fixture();
     fixture.waitFor(5);
     fixture.read(6);
     expect(await fixture.caughtUp(5)).toBe(true);
   });
+});
+
+it('a leader knows what is not told again when it has read what was acknowledged before, or a later stream', () => {
+  const fixture = new Fixture();
+  fixture.begins(1000, 7);
+  const covered = [
+    [1000, 6],
+    [1000, 7],
+    [1000, 8],
+    [999, 9],
+    [1001, 1],
+    [0, 0],
+  ].map(([streamCreatedMs = 0, sequence = 0]) =>
+    fixture.watch.covers({ streamCreatedMs, sequence }),
+  );
+  expect(covered).toEqual([false, true, true, false, true, false]);
 });
