@@ -35,7 +35,10 @@ describe('a task id', () => {
   });
 
   it('of another form is nobody’s', () => {
-    for (const taskId of ['m0-1', 'job', 'job-T0-1', 'job-t0-x1', 'job-t0-1x'])
+    for (const taskId of [
+      ...['m0-1', 'job', 'job-T0-1', 'job-t0-x1', 'job-t0-1x'],
+      ...['job-t0-01', 'job-t0-1x01', 'job-t0-1x1000'],
+    ])
       expect(readTaskId(taskId)).toBeUndefined();
   });
 });

@@ -11,7 +11,9 @@ const HASHED_DIGITS = 32;
 const INCARNATION = /^[0-9a-z]{1,12}$/;
 const MAX_ATTEMPT = 999_999;
 const MAX_MEMBER = 999;
-const TASK_ID = /^([A-Za-z0-9_-]{1,40})-([0-9a-z]{1,12})-([0-9]{1,6})(?:x([0-9]{1,3}))?$/;
+/** Numbers as `taskIdOf` writes them, so that an id is made again of what was read of it. */
+const TASK_ID =
+  /^([A-Za-z0-9_-]{1,40})-([0-9a-z]{1,12})-(0|[1-9][0-9]{0,5})(?:x(0|[1-9][0-9]{0,2}))?$/;
 
 export type TaskName = {
   readonly token: string;

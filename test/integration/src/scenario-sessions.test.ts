@@ -106,6 +106,7 @@ test('a reader of updates says that it has caught up when all that was there was
       cluster: clusterName,
       framework,
       session,
+      onBegin: ({ sequence }) => void begun.push(sequence),
       onMessage: ({ sequence }, _, bytes) => {
         delivered.push(Buffer.from(bytes).toString());
         if (sequence <= acknowledged) reader.acknowledge(sequence);
@@ -122,13 +123,17 @@ test('a reader of updates says that it has caught up when all that was there was
     await reader.close(false);
     return before;
   };
+  const begun: number[] = [];
   let end = 0;
   for (const text of ['one', 'two', 'three', 'four']) end = await write(text);
   expect(await readUpTo(1, end, end - 2)).toEqual(['one', 'two', 'three', 'four']);
+  const handled = end - 2;
   for (const text of ['five', 'six']) end = await write(text);
   expect(await readUpTo(2, end, end)).toEqual(['three', 'four', 'five', 'six']);
   // Nothing is left to deliver, and that is told, too.
   expect(await readUpTo(3, end, end)).toEqual([]);
+  // Each says behind which message it begins: what lies before is not told again.
+  expect(begun).toEqual([0, handled, end]);
 });
 
 test('the leader answers what became of any task that is named, and lists all that live page by page', async () => {
