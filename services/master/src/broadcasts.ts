@@ -15,6 +15,8 @@ const MESSAGES_PER_SECOND = 10_000;
 /** Standings, and heartbeats of frameworks; the rest is left for registrations of those that differ, and for work. */
 const MESSAGES_A_REPORT = 1.25;
 const MAX_REPORT_WITHIN_MS = 60_000;
+/** A leader that has just begun has work that others wait for: a second that has room is used, a millisecond for each. */
+const UNHURRIED_MS = 1000;
 
 export type BroadcastsOptions = {
   readonly cluster: ClusterName;
@@ -26,7 +28,7 @@ export type BroadcastsOptions = {
 /** So many tell a new leader what they have within so long, milliseconds. */
 export function reportWithinMs(reporters: number): number {
   const wantedMs = Math.ceil((reporters * MESSAGES_A_REPORT * 1000) / MESSAGES_PER_SECOND);
-  return Math.min(wantedMs, MAX_REPORT_WITHIN_MS);
+  return Math.min(Math.max(wantedMs, Math.min(reporters, UNHURRIED_MS)), MAX_REPORT_WITHIN_MS);
 }
 
 export class Broadcasts {

@@ -18,6 +18,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import { HeldBooks } from './best-settings.ts';
 import { reportLeader, reportSetback } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
+import { rehearse } from './rehearsal.ts';
 import { Term, type TermSurroundings } from './term.ts';
 
 const OTHER_LEADS =
@@ -48,6 +49,7 @@ export class Mastership {
   #handover: Promise<void> | undefined;
   #standAsideUntilMs = Number.NEGATIVE_INFINITY;
   #wasTaken = false;
+  #hasRehearsed = false;
   #unusable: string | undefined;
 
   constructor(around: Surroundings, stopping: AbortSignal) {
@@ -257,6 +259,7 @@ export class Mastership {
         if (standby.replica !== undefined) this.#candidacy.knows(standby.replica.epoch);
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
+        void this.#rehearse();
       },
       onSkipped: (skip, error) => reportLeader(logger, { kind: 'inputSkipped', skip, error }),
       onTrouble: (failure) => {
@@ -271,6 +274,19 @@ export class Mastership {
       },
     });
     return standby;
+  }
+
+  /** Once in the life of the process, while another leads. */
+  async #rehearse(): Promise<void> {
+    if (this.#hasRehearsed) return;
+    this.#hasRehearsed = true;
+    const { core, clock, timers, logger } = this.#around;
+    const isStandingBy = (): boolean => !this.#stopping.aborted && this.#standby !== undefined;
+    const tasks = await rehearse({
+      ...{ core, clock, goesOn: isStandingBy },
+      yieldToOthers: () => timers.yieldToOthers(),
+    });
+    logger.debug({ tasks }, 'has rehearsed a term');
   }
 
   /** Of a standby: writes where the leader names it, removes nothing. */

@@ -212,6 +212,9 @@ async function untilBusy(
   const after = await cluster.counts();
   const rate = ((after.accepted - before.accepted) * 1000) / settleMs;
   say(`${after.open} tasks run, ${Math.round(rate)} are launched a second`);
+  if (wanted < agents) {
+    say('not every agent is in use: an offer may have to wait until another task is wanted');
+  }
 }
 
 /** Counted from what the frameworks and the agents themselves saw. */
