@@ -328,6 +328,6 @@ it('a group runs once when all of it finished, twice when a member failed, whene
         ).toContain(state);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });

@@ -94,9 +94,10 @@ export class MemberQuestions {
     );
   }
 
-  /** Where the leader has read less than an earlier scheduler, a task that it says lives may have ended, and no update tells it. */
+  /** Where the leader has read less than an earlier scheduler, a task may have ended otherwise than it says, and no update tells it. */
   #isBelievable({ state }: TaskStatus, position: StreamPosition): boolean {
-    return state === 'unknown' || isTerminal(state) || this.#options.watch.covers(position);
+    const isEnd = state !== 'unknown' && isTerminal(state);
+    return isEnd || this.#options.watch.covers(position);
   }
 
   #tell(statuses: readonly TaskStatus[], before?: StatusUpdate): void {
