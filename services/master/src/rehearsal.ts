@@ -45,7 +45,7 @@ const AGENTS = Array.from({ length: 8 }, (_, index) => AgentId.parse(`a${index}`
 const SUBSCRIBED_BY = AGENTS.length + 1;
 const TOTAL: Resources = { scalars: { cpus: 1000, mem: 1_024_000 }, ports: [], sets: {} };
 /** After these a function counts as often called, and is compiled. */
-export const REHEARSED_ROUNDS = 120;
+const REHEARSED_ROUNDS = 120;
 const ROUND_MS = 1000;
 
 export type RehearsalOptions = {
