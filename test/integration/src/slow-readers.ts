@@ -65,7 +65,11 @@ async function keepsLittle(server: NatsServer): Promise<() => Promise<void>> {
 export const hasKeptTooLittle = (server: NatsServer, client: string): boolean =>
   logOf(server)
     .split('\n')
-    .some((line) => line.includes(client) && line.includes(`Slow Consumer Detected: MaxPending of ${MIB} Exceeded`));
+    .some(
+      (line) =>
+        line.includes(client) &&
+        line.includes(`Slow Consumer Detected: MaxPending of ${MIB} Exceeded`),
+    );
 
 /** How often the server has dropped the client of that name as a slow consumer. */
 const dropsOf = (server: NatsServer, client: string): number =>
