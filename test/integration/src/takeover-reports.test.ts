@@ -249,7 +249,8 @@ test('with a new leader only the agent registers of which the books say otherwis
   const books = await fixture.follow();
   // Emulated it sleeps for an hour, really it waits for as long as the fixture is there.
   const sleeping = (taskId: string) => {
-    const task = fixture.scriptTask(taskId, `: sleep 3600; ${fixture.waitAt('never')}`);
+    const script = `: sleep 3600; while [ -d ${fixture.directory} ]; do sleep 1; done`;
+    const task = fixture.scriptTask(taskId, script);
     return { ...task, resources: { ...task.resources, scalars: { cpus: 200, mem: 32_000 } } };
   };
   // More than one of the real agents holds.
