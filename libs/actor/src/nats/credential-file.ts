@@ -5,7 +5,8 @@ import { Credential, type Holder, type TlsMaterial } from '@parley/protocol/cred
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { describeIssues } from '@parley/protocol/message';
-import { type Authenticator, credsAuthenticator, nkeyAuthenticator } from 'nats';
+import { type Authenticator, credsAuthenticator } from 'nats';
+import { seedAuthenticator } from './seed-authenticator.ts';
 
 /** Who connects, whereto and as what. */
 export type Identity = {
@@ -91,5 +92,3 @@ function fromNatsFile(
   // One user can stand in one account only; data of tasks needs a file of the project's own kind.
   return succeed({ cluster, servers, actor, ...(tls && { tls }), control });
 }
-
-const seedAuthenticator = (seed: string): Authenticator => nkeyAuthenticator(Buffer.from(seed));

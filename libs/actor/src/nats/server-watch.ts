@@ -5,35 +5,35 @@ import type { ClusterName } from '@parley/protocol/ids';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { NatsConnection } from 'nats';
+import { LOOK_MS, SilentServer } from '../silent-server.ts';
 import { UnledWatch } from '../unled-watch.ts';
 import type { NatsBus } from './nats-bus.ts';
 import { leaveServer } from './server-choice.ts';
 
-const LOOK_MS = 500;
 /** The same of another watch, which has longer. */
 const UNLED_LOOK_MS = 1000;
-/** Looks of the own timer, not the clock: a process that was held up itself blames nobody. */
-const UNANSWERED_LOOKS = 3;
 
 /** @param servers how many the client was told of; with a single one there is nothing to gain */
 export function leaveWhenSilent(connection: NatsConnection, servers: number): void {
+  const server = new SilentServer();
   let isAsked = false;
-  let unanswered = 0;
   const timer = setInterval(() => {
     if (connection.isClosed()) return clearInterval(timer);
-    if (!isAsked) {
-      isAsked = true;
-      unanswered = 0;
-      const answered = (): void => {
-        isAsked = false;
-      };
-      // It fails when the connection is lost: then another one is asked.
-      connection.flush().then(answered, answered);
+    if (isAsked) {
+      const isLeft = server.look(performance.now());
+      if (isLeft && knownServers(connection, servers) > 1) leaveServer(connection);
       return;
     }
-    unanswered += 1;
-    const known = knownServers(connection, servers);
-    if (unanswered % UNANSWERED_LOOKS === 0 && known > 1) leaveServer(connection);
+    isAsked = true;
+    server.asked(performance.now());
+    const over = (): void => {
+      isAsked = false;
+    };
+    // It fails when the connection is lost: then another one is asked.
+    connection.flush().then(() => {
+      server.answered();
+      over();
+    }, over);
   }, LOOK_MS);
   timer.unref();
 }
