@@ -16,6 +16,7 @@ test('a server that is gone soon after a hold-up is not ruled out: both causes a
   const notice = new ConnectionLosses().noticed(lost, { nowMs: 0, heldUpMs: 1234 });
   const said = notice === undefined ? '' : describeNotice(notice);
   expect(said).toContain('held up by itself for 1.2 s');
+  expect(said).toContain('write_deadline or max_pending');
   expect(said).toMatch(/the server dropped it, since it did not read, or the server is gone/);
 });
 

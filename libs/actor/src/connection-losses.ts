@@ -94,13 +94,13 @@ function reasonOf(before: Before, heldUpMs: number): Lost['why'] {
 }
 
 const slowRead = (heldUpMs: number): string =>
-  `the connection to the NATS server was lost, and this process was held up by itself for ${(heldUpMs / 1000).toFixed(1)} s lately: the server dropped it, since it did not read, or the server is gone or answers nobody. What was missed is asked for again. Where the log of the server calls this client a slow consumer: see what holds this process up (stopped, too little processor or memory), or raise write_deadline of the server`;
+  `the connection to the NATS server was lost, and this process was held up by itself for ${(heldUpMs / 1000).toFixed(1)} s lately: the server dropped it, since it did not read, or the server is gone or answers nobody. What was missed is asked for again. Where the log of the server calls this client a slow consumer: see what holds this process up (stopped, too little processor or memory), or raise write_deadline or max_pending of the server`;
 
 const WHY_LOST = {
   silentServer: 'the NATS server answers no ping: another one is tried, or this one again',
   left: 'this process left its NATS server for another one',
   unknown:
-    'the connection to the NATS server was lost: it is tried again. Where the log of the server calls this client a slow consumer, it has too little processor for what is sent to it',
+    'the connection to the NATS server was lost: it is tried again. Where the log of the server calls this client a slow consumer, it has too little processor for what is sent to it, or the server keeps too little for a client (max_pending)',
 } as const;
 
 /** For people: what happened, why, what to do. */

@@ -9,6 +9,7 @@ import {
   LogsRequest,
   LogsResult,
   Oversubscription,
+  RegisterAgain,
   RegisterRequest,
   RegisterResult,
   RunGroupOrder,
@@ -42,7 +43,7 @@ export const agentCalls = {
     to: ['master'],
     body: AgentHeartbeat,
     summary:
-      'Sign of life; after 75 s of silence the agent counts as unreachable. `standing`: a digest of what it has and runs. By the first one of its term a leader sees whether that is what its books say; where it is not, it asks the agent to register.',
+      'Sign of life; after 75 s of silence the agent counts as unreachable. `standing`: a digest of what it has and runs. By the first ones of its term a leader sees whether that is what its books say; where it is not, it asks for another one, and then the agent to register.',
   }),
   usage: entry({
     kind: 'agent.usage',
@@ -68,9 +69,9 @@ export const agentCalls = {
     delivery: 'publish',
     from: ['master'],
     to: ['agent'],
-    body: Empty,
+    body: RegisterAgain,
     summary:
-      'The leader hears an agent that it counts as unreachable, gone or unknown, or whose `standing` is not what its books say.',
+      'The leader hears an agent that it counts as unreachable, gone or unknown, or whose `standing` is not what its books say. With `standing` it asks for that only, once more: what was under way may have arrived.',
   }),
   run: entry({
     kind: 'agent.run',

@@ -55,6 +55,13 @@ export const AgentHeartbeat = z.object({
 });
 export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>;
 
+/** Leader to agent, unanswered. */
+export const RegisterAgain = z.object({
+  /** A heartbeat with its standing is enough. An agent that does not know the field registers. */
+  standing: z.literal(true).optional(),
+});
+export type RegisterAgain = z.infer<typeof RegisterAgain>;
+
 /**
  * Agent to leader, unanswered and repeated: so much of what tasks have been given they do not use, as it estimates. It
  * may be offered as revocable; scalars only, and never more than its total. Mesos docs, "Oversubscription".

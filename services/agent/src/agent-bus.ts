@@ -10,6 +10,7 @@ import {
   type LogsRequest,
   type LogsResult,
   type Oversubscription,
+  type RegisterAgain,
   type RegisterRequest,
   RegisterResult,
   type RunGroupOrder,
@@ -54,7 +55,7 @@ export type AgentHandlers = {
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
   presence(epoch: Epoch, presence: LeaderPresence): void;
-  registerAgain(epoch: Epoch): void;
+  registerAgain(epoch: Epoch, body: RegisterAgain): void;
   watermarks(epoch: Epoch, body: Watermarks): void;
   /** A message that was not understood; told once a subject and reason. */
   onMalformed(subject: string, reason: string): void;
@@ -109,7 +110,10 @@ export class AgentBus {
         const previous = handlers.logLevel(level);
         message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
       }),
-      this.#on(SUBJECTS.registerAgain, ({ epoch }) => epoch && handlers.registerAgain(epoch)),
+      this.#on(
+        SUBJECTS.registerAgain,
+        ({ epoch, body }) => epoch && handlers.registerAgain(epoch, body),
+      ),
       this.#on(presence, ({ epoch, body }) => epoch && handlers.presence(epoch, body)),
       this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body)),
     ];

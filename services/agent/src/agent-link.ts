@@ -113,7 +113,7 @@ export class AgentLink {
         dispatch({ kind: 'shutdownExecutor', epoch, order, reply: add(reply) }),
       presence: (epoch, { reportWithinMs, takesStandings }) =>
         dispatch({ kind: 'presence', epoch, reportWithinMs, takesStandings }),
-      registerAgain: (epoch) => dispatch({ kind: 'registerAgain', epoch }),
+      registerAgain: (epoch, { standing }) => dispatch({ kind: 'registerAgain', epoch, standing }),
       watermarks: (epoch, body) => dispatch({ kind: 'watermarks', epoch, body }),
       messageToExecutor: (executor, data) =>
         dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),

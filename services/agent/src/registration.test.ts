@@ -115,6 +115,22 @@ describe('registration', () => {
     expect(bench.take('register')).toHaveLength(1);
   });
 
+  test('asked for its standing once more it tells that at once, and registers where it cannot or the leader takes none', () => {
+    const bench = new ScriptedSupervisor().registered();
+    bench.send({ kind: 'presence', epoch: LATER, takesStandings: true }).after(0);
+    const [told] = bench.take('heartbeat');
+    const ask = { kind: 'registerAgain', epoch: LATER, standing: true } as const;
+    expect(bench.send(ask).take('heartbeat')).toEqual([told]);
+    expect(bench.after(4999).take('heartbeat')).toEqual([]);
+    expect(bench.send({ ...ask, epoch: EPOCH }).take('heartbeat')).toEqual([]);
+    expect(bench.take('register')).toEqual([]);
+    const later = { ...ask, epoch: { ...LATER, revision: LATER.revision + 1 } };
+    expect(bench.send(later).take('register')).toHaveLength(1);
+    // The request that is under way says it all.
+    expect(bench.send(later).take('register')).toEqual([]);
+    expect(bench.take('heartbeat')).toEqual([]);
+  });
+
   test('an order of a new leader may come before it has said whether it takes standings', () => {
     const aRegistered = () => {
       const registration = registered(0.5);

@@ -111,6 +111,12 @@ export class Registration {
     this.#plan(nowMs + this.#share(REPORT_WITHIN_MS));
   }
 
+  /** Its books say otherwise: perhaps not any more, or what was under way is known here by now. */
+  askedForStanding(epoch: Epoch, nowMs: number): void {
+    if (!this.heard(epoch, nowMs) || this.#open !== undefined) return;
+    this.#reportMs = nowMs;
+  }
+
   /** The leader does not know this agent any more. */
   again(nowMs: number): void {
     this.#plan(nowMs);

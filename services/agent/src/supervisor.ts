@@ -165,7 +165,8 @@ export class Supervisor {
         this.#registration.estimated(input.revocable);
         return;
       case 'registerAgain':
-        this.#registration.askedAgain(input.epoch, now.nowMs);
+        if (input.standing) this.#registration.askedForStanding(input.epoch, now.nowMs);
+        else this.#registration.askedAgain(input.epoch, now.nowMs);
         return;
       case 'registerAnswered':
         this.#registerAnswered(input, now, out);

@@ -31,6 +31,8 @@ export type Surroundings = Omit<TermSurroundings, 'bus'> & {
   readonly lease: LeaseStore;
   /** As of Candidacy. */
   readonly onLeaseUnanswered?: () => void;
+  /** As of RehearsalOptions. */
+  readonly rehearsedRounds?: number;
 };
 
 type MasterStandby = Standby<ClusterState, Input, Effect>;
@@ -280,10 +282,10 @@ export class Mastership {
   async #rehearse(): Promise<void> {
     if (this.#hasRehearsed) return;
     this.#hasRehearsed = true;
-    const { core, clock, timers, logger } = this.#around;
+    const { clock, timers, logger, rehearsedRounds: rounds } = this.#around;
     const isStandingBy = (): boolean => !this.#stopping.aborted && this.#standby !== undefined;
     const tasks = await rehearse({
-      ...{ core, clock, goesOn: isStandingBy },
+      ...{ clock, goesOn: isStandingBy, ...(rounds !== undefined && { rounds }) },
       yieldToOthers: () => timers.yieldToOthers(),
     });
     logger.debug({ tasks }, 'has rehearsed a term');

@@ -1,10 +1,9 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { systemClock as clock } from '@parley/actor/nats/system-clock';
-import { clusterCore as core } from '@parley/cluster/cluster-core';
 import { expect, it } from 'vitest';
 import { rehearse } from './rehearsal.ts';
 
-const options = { core, clock, yieldToOthers: () => yieldToOthers() };
+const options = { clock, yieldToOthers: () => yieldToOthers() };
 
 it('a rehearsal plays whole terms: every task is offered for, launched and ended', async () => {
   const rounds = 5;

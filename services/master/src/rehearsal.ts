@@ -2,10 +2,9 @@
 // for it. A standby plays it once it has its books; nothing of it reaches the bus, the journal or these books.
 
 import type { Clock } from '@parley/actor/clock';
-import type { Core } from '@parley/actor/core';
 import { JournaledLeader } from '@parley/actor/journaled-leader';
 import { Replica } from '@parley/actor/replica';
-import { takeoverEffects } from '@parley/cluster/cluster-core';
+import { clusterCore, takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
 import { ClusterSettings, type Input } from '@parley/cluster/inputs';
@@ -49,7 +48,6 @@ const REHEARSED_ROUNDS = 120;
 const ROUND_MS = 1000;
 
 export type RehearsalOptions = {
-  readonly core: Core<ClusterState, Input, Effect>;
   readonly clock: Clock;
   /** Between two rounds: what has arrived goes first. */
   readonly yieldToOthers: () => Promise<void>;
@@ -86,10 +84,11 @@ class Stage {
   #updates = 0;
   #nowMs = 0;
 
-  constructor({ core, clock }: Pick<RehearsalOptions, 'core' | 'clock'>) {
+  constructor({ clock }: Pick<RehearsalOptions, 'clock'>) {
     this.#clock = clock;
     const leader = new JournaledLeader<ClusterState, Input, Effect>({
-      replica: Replica.anew(core, 0, 0),
+      // Not as its master is given it: who watches what that steps looks for its entries in the journal.
+      replica: Replica.anew(clusterCore, 0, 0),
       epoch: EPOCH,
       makeNonce: () => `rehearsal-${this.#entries}`,
     });

@@ -37,3 +37,9 @@ export function askToRegister(around: Surroundings, agentId: AgentId): Message[]
 export function askForReport({ cluster, epoch }: Surroundings, agentId: AgentId): Message {
   return encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, {}, { epoch });
 }
+
+/** What it had may not have been what the books say for a moment only. One of an earlier release registers. */
+export function askForStanding({ cluster, epoch }: Surroundings, agentId: AgentId): Message {
+  const body = { standing: true } as const;
+  return encodeMessage(SUBJECTS.registerAgain, cluster, { agentId }, body, { epoch });
+}

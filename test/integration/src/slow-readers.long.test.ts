@@ -1,11 +1,19 @@
 // Owns the proof that a leader which does not read, and is dropped by its NATS server for that, is followed and has no effect,
-// and that a scheduler is told afterwards what it missed.
+// that a scheduler is told afterwards what it missed, and that a server which keeps as little as it may for its clients
+// (max_pending) costs time and nothing else.
 import { renameSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { TEST_TIMEOUT_MS, until, WatchedProcess } from './cluster-fixture.ts';
 import { LEADS, STANDS_BY } from './ha-fixture.ts';
-import { floodUntilDropped, saysWhyAndComesBack, startBrief } from './slow-readers.ts';
+import {
+  floodUntilDropped,
+  hasKeptTooLittle,
+  saysWhyAndComesBack,
+  startBrief,
+  startKeepingLittle,
+  stopsReading,
+} from './slow-readers.ts';
 
 vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 
@@ -56,4 +64,24 @@ test('a scheduler that does not read is dropped, says why, and is told every end
     () => scheduler.output,
   );
   expect(ends()).toHaveLength(8);
+});
+
+test('a server that keeps a MiB for a client drops agent and leader in a burst: each says why and comes back, and every task runs once', async () => {
+  const scene = await startKeepingLittle(cleanups);
+  const { fixture, framework } = scene.ha;
+  const [leader, agent] = [fixture.service('master-1'), fixture.service('a1')];
+  const tasks = scene.ha.tasks('gate', 60);
+  fixture.open('gate');
+  framework.add(tasks);
+  await scene.ha.untilSomeEnded(tasks, 10);
+  for (const [victim, client] of [
+    [agent, 'agent a1'],
+    [leader, 'master master-1'],
+  ] as const) {
+    await stopsReading(scene, victim, client);
+    expect(hasKeptTooLittle(fixture.server, client)).toBe(true);
+    await saysWhyAndComesBack(victim);
+    expect(victim.line('"why":"slowRead"')['msg']).toContain('max_pending');
+  }
+  await scene.ha.expectEachOnce(tasks);
 });

@@ -1,6 +1,8 @@
-// Owns what tests of slow readers need: a server that waits two seconds only for whoever does not read, what it says
-// about it, and a flood of what a master says to all of a kind, and what whoever
-// was dropped has to say about it.
+// Owns what tests of slow readers need: a server that waits two seconds only for whoever does not read, or keeps a MiB only
+// for it, what it says about it, a flood of what a master says to all of a kind, and what whoever was dropped has to say
+// about it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,6 +11,7 @@ import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { NatsConnection } from 'nats';
 import { expect } from 'vitest';
+import { binaryOf } from './bus-fixture.ts';
 import { cluster, until, type WatchedProcess } from './cluster-fixture.ts';
 import { HaCluster, LEADS } from './ha-fixture.ts';
 
@@ -34,6 +37,39 @@ async function waitsBriefly(server: NatsServer): Promise<void> {
     () => `the server reloads; it said ${logOf(server).slice(-1000)}`,
   );
 }
+
+/**
+ * Starts it again on its data with the smallest `max_pending` that it takes: one message of the largest size. The value
+ * ends it. Members must not change meanwhile: that would write its configuration anew.
+ */
+async function keepsLittle(server: NatsServer): Promise<() => Promise<void>> {
+  const file = path.join(server.directory, 'nats-server.conf');
+  await server.stop();
+  writeFileSync(file, `${readFileSync(file, 'utf8')}max_pending: ${MIB}\n`);
+  const ready = () => logOf(server).split('Server is ready').length;
+  const before = ready();
+  const started: ChildProcess = spawn(await binaryOf('reference'), ['--config', file], {
+    stdio: 'ignore',
+  });
+  await until(
+    () => ready() > before,
+    () => `the server starts again; it said ${logOf(server).slice(-1000)}`,
+  );
+  return async () => {
+    started.kill('SIGKILL');
+    if (started.exitCode === null && started.signalCode === null) await once(started, 'exit');
+  };
+}
+
+/** It had more to send to that client than it keeps. */
+export const hasKeptTooLittle = (server: NatsServer, client: string): boolean =>
+  logOf(server)
+    .split('\n')
+    .some(
+      (line) =>
+        line.includes(client) &&
+        line.includes(`Slow Consumer Detected: MaxPending of ${MIB} Exceeded`),
+    );
 
 /** How often the server has dropped the client of that name as a slow consumer. */
 const dropsOf = (server: NatsServer, client: string): number =>
@@ -74,14 +110,26 @@ export type Scene = { readonly ha: HaCluster; readonly flooder: NatsConnection }
 const SLOW = '"why":"slowRead"';
 const BACK = 'connected to NATS again';
 
+type Cleanups = (() => Promise<void>)[];
+
 /** Two masters, an allocator, two agents, a framework, on a server that waits briefly for readers. */
-export async function startBrief(cleanups: (() => Promise<void>)[]): Promise<Scene> {
+export const startBrief = (cleanups: Cleanups): Promise<Scene> =>
+  startWith(cleanups, (server) => waitsBriefly(server));
+
+/** The same on a server that keeps as little as it may for each client. */
+export const startKeepingLittle = (cleanups: Cleanups): Promise<Scene> =>
+  startWith(cleanups, async (server) => void cleanups.push(await keepsLittle(server)));
+
+async function startWith(
+  cleanups: Cleanups,
+  change: (server: NatsServer) => Promise<void>,
+): Promise<Scene> {
   const ha = new HaCluster();
   cleanups.push(() => ha.close());
   const { fixture } = ha;
   await fixture.startServer();
   await fixture.provision();
-  await waitsBriefly(fixture.server);
+  await change(fixture.server);
   await fixture.service('master-1').start().says(LEADS);
   await ha.startRest();
   return { ha, flooder: await fixture.connect('master', 'master-2') };

@@ -1,19 +1,28 @@
 // Owns the proof that agents and frameworks find a new leader over the connections that they have, and that what they tell
-// it is compared with the books: counted, shown to people and repaired where it differs.
+// it is compared with the books: counted, shown to people and repaired where it differs; and that who runs quietly what the
+// books say registers with no new leader.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { AgentTask } from '@parley/protocol/agents';
 import type { FrameworkReport } from '@parley/protocol/frameworks';
 import { AgentId, FrameworkRef, PrincipalName, RoleName, TaskId } from '@parley/protocol/ids';
 import { MasterList } from '@parley/protocol/leadership';
-import { encodeMessage } from '@parley/protocol/message';
-import type { SubjectEntry } from '@parley/protocol/subject-entry';
+import { decodeMessage, encodeMessage } from '@parley/protocol/message';
+import { type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { afterEach, expect, test, vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
 import { ask } from './cluster-caller.ts';
-import { type Books, ClusterFixture, cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import {
+  type Books,
+  ClusterFixture,
+  cluster,
+  TEST_TIMEOUT_MS,
+  until,
+  WatchedProcess,
+} from './cluster-fixture.ts';
 import { QueueFramework } from './cluster-framework.ts';
 import { ClusterTerminal } from './cluster-terminal.ts';
 import { CuttableWay, LEADS, STANDS_BY } from './ha-fixture.ts';
@@ -171,4 +180,100 @@ test('agents and frameworks find a new leader without connecting anew; what they
   expect(names.filter((taskId) => fixture.runs(taskId) !== 1)).toEqual([]);
   expect(framework.inState('finished').sort()).toEqual([...names].sort());
   expect(way.taken).toBe(connections);
+});
+
+const AGENT_MAIN = fileURLToPath(new URL('../../../services/agent/src/main.ts', import.meta.url));
+const EMULATED = 30;
+
+/** Two masters, two real agents and a few dozen emulated ones, which are too small for what the real ones run. */
+async function startWithIdle() {
+  const fixture = new ClusterFixture();
+  cleanups.push(() => fixture.close());
+  await fixture.startServer();
+  await fixture.provision();
+  await fixture.server.addMembers([{ kind: 'emulator', id: 'many' }], []);
+  await fixture.service('master-1').start().says(LEADS);
+  await fixture.service('master-2').start().says(STANDS_BY);
+  fixture.service('allocator-1').start();
+  const emulate = ['--emulate', `${EMULATED}`, '--creds', fixture.credential('emulator', 'many')];
+  const each = ['--cpus', '0.2', '--mem', '1GiB', '--disk', '1GiB', '--ports', '31000-31010'];
+  const emulator = new WatchedProcess('many', [AGENT_MAIN, ...emulate, ...each]).start();
+  cleanups.push(() => emulator.close());
+  for (const id of ['a1', 'a2'] as const) fixture.service(id).start();
+  for (const id of ['a1', 'a2'] as const) await fixture.service(id).says('"msg":"registered"');
+  await emulator.says('every emulated agent is registered');
+  const framework = await new QueueFramework().connect(fixture, 'alice', 'steady');
+  cleanups.push(() => framework.close());
+  return { fixture, framework };
+}
+
+/** Who registers from now on, once for each message. */
+async function watchRegistrations(fixture: ClusterFixture): Promise<string[]> {
+  const registered: string[] = [];
+  const connection = await fixture.connect('master', 'master-1');
+  connection.subscribe(wildcardOf(SUBJECTS.register, cluster), {
+    callback: (_, { subject, data }) => {
+      const message = decodeMessage(SUBJECTS.register, cluster, subject, data);
+      if (!message.ok) throw new Error(message.failure.message);
+      registered.push(message.value.parameters.agentId);
+    },
+  });
+  await connection.flush();
+  return registered;
+}
+
+/** In the name of a2, which does not know of it: the books have it larger than it is. */
+async function registersWithMore(fixture: ClusterFixture, { state }: Books): Promise<void> {
+  const agent = state.agents.get(a2);
+  if (agent === undefined) throw new Error('a2 is in the books');
+  const tasks = [...state.tasks.rows()].flatMap(({ task, agentId, agentSequence }): AgentTask[] =>
+    agentId === a2 ? [{ task, state: 'running', lastSequence: agentSequence }] : [],
+  );
+  const { hostname, total, attributes } = agent;
+  const scalars = { ...total.scalars, cpus: (total.scalars['cpus'] ?? 0) + 1000 };
+  const body = { hostname, total: { ...total, scalars }, attributes, executors: [], tasks };
+  const request = { session: 'by-hand', counter: 1, lowest: 1 };
+  const { subject, bytes } = encodeMessage<SubjectEntry>(
+    SUBJECTS.register,
+    cluster,
+    { agentId: a2 },
+    body,
+    { request },
+  );
+  const connection = await fixture.connect('agent', 'a2');
+  succeeded(await ask(connection, SUBJECTS.register, subject, bytes));
+}
+
+test('with a new leader only the agent registers of which the books say otherwise; not those that are idle, run quietly, or whose tasks have ended while nobody led', async () => {
+  const { fixture, framework } = await startWithIdle();
+  const books = await fixture.follow();
+  // Emulated it sleeps for an hour, really it waits for as long as the fixture is there.
+  const sleeping = (taskId: string) => {
+    const script = `: sleep 3600; while [ -d ${fixture.directory} ]; do sleep 1; done`;
+    const task = fixture.scriptTask(taskId, script);
+    return { ...task, resources: { ...task.resources, scalars: { cpus: 200, mem: 32_000 } } };
+  };
+  // More than one of the real agents holds.
+  const own = Array.from({ length: 12 }, (_, index) => fixture.task(`own-${index}`));
+  const quiet = Array.from({ length: 15 }, (_, index) => sleeping(`quiet-${index}`));
+  framework.add([...own, ...quiet]);
+  await framework.untilRunning(27);
+  const running = () => [...books.state.tasks.rows()].filter(({ state }) => state === 'running');
+  await until(
+    () => running().length === 27,
+    () => 'all tasks run in the books',
+  );
+  await registersWithMore(fixture, books);
+  const registered = await watchRegistrations(fixture);
+  await fixture.service('master-1').end('SIGKILL');
+  fixture.open();
+  await framework.untilEnded(own);
+  const second = fixture.service('master-2');
+  await second.says(LEADS);
+  await second.says('every agent was heard in this term');
+  expect(await census(fixture)).toMatchObject({
+    ...{ agents: EMULATED + 2, agentsHeard: EMULATED + 2 },
+    ...NO_DIFFERENCE,
+  });
+  expect(registered).toEqual(['a2']);
 });

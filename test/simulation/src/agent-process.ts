@@ -342,8 +342,9 @@ export class AgentProcess extends SimulatedProcess {
 
   #registerAgain({ subject, bytes }: Delivered): void {
     const message = decodeMessage(SUBJECTS.registerAgain, this.world.cluster, subject, bytes);
-    if (message.ok && message.value.epoch)
-      this.#send({ kind: 'registerAgain', epoch: message.value.epoch });
+    if (!message.ok || message.value.epoch === undefined) return;
+    const { epoch, body } = message.value;
+    this.#send({ kind: 'registerAgain', epoch, standing: body.standing });
   }
 
   #watermarks({ subject, bytes }: Delivered): void {

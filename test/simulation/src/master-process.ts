@@ -110,6 +110,8 @@ export class MasterProcess extends SimulatedProcess {
         settings,
         rateLimits: DEFAULT_RATE_LIMITS,
         rules: () => undefined,
+        // Time is virtual: nobody waits for what is not compiled yet.
+        rehearsedRounds: 1,
         core: watchedCore({
           witness,
           fail: (what) => this.world.fail(new Error(`${this.name}: ${what}`)),

@@ -13,7 +13,7 @@ const folder = fileURLToPath(new URL('../mutants', import.meta.url));
 const files = readdirSync(folder);
 
 describe('the mutants', () => {
-  test('are ten', () => expect(files).toHaveLength(10));
+  test('are eleven', () => expect(files).toHaveLength(11));
 
   test.each(files)('%s fits the tree, and something hunts it', (file) => {
     const { patch, scenario } = readMutant(file, readFileSync(join(folder, file), 'utf8'));
