@@ -25,6 +25,8 @@ const OTHER_LEADS =
   'another process leads; if it has this id too, give each master an id of its own';
 /** Who stepped down leaves the lease to others for so long. */
 const STAND_ASIDE_MS = 5000;
+/** Whoever finds nobody leading leads before that. */
+const REHEARSES_AFTER_MS = 1000;
 
 export type Surroundings = Omit<TermSurroundings, 'bus'> & {
   readonly bus: ProbingBus;
@@ -261,7 +263,7 @@ export class Mastership {
         if (standby.replica !== undefined) this.#candidacy.knows(standby.replica.epoch);
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
-        void this.#rehearse();
+        this.#around.timers.after(REHEARSES_AFTER_MS, () => void this.#rehearse(), { ref: false });
       },
       onSkipped: (skip, error) => reportLeader(logger, { kind: 'inputSkipped', skip, error }),
       onTrouble: (failure) => {
@@ -280,10 +282,10 @@ export class Mastership {
 
   /** Once in the life of the process, while another leads. */
   async #rehearse(): Promise<void> {
-    if (this.#hasRehearsed) return;
+    const isStandingBy = (): boolean => !this.#stopping.aborted && this.#standby !== undefined;
+    if (this.#hasRehearsed || !isStandingBy()) return;
     this.#hasRehearsed = true;
     const { clock, timers, logger, rehearsedRounds: rounds } = this.#around;
-    const isStandingBy = (): boolean => !this.#stopping.aborted && this.#standby !== undefined;
     const tasks = await rehearse({
       ...{ clock, goesOn: isStandingBy, ...(rounds !== undefined && { rounds }) },
       yieldToOthers: () => timers.yieldToOthers(),
