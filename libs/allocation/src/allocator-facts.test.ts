@@ -124,6 +124,21 @@ test('what was proposed to a master that leads no more is proposed to the next o
   cluster.allocator.checkInvariants();
 });
 
+test('a framework that leaves and comes back in one message, in which the agent goes that it was to be offered, is one', () => {
+  cluster.master.addAgent('agent-1', resourcesOf(4, 4000));
+  cluster.master.subscribe('a', 'services');
+  hear();
+  expect(cluster.proposalsWithin(COALESCE_MS)).toHaveLength(1);
+  cluster.master.disconnect('a');
+  cluster.master.removeAgent('agent-1');
+  cluster.master.subscribe('a', 'services');
+  hear();
+  cluster.master.addAgent('agent-2', resourcesOf(4, 4000));
+  cluster.master.subscribe('a', 'services');
+  hear();
+  expect(cluster.proposalsWithin(COALESCE_MS)).toHaveLength(1);
+});
+
 test('a later master whose journal began anew makes it ask for a snapshot', () => {
   for (let entry = 0; entry < 5; entry += 1) hear();
   const other = new ScriptedMaster();

@@ -106,7 +106,9 @@ export class Knowledge {
 
   #takeBack(lost: readonly PendingProposal[]): boolean {
     for (const pending of lost) {
-      this.#released(pending);
+      this.#release(pending);
+      this.caps.resumeWithLess(pending.client.framework);
+      this.#refresh(pending.client.framework);
       this.pool.touch(pending.agent);
     }
     return lost.length > 0;
@@ -330,18 +332,16 @@ export class Knowledge {
 
   #forgetAgent(agent: Agent | undefined): void {
     if (agent === undefined) return;
-    for (const pending of this.pending.takeOfAgent(agent)) this.#released(pending);
+    for (const pending of this.pending.takeOfAgent(agent)) {
+      this.#release(pending);
+      // It is forgotten with the last fact, if at all: a later one may be about it.
+      this.#concerned.add(pending.client.framework);
+    }
     this.filters.clearAgent(agent);
     this.vain.forgetAgent(agent.number);
     this.leftUnused.forgetAgent(agent);
     this.kept.letGo(agent.agentId);
     this.pool.remove(agent);
-  }
-
-  #released(pending: PendingProposal): void {
-    this.#release(pending);
-    this.caps.resumeWithLess(pending.client.framework);
-    this.#refresh(pending.client.framework);
   }
 
   /** It was decided, or never will be: what is known without it is what the master says. */
