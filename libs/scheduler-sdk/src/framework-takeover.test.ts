@@ -71,6 +71,13 @@ class PodUser {
     await this.world.pass(10);
   }
 
+  /** Its process is killed after it has heard that the first member ended so. */
+  async crashAfterFirst(end: TaskState): Promise<void> {
+    this.update(0, end);
+    await this.world.pass(10);
+    this.world.crash();
+  }
+
   async offer(): Promise<void> {
     const { leader } = this.world;
     leader.offer(1);
@@ -128,10 +135,8 @@ describe('a framework that is killed between the ends of two members of a group'
     'knows afterwards that the first one %s',
     async (end) => {
       const user = await PodUser.withPod(2);
-      user.update(0, end);
-      await user.world.pass(10);
+      await user.crashAfterFirst(end);
       expect(user.last).toMatchObject({ state: end, terminal: false });
-      user.world.crash();
       user.update(1, 'finished');
       await user.begin();
       await user.settle();
@@ -157,9 +162,7 @@ describe('a framework that is killed between the ends of two members of a group'
 
   it('runs the group again when the leader has forgotten the first one', async () => {
     const user = await PodUser.withPod(2);
-    user.update(0, 'finished');
-    await user.world.pass(10);
-    user.world.crash();
+    await user.crashAfterFirst('finished');
     user.world.leader.beliefs.set(user.member(0), 'unknown');
     user.update(1, 'finished');
     await user.begin();
@@ -170,9 +173,7 @@ describe('a framework that is killed between the ends of two members of a group'
 
   it('is told the second end again when it is killed once more before it has the answer', async () => {
     const user = await PodUser.withPod(2);
-    user.update(0, 'failed');
-    await user.world.pass(10);
-    user.world.crash();
+    await user.crashAfterFirst('failed');
     user.update(1, 'finished');
     user.world.leader.lag = 2;
     await user.begin();
@@ -187,9 +188,7 @@ describe('a framework that is killed between the ends of two members of a group'
 
   it('is not through with the second end when it is torn down before it has the answer', async () => {
     const user = await PodUser.withPod(2);
-    user.update(0, 'finished');
-    await user.world.pass(10);
-    user.world.crash();
+    await user.crashAfterFirst('finished');
     user.update(1, 'finished');
     user.world.leader.lag = 2;
     await user.begin();

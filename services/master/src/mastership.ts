@@ -263,7 +263,7 @@ export class Mastership {
         if (standby.replica !== undefined) this.#candidacy.knows(standby.replica.epoch);
         const { sequence } = this.#standing();
         logger.info({ sequence, lagEntries: standby.lagEntries }, 'stands by');
-        this.#around.timers.after(REHEARSES_AFTER_MS, () => void this.#rehearse(), { ref: false });
+        timers.after(REHEARSES_AFTER_MS, () => void this.#rehearse(), { ref: false });
       },
       onSkipped: (skip, error) => reportLeader(logger, { kind: 'inputSkipped', skip, error }),
       onTrouble: (failure) => {
@@ -286,11 +286,16 @@ export class Mastership {
     if (this.#hasRehearsed || !isStandingBy()) return;
     this.#hasRehearsed = true;
     const { clock, timers, logger, rehearsedRounds: rounds } = this.#around;
-    const tasks = await rehearse({
-      ...{ clock, goesOn: isStandingBy, ...(rounds !== undefined && { rounds }) },
-      yieldToOthers: () => timers.yieldToOthers(),
-    });
-    logger.debug({ tasks }, 'has rehearsed a term');
+    try {
+      const tasks = await rehearse({
+        ...{ clock, goesOn: isStandingBy, ...(rounds !== undefined && { rounds }) },
+        yieldToOthers: () => timers.yieldToOthers(),
+      });
+      logger.debug({ tasks }, 'has rehearsed a term');
+    } catch (err) {
+      // Whoever leads unrehearsed is slow at first, and nothing else.
+      logger.warn({ err }, 'no term was rehearsed');
+    }
   }
 
   /** Of a standby: writes where the leader names it, removes nothing. */

@@ -1,6 +1,6 @@
 // Owns proving to a NATS server that a connection holds the key of its user, with the host's own Ed25519: the client
-// library's, in JavaScript, takes 15 ms of processor a connection, and keeps a process with hundreds of them away from its
-// work when a server of the cluster dies.
+// library's, in JavaScript, takes some 300 times as long (infra/docs/performance.md), and keeps a process with hundreds of
+// connections away from its work when a server of the cluster dies.
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { type Authenticator, nkeys } from 'nats';
 
