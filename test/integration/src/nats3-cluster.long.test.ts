@@ -14,13 +14,13 @@ vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
 let whole: Nats3Cluster;
 beforeEach(async () => {
   // Who is to be cut off from whom must be known.
-  whole = await startNats3Cluster({
+  whole = await startNats3Cluster(() => ({
     'master-1': 'n1',
     'master-2': 'n2',
     'allocator-1': 'n3',
     a1: 'n2',
     a2: 'n3',
-  });
+  }));
 });
 afterEach(() => whole?.close());
 

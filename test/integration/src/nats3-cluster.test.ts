@@ -19,8 +19,14 @@ const clone = fileURLToPath(new URL('../../..', import.meta.url));
 const WORD_COUNT = path.join(clone, 'services/framework-mapreduce/src/main.ts');
 
 let whole: Nats3Cluster;
+/** Of both masters. */
+let mastersNode: string | undefined;
 beforeAll(async () => {
-  whole = await startNats3Cluster();
+  whole = await startNats3Cluster(async (nats) => {
+    const [node] = await nats.othersThanLeaderOf();
+    mastersNode = node?.name;
+    return mastersNode === undefined ? {} : { 'master-1': mastersNode, 'master-2': mastersNode };
+  });
 });
 afterAll(() => whole?.close());
 
@@ -57,7 +63,10 @@ test('the node that leads the journal is killed and its disk wiped: the leader s
   fixture.open('held');
   await work.untilEnded(held);
   expect(wrongOnes(whole, [...held, ...passing])).toEqual([]);
+  // The journal's leader may have moved there meanwhile: a master whose own node ends may be followed.
+  if (node.name === mastersNode) return;
   // The lease outlasts an election of the journal's.
-  expect(fixture.service('master-1').count('"msg":"term begins"')).toBe(1);
-  expect(fixture.service('master-2').count('"msg":"term begins"')).toBe(0);
+  const terms = (id: 'master-1' | 'master-2'): number =>
+    fixture.service(id).count('"msg":"term begins"');
+  expect([terms('master-1'), terms('master-2')]).toEqual([1, 0]);
 });

@@ -22,12 +22,14 @@ export type Nats3Cluster = {
   readonly close: () => Promise<void>;
 };
 
+export type Places = Partial<Record<ServiceId, string>>;
+
 /**
  * `master-1` leads, `master-2` stands by.
- * @param places the node that a service connects to; any without it. It stays there as long as the node runs.
+ * @param placesOf names the node that a service connects to; any without it. It stays there as long as the node runs.
  */
 export async function startNats3Cluster(
-  places: Partial<Record<ServiceId, string>> = {},
+  placesOf: (nats: Nats3) => Promise<Places> | Places = () => ({}),
 ): Promise<Nats3Cluster> {
   const principals = [{ name: alice, roles: [RoleName.parse('*')] }];
   const nats = await startNats3({ cluster, actors: ACTORS, principals, separable: true });
@@ -38,6 +40,7 @@ export async function startNats3Cluster(
     await fixture.close();
   };
   try {
+    const places = await placesOf(nats);
     for (const id of SERVICE_IDS) {
       const place = places[id];
       const options = place === undefined ? [] : ['--nats', nats.node(place).url];

@@ -13,10 +13,10 @@ vi.setConfig({ testTimeout: 2 * TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS })
 
 let whole: Nats3Cluster;
 beforeEach(async () => {
-  whole = await startNats3Cluster({
+  whole = await startNats3Cluster(() => ({
     ...{ 'master-1': 'n1', 'master-2': 'n2', 'allocator-1': 'n3' },
     ...{ a1: 'n2', a2: 'n3' },
-  });
+  }));
 });
 afterEach(() => whole?.close());
 

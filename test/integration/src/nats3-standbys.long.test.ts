@@ -25,10 +25,10 @@ const PASSING = 12;
 let whole: Nats3Cluster;
 let operator: NatsConnection;
 beforeEach(async () => {
-  whole = await startNats3Cluster({
+  whole = await startNats3Cluster(() => ({
     ...{ 'master-1': 'n1', 'master-2': 'n2', 'allocator-1': 'n1' },
     ...{ a1: 'n2', a2: 'n3' },
-  });
+  }));
   const { nats, fixture } = whole;
   await fixture.service('master-2').says(STANDS_BY);
   await fixture.service('allocator-1').says(PROPOSES);
