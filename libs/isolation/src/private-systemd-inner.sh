@@ -46,6 +46,8 @@ resolver=$(readlink -f /etc/resolv.conf || true)
 resolver_text=
 case $resolver in /run/*) resolver_text=$(cat "$resolver") ;; esac
 mount -t tmpfs -o mode=755,size=64m tmpfs /run
+# systemd mounts credentials of services below it in a namespace of a moment, which this makes seen in all.
+mount --make-shared /run
 if [ -n "$resolver_text" ]; then
   mkdir -p "${resolver%/*}"
   echo "$resolver_text" > "$resolver"

@@ -175,6 +175,15 @@ export class AgentShell {
     this.#dispatch({ kind: connected ? 'connected' : 'disconnected' });
   }
 
+  /** What it does now, for people. */
+  get status(): string {
+    if (this.#nats === undefined) return 'has no bus yet; its tasks go on';
+    const { connected, connection } = this.#nats;
+    return connected
+      ? `connected to ${connection.getServer()}`
+      : 'the bus is away; its tasks go on';
+  }
+
   /** Ends this process's part; tasks go on. */
   async stop(): Promise<void> {
     this.#isStopping = true;

@@ -6,6 +6,7 @@ import { NatsBus } from '@parley/actor/nats/nats-bus';
 import { openConnection } from '@parley/actor/nats/open-connection';
 import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
 import { createDebugToggle, createLogger, type Logger } from '@parley/telemetry/logger';
+import { attendServiceManager } from '@parley/telemetry/service-manager';
 import { lockWorkDirectory, unlockWorkDirectory } from './agent-lock.ts';
 import { type AgentConfig, readConfig, USAGE } from './config.ts';
 import { AgentShell } from './effects.ts';
@@ -49,6 +50,7 @@ async function run(config: AgentConfig): Promise<void> {
     isGone = true;
     stopping.abort(why);
   });
+  const manager = attendServiceManager({ logger, status: () => shell.status });
   const toggleDebug = createDebugToggle(logger);
   process.on('SIGUSR2', () => logger.warn({ level: toggleDebug() }, 'log level changed'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -58,8 +60,10 @@ async function run(config: AgentConfig): Promise<void> {
     stopping.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await shell.recover();
+  manager.ready();
   await Promise.race([connect(config, shell, logger, stopping.signal), stopped]);
   await stopped;
+  manager.stopping();
   const { reason } = stopping.signal;
   if (isGone)
     logger.error({ reason }, 'this agent was declared gone: its tasks are ended, it stops');

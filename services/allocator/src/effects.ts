@@ -21,6 +21,8 @@ export type RunningAllocator = {
   readonly ended: Promise<string | undefined>;
   /** Releases the lease, so that another allocator leads at once. */
   stop(): void;
+  /** What it does now, for people. */
+  status(): string;
 };
 
 /** `intervalMs`: of the allocator's runs, see AllocatorOptions. */
@@ -30,8 +32,12 @@ export function runAllocator(
 ): RunningAllocator {
   const id = ActorId.parse(identity.actor.id);
   const stopping = new AbortController();
-  const ended = serve({ ...how, identity, id, stopping: stopping.signal });
-  return { ended, stop: () => stopping.abort() };
+  let status = (): string => 'has no bus yet';
+  const isNow = (present: () => string): void => {
+    status = present;
+  };
+  const ended = serve({ ...how, identity, id, stopping: stopping.signal, isNow });
+  return { ended, stop: () => stopping.abort(), status: () => status() };
 }
 
 type Surroundings = {
@@ -40,6 +46,7 @@ type Surroundings = {
   readonly logger: Logger;
   readonly intervalMs: number;
   readonly stopping: AbortSignal;
+  readonly isNow: (status: () => string) => void;
 };
 
 async function serve({
@@ -48,6 +55,7 @@ async function serve({
   logger,
   intervalMs,
   stopping,
+  isNow,
 }: Surroundings): Promise<string | undefined> {
   const connect = (account: 'control' | 'books') =>
     connectUntilStopped(identity, {
@@ -102,6 +110,7 @@ async function serve({
   service.start();
   candidacy.start();
   candidacy.stand(true);
+  isNow(() => (candidacy.mayAct() ? 'allocates' : 'stands by'));
   answerLogLevel(bus, {
     cluster,
     actor: { kind: 'allocator', id },

@@ -2,6 +2,7 @@
 // Owns the allocator's process: arguments, signals, exit code. 0: asked to stop; 1: it cannot go on; 2: wrong arguments.
 import { readServiceArguments } from '@parley/actor/service-arguments';
 import { createDebugToggle, createLogger } from '@parley/telemetry/logger';
+import { attendServiceManager } from '@parley/telemetry/service-manager';
 import { ALLOCATOR_OPTIONS, readInterval, USAGE } from './config.ts';
 import { runAllocator } from './effects.ts';
 
@@ -16,10 +17,16 @@ async function main(words: readonly string[]): Promise<number> {
   const intervalMs = interval.value;
   const logger = createLogger({ service: 'allocator', actorId: identity.actor.id, level });
   const allocator = runAllocator(identity, { logger, intervalMs });
-  process.once('SIGTERM', () => allocator.stop());
-  process.once('SIGINT', () => allocator.stop());
+  const manager = attendServiceManager({ logger, status: () => allocator.status() });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      manager.stopping();
+      allocator.stop();
+    });
+  }
   process.on('SIGUSR2', createDebugToggle(logger));
   logger.info({ intervalMs }, 'started');
+  manager.ready();
   const why = await allocator.ended;
   if (why === undefined) {
     logger.info('stopped');

@@ -43,6 +43,8 @@ export type RunningMaster = {
   readonly ended: Promise<string | undefined>;
   /** Hands over to a standby; without one a snapshot is written and the lease released. */
   stop(): void;
+  /** What it does now, for people. */
+  status(): string;
 };
 
 export type MasterPlan = {
@@ -57,8 +59,11 @@ export type MasterPlan = {
 
 export function runMaster(plan: MasterPlan): RunningMaster {
   const stopping = new AbortController();
-  const ended = serve(plan, stopping.signal);
-  return { ended, stop: () => stopping.abort() };
+  let status = (): string => 'has no bus yet';
+  const ended = serve(plan, stopping.signal, (present) => {
+    status = present;
+  });
+  return { ended, stop: () => stopping.abort(), status: () => status() };
 }
 
 /** Fails with `unavailable` when the file cannot be read, and as `parseRules` does. */
@@ -70,7 +75,11 @@ export async function readRulesFile(file: string): Promise<Outcome<Authorization
   }
 }
 
-async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | undefined> {
+async function serve(
+  plan: MasterPlan,
+  stopping: AbortSignal,
+  isNow: (status: () => string) => void,
+): Promise<string | undefined> {
   const { identity, logger } = plan;
   const connect = (account: 'control' | 'books') =>
     connectUntilStopped(identity, {
@@ -121,7 +130,12 @@ async function serve(plan: MasterPlan, stopping: AbortSignal): Promise<string | 
     maker: new ReplayThread(plan.words),
     onTrouble: (trouble, message) => logger.warn(trouble, message),
   });
-  const life = watch.areFit(stopping).then(() => new Mastership(around, stopping).run());
+  isNow(() => 'waits for the streams of the cluster');
+  const life = watch.areFit(stopping).then(() => {
+    const mastership = new Mastership(around, stopping);
+    isNow(() => mastership.status);
+    return mastership.run();
+  });
   const why = await Promise.race([life, closed.promise]);
   await replayDesk.close();
   await bus.close();

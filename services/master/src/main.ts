@@ -3,6 +3,7 @@
 // or a bad file of rules.
 import { readServiceArguments } from '@parley/actor/service-arguments';
 import { createDebugToggle, createLogger } from '@parley/telemetry/logger';
+import { attendServiceManager } from '@parley/telemetry/service-manager';
 import { AuthorizationSource } from './authorization-source.ts';
 import { readEdgeSettings, readSettings, SETTING_OPTIONS, USAGE } from './config.ts';
 import { readRulesFile, runMaster } from './effects.ts';
@@ -34,10 +35,16 @@ async function main(words: readonly string[]): Promise<number> {
     logger,
     words,
   });
-  process.once('SIGTERM', () => master.stop());
-  process.once('SIGINT', () => master.stop());
+  const manager = attendServiceManager({ logger, status: () => master.status() });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      manager.stopping();
+      master.stop();
+    });
+  }
   process.on('SIGUSR2', createDebugToggle(logger));
   logger.info('started');
+  manager.ready();
   const why = await master.ended;
   if (why === undefined) {
     logger.info('stopped');

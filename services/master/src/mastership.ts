@@ -96,6 +96,12 @@ export class Mastership {
     });
   }
 
+  /** What it does now, for people. */
+  get status(): string {
+    const { phase } = this.#life;
+    return `${phase}, at entry ${this.#standing().sequence} of the journal`;
+  }
+
   /** Until the process is stopped, or has to end: then the value says why. */
   async run(): Promise<string | undefined> {
     const stop = (): void => {

@@ -60,7 +60,8 @@ if [ $stops = yes ] && [ -e "$state/$unit.pid" ]; then
 fi
 [ $starts = yes ] || exit 0
 file="${clone}/infra/systemd/\${unit%%@*}@.service"
-command=$(sed -n 's/^ExecStart=//p' "$file" | sed "s#%i#\${unit#*@}#g; s#/opt/parley#${clone}#g; s#/etc/parley#${directory}/etc/parley#g; s#/var/lib/parley#${directory}/var#g")
+credential=$(sed -n 's/^LoadCredential=credential.json://p' "$file")
+command=$(sed -n 's/^ExecStart=//p' "$file" | sed "s#[$]{CREDENTIALS_DIRECTORY}/credential.json#$credential#; s#%i#\${unit#*@}#g; s#/opt/parley#${clone}#g; s#/etc/parley#${directory}/etc/parley#g; s#/var/lib/parley#${directory}/var#g")
 [ ! -e "${directory}/etc/parley/parley.env" ] || . "${directory}/etc/parley/parley.env"
 export MASTER_OPTIONS="\${MASTER_OPTIONS:-}" ALLOCATOR_OPTIONS="\${ALLOCATOR_OPTIONS:-}" AGENT_OPTIONS="\${AGENT_OPTIONS:-}"
 setsid bash -c "exec $command" < /dev/null >> "$state/$unit.log" 2>&1 &
