@@ -60,10 +60,11 @@ function logFile(target: string | number): DestinationStream {
   return file;
 }
 
-/** Sets the level and gives the one before; for the `control.logLevel` request. */
+/** Sets the level, says so, and gives the one before; for the `control.logLevel` request. */
 export function changeLevel(logger: Logger, level: LogLevel): LogLevel {
   const previous = levelOf(logger);
   logger.level = level;
+  logger.info({ previous, level }, 'log level changed');
   return previous;
 }
 

@@ -11,7 +11,7 @@ export type ServiceManagerOptions = {
   /** What the service does now, in a few words: asked for again and again. */
   readonly status: () => string;
   /** NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are taken out: programs that the service starts do not speak for it. */
-  readonly environment?: NodeJS.ProcessEnv;
+  readonly environment: NodeJS.ProcessEnv;
   readonly tell?: Tell;
 };
 
@@ -27,9 +27,10 @@ const BEATS_IN_TIME = 3;
 /** Of a look at the status where nobody asks for signs of life. */
 const STATUS_MS = 10_000;
 const TELL_TIMEOUT_MS = 10_000;
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 export function attendServiceManager(options: ServiceManagerOptions): ServiceManager {
-  const { logger, status, environment = process.env, tell = systemdNotify } = options;
+  const { logger, status, environment, tell = systemdNotify } = options;
   const {
     NOTIFY_SOCKET: socket,
     WATCHDOG_USEC: watchdogUsec,
@@ -77,7 +78,7 @@ export function attendServiceManager(options: ServiceManagerOptions): ServiceMan
 /** By systemd's own program: Node has no datagram sockets of files. It waits until systemd has heard it. */
 const systemdNotify: Tell = (socket, words) => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const env = { PATH: process.env['PATH'], NOTIFY_SOCKET: socket };
+  const env = { PATH: SYSTEM_PATH, NOTIFY_SOCKET: socket };
   execFile('systemd-notify', [...words], { env, timeout: TELL_TIMEOUT_MS }, (error) => {
     if (error === null) resolve();
     else reject(error);

@@ -50,7 +50,10 @@ async function run(config: AgentConfig): Promise<void> {
     isGone = true;
     stopping.abort(why);
   });
-  const manager = attendServiceManager({ logger, status: () => shell.status });
+  const manager = attendServiceManager({
+    ...{ logger, status: () => shell.status },
+    environment: process.env,
+  });
   const toggleDebug = createDebugToggle(logger);
   process.on('SIGUSR2', () => logger.warn({ level: toggleDebug() }, 'log level changed'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

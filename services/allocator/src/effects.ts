@@ -114,11 +114,7 @@ async function serve({
   answerLogLevel(bus, {
     cluster,
     actor: { kind: 'allocator', id },
-    change: (level) => {
-      const previous = changeLevel(logger, level);
-      logger.info({ previous, level }, 'log level changed');
-      return previous;
-    },
+    change: (level) => changeLevel(logger, level),
   });
   const stopped = once(stopping, 'abort').then(() => undefined);
   const why = stopping.aborted ? undefined : await Promise.race([stopped, closed]);

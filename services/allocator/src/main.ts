@@ -17,7 +17,10 @@ async function main(words: readonly string[]): Promise<number> {
   const intervalMs = interval.value;
   const logger = createLogger({ service: 'allocator', actorId: identity.actor.id, level });
   const allocator = runAllocator(identity, { logger, intervalMs });
-  const manager = attendServiceManager({ logger, status: () => allocator.status() });
+  const manager = attendServiceManager({
+    ...{ logger, status: () => allocator.status() },
+    environment: process.env,
+  });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       manager.stopping();

@@ -118,11 +118,7 @@ async function serve(
   answerLogLevel(bus, {
     cluster: identity.cluster,
     actor: { kind: 'master', id: around.masterId },
-    change: (level) => {
-      const previous = changeLevel(logger, level);
-      logger.info({ previous, level }, 'log level changed');
-      return previous;
-    },
+    change: (level) => changeLevel(logger, level),
   });
   const replayDesk = new ReplayDesk({
     bus,

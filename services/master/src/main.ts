@@ -35,7 +35,10 @@ async function main(words: readonly string[]): Promise<number> {
     logger,
     words,
   });
-  const manager = attendServiceManager({ logger, status: () => master.status() });
+  const manager = attendServiceManager({
+    ...{ logger, status: () => master.status() },
+    environment: process.env,
+  });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       manager.stopping();
