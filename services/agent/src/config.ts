@@ -15,6 +15,7 @@ import { formatResources } from '@parley/resources/format';
 import { parseMemory } from '@parley/resources/parse';
 import { contains } from '@parley/resources/resources';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
+import { countGpus, HOST_FACT_FILES } from './host-facts.ts';
 import { allOf, readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
 import {
@@ -37,6 +38,7 @@ export type AgentConfig = {
   readonly revocable: Resources;
   /** What it fails together with; undefined where it is not told. */
   readonly domain: Domain | undefined;
+  /** What the command line says; what the host shows is in host-facts.ts. */
   readonly attributes: Attributes;
   /** Of its total, for one role and those below it alone. */
   readonly reserved: RegisterRequest['reserved'];
@@ -55,8 +57,12 @@ export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id I
   --id ID               the agent's id (else from the credential)
 ${TLS_USAGE}
   --work-dir DIR        where the agent keeps its tasks; the same at every start
-  --cpus N --mem MiB --disk MiB --ports BEGIN-END
+  --cpus N --mem MiB --disk MiB --gpus N --ports BEGIN-END
                         what to offer, else what the host has
+  --system-reserve NAME=AMOUNT,...
+                        of what the host has, keep so much for its own services
+                        ("cpus=0.5,mem=2GiB,disk=20GiB"); 1 GiB of memory and 5 GiB of disk
+                        by default, half where there is little
   --network-bandwidth RATE
                         likewise, in Mbit/s or with a unit ("1Gbit"), else the speed of the
                         host's link where it is known; 0 for none
@@ -70,7 +76,9 @@ ${TLS_USAGE}
                         wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
   --region NAME --zone NAME
                         the fault domain: what this host fails together with; both or none
-  --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated
+  --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated. The
+                        agent finds out os, kernel, cpu, cgroup and systemd by itself: another
+                        value counts instead, an empty one leaves the fact out
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
   --executor-registration-timeout SECONDS
@@ -91,6 +99,8 @@ const OPTIONS = {
   cpus: { type: 'string' },
   mem: { type: 'string' },
   disk: { type: 'string' },
+  gpus: { type: 'string' },
+  'system-reserve': { type: 'string' },
   'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
   oversubscribe: { type: 'string' },
@@ -136,7 +146,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   const host = hostSize(workDirectory.value);
   const objectCacheBytes = readCacheBytes(values['object-cache'], host.diskBytes);
   if (!objectCacheBytes.ok) return objectCacheBytes;
-  const total = hostResources(host, told.value.stated);
+  const total = hostResources(host, told.value.stated, told.value.systemReserve);
   if (!contains(total, allOf(told.value.reserved))) {
     return fail('malformed', `--reserve: more than the agent has, ${formatResources(total)}`);
   }
@@ -242,8 +252,10 @@ function hostSize(workDirectory: string): Parameters<typeof hostResources>[0] {
   const disk = statfsSync(workDirectory);
   return {
     cpus: availableParallelism(),
-    memoryBytes: totalmem(),
+    // Where the agent itself is limited, its tasks are as well.
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     diskBytes: disk.blocks * disk.bsize,
     linkMbit: linkSpeedMbit(HOST_LINK_FILES),
+    gpus: countGpus(HOST_FACT_FILES),
   };
 }

@@ -20,6 +20,7 @@ import { ExecutorShell } from './executors/executor-shell.ts';
 import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
+import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
@@ -69,8 +70,8 @@ export class AgentShell {
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
-    const { agentId, workDirectory, identity, hostname, total, domain, attributes, reserved } =
-      config;
+    const { agentId, workDirectory, identity, hostname, total, domain, reserved } = config;
+    const attributes = attributesOf(config, isolation);
     this.#logger = logger;
     this.#isolation = isolation;
     this.#onLeave = onLeave;
@@ -360,3 +361,11 @@ const newSession = (): { session: string; jitter: number } => ({
   session: randomUUID(),
   jitter: Math.random(),
 });
+
+function attributesOf(
+  { attributes }: AgentConfig,
+  { systemdVersion }: PreparedIsolation,
+): AgentConfig['attributes'] {
+  const systemd = systemdVersion === undefined ? {} : { systemd: String(systemdVersion) };
+  return withDetected({ ...hostAttributes(HOST_FACT_FILES), ...systemd }, attributes);
+}

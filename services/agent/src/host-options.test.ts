@@ -78,3 +78,15 @@ test('what is lent is a list of scalars, and nothing by default', () => {
     failure: { code: 'malformed', message: '--oversubscribe: "cpus" is not NAME=AMOUNT' },
   });
 });
+
+test('what the host keeps for itself is read, of cpus, mem and disk only', () => {
+  expect(readHostOptions({ 'system-reserve': 'cpus=0.5,mem=2GiB' })).toMatchObject({
+    ok: true,
+    value: { systemReserve: { cpus: 500, mem: 2_048_000 } },
+  });
+  const message: unknown = expect.stringContaining('gpus: cpus, mem and disk can be reserved');
+  expect(readHostOptions({ 'system-reserve': 'gpus=1' })).toEqual({
+    ok: false,
+    failure: { code: 'malformed', message },
+  });
+});

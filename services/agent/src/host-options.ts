@@ -14,16 +14,18 @@ import {
   parseScalars,
 } from '@parley/resources/parse';
 import { add, normalise } from '@parley/resources/resources';
-import type { StatedResources } from './host-resources.ts';
+import type { StatedResources, SystemReserve } from './host-resources.ts';
 
 type Text = string | undefined;
 type DomainOptions = { readonly region?: Text; readonly zone?: Text };
+type SystemReserveOptions = { readonly 'system-reserve'?: Text };
 type ReserveOptions = { readonly reserve?: readonly string[] | undefined };
 type OversubscriptionOptions = { readonly oversubscribe?: Text };
 type ResourceOptions = {
   readonly cpus?: Text;
   readonly mem?: Text;
   readonly disk?: Text;
+  readonly gpus?: Text;
   readonly 'network-bandwidth'?: Text;
   readonly ports?: Text;
 };
@@ -31,6 +33,8 @@ type ResourceOptions = {
 export type HostOptions = {
   readonly domain: Domain | undefined;
   readonly stated: StatedResources;
+  /** Of what the host has; what is stated is offered whole. */
+  readonly systemReserve: SystemReserve;
   /** What may be offered as revocable. */
   readonly revocable: Resources;
   readonly reserved: Reserved;
@@ -38,7 +42,11 @@ export type HostOptions = {
 type Reserved = RegisterRequest['reserved'];
 
 export function readHostOptions(
-  options: DomainOptions & ResourceOptions & OversubscriptionOptions & ReserveOptions,
+  options: DomainOptions &
+    ResourceOptions &
+    OversubscriptionOptions &
+    ReserveOptions &
+    SystemReserveOptions,
 ): Outcome<HostOptions> {
   const domain = readDomain(options);
   if (!domain.ok) return domain;
@@ -46,11 +54,14 @@ export function readHostOptions(
   if (!stated.ok) return stated;
   const revocable = readOversubscription(options);
   if (!revocable.ok) return revocable;
+  const systemReserve = readSystemReserve(options);
+  if (!systemReserve.ok) return systemReserve;
   const reserved = readReserved(options);
   if (!reserved.ok) return reserved;
   return succeed({
     ...{ domain: domain.value, stated: stated.value },
     ...{ revocable: revocable.value, reserved: reserved.value },
+    systemReserve: systemReserve.value,
   });
 }
 
@@ -100,12 +111,31 @@ function readOversubscription({ oversubscribe }: OversubscriptionOptions): Outco
   return succeed(normalise({ scalars: scalars.value }));
 }
 
+function readSystemReserve({
+  'system-reserve': text,
+}: SystemReserveOptions): Outcome<SystemReserve> {
+  if (text === undefined) return succeed({});
+  const scalars = parseScalars(text);
+  if (!scalars.ok) return fail('malformed', `--system-reserve: ${scalars.failure.message}`);
+  const { cpus, mem, disk, ...others } = scalars.value;
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    return fail('malformed', `--system-reserve: ${other}: cpus, mem and disk can be reserved`);
+  }
+  return succeed({
+    ...(cpus !== undefined && { cpus }),
+    ...(mem !== undefined && { mem }),
+    ...(disk !== undefined && { disk }),
+  });
+}
+
 function readResources(values: ResourceOptions): Outcome<StatedResources> {
   const stated: { -readonly [Name in keyof StatedResources]: StatedResources[Name] } = {};
   const options = [
     ['cpus', 'cpus', parseAmount],
     ['mem', 'mem', parseMemory],
     ['disk', 'disk', parseMemory],
+    ['gpus', 'gpus', parseAmount],
     ['network-bandwidth', 'networkBandwidth', parseBandwidth],
   ] as const;
   for (const [option, name, parse] of options) {

@@ -10,6 +10,7 @@ export type HostSize = {
   readonly diskBytes: number;
   /** Of its network link; undefined where nobody tells. */
   readonly linkMbit: number | undefined;
+  readonly gpus: number;
 };
 
 /** Thousandths of a CPU, a MiB or a Mbit/s, as `Resources` has them. */
@@ -17,31 +18,48 @@ export type StatedResources = {
   readonly cpus?: number;
   readonly mem?: number;
   readonly disk?: number;
+  readonly gpus?: number;
   readonly networkBandwidth?: number;
   readonly ports?: Resources['ports'];
+};
+
+/** What the host keeps for its own services, in the units of `StatedResources`. */
+export type SystemReserve = {
+  readonly cpus?: number;
+  readonly mem?: number;
+  readonly disk?: number;
 };
 
 const MIB = 1024 * 1024;
 const GIB_IN_MIB = 1024;
 
 /**
- * All but 1 GiB of memory and 5 GiB of disk, or half where there is little; every CPU; ports 31000 to
- * 32000; the whole of the network link, where its speed is known.
+ * Every CPU and graphics processor; ports 31000 to 32000; the whole of the network link, where its speed is known; all
+ * memory and disk but what is reserved for the system: 1 GiB of memory and 5 GiB of disk, or half where there is
+ * little, unless `reserve` says otherwise.
  */
-export function hostResources(size: HostSize, stated: StatedResources): Resources {
+export function hostResources(
+  size: HostSize,
+  stated: StatedResources,
+  reserve: SystemReserve = {},
+): Resources {
   const memoryMib = Math.floor(size.memoryBytes / MIB);
   const diskMib = Math.floor(size.diskBytes / MIB);
+  const memory = leftOf(memoryMib * MILLI, reserve.mem, GIB_IN_MIB * MILLI);
+  const disk = leftOf(diskMib * MILLI, reserve.disk, 5 * GIB_IN_MIB * MILLI);
   return normalise({
     scalars: {
-      cpus: stated.cpus ?? size.cpus * MILLI,
-      mem: stated.mem ?? withoutReserve(memoryMib, GIB_IN_MIB) * MILLI,
-      disk: stated.disk ?? withoutReserve(diskMib, 5 * GIB_IN_MIB) * MILLI,
+      cpus: stated.cpus ?? leftOf(size.cpus * MILLI, reserve.cpus, 0),
+      mem: stated.mem ?? memory,
+      disk: stated.disk ?? disk,
+      gpus: stated.gpus ?? size.gpus * MILLI,
       network_bandwidth: stated.networkBandwidth ?? (size.linkMbit ?? 0) * MILLI,
     },
     ports: stated.ports ?? [[31_000, 32_000]],
   });
 }
 
-function withoutReserve(totalMib: number, reserveMib: number): number {
-  return totalMib >= 2 * reserveMib ? totalMib - reserveMib : Math.floor(totalMib / 2);
+function leftOf(total: number, reserved: number | undefined, usual: number): number {
+  if (reserved !== undefined) return Math.max(0, total - reserved);
+  return total >= 2 * usual ? total - usual : Math.floor(total / 2 / MILLI) * MILLI;
 }

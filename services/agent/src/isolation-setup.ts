@@ -40,6 +40,8 @@ export type PreparedIsolation = {
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
   readonly launcher: 'direct' | 'systemd-run' | 'none';
+  /** Of the systemd that makes the scopes. */
+  readonly systemdVersion?: number;
   createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
   /** Ends what this agent started beside tasks; for when no task is left. */
   release(): Promise<void>;
@@ -91,6 +93,7 @@ export async function prepareIsolation(
     rootPath: '/',
     enterCommand: [],
     launcher: how.isDirect ? 'direct' : 'systemd-run',
+    systemdVersion: how.systemdVersion,
     createLauncher: scopeLaunchers({ ...how, manager, enterCommand: [] }),
     release: async () => undefined,
   });
@@ -153,6 +156,7 @@ function inPrivateSystemd(
     rootPath,
     enterCommand,
     launcher: how.isDirect ? 'direct' : 'systemd-run',
+    systemdVersion: how.systemdVersion,
     createLauncher: scopeLaunchers({ ...how, manager: 'system', enterCommand }),
     release,
   };

@@ -1,4 +1,5 @@
 // The real agent process on a real bus with real scopes, led by the test.
+import { release } from 'node:os';
 import { jetstream } from '@nats-io/jetstream';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import { LogsResult, type UsageReport } from '@parley/protocol/agents';
@@ -42,7 +43,8 @@ test('the agent registers with what it was told to offer', () => {
       scalars: { cpus: 2000, mem: 1_024_000, disk: 1_024_000 },
       ports: [[31_000, 31_010]],
     },
-    attributes: { rack: '7' },
+    // What it finds out about this host by itself, too.
+    attributes: { rack: '7', kernel: release(), systemd: expect.stringMatching(/^\d+$/) },
     tasks: [],
   });
 });

@@ -37,7 +37,7 @@ test(
   'plain processes are run only with a warning in the log and in the attributes',
   async () => {
     await started();
-    expect(leader.registrations.at(-1)?.attributes).toEqual({ isolation: 'process' });
+    expect(leader.registrations.at(-1)?.attributes).toMatchObject({ isolation: 'process' });
     expect(agent.output).toContain('tasks run as plain processes');
     await leader.order(aShellTask('plain', 'exit 3'));
     expect(await leader.ended('plain')).toMatchObject({ state: 'failed', exitCode: 3 });

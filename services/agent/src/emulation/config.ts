@@ -57,7 +57,7 @@ const MAX_AGENTS_A_CONNECTION = 5000;
 const MAX_AGENTS = 100_000;
 const MAX_START_RATE = 100_000;
 const GIB = 1024 ** 3;
-const HOST = { cpus: 4, memoryBytes: 9 * GIB, diskBytes: 37 * GIB, linkMbit: undefined };
+const HOST = { cpus: 4, memoryBytes: 9 * GIB, diskBytes: 37 * GIB, linkMbit: undefined, gpus: 0 };
 
 /** Whether these words ask for an emulation. */
 export const isEmulation = (words: readonly string[]): boolean =>
