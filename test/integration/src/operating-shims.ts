@@ -1,12 +1,12 @@
 // Owns stand-ins for what the operator's page reaches other hosts with: scp, ssh and systemctl as small programs that do on
 // this host, below one folder, what they would do on the hosts. Units are run as their files say.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type Shims = {
   /** To be put first in PATH. */
   readonly bin: string;
-  /** Pids of the services that were started and not stopped since. */
+  /** Pids of the services that run. */
   readonly running: () => readonly number[];
   readonly logOf: (unit: string) => string;
 };
@@ -73,7 +73,9 @@ echo $! > "$state/$unit.pid"
     running: () =>
       readdirSync(state)
         .filter((name) => name.endsWith('.pid'))
-        .map((name) => Number(readFileSync(join(state, name), 'utf8'))),
+        .map((name) => Number(readFileSync(join(state, name), 'utf8')))
+        // One may have ended by itself.
+        .filter((pid) => existsSync(`/proc/${pid}`)),
     logOf: (unit) => readFileSync(join(state, `${unit}.log`), 'utf8'),
   };
 }
