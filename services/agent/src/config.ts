@@ -26,6 +26,7 @@ import {
 } from './isolation-setup.ts';
 import { HOST_LINK_FILES, linkSpeedMbit } from './link-speed.ts';
 import { defaultCacheBytes } from './object-cache.ts';
+import type { QosLimits } from './qos-controller.ts';
 
 export type AgentConfig = {
   readonly identity: Identity;
@@ -36,6 +37,7 @@ export type AgentConfig = {
   readonly total: Resources;
   /** Scalars that may be offered as revocable: a fixed figure, whatever is used. */
   readonly revocable: Resources;
+  readonly qos: QosLimits;
   /** What it fails together with; undefined where it is not told. */
   readonly domain: Domain | undefined;
   /** What the command line says; what the host shows is in host-facts.ts. */
@@ -69,6 +71,9 @@ ${TLS_USAGE}
   --oversubscribe NAME=AMOUNT,...
                         offer so much, again, as revocable ("cpus=2,mem=1GiB"): what tasks have
                         been given and do not use; nothing by default
+  --qos-memory-pressure PERCENT, --qos-cpu-pressure PERCENT
+                        end revocable tasks, one each ten seconds, while tasks of this host wait
+                        for memory, or CPU, so much of the time; 0: never (10, and 0)
   --reserve ROLE:NAME=AMOUNT,...
                         for this role and those below it alone ("eng/db:cpus=2,mem=4GiB"); may
                         be repeated; only another start of the agent changes it
@@ -104,6 +109,8 @@ const OPTIONS = {
   'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
   oversubscribe: { type: 'string' },
+  'qos-memory-pressure': { type: 'string' },
+  'qos-cpu-pressure': { type: 'string' },
   reserve: { type: 'string', multiple: true },
   'object-cache': { type: 'string' },
   region: { type: 'string' },
@@ -158,6 +165,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     total,
     reserved: told.value.reserved,
     revocable: told.value.revocable,
+    qos: told.value.qos,
     domain: told.value.domain,
     attributes: {
       ...attributes.value,

@@ -21,11 +21,14 @@ import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
+import { readPressure } from './host-pressure.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
+import { QosController } from './qos-controller.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
+import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskHost } from './task-host.ts';
@@ -34,6 +37,8 @@ import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
 const USAGE_MS = 2000;
+/** Between two looks at how long the host's tasks wait. */
+const QOS_MS = 2000;
 const MAX_TIMER_MS = 60_000;
 const ANSWER_TO_STOP_MS = 2000;
 
@@ -61,6 +66,8 @@ export class AgentShell {
   #nats: NatsBus | undefined;
   #timer: NodeJS.Timeout | undefined;
   #usageTimer: NodeJS.Timeout | undefined;
+  readonly #qos: QosController;
+  #qosTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   /** `onLeave`: called once, when the leader has declared this agent gone and nothing is left to be done. */
@@ -75,6 +82,7 @@ export class AgentShell {
     this.#logger = logger;
     this.#isolation = isolation;
     this.#onLeave = onLeave;
+    this.#qos = new QosController(config.qos);
     this.#volumes = new VolumeStore(workDirectory);
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
@@ -157,6 +165,7 @@ export class AgentShell {
     this.#track(this.#volumes.clearTrash());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     await this.#units.begin();
+    this.#qosTimer = setInterval(() => this.#lookAtPressure(), QOS_MS);
   }
 
   /** From now on the supervisor hears the bus. */
@@ -190,6 +199,7 @@ export class AgentShell {
     this.#isStopping = true;
     clearTimeout(this.#timer);
     clearInterval(this.#usageTimer);
+    clearInterval(this.#qosTimer);
     this.#units.close();
     this.#executors.close();
     this.#link.close();
@@ -306,6 +316,14 @@ export class AgentShell {
   async #reportUsage(): Promise<void> {
     const usage = await this.#units.usage();
     this.#link.agent?.usage(usage);
+  }
+
+  #lookAtPressure(): void {
+    if (spareTask(this.#supervisor.tasks()) === undefined) return;
+    const why = this.#qos.look(readPressure(), systemClock.nowMs());
+    if (why === undefined) return;
+    this.#logger.warn({ why }, 'a revocable task is taken back');
+    this.#dispatch({ kind: 'pressed', why });
   }
 
   /** One line a state of a task; a record that is written again tells nothing new. */

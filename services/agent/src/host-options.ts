@@ -15,10 +15,12 @@ import {
 } from '@parley/resources/parse';
 import { add, normalise } from '@parley/resources/resources';
 import type { StatedResources, SystemReserve } from './host-resources.ts';
+import { DEFAULT_QOS_LIMITS, type QosLimits } from './qos-controller.ts';
 
 type Text = string | undefined;
 type DomainOptions = { readonly region?: Text; readonly zone?: Text };
 type SystemReserveOptions = { readonly 'system-reserve'?: Text };
+type QosOptions = { readonly 'qos-memory-pressure'?: Text; readonly 'qos-cpu-pressure'?: Text };
 type ReserveOptions = { readonly reserve?: readonly string[] | undefined };
 type OversubscriptionOptions = { readonly oversubscribe?: Text };
 type ResourceOptions = {
@@ -38,6 +40,7 @@ export type HostOptions = {
   /** What may be offered as revocable. */
   readonly revocable: Resources;
   readonly reserved: Reserved;
+  readonly qos: QosLimits;
 };
 type Reserved = RegisterRequest['reserved'];
 
@@ -46,7 +49,8 @@ export function readHostOptions(
     ResourceOptions &
     OversubscriptionOptions &
     ReserveOptions &
-    SystemReserveOptions,
+    SystemReserveOptions &
+    QosOptions,
 ): Outcome<HostOptions> {
   const domain = readDomain(options);
   if (!domain.ok) return domain;
@@ -56,12 +60,14 @@ export function readHostOptions(
   if (!revocable.ok) return revocable;
   const systemReserve = readSystemReserve(options);
   if (!systemReserve.ok) return systemReserve;
+  const qos = readQos(options);
+  if (!qos.ok) return qos;
   const reserved = readReserved(options);
   if (!reserved.ok) return reserved;
   return succeed({
     ...{ domain: domain.value, stated: stated.value },
     ...{ revocable: revocable.value, reserved: reserved.value },
-    systemReserve: systemReserve.value,
+    ...{ systemReserve: systemReserve.value, qos: qos.value },
   });
 }
 
@@ -127,6 +133,21 @@ function readSystemReserve({
     ...(mem !== undefined && { mem }),
     ...(disk !== undefined && { disk }),
   });
+}
+
+function readQos(options: QosOptions): Outcome<QosLimits> {
+  const limits = { ...DEFAULT_QOS_LIMITS };
+  for (const [option, name] of [
+    ['qos-memory-pressure', 'memory'],
+    ['qos-cpu-pressure', 'cpu'],
+  ] as const) {
+    const text = options[option];
+    if (text === undefined) continue;
+    if (!/^(100|\d{1,2})$/.test(text))
+      return fail('malformed', `--${option} takes a percentage from 0 to 100`);
+    limits[name] = Number(text);
+  }
+  return succeed(limits);
 }
 
 function readResources(values: ResourceOptions): Outcome<StatedResources> {

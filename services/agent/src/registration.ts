@@ -14,6 +14,8 @@ import type { Resources } from '@parley/protocol/resources';
 import { equals, isEmpty, normalise } from '@parley/resources/resources';
 import type { RegisterAnswer, SupervisorEffect } from './supervisor-messages.ts';
 
+type RegisterAgain = { readonly epoch: Epoch; readonly standing?: true | undefined };
+
 export type RegistrationOptions = {
   /** Random, new for each process. */
   readonly session: string;
@@ -105,16 +107,14 @@ export class Registration {
     if (this.heard(epoch, nowMs, reportWithinMs)) this.#takesStandings = takesStandings === true;
   }
 
-  /** A leader has taken us for lost while we heard it well. A request that is under way serves it. */
-  askedAgain(epoch: Epoch, nowMs: number): void {
+  /**
+   * A leader has taken us for lost while we heard it well; or (`standing`) its books say otherwise: perhaps not any more, or what
+   * was under way is known here by now. A request that is under way serves it.
+   */
+  askedAgain({ epoch, standing }: RegisterAgain, nowMs: number): void {
     if (!this.heard(epoch, nowMs) || this.#open !== undefined) return;
-    this.#plan(nowMs + this.#share(REPORT_WITHIN_MS));
-  }
-
-  /** Its books say otherwise: perhaps not any more, or what was under way is known here by now. */
-  askedForStanding(epoch: Epoch, nowMs: number): void {
-    if (!this.heard(epoch, nowMs) || this.#open !== undefined) return;
-    this.#reportMs = nowMs;
+    if (standing) this.#reportMs = nowMs;
+    else this.#plan(nowMs + this.#share(REPORT_WITHIN_MS));
   }
 
   /** The leader does not know this agent any more. */

@@ -9,6 +9,7 @@ import type { AskToStopOrder, StopAnswer, StopAnswered } from '@parley/protocol/
 import type { AgentTask } from './agent-task.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
 import type { HeldAnswers } from './held-answers.ts';
+import { LENT_KILL_GRACE_MS, spareTask } from './spare-task.ts';
 import type { Instant, ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
 import type { TaskTable } from './task-table.ts';
 
@@ -47,6 +48,15 @@ export class StopDesk {
     if (task instanceof ExecutorTask) this.#askExecutor(task, order, now, out);
     else if (!order.isCalledOff) this.#stop(task, order.graceMs, now, out);
     answers.acceptWhenRecorded(task, reply, out);
+    settle(task, now, out);
+  }
+
+  /** The host is short of something: of what is lent one task goes, at once or nearly so. `why`: for people. */
+  takeBack(why: string, now: Instant, out: Out): void {
+    const { table, settle } = this.#options;
+    const task = spareTask(table.all());
+    if (task === undefined) return;
+    task.stop({ reason: 'revoked', message: why, graceMs: LENT_KILL_GRACE_MS }, now, out);
     settle(task, now, out);
   }
 

@@ -130,6 +130,8 @@ export type SupervisorInput =
     >)
   /** So much of what tasks have been given they do not use: it may be offered as revocable. */
   | { readonly kind: 'estimated'; readonly revocable: Resources }
+  /** The host is short of something: of what is lent, one task goes. `why`: for people. */
+  | { readonly kind: 'pressed'; readonly why: string }
   /** The leader does not count this agent as registered, or its books say otherwise; `standing`: it wants that only. */
   | { readonly kind: 'registerAgain'; readonly epoch: Epoch; readonly standing?: true | undefined }
   | {

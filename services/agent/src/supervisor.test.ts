@@ -2,9 +2,46 @@
 // supervisor.property.test.ts.
 import type { TaskKey } from '@parley/protocol/ids';
 import { describe, expect, test } from 'vitest';
-import { aKill, aRun, KEY, LATER, ScriptedSupervisor } from './scripted-supervisor.ts';
+import { aKill, aRun, KEY, keyOf, LATER, ScriptedSupervisor } from './scripted-supervisor.ts';
 import type { SupervisorInput } from './supervisor-messages.ts';
 import { RESEND_SPREAD_MS } from './update-outbox.ts';
+
+describe('a host that is short of something', () => {
+  const revocable = true;
+  const why = 'the host is short of memory';
+  const stopped = (bench: ScriptedSupervisor): string[] =>
+    bench.take('stop').map(({ ref, signal }) => `${ref.taskId} ${signal}`);
+
+  test('of what is lent the lowest priority goes first, of these what came last, one at a time; what is not lent never', () => {
+    const bench = new ScriptedSupervisor().registered();
+    for (const changes of [
+      { taskId: 'a', revocable },
+      { taskId: 'b', revocable },
+      { taskId: 'c', revocable, priority: 1 },
+      { taskId: 'd', priority: -1 },
+    ]) {
+      bench.send(aRun(1, changes));
+      bench.send({ kind: 'inputsCopied', task: keyOf(changes.taskId) });
+      bench.send({ kind: 'launched', task: keyOf(changes.taskId) });
+    }
+    for (const next of ['b', 'a', 'c']) {
+      expect(stopped(bench.send({ kind: 'pressed', why }))).toEqual([`${next} SIGTERM`]);
+    }
+    expect(stopped(bench.send({ kind: 'pressed', why }))).toEqual([]);
+  });
+
+  test('the task has a second to end, and its end says that it was taken back and why', () => {
+    const bench = new ScriptedSupervisor().registered().running({ revocable });
+    bench.send({ kind: 'pressed', why }).after(999);
+    expect(stopped(bench)).toEqual(['t1 SIGTERM']);
+    expect(stopped(bench.after(1))).toEqual(['t1 SIGKILL']);
+    bench.send({ kind: 'ended', task: KEY, outcome: { state: 'signaled', signal: 'SIGKILL' } });
+    expect(bench.supervisor.task(KEY)?.state).toBe('killed');
+    expect(bench.take('persist').at(-1)?.record.updates.at(-1)).toMatchObject({
+      ...{ state: 'killed', reason: 'revoked', message: why },
+    });
+  });
+});
 
 describe('run orders', () => {
   test('an order is answered and prepared only after its record is on the disk', () => {

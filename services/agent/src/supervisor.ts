@@ -164,9 +164,11 @@ export class Supervisor {
       case 'estimated':
         this.#registration.estimated(input.revocable);
         return;
+      case 'pressed':
+        this.#stops.takeBack(input.why, now, out);
+        return;
       case 'registerAgain':
-        if (input.standing) this.#registration.askedForStanding(input.epoch, now.nowMs);
-        else this.#registration.askedAgain(input.epoch, now.nowMs);
+        this.#registration.askedAgain(input, now.nowMs);
         return;
       case 'registerAnswered':
         this.#registerAnswered(input, now, out);
@@ -353,7 +355,7 @@ export class Supervisor {
       return;
     }
     this.#told.end();
-    this.#publishAgain();
+    this.#quietUntilMs = Number.NEGATIVE_INFINITY;
     this.#told.endUnknown(answer.value, now, out);
   }
 
@@ -366,11 +368,7 @@ export class Supervisor {
     if (epoch !== undefined && !this.#registration.heard(epoch, now.nowMs)) return;
     const end = this.#told.answered(counter, answer, now, out);
     if (end === 'refused') this.#registration.again(now.nowMs);
-    if (end === 'all') this.#publishAgain();
-  }
-
-  #publishAgain(): void {
-    this.#quietUntilMs = Number.NEGATIVE_INFINITY;
+    if (end === 'all') this.#quietUntilMs = Number.NEGATIVE_INFINITY;
   }
 
   /** An operator has declared this agent gone: it ends all tasks, and then itself. */
