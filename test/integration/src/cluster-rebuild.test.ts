@@ -2,7 +2,13 @@
 // load. The rarer ways to lose them are in cluster-rebuild.long.test.ts.
 import { settingsBucketName } from '@parley/protocol/streams';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { cluster, TEST_TIMEOUT_MS, until } from './cluster-fixture.ts';
+import {
+  type ClusterFixture,
+  type CommandTask,
+  cluster,
+  TEST_TIMEOUT_MS,
+  until,
+} from './cluster-fixture.ts';
 import { ClusterTerminal } from './cluster-terminal.ts';
 import { HaCluster, LEADS } from './ha-fixture.ts';
 import {
@@ -36,7 +42,7 @@ test('what operators had set is deleted, then journal and snapshots, under load:
   // What is kept is lost first, while its leader has nothing to write: it is kept again, whole.
   await makeSettingsAnew(ha.fixture);
   await untilKept(ha.fixture);
-  const processes = running.flatMap(({ taskId }) => fixture.pids(taskId));
+  const processes = await processesOf(fixture, running);
   await makeStreamsAnew(ha.fixture);
   await untilMastersSay(ha.fixture, NEW);
   const later = ha.tasks('later', 20);
@@ -72,7 +78,7 @@ test('journal, snapshots and what is kept beside them are deleted together: what
   const running = ha.tasks('first', 3);
   framework.add(running);
   await framework.untilRunning(3);
-  const processes = running.flatMap(({ taskId }) => fixture.pids(taskId));
+  const processes = await processesOf(fixture, running);
   await makeStreamsAnew(ha.fixture, `KV_${settingsBucketName(cluster)}`);
   await untilMastersSay(ha.fixture, 'as this master held it in memory');
   await untilMastersSay(ha.fixture, NEW);
@@ -83,3 +89,16 @@ test('journal, snapshots and what is kept beside them are deleted together: what
   await ha.expectEachOnce(running);
   expect(running.flatMap(({ taskId }) => fixture.pids(taskId))).toEqual(processes);
 });
+
+/** A task is told to run a moment before its first words are in its file: that is waited for. */
+async function processesOf(
+  fixture: ClusterFixture,
+  tasks: readonly CommandTask[],
+): Promise<number[]> {
+  const begun = (): number[] => tasks.flatMap(({ taskId }) => fixture.pids(taskId));
+  await until(
+    () => begun().length >= tasks.length,
+    () => `each of ${tasks.length} tasks leaves a trace; ${begun().length} have`,
+  );
+  return begun();
+}
