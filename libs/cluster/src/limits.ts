@@ -41,7 +41,5 @@ export const MAX_RESERVATIONS_PER_AGENT = 256;
 export const MAX_VOLUMES_PER_RESERVATION = 256;
 /** How long what an operator took for a reservation is kept from the framework that was offered it. */
 export const TAKEN_BY_OPERATOR_REFUSE_MS = 5000;
-/** A task whose resources are needed back at once has so long to end; then it is killed, whatever its own grace is. */
-export const REVOCABLE_KILL_GRACE_MS = 1000;
 /** Of the agent's total, in thousandths: a smaller change of what is revocable makes no entry, unless it is short. */
 export const REVOCABLE_STEP_PERMILLE = 50;

@@ -3,13 +3,13 @@
 import type { AgentId } from '@parley/protocol/ids';
 import { taskKey } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
-import { isTerminal } from '@parley/protocol/tasks';
+import { isTerminal, REVOCABLE_KILL_GRACE_MS } from '@parley/protocol/tasks';
 import { equals, intersect, isEmpty, normalise } from '@parley/resources/resources';
 import { tasksOn } from './agent-tasks.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState } from './leader-updates.ts';
-import { REVOCABLE_KILL_GRACE_MS, REVOCABLE_STEP_PERMILLE } from './limits.ts';
+import { REVOCABLE_STEP_PERMILLE } from './limits.ts';
 import { offersOf, rescindOffers } from './offer-book.ts';
 import { orderKill } from './orders.ts';
 import type { AgentRecord, OfferRecord, TaskRecord } from './records.ts';

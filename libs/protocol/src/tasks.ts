@@ -88,6 +88,8 @@ export const Transfer = z.object({ object: ObjectName, path: SandboxPath });
 export type Transfer = z.infer<typeof Transfer>;
 
 export const DEFAULT_KILL_GRACE_MS = 3000;
+/** A task whose resources are needed back at once has so long to end; then it is killed, whatever its own grace is. */
+export const REVOCABLE_KILL_GRACE_MS = 1000;
 const KillGraceMs = z
   .int()
   .min(0)

@@ -260,8 +260,7 @@ function hostSize(workDirectory: string): Parameters<typeof hostResources>[0] {
   const disk = statfsSync(workDirectory);
   return {
     cpus: availableParallelism(),
-    // Where the agent itself is limited, its tasks are as well.
-    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+    memoryBytes: totalmem(),
     diskBytes: disk.blocks * disk.bsize,
     linkMbit: linkSpeedMbit(HOST_LINK_FILES),
     gpus: countGpus(HOST_FACT_FILES),

@@ -3,9 +3,6 @@ import type { AgentTask } from './agent-task.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 
-/** Between the signal and the kill of a task that runs on what is lent; the leader's `REVOCABLE_KILL_GRACE_MS` likewise. */
-export const LENT_KILL_GRACE_MS = 1000;
-
 /**
  * A revocable one that has not been told to stop: of the lowest priority, of these the one that came last (infra/docs/decisions/revocation.md).
  * @param tasks in the order in which they came

@@ -6,10 +6,11 @@ import { fail, isRetryable } from '@parley/protocol/errors';
 import { type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import type { AskToStopOrder, StopAnswer, StopAnswered } from '@parley/protocol/revocations';
+import { REVOCABLE_KILL_GRACE_MS } from '@parley/protocol/tasks';
 import type { AgentTask } from './agent-task.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
 import type { HeldAnswers } from './held-answers.ts';
-import { LENT_KILL_GRACE_MS, spareTask } from './spare-task.ts';
+import { spareTask } from './spare-task.ts';
 import type { Instant, ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
 import type { TaskTable } from './task-table.ts';
 
@@ -56,7 +57,7 @@ export class StopDesk {
     const { table, settle } = this.#options;
     const task = spareTask(table.all());
     if (task === undefined) return;
-    task.stop({ reason: 'revoked', message: why, graceMs: LENT_KILL_GRACE_MS }, now, out);
+    task.stop({ reason: 'revoked', message: why, graceMs: REVOCABLE_KILL_GRACE_MS }, now, out);
     settle(task, now, out);
   }
 

@@ -30,6 +30,22 @@ describe('a host that is short of something', () => {
     expect(stopped(bench.send({ kind: 'pressed', why }))).toEqual([]);
   });
 
+  test('an agent that was started again still knows which task came last', () => {
+    const before = new ScriptedSupervisor().registered();
+    for (const taskId of ['z', 'a']) {
+      before
+        .send(aRun(1, { taskId, revocable }))
+        .send({ kind: 'inputsCopied', task: keyOf(taskId) });
+      before.send({ kind: 'launched', task: keyOf(taskId) }).after(1);
+    }
+    const outcome = { state: 'running' } as const;
+    // As a directory lists them.
+    const records = [...before.disk.values()].reverse();
+    const tasks = records.map((record) => ({ record, outcome }));
+    const after = new ScriptedSupervisor().send({ kind: 'recovered', tasks }).registered();
+    expect(stopped(after.send({ kind: 'pressed', why }))).toEqual(['a SIGTERM']);
+  });
+
   test('the task has a second to end, and its end says that it was taken back and why', () => {
     const bench = new ScriptedSupervisor().registered().running({ revocable });
     bench.send({ kind: 'pressed', why }).after(999);

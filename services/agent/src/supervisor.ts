@@ -29,6 +29,7 @@ import {
   type SupervisorLimits,
   type SupervisorOptions,
 } from './supervisor-options.ts';
+import { byBegin } from './task-record.ts';
 import { TaskTable } from './task-table.ts';
 import { ToldTasks } from './told-tasks.ts';
 
@@ -388,7 +389,7 @@ export class Supervisor {
     now: Instant,
     out: Out,
   ): void {
-    const tasks = recovered.map(({ record, outcome }): AgentTask => {
+    const tasks = recovered.toSorted(byBegin).map(({ record, outcome }): AgentTask => {
       const ofExecutor = this.#executors.adopt(record, now);
       if (ofExecutor !== undefined) return ofExecutor;
       const { task: ref, role, description, group } = record;

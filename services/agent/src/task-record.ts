@@ -63,3 +63,13 @@ export type TaskOrder = {
   readonly description: TaskDescription;
   readonly group?: GroupPlace | undefined;
 };
+
+/** Orders tasks as they began to run; those that have not come last. */
+export function byBegin(
+  { record: one }: { readonly record: TaskRecord },
+  { record: other }: { readonly record: TaskRecord },
+): number {
+  const [first, second] = [one.runningSinceMs, other.runningSinceMs];
+  if (first === second) return 0;
+  return (first ?? Number.POSITIVE_INFINITY) - (second ?? Number.POSITIVE_INFINITY);
+}
