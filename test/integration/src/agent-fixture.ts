@@ -49,11 +49,20 @@ export class AgentUnderTest {
   readonly workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-agent-'));
   readonly #bus: BusFixture;
   readonly #how: 'auto' | 'process' | 'emulated';
+  readonly #through: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
-  /** `emulated`: by the process that emulates many, of which this is one; the bus has to know the emulator `many`. */
-  constructor(bus: BusFixture, how: 'auto' | 'process' | 'emulated') {
+  /**
+   * `emulated`: by the process that emulates many, of which this is one; the bus has to know the emulator `many`.
+   * @param through words of a command that ends by becoming the agent, whose own words are put after them
+   */
+  constructor(
+    bus: BusFixture,
+    how: 'auto' | 'process' | 'emulated',
+    through: readonly string[] = [],
+  ) {
+    this.#through = through;
     this.#bus = bus;
     this.#how = how;
   }
@@ -80,8 +89,9 @@ export class AgentUnderTest {
       '--ports',
       '31000-31010',
     ];
-    const argv = [MAIN, ...place, ...agent, ...size, ...more];
-    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const words = [process.execPath, MAIN, ...place, ...agent, ...size, ...more];
+    const [program = '', ...argv] = [...this.#through, ...words];
+    const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text: Buffer) => {
         this.#output += text.toString();
