@@ -6,11 +6,17 @@ import { SYSTEM_PATH } from './run-command.ts';
 import { isUnitName } from './unit-name.ts';
 
 export type TaskLimits = {
-  /** Thousandths of a CPU: both the weight under contention and the ceiling. */
+  /** Requested, in thousandths of a CPU: its weight where CPU time is short. */
   readonly cpuMillis: number;
+  /** Requested: kept for it as far as the kernel can. */
   readonly memoryMib: number;
-  /** It gets the CPU time that nobody else wants: the lowest weight, whatever its ceiling. */
+  /** The lowest weight: it gets the CPU time that nobody else wants. */
   readonly isBestEffort?: boolean;
+  /** Thousandths of a CPU that it never has more of, not even idle ones; none when left out. */
+  readonly cpuLimitMillis?: number;
+  /** Above it the kernel kills; what was requested when left out. */
+  readonly memoryLimitMib?: number | 'infinity';
+  /** Processes and threads at a time. */
   readonly pidsMax?: number;
 };
 
@@ -87,8 +93,10 @@ export function requestFault(request: LaunchRequest): string | undefined {
 export function limitsFault(limits: TaskLimits): string | undefined {
   if (!isPositive(limits.cpuMillis)) return 'cpuMillis must be a positive integer';
   if (!isPositive(limits.memoryMib)) return 'memoryMib must be a positive integer';
-  if (limits.pidsMax !== undefined && !isPositive(limits.pidsMax)) {
-    return 'pidsMax must be a positive integer';
+  for (const name of ['cpuLimitMillis', 'memoryLimitMib', 'pidsMax'] as const) {
+    const limit = limits[name];
+    if (limit === undefined || limit === 'infinity' || isPositive(limit)) continue;
+    return `${name} must be a positive integer`;
   }
   return undefined;
 }
