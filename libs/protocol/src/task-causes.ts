@@ -29,3 +29,5 @@ export const TaskCause = z.object({
   peak: z.int().min(0).optional(),
 });
 export type TaskCause = z.infer<typeof TaskCause>;
+/** As this release tells it. */
+export type KnownCause = TaskCause & { readonly kind: CauseKind };
