@@ -7,7 +7,9 @@ check_start() {
   fault='' file=$1
   case $1 in
     */*)
-      if [ ! -e "$1" ]; then fault=commandNotFound
+      place=${1%/*}
+      if [ -d "${place:-/}" ] && [ ! -x "${place:-/}" ]; then fault=commandNotPermitted
+      elif [ ! -e "$1" ]; then fault=commandNotFound
       elif [ ! -f "$1" ] || [ ! -x "$1" ]; then fault=commandNotPermitted
       fi
       return ;;

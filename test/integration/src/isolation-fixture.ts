@@ -147,7 +147,7 @@ export async function endOf(
   bench: Bench,
   task: LaunchRequest,
 ): Promise<Omit<EndedOutcome, 'usage'> | TaskOutcome> {
-  const states = ['exited', 'signaled', 'memoryLimit', 'unknown'];
+  const states = ['exited', 'signaled', 'memoryLimit', 'hostMemory', 'couldNotStart', 'unknown'];
   await expect
     .poll(async () => (await outcomeOfTask(bench, task)).state, { timeout: WAIT_MS })
     .toSatisfy((state: string) => states.includes(state));
