@@ -1,4 +1,5 @@
 // Tests the table of causes: all that agents tell are in it, each with a reason that goes with a failed task.
+import { readFileSync } from 'node:fs';
 import { CAUSE_KINDS, TaskCause } from '@parley/protocol/task-causes';
 import { StatusUpdate } from '@parley/protocol/tasks';
 import { expect, test } from 'vitest';
@@ -25,4 +26,11 @@ test('a cause that a reader does not know spoils no update', () => {
   });
   expect(update.cause).toEqual({ kind: 'somethingOfTomorrow', limit: 1, peak: 2 });
   expect(TaskCause.safeParse({ kind: 'no kind at all' }).success).toBe(false);
+});
+
+test('infra/docs/limits.md tells every cause, with what its numbers count', () => {
+  const page = readFileSync(new URL('../../../infra/docs/limits.md', import.meta.url), 'utf8');
+  for (const [kind, { unit = '' }] of causes) {
+    expect(page).toMatch(new RegExp(`^\\| \`${kind}\` \\| .* \\| ?${unit} ?\\|$`, 'm'));
+  }
 });

@@ -1,5 +1,7 @@
 // Tests what limits a scope has for what was asked for and what was said beside it.
+import { readFileSync } from 'node:fs';
 import { Resources } from '@parley/protocol/resources';
+import { TaskDescription } from '@parley/protocol/tasks';
 import { expect, test } from 'vitest';
 import { limitsOf, PIDS_MAX } from './task-limits.ts';
 
@@ -47,5 +49,14 @@ test('what asks for next to nothing gets the least that a kernel keeps', () => {
     cpuLimitMillis: 10,
     memoryMib: 4,
     memoryLimitMib: 4,
+  });
+});
+
+test('the task of infra/docs/limits.md has the limits that the page tells', () => {
+  const page = readFileSync(new URL('../../../infra/docs/limits.md', import.meta.url), 'utf8');
+  const [, json = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  expect(limitsOf([TaskDescription.parse(JSON.parse(json))])).toEqual({
+    ...{ cpuMillis: 500, cpuLimitMillis: 2000 },
+    ...{ memoryMib: 64, memoryLimitMib: 256, pidsMax: 100 },
   });
 });
