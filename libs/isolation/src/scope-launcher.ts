@@ -124,8 +124,10 @@ export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLau
     setLimits: async (unit, limits) =>
       (await setLimits(systemd, unit, limits, cgroupMode)) ?? plain.setLimits(unit, limits),
 
-    setSliceShare: (name, share) =>
-      systemd.setProperties(name, sliceProperties(share, cgroupMode).map(toWire)),
+    async setSliceShare(name, share): Promise<void> {
+      const properties = sliceProperties(share, cgroupMode).map(toWire);
+      if (properties.length > 0) await systemd.setProperties(name, properties);
+    },
     listShares: () => plain.listShares(),
 
     list: () => plain.list(),

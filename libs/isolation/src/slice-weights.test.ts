@@ -8,6 +8,7 @@ import type { SliceShare } from './unit-properties.ts';
 vi.useFakeTimers();
 
 let set = new Map<string, number>();
+let memory = new Map<string, number>();
 let times = 0;
 let isDown = false;
 let live = new Map<string, SliceShare>();
@@ -16,6 +17,7 @@ let launcher: TaskLauncher;
 
 beforeEach(() => {
   set = new Map();
+  memory = new Map();
   times = 0;
   isDown = false;
   live = new Map();
@@ -28,8 +30,10 @@ beforeEach(() => {
       list: async () => new Set(live.keys()),
       inspect: async () => ({ alive: true, result: undefined }),
       listShares: async () => live,
-      setSliceShare: async (slice, { cpuMillis }) => {
+      setSliceShare: async (slice, { cpuMillis, memoryMib }) => {
         if (isDown) throw new Error('systemd is away');
+        memory.set(slice, memoryMib);
+        if (cpuMillis === undefined) return;
         times += 1;
         set.set(slice, cpuMillis);
       },
@@ -64,6 +68,24 @@ it('a slice weighs what its tasks requested together, and less when one has ende
   exit(two);
   await settle();
   expect(set.get(slice)).toBe(500);
+});
+
+it('memory is kept for all tasks in the slices above theirs, which weigh what they did', async () => {
+  await launch(one, 500);
+  await launch(elsewhere ?? '', 100);
+  await settle();
+  expect([...memory].sort()).toEqual(
+    [
+      ...[
+        ['parley.slice', 600],
+        ['parley-tasks.slice', 600],
+      ],
+      ...[
+        [slice, 500],
+        [sliceOf(elsewhere ?? ''), 100],
+      ],
+    ].sort(),
+  );
 });
 
 it('a burst of launches is one change, and what hardly differs is none', async () => {

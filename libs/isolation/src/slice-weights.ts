@@ -116,25 +116,35 @@ export class SliceWeights {
   }
 }
 
-/** By slice with suffix; one in which nothing runs is left as it is. */
+/** By slice with suffix; one in which nothing runs is left as it is. Those above have the memory of all. */
 function sharesOf(
   base: string,
   units: ReadonlyMap<string, SliceShare>,
 ): ReadonlyMap<string, SliceShare> {
   const shares = new Map<string, SliceShare>();
-  for (const [unit, { cpuMillis, memoryMib }] of units) {
+  let allMib = 0;
+  for (const [unit, { cpuMillis = 0, memoryMib }] of units) {
     const slice = sliceOf(unit, base);
-    const before = shares.get(slice) ?? { cpuMillis: 0, memoryMib: 0 };
+    const before = shares.get(slice);
+    allMib += memoryMib;
     shares.set(slice, {
-      cpuMillis: before.cpuMillis + cpuMillis,
-      memoryMib: before.memoryMib + memoryMib,
+      cpuMillis: (before?.cpuMillis ?? 0) + cpuMillis,
+      memoryMib: (before?.memoryMib ?? 0) + memoryMib,
     });
   }
+  for (const slice of slicesTo(base))
+    shares.set(slice, { cpuMillis: undefined, memoryMib: allMib });
   return shares;
+}
+
+/** The slice and those that it is in, by their names (systemd.slice(5)): no group keeps more memory than the one above. */
+function slicesTo(base: string): string[] {
+  const parts = base.split('-');
+  return parts.map((_, index) => `${parts.slice(0, index + 1).join('-')}.slice`);
 }
 
 function isNear(before: SliceShare | undefined, wanted: SliceShare): boolean {
   if (before === undefined) return false;
-  const near = (a: number, b: number): boolean => Math.abs(a - b) <= TOLERANCE * b;
+  const near = (a = 0, b = 0): boolean => Math.abs(a - b) <= TOLERANCE * b;
   return near(before.cpuMillis, wanted.cpuMillis) && near(before.memoryMib, wanted.memoryMib);
 }

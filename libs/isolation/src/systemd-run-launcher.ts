@@ -114,6 +114,7 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
 
     async setSliceShare(name: string, share: SliceShare): Promise<void> {
       const properties = sliceProperties(share, cgroupMode).map(toArgument);
+      if (properties.length === 0) return;
       const said = await systemctl('set-property', '--runtime', name, ...properties);
       if (said.code !== 0) throw new Error(`systemctl cannot weigh ${name}: ${said.stderr}`);
     },

@@ -23,8 +23,8 @@ type PropertyName =
   | 'IOWeight'
   | 'BlockIOWeight';
 
-/** What is requested in a scope or slice. */
-export type SliceShare = { readonly cpuMillis: number; readonly memoryMib: number };
+/** What is requested in a scope or slice. What a slice weighs beside others than slices of tasks is not ours to say. */
+export type SliceShare = { readonly cpuMillis: number | undefined; readonly memoryMib: number };
 
 const MIB = 1024n * 1024n;
 const US_PER_CPU_MILLI = 1000n;
@@ -71,8 +71,10 @@ export function sliceProperties(
   { cpuMillis, memoryMib }: SliceShare,
   mode: CgroupMode,
 ): UnitProperty[] {
-  const share = cpuShareOf(cpuMillis, mode);
-  return mode === 'v1' ? [share] : [share, property('MemoryLow', bytesOf(memoryMib))];
+  return [
+    ...(cpuMillis === undefined ? [] : [cpuShareOf(cpuMillis, mode)]),
+    ...(mode === 'v1' ? [] : [property('MemoryLow', bytesOf(memoryMib))]),
+  ];
 }
 
 /** What weighs in the division of CPU time, in thousandths of a CPU: next to nothing for best effort. */
