@@ -15,7 +15,7 @@ export interface ScopeTaskLauncher extends TaskLauncher {
   setSliceShare(slice: string, share: SliceShare): Promise<void>;
 }
 
-export type SliceWeightsOptions = {
+type SliceWeightsOptions = {
   /** The slice above those that are weighed, without suffix. */
   readonly slice: string;
   /** Sets what one slice weighs; a rejection is made good with the next change. */
@@ -61,7 +61,7 @@ export function weighSlices(
   };
 }
 
-export class SliceWeights {
+class SliceWeights {
   readonly #options: SliceWeightsOptions;
   readonly #units = new Map<string, SliceShare>();
   readonly #set = new Map<string, SliceShare>();
