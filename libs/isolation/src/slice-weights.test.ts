@@ -98,6 +98,16 @@ it('a burst of launches is one change, and what hardly differs is none', async (
   expect(times).toBe(1);
 });
 
+it('a slice that was empty is weighed anew: systemd may have dropped it', async () => {
+  await launch(one, 500);
+  await settle();
+  set.clear();
+  exit(one);
+  await launch(two, 500);
+  await settle();
+  expect(set.get(slice)).toBe(500);
+});
+
 it('other limits of a task that runs count at once', async () => {
   await launch(one, 500);
   await settle();

@@ -22,6 +22,8 @@ type SliceWeightsOptions = {
   readonly set: (slice: string, share: SliceShare) => Promise<void>;
 };
 
+type WeighedUnit = { readonly slice: string; readonly share: SliceShare };
+
 /** Changes come in bursts, and each one costs systemd a millisecond. */
 const SETTLE_MS = 50;
 /** What a slice has may differ by a twentieth from what it should have. */
@@ -63,7 +65,8 @@ export function weighSlices(
 
 class SliceWeights {
   readonly #options: SliceWeightsOptions;
-  readonly #units = new Map<string, SliceShare>();
+  readonly #units = new Map<string, WeighedUnit>();
+  /** What slices have; one in which nothing runs may have gone, and has nothing when it comes again. */
   readonly #set = new Map<string, SliceShare>();
   #isSettling = false;
   #hasChanged = false;
@@ -83,7 +86,12 @@ class SliceWeights {
   }
 
   remove(unit: string): void {
-    if (this.#units.delete(unit)) this.#settleSoon();
+    const slice = this.#units.get(unit)?.slice;
+    if (slice === undefined) return;
+    this.#units.delete(unit);
+    if (![...this.#units.values()].some((other) => other.slice === slice)) this.#set.delete(slice);
+    if (this.#units.size === 0) this.#set.clear();
+    this.#settleSoon();
   }
 
   /** Of the units known before, these run; of others, which an earlier process launched, what systemd says they have. */
@@ -93,7 +101,7 @@ class SliceWeights {
   }
 
   #put(unit: string, share: SliceShare): void {
-    this.#units.set(unit, share);
+    this.#units.set(unit, { slice: sliceOf(unit, this.#options.slice), share });
     this.#settleSoon();
   }
 
@@ -119,12 +127,12 @@ class SliceWeights {
 /** By slice with suffix; one in which nothing runs is left as it is. Those above have the memory of all. */
 function sharesOf(
   base: string,
-  units: ReadonlyMap<string, SliceShare>,
+  units: ReadonlyMap<string, WeighedUnit>,
 ): ReadonlyMap<string, SliceShare> {
   const shares = new Map<string, SliceShare>();
   let allMib = 0;
-  for (const [unit, { cpuMillis = 0, memoryMib }] of units) {
-    const slice = sliceOf(unit, base);
+  for (const { slice, share } of units.values()) {
+    const { cpuMillis = 0, memoryMib } = share;
     const before = shares.get(slice);
     allMib += memoryMib;
     shares.set(slice, {

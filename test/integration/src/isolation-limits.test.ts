@@ -1,8 +1,9 @@
 // What becomes of tasks that want more than they may have, in real scopes: limits above the request are used, limits are
 // kept, a greedy task is told by its limit, its neighbour keeps what it requested, and nothing greedy is left behind.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism, setPriority } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -98,6 +99,23 @@ describe.each(['scope', 'systemd-run'] as const)('a task in a scope, started by 
   );
 
   it(
+    'that is killed below its limit, because there is no memory left above it, is not told to have met it',
+    async () => {
+      const script = `until [ -e go ]; do sleep 0.05; done; ${FAST_EATER}`;
+      const task = await run(script, { cpuMillis: 500, memoryMib: 256 });
+      const slice = sliceOf(task.unit);
+      setMemoryOfSlice(slice, '32M');
+      try {
+        await writeFile(path.join(task.sandboxDirectory, 'go'), '');
+        expect(await endOf(bench, task)).toMatchObject({ state: 'hostMemory', limitMib: 256 });
+      } finally {
+        setMemoryOfSlice(slice, 'infinity');
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
     'that is a fork bomb stays below its limit of processes, lets others start, and leaves nothing behind',
     async () => {
       const bomb = await run(FORK_BOMB, { cpuMillis: 100, memoryMib: 256, pidsMax: 200 });
@@ -169,6 +187,14 @@ describe.each(['scope', 'systemd-run'] as const)('a task in a scope, started by 
     },
     LONG_MS,
   );
+
+  function setMemoryOfSlice(slice: string, size: string): void {
+    const { cgroupMode, enterCommand, manager } = bench.settings;
+    const name = cgroupMode === 'v2' ? 'MemoryMax' : 'MemoryLimit';
+    const words = ['systemctl', `--${manager}`, 'set-property', '--runtime', slice];
+    const [program = '', ...rest] = [...enterCommand, ...words, `${name}=${size}`];
+    execFileSync(program, rest);
+  }
 
   /** Waits until the slices weigh what runs in them. */
   async function expectSliceWeights(tasks: readonly LaunchRequest[]): Promise<void> {
