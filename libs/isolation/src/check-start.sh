@@ -7,9 +7,9 @@ check_start() {
   fault='' file=$1
   case $1 in
     */*)
-      place=${1%/*}
-      if [ -d "${place:-/}" ] && [ ! -x "${place:-/}" ]; then fault=commandNotPermitted
-      elif [ ! -e "$1" ]; then fault=commandNotFound
+      if [ ! -e "$1" ]; then
+        fault=commandNotFound
+        is_hidden "$1" && fault=commandNotPermitted
       elif [ ! -f "$1" ] || [ ! -x "$1" ]; then fault=commandNotPermitted
       fi
       return ;;
@@ -23,6 +23,21 @@ check_start() {
     [ -x "$file" ] && fault='' && return
     fault=commandNotPermitted
   done
+}
+
+# Whether a file that is not seen may be there: the nearest directory above it that is seen may not be searched.
+is_hidden() {
+  place=$1
+  while :; do
+    case $place in
+      /*/* | [!/]*/*) place=${place%/*} ;;
+      /*) place=/ ;;
+      *) place=. ;;
+    esac
+    [ -d "$place" ] && break
+    case $place in / | .) return 0 ;; esac
+  done
+  [ ! -x "$place" ]
 }
 
 # check_interpreter FILE: the same for a script whose `#!` names what is not there.

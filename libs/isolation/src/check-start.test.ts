@@ -1,6 +1,6 @@
 // Tests which programs are told as not startable, and that what can be started is not.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,8 @@ let root = '';
 
 beforeAll(() => {
   root = mkdtempSync(path.join(tmpdir(), 'parley-start-'));
-  for (const name of ['first', 'second']) mkdirSync(path.join(root, name));
+  chmodSync(root, 0o755);
+  for (const name of ['first', 'second', 'hidden']) mkdirSync(path.join(root, name));
   const write = (name: string, mode: number, text = '#!/bin/sh\n'): void => {
     writeFileSync(path.join(root, name), text);
     chmodSync(path.join(root, name), mode);
@@ -43,11 +44,28 @@ it.each([
   ['./first', '', 'commandNotPermitted'],
   ['none', 'first:second', 'commandNotFound'],
   ['./none', '', 'commandNotFound'],
+  ['no/such/place', '', 'commandNotFound'],
+  ['/no/such/place', '', 'commandNotFound'],
+  ['/none', '', 'commandNotFound'],
+  ['first/plain/none', '', 'commandNotFound'],
   ['first', '', 'commandNotFound'],
   ['*', 'first', 'commandNotFound'],
 ])('%s, looked for in "%s": "%s"', (program, search, fault) => {
   expect(ask('check_start "$1" "$2"', program, search)).toBe(fault);
 });
+
+it.for(['./program', 'hidden/program', 'hidden/deeper/program'])(
+  'only root: whether %s is there a user may not know, who then may not execute it',
+  (program, { skip }) => {
+    skip(process.getuid?.() !== 0, 'only root can ask as somebody else');
+    chmodSync(path.join(root, 'hidden'), 0o700);
+    const text = `${readFileSync(SCRIPT, 'utf8')}\ncheck_start "$1" ""; echo "$fault"`;
+    const as = ['--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+    const words = [...as, '/bin/sh', '-c', text, 'sh', program];
+    const cwd = program.startsWith('.') ? path.join(root, 'hidden') : root;
+    expect(execFileSync('setpriv', words, { cwd, encoding: 'utf8' })).toBe('commandNotPermitted\n');
+  },
+);
 
 it.each([
   ['first/lost', 'commandNotFound'],
