@@ -36,7 +36,7 @@ import { clearOvercommitment } from './overcommitment.ts';
 import type { AgentRecord, FrameworkRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
 import { isRoleOrAbove } from './roles.ts';
-import { ruleHolds } from './rules.ts';
+import { executorUnderRules, ruleHolds } from './rules.ts';
 import { bookTask, heldBy } from './task-book.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
@@ -152,12 +152,13 @@ function adoptedTask(
 
 function adoptExecutor(turn: Turn, agentId: AgentId, told: ToldExecutor): boolean {
   const { state } = turn;
-  const { executor, description } = told;
+  const { executor } = told;
   if (findExecutor(state, agentId, executor) !== undefined) return true;
   const { principal, frameworkId } = executor;
   const framework = frameworkOf(turn, { principal, frameworkId }, told.role);
   const role = told.role ?? framework?.roles[0]?.role;
   if (framework === undefined || role === undefined) return false;
+  const description = executorUnderRules(state, told.description);
   const resources = normalise(description.resources);
   launchExecutor(turn, { framework: framework.framework, agentId, role, description, resources });
   const record = findExecutor(state, agentId, executor);

@@ -101,13 +101,15 @@ function wordedStatus({
   agentId,
   state,
   reason,
+  cause,
   message,
-}: Pick<StatusUpdate, 'task' | 'agentId' | 'state' | 'reason' | 'message'>): TaskStatus {
+}: Pick<StatusUpdate, 'task' | 'agentId' | 'state' | 'reason' | 'cause' | 'message'>): TaskStatus {
   return {
     taskId: task.taskId,
     agentId,
     state,
     ...(reason !== undefined && { reason }),
+    ...(cause !== undefined && { cause }),
     ...(message !== undefined && { message: message.slice(0, MAX_STATUS_MESSAGE_LENGTH) }),
   };
 }

@@ -38,6 +38,7 @@ import type {
   StopAnswer,
 } from '@parley/protocol/revocations';
 import type { Placement, Quantities } from '@parley/protocol/sharing';
+import type { TaskCause } from '@parley/protocol/task-causes';
 import type { Labels, StatusUpdate, TaskReason, TaskState } from '@parley/protocol/tasks';
 import type { ClusterSettings, Order, Rebuilding } from './inputs.ts';
 
@@ -335,6 +336,7 @@ export type EndedTaskRecord = {
   readonly revocable?: Resources;
   readonly state: TaskState;
   readonly reason?: TaskReason;
+  readonly cause?: TaskCause;
   readonly message?: string;
   readonly exitCode?: number;
   readonly signal?: string;

@@ -1,11 +1,14 @@
 // Owns which versions of the rules this code steps, which rules each version changed, and which hold in a state. How to
 // change a rule is in infra/docs/decisions/rules-versions.md.
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import type { Operation } from '@parley/protocol/offers';
+import type { UnparsedTask } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterSettings, Input } from './inputs.ts';
 
 /** Entries of these rules and newer ones can be stepped. */
 export const OLDEST_RULES = 4;
-export const NEWEST_RULES = 5;
+export const NEWEST_RULES = 6;
 
 /** The first version under which each of them holds; what `step` did before stands beside the question. */
 const RULE_SINCE = {
@@ -21,6 +24,10 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
+  /** Tasks and executors may have limits; releases before leave them out of a description. */
+  limitsAreRead: 6,
+  /** The finer cause of a task's end stands in the books. */
+  causesAreKept: 6,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */
@@ -32,12 +39,23 @@ const INPUT_SINCE: Readonly<Record<string, number>> = {
 };
 /** Likewise a field that inputs did not always have. */
 const EMPTYING_SINCE = 5;
+const LIMITS_SINCE = 6;
 
 export function inputSince(input: Input): number {
   if (input.kind !== 'call') return INPUT_SINCE[input.kind] ?? OLDEST_RULES;
   const { call } = input;
   if (call.verb === 'operatorAgent' && call.body.emptying !== undefined) return EMPTYING_SINCE;
+  if (call.verb === 'accept' && call.body.operations.some(hasLimits)) return LIMITS_SINCE;
   return INPUT_SINCE[call.verb] ?? OLDEST_RULES;
+}
+
+function hasLimits(operation: Operation): boolean {
+  if (operation.kind !== 'launch' && operation.kind !== 'launchGroup') return false;
+  if (operation.kind === 'launchGroup' && operation.executor.limits !== undefined) return true;
+  return operation.tasks.some(({ limits, executor }: UnparsedTask) => {
+    const own = typeof executor === 'object' && executor !== null && 'limits' in executor;
+    return limits !== undefined || (own && executor.limits !== undefined);
+  });
 }
 
 /** Asked by `step` wherever it does something else than it did under older rules. */
@@ -52,6 +70,16 @@ export function settingsUnderRules(
 ): ClusterSettings {
   if (ruleHolds(state, 'newSettingsAreKept')) return settings;
   const { agentRemovalsPerSecond: _, uncounted: __, ...known } = settings;
+  return known;
+}
+
+/** As its agent tells it of an executor that the books do not know. */
+export function executorUnderRules(
+  state: ClusterState,
+  description: ExecutorDescription,
+): ExecutorDescription {
+  if (ruleHolds(state, 'limitsAreRead')) return description;
+  const { limits: _, ...known } = description;
   return known;
 }
 

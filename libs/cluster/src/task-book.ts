@@ -13,6 +13,7 @@ import { dropOrdersOf } from './orders.ts';
 import { clearOvercommitment } from './overcommitment.ts';
 import type { EndedTaskRecord, TaskRecord } from './records.ts';
 import { revocationOver } from './revocation-book.ts';
+import { ruleHolds } from './rules.ts';
 import { report, type Turn } from './turn.ts';
 
 export function launchTask(
@@ -115,6 +116,7 @@ export function keepEnded(
   const { state, context } = turn;
   const { settings } = state.record;
   if (settings.endedTasksPerFramework === 0) return;
+  const knowsCauses = ruleHolds(state, 'causesAreKept');
   const record: EndedTaskRecord = {
     task: task.task,
     name: task.name,
@@ -123,6 +125,7 @@ export function keepEnded(
     ...(task.revocable !== undefined && { revocable: task.revocable }),
     state: update.state,
     ...(update.reason !== undefined && { reason: update.reason }),
+    ...(update.cause !== undefined && knowsCauses && { cause: update.cause }),
     ...(update.message !== undefined && { message: update.message }),
     ...(update.exitCode !== undefined && { exitCode: update.exitCode }),
     ...(update.signal !== undefined && { signal: update.signal }),

@@ -15,6 +15,7 @@ import { orderRejection } from './leader-updates.ts';
 import { type Holding, type OfferPool, volumeRoleOf } from './offer-pool.ts';
 import { orderRun, orderRunGroup } from './orders.ts';
 import type { FrameworkRecord, TaskRecord } from './records.ts';
+import { ruleHolds } from './rules.ts';
 import { isKnownTask, launchTask } from './task-book.ts';
 import { checkGroupExecutor, nameOf, parseTask } from './task-validation.ts';
 import type { Turn } from './turn.ts';
@@ -196,7 +197,8 @@ class LaunchJudge {
       return { ...invalid(message), state: undefined };
     }
     named.tasks.add(taskId);
-    const place = { agentId: pool.agentId, ...(group !== undefined && { group }) };
+    const hasLimits = ruleHolds(this.#state, 'limitsAreRead');
+    const place = { agentId: pool.agentId, hasLimits, ...(group !== undefined && { group }) };
     const parsed = parseTask(task, place);
     if (!parsed.ok) return invalid(parsed.failure.message);
     const description = parsed.value;

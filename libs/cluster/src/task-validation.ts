@@ -3,8 +3,9 @@
 // Mesos docs, "Task State Reasons", REASON_TASK_INVALID; the rules are those of its task validation.
 
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { AgentId } from '@parley/protocol/ids';
+import { limitsFault } from '@parley/protocol/task-limits';
 import { TaskDescription, type UnparsedTask } from '@parley/protocol/tasks';
 import { isEmpty, normalise } from '@parley/resources/resources';
 
@@ -16,11 +17,18 @@ export type TaskPlace = {
   readonly agentId: AgentId;
   /** The executor of the group; absent for a task that is launched by itself. */
   readonly group?: ExecutorDescription;
+  /** False under rules of a version that knows none: they are left out then. */
+  readonly hasLimits: boolean;
 };
+
+/** What releases before rules version 6 read. */
+const UnlimitedTask = TaskDescription.omit({ limits: true }).extend({
+  executor: ExecutorDescription.omit({ limits: true }).optional(),
+});
 
 /** The description, or `invalidTask`. */
 export function parseTask(task: UnparsedTask, place: TaskPlace): Outcome<TaskDescription> {
-  const parsed = TaskDescription.safeParse(task);
+  const parsed = (place.hasLimits ? TaskDescription : UnlimitedTask).safeParse(task);
   if (!parsed.success) {
     const faults = parsed.error.issues
       .slice(0, MAX_FAULTS)
@@ -48,6 +56,7 @@ function faultOf(task: TaskDescription, { agentId, group }: TaskPlace): string |
   }
   if (isEmpty(task.resources)) return 'resources: a task needs some';
   return (
+    limitsFault(task) ??
     volumesFault(task) ??
     (task.revocable === true ? revocableFault(task, group) : undefined) ??
     (group === undefined ? aloneFault(task) : inGroupFault(task, group)) ??
@@ -119,9 +128,15 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   return undefined;
 }
 
-function executorFault({ kind, command }: ExecutorDescription): string | undefined {
+function executorFault(executor: ExecutorDescription): string | undefined {
+  const { kind, command, limits } = executor;
   if (kind === 'custom') {
-    return command === undefined ? 'executor.command: a custom executor needs one' : undefined;
+    if (command === undefined) return 'executor.command: a custom executor needs one';
+    const fault = limitsFault(executor);
+    return fault && `executor.${fault}`;
+  }
+  if (limits !== undefined) {
+    return 'executor.limits: a default executor has none, each of its tasks has its own';
   }
   return command === undefined
     ? undefined

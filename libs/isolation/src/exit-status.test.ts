@@ -6,42 +6,70 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { outcomeOf, readOutcome } from './exit-status.ts';
 import { type ExitRecord, fenceRun, prepareRunDirectory } from './run-directory.ts';
+import type { ScopeCounters } from './scope-events.ts';
 
 const MIB = 1024 * 1024;
 const usage = { cpuNs: 5n, memoryPeakBytes: 40 * MIB };
 
-function aRecord(changes: Partial<ExitRecord> = {}): ExitRecord {
-  return {
-    status: 0,
-    oomKills: 0,
-    peakBytes: 40 * MIB,
-    limitBytes: 64 * MIB,
-    cpuNs: 5n,
-    ...changes,
+type Changes = Partial<ScopeCounters> & Pick<Partial<ExitRecord>, 'status' | 'couldNotStart'>;
+
+function aRecord({ status = 0, couldNotStart, ...counted }: Changes = {}): ExitRecord {
+  const counters = {
+    ...{ oomKills: 0, memoryHits: 0, peakBytes: 40 * MIB, limitBytes: 64 * MIB },
+    ...{ pidsHits: 0, pidsPeak: undefined, pidsLimit: undefined },
+    ...counted,
   };
+  return { status, couldNotStart, counters, cpuNs: 5n };
 }
 
+const pids = { pidsHits: 3, pidsPeak: 21, pidsLimit: 21 };
+const metPids = { pids: { limit: 20, peak: 20 } };
+const memory = { limitMib: 64, peakMib: 40 };
+const overLimit = { oomKills: 1, memoryHits: 7 };
+
 describe('a recorded end', () => {
-  it.each([
-    ['status 0', { status: 0 }, { state: 'exited', code: 0, usage }],
-    ['status 3', { status: 3 }, { state: 'exited', code: 3, usage }],
-    ['status 128, which is no signal', { status: 128 }, { state: 'exited', code: 128, usage }],
-    ['status 143', { status: 143 }, { state: 'signaled', signal: 'SIGTERM', usage }],
-    ['status 134', { status: 134 }, { state: 'signaled', signal: 'SIGABRT', usage }],
-    ['status 255, above every signal', { status: 255 }, { state: 'exited', code: 255, usage }],
+  it.each<[string, Changes, object]>([
+    ['status 0', { status: 0 }, { state: 'exited', code: 0 }],
+    ['status 3', { status: 3 }, { state: 'exited', code: 3 }],
+    ['status 128, which is no signal', { status: 128 }, { state: 'exited', code: 128 }],
+    ['status 143', { status: 143 }, { state: 'signaled', signal: 'SIGTERM' }],
+    ['status 134', { status: 134 }, { state: 'signaled', signal: 'SIGABRT' }],
+    ['status 255, above every signal', { status: 255 }, { state: 'exited', code: 255 }],
     [
-      'SIGKILL after an out-of-memory kill',
+      'SIGKILL after a kill at its memory limit',
+      { status: 137, ...overLimit },
+      { state: 'memoryLimit', ...memory },
+    ],
+    [
+      'a failure after a kill at its memory limit',
+      { status: 1, ...overLimit },
+      { state: 'memoryLimit', ...memory },
+    ],
+    [
+      'SIGKILL for memory while it was below its limit',
       { status: 137, oomKills: 1 },
-      { state: 'memoryLimit', limitMib: 64, peakMib: 40, usage },
+      { state: 'hostMemory', ...memory },
+    ],
+    ['success in spite of one', { status: 0, ...overLimit }, { state: 'exited', code: 0 }],
+    [
+      'a failure after a process too many',
+      { status: 2, ...pids },
+      { state: 'exited', code: 2, ...metPids },
     ],
     [
-      'a failure after an out-of-memory kill',
-      { status: 1, oomKills: 2 },
-      { state: 'memoryLimit', limitMib: 64, peakMib: 40, usage },
+      'a signal after a process too many',
+      { status: 143, ...pids },
+      { state: 'signaled', signal: 'SIGTERM', ...metPids },
     ],
-    ['success in spite of one', { status: 0, oomKills: 1 }, { state: 'exited', code: 0, usage }],
+    ['success in spite of one too many', { status: 0, ...pids }, { state: 'exited', code: 0 }],
+    [
+      'a program that was not there',
+      { status: 127, couldNotStart: 'commandNotFound' },
+      { state: 'couldNotStart', fault: 'commandNotFound' },
+    ],
+    ['status 127 of its own', { status: 127 }, { state: 'exited', code: 127 }],
   ])('with %s is told apart', (_title, changes, outcome) => {
-    expect(outcomeOf(aRecord(changes))).toEqual(outcome);
+    expect(outcomeOf(aRecord(changes))).toEqual({ ...outcome, usage });
   });
 });
 

@@ -4,6 +4,7 @@
 import { constants } from 'node:os';
 import path from 'node:path';
 import { type ExitRecord, hasStarted, readExitRecord } from './run-directory.ts';
+import { memoryDeath, metPidsLimit, type PidsLimit } from './scope-events.ts';
 
 /** What the kernel counted over the task's life; undefined where the host does not count it. */
 export type FinalUsage = {
@@ -11,16 +12,37 @@ export type FinalUsage = {
   readonly memoryPeakBytes: number | undefined;
 };
 
-export type EndedOutcome =
-  | { readonly state: 'exited'; readonly code: number; readonly usage: FinalUsage }
-  | { readonly state: 'signaled'; readonly signal: string; readonly usage: FinalUsage }
-  | {
-      /** The kernel killed a process of the task at its memory limit, and the task failed. */
-      readonly state: 'memoryLimit';
-      readonly limitMib: number | undefined;
-      readonly peakMib: number | undefined;
-      readonly usage: FinalUsage;
-    };
+/** Why a program could not be started, as check-start.sh and run-task.sh name it. */
+export const START_FAULTS = [
+  'commandNotFound',
+  'commandNotPermitted',
+  'userNotFound',
+  'sandboxUnavailable',
+  'memoryForStart',
+] as const;
+export type StartFault = (typeof START_FAULTS)[number];
+
+/** `pids`: it met its limit on processes and threads, which may be why. */
+type Exited = { readonly state: 'exited'; readonly code: number; readonly pids?: PidsLimit };
+type Signaled = { readonly state: 'signaled'; readonly signal: string; readonly pids?: PidsLimit };
+/**
+ * The kernel killed a process of the task for want of memory, and the task failed: at its own limit (`memoryLimit`), or
+ * below it, since the host had none left (`hostMemory`).
+ */
+type MemoryDeath = {
+  readonly state: 'memoryLimit' | 'hostMemory';
+  readonly limitMib: number | undefined;
+  readonly peakMib: number | undefined;
+};
+/** Nothing of its program ran. */
+type NotStartable = { readonly state: 'couldNotStart'; readonly fault: StartFault };
+
+export type EndedOutcome = { readonly usage: FinalUsage } & (
+  | Exited
+  | Signaled
+  | MemoryDeath
+  | NotStartable
+);
 
 export type TaskOutcome =
   | { readonly state: 'notStarted' }
@@ -54,16 +76,24 @@ export async function readOutcome(
 }
 
 export function outcomeOf(record: ExitRecord): EndedOutcome {
-  const { status, oomKills, peakBytes, limitBytes, cpuNs } = record;
+  const { status, couldNotStart, counters, cpuNs } = record;
+  const { peakBytes, limitBytes } = counters;
   const usage = { cpuNs, memoryPeakBytes: peakBytes };
-  // A task that outlived the death of one of its processes and says 0 has finished.
-  if (oomKills > 0 && status !== 0) {
-    return { state: 'memoryLimit', limitMib: toMib(limitBytes), peakMib: toMib(peakBytes), usage };
+  const fault = START_FAULTS.find((one) => one === couldNotStart);
+  if (fault !== undefined) return { state: 'couldNotStart', fault, usage };
+  // A task that outlived the death of one of its processes, or the refusal of another, and says 0 has finished.
+  if (status === 0) return { state: 'exited', code: 0, usage };
+  const death = memoryDeath(counters);
+  if (death !== undefined) {
+    const state = death === 'limit' ? 'memoryLimit' : 'hostMemory';
+    return { state, limitMib: toMib(limitBytes), peakMib: toMib(peakBytes), usage };
   }
+  const met = metPidsLimit(counters);
+  const pids = met && { pids: met };
   // A shell's convention, which a command that exits with 128 + n by itself follows too (POSIX, `$?`).
   const signal = SIGNALS.get(status - 128);
-  if (signal !== undefined) return { state: 'signaled', signal, usage };
-  return { state: 'exited', code: status, usage };
+  if (signal !== undefined) return { state: 'signaled', signal, ...pids, usage };
+  return { state: 'exited', code: status, ...pids, usage };
 }
 
 function toMib(bytes: number | undefined): number | undefined {

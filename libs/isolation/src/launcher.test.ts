@@ -10,7 +10,6 @@ import {
   launchFragment,
   requestFault,
 } from './launcher.ts';
-import { scopeArguments } from './systemd-run-launcher.ts';
 
 function aRequest(changes: Partial<LaunchRequest> = {}): LaunchRequest {
   return {
@@ -89,43 +88,6 @@ it('any command reaches a task of the spawner unchanged, in a session of its own
     expect(session).toBe(pid);
   });
   fc.assert(property, { numRuns: 20 });
-});
-
-it('limits become properties of the scope', () => {
-  const request = aRequest({ limits: { cpuMillis: 250, memoryMib: 64, pidsMax: 20 } });
-  const properties = scopeArguments(request, 'parley-tasks', 252);
-  expect(properties).toEqual(
-    expect.arrayContaining([
-      'CPUWeight=25',
-      'CPUQuota=25%',
-      'MemoryMax=64M',
-      'MemorySwapMax=0',
-      'TasksMax=20',
-      'OOMPolicy=continue',
-      '--unit=unit-1.scope',
-    ]),
-  );
-  expect(properties.some((each) => /^--slice=parley-tasks-\d+\.slice$/.test(each))).toBe(true);
-});
-
-it('weights stay within what the kernel takes', () => {
-  const weightOf = (cpuMillis: number): string | undefined =>
-    scopeArguments(aRequest({ limits: { cpuMillis, memoryMib: 1 } }), 's', 252).find((each) =>
-      each.startsWith('CPUWeight='),
-    );
-  expect(weightOf(1)).toBe('CPUWeight=1');
-  expect(weightOf(1_000_000)).toBe('CPUWeight=10000');
-});
-
-it('what has only the CPU time that nobody else wants has the lowest weight, and its ceiling', () => {
-  const limits = { cpuMillis: 4000, memoryMib: 64, isBestEffort: true };
-  expect(scopeArguments(aRequest({ limits }), 's', 252)).toEqual(
-    expect.arrayContaining(['CPUWeight=1', 'CPUQuota=400%']),
-  );
-});
-
-it('an older systemd is not asked for a property that it does not know', () => {
-  expect(scopeArguments(aRequest(), 's', 249)).not.toContain('OOMPolicy=continue');
 });
 
 // Lone surrogates cannot be written in UTF-8: they become U+FFFD on the way out of this process already.

@@ -1,16 +1,23 @@
 // The port by which an agent runs tasks, and what its implementations share: checking a request and writing the
 // environment of a task. How a process is started is in systemd-run-launcher.ts and process-launcher.ts.
 
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { SYSTEM_PATH } from './run-command.ts';
 import { isUnitName } from './unit-name.ts';
 
 export type TaskLimits = {
-  /** Thousandths of a CPU: both the weight under contention and the ceiling. */
+  /** Requested, in thousandths of a CPU: its weight where CPU time is short. */
   readonly cpuMillis: number;
+  /** Requested: kept for it as far as the kernel can. */
   readonly memoryMib: number;
-  /** It gets the CPU time that nobody else wants: the lowest weight, whatever its ceiling. */
+  /** The lowest weight: it gets the CPU time that nobody else wants. */
   readonly isBestEffort?: boolean;
+  /** Thousandths of a CPU that it never has more of, not even idle ones; none when left out. */
+  readonly cpuLimitMillis?: number;
+  /** Above it the kernel kills; what was requested when left out. */
+  readonly memoryLimitMib?: number | 'infinity';
+  /** Processes and threads at a time. */
   readonly pidsMax?: number;
 };
 
@@ -87,8 +94,10 @@ export function requestFault(request: LaunchRequest): string | undefined {
 export function limitsFault(limits: TaskLimits): string | undefined {
   if (!isPositive(limits.cpuMillis)) return 'cpuMillis must be a positive integer';
   if (!isPositive(limits.memoryMib)) return 'memoryMib must be a positive integer';
-  if (limits.pidsMax !== undefined && !isPositive(limits.pidsMax)) {
-    return 'pidsMax must be a positive integer';
+  for (const name of ['cpuLimitMillis', 'memoryLimitMib', 'pidsMax'] as const) {
+    const limit = limits[name];
+    if (limit === undefined || limit === 'infinity' || isPositive(limit)) continue;
+    return `${name} must be a positive integer`;
   }
   return undefined;
 }
@@ -99,8 +108,7 @@ export function limitsFault(limits: TaskLimits): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
-  const words = [...userPrefix(request.user), '/usr/bin/env', '-i', ...assignments(request)];
-  return `set -- ${words.join(' ')} "$@"\n`;
+  return fragment(request, ['/usr/bin/env', '-i', ...assignments(request), '"$@"']);
 }
 
 /**
@@ -109,10 +117,36 @@ export function environmentFragment(request: LaunchRequest): string {
  */
 export function launchFragment(request: LaunchRequest): string {
   const clean = ['/usr/bin/env', '-i', '--default-signal=INT,QUIT', ...assignments(request)];
-  const command = request.command.map(quoted);
-  const words = ['setsid', ...userPrefix(request.user), ...clean, ...command];
-  return `sandbox=${quoted(request.sandboxDirectory)}\nset -- ${words.join(' ')}\n`;
+  const words = [...clean, ...request.command.map(quoted)];
+  return `sandbox=${quoted(request.sandboxDirectory)}\n${fragment(request, words, ['setsid'])}`;
 }
+
+/** Whoever runs the program looks for it: only the task's user knows what that one may execute (check-start.sh). */
+function fragment(
+  request: LaunchRequest,
+  words: readonly string[],
+  before: readonly string[] = [],
+): string {
+  const { user, command } = request;
+  const program = quoted(command[0] ?? '');
+  const search = quoted(request.environment['PATH'] ?? SYSTEM_PATH);
+  if (user === undefined) {
+    return `program=${program} search=${search}\nset -- ${[...before, ...words].join(' ')}\n`;
+  }
+  const name = quoted(user);
+  const asUser = ['setpriv', `--reuid=${name}`, '--regid="$group"', '--init-groups', '--'];
+  const looked = ['/bin/sh', '-c', quoted(LOOK_FOR_PROGRAM), 'sh', program, search];
+  const all = [...before, ...asUser, ...looked, ...words];
+  return `group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
+}
+
+const LOOK_FOR_PROGRAM = `${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
+check_start "$1" "$2"
+[ -n "$fault" ] && refuse "$fault" "$1"
+shift 2
+exec 5>&-
+exec "$@"
+`;
 
 function assignments(request: LaunchRequest): string[] {
   const variables = {
@@ -122,12 +156,6 @@ function assignments(request: LaunchRequest): string[] {
     ...request.environment,
   };
   return Object.entries(variables).map(([name, value]) => quoted(`${name}=${value}`));
-}
-
-function userPrefix(user: string | undefined): string[] {
-  if (user === undefined) return [];
-  const name = quoted(user);
-  return ['setpriv', `--reuid=${name}`, `--regid="$(id -g ${name})"`, '--init-groups', '--'];
 }
 
 function environmentFault(environment: Readonly<Record<string, string>>): string | undefined {

@@ -5,6 +5,7 @@ import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
+import { countersOf, type ScopeCounters } from './scope-events.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
 const ENDED_DIRECTORY = '.ended';
@@ -25,9 +26,9 @@ export type ShimProcess = {
 export type ExitRecord = {
   /** As a shell gives it: 128 + n for a task that ended by signal n. */
   readonly status: number;
-  readonly oomKills: number;
-  readonly peakBytes: number | undefined;
-  readonly limitBytes: number | undefined;
+  /** Why the program was not started, as check-start.sh names it; undefined when it was. */
+  readonly couldNotStart: string | undefined;
+  readonly counters: ScopeCounters;
   readonly cpuNs: bigint | undefined;
 };
 
@@ -113,11 +114,11 @@ export async function readExitRecord(directory: string): Promise<ExitRecord | un
   const fields = await readFields(path.join(directory, 'exit'));
   if (fields === undefined) return undefined;
   const cpuNs = fields.get('cpuNs') ?? '';
+  const couldNotStart = fields.get('couldNotStart') ?? '';
   return {
     status: Number(fields.get('status')),
-    oomKills: Number(fields.get('oomKills')),
-    peakBytes: quantity(fields.get('peakBytes')),
-    limitBytes: quantity(fields.get('limitBytes')),
+    couldNotStart: couldNotStart === '' ? undefined : couldNotStart,
+    counters: countersOf(fields),
     cpuNs: /^\d+$/.test(cpuNs) ? BigInt(cpuNs) : undefined,
   };
 }
@@ -161,13 +162,6 @@ async function readFields(file: string): Promise<Map<string, string> | undefined
     if (equals > 0) fields.set(line.slice(0, equals), line.slice(equals + 1));
   }
   return undefined;
-}
-
-// v1 writes "no limit" as a huge number and v2 as `max`: both are no limit here.
-function quantity(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d+$/.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 async function readFileIfThere(file: string): Promise<string | undefined> {

@@ -7,7 +7,8 @@
 # RUN_DIRECTORY/started is created first, and by one shim only, ever. `process` and `exit` are overwritten
 # in place (the launcher has reserved their blocks, so a full disk does not lose the status) and are complete
 # when their last line is `end`. FRAGMENT, in the same directory, puts the task's environment before
-# ARGV; it may set ARGV and the sandbox as well.
+# ARGV; it may set ARGV and the sandbox as well. Where the program is looked for by this process, it sets `program`
+# and `search`; where it is not, a part of ARGV does so, and says what it finds on file descriptor 5 (see `refuse`).
 # At last .ended/UNIT beside the run directory tells the agent to look.
 # File descriptor 3, where it is open, is told `started` or `alreadyStarted`. The function ends the process; it does
 # so before anything else in a scope that is not its unit's.
@@ -48,29 +49,75 @@ end" 1<> "$run/process"
   trap - EXIT
   exec 3>&-
 
+  # v1 knows no limit for swap alone.
+  [ "$memory_version" = 1 ] && echo 0 > "$memory_group/memory.swappiness"
+
   # Under the scope's memory limit the kernel picks the task, never the shim (only root may say so).
   oom_score=0
   read -r oom_score < /proc/self/oom_score_adj
   echo -999 > /proc/self/oom_score_adj
 
+  # A fork that fails ends this process.
+  fault=memoryForStart status=126
+  trap end_run EXIT
   (
-    exec 2>&4 4>&-
+    exec 2>&4 4>&- 5<> "$run/exit"
     echo "$oom_score" 2> /dev/null > /proc/self/oom_score_adj
+    program= search=
     . "$run/$fragment"
-    cd "$sandbox" || exit 126
+    cd "$sandbox" || refuse sandboxUnavailable "$sandbox"
+    if [ -n "$program" ]; then
+      check_start "$program" "$search"
+      [ -n "$fault" ] && refuse "$fault" "$program"
+      say_program >&5
+      exec 5>&-
+    fi
     exec "$@"
   )
   status=$?
+  trap - EXIT
+  fault=
+  case $status in 126 | 127) read_fault ;; esac
+  end_run
+}
 
-  oom_kills=0 peak= limit= cpu_ns=
+# Where the program was found, for who asks why it could not be started all the same.
+say_program() {
+  case $file in
+    *"
+"*) ;;
+    /*) echo "program=$file" ;;
+    *) echo "program=$PWD/$file" ;;
+  esac
+}
+
+# Both statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.
+read_fault() {
+  read -r first < "$run/exit"
+  case $first in
+    couldNotStart=*) fault=${first#couldNotStart=} ;;
+    program=*) [ "$status" = 127 ] && check_interpreter "${first#program=}" ;;
+  esac
+}
+
+# Records the end, ends what is left, and itself.
+end_run() {
+  trap - EXIT
+  oom_kills=0 memory_hits=0 peak= limit= pids_hits=0 pids_peak= pids_limit= cpu_ns=
   if [ "$mode" = scope ]; then
+    read_pids_limit
     kill_strays
     read_counters
   fi
   echo "status=$status
+couldNotStart=$fault
 oomKills=$oom_kills
+memoryHits=$memory_hits
 peakBytes=$peak
 limitBytes=$limit
+pidsHits=$pids_hits
+pidsPeak=$pids_peak
+pidsLimit=$pids_limit
 cpuNs=$cpu_ns
 end" 1<> "$run/exit"
   command : > "${run%/*}/.ended/$unit"
@@ -80,10 +127,10 @@ end" 1<> "$run/exit"
   exit 0
 }
 
-# Sets memory_version, memory_group and cpu_group; without a scope there are none.
+# Sets memory_version, memory_group, cpu_group and pids_group; without a scope there are none.
 find_groups() {
   cgroup_root=/sys/fs/cgroup
-  memory_version=2 memory_group= unified_group= cpu_group=
+  memory_version=2 memory_group= unified_group= cpu_group= pids_group=
   [ "$mode" = scope ] || return 0
   unified_root=$cgroup_root
   [ -f "$cgroup_root/unified/cgroup.procs" ] && unified_root=$cgroup_root/unified
@@ -91,16 +138,20 @@ find_groups() {
     case ",$controllers," in
       *,memory,*) memory_version=1 memory_group=$cgroup_root/memory$path ;;
       *,cpuacct,*) cpu_group=$cgroup_root/cpuacct$path ;;
+      *,pids,*) pids_group=$cgroup_root/pids$path ;;
       ,,) unified_group=$unified_root$path ;;
     esac
   done < /proc/self/cgroup
   [ -n "$memory_group" ] || memory_group=$unified_group
+  [ -n "$pids_group" ] || pids_group=$unified_group
   # A hybrid host has its scopes in the unified hierarchy too, whose cpu.stat needs no controller.
   [ -f "$unified_group/cpu.stat" ] && cpu_group=$unified_group
 }
 
-# What the task left behind ends with it. Dying processes may show for a moment, hence the bound.
+# What the task left behind ends with it: nothing of it can fork any more, so it cannot run ahead of the kills. Dying
+# processes may show for a moment, hence the bound.
 kill_strays() {
+  echo 0 > "$pids_group/pids.max"
   passes=0 strays=1
   while [ "$strays" = 1 ] && [ "$passes" -lt 200 ]; do
     strays=0 passes=$((passes + 1))
@@ -108,27 +159,4 @@ kill_strays() {
       [ "$pid" = "$self" ] || { strays=1; kill -9 "$pid"; }
     done < "$memory_group/cgroup.procs"
   done
-}
-
-# Sets oom_kills, peak, limit and cpu_ns as far as the kernel counts them.
-read_counters() {
-  if [ "$memory_version" = 1 ]; then
-    events=$memory_group/memory.oom_control
-    read -r peak < "$memory_group/memory.max_usage_in_bytes"
-    read -r limit < "$memory_group/memory.limit_in_bytes"
-  else
-    events=$memory_group/memory.events
-    [ -f "$memory_group/memory.peak" ] && read -r peak < "$memory_group/memory.peak"
-    read -r limit < "$memory_group/memory.max"
-  fi
-  while read -r name value; do
-    [ "$name" = oom_kill ] && oom_kills=$value
-  done < "$events"
-  if [ -f "$cpu_group/cpuacct.usage" ]; then
-    read -r cpu_ns < "$cpu_group/cpuacct.usage"
-  else
-    while read -r name value; do
-      [ "$name" = usage_usec ] && cpu_ns=${value}000
-    done < "$cpu_group/cpu.stat"
-  fi
 }

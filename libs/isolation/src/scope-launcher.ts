@@ -10,20 +10,23 @@ import {
   launchFragment,
   limitsFault,
   type StopSignal,
-  type TaskLauncher,
   type TaskLimits,
 } from './launcher.ts';
 import { runCommand } from './run-command.ts';
 import { linkOutputs } from './run-directory.ts';
+import type { ScopeTaskLauncher } from './slice-weights.ts';
 import { Spawner } from './spawner.ts';
 import { type ShimExitHandler, startShim } from './start-shim.ts';
 import { SystemdConnection, SystemdError } from './systemd-connection.ts';
-import {
-  cpuWeightOf,
-  createSystemdRunLauncher,
-  OOM_POLICY_VERSION,
-} from './systemd-run-launcher.ts';
+import { createSystemdRunLauncher, OOM_POLICY_VERSION } from './systemd-run-launcher.ts';
 import { sliceOf, TASKS_SLICE } from './unit-name.ts';
+import {
+  type CgroupMode,
+  fixedProperties,
+  limitProperties,
+  sliceProperties,
+  toWire,
+} from './unit-properties.ts';
 
 export type ScopeLauncherOptions = {
   /** Of the host; the system's systemd only, since a user's may not move processes by itself. */
@@ -31,14 +34,11 @@ export type ScopeLauncherOptions = {
   /** How to get into a private systemd's namespaces; empty on a host whose PID 1 is systemd. */
   readonly enterCommand?: readonly string[];
   readonly slice?: string;
+  readonly cgroupMode: CgroupMode;
   /** Told when a unit of a task is gone, in whatever process it was launched. */
   readonly onShimExit?: ShimExitHandler;
 };
 
-const MIB = 1024n * 1024n;
-/** The type of the property could carry twice as much, whose largest value means no limit. */
-const MAX_BYTES = 2n ** 63n - 1n;
-const US_PER_CPU_MILLI = 1000n;
 const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit';
 
 /** Whether this host has the programs that launching this way takes; `env` resets signals since coreutils 8.31. */
@@ -50,14 +50,11 @@ export async function supportsScopeLauncher(): Promise<boolean> {
   return said.every(({ code }) => code === 0);
 }
 
-export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher {
-  const { systemdVersion, enterCommand = [], slice = TASKS_SLICE } = options;
+export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLauncher {
+  const { systemdVersion, enterCommand = [], slice = TASKS_SLICE, cgroupMode } = options;
   const { onShimExit } = options;
   const plain = createSystemdRunLauncher({
-    manager: 'system',
-    systemdVersion,
-    enterCommand,
-    slice,
+    ...{ manager: 'system', systemdVersion, enterCommand, slice, cgroupMode },
     ...(onShimExit && { onShimExit }),
   });
   const spawner = new Spawner({ enterCommand });
@@ -81,7 +78,7 @@ export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher
           unit,
           runDirectory,
           attach: async (pid) => {
-            await systemd.startScope(scope, scopeProperties(request, pid, slice, systemdVersion));
+            await systemd.startScope(scope, scopeProperties(request, pid, { ...options, slice }));
             isScopeOurs = true;
           },
         });
@@ -125,7 +122,13 @@ export function createScopeLauncher(options: ScopeLauncherOptions): TaskLauncher
     },
 
     setLimits: async (unit, limits) =>
-      (await setLimits(systemd, unit, limits)) ?? plain.setLimits(unit, limits),
+      (await setLimits(systemd, unit, limits, cgroupMode)) ?? plain.setLimits(unit, limits),
+
+    async setSliceShare(name, share): Promise<void> {
+      const properties = sliceProperties(share, cgroupMode).map(toWire);
+      if (properties.length > 0) await systemd.setProperties(name, properties);
+    },
+    listShares: () => plain.listShares(),
 
     list: () => plain.list(),
     inspect: (unit) => plain.inspect(unit),
@@ -137,31 +140,36 @@ async function setLimits(
   systemd: SystemdConnection,
   unit: string,
   limits: TaskLimits,
+  mode: CgroupMode,
 ): Promise<boolean | undefined> {
   const fault = limitsFault(limits);
   if (fault !== undefined) throw new RangeError(fault);
   try {
-    await systemd.setProperties(`${unit}.scope`, limitProperties(limits));
+    await systemd.setProperties(`${unit}.scope`, limitProperties(limits, mode).map(toWire));
     return true;
   } catch (error) {
     return error instanceof SystemdError && error.code === NO_SUCH_UNIT ? false : undefined;
   }
 }
 
-/** What `scopeArguments` asks systemd-run for, as systemd itself takes it. */
-function scopeProperties(
+/** What `scopeArguments` tells systemd-run, as systemd itself takes it. */
+export function scopeProperties(
   request: LaunchRequest,
   pid: number,
-  slice: string,
-  systemdVersion: number,
+  how: {
+    readonly slice: string;
+    readonly systemdVersion: number;
+    readonly cgroupMode: CgroupMode;
+  },
 ): DBusProperty[] {
+  const { slice, systemdVersion, cgroupMode } = how;
   const yes = { type: 'b', value: true } as const;
   const properties: DBusProperty[] = [
     ['Description', { type: 's', value: request.unit }],
     ['CollectMode', { type: 's', value: 'inactive-or-failed' }],
     ['Slice', { type: 's', value: sliceOf(request.unit, slice) }],
-    ...limitProperties(request.limits),
-    ['MemorySwapMax', { type: 't', value: 0n }],
+    ...limitProperties(request.limits, cgroupMode).map(toWire),
+    ...fixedProperties(cgroupMode).map(toWire),
     ['CPUAccounting', yes],
     ['MemoryAccounting', yes],
     ['TasksAccounting', yes],
@@ -170,19 +178,5 @@ function scopeProperties(
   if (systemdVersion >= OOM_POLICY_VERSION) {
     properties.push(['OOMPolicy', { type: 's', value: 'continue' }]);
   }
-  return properties;
-}
-
-function limitProperties(limits: TaskLimits): DBusProperty[] {
-  const { cpuMillis, memoryMib, pidsMax } = limits;
-  const memoryBytes = BigInt(memoryMib) * MIB;
-  if (memoryBytes > MAX_BYTES) throw new RangeError(`MemoryMax=${memoryMib}M is out of range`);
-  const number = (value: number): DBusProperty[1] => ({ type: 't', value: BigInt(value) });
-  const properties: DBusProperty[] = [
-    ['CPUWeight', number(cpuWeightOf(limits))],
-    ['CPUQuotaPerSecUSec', { type: 't', value: BigInt(cpuMillis) * US_PER_CPU_MILLI }],
-    ['MemoryMax', { type: 't', value: memoryBytes }],
-  ];
-  if (pidsMax !== undefined) properties.push(['TasksMax', number(pidsMax)]);
   return properties;
 }

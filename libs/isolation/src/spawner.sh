@@ -9,6 +9,8 @@
 # or `alreadyStarted`. Anything else in place of `go UNIT`, the agent's end included, makes it say `abandoned`
 # and end, before it touched anything.
 
+. "$1/check-start.sh"
+. "$1/scope-events.sh"
 . "$1/run-task.sh"
 
 spawn() {

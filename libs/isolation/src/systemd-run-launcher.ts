@@ -6,13 +6,22 @@ import {
   type LaunchRequest,
   limitsFault,
   type StopSignal,
-  type TaskLauncher,
   type TaskLimits,
   type UnitInspection,
 } from './launcher.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
+import type { ScopeTaskLauncher } from './slice-weights.ts';
 import { type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
 import { sliceOf, TASKS_SLICE } from './unit-name.ts';
+import {
+  type CgroupMode,
+  fixedProperties,
+  limitProperties,
+  millisOfShare,
+  type SliceShare,
+  sliceProperties,
+  toArgument,
+} from './unit-properties.ts';
 import { userManagerEnvironment } from './user-manager.ts';
 
 export type SystemdRunOptions = {
@@ -23,16 +32,20 @@ export type SystemdRunOptions = {
   readonly enterCommand?: readonly string[];
   /** Name of the slice, without suffix, under which the child slices are made. */
   readonly slice?: string;
+  /** Of the host; who only lists and stops need not know. On v1, systemd takes the names of v2 as well. */
+  readonly cgroupMode?: CgroupMode;
   readonly onShimExit?: ShimExitHandler;
 };
 
+const MIB = 1024 * 1024;
 // More requests at a time only wait inside systemd (measured: the best rate is reached at eight).
 const MAX_IN_FLIGHT = 8;
 // Scopes have this property since 252; there they would otherwise lose all processes when one is killed.
 export const OOM_POLICY_VERSION = 252;
 
-export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLauncher {
-  const { manager, enterCommand = [], slice = TASKS_SLICE } = options;
+export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskLauncher {
+  const { manager, enterCommand = [], slice = TASKS_SLICE, cgroupMode = 'v2' } = options;
+  const { systemdVersion, onShimExit } = options;
   const managerFlags = manager === 'user' ? ['--user'] : [];
   const environment = manager === 'user' ? userManagerEnvironment(process.getuid?.() ?? 0) : {};
   const inTurn = createTurns(MAX_IN_FLIGHT);
@@ -52,27 +65,28 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
 
   return {
     launch: (request) =>
-      inTurn(() => {
-        const scope = scopeArguments(request, slice, options.systemdVersion);
-        return startShim({
+      inTurn(() =>
+        startShim({
           request,
           files: { environment: environmentFragment(request) },
-          start: () =>
-            spawnShim({
+          start: async () => {
+            const scope = scopeArguments(request, { slice, systemdVersion, cgroupMode });
+            return spawnShim({
               request,
               mode: 'scope',
               prefix: [...enterCommand, 'systemd-run', ...managerFlags, ...scope, '--'],
               prefixEnvironment: environment,
-              onShimExit: options.onShimExit,
-            }),
+              onShimExit,
+            });
+          },
           // A systemd that does not answer starts nothing either.
           isPending: () =>
             inspect(request.unit).then(
               ({ alive }) => alive,
               () => false,
             ),
-        });
-      }),
+        }),
+      ),
 
     async stop(unit: string, signal: StopSignal): Promise<boolean> {
       const { code } = await systemctl('kill', `--signal=${signal}`, `${unit}.scope`);
@@ -88,37 +102,54 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): TaskLaunch
         'set-property',
         '--runtime',
         `${unit}.scope`,
-        ...limitProperties(limits),
+        ...limitProperties(limits, cgroupMode).map(toArgument),
       );
       if (said.code === 0) return true;
       if (!(await inspect(unit)).alive) return false;
       throw new Error(`systemctl cannot set the limits of ${unit}: ${said.stderr}`);
     },
 
-    async list(): Promise<ReadonlySet<string>> {
-      const said = await systemctl('show', '--property=Id,Slice,ActiveState', '*.scope');
-      if (said.code !== 0) throw new Error(`systemctl cannot list the scopes: ${said.stderr}`);
-      const live = parseUnits(said.stdout)
-        .filter((unit) => isLive(unit.get('ActiveState')))
-        .filter((unit) => unit.get('Slice')?.startsWith(`${slice}-`) === true)
-        .map((unit) => unit.get('Id')?.replace(/\.scope$/, '') ?? '');
-      return new Set(live);
+    list: async () => new Set((await listShares(systemctl, slice, cgroupMode)).keys()),
+    listShares: () => listShares(systemctl, slice, cgroupMode),
+
+    async setSliceShare(name: string, share: SliceShare): Promise<void> {
+      const properties = sliceProperties(share, cgroupMode).map(toArgument);
+      if (properties.length === 0) return;
+      const said = await systemctl('set-property', '--runtime', name, ...properties);
+      if (said.code !== 0) throw new Error(`systemctl cannot weigh ${name}: ${said.stderr}`);
     },
 
     inspect,
   };
 }
 
-/** The properties of a task's scope; CPU time a task may use each period is `cpuMillis` / 1000 of a CPU. */
+async function listShares(
+  systemctl: (...words: string[]) => Promise<CommandResult>,
+  slice: string,
+  mode: CgroupMode,
+): Promise<ReadonlyMap<string, SliceShare>> {
+  const properties = 'Id,Slice,ActiveState,CPUWeight,CPUShares,MemoryLow';
+  const said = await systemctl('show', `--property=${properties}`, '*.scope');
+  if (said.code !== 0) throw new Error(`systemctl cannot list the scopes: ${said.stderr}`);
+  const live = parseUnits(said.stdout)
+    .filter((unit) => isLive(unit.get('ActiveState')))
+    .filter((unit) => unit.get('Slice')?.startsWith(`${slice}-`) === true);
+  return new Map(live.map((unit) => [nameOf(unit), shareOf(unit, mode)]));
+}
+
+/** What systemd-run is told of a task's scope. Throws a RangeError when a limit is too large. */
 export function scopeArguments(
   request: LaunchRequest,
-  slice: string,
-  systemdVersion: number,
+  how: {
+    readonly slice: string;
+    readonly systemdVersion: number;
+    readonly cgroupMode: CgroupMode;
+  },
 ): string[] {
+  const { slice, systemdVersion, cgroupMode } = how;
   const properties = [
-    ...limitProperties(request.limits),
-    // v1 has no such limit and systemd then ignores it.
-    'MemorySwapMax=0',
+    ...limitProperties(request.limits, cgroupMode).map(toArgument),
+    ...fixedProperties(cgroupMode).map(toArgument),
     'CPUAccounting=yes',
     'MemoryAccounting=yes',
     'TasksAccounting=yes',
@@ -134,22 +165,18 @@ export function scopeArguments(
   ];
 }
 
-function limitProperties(limits: TaskLimits): string[] {
-  const { cpuMillis, memoryMib, pidsMax } = limits;
-  return [
-    `CPUWeight=${cpuWeightOf(limits)}`,
-    `CPUQuota=${cpuMillis / 10}%`,
-    `MemoryMax=${memoryMib}M`,
-    ...(pidsMax === undefined ? [] : [`TasksMax=${pidsMax}`]),
-  ];
+function nameOf(unit: ReadonlyMap<string, string>): string {
+  return unit.get('Id')?.replace(/\.scope$/, '') ?? '';
 }
 
-/** systemd's default weight is 100, here that of one whole CPU; the kernel takes 1 to 10,000. */
-export function cpuWeightOf({
-  cpuMillis,
-  isBestEffort,
-}: Pick<TaskLimits, 'cpuMillis' | 'isBestEffort'>): number {
-  return isBestEffort ? 1 : Math.min(10_000, Math.max(1, Math.round(cpuMillis / 10)));
+/** What a scope was given, as far as its properties tell. */
+function shareOf(unit: ReadonlyMap<string, string>, mode: CgroupMode): SliceShare {
+  const share = Number(unit.get(mode === 'v1' ? 'CPUShares' : 'CPUWeight'));
+  const memory = Number(unit.get('MemoryLow'));
+  return {
+    cpuMillis: millisOfShare(Number.isSafeInteger(share) ? share : 0, mode),
+    memoryMib: Number.isSafeInteger(memory) ? Math.ceil(memory / MIB) : 0,
+  };
 }
 
 /** Lets at most `limit` actions run at a time; the others wait in order of asking. */

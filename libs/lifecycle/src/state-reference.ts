@@ -5,6 +5,7 @@ import { AGENT_EVENTS, agentMachine } from './agent-machine.ts';
 import { FRAMEWORK_EVENTS, frameworkMachine } from './framework-machine.ts';
 import { MAINTENANCE_EVENTS, maintenanceMachine } from './maintenance-machine.ts';
 import { OFFER_EVENTS, offerMachine } from './offer-machine.ts';
+import { type CauseMeaning, TASK_CAUSES } from './task-causes.ts';
 import { TASK_SOURCES } from './task-machine.ts';
 import { type ReasonMeaning, TASK_REASONS } from './task-reasons.ts';
 import { TASK_SOURCE_MEANINGS, TASK_STATES } from './task-states.ts';
@@ -66,6 +67,14 @@ export function renderStateReference(): string {
         list([...new Set(Object.values(states).flat())]),
         meaning,
         code(mesos),
+      ]),
+    ),
+    '\n## Causes\n',
+    'Beside the reason of an end, an update may have a `cause`: the limit that was met, or why the command could not be started. See [limits](limits.md).\n',
+    table(
+      ['cause', 'with the reason', 'meaning', '`limit` and `peak` in', 'what helps'],
+      Object.entries<CauseMeaning>(TASK_CAUSES).map(([kind, cause]) => [
+        ...[`\`${kind}\``, list(cause.with), cause.meaning, cause.unit ?? '', cause.remedy],
       ]),
     ),
     '\n## Offers, agents, frameworks, maintenance\n',

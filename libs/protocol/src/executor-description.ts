@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { Command } from './command.ts';
 import { ExecutorId } from './ids.ts';
 import { NO_RESOURCES, Resources } from './resources.ts';
+import { TaskLimits } from './task-limits.ts';
 
 const DEFAULT_SHUTDOWN_GRACE_MS = 5000;
 
@@ -18,6 +19,8 @@ export const ExecutorDescription = z.object({
   command: Command.optional(),
   /** Held from its first task until it has exited, beside those of its tasks. */
   resources: Resources.default(NO_RESOURCES),
+  /** Of a custom one: its part of the limits of the scope that it shares with its tasks. */
+  limits: TaskLimits.optional(),
   /** From the request to shut down to the kill of its whole scope. */
   shutdownGraceMs: z
     .int()

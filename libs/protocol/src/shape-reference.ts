@@ -13,6 +13,8 @@ import { FrameworkEvent, Need } from './frameworks.ts';
 import { ExecutorRef, FrameworkRef, TaskRef } from './ids.ts';
 import { Filter, Offer, OfferedReservation, OfferedVolume, Operation } from './offers.ts';
 import { Resources } from './resources.ts';
+import { TaskCause } from './task-causes.ts';
+import { TaskLimits } from './task-limits.ts';
 import { TaskDescription, TaskStatus, Transfer, UnparsedTask, VolumeMount } from './tasks.ts';
 
 /** Shapes that stand for themselves in the reference, in its order. */
@@ -25,6 +27,7 @@ const SHAPES = {
   Operation,
   UnparsedTask,
   TaskDescription,
+  TaskLimits,
   Command,
   ExecutorDescription,
   Transfer,
@@ -34,6 +37,7 @@ const SHAPES = {
   Probe,
   CheckResult,
   TaskStatus,
+  TaskCause,
   Need,
   Constraint,
   FrameworkEvent,

@@ -5,6 +5,8 @@ import { Command } from './command.ts';
 import { ExecutorDescription } from './executor-description.ts';
 import { AgentId, ExecutorId, ReservationId, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Resources } from './resources.ts';
+import { TaskCause } from './task-causes.ts';
+import { TaskLimits } from './task-limits.ts';
 
 /** Terminal: finished, failed, killed, error, dropped, gone. `unreachable` may come back. */
 export const TaskState = z.enum([
@@ -122,6 +124,8 @@ export const TaskDescription = z.object({
   /** Only to check that the task goes where its framework meant it to: must be the agent of the offer. */
   agentId: AgentId.optional(),
   resources: Resources,
+  /** How far it may go beyond its resources; not below them. */
+  limits: TaskLimits.optional(),
   /** Taken from this reservation first, the rest from what is not reserved. */
   reservationId: ReservationId.optional(),
   /**
@@ -170,6 +174,8 @@ export const StatusUpdate = z.object({
   sequence: z.int().min(1),
   state: TaskState,
   reason: TaskReason.optional(),
+  /** The finer cause of its end, where there is one. */
+  cause: TaskCause.optional(),
   message: z.string().max(4096).optional(),
   exitCode: z.int().optional(),
   signal: z.string().max(32).optional(),
@@ -198,6 +204,7 @@ export const TaskStatus = z.object({
   agentId: AgentId.optional(),
   state: z.enum([...TaskState.options, 'unknown']),
   reason: TaskReason.optional(),
+  cause: TaskCause.optional(),
   message: z.string().max(4096).optional(),
   healthy: z.boolean().optional(),
   /** With `unreachable`: wall clock of the verdict, milliseconds since 1970, for people. */

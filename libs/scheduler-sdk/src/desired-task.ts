@@ -18,7 +18,7 @@ import {
 import { keyToken } from './framework-task-id.ts';
 import type { Take, TaskNeed } from './placement/task-need.ts';
 import { type RetryOptions, type RetryPolicy, retryPolicy } from './retry-policy.ts';
-import { type ResourceSpec, resources } from './task.ts';
+import { type LimitSpec, limits, type ResourceSpec, resources } from './task.ts';
 
 /** What a task does; all but where it runs and with what. */
 export type TaskBody = Pick<
@@ -57,6 +57,8 @@ export type NeedSpec =
 
 export type TaskPart = {
   readonly need: NeedSpec;
+  /** How far it may go beyond its need. */
+  readonly limits?: LimitSpec;
   /** A function where it depends on the task's id or place. Called once for each attempt; it must not do anything else. */
   readonly run: TaskBody | ((place: LaunchPlace) => TaskBody);
   readonly volumes?: readonly VolumeMount[];
@@ -168,6 +170,7 @@ export function prepareTask(desired: DesiredTask): PreparedTask {
     replaceUnreachableAfterMs: desired.replaceUnreachableAfterMs ?? DEFAULT_REPLACE_MS,
     fingerprint: JSON.stringify([
       parts.map(({ run }) => String(typeof run === 'function' ? '' : JSON.stringify(run))),
+      parts.map((part) => part.limits ?? {}),
       needs,
     ]),
   };
@@ -217,6 +220,7 @@ export function describeTask(
     agentId: place.agentId,
     resources: take.resources,
     ...(take.reservationId !== undefined && { reservationId: take.reservationId }),
+    ...(part.limits !== undefined && { limits: limits(part.limits) }),
     ...(part.volumes !== undefined && { volumes: part.volumes }),
     ...(isRevocable && { revocable: true }),
     ...(executor !== undefined && !isGroup && { executor }),

@@ -150,7 +150,8 @@ export class FrameworkPlan {
     if (found === undefined) return { decisions: [], update: undefined };
     const told = this.#taskChanged(found, update, nowMs);
     const decisions = [...this.#roster.refresh(found.entry, nowMs), ...this.#settle(nowMs)];
-    return { decisions, update: told && { ...told, update } };
+    const { cause } = update;
+    return { decisions, update: told && { ...told, update, ...(cause && { cause }) } };
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Outcome } from '@parley/protocol/errors';
 import { describeIssues } from '@parley/protocol/message';
 import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
+import type { TaskLimits } from '@parley/protocol/task-limits';
 import { TaskDescription, type TaskDescriptionInput } from '@parley/protocol/tasks';
 import { parsePorts, parseScalar } from '@parley/resources/parse';
 import { normalise } from '@parley/resources/resources';
@@ -25,6 +26,16 @@ export type ResourceSpec = {
   readonly ports?: string;
 };
 
+/** How far a task may go beyond its amounts, written like them; not below. */
+export type LimitSpec = {
+  /** CPU time; without it a task has what is idle, shared by `cpus`. */
+  readonly cpus?: number | string;
+  /** `'infinity'`: all that its host has. Without it a task has its `mem`. */
+  readonly mem?: number | string;
+  /** Processes and threads at a time. */
+  readonly pids?: number;
+};
+
 export type TaskSpec = ResourceSpec &
   Pick<TaskDescriptionInput, 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority'> & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
@@ -34,6 +45,7 @@ export type TaskSpec = ResourceSpec &
     /** It may be killed at any time (reason `revoked`): it takes its amounts from the revocable part of an offer. */
     readonly revocable?: boolean;
     readonly environment?: Readonly<Record<string, string>>;
+    readonly limits?: LimitSpec;
   };
 
 /** Throws with a message that names what does not parse. */
@@ -48,6 +60,19 @@ export function resources(spec: ResourceSpec): Resources {
   }
   const ranges = ports === undefined ? [] : expectValue('ports', parsePorts(ports));
   return normalise({ scalars, ports: ranges });
+}
+
+/** Throws with a message that names what does not parse. */
+export function limits({ cpus, mem, pids }: LimitSpec): TaskLimits {
+  const limit = (name: 'cpus' | 'mem', amount: number | string) =>
+    amount === 'infinity'
+      ? amount
+      : expectValue(`limits.${name}`, parseScalar(name, String(amount)));
+  return {
+    ...(cpus !== undefined && { cpus: limit('cpus', cpus) }),
+    ...(mem !== undefined && { mem: limit('mem', mem) }),
+    ...(pids !== undefined && { pids }),
+  };
 }
 
 /** Throws with a message that names the field that is not valid. */
@@ -65,6 +90,7 @@ export function task(spec: TaskSpec): TaskDescription {
     killGraceMs,
     priority,
     revocable,
+    ...(spec.limits !== undefined && { limits: limits(spec.limits) }),
   });
   if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));
   return parsed.data;

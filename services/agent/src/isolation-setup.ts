@@ -12,8 +12,10 @@ import {
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { createScopeLauncher, supportsScopeLauncher } from '@parley/isolation/scope-launcher';
+import { type ScopeTaskLauncher, weighSlices } from '@parley/isolation/slice-weights';
 import type { ShimExitHandler } from '@parley/isolation/start-shim';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
+import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId } from '@parley/protocol/ids';
 
@@ -65,7 +67,8 @@ export async function prepareIsolation(
       release: async () => undefined,
     });
   }
-  const support = detectIsolation(await probeHost());
+  const facts = await probeHost();
+  const support = detectIsolation(facts);
   if (support.kind === 'unsupported') {
     return refused(`${support.reason}. ${support.remedy}`);
   }
@@ -79,7 +82,11 @@ export async function prepareIsolation(
   }
   const isDirect = await chooseLauncher(request.launcher, support.kind);
   if (!isDirect.ok) return isDirect;
-  const how = { systemdVersion: support.systemdVersion, isDirect: isDirect.value };
+  const how = {
+    systemdVersion: support.systemdVersion,
+    cgroupMode: cgroupModeOf(facts.cgroupLayout),
+    isDirect: isDirect.value,
+  };
   if (privateSystemd !== undefined) {
     const found = await findPrivateSystemd(privateSystemd);
     return found === undefined
@@ -113,7 +120,11 @@ async function chooseLauncher(
   );
 }
 
-type LaunchHow = { readonly systemdVersion: number; readonly isDirect: boolean };
+type LaunchHow = {
+  readonly systemdVersion: number;
+  readonly cgroupMode: CgroupMode;
+  readonly isDirect: boolean;
+};
 
 function scopeLaunchers(
   how: LaunchHow & {
@@ -122,10 +133,11 @@ function scopeLaunchers(
   },
 ): PreparedIsolation['createLauncher'] {
   const { isDirect, ...options } = how;
-  return (onShimExit) =>
+  const create = (onShimExit: ShimExitHandler): ScopeTaskLauncher =>
     isDirect
       ? createScopeLauncher({ ...options, onShimExit })
       : createSystemdRunLauncher({ ...options, onShimExit });
+  return (onShimExit) => weighSlices(create, { onShimExit });
 }
 
 /** One that goes on when the agent ends, since its tasks do, and that the next start of the agent finds. */

@@ -332,7 +332,8 @@ export class SupervisedTask {
 
   #end(status: Status, now: Instant, out: Out): void {
     this.#leaveRunning('ended');
-    this.#update(status, now, out);
+    const cause = this.#times.causeOf(status.reason, now);
+    this.#update({ ...status, ...(cause && { cause }) }, now, out);
   }
 
   #update(status: Status, now: Instant, out: Out): void {

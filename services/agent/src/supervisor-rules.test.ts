@@ -28,6 +28,8 @@ describe('the longest time to run', () => {
     expect(signals(bench.after(500))).toEqual(['SIGKILL']);
     bench.send({ kind: 'ended', task: KEY, outcome: { state: 'unknown' } });
     expect(bench.ends('t1')).toEqual([['failed', 'maxCompletionTime']]);
+    const cause = { kind: 'timeLimit', limit: 10_000, peak: 10_500 };
+    expect(bench.disk.get(KEY)?.updates.at(-1)).toMatchObject({ cause });
   });
 
   test('it is counted from running, not from the order', () => {

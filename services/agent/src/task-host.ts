@@ -21,7 +21,7 @@ import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
-import { limitsOf, PIDS_MAX } from './task-limits.ts';
+import { limitsOf } from './task-limits.ts';
 import type { UsageReading } from './usage-meter.ts';
 
 export type TaskHostOptions = {
@@ -92,11 +92,7 @@ export class TaskHost {
       ...this.directoriesOf(ref),
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
-      limits: {
-        ...limitsOf([description.resources]),
-        isBestEffort: description.revocable === true,
-        pidsMax: PIDS_MAX,
-      },
+      limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
     });
   }
 

@@ -1,23 +1,47 @@
-// Owns how resources that were asked for become limits of a scope: units and least values. Setting them is in
-// @parley/isolation.
+// Owns how what was asked for, and how far a task may go beyond it, become limits of a scope: units, what holds where nothing
+// was said, and least values. Setting them is in @parley/isolation.
+import type { TaskLimits as ScopeLimits } from '@parley/isolation/launcher';
 import { MILLI, type Resources } from '@parley/protocol/resources';
+import type { TaskLimits } from '@parley/protocol/task-limits';
 
 /** The least that the kernel enforces sensibly; what asks for less gets this. */
 const LEAST_CPU_MILLIS = 10;
 const LEAST_MEMORY_MIB = 4;
 
-/** Processes and threads a scope. */
+/** Processes and threads at a time, where a description says nothing. */
 export const PIDS_MAX = 2048;
 
-/** The limits for all of these together. */
-export function limitsOf(parts: readonly Resources[]): {
-  readonly cpuMillis: number;
-  readonly memoryMib: number;
-} {
-  const sumOf = (name: string): number =>
-    parts.reduce((sum, { scalars }) => sum + (scalars[name] ?? 0), 0);
+export type Limited = { readonly resources: Resources; readonly limits?: TaskLimits | undefined };
+type Limit = number | 'infinity';
+
+/**
+ * The limits for all of these together, in the scope that they share. Without a limit on CPU time for each of them there is
+ * none; without one on memory, what was requested counts.
+ */
+export function limitsOf(parts: readonly Limited[]): ScopeLimits {
+  const requestOf = (name: string): number =>
+    parts.reduce((sum, { resources }) => sum + (resources.scalars[name] ?? 0), 0);
+  const cpuLimit = sumOf(parts.map(({ limits }) => limits?.cpus ?? 'infinity'));
+  const memoryLimit = sumOf(
+    parts.map(({ limits, resources }) => limits?.mem ?? resources.scalars['mem'] ?? 0),
+  );
+  const [first, ...others] = parts.map(({ limits }) => limits?.pids);
   return {
-    cpuMillis: Math.max(LEAST_CPU_MILLIS, sumOf('cpus')),
-    memoryMib: Math.max(LEAST_MEMORY_MIB, Math.ceil(sumOf('mem') / MILLI)),
+    cpuMillis: Math.max(LEAST_CPU_MILLIS, requestOf('cpus')),
+    memoryMib: memoryMibOf(requestOf('mem')),
+    ...(cpuLimit !== 'infinity' && { cpuLimitMillis: Math.max(LEAST_CPU_MILLIS, cpuLimit) }),
+    memoryLimitMib: memoryLimit === 'infinity' ? memoryLimit : memoryMibOf(memoryLimit),
+    pidsMax: others.reduce<number>((sum, pids = 0) => sum + pids, first ?? PIDS_MAX),
   };
+}
+
+function memoryMibOf(amount: number): number {
+  return Math.max(LEAST_MEMORY_MIB, Math.ceil(amount / MILLI));
+}
+
+function sumOf(limits: readonly Limit[]): Limit {
+  return limits.reduce<Limit>(
+    (sum, limit) => (sum === 'infinity' || limit === 'infinity' ? 'infinity' : sum + limit),
+    0,
+  );
 }

@@ -1,25 +1,33 @@
 // Owns how the end of a task's processes becomes a terminal state with its reason. How the end was observed is in
 // @parley/isolation/exit-status; when it is asked for, the supervisor decides.
+import type { StartFault } from '@parley/isolation/exit-status';
+import { MILLI } from '@parley/protocol/resources';
+import type { KnownCause } from '@parley/protocol/task-causes';
 import type { TaskDescription, TaskReason, TaskState } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
 import type { StopReason } from './task-record.ts';
 
+type PidsLimit = { readonly limit: number; readonly peak: number };
+
 /** The part of @parley/isolation's `TaskOutcome` that decides a state. */
 export type ObservedOutcome =
   | { readonly state: 'notStarted' | 'running' | 'unknown' }
-  | { readonly state: 'exited'; readonly code: number }
-  | { readonly state: 'signaled'; readonly signal: string }
-  | {
-      readonly state: 'memoryLimit';
-      readonly limitMib: number | undefined;
-      readonly peakMib: number | undefined;
-    };
+  | { readonly state: 'exited'; readonly code: number; readonly pids?: PidsLimit }
+  | { readonly state: 'signaled'; readonly signal: string; readonly pids?: PidsLimit }
+  | MemoryDeath
+  | { readonly state: 'couldNotStart'; readonly fault: StartFault };
+type MemoryDeath = {
+  readonly state: 'memoryLimit' | 'hostMemory';
+  readonly limitMib: number | undefined;
+  readonly peakMib: number | undefined;
+};
 
 /** What a status update says beside its identity. */
 export type Status = {
   readonly state: TaskState;
   readonly reason?: TaskReason;
+  readonly cause?: KnownCause;
   readonly message?: string;
   readonly exitCode?: number;
   readonly signal?: string;
@@ -54,17 +62,20 @@ export function endedByItself(outcome: ObservedOutcome, description: TaskDescrip
             state: 'failed',
             reason: 'commandExited',
             exitCode: outcome.code,
-            message: `the command exited with ${outcome.code}`,
+            ...afterPidsLimit(outcome.pids, `the command exited with ${outcome.code}`),
           };
-    case 'signaled':
+    case 'signaled': {
+      const { signal, pids } = outcome;
       return {
-        state: 'failed',
-        reason: 'commandSignaled',
-        signal: outcome.signal,
-        message: `the command was ended by ${outcome.signal}`,
+        ...{ state: 'failed', reason: 'commandSignaled', signal, cause: { kind: 'signal' } },
+        ...afterPidsLimit(pids, `the command was ended by ${signal}`),
       };
+    }
     case 'memoryLimit':
-      return endedByMemoryLimit(outcome, description);
+    case 'hostMemory':
+      return endedForMemory(outcome, description);
+    case 'couldNotStart':
+      return notStartable(outcome.fault, description);
     case 'notStarted':
     case 'running':
     case 'unknown':
@@ -78,20 +89,61 @@ export function endedByItself(outcome: ObservedOutcome, description: TaskDescrip
   }
 }
 
-function endedByMemoryLimit(
-  outcome: Extract<ObservedOutcome, { state: 'memoryLimit' }>,
-  description: TaskDescription,
-): Status {
-  const askedMib = Math.ceil((description.resources.scalars['mem'] ?? 0) / 1000);
-  const limitMib = outcome.limitMib ?? askedMib;
-  const peakMib = outcome.peakMib ?? limitMib;
+/** The message, with what probably led to the failure where the task met its limit on processes. */
+function afterPidsLimit(
+  pids: PidsLimit | undefined,
+  message: string,
+): Pick<Status, 'cause' | 'message'> {
+  if (pids === undefined) return { message };
   return {
-    state: 'failed',
-    reason: 'memoryLimit',
-    memory: { limitMib, peakMib },
-    message: `the kernel killed it at its memory limit of ${limitMib} MiB (peak ${peakMib} MiB)`,
+    cause: { kind: 'pidsLimit', ...pids },
+    message: `${message}, after it had met its limit of ${pids.limit} processes and threads`,
   };
 }
+
+function endedForMemory(
+  { state, limitMib, peakMib }: MemoryDeath,
+  { resources, limits }: TaskDescription,
+): Status {
+  const asked = typeof limits?.mem === 'number' ? limits.mem : (resources.scalars['mem'] ?? 0);
+  const limit = limitMib ?? Math.ceil(asked / MILLI);
+  const peak = peakMib ?? limit;
+  if (state === 'memoryLimit') {
+    return {
+      ...{ state: 'failed', reason: 'memoryLimit', memory: { limitMib: limit, peakMib: peak } },
+      cause: { kind: 'memoryLimit', limit, peak },
+      message: `the kernel killed it at its memory limit of ${limit} MiB (peak ${peak} MiB)`,
+    };
+  }
+  return {
+    ...{ state: 'failed', reason: 'commandSignaled', signal: 'SIGKILL' },
+    cause: { kind: 'hostMemory', ...(limitMib !== undefined && { limit }), peak },
+    message: `the kernel killed it because its host had no memory left; it had not met its own limit (peak ${peak} MiB)`,
+  };
+}
+
+/** `env` and shells exit with 127 for what they do not find, and with 126 for what they may not execute. */
+function notStartable(fault: StartFault, { command }: TaskDescription): Status {
+  const program = JSON.stringify(command?.argv[0] ?? '');
+  return {
+    ...{ state: 'failed', reason: 'launchFailed', cause: { kind: fault } },
+    exitCode: fault === 'commandNotFound' ? 127 : 126,
+    message: START_FAULTS[fault](program),
+  };
+}
+
+const START_FAULTS: Readonly<Record<StartFault, (program: string) => string>> = {
+  commandNotFound: (program) =>
+    `the command could not be started: there is no program ${program} on its agent, or what its first line names to run it is missing`,
+  commandNotPermitted: (program) =>
+    `the command could not be started: ${program} may not be executed by the user that the task runs as`,
+  userNotFound: () =>
+    'the command could not be started: its agent has no user of the name that the task is to run as',
+  sandboxUnavailable: () =>
+    'the command could not be started: its sandbox directory could not be entered',
+  memoryForStart: () =>
+    'the command could not be started: no process could be made for it, for want of memory or because the host has too many',
+};
 
 /** The end of a task that was told to stop, however it then ended (Mesos command executor: TASK_KILLED). */
 export function endedByKill(outcome: ObservedOutcome, stop: Stop): Status {
@@ -103,6 +155,8 @@ export function endedByKill(outcome: ObservedOutcome, stop: Stop): Status {
     case 'signaled':
       return { ...status, signal: outcome.signal };
     case 'memoryLimit':
+    case 'hostMemory':
+    case 'couldNotStart':
     case 'notStarted':
     case 'running':
     case 'unknown':
@@ -129,9 +183,8 @@ export function failedStep(
   reason: 'inputsFailed' | 'launchFailed' | 'outputsFailed',
   failure: StepFailure,
 ): Status {
-  return {
-    state: 'failed',
-    reason: failure.code === 'diskFull' ? 'diskFull' : reason,
-    message: failure.message,
-  };
+  const { message } = failure;
+  return failure.code === 'diskFull'
+    ? { state: 'failed', reason: 'diskFull', cause: { kind: 'diskFull' }, message }
+    : { state: 'failed', reason, message };
 }

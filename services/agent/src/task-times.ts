@@ -1,5 +1,7 @@
 // Owns two moments of one task, whoever runs it: when its preparation has lasted so long that it is told as starting, and
 // when it has run for as long as it may.
+import type { KnownCause } from '@parley/protocol/task-causes';
+import type { TaskReason } from '@parley/protocol/tasks';
 import type { StopWish } from './stop-wish.ts';
 import type { Instant } from './supervisor-messages.ts';
 
@@ -72,6 +74,14 @@ export class TaskTimes {
     this.#completionDueMs = undefined;
     const message = `it ran for the ${this.#maxCompletionMs} ms that it may run at most`;
     return { reason: 'maxCompletionTime', message };
+  }
+
+  /** Beside the reason, of a task that was stopped because it ran for too long. */
+  causeOf(reason: TaskReason | undefined, now: Instant): KnownCause | undefined {
+    if (reason !== 'maxCompletionTime' || this.#maxCompletionMs === undefined) return undefined;
+    const since = this.#runningSinceMs ?? now.wallTimeMs;
+    const peak = Math.max(this.#maxCompletionMs, now.wallTimeMs - since);
+    return { kind: 'timeLimit', limit: this.#maxCompletionMs, peak };
   }
 
   nextDueMs(): number {

@@ -193,8 +193,10 @@ describe('of a task', () => {
       cpus: '1.00',
       memory: '64 MiB',
       reason: '',
+      cause: undefined,
       message: '',
       exitCode: undefined,
+      signal: undefined,
       ended: false,
     };
     expect(describeTask(ref, { task, explanation: undefined })).toBe(

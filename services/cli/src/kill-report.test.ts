@@ -17,8 +17,10 @@ const endedAs = (state: string, reason = ''): ShownTask => ({
   memory: '0 MiB',
   isRevocable: false,
   reason,
+  cause: undefined,
   message: '',
   exitCode: undefined,
+  signal: undefined,
   ended: true,
 });
 

@@ -145,7 +145,7 @@ function addReadingCommands(program: Command, place: ProgramPlace): void {
 
 function addTaskCommands(program: Command, place: ProgramPlace): void {
   const context = (): string | undefined => program.opts()['context'];
-  const task = program.command('task').description('tasks: list, logs, kill');
+  const task = program.command('task').description('tasks: list, inspect, logs, kill');
   task
     .command('list')
     .description('live tasks, and with --all those that ended lately')
@@ -155,6 +155,15 @@ function addTaskCommands(program: Command, place: ProgramPlace): void {
       const { taskListCommand } = await import('./commands/lists.ts');
       const how = { all: options.all === true, json: options.json === true };
       await taskListCommand(place.surroundings, context(), how);
+    });
+  task
+    .command('inspect')
+    .description('one task: its state, and why it ended')
+    .argument('<task>', 'PRINCIPAL/FRAMEWORK/TASK', taskArgument)
+    .addOption(jsonOption())
+    .action(async (ref, options) => {
+      const { taskInspectCommand } = await import('./commands/task-inspect.ts');
+      await taskInspectCommand(place.surroundings, context(), ref, options.json === true);
     });
   task
     .command('logs')

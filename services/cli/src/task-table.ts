@@ -2,6 +2,7 @@
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { EndedTaskRecord, TaskRecord } from '@parley/cluster/records';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { TaskCause } from '@parley/protocol/task-causes';
 import { formatCpus, formatMemory } from './cluster-summary.ts';
 import { amountsOf, sumOf } from './summarise.ts';
 
@@ -16,8 +17,11 @@ export type ShownTask = {
   /** It runs on what may be taken back at any time. */
   readonly isRevocable: boolean;
   readonly reason: string;
+  /** The finer cause of its end, where its agent told one. */
+  readonly cause: TaskCause | undefined;
   readonly message: string;
   readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
   readonly ended: boolean;
 };
 
@@ -49,8 +53,10 @@ function shown(record: TaskRecord | EndedTaskRecord, ended: boolean): ShownTask 
     memory: formatMemory(amounts['mem'] ?? 0),
     isRevocable: record.revocable !== undefined,
     reason: record.reason ?? '',
+    cause: 'cause' in record ? record.cause : undefined,
     message: record.message ?? '',
     exitCode: 'exitCode' in record ? record.exitCode : undefined,
+    signal: 'signal' in record ? record.signal : undefined,
     ended,
   };
 }

@@ -99,6 +99,37 @@ test(
     expect(end).toMatchObject({ state: 'failed', reason: 'memoryLimit' });
     expect(end.memory?.limitMib).toBe(64);
     expect(end.memory?.peakMib).toBeGreaterThan(32);
+    expect(end.cause).toMatchObject({ kind: 'memoryLimit', limit: 64 });
+    const limits = { mem: 100_000, cpus: 'infinity' } as const;
+    await leader.order(aShellTask('larger', script, { limits }));
+    expect(await leader.ended('larger')).toMatchObject({
+      ...{ reason: 'memoryLimit', memory: { limitMib: 100, peakMib: 100 } },
+    });
+    await leader.order(aShellTask('enough', script, { limits: { mem: 300_000 } }));
+    expect(await leader.ended('enough')).toMatchObject({ state: 'finished' });
+  },
+  WAIT_MS,
+);
+
+test(
+  'a task that meets its limit of processes, or whose command is not there, fails with that cause',
+  async () => {
+    const script = 'for i in 1 2 3 4 5 6 7 8; do sleep 100 & done; echo all';
+    await leader.order(aShellTask('many', script, { limits: { pids: 5 } }));
+    expect(await leader.ended('many')).toMatchObject({
+      ...{ state: 'failed', reason: 'commandExited' },
+      cause: { kind: 'pidsLimit', limit: 5, peak: 5 },
+    });
+    const command = { argv: ['no-such-program'] };
+    await leader.order(aShellTask('nowhere', '', { command }));
+    expect(await leader.ended('nowhere')).toMatchObject({
+      ...{ state: 'failed', reason: 'launchFailed', exitCode: 127 },
+      cause: { kind: 'commandNotFound' },
+    });
+    await leader.order(aShellTask('own', 'exit 127'));
+    const own = await leader.ended('own');
+    expect(own).toMatchObject({ state: 'failed', reason: 'commandExited', exitCode: 127 });
+    expect(own).not.toHaveProperty('cause');
   },
   WAIT_MS,
 );

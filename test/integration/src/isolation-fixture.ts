@@ -13,8 +13,10 @@ import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { createRunRoot } from '@parley/isolation/run-directory';
 import { createSandbox, runRootOf } from '@parley/isolation/sandbox';
 import { createScopeLauncher } from '@parley/isolation/scope-launcher';
+import { weighSlices } from '@parley/isolation/slice-weights';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
+import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { expect } from 'vitest';
 
 export const WAIT_MS = 30_000;
@@ -26,6 +28,7 @@ export type LauncherSettings = {
   readonly kind: LauncherKind;
   readonly manager: 'system' | 'user';
   readonly systemdVersion: number;
+  readonly cgroupMode: CgroupMode;
   readonly enterCommand: readonly string[];
   readonly runRoot: string;
 };
@@ -43,9 +46,9 @@ export type Bench = {
 export function createLauncher(settings: LauncherSettings): TaskLauncher {
   switch (settings.kind) {
     case 'scope':
-      return createScopeLauncher(settings);
+      return weighSlices((onShimExit) => createScopeLauncher({ ...settings, onShimExit }));
     case 'systemd-run':
-      return createSystemdRunLauncher(settings);
+      return weighSlices((onShimExit) => createSystemdRunLauncher({ ...settings, onShimExit }));
     case 'process':
       return createProcessLauncher(settings);
   }
@@ -73,19 +76,22 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
   };
 }
 
-type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'enterCommand'> & {
+type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
   readonly systemd: PrivateSystemd | undefined;
 };
 
 async function openHost(kind: LauncherKind, stateDirectory: string): Promise<Host> {
+  const facts = await probeHost();
+  const cgroupMode = cgroupModeOf(facts.cgroupLayout);
   const plain = {
     manager: 'system',
     systemdVersion: 0,
+    cgroupMode,
     enterCommand: [],
     systemd: undefined,
   } as const;
   if (kind === 'process') return plain;
-  const support = detectIsolation(await probeHost());
+  const support = detectIsolation(facts);
   switch (support.kind) {
     case 'system-systemd':
       return { ...plain, systemdVersion: support.systemdVersion };
@@ -94,7 +100,7 @@ async function openHost(kind: LauncherKind, stateDirectory: string): Promise<Hos
     case 'private-systemd': {
       const systemd = await startPrivateSystemd({ stateDirectory, name: 'test' });
       const { systemdVersion } = support;
-      return { manager: 'system', systemdVersion, enterCommand: systemd.enterCommand, systemd };
+      return { ...plain, systemdVersion, enterCommand: systemd.enterCommand, systemd };
     }
     case 'unsupported':
       throw new Error(`${support.reason}: ${support.remedy}`);
@@ -141,7 +147,7 @@ export async function endOf(
   bench: Bench,
   task: LaunchRequest,
 ): Promise<Omit<EndedOutcome, 'usage'> | TaskOutcome> {
-  const states = ['exited', 'signaled', 'memoryLimit', 'unknown'];
+  const states = ['exited', 'signaled', 'memoryLimit', 'hostMemory', 'couldNotStart', 'unknown'];
   await expect
     .poll(async () => (await outcomeOfTask(bench, task)).state, { timeout: WAIT_MS })
     .toSatisfy((state: string) => states.includes(state));

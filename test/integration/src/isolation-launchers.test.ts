@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -82,17 +82,66 @@ describe.each(['scope', 'systemd-run', 'process'] as const)('a task run as a %s'
     ).rejects.toThrow('cpuMillis');
   });
 
-  it('whose program does not exist ends with 127 and says so in its stderr', async () => {
+  it('whose program does not exist was not started, and says so in its stderr', async () => {
     const task = await aTask(bench, ['no-such-program']);
     await launched(bench, task);
-    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 127 });
-    expect(await textOf(task, 'stderr')).toContain('no-such-program');
+    expect(await endOf(bench, task)).toEqual({ state: 'couldNotStart', fault: 'commandNotFound' });
+    expect(await textOf(task, 'stderr')).toBe('parley: no-such-program: not found\n');
+  });
+
+  it('whose program may not be executed was not started', async () => {
+    const task = await aTask(bench, ['./program']);
+    await writeFile(path.join(task.sandboxDirectory, 'program'), '#!/bin/sh\n');
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({
+      ...{ state: 'couldNotStart', fault: 'commandNotPermitted' },
+    });
+  });
+
+  it('whose script names an interpreter that is not there was not started', async () => {
+    const task = await aTask(bench, ['./program']);
+    const program = path.join(task.sandboxDirectory, 'program');
+    await writeFile(program, '#!/no/such/shell\n', { mode: 0o755 });
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({ state: 'couldNotStart', fault: 'commandNotFound' });
+  });
+
+  it.each([126, 127])('that exits with %i by itself did so', async (code) => {
+    const task = await sh(`exit ${code}`);
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({ state: 'exited', code });
+    const script = await aTask(bench, ['./program']);
+    const program = path.join(script.sandboxDirectory, 'program');
+    await writeFile(program, `#!/bin/sh\nrm ./program; no-such-program; exit ${code}\n`, {
+      mode: 0o755,
+    });
+    await launched(bench, script);
+    expect(await endOf(bench, script)).toEqual({ state: 'exited', code });
   });
 
   it('named like a part of the shell is a program like any other', async () => {
     const task = await aTask(bench, ['exit', '5']);
     await launched(bench, task);
-    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 127 });
+    expect(await endOf(bench, task)).toEqual({ state: 'couldNotStart', fault: 'commandNotFound' });
+  });
+
+  it('only root: what its user may not execute, and a user that is not there, keep it from starting', async ({
+    skip,
+  }) => {
+    skip(process.getuid?.() !== 0, 'only root can start a task as somebody else');
+    const task = await aTask(bench, ['./program'], { user: 'nobody' });
+    const program = path.join(task.sandboxDirectory, 'program');
+    await writeFile(program, '#!/bin/sh\n', { mode: 0o700 });
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({
+      ...{ state: 'couldNotStart', fault: 'commandNotPermitted' },
+    });
+    const other = await sh('true', { user: 'nobody-at-all' });
+    await launched(bench, other);
+    expect(await endOf(bench, other)).toEqual({ state: 'couldNotStart', fault: 'userNotFound' });
+    const own = await sh('exit 127', { user: 'nobody' });
+    await launched(bench, own);
+    expect(await endOf(bench, own)).toEqual({ state: 'exited', code: 127 });
   });
 
   it('gets its arguments as they are, its own environment only, and its sandbox to work in', async () => {
@@ -111,6 +160,14 @@ describe.each(['scope', 'systemd-run', 'process'] as const)('a task run as a %s'
     const known = ['GREETING', 'HOME', 'LANG', 'PATH', 'PWD'];
     expect([...names].map((match) => match[1]).sort()).toEqual(known);
     expect(await textOf(task, 'stderr')).toBe('');
+  });
+
+  it('has no file of its shim open', async () => {
+    const task = await sh(
+      'for fd in 3 4 5; do [ -e "/proc/$$/fd/$fd" ] && exit "$fd"; done; exit 0',
+    );
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
   });
 
   it('has no signal ignored', async () => {

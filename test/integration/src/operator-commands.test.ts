@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readCredentialFile } from '@parley/actor/nats/credential-file';
 import { openConnection } from '@parley/actor/nats/open-connection';
+import { Command } from '@parley/protocol/command';
 import { MasterList } from '@parley/protocol/leadership';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
@@ -82,6 +83,20 @@ test('an agent that is deactivated is offered no more, over another leader too, 
   });
   await framework.untilRunning(11);
   expect(await said('task', 'list')).toMatch(/^alice\/web-1\/t\d+ +running +a2 /m);
+
+  const missing = Command.parse({ argv: ['no-such-program'] });
+  const lost = { ...fixture.task('missing'), command: missing };
+  framework.add([lost]);
+  await framework.untilEnded([lost]);
+  expect(await said('task', 'list', '--all')).toMatch(
+    /^alice\/web-1\/missing +failed .* launchFailed +commandNotFound$/m,
+  );
+  const page = await said('task', 'inspect', 'alice/web-1/missing');
+  expect(page).toMatch(/^cause +commandNotFound: Its program is not on the agent/m);
+  expect(page).toMatch(/^its agent says +.*"no-such-program"/m);
+  expect(await said('task', 'inspect', 'alice/web-1/t0')).toMatch(/^state +running$/m);
+  expect((await refused('task', 'inspect', 'alice/web-1/nothing'))[0]).toBe(3);
+
   expect(await said('agent', 'deactivate', 'a1')).toContain('its tasks go on');
   expect(await said('agent', 'reactivate', 'a1')).toBe('a1: reactivated: it is offered again\n');
   expect(framework.inState('running')).toHaveLength(11);

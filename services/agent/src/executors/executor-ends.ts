@@ -21,6 +21,14 @@ export function exitOf(
       const message = `the kernel killed it at its memory limit of ${limitMib} MiB (peak ${peakMib} MiB)`;
       return { end: ending ?? 'memoryLimit', message };
     }
+    case 'hostMemory': {
+      const message = 'the kernel killed it because its host had no memory left';
+      return { end: ending ?? 'signaled', signal: 'SIGKILL', message };
+    }
+    case 'couldNotStart': {
+      const message = `its program could not be started (${outcome.fault})`;
+      return { end: ending ?? 'launchFailed', message };
+    }
     case 'notStarted':
     case 'running':
     case 'unknown':
@@ -38,7 +46,8 @@ export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Stat
       const status: Status = { state: 'failed', reason: 'memoryLimit', message };
       if (outcome?.state !== 'memoryLimit') return status;
       const { limitMib = 0, peakMib = limitMib } = outcome;
-      return { ...status, memory: { limitMib, peakMib } };
+      const cause = { kind: 'memoryLimit', limit: limitMib, peak: peakMib } as const;
+      return { ...status, memory: { limitMib, peakMib }, cause };
     }
     case 'notRegistered':
       return {
@@ -56,6 +65,7 @@ export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Stat
       return {
         state: 'failed',
         reason: 'launchFailed',
+        ...(outcome?.state === 'couldNotStart' && { cause: { kind: outcome.fault } }),
         message: `its executor could not be started: ${exit.message ?? 'nobody knows why'}`,
       };
     case 'exited':
@@ -64,7 +74,8 @@ export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Stat
     case 'unknown': {
       const how = exit.signal ?? (exit.exitCode === undefined ? '' : `code ${exit.exitCode}`);
       const message = how === '' ? 'its executor is no more' : `its executor ended with ${how}`;
-      return { state: 'failed', reason: 'executorExited', message };
+      const hostMemory = outcome?.state === 'hostMemory' && { cause: { kind: outcome.state } };
+      return { state: 'failed', reason: 'executorExited', ...hostMemory, message };
     }
     default:
       return unreachable(exit.end);

@@ -15,7 +15,6 @@ import type { ExecutorDescription } from '@parley/protocol/executor-description'
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
 import type { AgentId } from '@parley/protocol/ids';
 import type { StepFailure } from '../supervisor-messages.ts';
-import { PIDS_MAX } from '../task-limits.ts';
 import type { UsageReading } from '../usage-meter.ts';
 import type { ExecutorLimits, ExecutorPlace } from './executor-messages.ts';
 import { socketPathFor } from './executor-sockets.ts';
@@ -74,7 +73,7 @@ export class ExecutorHost {
         [EXECUTOR_ENVIRONMENT.sandbox]: sandboxDirectory,
         [EXECUTOR_ENVIRONMENT.recoveryTimeoutMs]: String(RECOVERY_TIMEOUT_MS),
       },
-      limits: { ...limits, pidsMax: PIDS_MAX },
+      limits,
     });
     if (outcome.ok) return undefined;
     const { code, message } = outcome.failure;

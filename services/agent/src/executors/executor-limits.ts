@@ -1,20 +1,20 @@
 // Owns the limits of one executor's scope: those of the executor and of the tasks in it together. They grow before a
 // task is handed over and shrink after it has ended. One change is under way at a time.
+import { isDeepStrictEqual } from 'node:util';
 import type { TaskKey } from '@parley/protocol/ids';
-import type { Resources } from '@parley/protocol/resources';
-import { limitsOf } from '../task-limits.ts';
+import { type Limited, limitsOf } from '../task-limits.ts';
 import type { ExecutorLimits } from './executor-messages.ts';
 
 export class LimitsOfExecutor {
-  readonly #own: Resources;
-  readonly #tasks = new Map<TaskKey, { readonly resources: Resources; neededRevision: number }>();
+  readonly #own: Limited;
+  readonly #tasks = new Map<TaskKey, { readonly part: Limited; neededRevision: number }>();
   #wanted: ExecutorLimits;
   #wantedRevision = 1;
   /** Undefined while nobody knows what the scope has: it does not run yet, or an earlier process set it. */
   #setRevision: number | undefined;
   #revisionUnderWay: number | undefined;
 
-  constructor(own: Resources) {
+  constructor(own: Limited) {
     this.#own = own;
     this.#wanted = limitsOf([own]);
   }
@@ -24,10 +24,10 @@ export class LimitsOfExecutor {
     return this.#wanted;
   }
 
-  add(task: TaskKey, resources: Resources): void {
-    this.#tasks.set(task, { resources, neededRevision: 0 });
+  add(task: TaskKey, part: Limited): void {
+    this.#tasks.set(task, { part, neededRevision: 0 });
     this.#compute();
-    this.#tasks.set(task, { resources, neededRevision: this.#wantedRevision });
+    this.#tasks.set(task, { part, neededRevision: this.#wantedRevision });
   }
 
   remove(task: TaskKey): void {
@@ -66,10 +66,9 @@ export class LimitsOfExecutor {
   }
 
   #compute(): void {
-    const tasks = [...this.#tasks.values()].map(({ resources }) => resources);
+    const tasks = [...this.#tasks.values()].map(({ part }) => part);
     const wanted = limitsOf([this.#own, ...tasks]);
-    const { cpuMillis, memoryMib } = this.#wanted;
-    if (wanted.cpuMillis === cpuMillis && wanted.memoryMib === memoryMib) return;
+    if (isDeepStrictEqual(wanted, this.#wanted)) return;
     this.#wanted = wanted;
     this.#wantedRevision += 1;
   }

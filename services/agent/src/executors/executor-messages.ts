@@ -1,5 +1,6 @@
 // Owns the vocabulary between the roster of custom executors and whoever drives it: inputs and effects as plain data.
 // It is carried inside the supervisor's own (supervisor-messages.ts), of which it is a part of its own.
+import type { TaskLimits } from '@parley/isolation/launcher';
 import type { ExecutorExited } from '@parley/protocol/agents';
 import type { RequestId } from '@parley/protocol/envelope';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
@@ -14,8 +15,8 @@ import type { ExecutorRecord } from './executor-record.ts';
 /** One executor: an id may have belonged to another one before. */
 export type ExecutorPlace = { readonly executor: ExecutorRef; readonly incarnation: number };
 
-/** Of a scope: thousandths of a CPU, and MiB. */
-export type ExecutorLimits = { readonly cpuMillis: number; readonly memoryMib: number };
+/** Of its scope, for itself and its tasks together. */
+export type ExecutorLimits = TaskLimits;
 
 /** A connection to the socket of an executor; numbers are given by the driver and never used again. */
 export type ConnectionNumber = number;

@@ -320,7 +320,8 @@ export class ExecutorTask {
   #end(status: ReportedStatus, now: Instant, out: Out): void {
     this.#phase = 'ended';
     this.#times.end();
-    this.#update(status, now, out);
+    const cause = this.#times.causeOf(status.reason, now);
+    this.#update({ ...status, ...(cause && { cause }) }, now, out);
   }
 
   #update(status: ReportedStatus, now: Instant, out: Out): void {

@@ -83,7 +83,7 @@ export class SupervisedExecutor {
     this.key = executorKey(place.executor);
     this.description = description;
     this.#host = host;
-    this.#limits = new LimitsOfExecutor(description.resources);
+    this.#limits = new LimitsOfExecutor(description);
     this.#talk = new ExecutorConversation(place, this.#tasks);
   }
 
@@ -114,7 +114,7 @@ export class SupervisedExecutor {
   attach(task: ExecutorTask): void {
     this.#tasks.set(task.key, task);
     task.place = this.place;
-    this.#limits.add(task.key, task.order.description.resources);
+    this.#limits.add(task.key, task.order.description);
   }
 
   /** The task is no more its own, for it was never accepted. */

@@ -27,10 +27,10 @@ export async function taskListCommand(
   if (how.json) printJson(tasks);
   else
     printTable(
-      ['task', 'state', 'agent', 'cpus', 'memory', 'reason'],
-      tasks.map(({ exitCode: _, ended: __, isRevocable, ...row }) => ({
-        ...row,
-        cpus: isRevocable ? `${row.cpus} (revocable)` : row.cpus,
+      ['task', 'state', 'agent', 'cpus', 'memory', 'reason', 'cause'],
+      tasks.map(({ task, state: now, agent, cpus, memory, isRevocable, reason, cause }) => ({
+        ...{ task, state: now, agent, memory, reason, cause: cause?.kind ?? '' },
+        cpus: isRevocable ? `${cpus} (revocable)` : cpus,
       })),
     );
 }

@@ -1,0 +1,97 @@
+// Tests what rules version 6 brought: limits of tasks and executors, and the finer cause of an end. What releases before
+// journalled is stepped as they stepped it: they left both out.
+import { expect, test } from 'vitest';
+import type { Input } from './inputs.ts';
+import { inputSince } from './rules.ts';
+import { aFramework, anAgentId, ScriptedCluster, some } from './scripted-cluster.ts';
+
+const limits = { cpus: 'infinity', mem: 2000, pids: 50 } as const;
+const command = { argv: ['true'] };
+const aLimitedTask = (more: object): { taskId: string } & Record<string, unknown> => ({
+  ...{ taskId: 't1', resources: some(1), command },
+  ...more,
+});
+
+/** A launch of this task under these rules: the orders and updates that come of it. */
+function launch(rulesVersion: number, task: ReturnType<typeof aLimitedTask>) {
+  const cluster = new ScriptedCluster();
+  cluster.rulesVersion = rulesVersion;
+  cluster.startTerm();
+  cluster.register(anAgentId(), some(10));
+  cluster.subscribe(aFramework());
+  const offer = cluster.offer(aFramework(), some(2));
+  const effects = cluster.operate(aFramework(), [offer], [{ kind: 'launch', tasks: [task] }]);
+  return { cluster, effects };
+}
+
+const ordered = (description: object) =>
+  expect.objectContaining({
+    kind: 'order',
+    order: expect.objectContaining({ body: expect.objectContaining({ description }) }),
+  });
+
+test('limits reach the agent since version 6, and are left out before', () => {
+  const task = aLimitedTask({ limits });
+  expect(launch(6, task).effects).toContainEqual(ordered(expect.objectContaining({ limits })));
+  const { effects } = launch(5, task);
+  expect(effects).toContainEqual(ordered(expect.not.objectContaining({ limits })));
+});
+
+test('limits that are none refuse the task since version 6, and before it is launched without', () => {
+  for (const wrong of [{ mem: 999 }, { cpus: 0 }, 'none']) {
+    const task = aLimitedTask({ limits: wrong });
+    expect(launch(6, task).cluster.taskState('t1')).not.toBe('staging');
+    expect(launch(5, task).cluster.taskState('t1')).toBe('staging');
+  }
+});
+
+test('a limit below the request is answered with both numbers and what to do', () => {
+  const { effects } = launch(6, aLimitedTask({ limits: { mem: 999 } }));
+  const message =
+    'limits.mem: the limit of 999 is below the 1000 that are requested in resources; it must be at least that, or "infinity"';
+  expect(JSON.stringify(effects)).toContain(JSON.stringify(message).slice(1, -1));
+});
+
+test('the limits of an executor are checked likewise; a default executor has none', () => {
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  const inTask = (changes: object) => {
+    const own = { command: undefined, executor: { ...executor, ...changes } };
+    const { cluster, effects } = launch(6, aLimitedTask(own));
+    return { text: JSON.stringify(effects), state: cluster.taskState('t1') };
+  };
+  expect(inTask({ limits: { cpus: 1000 } }).state).toBe('staging');
+  expect(inTask({ limits: { cpus: 10 } }).text).toContain('executor.limits.cpus: the limit of 10');
+});
+
+test('a leader refuses an accept with limits until every master knows them', () => {
+  const accept = (operation: object): Input =>
+    ({
+      kind: 'call',
+      call: { verb: 'accept', body: { offerIds: [], operations: [operation] } },
+    }) as unknown as Input;
+  const since = (operation: object): number => inputSince(accept(operation));
+  const executor = { executorId: 'e1', kind: 'custom' };
+  const plain = { taskId: 't1' };
+  expect(since({ kind: 'launch', tasks: [plain] })).toBeLessThan(6);
+  expect(since({ kind: 'launchGroup', executor, tasks: [plain] })).toBeLessThan(6);
+  expect(since({ kind: 'launch', tasks: [plain, { ...plain, limits }] })).toBe(6);
+  expect(since({ kind: 'launch', tasks: [{ ...plain, executor: { ...executor, limits } }] })).toBe(
+    6,
+  );
+  expect(since({ kind: 'launchGroup', executor: { ...executor, limits }, tasks: [plain] })).toBe(6);
+});
+
+test('the cause of an end stands in the books since version 6', () => {
+  const cause = { kind: 'pidsLimit', limit: 50, peak: 50 };
+  const kept = (rulesVersion: number) => {
+    const { cluster } = launch(rulesVersion, aLimitedTask({}));
+    const [task] = [...cluster.state.tasks.rows()];
+    if (task === undefined) throw new Error('the task was launched');
+    cluster.update(task.task, 'running');
+    cluster.update(task.task, 'failed', { reason: 'commandExited', cause });
+    return [...cluster.state.ended.rows()][0];
+  };
+  expect(kept(6)).toMatchObject({ state: 'failed', cause });
+  expect(kept(5)).toMatchObject({ state: 'failed' });
+  expect(kept(5)).not.toHaveProperty('cause');
+});

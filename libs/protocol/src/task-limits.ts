@@ -1,0 +1,35 @@
+// Owns how far a task or an executor may go beyond what it asked for. What it asked for is in resources.ts; that a limit is
+// kept, and what happens at it, is the agent's. Mesos docs, "TaskInfo", `limits`.
+import * as z from 'zod';
+import type { Resources } from './resources.ts';
+
+const NO_LIMIT = 'infinity';
+/** In thousandths, like the resource itself. */
+const Limit = z.union([z.int().min(1).max(Number.MAX_SAFE_INTEGER), z.literal(NO_LIMIT)]);
+
+/** The most that a host of 64 bits numbers (`PID_MAX_LIMIT`, proc(5)). */
+const MAX_PIDS = 4_194_304;
+
+/**
+ * `cpus`: CPU time, in thousandths of a CPU; without it whatever is idle, shared by request. `mem`: in thousandths of a
+ * MiB; without it what was asked for. `pids`: processes and threads at a time.
+ */
+export const TaskLimits = z.object({
+  cpus: Limit.optional(),
+  mem: Limit.optional(),
+  pids: z.int().min(1).max(MAX_PIDS).optional(),
+});
+export type TaskLimits = z.infer<typeof TaskLimits>;
+
+type Limited = { readonly resources: Resources; readonly limits?: TaskLimits | undefined };
+
+/** Why these limits do not go with these resources; begins with the field. Undefined when they do. */
+export function limitsFault({ resources, limits = {} }: Limited): string | undefined {
+  for (const name of ['cpus', 'mem'] as const) {
+    const limit = limits[name];
+    const requested = resources.scalars[name] ?? 0;
+    if (limit === undefined || limit === NO_LIMIT || limit >= requested) continue;
+    return `limits.${name}: the limit of ${limit} is below the ${requested} that are requested in resources; it must be at least that, or "${NO_LIMIT}"`;
+  }
+  return undefined;
+}

@@ -1,0 +1,62 @@
+// Tests what limits a scope has for what was asked for and what was said beside it.
+import { readFileSync } from 'node:fs';
+import { Resources } from '@parley/protocol/resources';
+import { TaskDescription } from '@parley/protocol/tasks';
+import { expect, test } from 'vitest';
+import { limitsOf, PIDS_MAX } from './task-limits.ts';
+
+const resources = Resources.parse({ scalars: { cpus: 500, mem: 32_000 } });
+
+test('without limits a task has what CPU time is idle, the memory that it requested, and many processes', () => {
+  expect(limitsOf([{ resources }])).toEqual({
+    cpuMillis: 500,
+    memoryMib: 32,
+    memoryLimitMib: 32,
+    pidsMax: PIDS_MAX,
+  });
+});
+
+test('limits go beyond the request, and leave it as it is', () => {
+  const limits = { cpus: 2000, mem: 64_001, pids: 5 };
+  expect(limitsOf([{ resources, limits }])).toEqual({
+    cpuMillis: 500,
+    memoryMib: 32,
+    cpuLimitMillis: 2000,
+    memoryLimitMib: 65,
+    pidsMax: 5,
+  });
+});
+
+test('a scope that several share has the sum, and no limit where one of them has none', () => {
+  const limited = { resources, limits: { cpus: 1000, mem: 40_000, pids: 10 } };
+  expect(limitsOf([limited, limited])).toMatchObject({
+    cpuMillis: 1000,
+    cpuLimitMillis: 2000,
+    memoryMib: 64,
+    memoryLimitMib: 80,
+    pidsMax: 20,
+  });
+  expect(limitsOf([limited, { resources }])).not.toHaveProperty('cpuLimitMillis');
+  expect(limitsOf([limited, { resources }])).toMatchObject({ memoryLimitMib: 72, pidsMax: 10 });
+  const free = { resources, limits: { mem: 'infinity' } } as const;
+  expect(limitsOf([limited, free])).toMatchObject({ memoryLimitMib: 'infinity' });
+});
+
+test('what asks for next to nothing gets the least that a kernel keeps', () => {
+  const tiny = Resources.parse({ scalars: { cpus: 1 } });
+  expect(limitsOf([{ resources: tiny, limits: { cpus: 2 } }])).toMatchObject({
+    cpuMillis: 10,
+    cpuLimitMillis: 10,
+    memoryMib: 4,
+    memoryLimitMib: 4,
+  });
+});
+
+test('the task of infra/docs/limits.md has the limits that the page tells', () => {
+  const page = readFileSync(new URL('../../../infra/docs/limits.md', import.meta.url), 'utf8');
+  const [, json = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  expect(limitsOf([TaskDescription.parse(JSON.parse(json))])).toEqual({
+    ...{ cpuMillis: 500, cpuLimitMillis: 2000 },
+    ...{ memoryMib: 64, memoryLimitMib: 256, pidsMax: 100 },
+  });
+});
