@@ -75,6 +75,18 @@ it('v1 has processes, throttling and IO in the groups of their controllers', asy
   });
 });
 
+it('a hybrid host limits memory in v1 and counts CPU time in v2', async () => {
+  await write('/memory/a', {
+    'memory.usage_in_bytes': '4096\n',
+    'memory.max_usage_in_bytes': '8192\n',
+  });
+  await write('/unified/a', { 'cpu.stat': 'usage_usec 7\nuser_usec 5\n' });
+  await write('/cpu/a', { 'cpu.stat': 'nr_periods 10\nnr_throttled 4\nthrottled_time 5000\n' });
+  const reader = new GroupReader({ memoryGroup: '/memory/a', cpuGroup: '/unified/a' }, root);
+  expect(reader.read()).toEqual({ cpuNs: 7000n, memoryBytes: 4096, memoryPeakBytes: 8192 });
+  expect(reader.readDetails()).toMatchObject({ pids: undefined, throttledUs: 5 });
+});
+
 it('v2 has processes, throttling and IO in the one group', async () => {
   await write('/a', {
     'memory.current': '4096\n',

@@ -4,7 +4,7 @@
 // The reads are synchronous: the kernel answers each from memory in some microseconds, and an asynchronous one costs
 // a multiple of that. Whoever reads many groups yields between them (usage-sampling.ts of the agent).
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 
@@ -50,20 +50,30 @@ export function sliceGroupsOf(task: CgroupPaths): CgroupPaths {
   };
 }
 
-/** Reads one group again and again; asks no more for a file that the host does not have. */
+/** Files of v1 and v2 with the same number in them, told apart by which is there. */
+const MEMORY_NOW = { v1: 'memory.usage_in_bytes', v2: 'memory.current' };
+const MEMORY_PEAK = { v1: 'memory.max_usage_in_bytes', v2: 'memory.peak' };
+const CPU = { v1: 'cpuacct.usage', v2: 'cpu.stat' };
+type Version = keyof typeof CPU;
+
+/**
+ * Reads one group again and again; asks no more for a file that the host does not have. A hybrid host may limit memory
+ * in v1 and count CPU time in v2.
+ */
 export class GroupReader {
   readonly #memory: string;
   readonly #cpu: string;
   readonly #isThere: boolean;
-  /** In v2 all files are in one directory; in v1 each controller has its own. */
-  readonly #isV2: boolean;
+  readonly #memoryVersion: Version;
+  readonly #cpuVersion: Version;
   readonly #absent = new Set<string>();
 
   constructor({ memoryGroup, cpuGroup }: CgroupPaths, rootPath = '/') {
     this.#isThere = memoryGroup !== '' && cpuGroup !== '';
-    this.#isV2 = memoryGroup === cpuGroup;
     this.#memory = path.join(rootPath, memoryGroup);
     this.#cpu = path.join(rootPath, cpuGroup);
+    this.#memoryVersion = existsSync(`${this.#memory}/${MEMORY_NOW.v1}`) ? 'v1' : 'v2';
+    this.#cpuVersion = existsSync(`${this.#cpu}/${CPU.v1}`) ? 'v1' : 'v2';
   }
 
   /** Undefined when the group is gone, or was never there. */
@@ -71,37 +81,37 @@ export class GroupReader {
     if (!this.#isThere) return undefined;
     const cpuNs = this.#cpuNs();
     if (cpuNs === undefined) return undefined;
-    const [now, peak] = this.#isV2
-      ? ['memory.current', 'memory.peak']
-      : ['memory.usage_in_bytes', 'memory.max_usage_in_bytes'];
-    const memoryBytes = numberIn(readText(`${this.#memory}/${now}`));
+    const memoryBytes = numberIn(readText(`${this.#memory}/${MEMORY_NOW[this.#memoryVersion]}`));
     if (memoryBytes === undefined) return undefined;
-    return { cpuNs, memoryBytes, memoryPeakBytes: numberIn(this.#optional(this.#memory, peak)) };
+    const peak = this.#optional(this.#memory, MEMORY_PEAK[this.#memoryVersion]);
+    return { cpuNs, memoryBytes, memoryPeakBytes: numberIn(peak) };
   }
 
   /** What is worth reading only while somebody looks. */
   readDetails(): GroupDetails {
+    const isV2 = this.#memoryVersion === 'v2';
     const pids = numberIn(this.#optional(this.#groupOf('pids'), 'pids.current'));
-    const io = this.#isV2
+    const io = isV2
       ? ioOfV2(this.#optional(this.#memory, 'io.stat'))
       : ioOfV1(this.#optional(this.#groupOf('blkio'), 'blkio.throttle.io_service_bytes'));
-    const cpuStat = this.#optional(this.#isV2 ? this.#cpu : this.#groupOf('cpu'), 'cpu.stat');
+    const cpuStat = this.#optional(isV2 ? this.#cpu : this.#groupOf('cpu'), 'cpu.stat');
     return { pids, throttledUs: throttledIn(cpuStat), ...io };
   }
 
   // v1 counts nanoseconds, v2 microseconds.
   #cpuNs(): bigint | undefined {
-    if (!this.#isV2) {
-      const text = readText(`${this.#cpu}/cpuacct.usage`);
-      return text === undefined ? undefined : BigInt(text.trim());
-    }
-    const microseconds = fieldIn(readText(`${this.#cpu}/cpu.stat`), 'usage_usec');
+    const text = readText(`${this.#cpu}/${CPU[this.#cpuVersion]}`);
+    if (text === undefined) return undefined;
+    if (this.#cpuVersion === 'v1') return BigInt(text.trim());
+    const microseconds = fieldIn(text, 'usage_usec');
     return microseconds === undefined ? undefined : BigInt(microseconds) * 1000n;
   }
 
   /** The group of the same scope in another hierarchy of v1. */
   #groupOf(controller: string): string {
-    return this.#isV2 ? this.#memory : this.#memory.replace('/memory/', `/${controller}/`);
+    return this.#memoryVersion === 'v2'
+      ? this.#memory
+      : this.#memory.replace('/memory/', `/${controller}/`);
   }
 
   #optional(group: string, file: string): string | undefined {
