@@ -25,7 +25,7 @@ it('cgroup v1 counts nanoseconds and keeps the peak', async () => {
     'memory.max_usage_in_bytes': '8192\n',
   });
   await write('/cpuacct/a', { 'cpuacct.usage': '12345678901234567890\n' });
-  expect(readGroupUsage({ memoryGroup: '/memory/a', cpuGroup: '/cpuacct/a' }, root)).toEqual({
+  expect(readGroupUsage({ memoryGroup: '/memory/a', cpuGroup: '/cpuacct/a' }, root)).toMatchObject({
     cpuNs: 12345678901234567890n,
     memoryBytes: 4096,
     memoryPeakBytes: 8192,
@@ -34,7 +34,7 @@ it('cgroup v1 counts nanoseconds and keeps the peak', async () => {
 
 it('cgroup v2 counts microseconds, and an older kernel keeps no peak', async () => {
   await write('/a', { 'memory.current': '4096\n', 'cpu.stat': 'usage_usec 7\nuser_usec 5\n' });
-  expect(readGroupUsage({ memoryGroup: '/a', cpuGroup: '/a' }, root)).toEqual({
+  expect(readGroupUsage({ memoryGroup: '/a', cpuGroup: '/a' }, root)).toMatchObject({
     cpuNs: 7000n,
     memoryBytes: 4096,
     memoryPeakBytes: undefined,
@@ -68,6 +68,7 @@ it('v1 has processes, throttling and IO in the groups of their controllers', asy
   });
   const groups = { memoryGroup: `/memory/${scope}`, cpuGroup: `/cpuacct/${scope}` };
   expect(new GroupReader(groups, root).readDetails()).toEqual({
+    memoryPeakBytes: undefined,
     pids: 3,
     throttledUs: 2500,
     ioReadBytes: 4097,
@@ -83,8 +84,12 @@ it('a hybrid host limits memory in v1 and counts CPU time in v2', async () => {
   await write('/unified/a', { 'cpu.stat': 'usage_usec 7\nuser_usec 5\n' });
   await write('/cpu/a', { 'cpu.stat': 'nr_periods 10\nnr_throttled 4\nthrottled_time 5000\n' });
   const reader = new GroupReader({ memoryGroup: '/memory/a', cpuGroup: '/unified/a' }, root);
-  expect(reader.read()).toEqual({ cpuNs: 7000n, memoryBytes: 4096, memoryPeakBytes: 8192 });
-  expect(reader.readDetails()).toMatchObject({ pids: undefined, throttledUs: 5 });
+  expect(reader.read()).toEqual({ cpuNs: 7000n, memoryBytes: 4096 });
+  expect(reader.readDetails()).toMatchObject({
+    memoryPeakBytes: 8192,
+    pids: undefined,
+    throttledUs: 5,
+  });
 });
 
 it('v2 has processes, throttling and IO in the one group', async () => {
@@ -98,8 +103,9 @@ it('v2 has processes, throttling and IO in the one group', async () => {
       '8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0\n8:0 rbytes=1 wbytes=2 rios=1 wios=1 dbytes=0 dios=0\n',
   });
   const reader = new GroupReader({ memoryGroup: '/a', cpuGroup: '/a' }, root);
-  expect(reader.read()).toEqual({ cpuNs: 7000n, memoryBytes: 4096, memoryPeakBytes: 8192 });
+  expect(reader.read()).toEqual({ cpuNs: 7000n, memoryBytes: 4096 });
   expect(reader.readDetails()).toEqual({
+    memoryPeakBytes: 8192,
     pids: 2,
     throttledUs: 1234,
     ioReadBytes: 1459201,
@@ -111,6 +117,7 @@ it('what the host does not count is unknown, and not nothing', async () => {
   await write('/a', { 'memory.current': '1\n', 'cpu.stat': 'usage_usec 7\n' });
   const reader = new GroupReader({ memoryGroup: '/a', cpuGroup: '/a' }, root);
   expect(reader.readDetails()).toEqual({
+    memoryPeakBytes: undefined,
     pids: undefined,
     throttledUs: undefined,
     ioReadBytes: undefined,

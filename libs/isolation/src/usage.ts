@@ -17,12 +17,12 @@ export type CgroupPaths = {
 export type GroupUsage = {
   readonly cpuNs: bigint;
   readonly memoryBytes: number;
-  /** Undefined where the kernel does not keep it (v2 before 5.19). */
-  readonly memoryPeakBytes: number | undefined;
 };
 
 /** Undefined: the host does not count it for this group. */
 export type GroupDetails = {
+  /** V2 keeps it from Linux 5.19 on. */
+  readonly memoryPeakBytes: number | undefined;
   /** Processes and threads. */
   readonly pids: number | undefined;
   /** How long it was kept from running by its CPU quota, summed over the CPUs. */
@@ -35,8 +35,13 @@ export type GroupDetails = {
  * The usage of one group; undefined when it is gone, or was never there. `rootPath` leads to the files when the
  * reader is outside a private systemd (`PrivateSystemd.rootPath`).
  */
-export function readGroupUsage(groups: CgroupPaths, rootPath = '/'): GroupUsage | undefined {
-  return new GroupReader(groups, rootPath).read();
+export function readGroupUsage(
+  groups: CgroupPaths,
+  rootPath = '/',
+): (GroupUsage & GroupDetails) | undefined {
+  const reader = new GroupReader(groups, rootPath);
+  const usage = reader.read();
+  return usage && { ...usage, ...reader.readDetails() };
 }
 
 /**
@@ -83,19 +88,19 @@ export class GroupReader {
     if (cpuNs === undefined) return undefined;
     const memoryBytes = numberIn(readText(`${this.#memory}/${MEMORY_NOW[this.#memoryVersion]}`));
     if (memoryBytes === undefined) return undefined;
-    const peak = this.#optional(this.#memory, MEMORY_PEAK[this.#memoryVersion]);
-    return { cpuNs, memoryBytes, memoryPeakBytes: numberIn(peak) };
+    return { cpuNs, memoryBytes };
   }
 
   /** What is worth reading only while somebody looks. */
   readDetails(): GroupDetails {
     const isV2 = this.#memoryVersion === 'v2';
+    const peak = this.#optional(this.#memory, MEMORY_PEAK[this.#memoryVersion]);
     const pids = numberIn(this.#optional(this.#groupOf('pids'), 'pids.current'));
     const io = isV2
       ? ioOfV2(this.#optional(this.#memory, 'io.stat'))
       : ioOfV1(this.#optional(this.#groupOf('blkio'), 'blkio.throttle.io_service_bytes'));
     const cpuStat = this.#optional(isV2 ? this.#cpu : this.#groupOf('cpu'), 'cpu.stat');
-    return { pids, throttledUs: throttledIn(cpuStat), ...io };
+    return { memoryPeakBytes: numberIn(peak), pids, throttledUs: throttledIn(cpuStat), ...io };
   }
 
   // v1 counts nanoseconds, v2 microseconds.
@@ -165,6 +170,8 @@ function sumOf(text: string, pattern: RegExp): number {
   return sum;
 }
 
+/** The kernel breaks a read off no earlier than a page less one line: what is shorter was all. */
+const WHOLE_BYTES = 2048;
 const buffer = Buffer.allocUnsafe(64 * 1024);
 
 /** Undefined when the file is not there. */
@@ -176,7 +183,8 @@ function readText(file: string): string | undefined {
     for (;;) {
       const read = readSync(opened, buffer, length, buffer.length - length, null);
       length += read;
-      if (read === 0 || length === buffer.length) return buffer.toString('latin1', 0, length);
+      if (read < WHOLE_BYTES || length === buffer.length)
+        return buffer.toString('latin1', 0, length);
     }
   } catch (error) {
     // A group that goes while its open file is read answers ENODEV.

@@ -23,7 +23,6 @@ const readingOf = (number: number): UnitReading => ({
   task: { ...framework, taskId: TaskId.parse(`t${number}`) },
   cpuNs: 5_000_000n,
   memoryBytes: 4096,
-  memoryPeakBytes: undefined,
 });
 
 function measured(units: number, busyMs = 1): MeasuredUsage {

@@ -17,7 +17,7 @@ export type UsageReportsOptions = {
 };
 
 const LEAST_PAUSE_MS = 2000;
-const MOST_PAUSE_MS = 5000;
+const MOST_PAUSE_MS = 10_000;
 const PAUSE_FOR_BUSY = 100;
 
 export class UsageReports {
@@ -98,8 +98,18 @@ export function partsOf(usage: MeterReport<UnitReading>): UnitsUsage[] {
 }
 
 function toldOf(reading: MeterReport<UnitReading>['units'][number]): UnitUsage {
-  const { unit: _, cpuNs, ...told } = reading;
-  const known = Object.entries(told).filter(([, value]) => value !== undefined);
-  // What is undefined is optional in both types.
-  return { ...Object.fromEntries(known), cpuTotalUs: Number(cpuNs / 1000n) } as UnitUsage;
+  const { task, executor, cpuUs, cpuNs, memoryBytes } = reading;
+  const { memoryPeakBytes, pids, throttledUs, ioReadBytes, ioWriteBytes } = reading;
+  return {
+    ...(task && { task }),
+    ...(executor && { executor }),
+    cpuUs,
+    cpuTotalUs: Number(cpuNs / 1000n),
+    memoryBytes,
+    ...(memoryPeakBytes !== undefined && { memoryPeakBytes }),
+    ...(pids !== undefined && { pids }),
+    ...(throttledUs !== undefined && { throttledUs }),
+    ...(ioReadBytes !== undefined && { ioReadBytes }),
+    ...(ioWriteBytes !== undefined && { ioWriteBytes }),
+  };
 }

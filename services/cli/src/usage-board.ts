@@ -39,8 +39,8 @@ export type UsageView = {
 
 type Sample = { readonly parts: readonly UnitsUsage[]; readonly atMs: number };
 
-/** An agent measures at least every five seconds; after two that were lost it is silent. */
-const SILENT_MS = 12_000;
+/** An agent measures at least every ten seconds; after two that were lost it is silent. */
+const SILENT_MS = 25_000;
 
 export class UsageBoard {
   readonly #whole = new Map<AgentId, Sample>();
