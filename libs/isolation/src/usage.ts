@@ -76,9 +76,13 @@ export class GroupReader {
   constructor({ memoryGroup, cpuGroup }: CgroupPaths, rootPath = '/') {
     this.#isThere = memoryGroup !== '' && cpuGroup !== '';
     this.#memory = path.join(rootPath, memoryGroup);
-    this.#cpu = path.join(rootPath, cpuGroup);
     this.#memoryVersion = existsSync(`${this.#memory}/${MEMORY_NOW.v1}`) ? 'v1' : 'v2';
-    this.#cpuVersion = existsSync(`${this.#cpu}/${CPU.v1}`) ? 'v1' : 'v2';
+    // Where v1 counts as well it is the cheaper one: for v2's `cpu.stat` the kernel first sums up over its CPUs.
+    const own = path.join(rootPath, cpuGroup);
+    const candidates = [own, this.#groupOf('cpuacct')];
+    const inV1 = candidates.find((group) => existsSync(`${group}/${CPU.v1}`));
+    this.#cpu = inV1 ?? own;
+    this.#cpuVersion = inV1 === undefined ? 'v2' : 'v1';
   }
 
   /** Undefined when the group is gone, or was never there. */
