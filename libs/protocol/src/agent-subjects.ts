@@ -20,6 +20,7 @@ import {
 import { AskToStopOrder, StopAnswered } from './revocations.ts';
 import { entry } from './subject-entry.ts';
 import { Empty } from './tasks.ts';
+import { UnitsUsage, WatchUsage } from './usage.ts';
 
 const AGENT_CALL = 'master.call.agent.{agentId}';
 
@@ -53,6 +54,26 @@ export const agentCalls = {
     to: ['master', 'operator'],
     body: UsageReport,
     summary: 'Measured use of CPU and memory.',
+  }),
+  unitsUsage: entry({
+    kind: 'usage.units',
+    pattern: 'usage.{agentId}.units',
+    delivery: 'publish',
+    from: ['agent'],
+    to: ['operator'],
+    body: UnitsUsage,
+    summary:
+      'Measured use of each task and executor of the agent, in parts; only while an operator repeats `usage.watch`.',
+  }),
+  watchUsage: entry({
+    kind: 'usage.watch',
+    pattern: 'usage.watch',
+    delivery: 'publish',
+    from: ['operator'],
+    to: ['agent'],
+    body: WatchUsage,
+    summary:
+      'Somebody looks at what tasks use: every agent publishes `usage.units` at once, and on until the lease is over.',
   }),
   oversubscribed: entry({
     kind: 'agent.oversubscribed',

@@ -100,6 +100,19 @@ it('who emulates agents may what any agent of its cluster may, by its messages, 
   }
 });
 
+it('only an operator may watch what tasks use, and hear it; an agent tells of its own', () => {
+  const watch = wildcardOf(SUBJECTS.watchUsage, cluster);
+  for (const kind of HOLDER_KINDS) {
+    const { control } = usersFor({ kind, id: 'x' });
+    const units = (agentId: string) => wildcardOf(SUBJECTS.unitsUsage, cluster, { agentId });
+    expect(mayPublish(control, watch), kind).toBe(kind === 'operator');
+    expect(maySubscribe(control, watch), kind).toBe(kind === 'agent' || kind === 'emulator');
+    expect(maySubscribe(control, units('y')), kind).toBe(kind === 'operator');
+    expect(mayPublish(control, units('x')), kind).toBe(kind === 'agent' || kind === 'emulator');
+    expect(mayPublish(control, units('y')), kind).toBe(kind === 'emulator');
+  }
+});
+
 it('a principal speaks and listens under its own name only', () => {
   fc.assert(
     fc.property(anyId, anyId, (id, other) => {

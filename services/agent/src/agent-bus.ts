@@ -38,6 +38,7 @@ import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations'
 import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
+import type { UnitsUsage, WatchUsage } from '@parley/protocol/usage';
 
 export type AgentHandlers = {
   run(epoch: Epoch, order: RunOrder, reply: (answer: Answer) => void): void;
@@ -52,6 +53,7 @@ export type AgentHandlers = {
   askToStop(epoch: Epoch, order: AskToStopOrder, reply: (answer: Answer) => void): void;
   messageToExecutor(executor: ExecutorRef, data: ExecutorMessage['data']): void;
   logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
+  watchUsage(body: WatchUsage): void;
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
   presence(epoch: Epoch, presence: LeaderPresence): void;
@@ -106,6 +108,7 @@ export class AgentBus {
         handlers.messageToExecutor({ principal, frameworkId, executorId }, body.data);
       }),
       this.#on(logs, ({ body }, message) => void this.#answerLogs(body, message)),
+      this.#on(SUBJECTS.watchUsage, ({ body }) => handlers.watchUsage(body)),
       this.#on(logLevel, ({ body: { level } }, message) => {
         const previous = handlers.logLevel(level);
         message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
@@ -200,6 +203,11 @@ export class AgentBus {
   usage(body: UsageReport): void {
     const parameters = { agentId: this.#agentId };
     this.#publish(encodeMessage(SUBJECTS.usage, this.#cluster, parameters, body));
+  }
+
+  unitsUsage(body: UnitsUsage): void {
+    const parameters = { agentId: this.#agentId };
+    this.#publish(encodeMessage(SUBJECTS.unitsUsage, this.#cluster, parameters, body));
   }
 
   encodeUpdate(update: StatusUpdate): Outgoing {

@@ -7,6 +7,7 @@ import type { Outcome } from '@parley/protocol/errors';
 import type { AgentId, ClusterName } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { WatchUsage } from '@parley/protocol/usage';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
 import { AgentBus, type AgentHandlers } from './agent-bus.ts';
 import { OpenReplies } from './open-replies.ts';
@@ -38,6 +39,7 @@ export type AgentLinkOptions = {
   readonly supervisor: Pick<Supervisor, 'epoch' | 'isRegistered'>;
   readonly dispatch: (input: SupervisorInput) => void;
   readonly logs: (request: LogsRequest) => Promise<Outcome<LogsResult>>;
+  readonly watchUsage: (body: WatchUsage) => void;
   readonly logger: Logger;
 };
 
@@ -98,7 +100,7 @@ export class AgentLink {
   }
 
   #handlers(): AgentHandlers {
-    const { dispatch, logs, logger } = this.#options;
+    const { dispatch, logs, watchUsage, logger } = this.#options;
     const add = (reply: Reply): ReplyHandle => this.#replies.add(reply);
     return {
       run: (epoch, order, reply) => dispatch({ kind: 'run', epoch, order, reply: add(reply) }),
@@ -118,6 +120,7 @@ export class AgentLink {
       messageToExecutor: (executor, data) =>
         dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
       logs,
+      watchUsage,
       logLevel: (level) => changeLevel(logger, level),
       onMalformed: (subject, reason) => logger.warn({ subject, reason }, 'message not understood'),
     };

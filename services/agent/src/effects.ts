@@ -33,10 +33,10 @@ import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
+import { UsageReports } from './usage-reports.ts';
 import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
-const USAGE_MS = 2000;
 /** Between two looks at how long the host's tasks wait. */
 const QOS_MS = 2000;
 const MAX_TIMER_MS = 60_000;
@@ -60,12 +60,12 @@ export class AgentShell {
   readonly #work: WorkAccount;
   readonly #retention: SandboxRetention;
   readonly #units: UnitWatch;
+  readonly #usage: UsageReports;
   readonly #link: AgentLink;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
   #nats: NatsBus | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #usageTimer: NodeJS.Timeout | undefined;
   readonly #qos: QosController;
   #qosTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -89,7 +89,7 @@ export class AgentShell {
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     const { rootPath, enterCommand } = isolation;
-    this.#host = new TaskHost({ agentId, workDirectory, launcher, rootPath, enterCommand });
+    this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand });
     this.#work = new WorkAccount({
       identity,
       pause: wait,
@@ -101,7 +101,6 @@ export class AgentShell {
       agentId,
       workDirectory,
       launcher,
-      rootPath,
       logger,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
@@ -132,17 +131,20 @@ export class AgentShell {
       supervisor: this.#supervisor,
       dispatch: (input) => this.#dispatch(input),
       logs: (request) => this.#readLog(request),
+      watchUsage: ({ leaseMs }) => this.#usage.watch(leaseMs),
       logger,
     });
     this.#units = new UnitWatch({
       agentId,
       workDirectory,
+      rootPath,
       host: this.#host,
       executors: this.#executors,
       supervisor: this.#supervisor,
       dispatch: (input) => this.#dispatch(input),
       logger,
     });
+    this.#usage = usageReports(this.#units, this.#link, logger);
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
@@ -174,9 +176,7 @@ export class AgentShell {
     this.#work.goWith(nats.connection);
     this.#link.attach({ bus: nats, requester: nats.connection });
     this.connectedChanged(nats.connected);
-    if (this.#isolation.kind !== 'process') {
-      this.#usageTimer = setInterval(() => void this.#reportUsage(), USAGE_MS);
-    }
+    if (this.#isolation.kind !== 'process') this.#usage.begin();
   }
 
   connectedChanged(connected: boolean): void {
@@ -198,8 +198,8 @@ export class AgentShell {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    clearInterval(this.#usageTimer);
     clearInterval(this.#qosTimer);
+    this.#usage.close();
     this.#units.close();
     this.#executors.close();
     this.#link.close();
@@ -289,7 +289,6 @@ export class AgentShell {
   async #forget({ task, ref }: TaskEffect<'forget'>): Promise<void> {
     this.#toldSequences.delete(task);
     this.#units.forget(ref);
-    this.#host.forget(ref);
     const removed = await this.#checkpoints.remove(ref);
     if (!removed.ok) {
       this.#logger.error({ ...ref, reason: removed.failure.message }, 'task record not removed');
@@ -311,11 +310,6 @@ export class AgentShell {
     await this.#host.stop(ref, signal);
     // A killed shim leaves no marker: its end is looked for.
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
-  }
-
-  async #reportUsage(): Promise<void> {
-    const usage = await this.#units.usage();
-    this.#link.agent?.usage(usage);
   }
 
   #lookAtPressure(): void {
@@ -373,6 +367,16 @@ function objectCopies(
     onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
   });
 }
+
+/** What is measured here and told on the bus, once it is there. */
+const usageReports = (units: UnitWatch, link: AgentLink, logger: Logger): UsageReports =>
+  new UsageReports({
+    measure: (isDetailed) => units.usage(isDetailed),
+    publishTotals: (totals) => link.agent?.usage(totals),
+    publishUnits: (part) => link.agent?.unitsUsage(part),
+    nowMs: systemClock.nowMs,
+    onFailure: (err) => logger.error({ err }, 'measuring what tasks use failed'),
+  });
 
 /** Of this process: random, so that those of a cluster differ. */
 const newSession = (): { session: string; jitter: number } => ({

@@ -4,7 +4,6 @@ import { access } from 'node:fs/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
-import { readShimProcess } from '@parley/isolation/run-directory';
 import {
   createSandbox,
   locateTask,
@@ -12,7 +11,6 @@ import {
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
 import type { TaskIdentity } from '@parley/isolation/unit-name';
-import { type CgroupPaths, readGroupUsage } from '@parley/isolation/usage';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -22,14 +20,11 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
 import { limitsOf } from './task-limits.ts';
-import type { UsageReading } from './usage-meter.ts';
 
 export type TaskHostOptions = {
   readonly agentId: AgentId;
   readonly workDirectory: string;
   readonly launcher: TaskLauncher;
-  /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
-  readonly rootPath: string;
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
 };
@@ -45,7 +40,6 @@ export type CommandProbe = {
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
-  readonly #groups = new Map<string, CgroupPaths>();
 
   constructor(options: TaskHostOptions) {
     this.#options = options;
@@ -143,16 +137,6 @@ export class TaskHost {
     return this.#options.launcher.list();
   }
 
-  /** What these tasks use now; those that cannot be measured are left out. */
-  async measure(refs: readonly TaskRef[]): Promise<UsageReading[]> {
-    const readings = await Promise.all(refs.map((ref) => this.#measureOne(ref)));
-    return readings.filter((reading) => reading !== undefined);
-  }
-
-  forget(ref: TaskRef): void {
-    this.#groups.delete(this.directoriesOf(ref).unit);
-  }
-
   /** Part of a task's output; `hasEnded` says whether more can come. A negative offset counts from the end. */
   async readLog(
     request: LogsRequest,
@@ -194,14 +178,5 @@ export class TaskHost {
       PARLEY_SANDBOX: this.directoriesOf(ref).sandboxDirectory,
       ...(groupDirectory !== undefined && { PARLEY_GROUP_DIRECTORY: groupDirectory }),
     };
-  }
-
-  async #measureOne(ref: TaskRef): Promise<UsageReading | undefined> {
-    const { unit, runDirectory } = this.directoriesOf(ref);
-    const groups = this.#groups.get(unit) ?? (await readShimProcess(runDirectory));
-    if (groups === undefined) return undefined;
-    this.#groups.set(unit, groups);
-    const usage = await readGroupUsage(groups, this.#options.rootPath);
-    return usage && { unit, cpuNs: usage.cpuNs, memoryBytes: usage.memoryBytes };
   }
 }

@@ -5,20 +5,24 @@ import type { TaskOutcome } from '@parley/isolation/exit-status';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
-import type { UsageReport } from '@parley/protocol/agents';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Logger } from '@parley/telemetry/logger';
 import type { ExecutorShell } from './executors/executor-shell.ts';
+import { ExecutorTask } from './executors/executor-task.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SupervisorInput } from './supervisor-messages.ts';
 import type { TaskHost } from './task-host.ts';
 import { UsageMeter } from './usage-meter.ts';
+import type { MeasuredUsage } from './usage-reports.ts';
+import { type SampledUnit, UsageSampler } from './usage-sampling.ts';
 
 const SWEEP_MS = 5000;
 
 export type UnitWatchOptions = {
   readonly agentId: AgentId;
   readonly workDirectory: string;
+  /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
+  readonly rootPath: string;
   readonly host: TaskHost;
   readonly executors: ExecutorShell;
   readonly supervisor: Supervisor;
@@ -29,11 +33,14 @@ export type UnitWatchOptions = {
 export class UnitWatch {
   readonly #options: UnitWatchOptions;
   readonly #meter = new UsageMeter(systemClock.nowMs());
+  readonly #sampler: UsageSampler;
   readonly #tasks = new Map<string, TaskRef>();
   #exits: ExitWatch | undefined;
 
   constructor(options: UnitWatchOptions) {
     this.#options = options;
+    const { rootPath } = options;
+    this.#sampler = new UsageSampler({ rootPath, nowMs: systemClock.nowMs });
   }
 
   /** There is, or may soon be, a unit of this task. */
@@ -47,6 +54,7 @@ export class UnitWatch {
 
   /** From now on ends are noticed, those from before too. */
   async begin(): Promise<void> {
+    this.#meter.adopt(this.#running());
     const { workDirectory, host, logger } = this.#options;
     this.#exits = await watchExits({
       runRoot: runRootOf(workDirectory),
@@ -72,13 +80,10 @@ export class UnitWatch {
   }
 
   /** What was used since the call before. */
-  async usage(): Promise<UsageReport> {
-    const { host, executors, supervisor } = this.#options;
-    const running = [...supervisor.tasks()].filter(({ phase }) => phase === 'running');
-    const readings = await host.measure(running.map(({ ref }) => ref));
-    readings.push(...(await executors.measure()));
+  async usage(isDetailed: boolean): Promise<MeasuredUsage> {
+    const { readings, busyMs } = await this.#sampler.sample([...this.#measured()], isDetailed);
     const now = { nowMs: systemClock.nowMs(), wallTimeMs: systemClock.wallTimeMs() };
-    return this.#meter.report(readings, now);
+    return { ...this.#meter.report(readings, now), busyMs };
   }
 
   async #ended(unit: string): Promise<void> {
@@ -98,6 +103,17 @@ export class UnitWatch {
   #meterEnd(unit: string, outcome: TaskOutcome): void {
     if (!('usage' in outcome) || outcome.usage.cpuNs === undefined) return;
     this.#meter.ended(unit, outcome.usage.cpuNs);
+  }
+
+  /** A task of a custom executor is measured with that one. */
+  *#measured(): Iterable<SampledUnit> {
+    const { host, executors, supervisor } = this.#options;
+    yield* executors.measured();
+    for (const task of supervisor.tasks()) {
+      if (task.phase !== 'running' || task instanceof ExecutorTask) continue;
+      const { unit, runDirectory } = host.directoriesOf(task.ref);
+      yield { unit, runDirectory, task: task.ref };
+    }
   }
 
   *#running(): Iterable<string> {

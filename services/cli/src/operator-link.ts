@@ -27,6 +27,7 @@ import {
   wildcardOf,
 } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
+import type { UnitsUsage } from '@parley/protocol/usage';
 import type { ReplaySource } from '@parley/replay/replay-source';
 import type { NatsConnection } from 'nats';
 import { CommandFailure, EXIT, failureFromCluster } from './command-failure.ts';
@@ -165,6 +166,20 @@ export class OperatorLink {
       const report = decodeMessage(SUBJECTS.usage, cluster, subject, bytes);
       if (report.ok) handle(report.value.parameters.agentId, report.value.body);
     });
+  }
+
+  onUnitsUsage(handle: (agentId: AgentId, part: UnitsUsage) => void): void {
+    const { cluster } = this.#identity;
+    this.#bus.subscribe(wildcardOf(SUBJECTS.unitsUsage, cluster), ({ subject, bytes }) => {
+      const part = decodeMessage(SUBJECTS.unitsUsage, cluster, subject, bytes);
+      if (part.ok) handle(part.value.parameters.agentId, part.value.body);
+    });
+  }
+
+  /** Agents tell of each task for so long from now on; whoever goes on looking repeats it. */
+  watchUsage(leaseMs: number): void {
+    const message = encodeMessage(SUBJECTS.watchUsage, this.#identity.cluster, {}, { leaseMs });
+    this.#bus.publish(message.subject, message.bytes);
   }
 
   /** Begins to follow; what happens from now on is told. */

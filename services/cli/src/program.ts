@@ -22,6 +22,7 @@ import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './ope
 import { addReplayCommands } from './replay-commands.ts';
 import { addMemberCommands, addSetUpCommands } from './set-up-commands.ts';
 import { addSharingCommands } from './sharing-commands.ts';
+import { addTopCommand } from './top-command.ts';
 
 export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
 
@@ -35,6 +36,7 @@ export function buildProgram(place: ProgramPlace): Command {
     .configureHelp({ sortSubcommands: false });
   addLocalCommands(program, place);
   addReadingCommands(program, place);
+  addTopCommand(program, place);
   addFrameworkCommands(program, place);
   addSharingCommands(program, place);
   addTaskCommands(program, place);

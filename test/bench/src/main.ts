@@ -12,6 +12,7 @@ import { launchBenchmark } from './launch-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
+import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   allocationBenchmark,
@@ -23,6 +24,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   coldstartBenchmark,
   failoverBenchmark,
   replayBenchmark,
+  usageBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

@@ -133,7 +133,7 @@ const STUBBORN = 'trap "" TERM; echo ready; while :; do sleep 0.1; done';
 
 async function expectNothingOf(task: LaunchRequest): Promise<void> {
   expect(await bench.launcher.list()).not.toContain(task.unit);
-  expect(await readGroupUsage(await groupsOf(task), bench.rootPath)).toBeUndefined();
+  expect(readGroupUsage(await groupsOf(task), bench.rootPath)).toBeUndefined();
 }
 
 it(
@@ -183,8 +183,8 @@ it(
     await launched(bench, task);
     await expect.poll(() => textOf(task), { timeout: WAIT_MS }).toBe('done\n');
     const groups = await groupsOf(task);
-    const own = await readGroupUsage(groups, bench.rootPath);
-    const slice = await readGroupUsage(sliceGroupsOf(groups), bench.rootPath);
+    const own = readGroupUsage(groups, bench.rootPath);
+    const slice = readGroupUsage(sliceGroupsOf(groups), bench.rootPath);
     if (own === undefined || slice === undefined) throw new Error('a live group has no usage');
     expect(own.cpuNs).toBeGreaterThan(0n);
     expect(own.memoryBytes).toBeGreaterThan(0);

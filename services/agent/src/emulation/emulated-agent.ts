@@ -56,6 +56,8 @@ export class EmulatedAgent implements WheelEntry {
       supervisor: this.#supervisor,
       dispatch: (input) => this.dispatch(input),
       logs: () => Promise.resolve(NO_LOG),
+      // What sleeps uses nothing.
+      watchUsage: () => undefined,
       logger,
     });
   }

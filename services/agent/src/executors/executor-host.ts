@@ -2,7 +2,7 @@
 // does not decide; how a scope is made is in @parley/isolation.
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { TaskLauncher } from '@parley/isolation/launcher';
-import { listRuns, readShimProcess } from '@parley/isolation/run-directory';
+import { listRuns } from '@parley/isolation/run-directory';
 import {
   createExecutorSandbox,
   locateExecutor,
@@ -10,12 +10,10 @@ import {
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
 import { EXECUTOR_UNIT_PREFIX } from '@parley/isolation/unit-name';
-import { readGroupUsage } from '@parley/isolation/usage';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
 import type { AgentId } from '@parley/protocol/ids';
 import type { StepFailure } from '../supervisor-messages.ts';
-import type { UsageReading } from '../usage-meter.ts';
 import type { ExecutorLimits, ExecutorPlace } from './executor-messages.ts';
 import { socketPathFor } from './executor-sockets.ts';
 import { RECOVERY_TIMEOUT_MS } from './executor-timing.ts';
@@ -24,8 +22,6 @@ export type ExecutorHostOptions = {
   readonly agentId: AgentId;
   readonly workDirectory: string;
   readonly launcher: TaskLauncher;
-  /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
-  readonly rootPath: string;
 };
 
 export class ExecutorHost {
@@ -94,14 +90,6 @@ export class ExecutorHost {
     const { launcher } = this.#options;
     const { runDirectory } = this.directoriesOf(place);
     return readOutcome(runDirectory, async (unit) => (await launcher.inspect(unit)).alive);
-  }
-
-  /** What its scope uses now, the tasks in it included; undefined when that cannot be measured. */
-  async measure(place: ExecutorPlace): Promise<UsageReading | undefined> {
-    const { unit, runDirectory } = this.directoriesOf(place);
-    const groups = await readShimProcess(runDirectory);
-    const usage = groups && (await readGroupUsage(groups, this.#options.rootPath));
-    return usage && { unit, cpuNs: usage.cpuNs, memoryBytes: usage.memoryBytes };
   }
 
   /** Kills executors of this agent that no record tells of any more; gives their units. */

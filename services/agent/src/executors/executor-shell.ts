@@ -8,7 +8,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentBus } from '../agent-bus.ts';
 import { ReportLog } from '../report-log.ts';
-import type { UsageReading } from '../usage-meter.ts';
+import type { SampledUnit } from '../usage-sampling.ts';
 import { ExecutorHost, type ExecutorHostOptions } from './executor-host.ts';
 import type {
   ExecutorEffect,
@@ -136,10 +136,12 @@ export class ExecutorShell {
     return this.#places.size === 0;
   }
 
-  async measure(): Promise<UsageReading[]> {
-    const places = [...this.#places.values()];
-    const readings = await Promise.all(places.map((place) => this.host.measure(place)));
-    return readings.filter((reading) => reading !== undefined);
+  /** With the tasks in them. */
+  *measured(): Iterable<SampledUnit> {
+    for (const [unit, place] of this.#places) {
+      const { runDirectory } = this.host.directoriesOf(place);
+      yield { unit, runDirectory, executor: place.executor };
+    }
   }
 
   close(): void {
