@@ -21,11 +21,10 @@ import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
-import { readPressure } from './host-pressure.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
-import { QosController } from './qos-controller.ts';
+import { PressureWatch } from './pressure-watch.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
@@ -37,8 +36,6 @@ import { UsageReports } from './usage-reports.ts';
 import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
-/** Between two looks at how long the host's tasks wait. */
-const QOS_MS = 2000;
 const MAX_TIMER_MS = 60_000;
 const ANSWER_TO_STOP_MS = 2000;
 
@@ -61,13 +58,12 @@ export class AgentShell {
   readonly #retention: SandboxRetention;
   readonly #units: UnitWatch;
   readonly #usage: UsageReports;
+  readonly #pressure: PressureWatch;
   readonly #link: AgentLink;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
   #nats: NatsBus | undefined;
   #timer: NodeJS.Timeout | undefined;
-  readonly #qos: QosController;
-  #qosTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   /** `onLeave`: called once, when the leader has declared this agent gone and nothing is left to be done. */
@@ -82,7 +78,6 @@ export class AgentShell {
     this.#logger = logger;
     this.#isolation = isolation;
     this.#onLeave = onLeave;
-    this.#qos = new QosController(config.qos);
     this.#volumes = new VolumeStore(workDirectory);
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
@@ -90,12 +85,7 @@ export class AgentShell {
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     const { rootPath, enterCommand } = isolation;
     this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand });
-    this.#work = new WorkAccount({
-      identity,
-      pause: wait,
-      onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
-      onOpened: (connection) => logConnection(connection, 'work', logger),
-    });
+    this.#work = workAccount(identity, logger);
     const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({
       agentId,
@@ -145,6 +135,7 @@ export class AgentShell {
       logger,
     });
     this.#usage = usageReports(this.#units, this.#link, logger);
+    this.#pressure = this.#watchPressure(config);
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
@@ -167,7 +158,7 @@ export class AgentShell {
     this.#track(this.#volumes.clearTrash());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     await this.#units.begin();
-    this.#qosTimer = setInterval(() => this.#lookAtPressure(), QOS_MS);
+    this.#pressure.begin();
   }
 
   /** From now on the supervisor hears the bus. */
@@ -198,7 +189,7 @@ export class AgentShell {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    clearInterval(this.#qosTimer);
+    this.#pressure.close();
     this.#usage.close();
     this.#units.close();
     this.#executors.close();
@@ -312,12 +303,12 @@ export class AgentShell {
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
   }
 
-  #lookAtPressure(): void {
-    if (spareTask(this.#supervisor.tasks()) === undefined) return;
-    const why = this.#qos.look(readPressure(), systemClock.nowMs());
-    if (why === undefined) return;
-    this.#logger.warn({ why }, 'a revocable task is taken back');
-    this.#dispatch({ kind: 'pressed', why });
+  #watchPressure({ qos }: AgentConfig): PressureWatch {
+    const mayTakeBack = () => spareTask(this.#supervisor.tasks()) !== undefined;
+    return new PressureWatch(qos, mayTakeBack, (why) => {
+      this.#logger.warn({ why }, 'a revocable task is taken back');
+      this.#dispatch({ kind: 'pressed', why });
+    });
   }
 
   /** One line a state of a task; a record that is written again tells nothing new. */
@@ -369,6 +360,14 @@ function objectCopies(
 }
 
 /** What is measured here and told on the bus, once it is there. */
+const workAccount = (identity: AgentConfig['identity'], logger: Logger): WorkAccount =>
+  new WorkAccount({
+    identity,
+    pause: wait,
+    onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
+    onOpened: (connection) => logConnection(connection, 'work', logger),
+  });
+
 const usageReports = (units: UnitWatch, link: AgentLink, logger: Logger): UsageReports =>
   new UsageReports({
     measure: (isDetailed) => units.usage(isDetailed),
