@@ -63,7 +63,8 @@ test(
 test(
   'a task that spins uses the CPU time that its limit lets it, is throttled, and the units are the total',
   async () => {
-    const cpus = { resources: { scalars: { cpus: 300, mem: 64_000 } } };
+    const resources = { scalars: { cpus: 300, mem: 64_000 } };
+    const cpus = { resources, limits: { cpus: 300 } };
     await leader.order(aShellTask('spin', 'while [ ! -e go ]; do :; done', cpus));
     await leader.untilState('spin', 'running');
     watch(60_000);
