@@ -2,11 +2,12 @@
 // working directory. The command ends by itself or is killed with its process group. Starting tasks is for launchers.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Confinement, hiddenVariables, privilegeWords } from './confinement.ts';
 import { SYSTEM_PATH } from './run-command.ts';
-import { readShimProcess } from './run-directory.ts';
+import { readShimProcess, temporaryDirectoryOf } from './run-directory.ts';
 
 export type EnterRequest = {
   readonly unit: string;
@@ -45,11 +46,16 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
   try {
     const shim = await readShimProcess(request.runDirectory);
     if (shim === undefined) return { kind: 'notStarted', message: 'the task does not run' };
+    const confinement = await confinementOf(request);
     const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
-    const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(request), '--'];
+    const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
     const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
     const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
-    const { environment: hidden, words: clean } = preparation(request, assignments);
+    const { environment: hidden, words: clean } = preparation(
+      confinement,
+      sandboxDirectory,
+      assignments,
+    );
     const words = ['/bin/sh', ...place, ...clean, ...command];
     const [first = '', ...rest] = [...request.enterCommand, ...words];
     const child = spawn(first, rest, {
@@ -66,14 +72,27 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
   }
 }
 
-function kindOf({ confinement }: EnterRequest): 'plain' | 'root' | 'user' {
+/** A task of before its agent confined any has no namespaces to enter. */
+async function confinementOf({
+  confinement,
+  runDirectory,
+}: EnterRequest): Promise<Confinement | undefined> {
+  const isConfined = await access(temporaryDirectoryOf(runDirectory)).then(
+    () => true,
+    () => false,
+  );
+  return isConfined ? confinement : undefined;
+}
+
+function kindOf(confinement: Confinement | undefined): 'plain' | 'root' | 'user' {
   if (confinement === undefined) return 'plain';
   return confinement.owner === undefined ? 'user' : 'root';
 }
 
 /** To enter a mount namespace leads to its root: the sandbox is gone to from there. */
 function preparation(
-  { confinement, sandboxDirectory }: EnterRequest,
+  confinement: Confinement | undefined,
+  sandboxDirectory: string,
   assignments: readonly string[],
 ): ReturnType<typeof hiddenVariables> {
   const clean = ['/usr/bin/env', '-i'];
