@@ -14,7 +14,9 @@ const NEEDED = new Map([
   ['systemctl', 'systemd'],
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
+  ['setpriv', 'util-linux'],
   ['mount', 'mount'],
+  ['bwrap', 'bubblewrap'],
 ]);
 
 /**

@@ -9,5 +9,10 @@ test('a host with every program needs nothing', () => {
 test('a package is named once, however many of its programs are missing', () => {
   const withoutSystemd = (command: string) => (command.startsWith('system') ? undefined : command);
   expect(missingPackages(withoutSystemd)).toEqual(['systemd']);
-  expect(missingPackages(() => undefined)).toEqual(['systemd', 'util-linux', 'mount']);
+  expect(missingPackages(() => undefined)).toEqual([
+    'systemd',
+    'util-linux',
+    'mount',
+    'bubblewrap',
+  ]);
 });

@@ -2,10 +2,12 @@
 // working directory. The command ends by itself or is killed with its process group. Starting tasks is for launchers.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { type Confinement, hiddenVariables, privilegeWords } from './confinement.ts';
 import { SYSTEM_PATH } from './run-command.ts';
-import { readShimProcess } from './run-directory.ts';
+import { readShimProcess, temporaryDirectoryOf } from './run-directory.ts';
 
 export type EnterRequest = {
   readonly unit: string;
@@ -19,6 +21,8 @@ export type EnterRequest = {
   readonly timeoutMs: number;
   /** How to get into a private systemd's namespaces; empty on a host whose PID 1 is systemd. */
   readonly enterCommand: readonly string[];
+  /** The task's: the command sees the same files and processes, as the same user. */
+  readonly confinement?: Confinement;
 };
 
 export type EnterOutcome =
@@ -42,17 +46,23 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
   try {
     const shim = await readShimProcess(request.runDirectory);
     if (shim === undefined) return { kind: 'notStarted', message: 'the task does not run' };
+    const confinement = await confinementOf(request);
     const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
-    const place = [SCRIPT, request.unit, pid, sandboxDirectory, '--'];
+    const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
     const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
-    const variables = Object.entries(base).map(([name, value]) => `${name}=${value}`);
-    const words = ['/bin/sh', ...place, '/usr/bin/env', '-i', ...variables, ...command];
+    const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
+    const { environment: hidden, words: clean } = preparation(
+      confinement,
+      sandboxDirectory,
+      assignments,
+    );
+    const words = ['/bin/sh', ...place, ...clean, ...command];
     const [first = '', ...rest] = [...request.enterCommand, ...words];
     const child = spawn(first, rest, {
       cwd: '/',
       // A process group of its own, to be killed as a whole.
       detached: true,
-      env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8' },
+      env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...hidden },
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     return await outcomeOf(child, request.timeoutMs);
@@ -60,6 +70,36 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
     const message = error instanceof Error ? error.message : String(error);
     return { kind: 'notStarted', message };
   }
+}
+
+/** A task of before its agent confined any has no namespaces to enter. */
+async function confinementOf({
+  confinement,
+  runDirectory,
+}: EnterRequest): Promise<Confinement | undefined> {
+  const isConfined = await access(temporaryDirectoryOf(runDirectory)).then(
+    () => true,
+    () => false,
+  );
+  return isConfined ? confinement : undefined;
+}
+
+function kindOf(confinement: Confinement | undefined): 'plain' | 'root' | 'user' {
+  if (confinement === undefined) return 'plain';
+  return confinement.owner === undefined ? 'user' : 'root';
+}
+
+/** To enter a mount namespace leads to its root: the sandbox is gone to from there. */
+function preparation(
+  confinement: Confinement | undefined,
+  sandboxDirectory: string,
+  assignments: readonly string[],
+): ReturnType<typeof hiddenVariables> {
+  const clean = ['/usr/bin/env', '-i'];
+  if (confinement === undefined) return { environment: {}, words: [...clean, ...assignments] };
+  const { environment, words } = hiddenVariables(assignments);
+  const user = privilegeWords(confinement.owner);
+  return { environment, words: [...user, ...clean, `--chdir=${sandboxDirectory}`, ...words] };
 }
 
 function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<EnterOutcome> {

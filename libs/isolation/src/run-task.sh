@@ -7,7 +7,7 @@
 # RUN_DIRECTORY/started is created first, and by one shim only, ever. `process` and `exit` are overwritten
 # in place (the launcher has reserved their blocks, so a full disk does not lose the status) and are complete
 # when their last line is `end`. FRAGMENT, in the same directory, puts the task's environment before
-# ARGV; it may set ARGV and the sandbox as well. Where the program is looked for by this process, it sets `program`
+# ARGV; it may set ARGV and the sandbox as well. One that confines the task begins with the line `# confined`. Where the program is looked for by this process, it sets `program`
 # and `search`; where it is not, a part of ARGV does so, and says what it finds on file descriptor 5 (see `refuse`).
 # At last .ended/UNIT beside the run directory tells the agent to look.
 # File descriptor 3, where it is open, is told `started` or `alreadyStarted`. The function ends the process; it does
@@ -19,7 +19,11 @@ run_task() {
   unit=${run##*/}
 
   # A signal sent to the whole scope is for the task; a caught signal is back at its default in the task.
-  trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+  trap : ALRM PIPE
+  outer= caught=
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    trap "on_signal $signal" "$signal"
+  done
   # Only the task writes to the task's stderr (the shell itself would announce `Killed` there).
   exec 4>&2 2> /dev/null
 
@@ -60,43 +64,87 @@ end" 1<> "$run/process"
   # A fork that fails ends this process.
   fault=memoryForStart status=126
   trap end_run EXIT
-  (
-    exec 2>&4 4>&- 5<> "$run/exit"
-    echo "$oom_score" 2> /dev/null > /proc/self/oom_score_adj
-    program= search=
-    . "$run/$fragment"
-    cd "$sandbox" || refuse sandboxUnavailable "$sandbox"
-    if [ -n "$program" ]; then
-      check_start "$program" "$search"
-      [ -n "$fault" ] && refuse "$fault" "$program"
-      say_program >&5
-      exec 5>&-
-    fi
-    exec "$@"
-  )
-  status=$?
+  first= && read -r first < "$run/$fragment"
+  is_confined=
+  if [ "$first" = '# confined' ]; then
+    is_confined=1
+    (become_task "$@") &
+    wait_for_task "$!"
+  else
+    (become_task "$@")
+    status=$?
+  fi
   trap - EXIT
   fault=
-  case $status in 126 | 127) read_fault ;; esac
+  [ "$status" = 0 ] || read_fault
   end_run
 }
 
-# Where the program was found, for who asks why it could not be started all the same.
-say_program() {
-  case $file in
-    *"
-"*) ;;
-    /*) echo "program=$file" ;;
-    *) echo "program=$PWD/$file" ;;
-  esac
+# Ends as the command, with what the fragment puts before it.
+become_task() {
+  exec 2>&4 4>&- 5<> "$run/exit"
+  echo "$oom_score" 2> /dev/null > /proc/self/oom_score_adj
+  program= search=
+  . "$run/$fragment"
+  cd "$sandbox" || refuse sandboxUnavailable "$sandbox"
+  if [ -n "$program" ]; then
+    check_start "$program" "$search"
+    [ -n "$fault" ] && refuse "$fault" "$program"
+    say_program >&5
+    exec 5>&-
+  fi
+  exec "$@"
 }
 
-# Both statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.
+# Sets status. Until the task is there, signals are blocked (`env --block-signal`), and wait for it; one that came before
+# there was a process to wait is sent again.
+wait_for_task() {
+  outer=$1
+  [ -z "$caught" ] || pass_on "$caught"
+  caught=again
+  # A caught signal ends a wait.
+  while [ -n "$caught" ]; do
+    caught=
+    wait "$outer"
+    status=$?
+  done
+}
+
+on_signal() {
+  caught=$1
+  [ -z "$outer" ] || pass_on "$1"
+}
+
+pass_on() {
+  looks=0
+  while find_starting && [ "$looks" -lt 200 ]; do
+    [ -n "$starting" ] && kill -s "$1" "$starting" && return
+    looks=$((looks + 1))
+    [ "$looks" -gt 20 ] && sleep 0.01
+  done
+}
+
+# Whether the way from the shim to the task has not been gone to its end. Sets starting, to the process that will be it.
+find_starting() {
+  starting= is_there= name=
+  while read -r pid; do
+    case $pid in "$self") continue ;; "$outer") is_there=1 ; continue ;; esac
+    read -r name < "/proc/$pid/comm" || continue
+    [ "$name" = bwrap ] || { starting=$pid; break; }
+  done < "$memory_group/cgroup.procs"
+  [ -n "$starting" ] || { [ -n "$is_there" ]; return; }
+  first= && read -r first < "$run/exit"
+  case $first:$name in program=*:env | program=*:parley-start) ;; program=*) return 1 ;; esac
+}
+
+# The statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.
+# A confined task that did not come so far as to be looked for, and was not killed meanwhile, was not confined.
 read_fault() {
-  read -r first < "$run/exit"
+  first= && read -r first < "$run/exit"
   case $first in
     couldNotStart=*) fault=${first#couldNotStart=} ;;
     program=*) [ "$status" = 127 ] && check_interpreter "${first#program=}" ;;
+    *) [ -n "$is_confined" ] && [ "$status" -lt 128 ] && fault=notConfined ;;
   esac
 }
 

@@ -1,5 +1,5 @@
 // Owns what the agent is told at its start: reads the command line, and asks the host for what was left out.
-import { mkdirSync, statfsSync } from 'node:fs';
+import { mkdirSync, realpathSync, statfsSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,12 @@ import { MILLI, type Resources } from '@parley/protocol/resources';
 import { formatResources } from '@parley/resources/format';
 import { parseMemory } from '@parley/resources/parse';
 import { contains } from '@parley/resources/resources';
+import {
+  CONFINEMENT_OPTIONS,
+  CONFINEMENT_USAGE,
+  type ConfinementChoice,
+  readConfinement,
+} from './confinement-options.ts';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { countGpus, HOST_FACT_FILES } from './host-facts.ts';
 import { allOf, readHostOptions } from './host-options.ts';
@@ -31,7 +37,7 @@ import type { QosLimits } from './qos-controller.ts';
 export type AgentConfig = {
   readonly identity: Identity;
   readonly agentId: AgentId;
-  /** Absolute. */
+  /** Absolute, and without links in it. */
   readonly workDirectory: string;
   readonly hostname: string;
   readonly total: Resources;
@@ -47,6 +53,9 @@ export type AgentConfig = {
   readonly isolation: IsolationMode;
   readonly launcher: LauncherChoice;
   readonly privateSystemd: string | undefined;
+  readonly confinement: ConfinementChoice;
+  /** What lets the agent onto the bus. */
+  readonly secretFiles: readonly string[];
   readonly executorTiming: Partial<ExecutorTiming>;
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
@@ -86,6 +95,7 @@ ${TLS_USAGE}
                         value counts instead, an empty one leaves the fact out
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
+${CONFINEMENT_USAGE}
   --executor-registration-timeout SECONDS
                         from the start of an executor to its first word (60)
   --executor-return-timeout SECONDS
@@ -118,6 +128,7 @@ const OPTIONS = {
   attribute: { type: 'string', multiple: true },
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
+  ...CONFINEMENT_OPTIONS,
   'executor-registration-timeout': { type: 'string' },
   'executor-return-timeout': { type: 'string' },
   'private-systemd': { type: 'string' },
@@ -173,12 +184,15 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     },
     ...choice.value,
     privateSystemd: values['private-systemd'],
+    secretFiles: [values.creds, values['tls-key']].filter((file) => file !== undefined),
     executorTiming: executorTiming.value,
     objectCacheBytes: objectCacheBytes.value,
   });
 }
 
-function readIsolation(values: Values): Outcome<Pick<AgentConfig, 'isolation' | 'launcher'>> {
+function readIsolation(
+  values: Values,
+): Outcome<Pick<AgentConfig, 'isolation' | 'launcher' | 'confinement'>> {
   const isolation = ISOLATION_MODES.find((mode) => mode === values.isolation);
   if (isolation === undefined) {
     return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
@@ -187,7 +201,9 @@ function readIsolation(values: Values): Outcome<Pick<AgentConfig, 'isolation' | 
   if (launcher === undefined) {
     return fail('malformed', `--launcher is one of ${LAUNCHERS.join(', ')}`);
   }
-  return succeed({ isolation, launcher });
+  const confinement = readConfinement(values);
+  if (!confinement.ok) return confinement;
+  return succeed({ isolation, launcher, confinement: confinement.value });
 }
 
 function readCacheBytes(text: string | undefined, diskBytes: number): Outcome<number> {
@@ -249,7 +265,7 @@ function makeWorkDirectory(directory: string | undefined): Outcome<string> {
   const workDirectory = path.resolve(directory);
   try {
     mkdirSync(workDirectory, { recursive: true });
-    return succeed(workDirectory);
+    return succeed(realpathSync(workDirectory));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return fail('malformed', `--work-dir ${workDirectory} cannot be made: ${why}`);

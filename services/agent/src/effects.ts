@@ -30,6 +30,7 @@ import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import type { TaskConfinement } from './task-confinement.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { UsageReports } from './usage-reports.ts';
@@ -69,7 +70,7 @@ export class AgentShell {
   /** `onLeave`: called once, when the leader has declared this agent gone and nothing is left to be done. */
   constructor(
     config: AgentConfig,
-    isolation: PreparedIsolation,
+    isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
@@ -83,14 +84,15 @@ export class AgentShell {
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
-    const { rootPath, enterCommand } = isolation;
-    this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand });
+    const { rootPath, enterCommand, confinement } = isolation;
+    this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand, confinement });
     this.#work = workAccount(identity, logger);
     const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({
       agentId,
       workDirectory,
       launcher,
+      confinement,
       logger,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
@@ -102,6 +104,7 @@ export class AgentShell {
       copies,
       volumes: this.#volumes,
       groups: this.#groups,
+      confinement,
     });
     this.#retention = new SandboxRetention({
       agentId,

@@ -1,8 +1,9 @@
 // Owns the directories that the tasks of a group share: one a framework and executor, which lives until the sandbox of
 // the last task in it goes. Beside the shared directory, out of the tasks' reach, stands an empty file a task.
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { removeTree } from '@parley/isolation/remove-tree';
+import type { Owner } from '@parley/isolation/sandbox';
 import {
   ExecutorId,
   FrameworkRef,
@@ -43,13 +44,17 @@ export class GroupDirectories {
     return path.join(this.#directoryOf(framework, executorId), SHARED);
   }
 
-  /** The shared directory, made if need be, with this task in it. Rejects with the file error. */
-  async join(ref: TaskRef, executorId: ExecutorId): Promise<string> {
+  /** The shared directory, made if need be, with this task in it; `owner`: whom the tasks run as. Rejects with the file error. */
+  async join(ref: TaskRef, executorId: ExecutorId, owner?: Owner): Promise<string> {
     const directory = this.#directoryOf(ref, executorId);
     this.#executors.set(taskKey(ref), executorId);
     await this.#inTurn(directory, async () => {
       await mkdir(path.join(directory, MEMBERS), { recursive: true, mode: 0o711 });
-      await mkdir(path.join(directory, SHARED), { recursive: true, mode: 0o755 });
+      const shared = path.join(directory, SHARED);
+      const made = await mkdir(shared, { recursive: true, mode: 0o755 });
+      if (owner !== undefined && made !== undefined) {
+        await chown(shared, owner.userId, owner.groupId);
+      }
       await writeFile(path.join(directory, MEMBERS, ref.taskId), '', { mode: 0o600 });
     });
     return path.join(directory, SHARED);

@@ -10,6 +10,7 @@ import { SandboxSetup } from './sandbox-setup.ts';
 import type { StepFailure, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import type { ProbeAnswer } from './task-checks.ts';
 import { describeProbe, noResult } from './task-checks.ts';
+import type { TaskConfinement } from './task-confinement.ts';
 import type { TaskHost } from './task-host.ts';
 import type { VolumeStore } from './volume-store.ts';
 
@@ -22,6 +23,7 @@ export type HostEffectsOptions = {
   readonly copies: ObjectCopies;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
+  readonly confinement: TaskConfinement;
 };
 
 export class HostEffects {

@@ -9,6 +9,7 @@ import { createDebugToggle, createLogger, type Logger } from '@parley/telemetry/
 import { attendServiceManager } from '@parley/telemetry/service-manager';
 import { lockWorkDirectory, unlockWorkDirectory } from './agent-lock.ts';
 import { type AgentConfig, readConfig, USAGE } from './config.ts';
+import { prepareConfinement } from './confinement-setup.ts';
 import { AgentShell } from './effects.ts';
 import { isEmulation } from './emulation/config.ts';
 import { runEmulation } from './emulation/main.ts';
@@ -35,6 +36,12 @@ async function run(config: AgentConfig): Promise<void> {
     privateSystemd,
   });
   if (!isolation.ok) refuse(`this host cannot run tasks: ${isolation.failure.message}`, 1);
+  const { confinement: choice, secretFiles } = config;
+  const confinement = await prepareConfinement({
+    ...{ choice, secretFiles, workDirectory },
+    isolation: isolation.value,
+  });
+  if (!confinement.ok) refuse(`this host cannot run tasks: ${confinement.failure.message}`, 1);
   const lock = await lockWorkDirectory(workDirectory, process.pid);
   if (!lock.ok) refuse(lock.failure.message, 1);
   const logger = createLogger({ service: 'agent', actorId: agentId });
@@ -42,11 +49,15 @@ async function run(config: AgentConfig): Promise<void> {
   if (kind === 'process') {
     logger.warn('tasks run as plain processes: nothing limits what they use (--isolation process)');
   }
+  if (kind !== 'process' && choice.policy === 'none') {
+    logger.warn('tasks are not confined: they see and may do what the agent does (--confine none)');
+  }
   const how = { isolation: kind, launcher: isolation.value.launcher };
   logger.info({ ...how, total: config.total, workDirectory }, 'agent starts');
   const stopping = new AbortController();
   let isGone = false;
-  const shell = new AgentShell(config, isolation.value, logger, (why) => {
+  const host = { ...isolation.value, confinement: confinement.value };
+  const shell = new AgentShell(config, host, logger, (why) => {
     isGone = true;
     stopping.abort(why);
   });

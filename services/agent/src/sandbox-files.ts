@@ -1,6 +1,6 @@
 // Opens files inside a task's sandbox so that no link leads out of it, whatever the task has put there: every
-// component is opened below the one before it, and none may be a link. Linux only (/proc/self/fd is openat(2) here).
-import { constants } from 'node:fs';
+// component is opened below the one before it, and none may be a link. What is made belongs to whom the sandbox does. Linux only (/proc/self/fd is openat(2) here).
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, readlink, symlink } from 'node:fs/promises';
 import { errorCode } from '@parley/isolation/file-failure';
 
@@ -49,9 +49,11 @@ export async function linkInside(sandbox: string, relative: string, target: stri
 type How = { readonly makesDirectories: boolean; readonly flags: number };
 
 function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
-  return inside(sandbox, relative, how.makesDirectories, (directory, name) =>
-    open(`${pathOf(directory)}/${name}`, how.flags, 0o644),
-  );
+  return inside(sandbox, relative, how.makesDirectories, async (directory, name, owner) => {
+    const handle = await open(`${pathOf(directory)}/${name}`, how.flags, 0o644);
+    if (how.makesDirectories) await handle.chown(owner.uid, owner.gid);
+    return handle;
+  });
 }
 
 /** Does something with the last part of the path in the directory that the parts before it lead to. */
@@ -59,20 +61,22 @@ async function inside<Result>(
   sandbox: string,
   relative: string,
   makesDirectories: boolean,
-  work: (directory: FileHandle, name: string) => Promise<Result>,
+  work: (directory: FileHandle, name: string, owner: Stats) => Promise<Result>,
 ): Promise<Result> {
   const parts = relative.split('/');
   const name = parts.pop() ?? '';
   let directory = await open(sandbox, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
+    const owner = await directory.stat();
     for (const part of parts) {
       const next = `${pathOf(directory)}/${part}`;
-      if (makesDirectories) await makeDirectory(next);
+      const isNew = makesDirectories && (await makeDirectory(next));
       const opened = await open(next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (isNew) await opened.chown(owner.uid, owner.gid);
       await directory.close();
       directory = opened;
     }
-    return await work(directory, name);
+    return await work(directory, name, owner);
   } catch (error) {
     throw explained(error, relative);
   } finally {
@@ -84,11 +88,13 @@ function pathOf(directory: FileHandle): string {
   return `/proc/self/fd/${directory.fd}`;
 }
 
-async function makeDirectory(directory: string): Promise<void> {
+async function makeDirectory(directory: string): Promise<boolean> {
   try {
     await mkdir(directory, 0o755);
+    return true;
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
+    return false;
   }
 }
 

@@ -1,13 +1,14 @@
 // Owns what stands in a task's sandbox before its inputs are copied: links to its volumes and to the directory that its
 // group shares. Whose these are is in volume-store.ts and group-directories.ts.
 import { fileFailure } from '@parley/isolation/file-failure';
-import type { TaskDirectories } from '@parley/isolation/sandbox';
+import type { Owner, TaskDirectories } from '@parley/isolation/sandbox';
 import type { TaskRef } from '@parley/protocol/ids';
 import type { ExecutorHost } from './executors/executor-host.ts';
 import type { ExecutorPlace } from './executors/executor-messages.ts';
 import type { GroupDirectories } from './group-directories.ts';
 import { linkInside, SandboxPathError } from './sandbox-files.ts';
-import type { StepFailure } from './supervisor-messages.ts';
+import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
+import type { TaskConfinement } from './task-confinement.ts';
 import type { TaskHost } from './task-host.ts';
 import type { TaskOrder } from './task-record.ts';
 import type { VolumeStore } from './volume-store.ts';
@@ -20,6 +21,7 @@ export type SandboxSetupOptions = {
   readonly executors: ExecutorHost;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
+  readonly confinement: TaskConfinement;
 };
 
 export class SandboxSetup {
@@ -44,11 +46,13 @@ export class SandboxSetup {
     const { host, executors } = this.#options;
     const failure = await (executor ? executors.prepare(executor) : host.prepare(ref));
     if (failure !== undefined) return failure;
+    const owner = this.#options.confinement.ownerOf(ref);
+    if (!owner.ok) return stepFailureOf(owner.failure);
     const { sandboxDirectory } = this.directoriesOf(ref, executor);
     try {
       // The tasks of a custom executor have one sandbox as it is.
-      if (executor === undefined) await this.#linkGroup(ref, order, sandboxDirectory);
-      return await this.#linkVolumes(order, sandboxDirectory);
+      if (executor === undefined) await this.#linkGroup(ref, order, sandboxDirectory, owner.value);
+      return await this.#linkVolumes(order, sandboxDirectory, owner.value);
     } catch (error) {
       if (error instanceof SandboxPathError) return { code: 'failed', message: error.message };
       const { code, message } = fileFailure(error);
@@ -56,19 +60,25 @@ export class SandboxSetup {
     }
   }
 
-  async #linkGroup(ref: TaskRef, { group }: TaskOrder, sandbox: string): Promise<void> {
+  async #linkGroup(
+    ref: TaskRef,
+    { group }: TaskOrder,
+    sandbox: string,
+    owner: Owner | undefined,
+  ): Promise<void> {
     if (group === undefined) return;
-    const shared = await this.#options.groups.join(ref, group.executorId);
+    const shared = await this.#options.groups.join(ref, group.executorId, owner);
     await linkInside(sandbox, SHARED_LINK, shared);
   }
 
   async #linkVolumes(
     { role, description }: TaskOrder,
     sandbox: string,
+    owner: Owner | undefined,
   ): Promise<StepFailure | undefined> {
     for (const { volumeId, path } of description.volumes) {
       if (role === undefined) return { code: 'failed', message: `volume ${volumeId} has no role` };
-      const provided = await this.#options.volumes.provide(role, volumeId);
+      const provided = await this.#options.volumes.provide(role, volumeId, owner);
       if (!provided.ok) {
         const { code, message } = provided.failure;
         const what = `volume ${volumeId}: ${message}`;

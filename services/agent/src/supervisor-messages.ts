@@ -54,6 +54,10 @@ export type StepFailure = {
   readonly message: string;
 };
 
+export function stepFailureOf({ code, message }: { code: string; message: string }): StepFailure {
+  return { code: code === 'diskFull' ? code : 'failed', message };
+}
+
 export type RecoveredTask = {
   readonly record: TaskRecord;
   /** What the host says about the task's processes now. */

@@ -17,8 +17,9 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
-import type { StepFailure } from './supervisor-messages.ts';
+import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
+import { type TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
 import { limitsOf } from './task-limits.ts';
 
 export type TaskHostOptions = {
@@ -27,6 +28,7 @@ export type TaskHostOptions = {
   readonly launcher: TaskLauncher;
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
+  readonly confinement: TaskConfinement;
 };
 
 export type CommandProbe = {
@@ -65,10 +67,12 @@ export class TaskHost {
 
   /** Makes the sandbox; undefined when it is there. */
   async prepare(ref: TaskRef): Promise<StepFailure | undefined> {
-    const made = await createSandbox(this.#options.workDirectory, this.identityOf(ref));
+    const owner = this.#options.confinement.ownerOf(ref);
+    if (!owner.ok) return stepFailureOf(owner.failure);
+    const identity = this.identityOf(ref);
+    const made = await createSandbox(this.#options.workDirectory, identity, owner.value);
     if (made.ok) return undefined;
-    const { code, message } = made.failure;
-    return { code: code === 'diskFull' ? code : 'failed', message };
+    return stepFailureOf(made.failure);
   }
 
   /** `groupDirectory`: what the tasks of its group share. */
@@ -82,7 +86,13 @@ export class TaskHost {
       const message = 'the task has no command';
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
+    const confined = this.#confinedTo(ref, description, groupDirectory);
+    if (!confined.ok) {
+      const { message } = confined.failure;
+      return { ok: false, failure: { code: 'launchFailed', message } };
+    }
     return this.#options.launcher.launch({
+      ...confined.value,
       ...this.directoriesOf(ref),
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
@@ -94,7 +104,10 @@ export class TaskHost {
   async probe(asked: CommandProbe): Promise<ProbeAnswer> {
     const { ref, description, groupDirectory, probe, timeoutMs } = asked;
     const { argv, environment } = probe.command;
+    const confined = this.#confinedTo(ref, description, groupDirectory);
+    if (!confined.ok) return { result: noResult(probe), detail: confined.failure.message };
     const outcome = await runInScope({
+      ...confined.value,
       ...this.directoriesOf(ref),
       command: argv,
       environment: { ...this.#environmentOf(ref, description, groupDirectory), ...environment },
@@ -162,6 +175,18 @@ export class TaskHost {
       size: part.size,
       ended: hasEnded && isAtEnd,
     });
+  }
+
+  #confinedTo(
+    ref: TaskRef,
+    { volumes }: TaskDescription,
+    groupDirectory: string | undefined,
+  ): ReturnType<TaskConfinement['of']> {
+    const { confinement, workDirectory } = this.#options;
+    return confinement.of(ref, [
+      ...(groupDirectory === undefined ? [] : [groupDirectory]),
+      ...(volumes.length === 0 ? [] : [volumesDirectoryOf(workDirectory)]),
+    ]);
   }
 
   #environmentOf(

@@ -1,11 +1,14 @@
 // Owns the directories of persistent volumes below an agent's work directory: one a role and volume id. They are made
 // when first used and outlive their tasks. Who may use or destroy one is decided elsewhere.
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode, fileFailure } from '@parley/isolation/file-failure';
 import { removeTree } from '@parley/isolation/remove-tree';
+import { runCommand } from '@parley/isolation/run-command';
+import type { Owner } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { RoleName, VolumeId } from '@parley/protocol/ids';
+import { volumesDirectoryOf } from './task-confinement.ts';
 
 export class VolumeStore {
   readonly #root: string;
@@ -14,7 +17,7 @@ export class VolumeStore {
   #trashCount = 0;
 
   constructor(workDirectory: string) {
-    this.#root = path.join(workDirectory, 'volumes');
+    this.#root = volumesDirectoryOf(workDirectory);
     this.#trash = path.join(workDirectory, 'destroyed-volumes');
   }
 
@@ -23,12 +26,16 @@ export class VolumeStore {
     await removeTree(this.#trash);
   }
 
-  /** The directory of a volume, made if need be. Fails with `diskFull` or `internalError`. */
-  provide(role: RoleName, volumeId: VolumeId): Promise<Outcome<string>> {
+  /**
+   * The directory of a volume, made if need be. `owner`: who is to use it now, and nobody else but root; what another user
+   * left in it becomes this one's. Fails with `diskFull` or `internalError`.
+   */
+  provide(role: RoleName, volumeId: VolumeId, owner?: Owner): Promise<Outcome<string>> {
     const directory = this.#directoryOf(role, volumeId);
     return this.#inTurn(directory, async () => {
       await mkdir(path.dirname(directory), { recursive: true, mode: 0o711 });
       await mkdir(directory, { recursive: true, mode: 0o755 });
+      if (owner !== undefined) await handOver(directory, owner);
       return directory;
     });
   }
@@ -78,6 +85,16 @@ export class VolumeStore {
   #directoryOf(role: RoleName, volumeId: VolumeId): string {
     return path.join(this.#root, roleDirectory(RoleName.parse(role)), VolumeId.parse(volumeId));
   }
+}
+
+/** Whatever an earlier user put there: chown(1) goes down by directories that are open, and follows no link. */
+async function handOver(directory: string, { userId, groupId }: Owner): Promise<void> {
+  const { uid, mode } = await stat(directory);
+  if (uid === userId && (mode & 0o777) === 0o700) return;
+  await chmod(directory, 0o700);
+  const how = ['--no-dereference', '--recursive', '-P', `${userId}:${groupId}`];
+  const { code, stderr } = await runCommand(['chown', ...how, '--', directory]);
+  if (code !== 0) throw new Error(stderr);
 }
 
 /** A role as the name of one directory: `+` is in no role, so no two roles share one. */

@@ -216,8 +216,12 @@ export class PlayedLeader {
     return last;
   }
 
-  async order(description: TaskDescriptionInput, epoch: Epoch = this.epoch): Promise<Answer> {
-    const body = { framework, role, description: TaskDescription.parse(description) };
+  async order(
+    description: TaskDescriptionInput,
+    epoch: Epoch = this.epoch,
+    of: FrameworkRef = framework,
+  ): Promise<Answer> {
+    const body = { framework: of, role, description: TaskDescription.parse(description) };
     const message = encodeMessage(SUBJECTS.run, cluster, { agentId }, body, { epoch });
     return this.#ask('run', message.subject, message.bytes, this.#connection);
   }
@@ -239,8 +243,8 @@ export class PlayedLeader {
     return this.#ask('destroyVolume', message.subject, message.bytes, this.#connection);
   }
 
-  kill(taskId: string, graceMs: number): Promise<Answer> {
-    const body = { task: this.task(taskId), graceMs, reason: 'framework' } as const;
+  kill(taskId: string, graceMs: number, of: FrameworkRef = framework): Promise<Answer> {
+    const body = { task: this.task(taskId, of), graceMs, reason: 'framework' } as const;
     const { epoch } = this;
     const message = encodeMessage(SUBJECTS.kill, cluster, { agentId }, body, { epoch });
     return this.#ask('kill', message.subject, message.bytes, this.#connection);
@@ -336,8 +340,8 @@ export class PlayedLeader {
     this.#connection.publish(message.subject, message.bytes);
   }
 
-  task(taskId: string): TaskRef {
-    return TaskRef.parse({ ...framework, taskId });
+  task(taskId: string, of: FrameworkRef = framework): TaskRef {
+    return TaskRef.parse({ ...of, taskId });
   }
 
   async #ask(

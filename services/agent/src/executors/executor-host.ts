@@ -13,7 +13,8 @@ import { EXECUTOR_UNIT_PREFIX } from '@parley/isolation/unit-name';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
 import type { AgentId } from '@parley/protocol/ids';
-import type { StepFailure } from '../supervisor-messages.ts';
+import { type StepFailure, stepFailureOf } from '../supervisor-messages.ts';
+import { type TaskConfinement, volumesDirectoryOf } from '../task-confinement.ts';
 import type { ExecutorLimits, ExecutorPlace } from './executor-messages.ts';
 import { socketPathFor } from './executor-sockets.ts';
 import { RECOVERY_TIMEOUT_MS } from './executor-timing.ts';
@@ -22,6 +23,7 @@ export type ExecutorHostOptions = {
   readonly agentId: AgentId;
   readonly workDirectory: string;
   readonly launcher: TaskLauncher;
+  readonly confinement: TaskConfinement;
 };
 
 export class ExecutorHost {
@@ -38,12 +40,12 @@ export class ExecutorHost {
 
   /** Makes the sandbox; undefined when it is there. */
   async prepare({ executor, incarnation }: ExecutorPlace): Promise<StepFailure | undefined> {
-    const { agentId, workDirectory } = this.#options;
+    const { agentId, workDirectory, confinement } = this.#options;
+    const owner = confinement.ownerOf(executor);
+    if (!owner.ok) return stepFailureOf(owner.failure);
     const identity = { agentId, ...executor, incarnation };
-    const made = await createExecutorSandbox(workDirectory, identity);
-    if (made.ok) return undefined;
-    const { code, message } = made.failure;
-    return { code: code === 'diskFull' ? code : 'failed', message };
+    const made = await createExecutorSandbox(workDirectory, identity, owner.value);
+    return made.ok ? undefined : stepFailureOf(made.failure);
   }
 
   /** Undefined when the program runs. Repeated, it never starts it twice. */
@@ -52,12 +54,16 @@ export class ExecutorHost {
     { command }: ExecutorDescription,
     limits: ExecutorLimits,
   ): Promise<StepFailure | undefined> {
-    const { agentId, launcher } = this.#options;
+    const { agentId, launcher, workDirectory, confinement } = this.#options;
+    // Which volumes its tasks will use is not known yet.
+    const confined = confinement.of(place.executor, [volumesDirectoryOf(workDirectory)]);
+    if (!confined.ok) return stepFailureOf(confined.failure);
     const directories = this.directoriesOf(place);
     const { sandboxDirectory } = directories;
     const { principal, frameworkId, executorId } = place.executor;
     const outcome = await launcher.launch({
       ...directories,
+      ...confined.value,
       command: command?.argv ?? [],
       environment: {
         ...command?.environment,
@@ -71,9 +77,7 @@ export class ExecutorHost {
       },
       limits,
     });
-    if (outcome.ok) return undefined;
-    const { code, message } = outcome.failure;
-    return { code: code === 'diskFull' ? code : 'failed', message };
+    return outcome.ok ? undefined : stepFailureOf(outcome.failure);
   }
 
   /** False when its scope is gone. Rejects when they cannot be set. */

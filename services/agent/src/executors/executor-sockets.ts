@@ -1,6 +1,6 @@
 // Owns the unix sockets on which custom executors reach their agent: one an executor, in its sandbox, for its own user
 // alone. It cuts what arrives into messages and ends a connection that speaks nonsense; what they say it does not know.
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, lchown, open, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { encodeFrame, FrameReader } from '@parley/protocol/executor-frames';
@@ -54,7 +54,11 @@ export class ExecutorSockets {
     server.maxConnections = MAX_CONNECTIONS;
     try {
       // However long the path of the sandbox is, this one is short.
-      await listen(server, `/proc/self/fd/${directory.fd}/${SOCKET_NAME}`);
+      const place = `/proc/self/fd/${directory.fd}/${SOCKET_NAME}`;
+      await listen(server, place);
+      // The executor's user may be another than this one; a link that it put there meanwhile is not followed.
+      const { uid, gid } = await directory.stat();
+      await lchown(place, uid, gid);
     } catch (error) {
       await directory.close();
       throw error;

@@ -1,6 +1,7 @@
 // Owns a whole cluster on this host: embedded nats-server, private systemd where needed, master, allocator, agents;
 // brings them up, keeps them up, takes them down and leaves nothing behind. Its own process is the keeper (keeper.ts).
 import { mkdirSync, renameSync } from 'node:fs';
+import path from 'node:path';
 import {
   findPrivateSystemd,
   startPrivateSystemd,
@@ -86,7 +87,7 @@ export class LocalCluster {
   /** Resolves when everything runs; agents may still be registering. */
   async start(): Promise<void> {
     this.#makeFolders();
-    const { isolation, paths, cluster } = this.#plan;
+    const { clone, isolation, paths, cluster } = this.#plan;
     const systemd =
       isolation.kind === 'private-systemd' ? this.#startSystemd(paths.systemd) : undefined;
     const results = await Promise.allSettled([systemd, this.#startBus()]);
@@ -99,7 +100,10 @@ export class LocalCluster {
     for (const id of MASTERS) this.#startService('master', id, this.#plan.masterArguments);
     for (const id of ALLOCATORS) this.#startService('allocator', id, this.#plan.allocatorArguments);
     for (const share of this.#plan.agents) {
-      const place = { share, isolation, systemdDirectory: paths.systemd };
+      const place = {
+        ...{ share, isolation, clone, systemdDirectory: paths.systemd },
+        clustersDirectory: path.dirname(paths.root),
+      };
       const workDirectory = paths.agentWork(share.id);
       this.#startService('agent', share.id, agentArguments({ ...place, workDirectory }));
     }

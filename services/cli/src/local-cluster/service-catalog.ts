@@ -61,6 +61,9 @@ export type AgentPlace = {
   readonly share: AgentShare;
   readonly workDirectory: string;
   readonly isolation: Isolation;
+  /** Where the clusters of this machine keep everything, credentials among it. */
+  readonly clustersDirectory: string;
+  readonly clone: string;
   /** State directory of the private systemd. */
   readonly systemdDirectory: string;
 };
@@ -70,6 +73,8 @@ export function agentArguments({
   workDirectory,
   isolation,
   systemdDirectory,
+  clustersDirectory,
+  clone,
 }: AgentPlace): string[] {
   const [begin, end] = share.ports;
   return [
@@ -82,6 +87,7 @@ export function agentArguments({
     ...['--network-bandwidth', '0'],
     ...['--ports', `${begin}-${end}`],
     ...isolationArguments(isolation, systemdDirectory),
+    ...['--confine-hide', clustersDirectory, '--confine-show', clone],
   ];
 }
 

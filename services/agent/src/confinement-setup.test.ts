@@ -1,0 +1,69 @@
+// What is told before anything starts on a host, or under a choice, that cannot confine tasks as asked.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { FrameworkRef } from '@parley/protocol/ids';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readConfinement } from './confinement-options.ts';
+import { prepareConfinement } from './confinement-setup.ts';
+import { FrameworkUsers } from './framework-users.ts';
+
+let workDirectory: string;
+beforeEach(async () => {
+  workDirectory = await mkdtemp(path.join(tmpdir(), 'parley-confinement-'));
+});
+afterEach(() => rm(workDirectory, { recursive: true }));
+
+// No program is found there.
+const isolation = {
+  kind: 'system-systemd',
+  enterCommand: ['/usr/bin/env', 'PATH=/var/empty'],
+} as const;
+
+function prepared(confine: string, kind: 'system-systemd' | 'process' = 'system-systemd') {
+  const choice = readConfinement({ confine });
+  if (!choice.ok) throw new Error(choice.failure.message);
+  const how = { ...isolation, kind };
+  return prepareConfinement({
+    choice: choice.value,
+    isolation: how,
+    workDirectory,
+    secretFiles: [],
+  });
+}
+
+test('without what confines, nothing is started, and the package that is missing is named', async () => {
+  const refused = await prepared('default');
+  if (refused.ok) throw new Error('it was not refused');
+  expect(refused.failure.code).toBe('notPermitted');
+  expect(refused.failure.message).toContain('apt-get install bubblewrap');
+  expect(refused.failure.message).toContain('--confine none');
+});
+
+test('who asks for no confinement, or for plain processes, needs none of it', async () => {
+  expect(await prepared('none')).toMatchObject({ ok: true });
+  expect(await prepared('default', 'process')).toMatchObject({ ok: true });
+});
+
+test.each(['0-5', '5-4', '1-4294967295', 'all', '-1-5'])('%s is no range of users', (range) => {
+  expect(readConfinement({ confine: 'default', 'user-range': range })).toMatchObject({
+    ok: false,
+    failure: { code: 'malformed' },
+  });
+});
+
+test('each framework has a user of its own, after a restart the same; the last one that is free ends it', () => {
+  const range = { first: 1000, last: 1002 };
+  const names = ['a', 'b', 'c'] as const;
+  const framework = (frameworkId: string) => FrameworkRef.parse({ principal: 'team', frameworkId });
+  const given = (): unknown[] => {
+    const users = FrameworkUsers.open(workDirectory, range);
+    if (!users.ok) throw new Error(users.failure.message);
+    return names.map((name) => users.value.ownerOf(framework(name)));
+  };
+  const before = given();
+  expect(new Set(before.map((one) => JSON.stringify(one))).size).toBe(3);
+  expect(given()).toEqual(before);
+  const users = FrameworkUsers.open(workDirectory, range);
+  expect(users.ok && users.value.ownerOf(framework('d'))).toMatchObject({ ok: false });
+});

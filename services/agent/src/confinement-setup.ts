@@ -1,0 +1,141 @@
+// Finds out what confining tasks takes on this host: whether its programs are there, which users there are to give, and
+// which places are hidden or let through. It refuses before anything was started, and never confines less than asked.
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import { chown, mkdir, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  type Confinement,
+  confiningWords,
+  DEFAULT_SIGNALS,
+  isBelow,
+  type Place,
+} from '@parley/isolation/confinement';
+import { runCommand } from '@parley/isolation/run-command';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { ConfinementChoice } from './confinement-options.ts';
+import { FrameworkUsers } from './framework-users.ts';
+import type { PreparedIsolation } from './isolation-setup.ts';
+import { TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
+
+export type ConfinementRequest = {
+  readonly choice: ConfinementChoice;
+  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand'>;
+  /** Absolute, and without links in it. */
+  readonly workDirectory: string;
+  /** What lets the agent onto the bus. */
+  readonly secretFiles: readonly string[];
+};
+
+const REMEDY = 'or let tasks see all that their agent sees, with --confine none';
+
+/** Fails with `notPermitted`: the message says what is missing and what to do. */
+export async function prepareConfinement(
+  request: ConfinementRequest,
+): Promise<Outcome<TaskConfinement>> {
+  const { choice, isolation, workDirectory } = request;
+  // What confines is in the scope, and ends with it; a plain process has none.
+  if (choice.policy === 'none' || isolation.kind === 'process') {
+    return succeed(new TaskConfinement(undefined));
+  }
+  const missing = await missingPrograms(isolation.enterCommand);
+  if (missing !== undefined) return refused(missing);
+  const isRoot = process.getuid?.() === 0;
+  const users = isRoot ? FrameworkUsers.open(workDirectory, choice.users) : succeed(undefined);
+  if (!users.ok) return users;
+  mkdirSync(volumesDirectoryOf(workDirectory), { recursive: true, mode: 0o711 });
+  const places = placesOf(request, isRoot);
+  if (!places.ok) return places;
+  const { first } = choice.users;
+  const owner = isRoot ? { userId: first, groupId: first } : undefined;
+  const why = await tried({ owner, places: places.value }, request);
+  if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
+  return succeed(new TaskConfinement({ users: users.value, places: places.value }));
+}
+
+async function missingPrograms(enterCommand: readonly string[]): Promise<string | undefined> {
+  const packages = { bwrap: 'bubblewrap', setpriv: 'util-linux', nsenter: 'util-linux' };
+  for (const [program, name] of Object.entries(packages)) {
+    const { code } = await runCommand([...enterCommand, program, '--version']);
+    if (code === 0) continue;
+    return `tasks are confined with ${program}, which is not there: install the package ${name} ("apt-get install ${name}")`;
+  }
+  return undefined;
+}
+
+/** Starts nothing of a task's, in the way in which tasks are started; gives what was said when that fails. */
+async function tried(
+  { owner, places }: Confinement,
+  { isolation, workDirectory }: ConfinementRequest,
+): Promise<string | undefined> {
+  const sandboxDirectory = path.join(workDirectory, 'confinement-trial');
+  await mkdir(sandboxDirectory, { recursive: true, mode: 0o700 });
+  try {
+    if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
+    const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
+    const words = confiningWords({ owner, places }, own);
+    const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
+    const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
+    if (said.code === 0) return undefined;
+    return said.stderr === '' ? `it may not write to ${sandboxDirectory}` : said.stderr;
+  } finally {
+    await rmdir(sandboxDirectory);
+  }
+}
+
+function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]> {
+  const { choice, workDirectory, secretFiles } = request;
+  const shown: string[] = [];
+  const hidden: string[] = [];
+  for (const [from, to] of [
+    [[...choice.show, ...toolsOf(process.execPath)], shown],
+    [[...choice.hide, ...secretFiles, ...sessionOf(isRoot)], hidden],
+  ] as const) {
+    for (const each of from) {
+      try {
+        to.push(realpathSync(each));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        return fail('notPermitted', `--confine-hide and --confine-show: ${why}`);
+      }
+    }
+  }
+  // Nobody but root passes a private home directory, say: an empty one stands there, with the way through it.
+  const blocked = isRoot ? [workDirectory, ...shown].flatMap(blockedAbove) : [];
+  const directories = [workDirectory, ...blocked, ...hidden.filter(isDirectory)];
+  const isHiddenAbove = (each: string): boolean =>
+    directories.some((directory) => isBelow(each, directory));
+  const files = hidden.filter((each) => !isDirectory(each) && !isHiddenAbove(each));
+  return succeed([
+    ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
+    ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
+    ...files.map((each): Place => ({ path: each, is: 'hiddenFile' })),
+  ]);
+}
+
+/** Where the agent's own Node is, with what came with it: tasks and executors written for it are started by its path. */
+function toolsOf(program: string): string[] {
+  const directory = path.dirname(program);
+  return path.basename(directory) === 'bin' ? [path.dirname(directory)] : [program];
+}
+
+/** Of a user's own systemd, which would start anything for a task of that user. */
+function sessionOf(isRoot: boolean): string[] {
+  const directory = `/run/user/${process.getuid?.()}`;
+  return !isRoot && statSync(directory, { throwIfNoEntry: false }) !== undefined ? [directory] : [];
+}
+
+/** The topmost directory on the way that other users may not pass. */
+function blockedAbove(place: string): string[] {
+  const parts = place.split('/').slice(1, -1);
+  const above = parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+  const blocked = above.find((each) => (statSync(each).mode & 0o001) === 0);
+  return blocked === undefined ? [] : [blocked];
+}
+
+function isDirectory(place: string): boolean {
+  return statSync(place).isDirectory();
+}
+
+function refused(message: string): Outcome<TaskConfinement> {
+  return fail('notPermitted', `${message}; ${REMEDY}`);
+}

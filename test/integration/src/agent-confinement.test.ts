@@ -1,0 +1,123 @@
+// What tasks of two frameworks on one real agent cannot learn of each other and of the agent, tried when nobody asks for
+// anything; and that what a task is meant to share and to keep is there all the same.
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { LogsResult } from '@parley/protocol/agents';
+import { FrameworkRef } from '@parley/protocol/ids';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { alice, type BusFixture, startBus } from './bus-fixture.ts';
+
+const isRoot = process.getuid?.() === 0;
+const other = FrameworkRef.parse({ principal: alice, frameworkId: 'other' });
+const OK = { ok: true, value: {} };
+let bus: BusFixture;
+let leader: PlayedLeader;
+let agent: AgentUnderTest;
+
+beforeAll(async () => {
+  bus = await startBus('reference');
+  leader = await PlayedLeader.lead(bus);
+  agent = new AgentUnderTest(bus, 'auto').start();
+  await leader.registered();
+}, WAIT_MS);
+afterAll(async () => {
+  await agent?.close();
+  await bus?.close();
+}, WAIT_MS);
+
+async function textOf(taskId: string): Promise<string> {
+  const answer = await leader.logs(taskId);
+  if (!answer.ok) throw new Error(answer.failure.message);
+  return new TextDecoder().decode(LogsResult.parse(answer.value).data);
+}
+
+/** What a task of the first framework says; it ends well. */
+async function saidBy(
+  taskId: string,
+  script: string,
+  changes?: Parameters<typeof aShellTask>[2],
+): Promise<string> {
+  expect(await leader.order(aShellTask(taskId, script, changes))).toEqual(OK);
+  expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
+  return textOf(taskId);
+}
+
+const placeOf = (...parts: string[]): string => path.join(agent.workDirectory, ...parts);
+
+test(
+  'a task of one framework sees no file, process or variable of another’s, and nothing that the agent keeps',
+  async () => {
+    const command = {
+      argv: ['sh', '-c', 'umask 0; echo treasure > note; chmod 777 . note; sleep 1000'],
+      environment: { PASSWORD: 'treasure' },
+    };
+    await leader.order(aShellTask('victim', '', { command }), leader.epoch, other);
+    await leader.untilState('victim', 'running');
+    const note = placeOf('sandboxes', alice, 'other', 'victim', 'note');
+    await expect
+      .poll(() => readFile(note, 'utf8').catch(() => ''), { timeout: WAIT_MS })
+      .not.toBe('');
+    const secrets = [
+      note,
+      placeOf('tasks', 'alice.other.victim.task'),
+      placeOf('leader-epoch.json'),
+      bus.server.credentialFile('agent', agentId),
+    ];
+    // The test itself finds them there.
+    for (const file of secrets) expect((await readFile(file)).length).toBeGreaterThan(0);
+    const spy = [
+      ...secrets.map((file) => `cat '${file}';`),
+      `ls '${agent.workDirectory}' '${placeOf('sandboxes', alice, 'other')}';`,
+      'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | grep treasure; grep -l 1000 /proc/[0-9]*/cmdline;',
+    ];
+    const said = await saidBy('spy', `{ ${spy.join(' ')} } 2> /dev/null; echo done`);
+    expect(said).toBe('done\n');
+    await leader.kill('victim', 0, other);
+    await leader.ended('victim');
+  },
+  WAIT_MS,
+);
+
+test(
+  'what a task writes is its framework’s, the same after a restart of the agent, and never root’s',
+  async () => {
+    const before = await saidBy('before', 'id -u; id -G; touch file');
+    await agent.end('SIGKILL');
+    agent.start();
+    await leader.registered();
+    expect(await saidBy('after', 'id -u; id -G')).toBe(before);
+    const [user] = before.split('\n');
+    const { uid } = await stat(placeOf('sandboxes', alice, 'fw', 'before', 'file'));
+    expect(String(uid)).toBe(user);
+    if (isRoot) expect(uid).toBeGreaterThanOrEqual(1_900_000_000);
+  },
+  WAIT_MS,
+);
+
+test(
+  'a volume keeps what one framework’s task wrote for the next one of its role, also of another framework',
+  async () => {
+    const volumes = [{ volumeId: 'v1', path: 'data' }];
+    await saidBy('writes', 'echo kept > data/file; mkdir data/deep; echo x > data/deep/file', {
+      volumes,
+    });
+    const script = 'set -e; grep kept data/file; echo more >> data/deep/file; rm data/file';
+    await leader.order(aShellTask('reads', script, { volumes }), leader.epoch, other);
+    expect(await leader.ended('reads')).toMatchObject({ state: 'finished' });
+  },
+  WAIT_MS,
+);
+
+test(
+  'the tasks of a group share a directory',
+  async () => {
+    await leader.orderGroup([
+      aShellTask('gives', 'echo shared > shared/file'),
+      aShellTask('takes', 'until grep shared shared/file; do sleep 0.1; done'),
+    ]);
+    expect(await leader.ended('gives')).toMatchObject({ state: 'finished' });
+    expect(await leader.ended('takes')).toMatchObject({ state: 'finished' });
+  },
+  WAIT_MS,
+);
