@@ -22,7 +22,7 @@ export type TaskPlace = {
 };
 
 /** What releases before rules version 6 read. */
-const UnlimitedTask = TaskDescription.omit({ limits: true }).extend({
+const UnlimitedTask = TaskDescription.omit({ limits: true, network: true }).extend({
   executor: ExecutorDescription.omit({ limits: true }).optional(),
 });
 
@@ -123,6 +123,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
   if (task.inputs.length > 0) return `inputs: ${only}`;
   if (task.outputs.length > 0) return `outputs: ${only}`;
+  if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
   if (task.check !== undefined) return `check: ${only}`;
   if (task.healthCheck !== undefined) return `healthCheck: ${only}`;
   return undefined;
