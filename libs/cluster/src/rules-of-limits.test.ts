@@ -57,6 +57,16 @@ test('a task of a custom executor has no network of its own', () => {
   );
 });
 
+test('a task without a network is asked how it is by commands only', () => {
+  const asked = (probe: object) => {
+    const healthCheck = { probe };
+    const task = aLimitedTask({ network: 'none', healthCheck });
+    return launch(6, task).cluster.taskState('t1');
+  };
+  expect(asked({ kind: 'command', command })).toBe('staging');
+  expect(asked({ kind: 'tcp', port: 80 })).not.toBe('staging');
+});
+
 test('limits that are none refuse the task since version 6, and before it is launched without', () => {
   for (const wrong of [{ mem: 999 }, { cpus: 0 }, 'none']) {
     const task = aLimitedTask({ limits: wrong });

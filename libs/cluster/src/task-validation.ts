@@ -2,6 +2,7 @@
 // What follows from the state (ids, live executors, what is left of the offers) is judged in task-launch.ts.
 // Mesos docs, "Task State Reasons", REASON_TASK_INVALID; the rules are those of its task validation.
 
+import type { Probe } from '@parley/protocol/checks';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { AgentId } from '@parley/protocol/ids';
@@ -58,11 +59,22 @@ function faultOf(task: TaskDescription, { agentId, group }: TaskPlace): string |
   return (
     limitsFault(task) ??
     volumesFault(task) ??
+    probesFault(task) ??
     (task.revocable === true ? revocableFault(task, group) : undefined) ??
     (group === undefined ? aloneFault(task) : inGroupFault(task, group)) ??
     (task.command === undefined ? withoutCommandFault(task) : undefined)
   );
 }
+
+function probesFault({ network, check, healthCheck }: TaskDescription): string | undefined {
+  if (network !== 'none') return undefined;
+  const isAsked = (probe: Probe | undefined): boolean =>
+    probe !== undefined && probe.kind !== 'command';
+  if (isAsked(healthCheck?.probe)) return `healthCheck: ${UNREACHED}`;
+  return isAsked(check?.probe) ? `check: ${UNREACHED}` : undefined;
+}
+
+const UNREACHED = 'nobody reaches a task without a network: ask by a command, or give it one';
 
 function volumesFault({ volumes }: TaskDescription): string | undefined {
   if (new Set(volumes.map(({ volumeId }) => volumeId)).size < volumes.length) {

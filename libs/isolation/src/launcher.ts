@@ -34,6 +34,10 @@ export type LaunchRequest = {
   readonly limits: TaskLimits;
   readonly stdoutPath: string;
   readonly stderrPath: string;
+  /** The host's when left out. `none`: a loopback of its own and nothing else. In scopes only. */
+  readonly network?:
+    | { readonly kind: 'none' }
+    | { readonly kind: 'namespace'; readonly path: string };
   /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
   readonly user?: string;
 };

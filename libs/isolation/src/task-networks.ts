@@ -73,10 +73,11 @@ export class TaskNetworks {
     return index === undefined ? undefined : this.#networkAt(unit, index);
   }
 
-  /** One that the unit had is made anew. On failure nothing is left of it. */
+  /** One that the unit has stays as it is: it may run. On failure nothing is left of it. */
   async make(request: NetworkRequest): Promise<NetworkOutcome> {
     const { unit } = request;
-    await this.remove(unit);
+    const made = this.of(unit);
+    if (made !== undefined) return { ok: true, network: made };
     const index = this.#freeIndex();
     if (index === undefined) {
       const range = formatNetworkRange(this.#options.range);
@@ -135,8 +136,6 @@ export class TaskNetworks {
       [
         `netns add ${link}`,
         `link add ${link} type veth peer name ${TASK_LINK} netns ${link}`,
-        // By this it is found again, and without it it is a half.
-        `link set ${link} alias ${unit}`,
         `address add ${host}/31 dev ${link}`,
         `link set ${link} up`,
       ],
@@ -156,9 +155,12 @@ export class TaskNetworks {
       const queue = `tbf rate ${Math.max(1, Math.floor(egressKbit))}kbit burst ${burst} latency ${QUEUE_LATENCY}`;
       await this.#batch('tc', ['-n', link], [`qdisc add dev ${TASK_LINK} root ${queue}`]);
     }
-    if (ports.length === 0) return;
-    const elements = ports.map((port) => `${port} : ${task}`).join(', ');
-    await this.#must(['nft', '-f', '-'], `add element ip ${this.#table} ports { ${elements} }\n`);
+    if (ports.length > 0) {
+      const elements = ports.map((port) => `${port} : ${task}`).join(', ');
+      await this.#must(['nft', '-f', '-'], `add element ip ${this.#table} ports { ${elements} }\n`);
+    }
+    // By this it is found again, and without it it is a half.
+    await this.#must(['ip', 'link', 'set', link, 'alias', unit]);
   }
 
   async #removeAt(index: number): Promise<void> {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
 import { readTlsOptions, TLS_OPTIONS, TLS_USAGE } from '@parley/actor/nats/tls-files';
+import { type NetworkRange, parseNetworkRange } from '@parley/isolation/network-range';
 import type { RegisterRequest } from '@parley/protocol/agents';
 import type { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -47,6 +48,8 @@ export type AgentConfig = {
   readonly isolation: IsolationMode;
   readonly launcher: LauncherChoice;
   readonly privateSystemd: string | undefined;
+  /** Addresses for tasks with a private network. */
+  readonly taskNetwork: NetworkRange | undefined;
   readonly executorTiming: Partial<ExecutorTiming>;
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
@@ -86,6 +89,8 @@ ${TLS_USAGE}
                         value counts instead, an empty one leaves the fact out
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
+  --task-network RANGE  addresses for tasks that ask for a private network ("10.88.0.0/16"): two a
+                        task, for this agent alone, used nowhere else; without it no task has one
   --executor-registration-timeout SECONDS
                         from the start of an executor to its first word (60)
   --executor-return-timeout SECONDS
@@ -118,6 +123,7 @@ const OPTIONS = {
   attribute: { type: 'string', multiple: true },
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
+  'task-network': { type: 'string' },
   'executor-registration-timeout': { type: 'string' },
   'executor-return-timeout': { type: 'string' },
   'private-systemd': { type: 'string' },
@@ -178,7 +184,9 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   });
 }
 
-function readIsolation(values: Values): Outcome<Pick<AgentConfig, 'isolation' | 'launcher'>> {
+function readIsolation(
+  values: Values,
+): Outcome<Pick<AgentConfig, 'isolation' | 'launcher' | 'taskNetwork'>> {
   const isolation = ISOLATION_MODES.find((mode) => mode === values.isolation);
   if (isolation === undefined) {
     return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
@@ -187,7 +195,17 @@ function readIsolation(values: Values): Outcome<Pick<AgentConfig, 'isolation' | 
   if (launcher === undefined) {
     return fail('malformed', `--launcher is one of ${LAUNCHERS.join(', ')}`);
   }
-  return succeed({ isolation, launcher });
+  const taskNetwork = readTaskNetwork(values['task-network']);
+  return taskNetwork.ok
+    ? succeed({ isolation, launcher, taskNetwork: taskNetwork.value })
+    : taskNetwork;
+}
+
+function readTaskNetwork(text: string | undefined): Outcome<NetworkRange | undefined> {
+  const range = text === undefined ? undefined : parseNetworkRange(text);
+  return text === undefined || range !== undefined
+    ? succeed(range)
+    : fail('malformed', '--task-network takes a range of IPv4 from /8 to /30, as "10.88.0.0/16"');
 }
 
 function readCacheBytes(text: string | undefined, diskBytes: number): Outcome<number> {

@@ -83,8 +83,8 @@ export class AgentShell {
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
-    const { rootPath, enterCommand } = isolation;
-    this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand });
+    const { rootPath, enterCommand, networks } = isolation;
+    this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand, networks });
     this.#work = workAccount(identity, logger);
     const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({
@@ -385,8 +385,12 @@ const newSession = (): { session: string; jitter: number } => ({
 
 function attributesOf(
   { attributes }: AgentConfig,
-  { systemdVersion }: PreparedIsolation,
+  { systemdVersion, networks }: PreparedIsolation,
 ): AgentConfig['attributes'] {
-  const systemd = systemdVersion === undefined ? {} : { systemd: String(systemdVersion) };
-  return withDetected({ ...hostAttributes(HOST_FACT_FILES), ...systemd }, attributes);
+  const found = {
+    ...hostAttributes(HOST_FACT_FILES),
+    ...(systemdVersion !== undefined && { systemd: String(systemdVersion) }),
+    ...(networks !== undefined && { task_network: 'private' }),
+  };
+  return withDetected(found, attributes);
 }

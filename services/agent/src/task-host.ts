@@ -3,13 +3,19 @@
 import { access } from 'node:fs/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
-import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
+import type {
+  LaunchOutcome,
+  LaunchRequest,
+  StopSignal,
+  TaskLauncher,
+} from '@parley/isolation/launcher';
 import {
   createSandbox,
   locateTask,
   readLog,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
+import type { TaskNetworks } from '@parley/isolation/task-networks';
 import type { TaskIdentity } from '@parley/isolation/unit-name';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
@@ -17,6 +23,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import { networkRequestOf } from './network-request.ts';
 import type { StepFailure } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
 import { limitsOf } from './task-limits.ts';
@@ -27,6 +34,8 @@ export type TaskHostOptions = {
   readonly launcher: TaskLauncher;
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
+  /** Undefined where tasks cannot have private ones. */
+  readonly networks: TaskNetworks | undefined;
 };
 
 export type CommandProbe = {
@@ -82,12 +91,35 @@ export class TaskHost {
       const message = 'the task has no command';
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
-    return this.#options.launcher.launch({
-      ...this.directoriesOf(ref),
+    const directories = this.directoriesOf(ref);
+    const prepared = await this.#prepareNetwork(directories.unit, description);
+    if (!prepared.ok) return prepared;
+    const outcome = await this.#options.launcher.launch({
+      ...directories,
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
       limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
+      ...(prepared.network !== undefined && { network: prepared.network }),
     });
+    if (!outcome.ok) await this.networkEnded(directories.unit);
+    return outcome;
+  }
+
+  /** Of a unit that has ended: its private network, if it has one. */
+  async networkEnded(unit: string): Promise<void> {
+    await this.#options.networks?.remove(unit);
+  }
+
+  /** Private networks of units that have none any more, since they ended while nobody looked. */
+  async sweepNetworks(live: ReadonlySet<string>): Promise<void> {
+    for (const unit of this.#options.networks?.units() ?? []) {
+      if (!live.has(unit)) await this.networkEnded(unit);
+    }
+  }
+
+  /** Where a task listens, as this host sees it. */
+  addressOf(ref: TaskRef): string {
+    return this.#options.networks?.of(this.directoriesOf(ref).unit)?.address ?? '127.0.0.1';
   }
 
   /** Runs a probe's command in the task's scope, with the task's environment and its sandbox to work in. */
@@ -162,6 +194,29 @@ export class TaskHost {
       size: part.size,
       ended: hasEnded && isAtEnd,
     });
+  }
+
+  async #prepareNetwork(
+    unit: string,
+    description: TaskDescription,
+  ): Promise<
+    | { readonly ok: true; readonly network: LaunchRequest['network'] }
+    | Extract<LaunchOutcome, { ok: false }>
+  > {
+    const { network } = description;
+    if (network !== 'private') {
+      return { ok: true, network: network === 'none' ? { kind: 'none' } : undefined };
+    }
+    const { networks } = this.#options;
+    const missing = {
+      ok: false,
+      message: 'this agent has no private networks for tasks: start it with --task-network',
+    } as const;
+    const made =
+      networks === undefined ? missing : await networks.make(networkRequestOf(unit, description));
+    if (!made.ok) return { ok: false, failure: { code: 'invalidRequest', message: made.message } };
+    const { namespacePath } = made.network;
+    return { ok: true, network: { kind: 'namespace', path: namespacePath } };
   }
 
   #environmentOf(
