@@ -40,9 +40,20 @@ is_hidden() {
   [ ! -x "$place" ]
 }
 
+# Where the program was found, for who asks why it could not be started all the same.
+say_program() {
+  case $file in
+    *"
+"*) echo program= ;;
+    /*) echo "program=$file" ;;
+    *) echo "program=$PWD/$file" ;;
+  esac
+}
+
 # check_interpreter FILE: the same for a script whose `#!` names what is not there.
 check_interpreter() {
   fault=
+  [ -f "$1" ] || return
   first= && read -r first < "$1"
   case $first in '#!'*) ;; *) return ;; esac
   first=${first#'#!'} && first=${first#"${first%%[! ]*}"}

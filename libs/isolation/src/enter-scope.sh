@@ -1,11 +1,12 @@
 #!/bin/sh
 # Puts itself into the scope of a running task, in every hierarchy that the task is in, and becomes the command. It
 # starts nothing when it cannot get in: what runs for a task counts as the task's.
-# Arguments: the unit, the pid of the task's shim as seen here (`-` where tasks have no scope), the sandbox, `--`,
-# then the command with `env -i` and the variables before it. File descriptor 3 is told `entered`.
+# Arguments: the unit, the pid of the task's shim as seen here (`-` where tasks have no scope), the sandbox, how the task
+# is confined (`plain`: not at all; `root` or `user`: by which of them), `--`, then the command with `env -i` and the
+# variables before it. File descriptor 3 is told `entered`.
 set -u
-unit=$1 shim=$2 sandbox=$3
-shift 4
+unit=$1 shim=$2 sandbox=$3 confined=$4
+shift 5
 
 root=/sys/fs/cgroup
 is_in=
@@ -28,7 +29,24 @@ is_in=
 done < "/proc/$shim/cgroup"
 [ -n "$is_in" ] || exit 125
 
-cd "$sandbox" || exit 125
+if [ "$confined" = plain ]; then
+  cd "$sandbox" || exit 125
+else
+  # The first process of the task's namespaces: the only child of the one that the shim waits for. Once it has a child
+  # itself, they are made. The files end without a line break, so `read` fails after it has read.
+  outer= first= task= looks=0
+  while [ -z "$task" ] && [ "$looks" -lt 200 ]; do
+    [ "$looks" -eq 0 ] || sleep 0.02
+    looks=$((looks + 1))
+    read -r outer rest < "/proc/$shim/task/$shim/children"
+    read -r first rest < "/proc/$outer/task/$outer/children"
+    read -r task rest < "/proc/$first/task/$first/children"
+  done 2> /dev/null
+  [ -n "$task" ] || exit 125
+  user=
+  [ "$confined" = user ] && user='--user --preserve-credentials'
+  set -- nsenter "--target=$first" $user --mount --pid -- "$@"
+fi
 echo entered >&3
 exec 3>&-
 exec "$@"

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { type Confinement, hiddenVariables, privilegeWords } from './confinement.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { readShimProcess } from './run-directory.ts';
 
@@ -19,6 +20,8 @@ export type EnterRequest = {
   readonly timeoutMs: number;
   /** How to get into a private systemd's namespaces; empty on a host whose PID 1 is systemd. */
   readonly enterCommand: readonly string[];
+  /** The task's: the command sees the same files and processes, as the same user. */
+  readonly confinement?: Confinement;
 };
 
 export type EnterOutcome =
@@ -43,16 +46,17 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
     const shim = await readShimProcess(request.runDirectory);
     if (shim === undefined) return { kind: 'notStarted', message: 'the task does not run' };
     const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
-    const place = [SCRIPT, request.unit, pid, sandboxDirectory, '--'];
+    const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(request), '--'];
     const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
-    const variables = Object.entries(base).map(([name, value]) => `${name}=${value}`);
-    const words = ['/bin/sh', ...place, '/usr/bin/env', '-i', ...variables, ...command];
+    const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
+    const { environment: hidden, words: clean } = preparation(request, assignments);
+    const words = ['/bin/sh', ...place, ...clean, ...command];
     const [first = '', ...rest] = [...request.enterCommand, ...words];
     const child = spawn(first, rest, {
       cwd: '/',
       // A process group of its own, to be killed as a whole.
       detached: true,
-      env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8' },
+      env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...hidden },
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     return await outcomeOf(child, request.timeoutMs);
@@ -60,6 +64,23 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
     const message = error instanceof Error ? error.message : String(error);
     return { kind: 'notStarted', message };
   }
+}
+
+function kindOf({ confinement }: EnterRequest): 'plain' | 'root' | 'user' {
+  if (confinement === undefined) return 'plain';
+  return confinement.owner === undefined ? 'user' : 'root';
+}
+
+/** To enter a mount namespace leads to its root: the sandbox is gone to from there. */
+function preparation(
+  { confinement, sandboxDirectory }: EnterRequest,
+  assignments: readonly string[],
+): ReturnType<typeof hiddenVariables> {
+  const clean = ['/usr/bin/env', '-i'];
+  if (confinement === undefined) return { environment: {}, words: [...clean, ...assignments] };
+  const { environment, words } = hiddenVariables(assignments);
+  const user = privilegeWords(confinement.owner);
+  return { environment, words: [...user, ...clean, `--chdir=${sandboxDirectory}`, ...words] };
 }
 
 function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<EnterOutcome> {

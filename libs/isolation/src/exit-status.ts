@@ -18,6 +18,7 @@ export const START_FAULTS = [
   'commandNotPermitted',
   'userNotFound',
   'sandboxUnavailable',
+  'notConfined',
   'memoryForStart',
 ] as const;
 export type StartFault = (typeof START_FAULTS)[number];

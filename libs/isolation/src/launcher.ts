@@ -3,7 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { type Confinement, confiningWords, hiddenVariables, STOP_SIGNALS } from './confinement.ts';
 import { SYSTEM_PATH } from './run-command.ts';
+import { temporaryDirectoryOf } from './run-directory.ts';
 import { isUnitName } from './unit-name.ts';
 
 export type TaskLimits = {
@@ -40,6 +42,8 @@ export type LaunchRequest = {
     | { readonly kind: 'namespace'; readonly path: string };
   /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
   readonly user?: string;
+  /** What it may see and be, `user` then counts for nothing; all that the agent may when left out. In scopes only. */
+  readonly confinement?: Confinement;
 };
 
 export type LaunchFailure = {
@@ -83,7 +87,10 @@ export function requestFault(request: LaunchRequest): string | undefined {
   const [program = ''] = command;
   const paths = [runDirectory, sandboxDirectory, request.stdoutPath, request.stderrPath];
   if (!isUnitName(unit)) return `unit name ${JSON.stringify(unit)} is not of [A-Za-z0-9_.-]{1,200}`;
-  if (!paths.every((each) => path.isAbsolute(each))) return 'every path must be absolute';
+  const places = request.confinement?.places.map((place) => place.path) ?? [];
+  if (![...paths, ...places].every((each) => path.isAbsolute(each))) {
+    return 'every path must be absolute';
+  }
   // It is told to spawner.sh on a line.
   if (/\n/.test(runDirectory)) return 'the run directory has a line break in its name';
   if (path.basename(runDirectory) !== unit) return 'the run directory must be named after the unit';
@@ -112,7 +119,7 @@ export function limitsFault(limits: TaskLimits): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
-  return fragment(request, ['/usr/bin/env', '-i', ...assignments(request), '"$@"']);
+  return fragment(request, { options: [], session: [], command: '"$@"' });
 }
 
 /**
@@ -120,46 +127,80 @@ export function environmentFragment(request: LaunchRequest): string {
  * session of the task's own, and with the signals that a shell makes its background ignore at their defaults.
  */
 export function launchFragment(request: LaunchRequest): string {
-  const clean = ['/usr/bin/env', '-i', '--default-signal=INT,QUIT', ...assignments(request)];
-  const words = [...clean, ...request.command.map(quoted)];
-  return `sandbox=${quoted(request.sandboxDirectory)}\n${fragment(request, words, ['setsid'])}`;
+  const how = {
+    options: ['--default-signal=INT,QUIT'],
+    session: ['setsid'],
+    command: request.command.map(quoted).join(' '),
+  };
+  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n`;
 }
 
+type FragmentParts = {
+  /** Of `env`, and what stands first, for a task that is not confined. */
+  readonly options: readonly string[];
+  readonly session: readonly string[];
+  readonly command: string;
+};
+
 /** Whoever runs the program looks for it: only the task's user knows what that one may execute (check-start.sh). */
-function fragment(
-  request: LaunchRequest,
-  words: readonly string[],
-  before: readonly string[] = [],
-): string {
-  const { user, command } = request;
-  const program = quoted(command[0] ?? '');
-  const search = quoted(request.environment['PATH'] ?? SYSTEM_PATH);
+function fragment(request: LaunchRequest, { options, session, command }: FragmentParts): string {
+  if (request.confinement !== undefined) return confined(request, request.confinement, command);
+  const { user } = request;
+  const clean = ['/usr/bin/env', '-i', ...options, ...assignmentsOf(request).map(quoted)];
+  const words = [...clean, command].join(' ');
+  const { program, search } = lookedFor(request);
   if (user === undefined) {
-    return `program=${program} search=${search}\nset -- ${[...before, ...words].join(' ')}\n`;
+    return `program=${program} search=${search}\nset -- ${[...session, words].join(' ')}\n`;
   }
   const name = quoted(user);
   const asUser = ['setpriv', `--reuid=${name}`, '--regid="$group"', '--init-groups', '--'];
   const looked = ['/bin/sh', '-c', quoted(LOOK_FOR_PROGRAM), 'sh', program, search];
-  const all = [...before, ...asUser, ...looked, ...words];
+  const all = [...session, ...asUser, ...looked, words];
   return `group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
 }
 
-const LOOK_FOR_PROGRAM = `${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
+/** What looks for the program is in the environment too, where nobody who lists processes has to read it. */
+function confined(request: LaunchRequest, confinement: Confinement, command: string): string {
+  const { sandboxDirectory, runDirectory } = request;
+  const temporaryDirectory = temporaryDirectoryOf(runDirectory);
+  const variables = hiddenVariables(assignmentsOf(request));
+  const exported = Object.entries({ ...variables.environment, PARLEY_LOOK: LOOK_FOR_PROGRAM });
+  const exports = exported.map(([name, value]) => `${name}=${quoted(value)}`);
+  const { program, search } = lookedFor(request);
+  const words = [
+    ...confiningWords(confinement, { sandboxDirectory, temporaryDirectory }).map(quoted),
+    ...['/bin/sh', '-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
+    ...['/usr/bin/env', '-i', `--default-signal=${STOP_SIGNALS}`, ...variables.words].map(quoted),
+  ];
+  return `# confined\nexport ${exports.join(' ')}\nset -- ${words.join(' ')} ${command}\n`;
+}
+
+function lookedFor({ command, environment }: LaunchRequest): { program: string; search: string } {
+  return {
+    program: quoted(command[0] ?? ''),
+    search: quoted(environment['PATH'] ?? SYSTEM_PATH),
+  };
+}
+
+// Under another name meanwhile: whoever passes signals on can tell it from a shell of the task's.
+const LOOK_FOR_PROGRAM = `echo parley-start > /proc/self/comm
+${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
 check_start "$1" "$2"
 [ -n "$fault" ] && refuse "$fault" "$1"
+say_program >&5
 shift 2
 exec 5>&-
 exec "$@"
 `;
 
-function assignments(request: LaunchRequest): string[] {
+function assignmentsOf(request: LaunchRequest): string[] {
   const variables = {
     PATH: SYSTEM_PATH,
     HOME: request.sandboxDirectory,
     LANG: 'C.UTF-8',
     ...request.environment,
   };
-  return Object.entries(variables).map(([name, value]) => quoted(`${name}=${value}`));
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 }
 
 function environmentFault(environment: Readonly<Record<string, string>>): string | undefined {

@@ -2,9 +2,11 @@
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { Confinement } from './confinement.ts';
 import { errorCode } from './file-failure.ts';
+import { removeTree } from './remove-tree.ts';
 import { countersOf, type ScopeCounters } from './scope-events.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
@@ -32,6 +34,11 @@ export type ExitRecord = {
   readonly cpuNs: bigint | undefined;
 };
 
+/** Of a confined task: its `/tmp` and `/var/tmp`. */
+export function temporaryDirectoryOf(runDirectory: string): string {
+  return path.join(runDirectory, 'tmp');
+}
+
 export function endedDirectoryOf(runRoot: string): string {
   return path.join(runRoot, ENDED_DIRECTORY);
 }
@@ -48,6 +55,7 @@ export async function createRunRoot(runRoot: string): Promise<void> {
 export async function prepareRunDirectory(
   directory: string,
   files: Readonly<Record<string, string>>,
+  isConfined = false,
 ): Promise<void> {
   await createRunRoot(path.dirname(directory));
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -56,6 +64,11 @@ export async function prepareRunDirectory(
   }
   await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
   await writeNew(path.join(directory, 'exit'), ' '.repeat(RESERVED_BYTES));
+  if (isConfined) {
+    const temporary = temporaryDirectoryOf(directory);
+    await mkdir(temporary, { recursive: true });
+    await chmod(temporary, 0o1777);
+  }
 }
 
 /**
@@ -67,13 +80,17 @@ export async function linkOutputs(run: {
   readonly runDirectory: string;
   readonly stdoutPath: string;
   readonly stderrPath: string;
+  readonly confinement?: Confinement;
 }): Promise<void> {
+  const owner = run.confinement?.owner;
   for (const [name, file] of [
     ['stdout', run.stdoutPath],
     ['stderr', run.stderrPath],
   ] as const) {
     const own = path.join(run.runDirectory, name);
-    await writeNew(own, '', 0o644);
+    const isNew = await writeNew(own, '', 0o644);
+    // A program may open what it was given once more, by /dev/stdout.
+    if (isNew && owner !== undefined) await chown(own, owner.userId, owner.groupId);
     try {
       await link(own, file);
     } catch (error) {
@@ -147,7 +164,8 @@ export async function clearEnded(runRoot: string, unit: string): Promise<void> {
 }
 
 export async function removeRun(runRoot: string, unit: string): Promise<void> {
-  await rm(path.join(runRoot, unit), { recursive: true, force: true });
+  // A task has filled the directory for temporary files in it.
+  await removeTree(path.join(runRoot, unit));
   await rm(path.join(endedDirectoryOf(runRoot), unit), { force: true });
 }
 

@@ -7,7 +7,7 @@
 # RUN_DIRECTORY/started is created first, and by one shim only, ever. `process` and `exit` are overwritten
 # in place (the launcher has reserved their blocks, so a full disk does not lose the status) and are complete
 # when their last line is `end`. FRAGMENT, in the same directory, puts the task's environment before
-# ARGV; it may set ARGV and the sandbox as well. Where the program is looked for by this process, it sets `program`
+# ARGV; it may set ARGV and the sandbox as well. One that confines the task begins with the line `# confined`. Where the program is looked for by this process, it sets `program`
 # and `search`; where it is not, a part of ARGV does so, and says what it finds on file descriptor 5 (see `refuse`).
 # At last .ended/UNIT beside the run directory tells the agent to look.
 # File descriptor 3, where it is open, is told `started` or `alreadyStarted`. The function ends the process; it does
@@ -60,43 +60,97 @@ end" 1<> "$run/process"
   # A fork that fails ends this process.
   fault=memoryForStart status=126
   trap end_run EXIT
-  (
-    exec 2>&4 4>&- 5<> "$run/exit"
-    echo "$oom_score" 2> /dev/null > /proc/self/oom_score_adj
-    program= search=
-    . "$run/$fragment"
-    cd "$sandbox" || refuse sandboxUnavailable "$sandbox"
-    if [ -n "$program" ]; then
-      check_start "$program" "$search"
-      [ -n "$fault" ] && refuse "$fault" "$program"
-      say_program >&5
-      exec 5>&-
-    fi
-    exec "$@"
-  )
-  status=$?
+  first= && read -r first < "$run/$fragment"
+  is_confined=
+  if [ "$first" = '# confined' ]; then
+    is_confined=1
+    (
+      trap '' HUP INT QUIT TERM USR1 USR2
+      become_task "$@"
+    ) &
+    wait_for_task "$!"
+  else
+    (become_task "$@")
+    status=$?
+  fi
   trap - EXIT
   fault=
-  case $status in 126 | 127) read_fault ;; esac
+  [ "$status" = 0 ] || read_fault
   end_run
 }
 
-# Where the program was found, for who asks why it could not be started all the same.
-say_program() {
-  case $file in
-    *"
-"*) ;;
-    /*) echo "program=$file" ;;
-    *) echo "program=$PWD/$file" ;;
-  esac
+# Ends as the command, with what the fragment puts before it.
+become_task() {
+  exec 2>&4 4>&- 5<> "$run/exit"
+  echo "$oom_score" 2> /dev/null > /proc/self/oom_score_adj
+  program= search=
+  . "$run/$fragment"
+  cd "$sandbox" || refuse sandboxUnavailable "$sandbox"
+  if [ -n "$program" ]; then
+    check_start "$program" "$search"
+    [ -n "$fault" ] && refuse "$fault" "$program"
+    say_program >&5
+    exec 5>&-
+  fi
+  exec "$@"
 }
 
-# Both statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.
+# Sets status. The programs that confine a task ignore signals until `env` has given the task their defaults: one that
+# comes so early is lost, and is sent again when the task is there.
+wait_for_task() {
+  outer=$1 caught=
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    trap "caught=$signal" "$signal"
+  done
+  wait "$outer"
+  status=$?
+  while [ -n "$caught" ]; do
+    signal=$caught caught=
+    pass_on "$signal"
+    wait "$outer"
+    again=$?
+    # 127: the status was told already.
+    [ "$again" = 127 ] || status=$again
+  done
+}
+
+pass_on() {
+  is_starting || return 0
+  looks=0
+  while is_starting; do
+    looks=$((looks + 1))
+    [ "$looks" -gt 200 ] && return 0
+    [ "$looks" -gt 20 ] && sleep 0.01
+  done
+  [ -z "$task_pids" ] || kill -s "$1" $task_pids
+}
+
+# Whether the way from the shim to the task has not been gone to its end. Sets task_pids.
+is_starting() {
+  task_pids= is_there= is_on_its_way=
+  while read -r pid; do
+    case $pid in "$self") continue ;; "$outer") is_there=1 ; continue ;; esac
+    read -r name < "/proc/$pid/comm" || continue
+    case $name in
+      bwrap) ;;
+      parley-start | env) is_on_its_way=1 ;;
+      *) task_pids="$task_pids $pid" ;;
+    esac
+  done < "$memory_group/cgroup.procs"
+  [ -n "$is_there" ] || return 1
+  first= && read -r first < "$run/exit"
+  case $first in program=*) ;; *) return 0 ;; esac
+  [ -n "$is_on_its_way" ] || [ -z "$task_pids" ]
+}
+
+# The statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.
+# A confined task that did not come so far as to be looked for, and was not killed meanwhile, was not confined.
 read_fault() {
-  read -r first < "$run/exit"
+  first= && read -r first < "$run/exit"
   case $first in
     couldNotStart=*) fault=${first#couldNotStart=} ;;
     program=*) [ "$status" = 127 ] && check_interpreter "${first#program=}" ;;
+    *) [ -n "$is_confined" ] && [ "$status" -lt 128 ] && fault=notConfined ;;
   esac
 }
 

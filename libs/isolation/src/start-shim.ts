@@ -16,6 +16,7 @@ import {
 } from './launcher.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { fenceRun, hasStarted, prepareRunDirectory } from './run-directory.ts';
+import type { Owner } from './sandbox.ts';
 
 export type ShimStart = {
   readonly request: LaunchRequest;
@@ -66,7 +67,7 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
   try {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
-    await prepareRunDirectory(request.runDirectory, start.files);
+    await prepareRunDirectory(request.runDirectory, start.files, request.confinement !== undefined);
     const answer = await start.start();
     switch (answer.word) {
       case 'started':
@@ -107,9 +108,10 @@ export async function spawnShim(how: ShimSpawn): Promise<ShimAnswer> {
   const { request, mode, prefix, prefixEnvironment } = how;
   const shim = ['/bin/sh', SHIM_PATH, mode, request.runDirectory, request.sandboxDirectory, '--'];
   const [program = '', ...rest] = [...prefix, ...shim, ...request.command];
-  const stdout = await openOutput(request.stdoutPath);
+  const owner = request.confinement?.owner;
+  const stdout = await openOutput(request.stdoutPath, owner);
   try {
-    const stderr = await openOutput(request.stderrPath);
+    const stderr = await openOutput(request.stderrPath, owner);
     try {
       const child = spawn(program, rest, {
         cwd: '/',
@@ -155,9 +157,12 @@ function wordOf(child: ReturnType<typeof spawn>): Promise<ShimWord> {
 }
 
 // The sandbox belongs to the task's user: a link put there must not lead the agent to another file.
-function openOutput(file: string): Promise<FileHandle> {
+async function openOutput(file: string, owner: Owner | undefined): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
-  return open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);
+  const handle = await open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);
+  // A program may open what it was given once more, by /dev/stdout.
+  if (owner !== undefined) await handle.chown(owner.userId, owner.groupId);
+  return handle;
 }
 
 async function readTail(file: string): Promise<string> {

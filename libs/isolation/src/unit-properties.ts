@@ -31,8 +31,8 @@ const US_PER_CPU_MILLI = 1000n;
 /** The type of the properties could carry twice as much, whose largest value means no limit. */
 const MAX_BYTES = 2n ** 63n - 1n;
 const INFINITY = 2n ** 64n - 1n;
-/** The shim that waits for the task is in the scope too. */
-export const SHIM_PROCESSES = 1;
+/** The shim that waits for the task is in the scope too, and the two of what confines it. */
+export const SHIM_PROCESSES = 3;
 
 /** systemd's default weight is 100, here that of one whole CPU; the kernel takes 1 to 10,000. */
 const WEIGHT = { perCpu: 100, least: 1, most: 10_000 };

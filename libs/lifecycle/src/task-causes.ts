@@ -70,6 +70,11 @@ export const TASK_CAUSES = {
     meaning: 'Its sandbox directory could not be entered.',
     remedy: 'Look at the disk of the agent.',
   },
+  notConfined: {
+    with: ['launchFailed'],
+    meaning: 'The namespaces that keep it from other tasks could not be made; its stderr says why.',
+    remedy: 'Allow it more processes or memory where it has few; else look at its agent.',
+  },
   memoryForStart: {
     with: ['launchFailed'],
     meaning: 'No process could be made for it: memory was short, or there were too many processes.',

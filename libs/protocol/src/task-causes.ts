@@ -14,6 +14,7 @@ export const CAUSE_KINDS = [
   'commandNotPermitted',
   'userNotFound',
   'sandboxUnavailable',
+  'notConfined',
   'memoryForStart',
 ] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];

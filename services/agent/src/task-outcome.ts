@@ -141,6 +141,8 @@ const START_FAULTS: Readonly<Record<StartFault, (program: string) => string>> = 
     'the command could not be started: its agent has no user of the name that the task is to run as',
   sandboxUnavailable: () =>
     'the command could not be started: its sandbox directory could not be entered',
+  notConfined: () =>
+    'the command could not be started: the namespaces that confine it could not be made, as its stderr says',
   memoryForStart: () =>
     'the command could not be started: no process could be made for it, for want of memory or because the host has too many',
 };

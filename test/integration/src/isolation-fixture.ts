@@ -1,9 +1,10 @@
 // What the isolation tests share: launchers of both kinds on this host, with a private systemd where PID 1 is
 // something else, and tasks in a directory of their own. It tests nothing itself.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Confinement } from '@parley/isolation/confinement';
 import { type EndedOutcome, readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation } from '@parley/isolation/host-support';
@@ -11,7 +12,7 @@ import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolati
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { createRunRoot } from '@parley/isolation/run-directory';
-import { createSandbox, runRootOf } from '@parley/isolation/sandbox';
+import { createSandbox, type Owner, runRootOf } from '@parley/isolation/sandbox';
 import { createScopeLauncher } from '@parley/isolation/scope-launcher';
 import { weighSlices } from '@parley/isolation/slice-weights';
 import { stopScope } from '@parley/isolation/stop-scope';
@@ -40,6 +41,8 @@ export type Bench = {
   readonly runRoot: string;
   /** Leads to the files as a task sees them. */
   readonly rootPath: string;
+  /** As an agent confines tasks when nobody asks for anything; undefined for plain processes. */
+  readonly confinement: Confinement | undefined;
   close(): Promise<void>;
 };
 
@@ -68,12 +71,21 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
     workDirectory,
     runRoot,
     rootPath: host.systemd?.rootPath ?? '/',
+    confinement: kind === 'process' ? undefined : confinementOf(await realpath(workDirectory)),
     async close(): Promise<void> {
       for (const unit of await launcher.list()) await stopScope(launcher, unit, { graceMs: 0 });
       await host.systemd?.stop();
       await rm(workDirectory, { recursive: true, force: true });
     },
   };
+}
+
+/** Of the first framework. */
+const OWNER: Owner = { userId: 2_000_000, groupId: 2_000_000 };
+
+function confinementOf(workDirectory: string): Confinement {
+  const places = [{ path: workDirectory, is: 'hiddenDirectory' }] as const;
+  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places };
 }
 
 type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
@@ -116,18 +128,22 @@ export async function aTask(
   changes: Partial<LaunchRequest> = {},
 ): Promise<LaunchRequest> {
   taskCount += 1;
-  const made = await createSandbox(bench.workDirectory, {
+  // One that is to run as somebody else is not confined: that user has a home and files of its own here.
+  const confinement = 'user' in changes ? undefined : (changes.confinement ?? bench.confinement);
+  const identity = {
     agentId: `agent-${process.pid}`,
     principal: 'team',
     frameworkId: bench.settings.kind,
     taskId: `task-${taskCount}`,
-  });
+  };
+  const made = await createSandbox(bench.workDirectory, identity, confinement?.owner);
   if (!made.ok) throw new Error(made.failure.message);
   return {
     ...made.directories,
     command,
     environment: {},
     limits: { cpuMillis: 1_000, memoryMib: 64, pidsMax: 100 },
+    ...(confinement && { confinement }),
     ...changes,
   };
 }

@@ -1,0 +1,127 @@
+// Owns how a task is confined within its scope: the programs that stand before `env` and its command, and what they make
+// of the host's files. It decides nothing about users and places: the agent says them. Limits are the scope's.
+//
+// bwrap(1) makes the namespaces and the first process in them, which reaps; it sets no_new_privs. setpriv(1) then gives up
+// root: it can only be after what takes root to make.
+import type { Owner } from './sandbox.ts';
+
+export type Place = {
+  /** Absolute, and without links in it. */
+  readonly path: string;
+  /** Hidden: an empty directory, or a file that nobody may open, stands in its place. */
+  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable';
+};
+
+export type Confinement = {
+  /** Who the task runs as; undefined where the agent is not root: its own user, in a user namespace. */
+  readonly owner: Owner | undefined;
+  /** Whatever is not named is the host's, read-only. What lies in another place comes after it. */
+  readonly places: readonly Place[];
+};
+
+/** Two directories of the task's own. */
+export type OwnDirectories = {
+  /** Writable, and the working directory. */
+  readonly sandboxDirectory: string;
+  /** Stands where everybody may write on a host. */
+  readonly temporaryDirectory: string;
+};
+
+/** What a signal to the whole scope can be, and must not end what waits for the task: `env` gives them their defaults. */
+export const STOP_SIGNALS = 'HUP,INT,QUIT,TERM,USR1,USR2';
+
+/** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
+const TEMPORARY = ['/tmp', '/var/tmp'];
+const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
+
+/** What stands before `env` on the command line. */
+export function confiningWords(confinement: Confinement, own: OwnDirectories): string[] {
+  const { sandboxDirectory, temporaryDirectory } = own;
+  const sandbox: Place = { path: sandboxDirectory, is: 'writable' };
+  const places = inOrder([...confinement.places, sandbox]);
+  // Nothing of the host is to be made in the task's own directory, as bwrap does with what is mounted below one.
+  const inMemory = TEMPORARY.filter((each) => places.some(({ path }) => isBelow(path, each)));
+  const onDisk = TEMPORARY.filter((each) => !inMemory.includes(each));
+  const hidden = places.filter((place) => place.is === 'hiddenDirectory').map(({ path }) => path);
+  const ways = waysTo(places, [...inMemory, ...hidden]);
+  return [
+    // In a session of its own: it has no terminal to take, and no other's process group.
+    ...['bwrap', '--new-session', '--unshare-pid'],
+    ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
+    ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
+    ...places.flatMap((place) => [...(ways.get(place.path) ?? []), ...wordsOf(place)]),
+    ...['--chdir', sandboxDirectory, '--'],
+    ...privilegeWords(confinement.owner),
+  ];
+}
+
+/** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */
+export function privilegeWords(owner: Owner | undefined): string[] {
+  if (owner === undefined) return [];
+  const user = [`--reuid=${owner.userId}`, `--regid=${owner.groupId}`, '--clear-groups'];
+  const capabilities = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
+  return ['setpriv', ...user, ...capabilities, '--'];
+}
+
+/**
+ * The arguments of the programs that stay beside a task can be read by every user of the host, so its variables are not
+ * among them: they are in the programs' own environment, under names that mean nothing to them, from where `env -S`
+ * takes them.
+ */
+export function hiddenVariables(assignments: readonly string[]): {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly words: readonly string[];
+} {
+  const environment = Object.fromEntries(
+    assignments.map((assignment, index) => [`PARLEY_VARIABLE_${index}`, assignment]),
+  );
+  const references = Object.keys(environment).map((name) => `\${${name}}`);
+  return { environment, words: ['-S', references.join(' ')] };
+}
+
+export function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}
+
+/** A directory before what is in it; of two with one path the later one counts. */
+function inOrder(places: readonly Place[]): Place[] {
+  const byPath = new Map(places.map((place) => [place.path, place]));
+  return [...byPath.values()].sort((a, b) => depthOf(a.path) - depthOf(b.path));
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
+}
+
+function wordsOf({ path, is }: Place): string[] {
+  switch (is) {
+    case 'hiddenDirectory':
+      return ['--perms', '0711', '--tmpfs', path];
+    case 'hiddenFile':
+      return ['--ro-bind', '/dev/null', path];
+    case 'readOnly':
+      return ['--ro-bind', path, path];
+    case 'writable':
+      return ['--bind', path, path];
+  }
+}
+
+/**
+ * The directories between an empty one and a place in it, once each. Where bwrap makes them itself they have the rights of
+ * the place: of a private one, nobody passes.
+ */
+function waysTo(places: readonly Place[], empty: readonly string[]): Map<string, string[]> {
+  const made = new Set<string>(empty);
+  return new Map(
+    places.map(({ path }) => {
+      const parts = path.split('/').slice(1, -1);
+      const above = parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+      const missing = above.filter(
+        (each) => !made.has(each) && empty.some((directory) => isBelow(each, directory)),
+      );
+      for (const each of missing) made.add(each);
+      return [path, missing.flatMap((each) => ['--perms', '0711', '--dir', each])];
+    }),
+  );
+}
