@@ -63,7 +63,8 @@ test(
 test(
   'a task that spins uses the CPU time that its limit lets it, is throttled, and the units are the total',
   async () => {
-    const cpus = { resources: { scalars: { cpus: 300, mem: 64_000 } } };
+    const resources = { scalars: { cpus: 300, mem: 64_000 } };
+    const cpus = { resources, limits: { cpus: 300 } };
     await leader.order(aShellTask('spin', 'while [ ! -e go ]; do :; done', cpus));
     await leader.untilState('spin', 'running');
     watch(60_000);
@@ -104,10 +105,10 @@ test(
     await leader.untilState('buffer', 'running');
     watch(60_000);
     await expect.poll(() => agent.has('sandboxes/alice/fw/buffer/freed'), POLL).toBe(true);
-    await expect
-      .poll(() => unitOf('buffer')?.memoryBytes, POLL)
-      .toSatisfy((bytes: number | undefined) => bytes !== undefined && bytes < 40 * MIB);
-    expect(unitOf('buffer')?.memoryPeakBytes).toBeGreaterThanOrEqual(50 * MIB);
+    // A sample of before it was freed may be the last one for a moment.
+    const isFreed = (unit: ReturnType<typeof unitOf>): boolean =>
+      unit !== undefined && unit.memoryBytes < 40 * MIB && (unit.memoryPeakBytes ?? 0) >= 50 * MIB;
+    await expect.poll(() => unitOf('buffer'), POLL).toSatisfy(isFreed);
     agent.touch('buffer', 'go');
     await leader.ended('buffer');
   },
