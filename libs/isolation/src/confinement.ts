@@ -29,8 +29,10 @@ export type OwnDirectories = {
   readonly hasNoNetwork?: boolean;
 };
 
-/** What a signal to the whole scope can be, and must not end what waits for the task: `env` gives them their defaults. */
-export const STOP_SIGNALS = 'HUP,INT,QUIT,TERM,USR1,USR2';
+/** What a signal to the whole scope can be. It is the task's: blocked, it waits for it, and ends nothing before. */
+const STOP_SIGNALS = 'HUP,INT,QUIT,TERM,USR1,USR2';
+/** Of the `env` just before the task; it unblocks them too. */
+export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 
 /** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
 const TEMPORARY = ['/tmp', '/var/tmp'];
@@ -47,6 +49,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const hidden = places.filter((place) => place.is === 'hiddenDirectory').map(({ path }) => path);
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
+    ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     // In a session of its own: it has no terminal to take, and no other's process group.
     ...['bwrap', '--new-session', '--unshare-pid'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),

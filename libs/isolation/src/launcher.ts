@@ -3,7 +3,12 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Confinement, confiningWords, hiddenVariables, STOP_SIGNALS } from './confinement.ts';
+import {
+  type Confinement,
+  confiningWords,
+  DEFAULT_SIGNALS,
+  hiddenVariables,
+} from './confinement.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
 import { isUnitName } from './unit-name.ts';
@@ -174,7 +179,7 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
     ...(network?.kind === 'namespace' ? networkWords(request) : []),
     ...confiningWords(confinement, own).map(quoted),
     ...['/bin/sh', '-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
-    ...['/usr/bin/env', '-i', `--default-signal=${STOP_SIGNALS}`, ...variables.words].map(quoted),
+    ...['/usr/bin/env', '-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
   ];
   return `# confined\nexport ${exports.join(' ')}\nset -- ${words.join(' ')} ${command}\n`;
 }

@@ -19,7 +19,11 @@ run_task() {
   unit=${run##*/}
 
   # A signal sent to the whole scope is for the task; a caught signal is back at its default in the task.
-  trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+  trap : ALRM PIPE
+  outer= caught=
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    trap "on_signal $signal" "$signal"
+  done
   # Only the task writes to the task's stderr (the shell itself would announce `Killed` there).
   exec 4>&2 2> /dev/null
 
@@ -64,10 +68,7 @@ end" 1<> "$run/process"
   is_confined=
   if [ "$first" = '# confined' ]; then
     is_confined=1
-    (
-      trap '' HUP INT QUIT TERM USR1 USR2
-      become_task "$@"
-    ) &
+    (become_task "$@") &
     wait_for_task "$!"
   else
     (become_task "$@")
@@ -95,52 +96,45 @@ become_task() {
   exec "$@"
 }
 
-# Sets status. The programs that confine a task ignore signals until `env` has given the task their defaults: one that
-# comes so early is lost, and is sent again when the task is there.
+# Sets status. Until the task is there, signals are blocked (`env --block-signal`), and wait for it; one that came before
+# there was a process to wait is sent again.
 wait_for_task() {
-  outer=$1 caught=
-  for signal in HUP INT QUIT TERM USR1 USR2; do
-    trap "caught=$signal" "$signal"
-  done
-  wait "$outer"
-  status=$?
+  outer=$1
+  [ -z "$caught" ] || pass_on "$caught"
+  caught=again
+  # A caught signal ends a wait.
   while [ -n "$caught" ]; do
-    signal=$caught caught=
-    pass_on "$signal"
+    caught=
     wait "$outer"
-    again=$?
-    # 127: the status was told already.
-    [ "$again" = 127 ] || status=$again
+    status=$?
   done
+}
+
+on_signal() {
+  caught=$1
+  [ -z "$outer" ] || pass_on "$1"
 }
 
 pass_on() {
-  is_starting || return 0
   looks=0
-  while is_starting; do
+  while find_starting && [ "$looks" -lt 200 ]; do
+    [ -n "$starting" ] && kill -s "$1" "$starting" && return
     looks=$((looks + 1))
-    [ "$looks" -gt 200 ] && return 0
     [ "$looks" -gt 20 ] && sleep 0.01
   done
-  [ -z "$task_pids" ] || kill -s "$1" $task_pids
 }
 
-# Whether the way from the shim to the task has not been gone to its end. Sets task_pids.
-is_starting() {
-  task_pids= is_there= is_on_its_way=
+# Whether the way from the shim to the task has not been gone to its end. Sets starting, to the process that will be it.
+find_starting() {
+  starting= is_there= name=
   while read -r pid; do
     case $pid in "$self") continue ;; "$outer") is_there=1 ; continue ;; esac
     read -r name < "/proc/$pid/comm" || continue
-    case $name in
-      bwrap) ;;
-      parley-start | env) is_on_its_way=1 ;;
-      *) task_pids="$task_pids $pid" ;;
-    esac
+    [ "$name" = bwrap ] || { starting=$pid; break; }
   done < "$memory_group/cgroup.procs"
-  [ -n "$is_there" ] || return 1
+  [ -n "$starting" ] || { [ -n "$is_there" ]; return; }
   first= && read -r first < "$run/exit"
-  case $first in program=*) ;; *) return 0 ;; esac
-  [ -n "$is_on_its_way" ] || [ -z "$task_pids" ]
+  case $first:$name in program=*:env | program=*:parley-start) ;; program=*) return 1 ;; esac
 }
 
 # The statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.
