@@ -224,13 +224,16 @@ export class TaskHost {
     { command }: TaskDescription,
     groupDirectory: string | undefined,
   ): Record<string, string> {
+    const { unit, sandboxDirectory } = this.directoriesOf(ref);
+    const network = this.#options.networks?.of(unit);
     return {
       ...command?.environment,
       PARLEY_TASK_ID: ref.taskId,
       PARLEY_FRAMEWORK_ID: ref.frameworkId,
       PARLEY_PRINCIPAL: ref.principal,
       PARLEY_AGENT_ID: this.#options.agentId,
-      PARLEY_SANDBOX: this.directoriesOf(ref).sandboxDirectory,
+      PARLEY_SANDBOX: sandboxDirectory,
+      ...(network !== undefined && { PARLEY_ADDRESS: network.address }),
       ...(groupDirectory !== undefined && { PARLEY_GROUP_DIRECTORY: groupDirectory }),
     };
   }
