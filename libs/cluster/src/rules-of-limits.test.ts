@@ -1,4 +1,4 @@
-// Tests what rules version 6 brought: limits of tasks and executors, and the finer cause of an end. What releases before
+// Tests what rules version 6 brought: limits of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
@@ -35,6 +35,36 @@ test('limits reach the agent since version 6, and are left out before', () => {
   expect(launch(6, task).effects).toContainEqual(ordered(expect.objectContaining({ limits })));
   const { effects } = launch(5, task);
   expect(effects).toContainEqual(ordered(expect.not.objectContaining({ limits })));
+});
+
+test('the network that a task wants reaches the agent since version 6, and is left out before', () => {
+  const task = aLimitedTask({ network: 'private' });
+  const wanted = { network: 'private' };
+  expect(launch(6, task).effects).toContainEqual(ordered(expect.objectContaining(wanted)));
+  expect(launch(5, task).effects).toContainEqual(ordered(expect.not.objectContaining(wanted)));
+  expect(launch(6, aLimitedTask({ network: 'public' })).cluster.taskState('t1')).not.toBe(
+    'staging',
+  );
+});
+
+test('a task of a custom executor has no network of its own', () => {
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  const task = aLimitedTask({ command: undefined, executor, network: 'none' });
+  const { cluster, effects } = launch(6, task);
+  expect(cluster.taskState('t1')).not.toBe('staging');
+  expect(JSON.stringify(effects)).toContain(
+    "network: a task of a custom executor has its executor's",
+  );
+});
+
+test('a task without a network is asked how it is by commands only', () => {
+  const asked = (probe: object) => {
+    const healthCheck = { probe };
+    const task = aLimitedTask({ network: 'none', healthCheck });
+    return launch(6, task).cluster.taskState('t1');
+  };
+  expect(asked({ kind: 'command', command })).toBe('staging');
+  expect(asked({ kind: 'tcp', port: 80 })).not.toBe('staging');
 });
 
 test('limits that are none refuse the task since version 6, and before it is launched without', () => {
@@ -75,6 +105,7 @@ test('a leader refuses an accept with limits until every master knows them', () 
   expect(since({ kind: 'launch', tasks: [plain] })).toBeLessThan(6);
   expect(since({ kind: 'launchGroup', executor, tasks: [plain] })).toBeLessThan(6);
   expect(since({ kind: 'launch', tasks: [plain, { ...plain, limits }] })).toBe(6);
+  expect(since({ kind: 'launch', tasks: [{ ...plain, network: 'none' }] })).toBe(6);
   expect(since({ kind: 'launch', tasks: [{ ...plain, executor: { ...executor, limits } }] })).toBe(
     6,
   );

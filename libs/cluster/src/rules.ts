@@ -24,7 +24,7 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
-  /** Tasks and executors may have limits; releases before leave them out of a description. */
+  /** Tasks and executors may have limits, tasks a network; releases before leave them out of a description. */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
@@ -45,16 +45,17 @@ export function inputSince(input: Input): number {
   if (input.kind !== 'call') return INPUT_SINCE[input.kind] ?? OLDEST_RULES;
   const { call } = input;
   if (call.verb === 'operatorAgent' && call.body.emptying !== undefined) return EMPTYING_SINCE;
-  if (call.verb === 'accept' && call.body.operations.some(hasLimits)) return LIMITS_SINCE;
+  if (call.verb === 'accept' && call.body.operations.some(asksForLimits)) return LIMITS_SINCE;
   return INPUT_SINCE[call.verb] ?? OLDEST_RULES;
 }
 
-function hasLimits(operation: Operation): boolean {
+/** Or for a network, which the same rules read. */
+function asksForLimits(operation: Operation): boolean {
   if (operation.kind !== 'launch' && operation.kind !== 'launchGroup') return false;
   if (operation.kind === 'launchGroup' && operation.executor.limits !== undefined) return true;
-  return operation.tasks.some(({ limits, executor }: UnparsedTask) => {
+  return operation.tasks.some(({ limits, network, executor }: UnparsedTask) => {
     const own = typeof executor === 'object' && executor !== null && 'limits' in executor;
-    return limits !== undefined || (own && executor.limits !== undefined);
+    return limits !== undefined || network !== undefined || (own && executor.limits !== undefined);
   });
 }
 

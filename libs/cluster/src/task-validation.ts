@@ -2,6 +2,7 @@
 // What follows from the state (ids, live executors, what is left of the offers) is judged in task-launch.ts.
 // Mesos docs, "Task State Reasons", REASON_TASK_INVALID; the rules are those of its task validation.
 
+import type { Probe } from '@parley/protocol/checks';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { AgentId } from '@parley/protocol/ids';
@@ -22,7 +23,7 @@ export type TaskPlace = {
 };
 
 /** What releases before rules version 6 read. */
-const UnlimitedTask = TaskDescription.omit({ limits: true }).extend({
+const UnlimitedTask = TaskDescription.omit({ limits: true, network: true }).extend({
   executor: ExecutorDescription.omit({ limits: true }).optional(),
 });
 
@@ -58,11 +59,22 @@ function faultOf(task: TaskDescription, { agentId, group }: TaskPlace): string |
   return (
     limitsFault(task) ??
     volumesFault(task) ??
+    probesFault(task) ??
     (task.revocable === true ? revocableFault(task, group) : undefined) ??
     (group === undefined ? aloneFault(task) : inGroupFault(task, group)) ??
     (task.command === undefined ? withoutCommandFault(task) : undefined)
   );
 }
+
+function probesFault({ network, check, healthCheck }: TaskDescription): string | undefined {
+  if (network !== 'none') return undefined;
+  const isAsked = (probe: Probe | undefined): boolean =>
+    probe !== undefined && probe.kind !== 'command';
+  if (isAsked(healthCheck?.probe)) return `healthCheck: ${UNREACHED}`;
+  return isAsked(check?.probe) ? `check: ${UNREACHED}` : undefined;
+}
+
+const UNREACHED = 'nobody reaches a task without a network: ask by a command, or give it one';
 
 function volumesFault({ volumes }: TaskDescription): string | undefined {
   if (new Set(volumes.map(({ volumeId }) => volumeId)).size < volumes.length) {
@@ -123,6 +135,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
   if (task.inputs.length > 0) return `inputs: ${only}`;
   if (task.outputs.length > 0) return `outputs: ${only}`;
+  if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
   if (task.check !== undefined) return `check: ${only}`;
   if (task.healthCheck !== undefined) return `healthCheck: ${only}`;
   return undefined;

@@ -25,6 +25,8 @@ export type OwnDirectories = {
   readonly sandboxDirectory: string;
   /** Stands where everybody may write on a host. */
   readonly temporaryDirectory: string;
+  /** It has a loopback of its own and nothing else. */
+  readonly hasNoNetwork?: boolean;
 };
 
 /** What a signal to the whole scope can be. It is the task's: blocked, it waits for it, and ends nothing before. */
@@ -50,6 +52,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     // In a session of its own: it has no terminal to take, and no other's process group.
     ...['bwrap', '--new-session', '--unshare-pid'],
+    ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
     ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),

@@ -45,7 +45,9 @@ else
   [ -n "$task" ] || exit 125
   user=
   [ "$confined" = user ] && user='--user --preserve-credentials'
-  set -- nsenter "--target=$first" $user --mount --pid -- "$@"
+  net=
+  [ "/proc/$first/ns/net" -ef /proc/self/ns/net ] || net=--net
+  set -- nsenter "--target=$first" $user --mount --pid $net -- "$@"
 fi
 echo entered >&3
 exec 3>&-

@@ -41,6 +41,10 @@ export type LaunchRequest = {
   readonly limits: TaskLimits;
   readonly stdoutPath: string;
   readonly stderrPath: string;
+  /** The host's when left out. `none`: a loopback of its own and nothing else. In scopes only. */
+  readonly network?:
+    | { readonly kind: 'none' }
+    | { readonly kind: 'namespace'; readonly path: string };
   /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
   readonly user?: string;
   /** What it may see and be, `user` then counts for nothing; all that the agent may when left out. In scopes only. */
@@ -149,14 +153,15 @@ function fragment(request: LaunchRequest, { options, session, command }: Fragmen
   const { user } = request;
   const clean = ['/usr/bin/env', '-i', ...options, ...assignmentsOf(request).map(quoted)];
   const words = [...clean, command].join(' ');
+  const first = [...session, ...networkWords(request)];
   const { program, search } = lookedFor(request);
   if (user === undefined) {
-    return `program=${program} search=${search}\nset -- ${[...session, words].join(' ')}\n`;
+    return `program=${program} search=${search}\nset -- ${[...first, words].join(' ')}\n`;
   }
   const name = quoted(user);
   const asUser = ['setpriv', `--reuid=${name}`, '--regid="$group"', '--init-groups', '--'];
   const looked = ['/bin/sh', '-c', quoted(LOOK_FOR_PROGRAM), 'sh', program, search];
-  const all = [...session, ...asUser, ...looked, words];
+  const all = [...first, ...asUser, ...looked, words];
   return `group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
 }
 
@@ -168,12 +173,23 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
   const exported = Object.entries({ ...variables.environment, PARLEY_LOOK: LOOK_FOR_PROGRAM });
   const exports = exported.map(([name, value]) => `${name}=${quoted(value)}`);
   const { program, search } = lookedFor(request);
+  const { network } = request;
+  const own = { sandboxDirectory, temporaryDirectory, hasNoNetwork: network?.kind === 'none' };
   const words = [
-    ...confiningWords(confinement, { sandboxDirectory, temporaryDirectory }).map(quoted),
+    ...(network?.kind === 'namespace' ? networkWords(request) : []),
+    ...confiningWords(confinement, own).map(quoted),
     ...['/bin/sh', '-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
     ...['/usr/bin/env', '-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
   ];
   return `# confined\nexport ${exports.join(' ')}\nset -- ${words.join(' ')} ${command}\n`;
+}
+
+/** Into the network of a task that does not have the host's. */
+function networkWords({ network }: LaunchRequest): string[] {
+  if (network === undefined) return [];
+  if (network.kind === 'namespace') return ['nsenter', quoted(`--net=${network.path}`), '--'];
+  const loopback = quoted('ip link set lo up; exec "$@"');
+  return ['unshare', '--net', '--', '/bin/sh', '-c', loopback, 'sh'];
 }
 
 function lookedFor({ command, environment }: LaunchRequest): { program: string; search: string } {

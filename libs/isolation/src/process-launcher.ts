@@ -6,6 +6,7 @@ import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 import {
   environmentFragment,
+  type LaunchOutcome,
   limitsFault,
   type StopSignal,
   type TaskLauncher,
@@ -22,6 +23,15 @@ export type ProcessLauncherOptions = {
   readonly onShimExit?: ShimExitHandler;
   /** Of this host, by default. */
   readonly readBootId?: () => Promise<string>;
+};
+
+const NO_NETWORKS: LaunchOutcome = {
+  ok: false,
+  failure: {
+    code: 'invalidRequest',
+    message:
+      'plain processes have the network of their host: a task with another one needs an agent that runs its tasks in scopes',
+  },
 };
 
 export function createProcessLauncher(options: ProcessLauncherOptions): TaskLauncher {
@@ -43,8 +53,9 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
   }
 
   return {
-    launch: async (request) =>
-      startShim({
+    async launch(request): Promise<LaunchOutcome> {
+      if (request.network !== undefined) return NO_NETWORKS;
+      return startShim({
         request,
         files: { environment: environmentFragment(request), boot: await thisBoot() },
         start: () =>
@@ -56,7 +67,8 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
             onShimExit: options.onShimExit,
           }),
         isPending: async () => (await findLive(request.unit)) !== undefined,
-      }),
+      });
+    },
 
     async stop(unit: string, signal: StopSignal): Promise<boolean> {
       const shim = await findLive(unit);

@@ -15,10 +15,14 @@ export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Never rejects: a program that is missing, killed or too slow is a result with a code that is not 0. */
+/**
+ * Never rejects: a program that is missing, killed or too slow is a result with a code that is not 0. `input` is all that it
+ * reads; without one it has none.
+ */
 export function runCommand(
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  input = '',
 ): Promise<CommandResult> {
   const [program = '', ...rest] = argv;
   const options = {
@@ -29,10 +33,13 @@ export function runCommand(
     maxBuffer: MAX_OUTPUT_BYTES,
   } as const;
   return new Promise((resolve) => {
-    execFile(program, rest, options, (error, stdout, stderr) => {
+    const child = execFile(program, rest, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127;
       const reason = error !== null && stderr === '' ? error.message : stderr;
       resolve({ code, stdout, stderr: reason });
     });
+    // One that ends without reading says so by its code.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
   });
 }

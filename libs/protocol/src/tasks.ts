@@ -105,6 +105,13 @@ export type VolumeMount = z.infer<typeof VolumeMount>;
 const MAX_PRIORITY = 1_000_000;
 const Priority = z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY);
 
+/**
+ * `host`: that of its agent, as without a wish. `none`: only a loopback of its own. `private`: an address of its own behind
+ * its agent's, reached by the ports that the task holds, and sending no faster than the network_bandwidth that it holds.
+ */
+export const TaskNetworkMode = z.enum(['host', 'none', 'private']);
+export type TaskNetworkMode = z.infer<typeof TaskNetworkMode>;
+
 /** Opaque bytes that the framework passes to its executor, and back in status updates. */
 export const Data = z.instanceof(Uint8Array).refine((data) => data.length <= 32 * 1024, {
   message: 'must be at most 32 KiB',
@@ -126,6 +133,8 @@ export const TaskDescription = z.object({
   resources: Resources,
   /** How far it may go beyond its resources; not below them. */
   limits: TaskLimits.optional(),
+  /** Of a task that the agent runs itself; one of a custom executor has its executor's. */
+  network: TaskNetworkMode.optional(),
   /** Taken from this reservation first, the rest from what is not reserved. */
   reservationId: ReservationId.optional(),
   /**

@@ -34,6 +34,7 @@ export type TaskBody = Pick<
   | 'labels'
   | 'data'
   | 'priority'
+  | 'network'
 >;
 
 /** Where an attempt is going to run. */

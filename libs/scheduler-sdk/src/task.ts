@@ -37,7 +37,10 @@ export type LimitSpec = {
 };
 
 export type TaskSpec = ResourceSpec &
-  Pick<TaskDescriptionInput, 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority'> & {
+  Pick<
+    TaskDescriptionInput,
+    'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
+  > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
     /** An array is run as it is; a string by `sh -c`. */
@@ -77,8 +80,8 @@ export function limits({ cpus, mem, pids }: LimitSpec): TaskLimits {
 
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
-  const { id, name, command, environment, inputs, outputs, killGraceMs, priority, revocable } =
-    spec;
+  const { id, name, command, environment, inputs, outputs, killGraceMs, priority } = spec;
+  const { network, revocable } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -90,6 +93,7 @@ export function task(spec: TaskSpec): TaskDescription {
     killGraceMs,
     priority,
     revocable,
+    network,
     ...(spec.limits !== undefined && { limits: limits(spec.limits) }),
   });
   if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));

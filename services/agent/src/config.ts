@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
 import { readTlsOptions, TLS_OPTIONS, TLS_USAGE } from '@parley/actor/nats/tls-files';
+import { type NetworkRange, parseNetworkRange } from '@parley/isolation/network-range';
 import type { RegisterRequest } from '@parley/protocol/agents';
 import type { Domain } from '@parley/protocol/constraints';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -56,6 +57,8 @@ export type AgentConfig = {
   readonly confinement: ConfinementChoice;
   /** What lets the agent onto the bus. */
   readonly secretFiles: readonly string[];
+  /** Addresses for tasks with a private network. */
+  readonly taskNetwork: NetworkRange | undefined;
   readonly executorTiming: Partial<ExecutorTiming>;
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
@@ -96,6 +99,8 @@ ${TLS_USAGE}
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
 ${CONFINEMENT_USAGE}
+  --task-network RANGE  addresses for tasks that ask for a private network ("10.88.0.0/16"): two a
+                        task, for this agent alone, used nowhere else; without it no task has one
   --executor-registration-timeout SECONDS
                         from the start of an executor to its first word (60)
   --executor-return-timeout SECONDS
@@ -129,6 +134,7 @@ const OPTIONS = {
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
   ...CONFINEMENT_OPTIONS,
+  'task-network': { type: 'string' },
   'executor-registration-timeout': { type: 'string' },
   'executor-return-timeout': { type: 'string' },
   'private-systemd': { type: 'string' },
@@ -192,7 +198,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
 
 function readIsolation(
   values: Values,
-): Outcome<Pick<AgentConfig, 'isolation' | 'launcher' | 'confinement'>> {
+): Outcome<Pick<AgentConfig, 'isolation' | 'launcher' | 'confinement' | 'taskNetwork'>> {
   const isolation = ISOLATION_MODES.find((mode) => mode === values.isolation);
   if (isolation === undefined) {
     return fail('malformed', `--isolation is one of ${ISOLATION_MODES.join(', ')}`);
@@ -203,7 +209,22 @@ function readIsolation(
   }
   const confinement = readConfinement(values);
   if (!confinement.ok) return confinement;
-  return succeed({ isolation, launcher, confinement: confinement.value });
+  const taskNetwork = readTaskNetwork(values['task-network']);
+  return taskNetwork.ok
+    ? succeed({
+        isolation,
+        launcher,
+        confinement: confinement.value,
+        taskNetwork: taskNetwork.value,
+      })
+    : taskNetwork;
+}
+
+function readTaskNetwork(text: string | undefined): Outcome<NetworkRange | undefined> {
+  const range = text === undefined ? undefined : parseNetworkRange(text);
+  return text === undefined || range !== undefined
+    ? succeed(range)
+    : fail('malformed', '--task-network takes a range of IPv4 from /8 to /30, as "10.88.0.0/16"');
 }
 
 function readCacheBytes(text: string | undefined, diskBytes: number): Outcome<number> {

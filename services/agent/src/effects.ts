@@ -84,8 +84,9 @@ export class AgentShell {
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
-    const { rootPath, enterCommand, confinement } = isolation;
-    this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand, confinement });
+    const { rootPath, enterCommand, confinement, networks } = isolation;
+    const ways = { launcher, enterCommand, confinement, networks };
+    this.#host = new TaskHost({ agentId, workDirectory, ...ways });
     this.#work = workAccount(identity, logger);
     const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({
@@ -388,8 +389,12 @@ const newSession = (): { session: string; jitter: number } => ({
 
 function attributesOf(
   { attributes }: AgentConfig,
-  { systemdVersion }: PreparedIsolation,
+  { systemdVersion, networks }: PreparedIsolation,
 ): AgentConfig['attributes'] {
-  const systemd = systemdVersion === undefined ? {} : { systemd: String(systemdVersion) };
-  return withDetected({ ...hostAttributes(HOST_FACT_FILES), ...systemd }, attributes);
+  const found = {
+    ...hostAttributes(HOST_FACT_FILES),
+    ...(systemdVersion !== undefined && { systemd: String(systemdVersion) }),
+    ...(networks !== undefined && { task_network: 'private' }),
+  };
+  return withDetected(found, attributes);
 }

@@ -102,9 +102,9 @@ export class HostEffects {
     const { probe, timeoutMs, ref, description } = effect;
     switch (probe.kind) {
       case 'http':
-        return probeHttp(probe, timeoutMs);
+        return probeHttp(probe, this.#options.host.addressOf(ref), timeoutMs);
       case 'tcp':
-        return probeTcp(probe, timeoutMs);
+        return probeTcp(probe, this.#options.host.addressOf(ref), timeoutMs);
       case 'command': {
         const groupDirectory = this.#groupOf(effect);
         return this.#options.host.probe({ ref, description, groupDirectory, probe, timeoutMs });

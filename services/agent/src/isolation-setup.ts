@@ -4,6 +4,7 @@ import path from 'node:path';
 import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation, type IsolationSupport } from '@parley/isolation/host-support';
 import type { TaskLauncher } from '@parley/isolation/launcher';
+import type { NetworkRange } from '@parley/isolation/network-range';
 import {
   findPrivateSystemd,
   type PrivateSystemd,
@@ -15,6 +16,7 @@ import { createScopeLauncher, supportsScopeLauncher } from '@parley/isolation/sc
 import { type ScopeTaskLauncher, weighSlices } from '@parley/isolation/slice-weights';
 import type { ShimExitHandler } from '@parley/isolation/start-shim';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
+import { TaskNetworks } from '@parley/isolation/task-networks';
 import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId } from '@parley/protocol/ids';
@@ -33,6 +35,8 @@ export type IsolationRequest = {
   readonly workDirectory: string;
   /** State directory of a private systemd that somebody else started and will end. */
   readonly privateSystemd: string | undefined;
+  /** Addresses for tasks that ask for a private network; undefined: none can have one. */
+  readonly taskNetwork: NetworkRange | undefined;
 };
 
 export type PreparedIsolation = {
@@ -44,6 +48,8 @@ export type PreparedIsolation = {
   readonly launcher: 'direct' | 'systemd-run' | 'none';
   /** Of the systemd that makes the scopes. */
   readonly systemdVersion?: number;
+  /** Where tasks can have private ones. */
+  readonly networks?: TaskNetworks;
   createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
   /** Ends what this agent started beside tasks; for when no task is left. */
   release(): Promise<void>;
@@ -55,6 +61,25 @@ const REMEDY = 'or run tasks as plain processes, without limits, with --isolatio
 export async function prepareIsolation(
   request: IsolationRequest,
 ): Promise<Outcome<PreparedIsolation>> {
+  const prepared = await prepareScopes(request);
+  const { taskNetwork: range } = request;
+  if (!prepared.ok || range === undefined) return prepared;
+  const { kind, enterCommand } = prepared.value;
+  if (kind === 'process' || kind === 'user-systemd') {
+    return refused('--task-network needs root, and tasks in scopes: leave it out');
+  }
+  try {
+    const networks = await TaskNetworks.open({ range, enterCommand });
+    return succeed({ ...prepared.value, networks });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return refused(
+      `--task-network: ${why}; it needs iproute2, nftables and IP forwarding: install them, or leave it out`,
+    );
+  }
+}
+
+async function prepareScopes(request: IsolationRequest): Promise<Outcome<PreparedIsolation>> {
   const { mode, privateSystemd, workDirectory } = request;
   const runRoot = runRootOf(workDirectory);
   if (mode === 'process') {

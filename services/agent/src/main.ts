@@ -27,13 +27,14 @@ function refuse(message: string, code: number): never {
 }
 
 async function run(config: AgentConfig): Promise<void> {
-  const { agentId, workDirectory, isolation: mode, launcher, privateSystemd } = config;
+  const { agentId, workDirectory, isolation: mode, launcher, privateSystemd, taskNetwork } = config;
   const isolation = await prepareIsolation({
     mode,
     launcher,
     agentId,
     workDirectory,
     privateSystemd,
+    taskNetwork,
   });
   if (!isolation.ok) refuse(`this host cannot run tasks: ${isolation.failure.message}`, 1);
   const { confinement: choice, secretFiles } = config;

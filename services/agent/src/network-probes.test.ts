@@ -31,9 +31,10 @@ async function listen(made: Server): Promise<number> {
 function ask(port: number, changes: object = {}, timeoutMs = 5000): Promise<ProbeAnswer> {
   const probe = Probe.parse({ kind: 'http', port, ...changes });
   if (probe.kind !== 'http') throw new Error('not HTTP');
-  return probeHttp(probe, timeoutMs);
+  return probeHttp(probe, '127.0.0.1', timeoutMs);
 }
-const connectTo = (port: number): Promise<ProbeAnswer> => probeTcp({ kind: 'tcp', port }, 5000);
+const connectTo = (port: number): Promise<ProbeAnswer> =>
+  probeTcp({ kind: 'tcp', port }, '127.0.0.1', 5000);
 
 test('the status is the result, and the path is asked for as it was given', async () => {
   let asked = '';

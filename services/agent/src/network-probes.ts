@@ -1,4 +1,4 @@
-// Owns the probes that go over the network: HTTP, HTTPS and TCP, always to 127.0.0.1, inside this process. Each is over
+// Owns the probes that go over the network: HTTP, HTTPS and TCP, always to this host or a task's private address, inside this process. Each is over
 // at its timeout, whatever the other side does, and reads no more than a response's head. What a result means is in
 // task-checks.ts.
 import { request as httpRequest } from 'node:http';
@@ -7,20 +7,19 @@ import { connect } from 'node:net';
 import type { Probe } from '@parley/protocol/checks';
 import type { ProbeAnswer } from './task-checks.ts';
 
-const HOST = '127.0.0.1';
 const MAX_HEAD_BYTES = 16 * 1024;
 
 type HttpProbe = Extract<Probe, { kind: 'http' }>;
 type TcpProbe = Extract<Probe, { kind: 'tcp' }>;
 
 /** One GET. A redirect is a result and is not followed; a certificate is not looked at, since the host is this one. */
-export function probeHttp(probe: HttpProbe, timeoutMs: number): Promise<ProbeAnswer> {
+export function probeHttp(probe: HttpProbe, host: string, timeoutMs: number): Promise<ProbeAnswer> {
   const { scheme, port, path } = probe;
-  const url = `${scheme}://${HOST}:${port}${path}`;
+  const url = `${scheme}://${host}:${port}${path}`;
   const ask = scheme === 'https' ? httpsRequest : httpRequest;
   return new Promise((resolve) => {
     const request = ask({
-      host: HOST,
+      host,
       port,
       path,
       agent: false,
@@ -52,10 +51,14 @@ export function probeHttp(probe: HttpProbe, timeoutMs: number): Promise<ProbeAns
 }
 
 /** One connection, closed as soon as it is made. */
-export function probeTcp({ port }: TcpProbe, timeoutMs: number): Promise<ProbeAnswer> {
-  const place = `tcp ${HOST}:${port}`;
+export function probeTcp(
+  { port }: TcpProbe,
+  host: string,
+  timeoutMs: number,
+): Promise<ProbeAnswer> {
+  const place = `tcp ${host}:${port}`;
   return new Promise((resolve) => {
-    const socket = connect({ host: HOST, port });
+    const socket = connect({ host, port });
     const finish = (succeeded: boolean | undefined, detail: string): void => {
       clearTimeout(timer);
       socket.destroy();

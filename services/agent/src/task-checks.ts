@@ -180,9 +180,9 @@ export function describeProbe(probe: Probe): string {
     case 'command':
       return `command ${probe.command.argv[0] ?? ''}`;
     case 'http':
-      return `${probe.scheme}://127.0.0.1:${probe.port}${probe.path}`;
+      return `${probe.scheme} port ${probe.port} ${probe.path}`;
     case 'tcp':
-      return `tcp 127.0.0.1:${probe.port}`;
+      return `tcp port ${probe.port}`;
     default:
       return unreachable(probe);
   }

@@ -10,6 +10,7 @@ import {
   readLog,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
+import type { TaskNetworks } from '@parley/isolation/task-networks';
 import type { TaskIdentity } from '@parley/isolation/unit-name';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
@@ -17,6 +18,7 @@ import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
 import { type TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
@@ -29,6 +31,8 @@ export type TaskHostOptions = {
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
   readonly confinement: TaskConfinement;
+  /** Undefined where tasks cannot have private ones. */
+  readonly networks: TaskNetworks | undefined;
 };
 
 export type CommandProbe = {
@@ -91,13 +95,37 @@ export class TaskHost {
       const { message } = confined.failure;
       return { ok: false, failure: { code: 'launchFailed', message } };
     }
-    return this.#options.launcher.launch({
+    const { launcher, networks } = this.#options;
+    const directories = this.directoriesOf(ref);
+    const network = await prepareNetwork(networks, directories.unit, description);
+    if (!network.ok) return network;
+    const outcome = await launcher.launch({
       ...confined.value,
-      ...this.directoriesOf(ref),
+      ...network.value,
+      ...directories,
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
       limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
     });
+    if (!outcome.ok) await this.networkEnded(directories.unit);
+    return outcome;
+  }
+
+  /** Of a unit that has ended: its private network, if it has one. */
+  async networkEnded(unit: string): Promise<void> {
+    await this.#options.networks?.remove(unit);
+  }
+
+  /** Private networks of units that have none any more, since they ended while nobody looked. */
+  async sweepNetworks(live: ReadonlySet<string>): Promise<void> {
+    for (const unit of this.#options.networks?.units() ?? []) {
+      if (!live.has(unit)) await this.networkEnded(unit);
+    }
+  }
+
+  /** Where a task listens, as this host sees it. */
+  addressOf(ref: TaskRef): string {
+    return this.#options.networks?.of(this.directoriesOf(ref).unit)?.address ?? '127.0.0.1';
   }
 
   /** Runs a probe's command in the task's scope, with the task's environment and its sandbox to work in. */
@@ -194,13 +222,16 @@ export class TaskHost {
     { command }: TaskDescription,
     groupDirectory: string | undefined,
   ): Record<string, string> {
+    const { unit, sandboxDirectory } = this.directoriesOf(ref);
+    const network = this.#options.networks?.of(unit);
     return {
       ...command?.environment,
       PARLEY_TASK_ID: ref.taskId,
       PARLEY_FRAMEWORK_ID: ref.frameworkId,
       PARLEY_PRINCIPAL: ref.principal,
       PARLEY_AGENT_ID: this.#options.agentId,
-      PARLEY_SANDBOX: this.directoriesOf(ref).sandboxDirectory,
+      PARLEY_SANDBOX: sandboxDirectory,
+      ...(network !== undefined && { PARLEY_ADDRESS: network.address }),
       ...(groupDirectory !== undefined && { PARLEY_GROUP_DIRECTORY: groupDirectory }),
     };
   }

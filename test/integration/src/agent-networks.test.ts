@@ -1,0 +1,194 @@
+// A real agent that gives its tasks private networks, on a host that is a network namespace with one link.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { type BusFixture, startBus } from './bus-fixture.ts';
+
+// Addresses for documentation (RFC 5737): nobody's.
+const OUTSIDE = '198.51.100.1';
+const HOST = '198.51.100.2';
+const LINK = `pt${process.pid}`;
+const PORT = 31_004;
+const RANGE = ['--task-network', '10.88.0.0/24'];
+const POLL = { timeout: WAIT_MS, interval: 100 };
+
+let bus: BusFixture;
+let host: ChildProcess;
+/** Leads from the link to the bus, which listens on this side's loopback alone. */
+let way: Server;
+let leader: PlayedLeader;
+let agent: AgentUnderTest;
+
+beforeAll(async () => {
+  bus = await startBus('reference');
+  host = spawn('unshare', ['--net', '--', 'sh', '-c', 'ip link set lo up; echo; exec sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (host.stdout === null) throw new Error('no output');
+  await once(host.stdout, 'data');
+  const peer = ['peer', 'name', 'uplink', 'netns', String(host.pid)];
+  execFileSync('ip', ['link', 'add', LINK, 'type', 'veth', ...peer]);
+  execFileSync('ip', ['address', 'add', `${OUTSIDE}/24`, 'dev', LINK]);
+  execFileSync('ip', ['link', 'set', LINK, 'up']);
+  inHost('ip', 'address', 'add', `${HOST}/24`, 'dev', 'uplink');
+  inHost('ip', 'link', 'set', 'uplink', 'up');
+  const port = Number(new URL(bus.server.url).port);
+  way = createServer((socket) => {
+    const onward = connect(port, '127.0.0.1');
+    socket.pipe(onward).pipe(socket);
+    for (const end of [socket, onward]) end.on('error', () => end.destroy());
+  });
+  way.listen(0, OUTSIDE);
+  await once(way, 'listening');
+  leader = await PlayedLeader.lead(bus);
+  agent = new AgentUnderTest(bus, 'auto', ['nsenter', `--net=/proc/${host.pid}/ns/net`, '--']);
+  agent.start(...reached(), ...RANGE);
+  await leader.registered();
+}, WAIT_MS);
+
+afterAll(async () => {
+  await agent?.close();
+  way?.close();
+  host?.kill('SIGKILL');
+  // Goes with the namespace, as soon as nothing is in it.
+  execFileSync('sh', ['-c', `ip link delete ${LINK} 2> /dev/null || true`]);
+  await bus?.close();
+}, WAIT_MS);
+
+const reached = (): string[] => [
+  '--nats',
+  `nats://${OUTSIDE}:${(way.address() as AddressInfo).port}`,
+];
+
+/** It may have registered more than once before: it hears no leader, and looks for one. */
+async function startAgain(...options: string[]): Promise<void> {
+  const before = leader.registrations.length;
+  agent.start(...reached(), ...options);
+  await expect.poll(() => leader.registrations.length, POLL).toBeGreaterThan(before);
+}
+
+const inHost = (...words: string[]): string =>
+  execFileSync('nsenter', [`--net=/proc/${host.pid}/ns/net`, '--', ...words], { encoding: 'utf8' });
+
+/** What a server says to whoever connects; undefined where there is none. */
+function heard(address: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, timeout: 2000 });
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString();
+    });
+    socket.on('end', () => resolve(text));
+    socket.on('error', () => resolve(undefined));
+    socket.on('timeout', () => socket.destroy(new Error('silent')));
+  });
+}
+
+const SERVE = `exec '${process.execPath}' -e "require('net').createServer((socket) => socket.on('error', () => undefined).end(process.env.PARLEY_ADDRESS)).listen(${PORT}, '0.0.0.0')"`;
+const often = { delayMs: 0, intervalMs: 200, timeoutMs: 2000, graceMs: WAIT_MS };
+const resources = (scalars: Record<string, number> = {}) => ({
+  scalars: { cpus: 500, mem: 128_000, ...scalars },
+  ports: [[PORT, PORT] as [number, number]],
+});
+
+test('the agent says that its tasks can have private networks', () => {
+  expect(leader.registrations[0]?.attributes).toMatchObject({ task_network: 'private' });
+});
+
+test(
+  'a server in a private network is reached by the port that it holds, is probed there, and knows its address',
+  async () => {
+    const healthCheck = { ...often, probe: { kind: 'tcp' as const, port: PORT } };
+    const task = { resources: resources(), network: 'private' as const, healthCheck };
+    expect(await leader.order(aShellTask('server', SERVE, task))).toMatchObject({ ok: true });
+    await expect.poll(() => heard(HOST, PORT), POLL).toBe('10.88.0.1');
+    await expect
+      .poll(async () => (await leader.history('server')).at(-1)?.healthy, POLL)
+      .toBe(true);
+    // Nothing on the host listens there.
+    expect(inHost('ss', '-Htln')).not.toContain(`:${PORT}`);
+  },
+  WAIT_MS,
+);
+
+test(
+  'the network outlives a kill -9 of the agent, goes when its task ends, and one that ended meanwhile is removed',
+  async () => {
+    await leader.order(
+      aShellTask('short', 'until [ -e go ]; do sleep 0.1; done', { network: 'private' }),
+    );
+    await leader.untilState('short', 'running');
+    expect(inHost('ip', '-brief', 'link').match(/^parl/gm)).toHaveLength(2);
+    await agent.end('SIGKILL');
+    agent.touch('short', 'go');
+    expect(await heard(HOST, PORT)).toBe('10.88.0.1');
+    await expect.poll(() => agent.runFile('short', 'exit'), POLL).toContain('end');
+    await startAgain(...RANGE);
+    await leader.ended('short');
+    expect(await heard(HOST, PORT)).toBe('10.88.0.1');
+    await expect.poll(() => inHost('ip', '-brief', 'link').match(/^parl/gm), POLL).toHaveLength(1);
+    await leader.kill('server', 0);
+    await leader.ended('server');
+    await expect.poll(() => inHost('ip', '-brief', 'link'), POLL).not.toContain('parl');
+    expect(await heard(HOST, PORT)).toBeUndefined();
+  },
+  WAIT_MS,
+);
+
+test(
+  'a task with a private network sends no faster than the bandwidth that it holds',
+  async () => {
+    let bytes = 0;
+    const sink = createServer((socket) => {
+      socket.on('data', (data) => {
+        bytes += data.length;
+      });
+      socket.on('error', () => undefined);
+    });
+    sink.listen(0, OUTSIDE);
+    await once(sink, 'listening');
+    const { port } = sink.address() as AddressInfo;
+    const send = `exec '${process.execPath}' -e "const socket = require('net').connect(${port}, '${OUTSIDE}'); const block = Buffer.alloc(65536); const more = () => { while (socket.write(block)); socket.once('drain', more); }; more(); setTimeout(() => process.exit(), 2000)"`;
+    const sent = async (taskId: string, scalars: Record<string, number>): Promise<number> => {
+      const before = bytes;
+      await leader.order(
+        aShellTask(taskId, send, { resources: resources(scalars), network: 'private' }),
+      );
+      expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
+      return bytes - before;
+    };
+    const slow = await sent('slow', { network_bandwidth: 8000 });
+    const fast = await sent('fast', { network_bandwidth: 80_000 });
+    sink.close();
+    // A megabyte a second, for two seconds and what the queue lets through at once.
+    expect(slow).toBeGreaterThan(500_000);
+    expect(slow).toBeLessThan(3_500_000);
+    expect(fast).toBeGreaterThan(3 * slow);
+  },
+  WAIT_MS,
+);
+
+test(
+  'a task without a network finds nothing to connect to',
+  async () => {
+    const script = `'${process.execPath}' -e "require('net').connect(${(way.address() as AddressInfo).port}, '${OUTSIDE}').on('error', ({ code }) => { console.log(code); process.exit(7); })"`;
+    await leader.order(aShellTask('alone', script, { network: 'none' }));
+    expect(await leader.ended('alone')).toMatchObject({ state: 'failed', exitCode: 7 });
+  },
+  WAIT_MS,
+);
+
+test(
+  'an agent without such networks starts no task that wants one, and says what to do',
+  async () => {
+    await agent.end('SIGTERM');
+    await startAgain();
+    await leader.order(aShellTask('refused', 'true', { network: 'private' }));
+    const { state, reason, message } = await leader.ended('refused');
+    expect({ state, reason }).toEqual({ state: 'failed', reason: 'launchFailed' });
+    expect(message).toContain('start it with --task-network');
+  },
+  WAIT_MS,
+);
