@@ -6,9 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
-import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
-import { type Outcome, succeed } from '@parley/protocol/errors';
-import { type TaskKey, taskKey } from '@parley/protocol/ids';
+import { succeed } from '@parley/protocol/errors';
+import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
@@ -30,6 +29,7 @@ import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import { type FilesPlace, TaskFiles } from './task-files/task-files.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { UsageReports } from './usage-reports.ts';
@@ -120,7 +120,10 @@ export class AgentShell {
       agentId,
       supervisor: this.#supervisor,
       dispatch: (input) => this.#dispatch(input),
-      logs: (request) => this.#readLog(request),
+      files: new TaskFiles({
+        placeOf: (task) => this.#filesOf(task),
+        nowMs: systemClock.nowMs,
+      }),
       watchUsage: ({ leaseMs }) => this.#usage.watch(leaseMs),
       logger,
     });
@@ -320,13 +323,13 @@ export class AgentShell {
     this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
   }
 
-  /** A task of a custom executor has that one's output, while it is known. */
-  #readLog(request: LogsRequest): Promise<Outcome<LogsResult>> {
-    const task = this.#supervisor.task(taskKey(request.task));
+  /** A task of a custom executor has that one's files, while it is known. */
+  #filesOf(ref: TaskRef): FilesPlace {
+    const task = this.#supervisor.task(taskKey(ref));
     const place = task instanceof ExecutorTask ? task.place : undefined;
     const directories = place && this.#executors.host.directoriesOf(place);
-    const hasEnded = task === undefined || task.phase === 'ended';
-    return this.#host.readLog(request, hasEnded, directories?.sandboxDirectory);
+    const { sandboxDirectory } = directories ?? this.#host.directoriesOf(ref);
+    return { sandboxDirectory, hasEnded: task === undefined || task.phase === 'ended' };
   }
 
   /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */

@@ -4,16 +4,9 @@ import { access } from 'node:fs/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
-import {
-  createSandbox,
-  locateTask,
-  readLog,
-  type TaskDirectories,
-} from '@parley/isolation/sandbox';
+import { createSandbox, locateTask, type TaskDirectories } from '@parley/isolation/sandbox';
 import type { TaskIdentity } from '@parley/isolation/unit-name';
-import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
-import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -135,33 +128,6 @@ export class TaskHost {
   /** The units that have a process. Rejects when that cannot be known. */
   listLive(): Promise<ReadonlySet<string>> {
     return this.#options.launcher.list();
-  }
-
-  /** Part of a task's output; `hasEnded` says whether more can come. A negative offset counts from the end. */
-  async readLog(
-    request: LogsRequest,
-    hasEnded: boolean,
-    sandboxDirectory: string = this.directoriesOf(request.task).sandboxDirectory,
-  ): Promise<Outcome<LogsResult>> {
-    const { stream, maxBytes } = request;
-    const place = { sandboxDirectory, stream };
-    const start = await readLog({ ...place, offset: 0, maxBytes: 0 });
-    if (!start.ok) {
-      return start.failure.code === 'notFound'
-        ? fail('unknownTask', `no ${stream} of task ${request.task.taskId} is kept here`)
-        : fail('internalError', start.failure.message);
-    }
-    const wanted = request.offset < 0 ? start.size + request.offset : request.offset;
-    const offset = Math.min(Math.max(0, wanted), start.size);
-    const part = await readLog({ ...place, offset, maxBytes });
-    if (!part.ok) return fail('internalError', part.failure.message);
-    const isAtEnd = offset + part.data.length >= part.size;
-    return succeed({
-      data: Uint8Array.from(part.data),
-      offset,
-      size: part.size,
-      ended: hasEnded && isAtEnd,
-    });
   }
 
   #environmentOf(
