@@ -20,7 +20,7 @@ export function showName(name: Uint8Array): string {
 }
 
 /** The bytes that `showName` shows so; undefined where a backslash begins nothing that it writes. */
-export function readName(text: string): Uint8Array | undefined {
+export function readName(text: string): Uint8Array<ArrayBuffer> | undefined {
   const bytes: number[] = [];
   for (let rest = text; rest !== ''; ) {
     const escaping = ESCAPE.exec(rest);
