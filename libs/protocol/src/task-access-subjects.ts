@@ -1,6 +1,7 @@
 // Owns the part of the subject table by which people and frameworks look into tasks on their agents.
 
 import { entry } from './subject-entry.ts';
+import { ExecRequest, ExecResult } from './task-exec.ts';
 import { FilesRequest, FilesResult, OwnFilesAnswer, OwnFilesRequest } from './task-files.ts';
 
 export const taskAccess = {
@@ -33,5 +34,16 @@ export const taskAccess = {
     to: ['principal'],
     body: OwnFilesAnswer,
     summary: 'The answer to `agent.ownFiles`; may be lost.',
+  }),
+  exec: entry({
+    kind: 'agent.exec',
+    pattern: 'agent.{agentId}.exec',
+    delivery: 'request',
+    from: ['operator'],
+    to: ['agent'],
+    body: ExecRequest,
+    reply: ExecResult,
+    summary:
+      "Runs a command in a task's scope for somebody at a terminal: started, fed and read by questions; 15 s without one end it.",
   }),
 } as const;

@@ -37,6 +37,7 @@ export type AgentLinkOptions = {
   readonly supervisor: Pick<Supervisor, 'epoch' | 'isRegistered'>;
   readonly dispatch: (input: SupervisorInput) => void;
   readonly files: AgentHandlers['files'];
+  readonly exec: AgentHandlers['exec'];
   readonly watchUsage: (body: WatchUsage) => void;
   readonly logger: Logger;
 };
@@ -98,7 +99,7 @@ export class AgentLink {
   }
 
   #handlers(): AgentHandlers {
-    const { dispatch, files, watchUsage, logger } = this.#options;
+    const { dispatch, files, exec, watchUsage, logger } = this.#options;
     const add = (reply: Reply): ReplyHandle => this.#replies.add(reply);
     return {
       run: (epoch, order, reply) => dispatch({ kind: 'run', epoch, order, reply: add(reply) }),
@@ -118,6 +119,7 @@ export class AgentLink {
       messageToExecutor: (executor, data) =>
         dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
       files,
+      exec,
       watchUsage,
       logLevel: (level) => changeLevel(logger, level),
       onMalformed: (subject, reason) => logger.warn({ subject, reason }, 'message not understood'),

@@ -7,7 +7,7 @@ import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
-import { type TaskKey, type TaskRef, taskKey } from '@parley/protocol/ids';
+import type { TaskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
@@ -16,7 +16,7 @@ import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
-import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
+import { customExecutorOf } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
@@ -29,7 +29,7 @@ import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
-import { type FilesPlace, TaskFiles } from './task-files/task-files.ts';
+import { TaskAccess } from './task-access.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { UsageReports } from './usage-reports.ts';
@@ -60,6 +60,7 @@ export class AgentShell {
   readonly #usage: UsageReports;
   readonly #pressure: PressureWatch;
   readonly #link: AgentLink;
+  readonly #access: TaskAccess;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
   #nats: NatsBus | undefined;
@@ -115,15 +116,14 @@ export class AgentShell {
       registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
       executorTiming: config.executorTiming,
     });
+    this.#access = this.#openAccess();
     this.#link = new AgentLink({
       cluster: identity.cluster,
       agentId,
       supervisor: this.#supervisor,
       dispatch: (input) => this.#dispatch(input),
-      files: new TaskFiles({
-        placeOf: (task) => this.#filesOf(task),
-        nowMs: systemClock.nowMs,
-      }),
+      files: this.#access.files,
+      exec: this.#access.exec,
       watchUsage: ({ leaseMs }) => this.#usage.watch(leaseMs),
       logger,
     });
@@ -197,7 +197,8 @@ export class AgentShell {
     this.#units.close();
     this.#executors.close();
     this.#link.close();
-    await Promise.race([Promise.all(this.#writes), wait(ANSWER_TO_STOP_MS)]);
+    const ends = Promise.all([...this.#writes, this.#access.exec.close()]);
+    await Promise.race([ends, wait(ANSWER_TO_STOP_MS)]);
     await this.#work.close();
     await this.#nats?.close();
     const isIdle = [...this.#supervisor.tasks()].every(({ phase }) => phase === 'ended');
@@ -306,6 +307,17 @@ export class AgentShell {
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
   }
 
+  #openAccess(): TaskAccess {
+    return new TaskAccess({
+      supervisor: this.#supervisor,
+      host: this.#host,
+      executors: this.#executors.host,
+      groups: this.#groups,
+      nowMs: systemClock.nowMs,
+      logger: this.#logger,
+    });
+  }
+
   #watchPressure({ qos }: AgentConfig): PressureWatch {
     const mayTakeBack = () => spareTask(this.#supervisor.tasks()) !== undefined;
     return new PressureWatch(qos, mayTakeBack, (why) => {
@@ -321,15 +333,6 @@ export class AgentShell {
     this.#toldSequences.set(task, update.sequence);
     const { state, reason, exitCode, signal, message } = update;
     this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
-  }
-
-  /** A task of a custom executor has that one's files, while it is known. */
-  #filesOf(ref: TaskRef): FilesPlace {
-    const task = this.#supervisor.task(taskKey(ref));
-    const place = task instanceof ExecutorTask ? task.place : undefined;
-    const directories = place && this.#executors.host.directoriesOf(place);
-    const { sandboxDirectory } = directories ?? this.#host.directoriesOf(ref);
-    return { sandboxDirectory, hasEnded: task === undefined || task.phase === 'ended' };
   }
 
   /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */

@@ -1,9 +1,11 @@
 // Owns the processes and directories of tasks on this host, as the supervisor's effects ask for them. What is to be
 // done it does not decide; how a scope is made is in @parley/isolation.
+import type { ChildProcess } from 'node:child_process';
 import { access } from 'node:fs/promises';
-import { runInScope } from '@parley/isolation/enter-scope';
+import { runInScope, spawnInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
+import { underTerminal } from '@parley/isolation/pseudo-terminal';
 import { createSandbox, locateTask, type TaskDirectories } from '@parley/isolation/sandbox';
 import type { TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
@@ -12,6 +14,7 @@ import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
+import type { ExecStart } from './task-exec/exec-desk.ts';
 import { limitsOf } from './task-limits.ts';
 
 export type TaskHostOptions = {
@@ -30,6 +33,9 @@ export type CommandProbe = {
   readonly probe: Extract<Probe, { kind: 'command' }>;
   readonly timeoutMs: number;
 };
+
+export type CommandBeside = Pick<CommandProbe, 'ref' | 'description' | 'groupDirectory'> &
+  Pick<ExecStart, 'argv' | 'terminal'>;
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
@@ -110,6 +116,22 @@ export class TaskHost {
       default:
         return unreachable(outcome);
     }
+  }
+
+  /** Begins a command in the task's scope for somebody at a terminal, with what a probe has. Rejects with why it is not. */
+  async execute(asked: CommandBeside): Promise<ChildProcess> {
+    const { ref, description, groupDirectory, argv, terminal } = asked;
+    const environment = this.#environmentOf(ref, description, groupDirectory);
+    const request = {
+      ...this.directoriesOf(ref),
+      command: argv,
+      environment: { ...environment, ...(terminal && { TERM: terminal.type }) },
+      enterCommand: this.#options.enterCommand,
+    };
+    return spawnInScope(request, {
+      stdio: 'pipe',
+      ...(terminal && { wrap: (words) => underTerminal(terminal, words) }),
+    });
   }
 
   stop(ref: TaskRef, signal: StopSignal): Promise<boolean> {

@@ -54,7 +54,8 @@ export class EmulatedAgent implements WheelEntry {
       agentId,
       supervisor: this.#supervisor,
       dispatch: (input) => this.dispatch(input),
-      files: { answer: noFiles, ofPrincipal: noFiles, logs: noFiles },
+      files: { answer: noProcess, ofPrincipal: noProcess, logs: noProcess },
+      exec: { answer: noProcess },
       // What sleeps uses nothing.
       watchUsage: () => undefined,
       logger,
@@ -227,11 +228,11 @@ type Told =
       readonly failure: { readonly code: 'failed'; readonly message: string };
     };
 
-const NO_FILES = fail(
+const NO_PROCESS = fail(
   'unknownTask',
-  'an emulated agent starts no processes: its tasks have no output and no files',
+  'an emulated agent starts no processes: its tasks have no output, no files and no scope',
 );
-const noFiles = (): Promise<typeof NO_FILES> => Promise.resolve(NO_FILES);
+const noProcess = (): Promise<typeof NO_PROCESS> => Promise.resolve(NO_PROCESS);
 
 /** What sleeps is well, whatever is asked. */
 function allWell({ probe }: Effect<'probe'>): ProbeAnswer {
