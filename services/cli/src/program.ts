@@ -23,6 +23,7 @@ import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './ope
 import { addReplayCommands } from './replay-commands.ts';
 import { addMemberCommands, addSetUpCommands } from './set-up-commands.ts';
 import { addSharingCommands } from './sharing-commands.ts';
+import { addTaskExecCommands } from './task-exec-commands.ts';
 import { addTaskFileCommands } from './task-file-commands.ts';
 import { addTopCommand } from './top-command.ts';
 
@@ -149,7 +150,10 @@ function addReadingCommands(program: Command, place: ProgramPlace): void {
 
 function addTaskCommands(program: Command, place: ProgramPlace): void {
   const context = (): string | undefined => program.opts()['context'];
-  const task = program.command('task').description('tasks: list, inspect, logs, files, kill');
+  const task = program
+    .command('task')
+    .description('tasks: list, inspect, logs, files, exec, attach, kill')
+    .enablePositionalOptions();
   task
     .command('list')
     .description('live tasks, and with --all those that ended lately')
@@ -206,6 +210,7 @@ function addTaskCommands(program: Command, place: ProgramPlace): void {
       await taskKillCommand(place.surroundings, context(), ref, how);
     });
   addTaskFileCommands(task, program, place);
+  addTaskExecCommands(task, program, place);
 }
 
 function addRunCommand(program: Command, place: ProgramPlace): void {
