@@ -126,7 +126,7 @@ it('a principal speaks and listens under its own name only', () => {
   );
 });
 
-it('an operator asks about the files of any task; a principal under its own name, and hears its answers alone', () => {
+it('an operator asks about the files of any task and may run commands beside it; a principal under its own name, and hears its answers alone', () => {
   fc.assert(
     fc.property(anyHolder, anyId, (holder, name) => {
       const { control } = usersFor(holder);
@@ -135,6 +135,7 @@ it('an operator asks about the files of any task; a principal under its own name
         wildcardOf(entry, cluster, { agentId: 'a1', principal: name, frameworkId: 'f' });
       const isOwn = kind === 'principal' && id === name;
       expect(mayPublish(control, of(SUBJECTS.files))).toBe(kind === 'operator');
+      expect(mayPublish(control, of(SUBJECTS.exec))).toBe(kind === 'operator');
       expect(mayPublish(control, of(SUBJECTS.ownFiles))).toBe(isOwn);
       expect(maySubscribe(control, of(SUBJECTS.ownFilesAnswer))).toBe(isOwn);
       const isAgent = kind === 'emulator' || (kind === 'agent' && id === 'a1');
