@@ -32,5 +32,7 @@ test('what a command has started ends with it, in a session of its own as well',
   const ended = once(child, 'exit');
   await new CommandProcesses(child.pid ?? 0).kill();
   expect((await ended)[1]).toBe('SIGKILL');
-  await expect.poll(() => isProcessAlive(started as ProcessIdentity), { timeout: 30_000 }).toBe(false);
+  await expect
+    .poll(() => isProcessAlive(started as ProcessIdentity), { timeout: 30_000 })
+    .toBe(false);
 });

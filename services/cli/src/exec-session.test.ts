@@ -1,7 +1,7 @@
 // Tests of the client's half of a command beside a task, against an agent that loses answers and takes input in bits.
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import type { ExecAsk, ExecResult } from '@parley/protocol/task-exec';
 import { TaskRef } from '@parley/protocol/ids';
+import type { ExecAsk, ExecResult } from '@parley/protocol/task-exec';
 import { expect, test } from 'vitest';
 import { type ExecCall, ExecClient } from './exec-session.ts';
 
@@ -24,7 +24,9 @@ class EchoAgent {
       case 'start':
         return succeed({ kind: 'started' });
       case 'input': {
-        const rest = Buffer.from(ask.data).toString().slice(this.taken.length - ask.offset);
+        const rest = Buffer.from(ask.data)
+          .toString()
+          .slice(this.taken.length - ask.offset);
         this.taken += rest.slice(0, this.takes);
         this.isInputOver ||= ask.isLast;
         return succeed({ kind: 'input', taken: this.taken.length });

@@ -124,7 +124,8 @@ async function copyContent(
     if (piece.size < size) throw changed(from, 'it was cut meanwhile');
     if (size === 0) break;
     const data = piece.data.subarray(0, Math.max(0, size - piece.offset));
-    await handle.write(data, 0, data.length, piece.offset);
+    const { bytesWritten } = await handle.write(data, 0, data.length, piece.offset);
+    if (bytesWritten < data.length) throw changed(from, 'the disk here did not take all of it');
     const next = Math.min(size, piece.offset + piece.data.length);
     if (next <= at) throw changed(from, 'its agent sends nothing more of it');
     at = next;

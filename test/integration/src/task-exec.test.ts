@@ -125,7 +125,12 @@ test(
   async () => {
     await leader.order(aShellTask('short', FOREVER));
     await leader.untilState('short', 'running');
-    await start('beside', 'short', 'trap "" HUP TERM; echo ready; while :; do sleep 0.1; done', true);
+    await start(
+      'beside',
+      'short',
+      'trap "" HUP TERM; echo ready; while :; do sleep 0.1; done',
+      true,
+    );
     await read('beside', 'ready');
     await leader.kill('short', 100);
     expect(await leader.ended('short')).toMatchObject({ state: 'killed' });
@@ -143,8 +148,9 @@ test(
     await read('left', 'ready');
     expect(await agent.end('SIGTERM')).toBe(0);
     agent.start();
-    await leader.registered();
-    expect(await ask('left', { kind: 'output', from: 0, waitMs: 0 })).toEqual({ kind: 'ended' });
+    const isKnown = () => ask('left', { kind: 'output', from: 0, waitMs: 0 });
+    // Until it listens, nobody answers.
+    await expect.poll(isKnown, { timeout: WAIT_MS }).toEqual({ kind: 'ended' });
     await start('look', 'host', 'kill -0 $(cat pid) 2> /dev/null && echo alive || echo gone');
     expect((await read('look')).text).toBe('gone\n');
     await leader.kill('host', 100);

@@ -1,7 +1,7 @@
 // Tests of sessions of commands with real processes: what is held is bounded, nothing comes twice, and nothing goes on
 // when nobody asks any more. That a command is in its task's scope is tested with a real agent.
 import { spawn } from 'node:child_process';
-import { isProcessAlive, identifyProcess } from '@parley/isolation/process-identity';
+import { identifyProcess, isProcessAlive } from '@parley/isolation/process-identity';
 import { fail, succeed } from '@parley/protocol/errors';
 import { TaskRef } from '@parley/protocol/ids';
 import { type ExecAsk, ExecResult, MAX_OUTPUT_BYTES } from '@parley/protocol/task-exec';
@@ -41,7 +41,11 @@ async function ask(session: string, question: ExecAsk): Promise<ExecResult> {
 
 /** Says that it is in its scope, then runs the script. */
 const start = (session: string, script: string): Promise<ExecResult> =>
-  ask(session, { kind: 'start', task, argv: ['sh', '-c', `echo entered >&3; exec 3>&-; ${script}`] });
+  ask(session, {
+    kind: 'start',
+    task,
+    argv: ['sh', '-c', `echo entered >&3; exec 3>&-; ${script}`],
+  });
 
 async function output(session: string, from: number, waitMs = 1000) {
   const answer = await ask(session, { kind: 'output', from, waitMs });

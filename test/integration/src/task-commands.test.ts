@@ -1,4 +1,4 @@
-// `parley task logs` and `parley task files` on a whole cluster: what a person reads, what lands on the disk, and the
+// `parley task logs`, `files`, `exec` and `attach` on a whole cluster: what a person reads, what lands on the disk, and the
 // exit codes. One task, first running and then over.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ beforeAll(async () => {
     ln -s /etc/passwd out/link; mkfifo out/fifo; : > "$(printf 'out/two\\nlines')"
     : > ready
     ${fixture.waitAt('gate')}
-    echo four`;
+    echo four; echo five >&2; exit 4`;
   await framework.connect(fixture, alice, 'web');
   framework.add([fixture.scriptTask('t1', script)]);
   await framework.untilRunning(1);
@@ -122,7 +122,35 @@ test('a folder is downloaded whole, without what would lead elsewhere, and nothi
   expect(readdirSync(directory).filter((name) => name.endsWith('.part'))).toEqual([]);
 });
 
-test('who follows sees what comes, and is done when the task is over; its files stay', async () => {
+test('a command beside the task has its input, its outputs come apart, and its exit code is passed on', async () => {
+  const script = 'pwd | grep -o "[^/]*$"; echo trouble >&2; exit 7';
+  expect(await type('exec', TASK, '--', 'sh', '-c', script)).toEqual({
+    exitCode: 7,
+    stdout: 't1\n',
+    stderr: 'trouble\n',
+  });
+  expect(await type('exec', TASK, '--', 'sh', '-c', 'kill -9 $$')).toMatchObject({ exitCode: 137 });
+  expect(await said('exec', TASK, '--', 'cat')).toBe('');
+  const large = await said('exec', TASK, '--', 'cat', 'out/deep/large');
+  expect(large).toBe('x'.repeat(1_500_000));
+  expect(await type('exec', '-t', TASK, '--', 'true')).toMatchObject({ exitCode: 2 });
+  expect(await type('exec', 'alice/web/t9', '--', 'true')).toMatchObject({ exitCode: 3 });
+});
+
+test('at a terminal a command is told of its size and hears the keys, Ctrl-C as well', async () => {
+  const script =
+    'trap "echo caught; exit 5" INT; stty size; echo ready; while :; do sleep 0.1; done';
+  const typed = await terminal.typeAtTerminal(
+    { after: 'ready', keys: '\x03' },
+    ...['task', 'exec', '-it', TASK, '--', 'sh', '-c', script],
+  );
+  expect(typed.stdout).toMatch(/^40 120\r\n/);
+  expect(typed.stdout).toContain('caught');
+  expect(typed.exitCode).toBe(5);
+});
+
+test('who follows or is attached sees what comes, and is done when the task is over; its files stay', async () => {
+  const attached = type('attach', TASK, '--tail', '1');
   const following = terminal.watch('task', 'logs', TASK, '-f', '--tail', '1');
   await following.says('three');
   fixture.open();
@@ -130,4 +158,9 @@ test('who follows sees what comes, and is done when the task is over; its files 
   await expect.poll(() => following.isRunning, WAITING).toBe(false);
   expect(following.output).toBe('three\nfour\n');
   expect(await said('files', 'read', TASK, 'stdout')).toBe('one\ntwo\nthree\nfour\n');
+  expect(await attached).toEqual({
+    exitCode: 4,
+    stdout: 'three\nfour\n',
+    stderr: 'five\n',
+  });
 });
