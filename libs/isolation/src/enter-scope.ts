@@ -37,34 +37,8 @@ const KILL_WAIT_MS = 1000;
 
 /** Never rejects. What the command writes goes nowhere. */
 export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
-  const { command, environment, sandboxDirectory } = request;
-  const [program = ''] = command;
-  // `env` would take these for an option or an assignment.
-  if (program === '' || program.startsWith('-') || program.includes('=')) {
-    return { kind: 'notStarted', message: `no program is named ${JSON.stringify(program)}` };
-  }
   try {
-    const shim = await readShimProcess(request.runDirectory);
-    if (shim === undefined) return { kind: 'notStarted', message: 'the task does not run' };
-    const confinement = await confinementOf(request);
-    const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
-    const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
-    const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
-    const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
-    const { environment: hidden, words: clean } = preparation(
-      confinement,
-      sandboxDirectory,
-      assignments,
-    );
-    const words = ['/bin/sh', ...place, ...clean, ...command];
-    const [first = '', ...rest] = [...request.enterCommand, ...words];
-    const child = spawn(first, rest, {
-      cwd: '/',
-      // A process group of its own, to be killed as a whole.
-      detached: true,
-      env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...hidden },
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    });
+    const child = await spawnInScope(request, { stdio: 'ignore' });
     return await outcomeOf(child, request.timeoutMs);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -76,7 +50,7 @@ export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
 async function confinementOf({
   confinement,
   runDirectory,
-}: EnterRequest): Promise<Confinement | undefined> {
+}: Omit<EnterRequest, 'timeoutMs'>): Promise<Confinement | undefined> {
   const isConfined = await access(temporaryDirectoryOf(runDirectory)).then(
     () => true,
     () => false,
@@ -100,6 +74,43 @@ function preparation(
   const { environment, words } = hiddenVariables(assignments);
   const user = privilegeWords(confinement.owner);
   return { environment, words: [...user, ...clean, `--chdir=${sandboxDirectory}`, ...words] };
+}
+
+export type SpawnHow = {
+  /** Of the first three descriptors. The fourth is a pipe, which says `entered` once the command is in the scope. */
+  readonly stdio: 'ignore' | 'pipe';
+  /** Makes of the words that enter the scope others that run them, such as under a terminal. */
+  readonly wrap?: (words: readonly string[]) => readonly string[];
+};
+
+/** Starts it, in a process group of its own, and leaves its end to the caller. Rejects with why it cannot be begun. */
+export async function spawnInScope(
+  request: Omit<EnterRequest, 'timeoutMs'>,
+  { stdio, wrap = (words) => words }: SpawnHow,
+): Promise<ChildProcess> {
+  const { command, environment, sandboxDirectory } = request;
+  const [program = ''] = command;
+  // `env` would take these for an option or an assignment.
+  if (program === '' || program.startsWith('-') || program.includes('=')) {
+    throw new RangeError(`no program is named ${JSON.stringify(program)}`);
+  }
+  const shim = await readShimProcess(request.runDirectory);
+  if (shim === undefined) throw new Error('the task does not run');
+  const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
+  const confinement = await confinementOf(request);
+  const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
+  const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
+  const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
+  const prepared = preparation(confinement, sandboxDirectory, assignments);
+  const words = ['/bin/sh', ...place, ...prepared.words, ...command];
+  const [first = '', ...rest] = wrap([...request.enterCommand, ...words]);
+  return spawn(first, rest, {
+    cwd: '/',
+    // A process group of its own, to be killed as a whole.
+    detached: true,
+    env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...prepared.environment },
+    stdio: [stdio, stdio, stdio, 'pipe'],
+  });
 }
 
 function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<EnterOutcome> {

@@ -162,5 +162,7 @@ export const LogsResult = z.object({
   size: z.int().min(0),
   /** No more will come: the task has ended. */
   ended: z.boolean(),
+  /** Another one where the stream has come to be another file. An older agent leaves it out. */
+  fileId: z.string().max(128).optional(),
 });
 export type LogsResult = z.infer<typeof LogsResult>;

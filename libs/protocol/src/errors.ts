@@ -45,6 +45,7 @@ export const ERROR_CODES = {
       'An operation of an atomic accept, or one on reservations and volumes, cannot be done (message says why).',
   },
   unknownTask: { retryable: false, meaning: 'No such task.' },
+  unknownFile: { retryable: false, meaning: 'No such file in the sandbox of the task.' },
   unknownAgent: { retryable: false, meaning: 'No such agent, or it has to register first.' },
   unknownRole: {
     retryable: false,

@@ -4,7 +4,7 @@ import { passagesOf } from './accounts.ts';
 import { HOLDER_KINDS, type Holder, inboxPrefix } from './credential.ts';
 import { ClusterName, PrincipalName } from './ids.ts';
 import { type HolderUsers, type User, usersOf } from './permissions.ts';
-import { wildcardOf } from './subject-entry.ts';
+import { type SubjectEntry, wildcardOf } from './subject-entry.ts';
 import { SUBJECTS } from './subjects.ts';
 
 const cluster = ClusterName.parse('c1');
@@ -122,6 +122,24 @@ it('a principal speaks and listens under its own name only', () => {
       expect(mayPublish(control, accept)).toBe(id === other);
       const offers = wildcardOf(SUBJECTS.offers, cluster, parameters);
       expect(maySubscribe(control, offers)).toBe(id === other);
+    }),
+  );
+});
+
+it('an operator asks about the files of any task and may run commands beside it; a principal under its own name, and hears its answers alone', () => {
+  fc.assert(
+    fc.property(anyHolder, anyId, (holder, name) => {
+      const { control } = usersFor(holder);
+      const { kind, id } = holder;
+      const of = (entry: SubjectEntry): string =>
+        wildcardOf(entry, cluster, { agentId: 'a1', principal: name, frameworkId: 'f' });
+      const isOwn = kind === 'principal' && id === name;
+      expect(mayPublish(control, of(SUBJECTS.files))).toBe(kind === 'operator');
+      expect(mayPublish(control, of(SUBJECTS.exec))).toBe(kind === 'operator');
+      expect(mayPublish(control, of(SUBJECTS.ownFiles))).toBe(isOwn);
+      expect(maySubscribe(control, of(SUBJECTS.ownFilesAnswer))).toBe(isOwn);
+      const isAgent = kind === 'emulator' || (kind === 'agent' && id === 'a1');
+      expect(mayPublish(control, of(SUBJECTS.ownFilesAnswer))).toBe(isAgent);
     }),
   );
 });

@@ -14,6 +14,8 @@ import { ExecutorRef, FrameworkRef, TaskRef } from './ids.ts';
 import { Filter, Offer, OfferedReservation, OfferedVolume, Operation } from './offers.ts';
 import { Resources } from './resources.ts';
 import { TaskCause } from './task-causes.ts';
+import { ExecAsk, ExecResult } from './task-exec.ts';
+import { FileEntry, FilesAsk, FilesResult } from './task-files.ts';
 import { TaskLimits } from './task-limits.ts';
 import { TaskDescription, TaskStatus, Transfer, UnparsedTask, VolumeMount } from './tasks.ts';
 
@@ -46,6 +48,11 @@ const SHAPES = {
   TaskRef,
   ExecutorRef,
   AgentTask,
+  FilesAsk,
+  FilesResult,
+  FileEntry,
+  ExecAsk,
+  ExecResult,
   Fact,
   FreeReservation,
   OpenNeed,

@@ -5,11 +5,13 @@ import { controlMessages } from './control-subjects.ts';
 import { frameworkCalls } from './framework-call-subjects.ts';
 import { frameworkMessages } from './framework-message-subjects.ts';
 import { leadershipMessages } from './leadership-subjects.ts';
+import { taskAccess } from './task-access-subjects.ts';
 
 export const SUBJECTS = {
   ...frameworkCalls,
   ...frameworkMessages,
   ...agentCalls,
+  ...taskAccess,
   ...controlMessages,
   ...leadershipMessages,
 } as const;

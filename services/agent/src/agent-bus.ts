@@ -7,8 +7,6 @@ import {
   type DestroyVolumeOrder,
   type ExecutorExited,
   type KillOrder,
-  type LogsRequest,
-  type LogsResult,
   type Oversubscription,
   type RegisterAgain,
   type RegisterRequest,
@@ -39,6 +37,8 @@ import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/sub
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type { UnitsUsage, WatchUsage } from '@parley/protocol/usage';
+import type { ExecDesk } from './task-exec/exec-desk.ts';
+import type { TaskFiles } from './task-files/task-files.ts';
 
 export type AgentHandlers = {
   run(epoch: Epoch, order: RunOrder, reply: (answer: Answer) => void): void;
@@ -52,7 +52,8 @@ export type AgentHandlers = {
   ): void;
   askToStop(epoch: Epoch, order: AskToStopOrder, reply: (answer: Answer) => void): void;
   messageToExecutor(executor: ExecutorRef, data: ExecutorMessage['data']): void;
-  logs(request: LogsRequest): Promise<Outcome<LogsResult>>;
+  readonly files: Pick<TaskFiles, 'answer' | 'ofPrincipal' | 'logs'>;
+  readonly exec: Pick<ExecDesk, 'answer'>;
   watchUsage(body: WatchUsage): void;
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
@@ -107,7 +108,16 @@ export class AgentBus {
         const { principal, frameworkId, executorId } = parameters;
         handlers.messageToExecutor({ principal, frameworkId, executorId }, body.data);
       }),
-      this.#on(logs, ({ body }, message) => void this.#answerLogs(body, message)),
+      this.#on(logs, ({ body }, message) => void this.#answer(handlers.files.logs(body), message)),
+      this.#on(
+        SUBJECTS.files,
+        ({ body }, message) => void this.#answer(handlers.files.answer(body), message),
+      ),
+      this.#on(
+        SUBJECTS.exec,
+        ({ body }, message) => void this.#answer(handlers.exec.answer(body), message),
+      ),
+      this.#on(SUBJECTS.ownFiles, (received) => void this.#answerPrincipal(received)),
       this.#on(SUBJECTS.watchUsage, ({ body }) => handlers.watchUsage(body)),
       this.#on(logLevel, ({ body: { level } }, message) => {
         const previous = handlers.logLevel(level);
@@ -261,8 +271,17 @@ export class AgentBus {
     this.#handlers.onMalformed(subject, reason);
   }
 
-  async #answerLogs(request: LogsRequest, message: BusMessage): Promise<void> {
-    message.respond(encodeAnswer(await this.#handlers.logs(request)));
+  async #answer(work: Promise<Outcome<unknown>>, message: BusMessage): Promise<void> {
+    message.respond(encodeAnswer(await work));
+  }
+
+  async #answerPrincipal({ parameters, body }: Received<typeof SUBJECTS.ownFiles>): Promise<void> {
+    const { principal } = parameters;
+    const { frameworkId } = body.task;
+    const answer = await this.#handlers.files.ofPrincipal(principal, body);
+    const to = { agentId: this.#agentId, principal, frameworkId };
+    const told = { question: body.question, answer };
+    this.#publish(encodeMessage(SUBJECTS.ownFilesAnswer, this.#cluster, to, told));
   }
 
   // A heartbeat or a report that is lost with the connection is followed by others.

@@ -2,8 +2,6 @@
 // and what is answered becomes inputs again. The process of one agent and an emulation of many use it alike.
 import type { Bus } from '@parley/actor/bus';
 import { type Requester, store } from '@parley/actor/nats/jetstream-requests';
-import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
-import type { Outcome } from '@parley/protocol/errors';
 import type { AgentId, ClusterName } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -38,7 +36,8 @@ export type AgentLinkOptions = {
   readonly agentId: AgentId;
   readonly supervisor: Pick<Supervisor, 'epoch' | 'isRegistered'>;
   readonly dispatch: (input: SupervisorInput) => void;
-  readonly logs: (request: LogsRequest) => Promise<Outcome<LogsResult>>;
+  readonly files: AgentHandlers['files'];
+  readonly exec: AgentHandlers['exec'];
   readonly watchUsage: (body: WatchUsage) => void;
   readonly logger: Logger;
 };
@@ -100,7 +99,7 @@ export class AgentLink {
   }
 
   #handlers(): AgentHandlers {
-    const { dispatch, logs, watchUsage, logger } = this.#options;
+    const { dispatch, files, exec, watchUsage, logger } = this.#options;
     const add = (reply: Reply): ReplyHandle => this.#replies.add(reply);
     return {
       run: (epoch, order, reply) => dispatch({ kind: 'run', epoch, order, reply: add(reply) }),
@@ -119,7 +118,8 @@ export class AgentLink {
       watermarks: (epoch, body) => dispatch({ kind: 'watermarks', epoch, body }),
       messageToExecutor: (executor, data) =>
         dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
-      logs,
+      files,
+      exec,
       watchUsage,
       logLevel: (level) => changeLevel(logger, level),
       onMalformed: (subject, reason) => logger.warn({ subject, reason }, 'message not understood'),

@@ -6,9 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
-import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
-import { type Outcome, succeed } from '@parley/protocol/errors';
-import { type TaskKey, taskKey } from '@parley/protocol/ids';
+import { succeed } from '@parley/protocol/errors';
+import type { TaskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
@@ -17,7 +16,7 @@ import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
-import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
+import { customExecutorOf } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
@@ -30,6 +29,7 @@ import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
 import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import { TaskAccess } from './task-access.ts';
 import type { TaskConfinement } from './task-confinement.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
@@ -61,6 +61,7 @@ export class AgentShell {
   readonly #usage: UsageReports;
   readonly #pressure: PressureWatch;
   readonly #link: AgentLink;
+  readonly #access: TaskAccess;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
   #nats: NatsBus | undefined;
@@ -85,13 +86,13 @@ export class AgentShell {
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     const { rootPath, enterCommand, confinement, networks } = isolation;
-    const ways = { launcher, enterCommand, confinement, networks };
-    this.#host = new TaskHost({ agentId, workDirectory, ...ways });
+    const place = { agentId, workDirectory };
+    const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
+    this.#host = new TaskHost({ ...place, launcher, enterCommand, confinement, networks });
     this.#work = workAccount(identity, logger);
     const copies = objectCopies(config, this.#work, logger);
     this.#executors = new ExecutorShell({
-      agentId,
-      workDirectory,
+      ...place,
       launcher,
       confinement,
       logger,
@@ -108,8 +109,7 @@ export class AgentShell {
       confinement,
     });
     this.#retention = new SandboxRetention({
-      agentId,
-      workDirectory,
+      ...place,
       onRemoved: (task) => this.#groups.leave(task),
       onFailure: (task, reason) => logger.warn({ ...task, reason }, 'sandbox not removed'),
     });
@@ -119,23 +119,24 @@ export class AgentShell {
       registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
       executorTiming: config.executorTiming,
     });
+    this.#access = this.#openAccess();
     this.#link = new AgentLink({
       cluster: identity.cluster,
       agentId,
       supervisor: this.#supervisor,
-      dispatch: (input) => this.#dispatch(input),
-      logs: (request) => this.#readLog(request),
+      dispatch,
+      files: this.#access.files,
+      exec: this.#access.exec,
       watchUsage: ({ leaseMs }) => this.#usage.watch(leaseMs),
       logger,
     });
     this.#units = new UnitWatch({
-      agentId,
-      workDirectory,
+      ...place,
       rootPath,
       host: this.#host,
       executors: this.#executors,
       supervisor: this.#supervisor,
-      dispatch: (input) => this.#dispatch(input),
+      dispatch,
       logger,
     });
     this.#usage = usageReports(this.#units, this.#link, logger);
@@ -198,7 +199,8 @@ export class AgentShell {
     this.#units.close();
     this.#executors.close();
     this.#link.close();
-    await Promise.race([Promise.all(this.#writes), wait(ANSWER_TO_STOP_MS)]);
+    const ends = Promise.all([...this.#writes, this.#access.exec.close()]);
+    await Promise.race([ends, wait(ANSWER_TO_STOP_MS)]);
     await this.#work.close();
     await this.#nats?.close();
     const isIdle = [...this.#supervisor.tasks()].every(({ phase }) => phase === 'ended');
@@ -307,6 +309,17 @@ export class AgentShell {
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
   }
 
+  #openAccess(): TaskAccess {
+    return new TaskAccess({
+      supervisor: this.#supervisor,
+      host: this.#host,
+      executors: this.#executors.host,
+      groups: this.#groups,
+      nowMs: systemClock.nowMs,
+      logger: this.#logger,
+    });
+  }
+
   #watchPressure({ qos }: AgentConfig): PressureWatch {
     const mayTakeBack = () => spareTask(this.#supervisor.tasks()) !== undefined;
     return new PressureWatch(qos, mayTakeBack, (why) => {
@@ -322,15 +335,6 @@ export class AgentShell {
     this.#toldSequences.set(task, update.sequence);
     const { state, reason, exitCode, signal, message } = update;
     this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
-  }
-
-  /** A task of a custom executor has that one's output, while it is known. */
-  #readLog(request: LogsRequest): Promise<Outcome<LogsResult>> {
-    const task = this.#supervisor.task(taskKey(request.task));
-    const place = task instanceof ExecutorTask ? task.place : undefined;
-    const directories = place && this.#executors.host.directoriesOf(place);
-    const hasEnded = task === undefined || task.phase === 'ended';
-    return this.#host.readLog(request, hasEnded, directories?.sandboxDirectory);
   }
 
   /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */

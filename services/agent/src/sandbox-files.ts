@@ -1,25 +1,67 @@
 // Opens files inside a task's sandbox so that no link leads out of it, whatever the task has put there: every
-// component is opened below the one before it, and none may be a link. What is made belongs to whom the sandbox does. Linux only (/proc/self/fd is openat(2) here).
-import { constants, type Stats } from 'node:fs';
+// component is opened below the one before it, and none may be a link. What is made belongs to whom the sandbox does.
+// Linux only (/proc/self/fd is openat(2) here).
+import { type BigIntStats, constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, readlink, symlink } from 'node:fs/promises';
 import { errorCode } from '@parley/isolation/file-failure';
+import { showName } from '@parley/protocol/file-names';
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+/** open(2): a handle that only stands for the file. Nothing is read, and neither a FIFO nor a device is opened by it. */
+const O_PATH = 0o10000000;
 
 /** What is wrong with a path in a sandbox, said for the framework's eyes; other file errors come as they are. */
-export class SandboxPathError extends Error {}
+export class SandboxPathError extends Error {
+  readonly reason: 'noSandbox' | 'missing' | 'refused';
+
+  constructor(message: string, reason: SandboxPathError['reason'] = 'refused') {
+    super(message);
+    this.reason = reason;
+  }
+}
 
 /** A regular file to read. `relative`: parsed by `SandboxPath`, so without `..`. */
 export async function openToRead(sandbox: string, relative: string): Promise<FileHandle> {
-  const handle = await openInside(sandbox, relative, {
-    makesDirectories: false,
-    flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
-  });
-  const status = await handle.stat();
-  if (status.isFile()) return handle;
-  await handle.close();
-  throw new SandboxPathError(`${relative} is no regular file`);
+  const parts = relative.split('/').map((part) => Buffer.from(part));
+  const found = await findInside(sandbox, parts);
+  try {
+    if (found.status.isFile()) return await openFound(found);
+    throw new SandboxPathError(`${relative} is no regular file`);
+  } finally {
+    await found.handle.close();
+  }
 }
+
+/** What stands at a path. `handle` is no link that was followed, and reads nothing: see `openFound`. */
+export type Found = { readonly handle: FileHandle; readonly status: BigIntStats };
+
+/** Opens nothing that could block or do something by being opened. `parts`: none is empty, `.` or `..`. */
+export async function findInside(sandbox: string, parts: readonly Buffer[]): Promise<Found> {
+  let handle = await openSandbox(sandbox, O_PATH);
+  try {
+    for (const [index, part] of parts.entries()) {
+      const isOnTheWay = index < parts.length - 1 ? O_DIRECTORY : 0;
+      const place = Buffer.concat([Buffer.from(`${pathOf(handle)}/`), part]);
+      const next = await open(place, O_PATH | O_NOFOLLOW | isOnTheWay);
+      await handle.close();
+      handle = next;
+    }
+    return { handle, status: await handle.stat({ bigint: true }) };
+  } catch (error) {
+    await handle.close();
+    throw explained(
+      error,
+      showName(Buffer.concat(parts.flatMap((part) => [SLASH, part]).slice(1))),
+    );
+  }
+}
+
+/** A second handle of the same file, that reads it. Only for regular files. */
+export function openFound({ handle }: Found): Promise<FileHandle> {
+  return open(pathOf(handle), O_RDONLY | O_NONBLOCK);
+}
+
+const SLASH = Buffer.from('/');
 
 /** A file to write, emptied; the directories on the way are made. */
 export function openToWrite(sandbox: string, relative: string): Promise<FileHandle> {
@@ -65,7 +107,7 @@ async function inside<Result>(
 ): Promise<Result> {
   const parts = relative.split('/');
   const name = parts.pop() ?? '';
-  let directory = await open(sandbox, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  let directory = await openSandbox(sandbox, O_RDONLY);
   try {
     const owner = await directory.stat();
     for (const part of parts) {
@@ -84,7 +126,17 @@ async function inside<Result>(
   }
 }
 
-function pathOf(directory: FileHandle): string {
+async function openSandbox(sandbox: string, flags: number): Promise<FileHandle> {
+  try {
+    return await open(sandbox, flags | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw explained(error, sandbox);
+    throw new SandboxPathError('the sandbox is not there', 'noSandbox');
+  }
+}
+
+/** Leads to what the handle stands for, whatever its name has become meanwhile. */
+export function pathOf(directory: FileHandle): string {
   return `/proc/self/fd/${directory.fd}`;
 }
 
@@ -101,7 +153,7 @@ async function makeDirectory(directory: string): Promise<boolean> {
 function explained(error: unknown, relative: string): unknown {
   switch (errorCode(error)) {
     case 'ENOENT':
-      return new SandboxPathError(`there is no file ${relative} in the sandbox`);
+      return new SandboxPathError(`there is no file ${relative} in the sandbox`, 'missing');
     case 'ELOOP':
     case 'ENOTDIR':
       // A link where a directory must be answers ENOTDIR.

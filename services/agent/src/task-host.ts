@@ -1,20 +1,15 @@
 // Owns the processes and directories of tasks on this host, as the supervisor's effects ask for them. What is to be
 // done it does not decide; how a scope is made is in @parley/isolation.
+import type { ChildProcess } from 'node:child_process';
 import { access } from 'node:fs/promises';
-import { runInScope } from '@parley/isolation/enter-scope';
+import { runInScope, spawnInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
-import {
-  createSandbox,
-  locateTask,
-  readLog,
-  type TaskDirectories,
-} from '@parley/isolation/sandbox';
+import { underTerminal } from '@parley/isolation/pseudo-terminal';
+import { createSandbox, locateTask, type TaskDirectories } from '@parley/isolation/sandbox';
 import type { TaskNetworks } from '@parley/isolation/task-networks';
 import type { TaskIdentity } from '@parley/isolation/unit-name';
-import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
-import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -22,6 +17,7 @@ import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
 import { type TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
+import type { ExecStart } from './task-exec/exec-desk.ts';
 import { limitsOf } from './task-limits.ts';
 
 export type TaskHostOptions = {
@@ -43,6 +39,9 @@ export type CommandProbe = {
   readonly probe: Extract<Probe, { kind: 'command' }>;
   readonly timeoutMs: number;
 };
+
+export type CommandBeside = Pick<CommandProbe, 'ref' | 'description' | 'groupDirectory'> &
+  Pick<ExecStart, 'argv' | 'terminal'>;
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
@@ -160,6 +159,25 @@ export class TaskHost {
     }
   }
 
+  /** Begins a command in the task's scope for somebody at a terminal, with what a probe has. Rejects with why it is not. */
+  async execute(asked: CommandBeside): Promise<ChildProcess> {
+    const { ref, description, groupDirectory, argv, terminal } = asked;
+    const environment = this.#environmentOf(ref, description, groupDirectory);
+    const confined = this.#confinedTo(ref, description, groupDirectory);
+    if (!confined.ok) throw new Error(confined.failure.message);
+    const request = {
+      ...confined.value,
+      ...this.directoriesOf(ref),
+      command: argv,
+      environment: { ...environment, ...(terminal && { TERM: terminal.type }) },
+      enterCommand: this.#options.enterCommand,
+    };
+    return spawnInScope(request, {
+      stdio: 'pipe',
+      ...(terminal && { wrap: (words) => underTerminal(terminal, words) }),
+    });
+  }
+
   stop(ref: TaskRef, signal: StopSignal): Promise<boolean> {
     return this.#options.launcher.stop(this.directoriesOf(ref).unit, signal);
   }
@@ -176,33 +194,6 @@ export class TaskHost {
   /** The units that have a process. Rejects when that cannot be known. */
   listLive(): Promise<ReadonlySet<string>> {
     return this.#options.launcher.list();
-  }
-
-  /** Part of a task's output; `hasEnded` says whether more can come. A negative offset counts from the end. */
-  async readLog(
-    request: LogsRequest,
-    hasEnded: boolean,
-    sandboxDirectory: string = this.directoriesOf(request.task).sandboxDirectory,
-  ): Promise<Outcome<LogsResult>> {
-    const { stream, maxBytes } = request;
-    const place = { sandboxDirectory, stream };
-    const start = await readLog({ ...place, offset: 0, maxBytes: 0 });
-    if (!start.ok) {
-      return start.failure.code === 'notFound'
-        ? fail('unknownTask', `no ${stream} of task ${request.task.taskId} is kept here`)
-        : fail('internalError', start.failure.message);
-    }
-    const wanted = request.offset < 0 ? start.size + request.offset : request.offset;
-    const offset = Math.min(Math.max(0, wanted), start.size);
-    const part = await readLog({ ...place, offset, maxBytes });
-    if (!part.ok) return fail('internalError', part.failure.message);
-    const isAtEnd = offset + part.data.length >= part.size;
-    return succeed({
-      data: Uint8Array.from(part.data),
-      offset,
-      size: part.size,
-      ended: hasEnded && isAtEnd,
-    });
   }
 
   #confinedTo(

@@ -1,5 +1,6 @@
 // Owns the checks of what is typed on the command line: ids by the protocol's schemas, amounts, task names. A wrong
 // value is a usage failure that says what would be right.
+import { readName } from '@parley/protocol/file-names';
 import {
   AgentId,
   ClusterName,
@@ -69,6 +70,20 @@ export function taskArgument(value: string): TaskRef {
     frameworkId: frameworkIdArgument(frameworkId),
     taskId: taskIdArgument(taskId),
   };
+}
+
+/** As `task files list` shows it. */
+export function filePathArgument(value: string): Uint8Array<ArrayBuffer> {
+  const path = readName(value);
+  if (path !== undefined) return path;
+  throw new InvalidArgumentError('must have \\\\ for a backslash and \\xNN for a byte.');
+}
+
+/** Bytes from the front, or, negative, from the end. */
+export function offsetArgument(value: string): number {
+  const offset = Number(value);
+  if (/^-?\d+$/.test(value) && Number.isSafeInteger(offset)) return offset;
+  throw new InvalidArgumentError('must be a whole number of bytes; from the end with - before it.');
 }
 
 /** A whole number of at least `min`. */

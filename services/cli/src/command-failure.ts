@@ -40,6 +40,7 @@ function describeFailure({ what, why, remedy }: FailureWords): string {
 /** What is not there, and where to look for what is. */
 const NOT_FOUND: Readonly<Partial<Record<ErrorCode, string>>> = {
   unknownTask: 'see "parley task list --all"',
+  unknownFile: 'see "parley task files list"',
   unknownAgent: 'see "parley agent list"',
   unknownRole: 'see "parley role list"',
   notSubscribed: 'see "parley framework list"',

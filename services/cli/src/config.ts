@@ -29,6 +29,12 @@ export function readSurroundings(): Surroundings {
   };
 }
 
+/** TERM: what this terminal understands, for a command that is to have it. */
+export function terminalType(): string {
+  const type = process.env['TERM'] ?? '';
+  return /^[A-Za-z0-9._+-]{1,64}$/.test(type) ? type : 'xterm';
+}
+
 /** For child processes: the same variables; services read their credentials from files that arguments name. */
 export function childEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env };

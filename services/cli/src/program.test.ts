@@ -33,7 +33,8 @@ const COMMANDS = new Map([
 const optionsOf = (name: string) => COMMANDS.get(name)?.options.map(({ long }) => long);
 
 /** They start something, or pass on what others wrote. */
-const PRINT_NO_DATA = /^(start|stop|keep-cluster|run|master|allocator|agent|task logs)$/;
+const PRINT_NO_DATA =
+  /^(start|stop|keep-cluster|run|master|allocator|agent|task (logs|files read|exec|attach))$/;
 
 it.each([...COMMANDS.keys()].filter((name) => !PRINT_NO_DATA.test(name)))(
   'parley %s prints JSON when asked to',

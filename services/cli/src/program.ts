@@ -1,6 +1,7 @@
 // Owns the shape of the command line: commands, options, help. What a command does is in commands/, loaded when run.
 import { Command, Option } from 'commander';
 import {
+  agentArgument,
   clusterArgument,
   countArgument,
   durationArgument,
@@ -22,6 +23,8 @@ import { addAgentCommands, addFrameworkCommands, addMasterCommands } from './ope
 import { addReplayCommands } from './replay-commands.ts';
 import { addMemberCommands, addSetUpCommands } from './set-up-commands.ts';
 import { addSharingCommands } from './sharing-commands.ts';
+import { addTaskExecCommands } from './task-exec-commands.ts';
+import { addTaskFileCommands } from './task-file-commands.ts';
 import { addTopCommand } from './top-command.ts';
 
 export type ProgramPlace = { readonly surroundings: Surroundings; readonly mainFile: string };
@@ -147,7 +150,10 @@ function addReadingCommands(program: Command, place: ProgramPlace): void {
 
 function addTaskCommands(program: Command, place: ProgramPlace): void {
   const context = (): string | undefined => program.opts()['context'];
-  const task = program.command('task').description('tasks: list, inspect, logs, kill');
+  const task = program
+    .command('task')
+    .description('tasks: list, inspect, logs, files, exec, attach, kill')
+    .enablePositionalOptions();
   task
     .command('list')
     .description('live tasks, and with --all those that ended lately')
@@ -173,10 +179,17 @@ function addTaskCommands(program: Command, place: ProgramPlace): void {
     .argument('<task>', 'PRINCIPAL/FRAMEWORK/TASK', taskArgument)
     .option('-f, --follow', 'go on until the task has ended')
     .option('--stderr', 'its stderr in place of its stdout')
+    .option('--tail <lines>', 'begin with the last lines', countArgument(0))
+    .option('--agent <id>', 'where it ran, when the cluster has forgotten the task', agentArgument)
     .action(async (ref, options) => {
       const { taskLogsCommand } = await import('./commands/task-logs.ts');
-      const how = { follow: options.follow === true, stderr: options.stderr === true };
-      await taskLogsCommand(place.surroundings, context(), ref, how);
+      const how = {
+        follow: options.follow === true,
+        stderr: options.stderr === true,
+        tail: options.tail,
+      };
+      const address = { task: ref, agent: options.agent };
+      await taskLogsCommand(place.surroundings, context(), address, how);
     });
   task
     .command('kill')
@@ -196,6 +209,8 @@ function addTaskCommands(program: Command, place: ProgramPlace): void {
       };
       await taskKillCommand(place.surroundings, context(), ref, how);
     });
+  addTaskFileCommands(task, program, place);
+  addTaskExecCommands(task, program, place);
 }
 
 function addRunCommand(program: Command, place: ProgramPlace): void {

@@ -1,10 +1,12 @@
 // Owns the command line as an operator of a test's cluster types it: real processes of `parley`, with a context as
 // `parley init` leaves it behind for a cluster that was there before. It tests nothing itself.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ProcessIdentity, parseStat } from '@parley/isolation/process-identity';
+import { underTerminal } from '@parley/isolation/pseudo-terminal';
 import { type ClusterFixture, cluster, WatchedProcess } from './cluster-fixture.ts';
 
 const PARLEY = fileURLToPath(new URL('../../../services/cli/src/main.ts', import.meta.url));
@@ -66,6 +68,26 @@ export class ClusterTerminal {
         },
       );
     });
+  }
+
+  /** Likewise at a terminal of its own, with keys that are pressed once it has said something. */
+  async typeAtTerminal(
+    { after, keys }: { readonly after: string; readonly keys: string },
+    ...words: string[]
+  ): Promise<Typed> {
+    const line = [process.execPath, PARLEY, ...words];
+    const [program = '', ...rest] = underTerminal({ rows: 40, columns: 120 }, line);
+    const child = spawn(program, rest, { env: this.#env, stdio: ['pipe', 'pipe', 'inherit'] });
+    let stdout = '';
+    let isTyped = false;
+    child.stdout.on('data', (data: Buffer) => {
+      stdout += data.toString();
+      if (isTyped || !stdout.includes(after)) return;
+      isTyped = true;
+      child.stdin.write(keys);
+    });
+    const [exitCode] = await once(child, 'close');
+    return { exitCode: Number(exitCode), stdout, stderr: '' };
   }
 
   /** A command that goes on until it is closed. */

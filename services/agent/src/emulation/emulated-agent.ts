@@ -1,7 +1,6 @@
 // Owns one agent of an emulation: the deciding core and the bus half of a real agent; nothing is written to a disk, no
 // process is started, and time comes from the wheel that all of them share. It outlives no end of the process.
-import type { LogsResult } from '@parley/protocol/agents';
-import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { fail, succeed } from '@parley/protocol/errors';
 import type { AgentId, ClusterName } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
@@ -55,7 +54,8 @@ export class EmulatedAgent implements WheelEntry {
       agentId,
       supervisor: this.#supervisor,
       dispatch: (input) => this.dispatch(input),
-      logs: () => Promise.resolve(NO_LOG),
+      files: { answer: noProcess, ofPrincipal: noProcess, logs: noProcess },
+      exec: { answer: noProcess },
       // What sleeps uses nothing.
       watchUsage: () => undefined,
       logger,
@@ -228,10 +228,11 @@ type Told =
       readonly failure: { readonly code: 'failed'; readonly message: string };
     };
 
-const NO_LOG: Outcome<LogsResult> = fail(
+const NO_PROCESS = fail(
   'unknownTask',
-  'an emulated agent starts no processes: its tasks have no output',
+  'an emulated agent starts no processes: its tasks have no output, no files and no scope',
 );
+const noProcess = (): Promise<typeof NO_PROCESS> => Promise.resolve(NO_PROCESS);
 
 /** What sleeps is well, whatever is asked. */
 function allWell({ probe }: Effect<'probe'>): ProbeAnswer {

@@ -1,65 +1,53 @@
 // Owns `parley task logs`: what a task wrote, read in pieces from its agent, also while it is still running.
-import { setTimeout as delay } from 'node:timers/promises';
-import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
+import { taskKey } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
-import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
+import { failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
-import { type OperatorLink, withOperator } from '../operator-link.ts';
-import { findAgentOf } from '../task-table.ts';
-import { currentContext } from './context.ts';
+import { copyStream, type FileSource, offsetOfLastLines } from '../file-stream.ts';
+import { STANDARD_OUTPUT } from '../standard-output.ts';
+import { type ReachedTask, type TaskAddress, withTask } from '../task-reach.ts';
 
-export type TaskLogsHow = { readonly follow: boolean; readonly stderr: boolean };
-
-const PIECE_BYTES = 256 * 1024;
-const POLL_MS = 250;
+export type TaskLogsHow = {
+  readonly follow: boolean;
+  readonly stderr: boolean;
+  /** Only so many lines of what is there. */
+  readonly tail?: number | undefined;
+};
 
 export async function taskLogsCommand(
   surroundings: Surroundings,
   named: string | undefined,
-  task: TaskRef,
+  address: TaskAddress,
   how: TaskLogsHow,
 ): Promise<void> {
-  const context = await currentContext(surroundings, named);
-  await withOperator(context, async (link) => {
-    const { state } = await link.load();
-    const agentId = findAgentOf(state, task);
-    if (agentId === undefined) {
-      throw new CommandFailure(EXIT.notFound, {
-        what: `there is no task ${taskKey(task)}`,
-        why: 'it never was, or it ended too long ago',
-        remedy: 'see "parley task list --all"',
-      });
-    }
-    await copyLog(link, { task, agentId, how });
+  await withTask(surroundings, named, address, async (reached) => {
+    const stream = how.stderr ? 'stderr' : 'stdout';
+    const source = logSource(reached, stream);
+    const start = how.tail === undefined ? undefined : await offsetOfLastLines(source, how.tail);
+    const failed =
+      start?.ok === false
+        ? start
+        : await copyStream(source, STANDARD_OUTPUT, {
+            follow: how.follow,
+            offset: start?.value ?? 0,
+          });
+    if (failed === undefined) return;
+    const { task, agentId } = reached;
+    const remedy = `what a task wrote lies on its agent: is ${agentId} there? See "parley agent list"`;
+    throw failureFromCluster(`the ${stream} of ${taskKey(task)} cannot be read`, failed.failure, {
+      ...(failed.failure.code === 'unavailable' && { remedy }),
+    });
   });
 }
 
-type LogSource = {
-  readonly task: TaskRef;
-  readonly agentId: AgentId;
-  readonly how: TaskLogsHow;
-};
-
-async function copyLog(link: OperatorLink, { task, agentId, how }: LogSource): Promise<void> {
-  const stream = how.stderr ? 'stderr' : 'stdout';
-  let offset = 0;
-  for (;;) {
-    const piece = await link.call(
-      SUBJECTS.logs,
-      { agentId },
-      { task, stream, offset, maxBytes: PIECE_BYTES },
-    );
-    if (!piece.ok) {
-      const remedy = `what a task wrote lies on its agent: is ${agentId} there? See "parley agent list"`;
-      throw failureFromCluster(`the ${stream} of ${taskKey(task)} cannot be read`, piece.failure, {
-        ...(piece.failure.code === 'unavailable' && { remedy }),
-      });
-    }
-    const { data, size, ended } = piece.value;
-    process.stdout.write(data);
-    offset = piece.value.offset + data.length;
-    if (offset < size) continue;
-    if (ended || !how.follow) return;
-    await delay(POLL_MS);
-  }
+/** By `agent.logs`, which agents of every release answer. */
+export function logSource(
+  { link, task, agentId }: ReachedTask,
+  stream: 'stdout' | 'stderr',
+): FileSource {
+  return {
+    read: (offset, maxBytes) =>
+      link.call(SUBJECTS.logs, { agentId }, { task, stream, offset, maxBytes }),
+    mayReturn: () => Promise.resolve(false),
+  };
 }

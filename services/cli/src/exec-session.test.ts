@@ -1,0 +1,92 @@
+// Tests of the client's half of a command beside a task, against an agent that loses answers and takes input in bits.
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { TaskRef } from '@parley/protocol/ids';
+import type { ExecAsk, ExecResult } from '@parley/protocol/task-exec';
+import { expect, test } from 'vitest';
+import { type ExecCall, ExecClient } from './exec-session.ts';
+
+const task = TaskRef.parse({ principal: 'alice', frameworkId: 'web', taskId: 't1' });
+const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+
+/** Echoes its input, in order, and ends when that does. */
+class EchoAgent {
+  taken = '';
+  isInputOver = false;
+  readonly asked: ExecAsk['kind'][] = [];
+  /** What is taken of an input at most. */
+  takes = 1000;
+
+  readonly call: ExecCall = async (ask): Promise<Outcome<ExecResult>> => {
+    this.asked.push(ask.kind);
+    // As a network does: others get their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    switch (ask.kind) {
+      case 'start':
+        return succeed({ kind: 'started' });
+      case 'input': {
+        const rest = Buffer.from(ask.data)
+          .toString()
+          .slice(this.taken.length - ask.offset);
+        this.taken += rest.slice(0, this.takes);
+        this.isInputOver ||= ask.isLast;
+        return succeed({ kind: 'input', taken: this.taken.length });
+      }
+      case 'output': {
+        const data = bytes(this.taken.slice(ask.from));
+        const output = data.length > 0 ? [{ stream: 'stdout', data } as const] : [];
+        const end = { kind: 'exited', code: 7 } as const;
+        return succeed({ kind: 'output', output, ...(this.isInputOver && { end }) });
+      }
+      default:
+        return succeed({ kind: 'ended' });
+    }
+  };
+}
+
+async function* words(...all: string[]): AsyncGenerator<Uint8Array> {
+  for (const word of all) yield bytes(word);
+}
+
+function clientOf(call: ExecCall, input: AsyncIterable<Uint8Array>) {
+  const written: string[] = [];
+  const client = new ExecClient({
+    call,
+    input,
+    write: async (_, data) => void written.push(Buffer.from(data).toString()),
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  return { client, text: () => written.join('') };
+}
+
+test('input arrives once and in order where only bits of it are taken, and the exit code comes back', async () => {
+  const agent = new EchoAgent();
+  agent.takes = 3;
+  const { client, text } = clientOf(agent.call, words('hello ', 'world', '!'));
+  const outcome = await client.run({ task, argv: ['cat'] });
+  expect(outcome).toEqual({ ok: true, value: { kind: 'exited', code: 7 } });
+  expect(text()).toBe('hello world!');
+  expect(agent.asked.at(-1)).toBe('end');
+});
+
+test('a session that the agent does not know any more is lost, and a refused start is told', async () => {
+  const lost = clientOf(
+    async (ask) => succeed(ask.kind === 'start' ? { kind: 'started' } : { kind: 'ended' }),
+    words(),
+  );
+  expect(await lost.client.run({ task, argv: ['x'] })).toEqual({
+    ok: true,
+    value: { kind: 'lost' },
+  });
+  const refused = clientOf(async () => fail('unknownTask', 'it does not run'), words());
+  expect(await refused.client.run({ task, argv: ['x'] })).toMatchObject({ ok: false });
+});
+
+test('a command that ends is not waited for by input that never comes', async () => {
+  const agent = new EchoAgent();
+  agent.isInputOver = true;
+  const never: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
+  };
+  const { client } = clientOf(agent.call, never);
+  expect(await client.run({ task, argv: ['true'] })).toMatchObject({ ok: true });
+});

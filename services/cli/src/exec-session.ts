@@ -1,0 +1,97 @@
+// Owns the client's half of a command beside a task: asks for output as long as there is any to come, brings input as it
+// is taken, and says when the terminal's size changes. Offsets make a question that had to be repeated harmless.
+import type { Outcome } from '@parley/protocol/errors';
+import {
+  type ExecAsk,
+  type ExecEnd,
+  type ExecResult,
+  MAX_INPUT_BYTES,
+  MAX_OUTPUT_WAIT_MS,
+  type TerminalSize,
+} from '@parley/protocol/task-exec';
+
+export type ExecCall = (ask: ExecAsk) => Promise<Outcome<ExecResult>>;
+export type ExecStart = Omit<Extract<ExecAsk, { kind: 'start' }>, 'kind'>;
+
+export type ExecEnds = {
+  readonly call: ExecCall;
+  /** Nothing of it when the command gets no input. Read no faster than it is taken. */
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly write: (stream: 'stdout' | 'stderr', data: Uint8Array) => Promise<void>;
+  readonly pause: (durationMs: number) => Promise<void>;
+};
+
+export type ExecOutcome =
+  | ExecEnd
+  /** The agent does not know it any more: it was started anew, or heard nothing for too long. */
+  | { readonly kind: 'lost' };
+
+/** What a full input waits before it is offered again. */
+const INPUT_AGAIN_MS = 50;
+
+export class ExecClient {
+  readonly #ends: ExecEnds;
+  #isOver = false;
+
+  constructor(ends: ExecEnds) {
+    this.#ends = ends;
+  }
+
+  /** Until the command has ended and everything it wrote is written. */
+  async run(start: ExecStart): Promise<Outcome<ExecOutcome>> {
+    const started = await this.#ends.call({ kind: 'start', ...start });
+    if (!started.ok) return started;
+    if (started.value.kind !== 'started') return { ok: true, value: { kind: 'lost' } };
+    const feeding = this.#feed();
+    try {
+      return await this.#read();
+    } finally {
+      this.#isOver = true;
+      // Input that nobody sends any more may never come: it is not waited for.
+      feeding.catch(() => undefined);
+      await this.#ends.call({ kind: 'end' });
+    }
+  }
+
+  async resize(size: TerminalSize): Promise<void> {
+    if (!this.#isOver) await this.#ends.call({ kind: 'resize', size });
+  }
+
+  async #read(): Promise<Outcome<ExecOutcome>> {
+    for (let from = 0; ; ) {
+      const answer = await this.#ends.call({ kind: 'output', from, waitMs: MAX_OUTPUT_WAIT_MS });
+      if (!answer.ok) return answer;
+      if (answer.value.kind !== 'output') return { ok: true, value: { kind: 'lost' } };
+      for (const { stream, data } of answer.value.output) {
+        await this.#ends.write(stream, data);
+        from += data.length;
+      }
+      if (answer.value.end !== undefined) return { ok: true, value: answer.value.end };
+    }
+  }
+
+  async #feed(): Promise<void> {
+    let offset = 0;
+    for await (const data of this.#ends.input) {
+      for (let at = 0; at < data.length; at += MAX_INPUT_BYTES) {
+        const part = data.subarray(at, at + MAX_INPUT_BYTES);
+        if (!(await this.#send(offset, part, false))) return;
+        offset += part.length;
+      }
+    }
+    await this.#send(offset, new Uint8Array(), true);
+  }
+
+  /** False when there is nobody to take it. */
+  async #send(begin: number, data: Uint8Array, isLast: boolean): Promise<boolean> {
+    for (let taken = begin; !this.#isOver; ) {
+      const rest = Uint8Array.from(data.subarray(taken - begin));
+      const answer = await this.#ends.call({ kind: 'input', offset: taken, data: rest, isLast });
+      if (!answer.ok || answer.value.kind !== 'input') return false;
+      ({ taken } = answer.value);
+      if (taken >= begin + data.length) return true;
+      await this.#ends.pause(INPUT_AGAIN_MS);
+    }
+    return false;
+  }
+}
