@@ -22,7 +22,7 @@ function aRecord({ status = 0, couldNotStart, ...counted }: Changes = {}): ExitR
   return { status, couldNotStart, counters, cpuNs: 5n };
 }
 
-const pids = { pidsHits: 3, pidsPeak: 21, pidsLimit: 21 };
+const pids = { pidsHits: 3, pidsPeak: 23, pidsLimit: 23 };
 const metPids = { pids: { limit: 20, peak: 20 } };
 const memory = { limitMib: 64, peakMib: 40 };
 const overLimit = { oomKills: 1, memoryHits: 7 };

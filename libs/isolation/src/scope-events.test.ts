@@ -45,7 +45,7 @@ function read(version: 1 | 2, files: Record<string, string>): Map<string, string
   );
 }
 
-const pids = { 'pids.max': '65\n', 'pids.events': 'max 12\n', 'pids.peak': '65\n' };
+const pids = { 'pids.max': '67\n', 'pids.events': 'max 12\n', 'pids.peak': '67\n' };
 const v2 = {
   'memory.max': '67108864\n',
   'memory.peak': '67100672\n',
@@ -93,7 +93,7 @@ it('no limit is told as none, and what an older kernel does not keep is left out
   const counters = countersOf(read(2, files));
   expect(counters).toMatchObject({ peakBytes: undefined, limitBytes: undefined });
   expect(metPidsLimit(counters)).toBeUndefined();
-  expect(metPidsLimit({ ...counters, pidsHits: 1, pidsLimit: 11 })).toEqual({
+  expect(metPidsLimit({ ...counters, pidsHits: 1, pidsLimit: 13 })).toEqual({
     limit: 10,
     peak: 10,
   });

@@ -26,7 +26,7 @@ it('on v2 a request is a weight and protected memory; a limit is a quota, the mo
     `MemoryLow=${64 * 1024 ** 2}`,
     `MemoryMax=${256 * 1024 ** 2}`,
     // The shim is one of them.
-    'TasksMax=21',
+    'TasksMax=23',
     'MemorySwapMax=0',
   ]);
 });
@@ -36,7 +36,7 @@ it('on v1 the same is said by the properties that have a file there', () => {
     'CPUShares=512',
     'CPUQuota=150%',
     `MemoryLimit=${256 * 1024 ** 2}`,
-    'TasksMax=21',
+    'TasksMax=23',
   ]);
 });
 

@@ -69,7 +69,7 @@ test(
     const spy = [
       ...secrets.map((file) => `cat '${file}';`),
       `ls '${agent.workDirectory}' '${placeOf('sandboxes', alice, 'other')}';`,
-      'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | grep treasure; grep -l 1000 /proc/[0-9]*/cmdline;',
+      'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | grep "treasur[e]"; grep -l "treasur[e]" /proc/[0-9]*/cmdline;',
     ];
     const said = await saidBy('spy', `{ ${spy.join(' ')} } 2> /dev/null; echo done`);
     expect(said).toBe('done\n');
