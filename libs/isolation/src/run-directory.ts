@@ -5,6 +5,7 @@ import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
+import { readBootId } from './process-identity.ts';
 import { countersOf, type ScopeCounters } from './scope-events.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
@@ -55,7 +56,9 @@ export async function prepareRunDirectory(
     await writeNew(path.join(directory, name), text);
   }
   await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
-  await writeNew(path.join(directory, 'exit'), ' '.repeat(RESERVED_BYTES));
+  // Says in which boot of the host the end is awaited; at its end, since the shim writes from the beginning.
+  const boot = `\nboot=${await thisBoot()}\n`;
+  await writeNew(path.join(directory, 'exit'), boot.padStart(RESERVED_BYTES));
 }
 
 /**
@@ -94,9 +97,15 @@ export async function hasStarted(directory: string): Promise<boolean> {
   return (await readFileIfThere(path.join(directory, 'started'))) !== undefined;
 }
 
-/** The boot in which it was launched; undefined of one that was launched by a release that did not write it down. */
+/**
+ * The boot in which a run was launched that has not recorded its end; undefined of one that was launched by a release that
+ * did not write it down.
+ */
 export async function readBootOfRun(directory: string): Promise<string | undefined> {
-  return readFileIfThere(path.join(directory, 'boot'));
+  const own = await readFileIfThere(path.join(directory, 'boot'));
+  if (own !== undefined) return own;
+  const awaited = await readFileIfThere(path.join(directory, 'exit'));
+  return /^boot=([0-9a-f-]+)$/m.exec(awaited ?? '')?.[1];
 }
 
 export async function readShimProcess(directory: string): Promise<ShimProcess | undefined> {
@@ -149,6 +158,13 @@ export async function clearEnded(runRoot: string, unit: string): Promise<void> {
 export async function removeRun(runRoot: string, unit: string): Promise<void> {
   await rm(path.join(runRoot, unit), { recursive: true, force: true });
   await rm(path.join(endedDirectoryOf(runRoot), unit), { force: true });
+}
+
+let boot: Promise<string> | undefined;
+
+function thisBoot(): Promise<string> {
+  boot ??= readBootId();
+  return boot;
 }
 
 /** `key=value` lines up to the line `end`; undefined while that line is missing. */

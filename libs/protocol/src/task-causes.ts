@@ -15,6 +15,7 @@ export const CAUSE_KINDS = [
   'userNotFound',
   'sandboxUnavailable',
   'memoryForStart',
+  'hostRebooted',
 ] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];
 

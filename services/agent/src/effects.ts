@@ -9,7 +9,6 @@ import { systemClock } from '@parley/actor/nats/system-clock';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import { type Outcome, succeed } from '@parley/protocol/errors';
 import { type TaskKey, taskKey } from '@parley/protocol/ids';
-import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
@@ -17,7 +16,7 @@ import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
-import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
+import { ExecutorTask } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
@@ -25,11 +24,12 @@ import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { PressureWatch } from './pressure-watch.ts';
+import { recoverTasks } from './recovery.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
-import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { UsageReports } from './usage-reports.ts';
@@ -62,6 +62,8 @@ export class AgentShell {
   readonly #link: AgentLink;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
+  /** Units that were found running, and that no record explained. */
+  #strays = 0;
   #nats: NatsBus | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -140,16 +142,10 @@ export class AgentShell {
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
   async recover(): Promise<void> {
-    const { records, damaged } = await this.#checkpoints.readAll();
-    for (const damage of damaged) this.#logger.error(damage, 'task record set aside: not readable');
-    const tasks = await Promise.all(
-      records.map(async (record): Promise<RecoveredTask> => {
-        this.#units.add(record.task);
-        return isTerminal(record.state) || customExecutorOf(record) !== undefined
-          ? { record, outcome: { state: 'unknown' } }
-          : { record, outcome: await this.#host.outcomeOf(record.task) };
-      }),
-    );
+    const options = { checkpoints: this.#checkpoints, host: this.#host, logger: this.#logger };
+    const { tasks, strays } = await recoverTasks(options);
+    this.#strays = strays;
+    for (const { record } of tasks) this.#units.add(record.task);
     const executors = await this.#executors.recover();
     this.#dispatch({ kind: 'recovered', tasks, executors });
     await this.#executors.listenAgain(executors);
@@ -178,11 +174,13 @@ export class AgentShell {
 
   /** What it does now, for people. */
   get status(): string {
-    if (this.#nats === undefined) return 'has no bus yet; its tasks go on';
+    const strays = this.#strays === 0 ? '' : `; killed ${this.#strays} tasks without a record`;
+    if (this.#nats === undefined) return `has no bus yet; its tasks go on${strays}`;
     const { connected, connection } = this.#nats;
-    return connected
+    const bus = connected
       ? `connected to ${connection.getServer()}`
       : 'the bus is away; its tasks go on';
+    return `${bus}${strays}`;
   }
 
   /** Ends this process's part; tasks go on. */

@@ -4,13 +4,16 @@ import { access } from 'node:fs/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
+import { LiveLooks } from '@parley/isolation/live-looks';
+import { listRuns } from '@parley/isolation/run-directory';
 import {
   createSandbox,
   locateTask,
   readLog,
+  runRootOf,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
-import type { TaskIdentity } from '@parley/isolation/unit-name';
+import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { LogsRequest, LogsResult } from '@parley/protocol/agents';
 import type { Probe } from '@parley/protocol/checks';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -40,9 +43,11 @@ export type CommandProbe = {
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
+  readonly #looks: LiveLooks;
 
   constructor(options: TaskHostOptions) {
     this.#options = options;
+    this.#looks = new LiveLooks(() => options.launcher.list());
   }
 
   identityOf(ref: TaskRef): TaskIdentity {
@@ -125,11 +130,23 @@ export class TaskHost {
 
   /** Rejects when it cannot be known. */
   outcomeOf(ref: TaskRef): Promise<TaskOutcome> {
-    const { launcher } = this.#options;
-    return readOutcome(
-      this.directoriesOf(ref).runDirectory,
-      async (unit) => (await launcher.inspect(unit)).alive,
-    );
+    return readOutcome(this.directoriesOf(ref).runDirectory, (unit) => this.#looks.isAlive(unit));
+  }
+
+  /**
+   * Kills what runs in a unit of this agent of which no record tells, but for executors; gives the units. Rejects when it
+   * cannot be known what runs.
+   */
+  async endStrays(known: readonly TaskRef[]): Promise<string[]> {
+    const { launcher, workDirectory } = this.#options;
+    const explained = new Set(known.map((ref) => this.directoriesOf(ref).unit));
+    const runs = await listRuns(runRootOf(workDirectory)).catch(() => []);
+    const unexplained = runs.filter((unit) => !isExecutorUnit(unit) && !explained.has(unit));
+    if (unexplained.length === 0) return [];
+    const live = await launcher.list();
+    const strays = unexplained.filter((unit) => live.has(unit));
+    await Promise.all(strays.map((unit) => launcher.stop(unit, 'SIGKILL')));
+    return strays;
   }
 
   /** The units that have a process. Rejects when that cannot be known. */

@@ -12,6 +12,7 @@ import { launchBenchmark } from './launch-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
+import { restartBenchmark } from './restart-benchmark.ts';
 import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -25,6 +26,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   failoverBenchmark,
   replayBenchmark,
   usageBenchmark,
+  restartBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

@@ -49,20 +49,20 @@ export class AgentUnderTest {
   readonly workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-agent-'));
   readonly #bus: BusFixture;
   readonly #how: 'auto' | 'process' | 'emulated';
-  readonly #through: readonly string[];
+  /** Words of a command that ends by becoming the agent, whose own words are put after them; heeded by `start`. */
+  through: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
   /**
    * `emulated`: by the process that emulates many, of which this is one; the bus has to know the emulator `many`.
-   * @param through words of a command that ends by becoming the agent, whose own words are put after them
    */
   constructor(
     bus: BusFixture,
     how: 'auto' | 'process' | 'emulated',
     through: readonly string[] = [],
   ) {
-    this.#through = through;
+    this.through = through;
     this.#bus = bus;
     this.#how = how;
   }
@@ -90,7 +90,7 @@ export class AgentUnderTest {
       '31000-31010',
     ];
     const words = [process.execPath, MAIN, ...place, ...agent, ...size, ...more];
-    const [program = '', ...argv] = [...this.#through, ...words];
+    const [program = '', ...argv] = [...this.through, ...words];
     const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text: Buffer) => {
@@ -134,6 +134,14 @@ export class AgentUnderTest {
     return child.exitCode ?? child.signalCode;
   }
 
+  /** When this life of the agent ends by itself. */
+  async dies(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('the agent does not run');
+    await once(child, 'exit');
+    if (this.#child === child) this.#child = undefined;
+  }
+
   async close(): Promise<void> {
     if (this.#child !== undefined) await this.end('SIGKILL');
     const systemd = path.join(this.workDirectory, 'systemd');
@@ -153,6 +161,13 @@ export class AgentUnderTest {
   touch(taskId: string, file: string): void {
     const { principal, frameworkId } = framework;
     this.write(path.join('sandboxes', principal, frameworkId, taskId, file), '');
+  }
+
+  /** What a task has written by now. */
+  stdoutOf(taskId: string): string {
+    const { principal, frameworkId } = framework;
+    const file = path.join('sandboxes', principal, frameworkId, taskId, 'stdout');
+    return readFileSync(path.join(this.workDirectory, file), 'utf8');
   }
 
   /** What the shim of a task has recorded. */
@@ -205,6 +220,11 @@ export class PlayedLeader {
   static async lead(bus: BusFixture): Promise<PlayedLeader> {
     const { connection } = await bus.as('master', 'master-1');
     return new PlayedLeader(bus, connection);
+  }
+
+  /** Says and hears no more. */
+  async close(): Promise<void> {
+    await this.#connection.close();
   }
 
   /** Waits for a registration that has not been waited for yet. */
