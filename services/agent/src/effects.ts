@@ -32,7 +32,8 @@ import { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
-import { UsageReports } from './usage-reports.ts';
+import { measureUsage } from './usage-measuring.ts';
+import type { UsageReports } from './usage-reports.ts';
 import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
@@ -136,7 +137,11 @@ export class AgentShell {
       dispatch: (input) => this.#dispatch(input),
       logger,
     });
-    this.#usage = usageReports(this.#units, this.#link, logger);
+    this.#usage = measureUsage({
+      ...{ units: this.#units, link: this.#link, supervisor: this.#supervisor, logger },
+      idleLending: config.idleLending,
+      dispatch: (input) => this.#dispatch(input),
+    });
     this.#pressure = this.#watchPressure(config);
   }
 
@@ -357,22 +362,12 @@ function objectCopies(
   });
 }
 
-/** What is measured here and told on the bus, once it is there. */
 const workAccount = (identity: AgentConfig['identity'], logger: Logger): WorkAccount =>
   new WorkAccount({
     identity,
     pause: wait,
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
     onOpened: (connection) => logConnection(connection, 'work', logger),
-  });
-
-const usageReports = (units: UnitWatch, link: AgentLink, logger: Logger): UsageReports =>
-  new UsageReports({
-    measure: (isDetailed) => units.usage(isDetailed),
-    publishTotals: (totals) => link.agent?.usage(totals),
-    publishUnits: (part) => link.agent?.unitsUsage(part),
-    nowMs: systemClock.nowMs,
-    onFailure: (err) => logger.error({ err }, 'measuring what tasks use failed'),
   });
 
 /** Of this process: random, so that those of a cluster differ. */

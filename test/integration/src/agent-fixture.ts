@@ -22,6 +22,7 @@ import {
   encodeAnswer,
   encodeMessage,
 } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
 import { updatesStreamName } from '@parley/protocol/streams';
 import { subjectOf, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -181,6 +182,8 @@ export class AgentUnderTest {
 export class PlayedLeader {
   readonly registrations: RegisterRequest[] = [];
   readonly usage: UsageReport[] = [];
+  /** What may be offered as revocable, each time that the agent says so. */
+  readonly lent: Resources[] = [];
   epoch: Epoch = { bucketCreatedMs: 1, revision: 5 };
   readonly #bus: BusFixture;
   readonly #connection: NatsConnection;
@@ -192,6 +195,7 @@ export class PlayedLeader {
     this.#bus = bus;
     this.#connection = connection;
     this.#hearUsage();
+    this.#hearLent();
     const subject = wildcardOf(SUBJECTS.register, cluster);
     connection.subscribe(subject, {
       callback: (_, message) => {
@@ -213,6 +217,17 @@ export class PlayedLeader {
         const parsed = decodeMessage(SUBJECTS.usage, cluster, message.subject, message.data);
         if (!parsed.ok) throw new Error(parsed.failure.message);
         this.usage.push(parsed.value.body);
+      },
+    });
+  }
+
+  #hearLent(): void {
+    this.#connection.subscribe(wildcardOf(SUBJECTS.oversubscribed, cluster), {
+      callback: (_, message) => {
+        const { subject, data } = message;
+        const parsed = decodeMessage(SUBJECTS.oversubscribed, cluster, subject, data);
+        if (!parsed.ok) throw new Error(parsed.failure.message);
+        this.lent.push(parsed.value.body.revocable);
       },
     });
   }
