@@ -166,9 +166,15 @@ export class AgentUnderTest {
 
   /** What a task has written by now. */
   stdoutOf(taskId: string): string {
+    return this.sandboxFile(taskId, 'stdout');
+  }
+
+  /** Empty where there is none. */
+  sandboxFile(taskId: string, name: string): string {
     const { principal, frameworkId } = framework;
-    const file = path.join('sandboxes', principal, frameworkId, taskId, 'stdout');
-    return readFileSync(path.join(this.workDirectory, file), 'utf8');
+    const file = path.join('sandboxes', principal, frameworkId, taskId, name);
+    const place = path.join(this.workDirectory, file);
+    return existsSync(place) ? readFileSync(place, 'utf8') : '';
   }
 
   /** What the shim of a task has recorded. */
