@@ -6,6 +6,7 @@ import { allocationBenchmark } from './allocation-benchmark.ts';
 import { coldstartBenchmark } from './coldstart-benchmark.ts';
 import { factsBenchmark } from './facts-benchmark.ts';
 import { failoverBenchmark } from './failover/failover-benchmark.ts';
+import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch-benchmark.ts';
@@ -27,6 +28,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   replayBenchmark,
   usageBenchmark,
   restartBenchmark,
+  isolationBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));
