@@ -194,6 +194,8 @@ export class PlayedLeader {
   readonly #bus: BusFixture;
   readonly #connection: NatsConnection;
   #registered = 0;
+  /** Updates of the stream that have been read, by their sequence in it. */
+  readonly #read = new Map<number, StatusUpdate>();
   /** Answer to registrations that the agent was declared gone. */
   declaresGone = false;
 
@@ -307,16 +309,16 @@ export class PlayedLeader {
     const manager = await jetstreamManager(connection);
     const stream = updatesStreamName(cluster, alice);
     const { state } = await manager.streams.info(stream);
-    const updates: StatusUpdate[] = [];
     for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
+      if (this.#read.has(seq)) continue;
       const stored = await manager.streams.getMessage(stream, { seq });
       if (stored === null) continue;
       const parsed = decodeMessage(SUBJECTS.update, cluster, stored.subject, stored.data);
       if (!parsed.ok) throw new Error(parsed.failure.message);
-      updates.push(parsed.value.body);
+      this.#read.set(seq, parsed.value.body);
     }
     await connection.close();
-    return updates;
+    return [...this.#read].toSorted(([one], [other]) => one - other).map(([, update]) => update);
   }
 
   /** Updates of one task as its framework reads them: each number once, nothing after its end. */

@@ -8,7 +8,7 @@ const AFTER_S = 4;
 const REQUESTED = { resources: { scalars: { cpus: 1000, mem: 128_000 } } };
 /** Idle until it is told, then busy until it is told again. */
 const MOODY = `until [ -e busy ]; do sleep 0.1; done
-until [ -e done ]; do :; done
+for i in 1 2 3 4; do (until [ -e done ]; do :; done) & done
 sleep 1000`;
 
 let bus: BusFixture;
@@ -22,7 +22,7 @@ beforeAll(async () => {
     ...['--oversubscribe', '20%', '--oversubscribe-after', String(AFTER_S)],
   );
   await leader.registered();
-}, WAIT_MS);
+}, 3 * WAIT_MS);
 afterAll(async () => {
   await agent?.close();
   await bus?.close();
@@ -42,10 +42,13 @@ test(
     await lends((now) => now >= 500 && now <= 800);
     expect(leader.lent.at(-1)?.scalars['mem']).toBeGreaterThanOrEqual(64_000);
     expect(leader.lent.at(-1)?.scalars['mem']).toBeLessThanOrEqual(102_000);
+    const idle = cpus();
     agent.touch('moody', 'busy');
-    await lends((now) => now <= 300);
+    // How much it gets depends on what else this machine does.
+    await lends((now) => now < idle);
+    const busy = cpus();
     agent.touch('moody', 'done');
-    await lends((now) => now >= 500);
+    await lends((now) => now > busy);
     await leader.order(aShellTask('lent', 'sleep 1000', { ...REQUESTED, revocable: true }));
     await leader.untilState('lent', 'running');
     // What is lent itself is not lent again.

@@ -142,31 +142,6 @@ test(
   WAIT_MS,
 );
 
-test(
-  'a thousand tasks, one after the other, each end once',
-  async () => {
-    const taskIds = Array.from({ length: 1000 }, (_, number) => `quick${number}`);
-    const open = [...taskIds];
-    const order = async (): Promise<void> => {
-      for (let taskId = open.pop(); taskId !== undefined; taskId = open.pop()) {
-        const answer = await leader.order(
-          aShellTask(taskId, '', { command: { argv: ['sh', '-c', 'exit 4'] } }),
-        );
-        expect(answer, taskId).toMatchObject({ ok: true });
-      }
-    };
-    await Promise.all(Array.from({ length: 8 }, order));
-    const ends = async (): Promise<string[]> =>
-      (await leader.updates())
-        .filter(({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state))
-        .map(({ task: { taskId }, exitCode }) => `${taskId}: ${exitCode}`);
-    const isAll = (told: readonly string[]) => new Set(told).size === taskIds.length;
-    await expect.poll(ends, { timeout: 3 * WAIT_MS, interval: 1000 }).toSatisfy(isAll);
-    expect((await ends()).every((told) => told.endsWith(': 4'))).toBe(true);
-  },
-  4 * WAIT_MS,
-);
-
 const AWKWARD = [
   '$(touch /tmp/parley-was-here)',
   '`id`; rm -rf "$HOME" | cat & #',
@@ -200,7 +175,10 @@ test(
   'an environment of 100 KB arrives',
   async () => {
     const environment = { BIG: 'x'.repeat(100_000), SMALL: 'y' };
-    const command = { argv: ['sh', '-c', 'echo "$(printf %s "$BIG" | wc -c) $SMALL"'], environment };
+    const command = {
+      argv: ['sh', '-c', 'echo "$(printf %s "$BIG" | wc -c) $SMALL"'],
+      environment,
+    };
     await leader.order(aShellTask('large', '', { command }));
     expect(await leader.ended('large')).toMatchObject({ state: 'finished' });
     expect(agent.stdoutOf('large')).toBe('100000 y\n');
@@ -271,6 +249,31 @@ test(
     expect(agent.stdoutOf('intruder')).toBe('Authorization Violation\n'.repeat(3));
   },
   WAIT_MS,
+);
+
+test(
+  'a thousand tasks, one after the other, each end once',
+  async () => {
+    const taskIds = Array.from({ length: 1000 }, (_, number) => `quick${number}`);
+    const open = [...taskIds];
+    const order = async (): Promise<void> => {
+      for (let taskId = open.pop(); taskId !== undefined; taskId = open.pop()) {
+        const answer = await leader.order(
+          aShellTask(taskId, '', { command: { argv: ['sh', '-c', 'exit 4'] } }),
+        );
+        expect(answer, taskId).toMatchObject({ ok: true });
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, order));
+    const ends = async (): Promise<string[]> =>
+      (await leader.updates())
+        .filter(({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state))
+        .map(({ task: { taskId }, exitCode }) => `${taskId}: ${exitCode}`);
+    const isAll = (told: readonly string[]) => new Set(told).size === taskIds.length;
+    await expect.poll(ends, { timeout: 3 * WAIT_MS, interval: 1000 }).toSatisfy(isAll);
+    expect((await ends()).every((told) => told.endsWith(': 4'))).toBe(true);
+  },
+  4 * WAIT_MS,
 );
 
 function upsOf(taskId: string): number {
