@@ -3,7 +3,8 @@
 
 import { constants } from 'node:os';
 import path from 'node:path';
-import { type ExitRecord, hasStarted, readExitRecord } from './run-directory.ts';
+import { readBootId } from './process-identity.ts';
+import { type ExitRecord, hasStarted, readBootOfRun, readExitRecord } from './run-directory.ts';
 import { memoryDeath, metPidsLimit, type PidsLimit } from './scope-events.ts';
 
 /** What the kernel counted over the task's life; undefined where the host does not count it. */
@@ -49,8 +50,11 @@ export type TaskOutcome =
   | { readonly state: 'notStarted' }
   | { readonly state: 'running' }
   | EndedOutcome
-  /** It started, nothing of it lives, and nobody saw how it ended (a killed scope, a host that went down). */
-  | { readonly state: 'unknown' };
+  /**
+   * It started, nothing of it lives, and nobody saw how it ended: a killed scope, or (`hostRebooted`) a host that went down
+   * with it.
+   */
+  | { readonly state: 'unknown'; readonly hostRebooted?: true };
 
 const MIB = 1024 * 1024;
 // Reversed, so that of two names for a number the first stays (SIGABRT, not SIGIOT).
@@ -73,7 +77,10 @@ export async function readOutcome(
   if (await isAlive(path.basename(runDirectory))) return { state: 'running' };
   // It may have ended between the two looks; the record is complete before the scope goes.
   const after = await readExitRecord(runDirectory);
-  return after === undefined ? { state: 'unknown' } : outcomeOf(after);
+  if (after !== undefined) return outcomeOf(after);
+  const launchedIn = await readBootOfRun(runDirectory);
+  const hostRebooted = launchedIn !== undefined && launchedIn !== (await readBootId());
+  return { state: 'unknown', ...(hostRebooted && { hostRebooted }) };
 }
 
 export function outcomeOf(record: ExitRecord): EndedOutcome {

@@ -6,6 +6,7 @@ import { chmod, chown, link, mkdir, open, readdir, readFile, rename, rm } from '
 import path from 'node:path';
 import type { Confinement } from './confinement.ts';
 import { errorCode } from './file-failure.ts';
+import { readBootId } from './process-identity.ts';
 import { removeTree } from './remove-tree.ts';
 import { countersOf, type ScopeCounters } from './scope-events.ts';
 
@@ -63,7 +64,9 @@ export async function prepareRunDirectory(
     await writeNew(path.join(directory, name), text);
   }
   await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
-  await writeNew(path.join(directory, 'exit'), ' '.repeat(RESERVED_BYTES));
+  // Says in which boot of the host the end is awaited; at its end, since the shim writes from the beginning.
+  const boot = `\nboot=${await thisBoot()}\n`;
+  await writeNew(path.join(directory, 'exit'), boot.padStart(RESERVED_BYTES));
   if (isConfined) {
     const temporary = temporaryDirectoryOf(directory);
     await mkdir(temporary, { recursive: true });
@@ -111,9 +114,15 @@ export async function hasStarted(directory: string): Promise<boolean> {
   return (await readFileIfThere(path.join(directory, 'started'))) !== undefined;
 }
 
-/** The boot in which it was launched; undefined of one that was launched by a release that did not write it down. */
+/**
+ * The boot in which a run was launched that has not recorded its end; undefined of one that was launched by a release that
+ * did not write it down.
+ */
 export async function readBootOfRun(directory: string): Promise<string | undefined> {
-  return readFileIfThere(path.join(directory, 'boot'));
+  const own = await readFileIfThere(path.join(directory, 'boot'));
+  if (own !== undefined) return own;
+  const awaited = await readFileIfThere(path.join(directory, 'exit'));
+  return /^boot=([0-9a-f-]+)$/m.exec(awaited ?? '')?.[1];
 }
 
 export async function readShimProcess(directory: string): Promise<ShimProcess | undefined> {
@@ -167,6 +176,13 @@ export async function removeRun(runRoot: string, unit: string): Promise<void> {
   // A task has filled the directory for temporary files in it.
   await removeTree(path.join(runRoot, unit));
   await rm(path.join(endedDirectoryOf(runRoot), unit), { force: true });
+}
+
+let boot: Promise<string> | undefined;
+
+function thisBoot(): Promise<string> {
+  boot ??= readBootId();
+  return boot;
 }
 
 /** `key=value` lines up to the line `end`; undefined while that line is missing. */

@@ -53,7 +53,10 @@ export type ExecutorIdentity = {
 };
 
 /** What the units of executors begin with; the dot is in no task's. */
-export const EXECUTOR_UNIT_PREFIX = 'parley-executor.';
+const EXECUTOR_UNIT_PREFIX = 'parley-executor.';
+
+/** Whether it is the unit of an executor, of whatever agent. */
+export const isExecutorUnit = (unit: string): boolean => unit.startsWith(EXECUTOR_UNIT_PREFIX);
 
 /** The unit of an executor and of the tasks in it; never that of a task, nor of another incarnation. */
 export function executorUnitNameFor(identity: ExecutorIdentity): string {

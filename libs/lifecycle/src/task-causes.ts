@@ -80,4 +80,9 @@ export const TASK_CAUSES = {
     meaning: 'No process could be made for it: memory was short, or there were too many processes.',
     remedy: 'Request more memory, or try again.',
   },
+  hostRebooted: {
+    with: ['exitStatusUnknown', 'executorExited'],
+    meaning: 'The host of its agent was started anew, and nothing of before runs there any more.',
+    remedy: 'Run it again.',
+  },
 } as const satisfies Record<CauseKind, CauseMeaning>;

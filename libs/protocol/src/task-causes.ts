@@ -16,6 +16,7 @@ export const CAUSE_KINDS = [
   'sandboxUnavailable',
   'notConfined',
   'memoryForStart',
+  'hostRebooted',
 ] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];
 

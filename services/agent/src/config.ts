@@ -25,6 +25,7 @@ import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { countGpus, HOST_FACT_FILES } from './host-facts.ts';
 import { allOf, readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
+import type { IdleLendingOptions } from './idle-estimator.ts';
 import {
   ISOLATION_MODES,
   type IsolationMode,
@@ -42,8 +43,10 @@ export type AgentConfig = {
   readonly workDirectory: string;
   readonly hostname: string;
   readonly total: Resources;
-  /** Scalars that may be offered as revocable: a fixed figure, whatever is used. */
-  readonly revocable: Resources;
+  /** Scalars that may be offered as revocable: a fixed figure, whatever is used; undefined where it is estimated. */
+  readonly revocable: Resources | undefined;
+  /** How that is estimated from what tasks use. */
+  readonly idleLending: IdleLendingOptions | undefined;
   readonly qos: QosLimits;
   /** What it fails together with; undefined where it is not told. */
   readonly domain: Domain | undefined;
@@ -83,6 +86,10 @@ ${TLS_USAGE}
   --oversubscribe NAME=AMOUNT,...
                         offer so much, again, as revocable ("cpus=2,mem=1GiB"): what tasks have
                         been given and do not use; nothing by default
+  --oversubscribe MARGIN%, --oversubscribe-after SECONDS
+                        likewise, but measure it: what tasks have left idle for so long (60),
+                        less a margin of what they have been given; it is taken back when they
+                        want it. Needs scopes
   --qos-memory-pressure PERCENT, --qos-cpu-pressure PERCENT
                         end revocable tasks, one each ten seconds, while tasks of this host wait
                         for memory, or CPU, so much of the time; 0: never (10, and 0)
@@ -124,6 +131,7 @@ const OPTIONS = {
   'network-bandwidth': { type: 'string' },
   ports: { type: 'string' },
   oversubscribe: { type: 'string' },
+  'oversubscribe-after': { type: 'string' },
   'qos-memory-pressure': { type: 'string' },
   'qos-cpu-pressure': { type: 'string' },
   reserve: { type: 'string', multiple: true },
@@ -182,6 +190,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     total,
     reserved: told.value.reserved,
     revocable: told.value.revocable,
+    idleLending: told.value.idleLending,
     qos: told.value.qos,
     domain: told.value.domain,
     attributes: {

@@ -8,7 +8,6 @@ import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
 import type { TaskKey } from '@parley/protocol/ids';
-import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
@@ -16,7 +15,6 @@ import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
-import { customExecutorOf } from './executors/executor-task.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
@@ -24,16 +22,18 @@ import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { PressureWatch } from './pressure-watch.ts';
+import { recoverTasks } from './recovery.ts';
 import { ReportLog } from './report-log.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
-import type { RecoveredTask, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskAccess } from './task-access.ts';
 import type { TaskConfinement } from './task-confinement.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
-import { UsageReports } from './usage-reports.ts';
+import { measureUsage } from './usage-measuring.ts';
+import type { UsageReports } from './usage-reports.ts';
 import { VolumeStore } from './volume-store.ts';
 import { WorkAccount } from './work-account.ts';
 
@@ -64,6 +64,8 @@ export class AgentShell {
   readonly #access: TaskAccess;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
+  /** Units that were found running, and that no record explained. */
+  #strays = 0;
   #nats: NatsBus | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -139,22 +141,20 @@ export class AgentShell {
       dispatch,
       logger,
     });
-    this.#usage = usageReports(this.#units, this.#link, logger);
+    this.#usage = measureUsage({
+      ...{ units: this.#units, link: this.#link, supervisor: this.#supervisor, logger },
+      idleLending: config.idleLending,
+      dispatch: (input) => this.#dispatch(input),
+    });
     this.#pressure = this.#watchPressure(config);
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
   async recover(): Promise<void> {
-    const { records, damaged } = await this.#checkpoints.readAll();
-    for (const damage of damaged) this.#logger.error(damage, 'task record set aside: not readable');
-    const tasks = await Promise.all(
-      records.map(async (record): Promise<RecoveredTask> => {
-        this.#units.add(record.task);
-        return isTerminal(record.state) || customExecutorOf(record) !== undefined
-          ? { record, outcome: { state: 'unknown' } }
-          : { record, outcome: await this.#host.outcomeOf(record.task) };
-      }),
-    );
+    const options = { checkpoints: this.#checkpoints, host: this.#host, logger: this.#logger };
+    const { tasks, strays } = await recoverTasks(options);
+    this.#strays = strays;
+    for (const { record } of tasks) this.#units.add(record.task);
     const executors = await this.#executors.recover();
     this.#dispatch({ kind: 'recovered', tasks, executors });
     await this.#executors.listenAgain(executors);
@@ -183,11 +183,13 @@ export class AgentShell {
 
   /** What it does now, for people. */
   get status(): string {
-    if (this.#nats === undefined) return 'has no bus yet; its tasks go on';
+    const strays = this.#strays === 0 ? '' : `; killed ${this.#strays} tasks without a record`;
+    if (this.#nats === undefined) return `has no bus yet; its tasks go on${strays}`;
     const { connected, connection } = this.#nats;
-    return connected
+    const bus = connected
       ? `connected to ${connection.getServer()}`
       : 'the bus is away; its tasks go on';
+    return `${bus}${strays}`;
   }
 
   /** Ends this process's part; tasks go on. */
@@ -367,22 +369,12 @@ function objectCopies(
   });
 }
 
-/** What is measured here and told on the bus, once it is there. */
 const workAccount = (identity: AgentConfig['identity'], logger: Logger): WorkAccount =>
   new WorkAccount({
     identity,
     pause: wait,
     onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
     onOpened: (connection) => logConnection(connection, 'work', logger),
-  });
-
-const usageReports = (units: UnitWatch, link: AgentLink, logger: Logger): UsageReports =>
-  new UsageReports({
-    measure: (isDetailed) => units.usage(isDetailed),
-    publishTotals: (totals) => link.agent?.usage(totals),
-    publishUnits: (part) => link.agent?.unitsUsage(part),
-    nowMs: systemClock.nowMs,
-    onFailure: (err) => logger.error({ err }, 'measuring what tasks use failed'),
   });
 
 /** Of this process: random, so that those of a cluster differ. */

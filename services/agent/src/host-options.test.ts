@@ -79,6 +79,21 @@ test('what is lent is a list of scalars, and nothing by default', () => {
   });
 });
 
+test('what is lent may be estimated: a margin is kept, and only where scopes can be measured', () => {
+  const lentBy = (oversubscribe: string, after?: string, isolation?: string) =>
+    readHostOptions({ oversubscribe, 'oversubscribe-after': after, isolation });
+  expect(lentBy('20%')).toMatchObject({
+    value: { revocable: undefined, idleLending: { marginPercent: 20, afterMs: 60_000 } },
+  });
+  expect(lentBy('0%', '5')).toMatchObject({
+    value: { idleLending: { marginPercent: 0, afterMs: 5000 } },
+  });
+  for (const wrong of [lentBy('20%', '0'), lentBy('20%', undefined, 'process'), lentBy('100%')]) {
+    expect(wrong).toMatchObject({ failure: { code: 'malformed' } });
+  }
+  expect(lentBy('cpus=1', '5')).toMatchObject({ failure: { code: 'malformed' } });
+});
+
 test('what the host keeps for itself is read, of cpus, mem and disk only', () => {
   expect(readHostOptions({ 'system-reserve': 'cpus=0.5,mem=2GiB' })).toMatchObject({
     ok: true,

@@ -15,14 +15,21 @@ import {
 } from '@parley/resources/parse';
 import { add, normalise } from '@parley/resources/resources';
 import type { StatedResources, SystemReserve } from './host-resources.ts';
+import type { IdleLendingOptions } from './idle-estimator.ts';
 import { DEFAULT_QOS_LIMITS, type QosLimits } from './qos-controller.ts';
+
+const LEND_AFTER_MS = 60_000;
 
 type Text = string | undefined;
 type DomainOptions = { readonly region?: Text; readonly zone?: Text };
 type SystemReserveOptions = { readonly 'system-reserve'?: Text };
 type QosOptions = { readonly 'qos-memory-pressure'?: Text; readonly 'qos-cpu-pressure'?: Text };
 type ReserveOptions = { readonly reserve?: readonly string[] | undefined };
-type OversubscriptionOptions = { readonly oversubscribe?: Text };
+type OversubscriptionOptions = {
+  readonly oversubscribe?: Text;
+  readonly 'oversubscribe-after'?: Text;
+  readonly isolation?: Text;
+};
 type ResourceOptions = {
   readonly cpus?: Text;
   readonly mem?: Text;
@@ -37,8 +44,10 @@ export type HostOptions = {
   readonly stated: StatedResources;
   /** Of what the host has; what is stated is offered whole. */
   readonly systemReserve: SystemReserve;
-  /** What may be offered as revocable. */
-  readonly revocable: Resources;
+  /** What may be offered as revocable; undefined where that is estimated. */
+  readonly revocable: Resources | undefined;
+  /** How it is estimated from what tasks use. */
+  readonly idleLending: IdleLendingOptions | undefined;
   readonly reserved: Reserved;
   readonly qos: QosLimits;
 };
@@ -56,8 +65,8 @@ export function readHostOptions(
   if (!domain.ok) return domain;
   const stated = readResources(options);
   if (!stated.ok) return stated;
-  const revocable = readOversubscription(options);
-  if (!revocable.ok) return revocable;
+  const lent = readOversubscription(options);
+  if (!lent.ok) return lent;
   const systemReserve = readSystemReserve(options);
   if (!systemReserve.ok) return systemReserve;
   const qos = readQos(options);
@@ -66,7 +75,7 @@ export function readHostOptions(
   if (!reserved.ok) return reserved;
   return succeed({
     ...{ domain: domain.value, stated: stated.value },
-    ...{ revocable: revocable.value, reserved: reserved.value },
+    ...{ ...lent.value, reserved: reserved.value },
     ...{ systemReserve: systemReserve.value, qos: qos.value },
   });
 }
@@ -109,12 +118,29 @@ function readDomain({ region, zone }: DomainOptions): Outcome<Domain | undefined
     : fail('malformed', '--region and --zone have 1 to 64 characters');
 }
 
-/** Mesos: the "fixed" resource estimator. */
-function readOversubscription({ oversubscribe }: OversubscriptionOptions): Outcome<Resources> {
-  if (oversubscribe === undefined) return succeed(NO_RESOURCES);
-  const scalars = parseScalars(oversubscribe);
+/** Mesos: the "fixed" resource estimator, or one that goes by what is used. */
+function readOversubscription({
+  oversubscribe: text,
+  'oversubscribe-after': after,
+  isolation,
+}: OversubscriptionOptions): Outcome<Pick<HostOptions, 'revocable' | 'idleLending'>> {
+  const [, margin] = /^(\d{1,2})%$/.exec(text ?? '') ?? [];
+  if (margin !== undefined) {
+    if (isolation === 'process')
+      return fail('malformed', '--oversubscribe with a margin measures scopes: not with processes');
+    if (after !== undefined && !/^[1-9]\d{0,4}$/.test(after))
+      return fail('malformed', '--oversubscribe-after takes whole seconds from 1');
+    const afterMs = after === undefined ? LEND_AFTER_MS : Number(after) * 1000;
+    const idleLending = { marginPercent: Number(margin), afterMs };
+    return succeed({ revocable: undefined, idleLending });
+  }
+  if (after !== undefined)
+    return fail('malformed', '--oversubscribe-after goes with a margin, --oversubscribe 20%');
+  if (text === undefined) return succeed({ revocable: NO_RESOURCES, idleLending: undefined });
+  const scalars = parseScalars(text);
   if (!scalars.ok) return fail('malformed', `--oversubscribe: ${scalars.failure.message}`);
-  return succeed(normalise({ scalars: scalars.value }));
+  const revocable = normalise({ scalars: scalars.value });
+  return succeed({ revocable, idleLending: undefined });
 }
 
 function readSystemReserve({

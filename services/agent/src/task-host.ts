@@ -5,10 +5,17 @@ import { access } from 'node:fs/promises';
 import { runInScope, spawnInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
+import { LiveLooks } from '@parley/isolation/live-looks';
 import { underTerminal } from '@parley/isolation/pseudo-terminal';
-import { createSandbox, locateTask, type TaskDirectories } from '@parley/isolation/sandbox';
+import { listRuns } from '@parley/isolation/run-directory';
+import {
+  createSandbox,
+  locateTask,
+  runRootOf,
+  type TaskDirectories,
+} from '@parley/isolation/sandbox';
 import type { TaskNetworks } from '@parley/isolation/task-networks';
-import type { TaskIdentity } from '@parley/isolation/unit-name';
+import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { TaskDescription } from '@parley/protocol/tasks';
@@ -45,9 +52,11 @@ export type CommandBeside = Pick<CommandProbe, 'ref' | 'description' | 'groupDir
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
+  readonly #looks: LiveLooks;
 
   constructor(options: TaskHostOptions) {
     this.#options = options;
+    this.#looks = new LiveLooks(() => options.launcher.list());
   }
 
   identityOf(ref: TaskRef): TaskIdentity {
@@ -184,11 +193,23 @@ export class TaskHost {
 
   /** Rejects when it cannot be known. */
   outcomeOf(ref: TaskRef): Promise<TaskOutcome> {
-    const { launcher } = this.#options;
-    return readOutcome(
-      this.directoriesOf(ref).runDirectory,
-      async (unit) => (await launcher.inspect(unit)).alive,
-    );
+    return readOutcome(this.directoriesOf(ref).runDirectory, (unit) => this.#looks.isAlive(unit));
+  }
+
+  /**
+   * Kills what runs in a unit of this agent of which no record tells, but for executors; gives the units. Rejects when it
+   * cannot be known what runs.
+   */
+  async endStrays(known: readonly TaskRef[]): Promise<string[]> {
+    const { launcher, workDirectory } = this.#options;
+    const explained = new Set(known.map((ref) => this.directoriesOf(ref).unit));
+    const runs = await listRuns(runRootOf(workDirectory)).catch(() => []);
+    const unexplained = runs.filter((unit) => !isExecutorUnit(unit) && !explained.has(unit));
+    if (unexplained.length === 0) return [];
+    const live = await launcher.list();
+    const strays = unexplained.filter((unit) => live.has(unit));
+    await Promise.all(strays.map((unit) => launcher.stop(unit, 'SIGKILL')));
+    return strays;
   }
 
   /** The units that have a process. Rejects when that cannot be known. */

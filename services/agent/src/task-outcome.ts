@@ -8,11 +8,24 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { StepFailure } from './supervisor-messages.ts';
 import type { StopReason } from './task-record.ts';
 
+const ENDED_UNSEEN: Status = {
+  state: 'failed',
+  reason: 'exitStatusUnknown',
+  message: 'nothing of the task runs any more, and nobody saw how it ended',
+};
+const ENDED_WITH_HOST: Status = {
+  state: 'failed',
+  reason: 'exitStatusUnknown',
+  cause: { kind: 'hostRebooted' },
+  message: 'the host of its agent was started anew, and the task ended with the boot before',
+};
+
 type PidsLimit = { readonly limit: number; readonly peak: number };
 
 /** The part of @parley/isolation's `TaskOutcome` that decides a state. */
 export type ObservedOutcome =
-  | { readonly state: 'notStarted' | 'running' | 'unknown' }
+  | { readonly state: 'notStarted' | 'running' }
+  | { readonly state: 'unknown'; readonly hostRebooted?: true }
   | { readonly state: 'exited'; readonly code: number; readonly pids?: PidsLimit }
   | { readonly state: 'signaled'; readonly signal: string; readonly pids?: PidsLimit }
   | MemoryDeath
@@ -76,14 +89,11 @@ export function endedByItself(outcome: ObservedOutcome, description: TaskDescrip
       return endedForMemory(outcome, description);
     case 'couldNotStart':
       return notStartable(outcome.fault, description);
+    case 'unknown':
+      return outcome.hostRebooted === true ? ENDED_WITH_HOST : ENDED_UNSEEN;
     case 'notStarted':
     case 'running':
-    case 'unknown':
-      return {
-        state: 'failed',
-        reason: 'exitStatusUnknown',
-        message: 'nothing of the task runs any more, and nobody saw how it ended',
-      };
+      return ENDED_UNSEEN;
     default:
       return unreachable(outcome);
   }

@@ -6,12 +6,14 @@ import { allocationBenchmark } from './allocation-benchmark.ts';
 import { coldstartBenchmark } from './coldstart-benchmark.ts';
 import { factsBenchmark } from './facts-benchmark.ts';
 import { failoverBenchmark } from './failover/failover-benchmark.ts';
+import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
+import { restartBenchmark } from './restart-benchmark.ts';
 import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -25,6 +27,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   failoverBenchmark,
   replayBenchmark,
   usageBenchmark,
+  restartBenchmark,
+  isolationBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

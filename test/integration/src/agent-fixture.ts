@@ -22,6 +22,7 @@ import {
   encodeAnswer,
   encodeMessage,
 } from '@parley/protocol/message';
+import type { Resources } from '@parley/protocol/resources';
 import { updatesStreamName } from '@parley/protocol/streams';
 import { subjectOf, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -49,20 +50,20 @@ export class AgentUnderTest {
   readonly workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-agent-'));
   readonly #bus: BusFixture;
   readonly #how: 'auto' | 'process' | 'emulated';
-  readonly #through: readonly string[];
+  /** Words of a command that ends by becoming the agent, whose own words are put after them; heeded by `start`. */
+  through: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
   /**
    * `emulated`: by the process that emulates many, of which this is one; the bus has to know the emulator `many`.
-   * @param through words of a command that ends by becoming the agent, whose own words are put after them
    */
   constructor(
     bus: BusFixture,
     how: 'auto' | 'process' | 'emulated',
     through: readonly string[] = [],
   ) {
-    this.#through = through;
+    this.through = through;
     this.#bus = bus;
     this.#how = how;
   }
@@ -90,7 +91,7 @@ export class AgentUnderTest {
       '31000-31010',
     ];
     const words = [process.execPath, MAIN, ...place, ...agent, ...size, ...more];
-    const [program = '', ...argv] = [...this.#through, ...words];
+    const [program = '', ...argv] = [...this.through, ...words];
     const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text: Buffer) => {
@@ -134,6 +135,14 @@ export class AgentUnderTest {
     return child.exitCode ?? child.signalCode;
   }
 
+  /** When this life of the agent ends by itself. */
+  async dies(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('the agent does not run');
+    await once(child, 'exit');
+    if (this.#child === child) this.#child = undefined;
+  }
+
   async close(): Promise<void> {
     if (this.#child !== undefined) await this.end('SIGKILL');
     const systemd = path.join(this.workDirectory, 'systemd');
@@ -155,6 +164,19 @@ export class AgentUnderTest {
     this.write(path.join('sandboxes', principal, frameworkId, taskId, file), '');
   }
 
+  /** What a task has written by now. */
+  stdoutOf(taskId: string): string {
+    return this.sandboxFile(taskId, 'stdout');
+  }
+
+  /** Empty where there is none. */
+  sandboxFile(taskId: string, name: string): string {
+    const { principal, frameworkId } = framework;
+    const file = path.join('sandboxes', principal, frameworkId, taskId, name);
+    const place = path.join(this.workDirectory, file);
+    return existsSync(place) ? readFileSync(place, 'utf8') : '';
+  }
+
   /** What the shim of a task has recorded. */
   runFile(taskId: string, file: string): string {
     const unit = unitNameFor({ agentId, ...framework, taskId });
@@ -166,10 +188,14 @@ export class AgentUnderTest {
 export class PlayedLeader {
   readonly registrations: RegisterRequest[] = [];
   readonly usage: UsageReport[] = [];
+  /** What may be offered as revocable, each time that the agent says so. */
+  readonly lent: Resources[] = [];
   epoch: Epoch = { bucketCreatedMs: 1, revision: 5 };
   readonly #bus: BusFixture;
   readonly #connection: NatsConnection;
   #registered = 0;
+  /** Updates of the stream that have been read, by their sequence in it. */
+  readonly #read = new Map<number, StatusUpdate>();
   /** Answer to registrations that the agent was declared gone. */
   declaresGone = false;
 
@@ -177,6 +203,7 @@ export class PlayedLeader {
     this.#bus = bus;
     this.#connection = connection;
     this.#hearUsage();
+    this.#hearLent();
     const subject = wildcardOf(SUBJECTS.register, cluster);
     connection.subscribe(subject, {
       callback: (_, message) => {
@@ -202,9 +229,25 @@ export class PlayedLeader {
     });
   }
 
+  #hearLent(): void {
+    this.#connection.subscribe(wildcardOf(SUBJECTS.oversubscribed, cluster), {
+      callback: (_, message) => {
+        const { subject, data } = message;
+        const parsed = decodeMessage(SUBJECTS.oversubscribed, cluster, subject, data);
+        if (!parsed.ok) throw new Error(parsed.failure.message);
+        this.lent.push(parsed.value.body.revocable);
+      },
+    });
+  }
+
   static async lead(bus: BusFixture): Promise<PlayedLeader> {
     const { connection } = await bus.as('master', 'master-1');
     return new PlayedLeader(bus, connection);
+  }
+
+  /** Says and hears no more. */
+  async close(): Promise<void> {
+    await this.#connection.close();
   }
 
   /** Waits for a registration that has not been waited for yet. */
@@ -270,16 +313,16 @@ export class PlayedLeader {
     const manager = await jetstreamManager(connection);
     const stream = updatesStreamName(cluster, alice);
     const { state } = await manager.streams.info(stream);
-    const updates: StatusUpdate[] = [];
     for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
+      if (this.#read.has(seq)) continue;
       const stored = await manager.streams.getMessage(stream, { seq });
       if (stored === null) continue;
       const parsed = decodeMessage(SUBJECTS.update, cluster, stored.subject, stored.data);
       if (!parsed.ok) throw new Error(parsed.failure.message);
-      updates.push(parsed.value.body);
+      this.#read.set(seq, parsed.value.body);
     }
     await connection.close();
-    return updates;
+    return [...this.#read].toSorted(([one], [other]) => one - other).map(([, update]) => update);
   }
 
   /** Updates of one task as its framework reads them: each number once, nothing after its end. */

@@ -131,7 +131,8 @@ test('a host reboots: what ran is told as ended, the agent comes back under its 
 
   // Nobody saw how the commands ended; what an executor ran ends with it.
   for (const taskId of ['plain', 'spared', 'member-1', 'member-2']) {
-    const ended = { state: 'failed', reason: 'exitStatusUnknown', agentId: 'a1' };
+    const cause = { kind: 'hostRebooted' };
+    const ended = { state: 'failed', reason: 'exitStatusUnknown', cause, agentId: 'a1' };
     expect(framework.last(taskId), taskId).toMatchObject(ended);
   }
   expect(framework.last('of-executor')).toMatchObject({

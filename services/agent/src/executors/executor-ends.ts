@@ -29,9 +29,12 @@ export function exitOf(
       const message = `its program could not be started (${outcome.fault})`;
       return { end: ending ?? 'launchFailed', message };
     }
+    case 'unknown': {
+      const message = 'its host was started anew, and it ended with the boot before';
+      return { end: ending ?? 'unknown', ...(outcome.hostRebooted && { message }) };
+    }
     case 'notStarted':
     case 'running':
-    case 'unknown':
       return { end: ending ?? 'unknown' };
     default:
       return unreachable(outcome);
@@ -74,12 +77,17 @@ export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Stat
     case 'unknown': {
       const how = exit.signal ?? (exit.exitCode === undefined ? '' : `code ${exit.exitCode}`);
       const message = how === '' ? 'its executor is no more' : `its executor ended with ${how}`;
-      const hostMemory = outcome?.state === 'hostMemory' && { cause: { kind: outcome.state } };
-      return { state: 'failed', reason: 'executorExited', ...hostMemory, message };
+      return { state: 'failed', reason: 'executorExited', ...causeOf(outcome), message };
     }
     default:
       return unreachable(exit.end);
   }
+}
+
+function causeOf(outcome: ObservedOutcome | undefined): Pick<Status, 'cause'> {
+  if (outcome?.state === 'hostMemory') return { cause: { kind: 'hostMemory' } };
+  const isRebooted = outcome?.state === 'unknown' && outcome.hostRebooted === true;
+  return isRebooted ? { cause: { kind: 'hostRebooted' } } : {};
 }
 
 /** A task that its executor is never given: it ends, or has ended, first. The framework may launch it again. */

@@ -9,7 +9,7 @@ import {
   runRootOf,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
-import { EXECUTOR_UNIT_PREFIX } from '@parley/isolation/unit-name';
+import { isExecutorUnit } from '@parley/isolation/unit-name';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
 import type { AgentId } from '@parley/protocol/ids';
@@ -101,7 +101,7 @@ export class ExecutorHost {
     const { launcher, workDirectory } = this.#options;
     const units = new Set(known.map((place) => this.directoriesOf(place).unit));
     const runs = await listRuns(runRootOf(workDirectory)).catch(() => []);
-    const strays = runs.filter((unit) => unit.startsWith(EXECUTOR_UNIT_PREFIX) && !units.has(unit));
+    const strays = runs.filter((unit) => isExecutorUnit(unit) && !units.has(unit));
     const live = strays.length === 0 ? new Set<string>() : await launcher.list();
     const left = strays.filter((unit) => live.has(unit));
     await Promise.all(left.map((unit) => launcher.stop(unit, 'SIGKILL')));

@@ -1,0 +1,131 @@
+// Owns measuring how soon an agent is back after kill -9: 200 tasks run in real scopes, the agent dies, is started again by
+// whoever keeps the cluster up, and names all of them to the leader. None may be lost, none told to have ended.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { chooseIsolation } from '@parley/cli/local-cluster/isolation-choice';
+import type { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
+import { ClusterName } from '@parley/protocol/ids';
+import { decodeMessage } from '@parley/protocol/message';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import { isTerminal, type TaskDescription } from '@parley/protocol/tasks';
+import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
+import { takeFitting, task } from '@parley/scheduler-sdk/task';
+import { benchCluster, spyOn } from './bench-cluster.ts';
+import { type Benchmark, median, type Result, rounded } from './measurement.ts';
+
+const CLUSTER = ClusterName.parse('bench-restart');
+const PRINCIPAL = 'batch';
+const AGENT = 'agent-1';
+const TASKS = 200;
+const KILLS = 5;
+const TIMEOUT_MS = 120_000;
+const LOOK_MS = 5;
+const PAUSE_MS = 2000;
+const SHARE = { cpuMillis: 4000, memoryMib: 8192, diskMib: 1024 };
+const TASK = { command: ['sleep', '3600'], cpus: 0.01, mem: '16MiB' } as const;
+
+export const restartBenchmark: Benchmark = {
+  name: 'restart',
+  summary: `kill -9 of an agent with ${TASKS} running tasks: until it has named all of them again`,
+  run: async (say) => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'parley-bench-restart-'));
+    const isolation = await chooseIsolation('auto');
+    const plan = { directory, name: CLUSTER, isolation, share: SHARE, agents: 1 };
+    const cluster = benchCluster(plan, say);
+    try {
+      await cluster.start();
+      return await measure(cluster, say);
+    } finally {
+      await cluster.stop();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(cluster: LocalCluster, say: (line: string) => void): Promise<Result[]> {
+  const reports = await hearReports(cluster);
+  const states = new Map<string, string>();
+  let untimelyEnds = 0;
+  const scheduler = await launchAll(cluster, (taskId, isEnd, state) => {
+    states.set(taskId, state);
+    if (isEnd) untimelyEnds += 1;
+  });
+  try {
+    const isUp = () => [...states.values()].filter((state) => state === 'running').length === TASKS;
+    await until(isUp, () => `${states.size} of ${TASKS} tasks run`);
+    say(`${TASKS} tasks run; the agent is killed ${KILLS} times`);
+    const seconds: number[] = [];
+    let lost = 0;
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      await wait(PAUSE_MS);
+      const before = reports.length;
+      const beganMs = performance.now();
+      cluster.kill(AGENT);
+      await until(
+        () => reports.length > before,
+        () => 'the agent is back',
+      );
+      seconds.push((performance.now() - beganMs) / 1000);
+      lost += TASKS - (reports[before] ?? 0);
+    }
+    return resultsOf(seconds, lost, untimelyEnds);
+  } finally {
+    await scheduler.teardown();
+  }
+}
+
+function resultsOf(seconds: readonly number[], lost: number, ended: number): Result[] {
+  const rest = { reference: null };
+  const longest = Math.max(...seconds);
+  return [
+    { name: 'restart.report.p50', value: rounded(median(seconds)), unit: 's', aim: 2, ...rest },
+    { name: 'restart.report.max', value: rounded(longest), unit: 's', aim: 2, ...rest },
+    { name: 'restart.lost', value: lost, unit: 'tasks', aim: 0, ...rest },
+    { name: 'restart.ended', value: ended, unit: 'tasks', aim: 0, ...rest },
+  ];
+}
+
+/** How many tasks each register request of the agent names, as a master hears them. */
+async function hearReports(cluster: LocalCluster): Promise<readonly number[]> {
+  const reports: number[] = [];
+  const connection = await spyOn(cluster, 'master', 'master-1');
+  connection.subscribe(wildcardOf(SUBJECTS.register, CLUSTER), {
+    callback: (_, { subject, data }) => {
+      const request = decodeMessage(SUBJECTS.register, CLUSTER, subject, data);
+      if (request.ok) reports.push(request.value.body.tasks.length);
+    },
+  });
+  return reports;
+}
+
+function launchAll(
+  cluster: LocalCluster,
+  onState: (taskId: string, isEnd: boolean, state: string) => void,
+): Promise<Scheduler> {
+  const queue: TaskDescription[] = Array.from({ length: TASKS }, (_, number) =>
+    task({ id: `sleeper-${number}`, ...TASK }),
+  );
+  return connectScheduler({
+    credential: cluster.credentialFile('principal', PRINCIPAL),
+    name: 'restart',
+    role: PRINCIPAL,
+    onOffers: (offers, self) => {
+      for (const offer of offers) {
+        const launches = takeFitting(offer, queue);
+        if (launches.length > 0) void self.launch(offer, launches, { refuseMs: 0 });
+      }
+    },
+    onUpdate: ({ task: { taskId }, state }) => onState(taskId, isTerminal(state), state),
+  });
+}
+
+async function until(holds: () => boolean, describe: () => string): Promise<void> {
+  const endMs = performance.now() + TIMEOUT_MS;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error(`not within ${TIMEOUT_MS} ms: ${describe()}`);
+    await wait(LOOK_MS);
+  }
+}

@@ -1,0 +1,296 @@
+// Bad tasks, each run by a real agent in a real scope: what they do stays with them. The table below has every kind that somebody
+// who runs other people's tasks must expect, with the test that shows what becomes of it, here or elsewhere.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isTerminal } from '@parley/protocol/tasks';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { type BusFixture, startBus } from './bus-fixture.ts';
+
+const HERE = 'bad-tasks.test.ts';
+const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])[] = [
+  [
+    'fork bomb',
+    'isolation-limits.test.ts',
+    'that is a fork bomb stays below its limit of processes, lets others start, and leaves nothing behind',
+  ],
+  [
+    'memory eater, fast',
+    'isolation-limits.test.ts',
+    'that eats memory fast is killed at what it requested, where it has no limit of its own',
+  ],
+  [
+    'memory eater, by 1 MiB steps',
+    'isolation-limits.test.ts',
+    'may use memory beyond its request, up to its limit, and is killed there by steps of 1 MiB too',
+  ],
+  [
+    'spinning on all cores beside a well-behaved task',
+    'isolation-limits.test.ts',
+    'keeps what it requested beside one that spins on all CPUs, whichever slices they are in',
+  ],
+  [
+    'ignores SIGTERM',
+    'agent-process.test.ts',
+    'a task that ignores SIGTERM is killed after its grace',
+  ],
+  ['double-forks and hides', HERE, 'one that double-forks and hides leaves nothing when it ends'],
+  [
+    'double-forks and ignores SIGTERM',
+    HERE,
+    'no child survives a kill, in whatever session it is, whoever its parent, whatever it ignores',
+  ],
+  ['exits at once', HERE, 'those that exit at once are told once each, with their own exit codes'],
+  ['1,000 tasks a minute', HERE, 'a thousand tasks, one after the other, each end once'],
+  [
+    'shell metacharacters, quotes and newlines in command and environment',
+    HERE,
+    'words and values reach the program as they are, whatever a shell would make of them',
+  ],
+  [
+    'no UTF-8 in command and environment',
+    HERE,
+    'bytes that are no text are refused where text is meant',
+  ],
+  [
+    'shell metacharacters, quotes and newlines in ids and file names',
+    HERE,
+    'ids and paths that a shell or a file system could take for something else are refused',
+  ],
+  ['no UTF-8 in file names', HERE, 'files whose names are no text are no trouble to anybody'],
+  ['environment of 100 KB', HERE, 'an environment of 100 KB arrives'],
+  [
+    "connects to the bus's port",
+    HERE,
+    'one that connects to the bus without a credential is refused',
+  ],
+];
+
+let bus: BusFixture;
+let leader: PlayedLeader;
+let agent: AgentUnderTest;
+
+beforeAll(async () => {
+  bus = await startBus('reference');
+  leader = await PlayedLeader.lead(bus);
+  agent = new AgentUnderTest(bus, 'auto').start();
+  await leader.registered();
+}, WAIT_MS);
+afterAll(async () => {
+  await agent?.close();
+  await bus?.close();
+}, WAIT_MS);
+
+test('each kind of bad task has a test under the title that the table names', () => {
+  const directory = fileURLToPath(new URL('.', import.meta.url));
+  for (const [what, file, title] of BAD_TASKS) {
+    const text = readFileSync(path.join(directory, file), 'utf8');
+    expect(text.includes(`'${title}',\n`) || text.includes(`test('${title}'`), what).toBe(true);
+  }
+});
+
+/** Children of all kinds: in a session of its own, re-parented by a double fork, deaf, under another name. */
+const HIDERS = `
+(setsid sh -c 'trap "" TERM HUP INT; echo up1; while :; do sleep 0.2; done' &)
+(setsid setsid sh -c '(trap "" TERM; echo up2; exec sleep 10001) &' &)
+(cd /; exec env -i HOME="$HOME" nohup sh -c 'echo up3; exec sleep 10002' > "$HOME/stdout3" 2>&1 &)
+`;
+
+test(
+  'one that double-forks and hides leaves nothing when it ends',
+  async () => {
+    const until = 'until [ "$(cat stdout stdout3 | grep -c up)" = 3 ]; do sleep 0.05; done';
+    await leader.order(aShellTask('hider', `${HIDERS}\n${until}\nexit 3`));
+    expect(await leader.ended('hider')).toMatchObject({ state: 'failed', exitCode: 3 });
+    await expect.poll(() => processesOf('hider'), { timeout: WAIT_MS }).toEqual([]);
+  },
+  WAIT_MS,
+);
+
+test(
+  'no child survives a kill, in whatever session it is, whoever its parent, whatever it ignores',
+  async () => {
+    await leader.order(aShellTask('deaf', `trap "" TERM; ${HIDERS}\nwhile :; do sleep 0.2; done`));
+    await expect.poll(() => upsOf('deaf'), { timeout: WAIT_MS }).toBe(3);
+    expect(processesOf('deaf').length).toBeGreaterThanOrEqual(4);
+    await leader.kill('deaf', 300);
+    expect(await leader.ended('deaf')).toMatchObject({
+      ...{ state: 'killed', reason: 'killedByFramework' },
+    });
+    await expect.poll(() => processesOf('deaf'), { timeout: WAIT_MS }).toEqual([]);
+  },
+  WAIT_MS,
+);
+
+test(
+  'those that exit at once are told once each, with their own exit codes',
+  async () => {
+    const codes = [0, 1, 2, 126, 127, 255];
+    const command = (code: number) => ({ command: { argv: ['sh', '-c', `exit ${code}`] } });
+    await Promise.all(
+      codes.map((code) => leader.order(aShellTask(`exit${code}`, '', command(code)))),
+    );
+    await leader.order(aShellTask('true', '', { command: { argv: ['true'] } }));
+    for (const code of codes) {
+      expect(await leader.ended(`exit${code}`)).toMatchObject({
+        ...{ state: code === 0 ? 'finished' : 'failed', reason: 'commandExited', exitCode: code },
+      });
+    }
+    expect(await leader.ended('true')).toMatchObject({ state: 'finished' });
+  },
+  WAIT_MS,
+);
+
+const AWKWARD = [
+  '$(touch /tmp/parley-was-here)',
+  '`id`; rm -rf "$HOME" | cat & #',
+  `it's "quoted" \\ and 'so' on`,
+  'two\nlines\r\n\tand a tab',
+  '--help',
+  '=',
+  '*',
+  '',
+  '\u0001\u001b[31m\u007f',
+  'ünï\u2028code \u{1f600}',
+  '%s%n$IFS',
+];
+
+test(
+  'words and values reach the program as they are, whatever a shell would make of them',
+  async () => {
+    const environment = Object.fromEntries(AWKWARD.map((value, index) => [`V${index}`, value]));
+    const names = Object.keys(environment);
+    const script = `process.stdout.write(JSON.stringify([process.argv.slice(1), ${JSON.stringify(names)}.map((name) => process.env[name])]))`;
+    const argv = [process.execPath, '-e', script, '--', ...AWKWARD];
+    const resources = { scalars: { cpus: 500, mem: 256_000 } };
+    await leader.order(aShellTask('awkward', '', { command: { argv, environment }, resources }));
+    expect(await leader.ended('awkward')).toMatchObject({ state: 'finished' });
+    expect(JSON.parse(agent.stdoutOf('awkward'))).toEqual([AWKWARD, AWKWARD]);
+  },
+  WAIT_MS,
+);
+
+test(
+  'an environment of 100 KB arrives',
+  async () => {
+    const environment = { BIG: 'x'.repeat(100_000), SMALL: 'y' };
+    const command = {
+      argv: ['sh', '-c', 'echo "$(printf %s "$BIG" | wc -c) $SMALL"'],
+      environment,
+    };
+    await leader.order(aShellTask('large', '', { command }));
+    expect(await leader.ended('large')).toMatchObject({ state: 'finished' });
+    expect(agent.stdoutOf('large')).toBe('100000 y\n');
+    // More than the kernel passes on in one word: nothing runs, and the reason is told.
+    const tooLarge = { argv: ['true'], environment: { BIG: 'x'.repeat(131_072) } };
+    await leader.order(aShellTask('too-large', '', { command: tooLarge }));
+    expect(await leader.ended('too-large')).toMatchObject({ state: 'failed' });
+  },
+  WAIT_MS,
+);
+
+// By the schema that master and agent parse every order with.
+test('bytes that are no text are refused where text is meant', async () => {
+  const description = aShellTask('no-text', 'true');
+  const withBytes = {
+    ...description,
+    command: { argv: ['echo', Uint8Array.from([0xff, 0xfe])] },
+  };
+  await expect(leader.order(withBytes as unknown as typeof description)).rejects.toThrow();
+  const nul = aShellTask('nul', '', { command: { argv: ['echo', 'a\0b'] } });
+  await expect(leader.order(nul)).rejects.toThrow('NUL');
+});
+
+test('ids and paths that a shell or a file system could take for something else are refused', async () => {
+  for (const taskId of ['a b', '$(id)', "a'b", 'a\nb', '../up', '.', 'a/b', 'ä', '']) {
+    await expect(leader.order(aShellTask(taskId, 'true')), taskId).rejects.toThrow();
+  }
+  for (const where of ['../up', '/etc/passwd', 'a\nb', 'a//b', 'a\u0000b', 'a/../b']) {
+    const inputs = [{ object: 'x', path: where }];
+    await expect(leader.order(aShellTask('paths', 'true', { inputs })), where).rejects.toThrow();
+  }
+});
+
+test(
+  'files whose names are no text are no trouble to anybody',
+  async () => {
+    const script = `mkdir "$(printf 'd\\377')"; : > "$(printf 'd\\377/f\\376\\nx')"; : > "a'b\\"c \\$(id)"; ls | wc -l`;
+    await leader.order(aShellTask('names', script));
+    expect(await leader.ended('names')).toMatchObject({ state: 'finished' });
+    // Beside them there are stdout and stderr.
+    expect(agent.stdoutOf('names').trim()).toBe('4');
+    await leader.order(aShellTask('after-names', 'exit 6'));
+    expect(await leader.ended('after-names')).toMatchObject({ exitCode: 6 });
+  },
+  WAIT_MS,
+);
+
+/** Says hello as a client without a credential, then as one that claims to be somebody, and gives the server's words. */
+const INTRUDER = `
+const { connect } = require('node:net');
+for (const hello of ['{"verbose":false}', '{"user":"a1","pass":"a1"}', '{"nkey":"UDXU","sig":"x"}']) {
+  const socket = connect(Number(process.argv[1]), '127.0.0.1', () => {
+    socket.write('CONNECT ' + hello + '\\r\\nPUB parley.c1.agent.a1.kill 2\\r\\nhi\\r\\nPING\\r\\n');
+  });
+  let said = '';
+  socket.on('data', (data) => { said += data; });
+  socket.on('error', () => {});
+  socket.on('close', () => console.log(said.includes('PONG') ? 'let in' : said.match(/-ERR '(.*)'/)?.[1]));
+}`;
+
+test(
+  'one that connects to the bus without a credential is refused',
+  async () => {
+    const argv = [process.execPath, '-e', INTRUDER, String(bus.server.port)];
+    const resources = { scalars: { cpus: 500, mem: 256_000 } };
+    await leader.order(aShellTask('intruder', '', { command: { argv }, resources }));
+    expect(await leader.ended('intruder')).toMatchObject({ state: 'finished' });
+    expect(agent.stdoutOf('intruder')).toBe('Authorization Violation\n'.repeat(3));
+  },
+  WAIT_MS,
+);
+
+test(
+  'a thousand tasks, one after the other, each end once',
+  async () => {
+    const taskIds = Array.from({ length: 1000 }, (_, number) => `quick${number}`);
+    const open = [...taskIds];
+    const order = async (): Promise<void> => {
+      for (let taskId = open.pop(); taskId !== undefined; taskId = open.pop()) {
+        const answer = await leader.order(
+          aShellTask(taskId, '', { command: { argv: ['sh', '-c', 'exit 4'] } }),
+        );
+        expect(answer, taskId).toMatchObject({ ok: true });
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, order));
+    const ends = async (): Promise<string[]> =>
+      (await leader.updates())
+        .filter(({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state))
+        .map(({ task: { taskId }, exitCode }) => `${taskId}: ${exitCode}`);
+    const isAll = (told: readonly string[]) => new Set(told).size === taskIds.length;
+    await expect.poll(ends, { timeout: 3 * WAIT_MS, interval: 1000 }).toSatisfy(isAll);
+    expect((await ends()).every((told) => told.endsWith(': 4'))).toBe(true);
+  },
+  4 * WAIT_MS,
+);
+
+function upsOf(taskId: string): number {
+  const texts = ['stdout', 'stdout3'].map((file) => agent.sandboxFile(taskId, file));
+  return texts.join('').match(/up/g)?.length ?? 0;
+}
+
+/** Pids of what has the task's sandbox as its home. */
+function processesOf(taskId: string): string[] {
+  const home = `HOME=${path.join(agent.workDirectory, 'sandboxes/alice/fw', taskId)}\0`;
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return `${readFileSync(`/proc/${pid}/environ`, 'utf8')}\0`.includes(home);
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
+  });
+}

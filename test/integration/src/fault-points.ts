@@ -1,0 +1,57 @@
+// Loaded into an agent's process before the agent itself (`node --import`): the process kills itself at the n-th thing that
+// it does to the outside world about one task. What it does is seen where it leaves the process: files that are made,
+// written, renamed, linked, removed and read, and what is sent to the spawner, to systemd and to the bus.
+//
+//   PARLEY_FAULT_TASK  the id of the task
+//   PARLEY_FAULT_AT    before which of the things that concern it, from 1 on, the process ends
+import { promises, writeSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { Socket } from 'node:net';
+
+const { PARLEY_FAULT_TASK: taskId = '', PARLEY_FAULT_AT: text = '' } = process.env;
+const at = Number(text);
+// Ids, file names and unit names go on with a letter or digit only where it is another task.
+const names = new RegExp(`(?<![A-Za-z0-9])${taskId}(?![A-Za-z0-9])`);
+/** Answers of the agent to whoever asked; while the leader orders, nobody else asks. */
+const ANSWER = /PUB _INBOX/;
+const STDERR = 2;
+
+let count = 0;
+let hasBegun = false;
+
+function point(what: string): void {
+  count += 1;
+  if (count !== at) return;
+  writeSync(STDERR, `fault point: ${what}\n`);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+const calls: Record<string, unknown> = promises as unknown as Record<string, unknown>;
+for (const name of ['mkdir', 'writeFile', 'rename', 'link', 'open', 'rm', 'readFile']) {
+  const original = calls[name] as (...words: unknown[]) => Promise<unknown>;
+  calls[name] = (...words: unknown[]) => {
+    const file = words.filter((word) => typeof word === 'string').find((word) => names.test(word));
+    if (file !== undefined) {
+      hasBegun = true;
+      point(`${name} ${file.split('/').slice(-2).join('/')}`);
+    }
+    return original(...words);
+  };
+}
+syncBuiltinESMExports();
+
+const write = Socket.prototype.write as (...words: unknown[]) => boolean;
+Socket.prototype.write = function intercepted(this: Socket, ...words: unknown[]): boolean {
+  const [data] = words;
+  const said = data instanceof Uint8Array ? Buffer.from(data).toString('latin1') : String(data);
+  if (names.test(said)) point(`send ${describe(said)}`);
+  else if (hasBegun && ANSWER.test(said)) point('send the answer to the order');
+  return write.apply(this, words);
+};
+
+function describe(said: string): string {
+  if (/^go /.test(said)) return 'the shim its go';
+  if (/^\d+ \//.test(said)) return 'the spawner a run directory';
+  const update = /PUB \S*\.updates\./.exec(said);
+  return update === null ? 'systemd a call' : 'a status update';
+}
