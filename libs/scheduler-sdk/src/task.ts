@@ -32,6 +32,8 @@ export type LimitSpec = {
   readonly cpus?: number | string;
   /** `'infinity'`: all that its host has. Without it a task has its `mem`. */
   readonly mem?: number | string;
+  /** Of its sandbox; `'infinity'`: none. Without it a task has its `disk`, and no limit where it asks for none. */
+  readonly disk?: number | string;
   /** Processes and threads at a time. */
   readonly pids?: number;
 };
@@ -63,14 +65,15 @@ export function resources(spec: ResourceSpec): Resources {
 }
 
 /** Throws with a message that names what does not parse. */
-export function limits({ cpus, mem, pids }: LimitSpec): TaskLimits {
-  const limit = (name: 'cpus' | 'mem', amount: number | string) =>
+export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
+  const limit = (name: 'cpus' | 'mem' | 'disk', amount: number | string) =>
     amount === 'infinity'
       ? amount
       : expectValue(`limits.${name}`, parseScalar(name, String(amount)));
   return {
     ...(cpus !== undefined && { cpus: limit('cpus', cpus) }),
     ...(mem !== undefined && { mem: limit('mem', mem) }),
+    ...(disk !== undefined && { disk: limit('disk', disk) }),
     ...(pids !== undefined && { pids }),
   };
 }

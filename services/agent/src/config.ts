@@ -27,6 +27,12 @@ import {
 import { HOST_LINK_FILES, linkSpeedMbit } from './link-speed.ts';
 import { defaultCacheBytes } from './object-cache.ts';
 import type { QosLimits } from './qos-controller.ts';
+import {
+  readSandboxOptions,
+  SANDBOX_OPTIONS,
+  SANDBOX_USAGE,
+  type SandboxLimits,
+} from './sandbox-options.ts';
 
 export type AgentConfig = {
   readonly identity: Identity;
@@ -50,6 +56,7 @@ export type AgentConfig = {
   readonly executorTiming: Partial<ExecutorTiming>;
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
+  readonly sandboxes: SandboxLimits;
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
@@ -79,7 +86,7 @@ ${TLS_USAGE}
                         be repeated; only another start of the agent changes it
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
                         wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
-  --region NAME --zone NAME
+${SANDBOX_USAGE}  --region NAME --zone NAME
                         the fault domain: what this host fails together with; both or none
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated. The
                         agent finds out os, kernel, cpu, cgroup and systemd by itself: another
@@ -113,6 +120,7 @@ const OPTIONS = {
   'qos-cpu-pressure': { type: 'string' },
   reserve: { type: 'string', multiple: true },
   'object-cache': { type: 'string' },
+  ...SANDBOX_OPTIONS,
   region: { type: 'string' },
   zone: { type: 'string' },
   attribute: { type: 'string', multiple: true },
@@ -146,6 +154,8 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (!executorTiming.ok) return executorTiming;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
+  const sandboxes = readSandboxOptions(values);
+  if (!sandboxes.ok) return sandboxes;
   const told = readHostOptions(values);
   if (!told.ok) return told;
   const workDirectory = makeWorkDirectory(values['work-dir']);
@@ -175,6 +185,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     privateSystemd: values['private-systemd'],
     executorTiming: executorTiming.value,
     objectCacheBytes: objectCacheBytes.value,
+    sandboxes: sandboxes.value,
   });
 }
 

@@ -26,6 +26,7 @@ import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { ReportLog } from './report-log.ts';
+import { SandboxCare } from './sandbox-care.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
 import { Supervisor } from './supervisor.ts';
@@ -59,6 +60,7 @@ export class AgentShell {
   readonly #units: UnitWatch;
   readonly #usage: UsageReports;
   readonly #pressure: PressureWatch;
+  readonly #care: SandboxCare;
   readonly #link: AgentLink;
   readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
@@ -136,6 +138,13 @@ export class AgentShell {
     });
     this.#usage = usageReports(this.#units, this.#link, logger);
     this.#pressure = this.#watchPressure(config);
+    this.#care = new SandboxCare({
+      ...{ workDirectory, logger, host: this.#host, executors: this.#executors },
+      limits: config.sandboxes,
+      supervisor: this.#supervisor,
+      running: () => this.#units.running(),
+      dispatch: (input) => this.#dispatch(input),
+    });
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
@@ -159,6 +168,7 @@ export class AgentShell {
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     await this.#units.begin();
     this.#pressure.begin();
+    this.#care.begin();
   }
 
   /** From now on the supervisor hears the bus. */
@@ -190,6 +200,7 @@ export class AgentShell {
     this.#isStopping = true;
     clearTimeout(this.#timer);
     this.#pressure.close();
+    this.#care.close();
     this.#usage.close();
     this.#units.close();
     this.#executors.close();

@@ -28,6 +28,7 @@ import type { Answer } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
 import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
+import type { DiskExcess } from './disk-excess.ts';
 import type {
   ExecutorEffect,
   ExecutorInput,
@@ -132,6 +133,8 @@ export type SupervisorInput =
   | { readonly kind: 'estimated'; readonly revocable: Resources }
   /** The host is short of something: of what is lent, one task goes. `why`: for people. */
   | { readonly kind: 'pressed'; readonly why: string }
+  /** The sandbox of a task that the agent runs itself holds more than it may. */
+  | ({ readonly kind: 'overDisk'; readonly ref: TaskRef } & DiskExcess)
   /** The leader does not count this agent as registered, or its books say otherwise; `standing`: it wants that only. */
   | { readonly kind: 'registerAgain'; readonly epoch: Epoch; readonly standing?: true | undefined }
   | {

@@ -3,6 +3,7 @@
 import { access } from 'node:fs/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import { readFirstKept } from '@parley/isolation/kept-output';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
 import {
   createSandbox,
@@ -152,7 +153,11 @@ export class TaskHost {
         : fail('internalError', start.failure.message);
     }
     const wanted = request.offset < 0 ? start.size + request.offset : request.offset;
-    const offset = Math.min(Math.max(0, wanted), start.size);
+    const { runDirectory } = this.directoriesOf(request.task);
+    const firstKept = await readFirstKept(runDirectory, stream).catch(() => 0);
+    // What lies before it is only zeros; a task that has emptied its output has begun a new one.
+    const first = firstKept <= start.size ? firstKept : 0;
+    const offset = Math.min(Math.max(first, wanted), start.size);
     const part = await readLog({ ...place, offset, maxBytes });
     if (!part.ok) return fail('internalError', part.failure.message);
     const isAtEnd = offset + part.data.length >= part.size;

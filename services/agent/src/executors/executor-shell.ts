@@ -2,6 +2,7 @@
 // what came of that. It decides nothing about executors.
 import { systemClock } from '@parley/actor/nats/system-clock';
 import type { TaskOutcome } from '@parley/isolation/exit-status';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import { executorKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -29,6 +30,9 @@ export type ExecutorShellOptions = ExecutorHostOptions & {
   readonly checkExit: (unit: string) => Promise<void>;
 };
 
+/** One with a scope. */
+export type LiveExecutor = ExecutorPlace & { readonly description: ExecutorDescription };
+
 type Effect<Kind extends ExecutorEffect['kind']> = Extract<ExecutorEffect, { kind: Kind }>;
 
 const TELL_LOST_AGAIN_MS = 60_000;
@@ -42,7 +46,7 @@ export class ExecutorShell {
   readonly #retention: ExecutorRetention;
   readonly #faults = new ReportLog();
   /** Executors with a scope, by its unit. */
-  readonly #places = new Map<string, ExecutorPlace>();
+  readonly #places = new Map<string, LiveExecutor>();
   #lost = 0;
   #lostToldMs = Number.NEGATIVE_INFINITY;
 
@@ -136,6 +140,10 @@ export class ExecutorShell {
     return this.#places.size === 0;
   }
 
+  live(): Iterable<LiveExecutor> {
+    return this.#places.values();
+  }
+
   /** With the tasks in them. */
   *measured(): Iterable<SampledUnit> {
     for (const [unit, place] of this.#places) {
@@ -181,7 +189,7 @@ export class ExecutorShell {
       try {
         await this.#listen(names);
         // Its end can be seen before the answer of the launch is.
-        this.#places.set(unit, names);
+        this.#places.set(unit, { ...names, description });
         failure = await this.host.launch(place, description, limits);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
