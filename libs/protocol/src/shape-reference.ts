@@ -16,6 +16,7 @@ import { Resources } from './resources.ts';
 import { TaskCause } from './task-causes.ts';
 import { TaskLimits } from './task-limits.ts';
 import { TaskDescription, TaskStatus, Transfer, UnparsedTask, VolumeMount } from './tasks.ts';
+import { Uri } from './uris.ts';
 
 /** Shapes that stand for themselves in the reference, in its order. */
 const SHAPES = {
@@ -31,6 +32,7 @@ const SHAPES = {
   Command,
   ExecutorDescription,
   Transfer,
+  Uri,
   VolumeMount,
   HealthCheck,
   Check,

@@ -39,7 +39,10 @@ export type LimitSpec = {
 };
 
 export type TaskSpec = ResourceSpec &
-  Pick<TaskDescriptionInput, 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority'> & {
+  Pick<
+    TaskDescriptionInput,
+    'uris' | 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority'
+  > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
     /** An array is run as it is; a string by `sh -c`. */
@@ -80,14 +83,15 @@ export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
 
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
-  const { id, name, command, environment, inputs, outputs, killGraceMs, priority, revocable } =
-    spec;
+  const { id, name, command, environment, killGraceMs, priority, revocable } = spec;
+  const { uris, inputs, outputs } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
     name,
     resources: resources(spec),
     command: { argv, environment },
+    uris,
     inputs,
     outputs,
     killGraceMs,

@@ -16,7 +16,7 @@ import { parseMemory } from '@parley/resources/parse';
 import { contains } from '@parley/resources/resources';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { countGpus, HOST_FACT_FILES } from './host-facts.ts';
-import { allOf, readHostOptions } from './host-options.ts';
+import { allOf, type HostOptions, readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
 import {
   ISOLATION_MODES,
@@ -85,7 +85,7 @@ ${TLS_USAGE}
                         for this role and those below it alone ("eng/db:cpus=2,mem=4GiB"); may
                         be repeated; only another start of the agent changes it
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
-                        wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
+                        wrote, and of what was fetched for them; 0 for none (2GiB, or a tenth of the disk where that is less)
 ${SANDBOX_USAGE}  --region NAME --zone NAME
                         the fault domain: what this host fails together with; both or none
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated. The
@@ -154,9 +154,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (!executorTiming.ok) return executorTiming;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
-  const sandboxes = readSandboxOptions(values);
-  if (!sandboxes.ok) return sandboxes;
-  const told = readHostOptions(values);
+  const told = readTold(values);
   if (!told.ok) return told;
   const workDirectory = makeWorkDirectory(values['work-dir']);
   if (!workDirectory.ok) return workDirectory;
@@ -185,8 +183,15 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     privateSystemd: values['private-systemd'],
     executorTiming: executorTiming.value,
     objectCacheBytes: objectCacheBytes.value,
-    sandboxes: sandboxes.value,
+    sandboxes: told.value.sandboxes,
   });
+}
+
+function readTold(values: Values): Outcome<HostOptions & Pick<AgentConfig, 'sandboxes'>> {
+  const sandboxes = readSandboxOptions(values);
+  if (!sandboxes.ok) return sandboxes;
+  const host = readHostOptions(values);
+  return host.ok ? succeed({ ...host.value, sandboxes: sandboxes.value }) : host;
 }
 
 function readIsolation(values: Values): Outcome<Pick<AgentConfig, 'isolation' | 'launcher'>> {

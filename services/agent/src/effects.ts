@@ -18,6 +18,7 @@ import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
 import { customExecutorOf, ExecutorTask } from './executors/executor-task.ts';
+import { Fetcher } from './fetching/fetcher.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
@@ -84,16 +85,17 @@ export class AgentShell {
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
-    const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     const { rootPath, enterCommand } = isolation;
+    const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
     this.#host = new TaskHost({ agentId, workDirectory, launcher, enterCommand });
     this.#work = workAccount(identity, logger);
-    const copies = objectCopies(config, this.#work, logger);
+    const { cache, fetcher } = fetching(config);
     this.#executors = new ExecutorShell({
       agentId,
       workDirectory,
       launcher,
       logger,
+      fetcher,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
       checkExit: (unit) => this.#units.check(unit),
@@ -101,7 +103,8 @@ export class AgentShell {
     this.#effects = new HostEffects({
       host: this.#host,
       executors: this.#executors.host,
-      copies,
+      copies: objectCopies(config, this.#work, cache, logger),
+      fetcher,
       volumes: this.#volumes,
       groups: this.#groups,
     });
@@ -138,13 +141,7 @@ export class AgentShell {
     });
     this.#usage = usageReports(this.#units, this.#link, logger);
     this.#pressure = this.#watchPressure(config);
-    this.#care = new SandboxCare({
-      ...{ workDirectory, logger, host: this.#host, executors: this.#executors },
-      limits: config.sandboxes,
-      supervisor: this.#supervisor,
-      running: () => this.#units.running(),
-      dispatch: (input) => this.#dispatch(input),
-    });
+    this.#care = this.#careFor(config);
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
@@ -314,6 +311,19 @@ export class AgentShell {
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
   }
 
+  #careFor({ workDirectory, sandboxes }: AgentConfig): SandboxCare {
+    return new SandboxCare({
+      workDirectory,
+      logger: this.#logger,
+      host: this.#host,
+      executors: this.#executors,
+      limits: sandboxes,
+      supervisor: this.#supervisor,
+      running: () => this.#units.running(),
+      dispatch: (input) => this.#dispatch(input),
+    });
+  }
+
   #watchPressure({ qos }: AgentConfig): PressureWatch {
     const mayTakeBack = () => spareTask(this.#supervisor.tasks()) !== undefined;
     return new PressureWatch(qos, mayTakeBack, (why) => {
@@ -352,20 +362,28 @@ export class AgentShell {
   }
 }
 
+/** With the cache of objects and of what was fetched alike. */
+function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentConfig): {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+} {
+  const directory = path.join(workDirectory, 'objects');
+  const cache = new ObjectCache({ directory, maxBytes: objectCacheBytes });
+  return { cache, fetcher: new Fetcher({ workDirectory, cache, policy: sandboxes.fetching }) };
+}
+
 /** What tasks read and write, between this host and the principals' buckets. */
 function objectCopies(
-  { identity, workDirectory, objectCacheBytes }: AgentConfig,
+  { identity }: AgentConfig,
   work: WorkAccount,
+  cache: ObjectCache,
   logger: Logger,
 ): ObjectCopies {
   return new ObjectCopies({
     openObjects: identity.work && (() => work.openObjects()),
     cluster: identity.cluster,
     pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
-    cache: new ObjectCache({
-      directory: path.join(workDirectory, 'objects'),
-      maxBytes: objectCacheBytes,
-    }),
+    cache,
     onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
   });
 }

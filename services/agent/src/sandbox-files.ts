@@ -1,10 +1,13 @@
 // Opens files inside a task's sandbox so that no link leads out of it, whatever the task has put there: every
-// component is opened below the one before it, and none may be a link. Linux only (/proc/self/fd is openat(2) here).
+// component is opened below the one before it, and none may be a link. What is made there belongs to whom the sandbox
+// belongs. Linux only (/proc/self/fd is openat(2) here).
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readlink, symlink } from 'node:fs/promises';
+import { type FileHandle, lchown, mkdir, open, readlink, symlink } from 'node:fs/promises';
 import { errorCode } from '@parley/isolation/file-failure';
+import type { Owner } from '@parley/isolation/sandbox';
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 /** What is wrong with a path in a sandbox, said for the framework's eyes; other file errors come as they are. */
 export class SandboxPathError extends Error {}
@@ -29,15 +32,35 @@ export function openToWrite(sandbox: string, relative: string): Promise<FileHand
   });
 }
 
+/** A directory, made with those on the way to it; the sandbox itself where no path is given. */
+export function openDirectoryInside(
+  sandbox: string,
+  relative: string | undefined,
+): Promise<FileHandle> {
+  if (relative === undefined) return open(sandbox, DIRECTORY);
+  return inside(sandbox, relative, true, async (directory, name, owner) => {
+    const place = `${pathOf(directory)}/${name}`;
+    await makeDirectory(place, owner);
+    return open(place, DIRECTORY);
+  });
+}
+
+/** Of the sandbox, and of all that is put into it. */
+export async function ownerOf(sandbox: FileHandle): Promise<Owner> {
+  const { uid: userId, gid: groupId } = await sandbox.stat();
+  return { userId, groupId };
+}
+
 /**
  * Puts a link to a directory of the agent's into the sandbox; the directories on the way are made. One that is there
  * and leads to the same place is fine (an earlier process made it); anything else in its place is refused.
  */
 export async function linkInside(sandbox: string, relative: string, target: string): Promise<void> {
-  await inside(sandbox, relative, true, async (directory, name) => {
+  await inside(sandbox, relative, true, async (directory, name, owner) => {
     const place = `${pathOf(directory)}/${name}`;
     try {
       await symlink(target, place);
+      if (isForeign(owner)) await lchown(place, owner.userId, owner.groupId);
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
       if ((await readlink(place).catch(() => undefined)) === target) return;
@@ -49,9 +72,11 @@ export async function linkInside(sandbox: string, relative: string, target: stri
 type How = { readonly makesDirectories: boolean; readonly flags: number };
 
 function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
-  return inside(sandbox, relative, how.makesDirectories, (directory, name) =>
-    open(`${pathOf(directory)}/${name}`, how.flags, 0o644),
-  );
+  return inside(sandbox, relative, how.makesDirectories, async (directory, name, owner) => {
+    const handle = await open(`${pathOf(directory)}/${name}`, how.flags, 0o644);
+    if (how.makesDirectories && isForeign(owner)) await handle.chown(owner.userId, owner.groupId);
+    return handle;
+  });
 }
 
 /** Does something with the last part of the path in the directory that the parts before it lead to. */
@@ -59,20 +84,21 @@ async function inside<Result>(
   sandbox: string,
   relative: string,
   makesDirectories: boolean,
-  work: (directory: FileHandle, name: string) => Promise<Result>,
+  work: (directory: FileHandle, name: string, owner: Owner) => Promise<Result>,
 ): Promise<Result> {
   const parts = relative.split('/');
   const name = parts.pop() ?? '';
-  let directory = await open(sandbox, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  let directory = await open(sandbox, DIRECTORY);
   try {
+    const owner = await ownerOf(directory);
     for (const part of parts) {
       const next = `${pathOf(directory)}/${part}`;
-      if (makesDirectories) await makeDirectory(next);
-      const opened = await open(next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (makesDirectories) await makeDirectory(next, owner);
+      const opened = await open(next, DIRECTORY);
       await directory.close();
       directory = opened;
     }
-    return await work(directory, name);
+    return await work(directory, name, owner);
   } catch (error) {
     throw explained(error, relative);
   } finally {
@@ -84,13 +110,16 @@ function pathOf(directory: FileHandle): string {
   return `/proc/self/fd/${directory.fd}`;
 }
 
-async function makeDirectory(directory: string): Promise<void> {
+async function makeDirectory(directory: string, owner: Owner): Promise<void> {
   try {
     await mkdir(directory, 0o755);
+    if (isForeign(owner)) await lchown(directory, owner.userId, owner.groupId);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }
 }
+
+const isForeign = ({ userId }: Owner): boolean => userId !== process.geteuid?.();
 
 function explained(error: unknown, relative: string): unknown {
   switch (errorCode(error)) {

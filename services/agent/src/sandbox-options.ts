@@ -1,14 +1,21 @@
 // Owns reading what the command line says about the sandboxes of tasks: what they may hold, and for how long they are kept.
 // Failures are `malformed` and name the option.
+import path from 'node:path';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { MILLI } from '@parley/protocol/resources';
 import { parseMemory } from '@parley/resources/parse';
+
+import { ADDRESS_POLICIES, type FetchPolicy } from './fetching/fetch-policy.ts';
 
 type Text = string | undefined;
 
 export const SANDBOX_OPTIONS = {
   'disk-check': { type: 'string' },
   'output-limit': { type: 'string' },
+  'fetch-from': { type: 'string', multiple: true },
+  'fetch-addresses': { type: 'string' },
+  'fetch-timeout': { type: 'string' },
+  'fetch-limit': { type: 'string' },
 } as const;
 
 export const SANDBOX_USAGE = `\
@@ -16,6 +23,14 @@ export const SANDBOX_USAGE = `\
                         and kill it then; 0: never (15)
   --output-limit SIZE   keep so much, the newest part, of what a task writes to stdout, and as
                         much of stderr; 0: all (100MiB)
+  --fetch-from DIR      tasks may have files below this directory fetched (file: addresses); may be
+                        repeated; none by default
+  --fetch-addresses KIND
+                        where tasks may have things fetched from over HTTP: public, private (those
+                        of private networks too) or any (this host too) (private)
+  --fetch-timeout SECONDS
+                        of one address, from the question to the last byte (600)
+  --fetch-limit SIZE    of one file that is fetched, and of what one archive holds (4GiB)
 `;
 
 export type SandboxLimits = {
@@ -23,24 +38,61 @@ export type SandboxLimits = {
   readonly diskCheckMs: number;
   /** 0: none. */
   readonly outputLimitBytes: number;
+  readonly fetching: FetchPolicy;
+};
+
+type Texts = { readonly [Name in Exclude<keyof typeof SANDBOX_OPTIONS, 'fetch-from'>]?: Text } & {
+  readonly 'fetch-from'?: readonly string[] | undefined;
 };
 
 const DEFAULT_DISK_CHECK_S = '15';
 const DEFAULT_OUTPUT_LIMIT = '100MiB';
+const DEFAULT_FETCH_TIMEOUT_S = '600';
+const DEFAULT_FETCH_LIMIT = '4GiB';
 const LEAST_OUTPUT_LIMIT_MIB = 1;
 const MIB = 1024 * 1024;
 
-export function readSandboxOptions(
-  options: Readonly<Partial<Record<keyof typeof SANDBOX_OPTIONS, Text>>>,
-): Outcome<SandboxLimits> {
-  const { 'disk-check': check = DEFAULT_DISK_CHECK_S } = options;
-  if (!/^\d{1,5}$/.test(check)) return fail('malformed', '--disk-check takes whole seconds');
+export function readSandboxOptions(options: Texts): Outcome<SandboxLimits> {
+  const check = readSeconds('disk-check', options['disk-check'] ?? DEFAULT_DISK_CHECK_S);
+  if (!check.ok) return check;
   const output = readBytes('output-limit', options['output-limit'] ?? DEFAULT_OUTPUT_LIMIT);
   if (!output.ok) return output;
   if (output.value !== 0 && output.value < LEAST_OUTPUT_LIMIT_MIB * MIB) {
     return fail('malformed', `--output-limit: ${LEAST_OUTPUT_LIMIT_MIB}MiB at least, or 0`);
   }
-  return succeed({ diskCheckMs: Number(check) * 1000, outputLimitBytes: output.value });
+  const fetching = readFetching(options);
+  if (!fetching.ok) return fetching;
+  return succeed({
+    ...{ diskCheckMs: check.value, outputLimitBytes: output.value },
+    fetching: fetching.value,
+  });
+}
+
+function readFetching(options: Texts): Outcome<FetchPolicy> {
+  const { 'fetch-from': directories = [], 'fetch-addresses': kind = 'private' } = options;
+  const relative = directories.find((directory) => !path.isAbsolute(directory));
+  if (relative !== undefined) {
+    return fail('malformed', `--fetch-from ${relative}: must be an absolute path`);
+  }
+  const addresses = ADDRESS_POLICIES.find((policy) => policy === kind);
+  if (addresses === undefined) {
+    return fail('malformed', `--fetch-addresses is one of ${ADDRESS_POLICIES.join(', ')}`);
+  }
+  const timeout = readSeconds('fetch-timeout', options['fetch-timeout'] ?? DEFAULT_FETCH_TIMEOUT_S);
+  if (!timeout.ok) return timeout;
+  if (timeout.value === 0) return fail('malformed', '--fetch-timeout takes whole seconds from 1');
+  const limit = readBytes('fetch-limit', options['fetch-limit'] ?? DEFAULT_FETCH_LIMIT);
+  if (!limit.ok) return limit;
+  if (limit.value === 0) return fail('malformed', '--fetch-limit: 1MiB at least');
+  const [timeoutMs, maxBytes] = [timeout.value, limit.value];
+  return succeed({ addresses, directories, timeoutMs, maxBytes });
+}
+
+/** Milliseconds. */
+function readSeconds(option: string, text: string): Outcome<number> {
+  return /^\d{1,5}$/.test(text)
+    ? succeed(Number(text) * 1000)
+    : fail('malformed', `--${option} takes whole seconds`);
 }
 
 function readBytes(option: string, text: string): Outcome<number> {

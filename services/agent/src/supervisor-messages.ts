@@ -49,9 +49,9 @@ export type Instant = {
 /** Names a request that waits for an answer; made by the driver. */
 export type ReplyHandle = number;
 
-/** `diskFull` passes on as it is; whatever else went wrong is told by the message. */
+/** All but `failed` pass on as a cause; whatever else went wrong is told by the message. */
 export type StepFailure = {
-  readonly code: 'diskFull' | 'failed';
+  readonly code: 'diskFull' | 'fetchFailed' | 'fetchTimeout' | 'failed';
   readonly message: string;
 };
 

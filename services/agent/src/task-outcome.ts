@@ -189,8 +189,15 @@ export function failedStep(
   reason: 'inputsFailed' | 'launchFailed' | 'outputsFailed',
   failure: StepFailure,
 ): Status {
-  const { message } = failure;
-  return failure.code === 'diskFull'
-    ? { state: 'failed', reason: 'diskFull', cause: { kind: 'diskFull' }, message }
-    : { state: 'failed', reason, message };
+  const { code, message } = failure;
+  return {
+    state: 'failed',
+    reason: code === 'diskFull' ? code : reason,
+    ...stepCause(code),
+    message,
+  };
+}
+
+export function stepCause(code: StepFailure['code']): Pick<Status, 'cause'> {
+  return code === 'failed' ? {} : { cause: { kind: code } };
 }

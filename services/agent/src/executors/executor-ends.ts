@@ -4,7 +4,7 @@ import { endedByKill, type ObservedOutcome, type Status, type Stop } from '../ta
 import type { ExecutorExit } from './executor-record.ts';
 
 /** How it ended, but for its tasks. */
-export type ExecutorEnding = Omit<ExecutorExit, 'tasks'>;
+export type ExecutorEnding = Omit<ExecutorExit, 'tasks'> & Pick<Status, 'cause'>;
 
 /** Its end as the leader is told it. `ending`, `stop`: why the agent wanted it to end, if it did. */
 export function exitOf(
@@ -84,6 +84,7 @@ function endWithExecutor(exit: ExecutorEnding, outcome: ObservedOutcome | undefi
       return {
         state: 'failed',
         reason: 'launchFailed',
+        ...(exit.cause && { cause: exit.cause }),
         ...(outcome?.state === 'couldNotStart' && { cause: { kind: outcome.fault } }),
         message: `its executor could not be started: ${exit.message ?? 'nobody knows why'}`,
       };

@@ -8,7 +8,9 @@ import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentBus } from '../agent-bus.ts';
+import type { Fetcher } from '../fetching/fetcher.ts';
 import { ReportLog } from '../report-log.ts';
+import type { StepFailure } from '../supervisor-messages.ts';
 import type { SampledUnit } from '../usage-sampling.ts';
 import { ExecutorHost, type ExecutorHostOptions } from './executor-host.ts';
 import type {
@@ -23,6 +25,7 @@ import { ExecutorStore } from './executor-store.ts';
 
 export type ExecutorShellOptions = ExecutorHostOptions & {
   readonly logger: Logger;
+  readonly fetcher: Fetcher;
   readonly dispatch: (input: ExecutorInput) => void;
   /** Undefined before the first connection. */
   readonly bus: () => AgentBus | undefined;
@@ -184,7 +187,7 @@ export class ExecutorShell {
   async #launch({ description, limits, ...place }: Effect<'launch'>): Promise<void> {
     const names = namesOf(place);
     const { unit } = this.host.directoriesOf(place);
-    let failure = await this.host.prepare(place);
+    let failure = (await this.host.prepare(place)) ?? (await this.#fetch(place, description));
     if (failure === undefined) {
       try {
         await this.#listen(names);
@@ -202,6 +205,15 @@ export class ExecutorShell {
         ? { kind: 'started', ...names }
         : { kind: 'launchFailed', ...names, failure },
     );
+  }
+
+  #fetch(
+    place: ExecutorPlace,
+    { uris = [] }: ExecutorDescription,
+  ): Promise<StepFailure | undefined> {
+    const { sandboxDirectory } = this.host.directoriesOf(place);
+    const { principal } = place.executor;
+    return this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
   }
 
   async #listen(place: ExecutorPlace): Promise<void> {

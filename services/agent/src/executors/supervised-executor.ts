@@ -17,7 +17,7 @@ import {
 import { unreachable } from '@parley/protocol/unreachable';
 import { overDisk } from '../disk-excess.ts';
 import type { Instant, StepFailure } from '../supervisor-messages.ts';
-import type { ObservedOutcome, Status, Stop } from '../task-outcome.ts';
+import { type ObservedOutcome, type Status, type Stop, stepCause } from '../task-outcome.ts';
 import { ExecutorConversation } from './executor-conversation.ts';
 import { type ExecutorEnding, executorWasLeaving, exitOf, taskEndOf } from './executor-ends.ts';
 import { LimitsOfExecutor } from './executor-limits.ts';
@@ -284,8 +284,9 @@ export class SupervisedExecutor {
     this.#handOver(turn);
   }
 
-  #launchFailed({ message }: StepFailure, turn: Turn): void {
-    this.#finish({ end: this.#ending ?? 'launchFailed', message }, undefined, turn);
+  #launchFailed({ code, message }: StepFailure, turn: Turn): void {
+    const end = this.#ending ?? 'launchFailed';
+    this.#finish({ end, message, ...stepCause(code) }, undefined, turn);
   }
 
   #ended(outcome: ObservedOutcome, turn: Turn): void {
