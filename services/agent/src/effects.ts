@@ -317,6 +317,7 @@ export class AgentShell {
       logger: this.#logger,
       host: this.#host,
       executors: this.#executors,
+      retention: this.#retention,
       limits: sandboxes,
       supervisor: this.#supervisor,
       running: () => this.#units.running(),

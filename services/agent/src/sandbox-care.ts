@@ -1,5 +1,5 @@
-// Owns what an agent does all the time about the sandboxes on its disk: none holds more than it may, outputs stay bounded. What
-// is done when is in disk-watch.ts and output-limits.ts.
+// Owns what an agent does all the time about the sandboxes on its disk: none holds more than it may, outputs stay bounded, what
+// is over goes in time. What is done when is in disk-watch.ts, output-limits.ts and sandbox-collector.ts.
 import path from 'node:path';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { runRootOf } from '@parley/isolation/sandbox';
@@ -8,7 +8,9 @@ import { diskShares, exceeded } from './disk-shares.ts';
 import { DiskWatch } from './disk-watch.ts';
 import type { ExecutorShell } from './executors/executor-shell.ts';
 import { OutputLimits } from './output-limits.ts';
+import { SandboxCollector } from './sandbox-collector.ts';
 import type { SandboxLimits } from './sandbox-options.ts';
+import type { SandboxRetention } from './sandbox-retention.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SupervisorInput } from './supervisor-messages.ts';
 import type { TaskHost } from './task-host.ts';
@@ -19,6 +21,7 @@ export type SandboxCareOptions = {
   readonly supervisor: Supervisor;
   readonly host: TaskHost;
   readonly executors: ExecutorShell;
+  readonly retention: SandboxRetention;
   /** Units that may have a process. */
   readonly running: () => Iterable<string>;
   readonly dispatch: (input: SupervisorInput) => void;
@@ -28,6 +31,7 @@ export type SandboxCareOptions = {
 export class SandboxCare {
   readonly #disk: DiskWatch;
   readonly #outputs: OutputLimits;
+  readonly #collector: SandboxCollector;
 
   constructor(options: SandboxCareOptions) {
     const { workDirectory, limits, supervisor, host, executors, logger } = options;
@@ -51,15 +55,25 @@ export class SandboxCare {
       },
       onTrouble: (trouble) => logger.error({ trouble }, 'measuring sandboxes failed'),
     });
+    this.#collector = new SandboxCollector({
+      workDirectory,
+      rules: limits.collection,
+      kept: [options.retention, executors.retention],
+      wallTimeMs: systemClock.wallTimeMs,
+      onCollected: (sandboxes) => logger.warn({ sandboxes }, 'sandboxes removed for want of room'),
+      onFailure: (err) => logger.error({ err }, 'looking for old sandboxes failed'),
+    });
   }
 
   begin(): void {
     this.#outputs.begin();
     this.#disk.begin();
+    this.#collector.begin();
   }
 
   close(): void {
     this.#outputs.close();
     this.#disk.close();
+    this.#collector.close();
   }
 }

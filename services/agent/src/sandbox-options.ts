@@ -4,14 +4,16 @@ import path from 'node:path';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { MILLI } from '@parley/protocol/resources';
 import { parseMemory } from '@parley/resources/parse';
-
 import { ADDRESS_POLICIES, type FetchPolicy } from './fetching/fetch-policy.ts';
+import type { CollectionRules } from './sandbox-collector.ts';
 
 type Text = string | undefined;
 
 export const SANDBOX_OPTIONS = {
   'disk-check': { type: 'string' },
   'output-limit': { type: 'string' },
+  'sandbox-keep-for': { type: 'string' },
+  'sandbox-keep-free': { type: 'string' },
   'fetch-from': { type: 'string', multiple: true },
   'fetch-addresses': { type: 'string' },
   'fetch-timeout': { type: 'string' },
@@ -23,6 +25,12 @@ export const SANDBOX_USAGE = `\
                         and kill it then; 0: never (15)
   --output-limit SIZE   keep so much, the newest part, of what a task writes to stdout, and as
                         much of stderr; 0: all (100MiB)
+  --sandbox-keep-for TIME
+                        sandboxes of what is over stay for so long at most ("12h", "7d"); 0: however
+                        long; of tasks no more than 500 stay anyway, of executors 100 (7d)
+  --sandbox-keep-free SIZE
+                        while less of the disk is free, or less than so many percent ("50GiB",
+                        "10%"), they go before that, the oldest first; 0: never (5%)
   --fetch-from DIR      tasks may have files below this directory fetched (file: addresses); may be
                         repeated; none by default
   --fetch-addresses KIND
@@ -39,6 +47,7 @@ export type SandboxLimits = {
   /** 0: none. */
   readonly outputLimitBytes: number;
   readonly fetching: FetchPolicy;
+  readonly collection: CollectionRules;
 };
 
 type Texts = { readonly [Name in Exclude<keyof typeof SANDBOX_OPTIONS, 'fetch-from'>]?: Text } & {
@@ -50,6 +59,9 @@ const DEFAULT_OUTPUT_LIMIT = '100MiB';
 const DEFAULT_FETCH_TIMEOUT_S = '600';
 const DEFAULT_FETCH_LIMIT = '4GiB';
 const LEAST_OUTPUT_LIMIT_MIB = 1;
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ...{ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 },
+};
 const MIB = 1024 * 1024;
 
 export function readSandboxOptions(options: Texts): Outcome<SandboxLimits> {
@@ -62,9 +74,11 @@ export function readSandboxOptions(options: Texts): Outcome<SandboxLimits> {
   }
   const fetching = readFetching(options);
   if (!fetching.ok) return fetching;
+  const collection = readCollection(options);
+  if (!collection.ok) return collection;
   return succeed({
     ...{ diskCheckMs: check.value, outputLimitBytes: output.value },
-    fetching: fetching.value,
+    ...{ fetching: fetching.value, collection: collection.value },
   });
 }
 
@@ -83,9 +97,22 @@ function readFetching(options: Texts): Outcome<FetchPolicy> {
   if (timeout.value === 0) return fail('malformed', '--fetch-timeout takes whole seconds from 1');
   const limit = readBytes('fetch-limit', options['fetch-limit'] ?? DEFAULT_FETCH_LIMIT);
   if (!limit.ok) return limit;
-  if (limit.value === 0) return fail('malformed', '--fetch-limit: 1MiB at least');
+  if (limit.value < MIB) return fail('malformed', '--fetch-limit: 1MiB at least');
   const [timeoutMs, maxBytes] = [timeout.value, limit.value];
   return succeed({ addresses, directories, timeoutMs, maxBytes });
+}
+
+function readCollection(options: Texts): Outcome<CollectionRules> {
+  const { 'sandbox-keep-for': age = '7d', 'sandbox-keep-free': free = '5%' } = options;
+  const [, count, unit] = /^(\d{1,5})([smhd])$/.exec(age) ?? (age === '0' ? ['', '0', 's'] : []);
+  if (count === undefined || unit === undefined) {
+    return fail('malformed', '--sandbox-keep-for takes a whole number with s, m, h or d, or 0');
+  }
+  const keepForMs = Number(count) * (UNIT_MS[unit] ?? 0);
+  const [, percent] = /^(\d{1,2})%$/.exec(free) ?? [];
+  if (percent !== undefined) return succeed({ keepForMs, keepFree: { percent: Number(percent) } });
+  const bytes = readBytes('sandbox-keep-free', free);
+  return bytes.ok ? succeed({ keepForMs, keepFree: { bytes: bytes.value } }) : bytes;
 }
 
 /** Milliseconds. */
@@ -98,5 +125,5 @@ function readSeconds(option: string, text: string): Outcome<number> {
 function readBytes(option: string, text: string): Outcome<number> {
   const size = parseMemory(text);
   if (!size.ok) return fail('malformed', `--${option}: ${size.failure.message}`);
-  return succeed(Math.floor(size.value / MILLI) * MIB);
+  return succeed(Math.floor((size.value * MIB) / MILLI));
 }

@@ -1,6 +1,19 @@
 // What a real agent keeps of the sandboxes of its tasks, in real scopes: a task that fills the disk is ended with limit and
 // peak, what tasks write to their outputs stays bounded whatever they do to it, and nothing holds an ended task.
-import { statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { outputFile } from '@parley/isolation/kept-output';
 import { runRootOf } from '@parley/isolation/sandbox';
@@ -133,6 +146,103 @@ describe.each([
       await leader.order(aShellTask('later', 'sleep 1'));
       await leader.ended('later');
       expect(statSync(outputOf('holder')).size).toBe(size);
+    },
+    WAIT_MS,
+  );
+});
+
+describe('what is fetched, and how long it is kept', () => {
+  let bus: BusFixture;
+  let leader: PlayedLeader;
+  let agent: AgentUnderTest;
+  let directory: string;
+  const server = createServer((request, response) => {
+    if (request.url === '/hangs') return;
+    response.end(readFileSync(path.join(directory, path.basename(request.url ?? ''))));
+  });
+  let base: string;
+  const options = ['--fetch-addresses', 'any', '--fetch-timeout', '3'];
+
+  beforeAll(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'parley-served-'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    bus = await startBus('reference');
+    leader = await PlayedLeader.lead(bus);
+    agent = new AgentUnderTest(bus, 'auto').start(...options);
+    await leader.registered();
+  }, WAIT_MS);
+  afterAll(async () => {
+    await agent?.close();
+    await bus?.close();
+    server.closeAllConnections();
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  }, WAIT_MS);
+
+  test(
+    'a task finds what it named in its sandbox, unpacked, before it starts',
+    async () => {
+      execFileSync('sh', ['-c', 'mkdir bin; echo "echo fetched" > bin/run; tar -czf a.tgz bin'], {
+        cwd: directory,
+      });
+      const uris = [{ value: `${base}/a.tgz`, cache: true }];
+      await leader.order(aShellTask('fetches', 'sh bin/run', { uris }));
+      expect(await leader.ended('fetches')).toMatchObject({ state: 'finished' });
+      const answer = await leader.logs('fetches');
+      if (!answer.ok) throw new Error(answer.failure.message);
+      const { data } = LogsResult.parse(answer.value);
+      expect(new TextDecoder().decode(data)).toBe('fetched\n');
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'a fetch that hangs, and an archive that leads out of the sandbox, fail the task with their cause',
+    async () => {
+      symlinkSync('/etc/passwd', path.join(directory, 'link'));
+      execFileSync('tar', ['-cf', 'evil.tar', 'link'], { cwd: directory });
+      const fetching = (name: string) => ({ uris: [{ value: `${base}/${name}` }] });
+      await leader.order(aShellTask('hangs', 'true', fetching('hangs')));
+      await leader.order(aShellTask('evil', 'true', fetching('evil.tar')));
+      expect(await leader.ended('hangs')).toMatchObject({
+        ...{ state: 'failed', reason: 'inputsFailed', cause: { kind: 'fetchTimeout' } },
+        message: expect.stringContaining(`${base}/hangs: it did not come in time`),
+      });
+      expect(await leader.ended('evil')).toMatchObject({
+        ...{ state: 'failed', reason: 'inputsFailed', cause: { kind: 'fetchFailed' } },
+        message: expect.stringContaining('which leads out of it'),
+      });
+      expect((await leader.history('hangs')).map(({ state }) => state)).toEqual([
+        'starting',
+        'failed',
+      ]);
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'a sandbox that is older than they may be is gone after a look, a younger one is not',
+    async () => {
+      for (const taskId of ['old', 'young']) {
+        await leader.order(aShellTask(taskId, 'true'));
+        await leader.ended(taskId);
+      }
+      const left = async (): Promise<string[]> => {
+        await leader.watermark();
+        return readdirSync(path.join(agent.workDirectory, 'tasks'));
+      };
+      await expect.poll(left, { timeout: WAIT_MS, interval: 500 }).toEqual([]);
+      await agent.end('SIGKILL');
+      const before = new Date(Date.now() - 3 * 3_600_000);
+      utimesSync(path.join(agent.workDirectory, 'sandboxes/alice/fw/old'), before, before);
+      agent.start(...options, '--sandbox-keep-for', '2h');
+      await leader.registered();
+      await expect
+        .poll(() => agent.has('sandboxes/alice/fw/old'), { timeout: WAIT_MS })
+        .toBe(false);
+      expect(agent.has('sandboxes/alice/fw/young')).toBe(true);
     },
     WAIT_MS,
   );

@@ -46,7 +46,7 @@ export class ExecutorShell {
   readonly #logger: Logger;
   readonly #store: ExecutorStore;
   readonly #sockets = new ExecutorSockets();
-  readonly #retention: ExecutorRetention;
+  readonly retention: ExecutorRetention;
   readonly #faults = new ReportLog();
   /** Executors with a scope, by its unit. */
   readonly #places = new Map<string, LiveExecutor>();
@@ -59,7 +59,7 @@ export class ExecutorShell {
     this.#logger = logger;
     this.host = new ExecutorHost(options);
     this.#store = new ExecutorStore(workDirectory);
-    this.#retention = new ExecutorRetention(agentId, workDirectory, (executor, reason) =>
+    this.retention = new ExecutorRetention(agentId, workDirectory, (executor, reason) =>
       logger.warn({ ...executor, reason }, 'sandbox of an executor not removed'),
     );
   }
@@ -73,7 +73,7 @@ export class ExecutorShell {
     for (const unit of await this.host.destroyStrays(records)) {
       this.#logger.error({ unit }, 'an executor without a record was killed');
     }
-    await this.#retention.adopt(records);
+    await this.retention.adopt(records);
     return Promise.all(
       records.map(async (record): Promise<RecoveredExecutor> => {
         this.#places.set(this.host.directoriesOf(record).unit, record);
@@ -181,7 +181,7 @@ export class ExecutorShell {
     this.#places.delete(unit);
     await this.#sockets.close(sandboxDirectory);
     await this.#store.remove(place.executor);
-    await this.#retention.keep(namesOf(place));
+    await this.retention.keep(namesOf(place));
   }
 
   async #launch({ description, limits, ...place }: Effect<'launch'>): Promise<void> {
