@@ -1,4 +1,4 @@
-// Tests what rules version 6 brought: limits of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
+// Tests what rules version 6 brought: limits and `uris` of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
@@ -110,6 +110,41 @@ test('a leader refuses an accept with limits until every master knows them', () 
     6,
   );
   expect(since({ kind: 'launchGroup', executor: { ...executor, limits }, tasks: [plain] })).toBe(6);
+});
+
+const uris = [{ value: 'https://example.org/tool.tar.gz' }];
+
+test('uris reach the agent since version 6, and are left out before', () => {
+  const read = expect.objectContaining({
+    uris: [{ ...uris[0], executable: false, extract: true, cache: false }],
+  });
+  expect(launch(6, aLimitedTask({ uris })).effects).toContainEqual(ordered(read));
+  expect(JSON.stringify(launch(5, aLimitedTask({ uris })).effects)).not.toContain('uris');
+});
+
+test.each([
+  'ftp://example.org/x',
+  'https://user:word@example.org/x',
+  'file://elsewhere/x',
+  '/etc/passwd',
+])('a task that wants %s fetched is refused, with the field', (value) => {
+  const { cluster, effects } = launch(6, aLimitedTask({ uris: [{ value }] }));
+  expect(cluster.taskState('t1')).not.toBe('staging');
+  expect(JSON.stringify(effects)).toContain('uris.0.value: must be an http:, https: or file:');
+});
+
+test('a custom executor has uris, and its tasks have none', () => {
+  const executor = { executorId: 'e1', command, resources: some(1), uris };
+  const own = launch(6, aLimitedTask({ command: undefined, executor }));
+  expect(own.cluster.taskState('t1')).toBe('staging');
+  const inside = launch(6, aLimitedTask({ command: undefined, executor, uris }));
+  expect(JSON.stringify(inside.effects)).toContain('uris: only for a task with a command');
+});
+
+test('a leader refuses an accept with uris until every master knows them', () => {
+  const operation = { kind: 'launch', tasks: [{ taskId: 't1', uris }] };
+  const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
+  expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
 });
 
 test('the cause of an end stands in the books since version 6', () => {

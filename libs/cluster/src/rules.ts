@@ -24,7 +24,7 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
-  /** Tasks and executors may have limits, tasks a network; releases before leave them out of a description. */
+  /** Tasks and executors may have limits and `uris`, tasks a network; releases before leave them out of a description. */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
@@ -52,11 +52,18 @@ export function inputSince(input: Input): number {
 /** Or for a network, which the same rules read. */
 function asksForLimits(operation: Operation): boolean {
   if (operation.kind !== 'launch' && operation.kind !== 'launchGroup') return false;
-  if (operation.kind === 'launchGroup' && operation.executor.limits !== undefined) return true;
-  return operation.tasks.some(({ limits, network, executor }: UnparsedTask) => {
-    const own = typeof executor === 'object' && executor !== null && 'limits' in executor;
-    return limits !== undefined || network !== undefined || (own && executor.limits !== undefined);
-  });
+  if (operation.kind === 'launchGroup' && isOfNewRules(operation.executor)) return true;
+  return operation.tasks.some(
+    (task: UnparsedTask) => isOfNewRules(task) || isOfNewRules(task['executor']),
+  );
+}
+
+/** A description, or what came in the place of one, with what rules version 6 has added. */
+function isOfNewRules(described: unknown): boolean {
+  if (typeof described !== 'object' || described === null) return false;
+  return ['limits', 'uris', 'network'].some(
+    (field) => field in described && Reflect.get(described, field) !== undefined,
+  );
 }
 
 /** Asked by `step` wherever it does something else than it did under older rules. */
@@ -80,7 +87,7 @@ export function executorUnderRules(
   description: ExecutorDescription,
 ): ExecutorDescription {
   if (ruleHolds(state, 'limitsAreRead')) return description;
-  const { limits: _, ...known } = description;
+  const { limits: _, uris: __, ...known } = description;
   return known;
 }
 

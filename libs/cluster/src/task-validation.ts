@@ -18,18 +18,18 @@ export type TaskPlace = {
   readonly agentId: AgentId;
   /** The executor of the group; absent for a task that is launched by itself. */
   readonly group?: ExecutorDescription;
-  /** False under rules of a version that knows none: they are left out then. */
+  /** False under rules of a version that knows none, nor `uris`: they are left out then. */
   readonly hasLimits: boolean;
 };
 
 /** What releases before rules version 6 read. */
-const UnlimitedTask = TaskDescription.omit({ limits: true, network: true }).extend({
-  executor: ExecutorDescription.omit({ limits: true }).optional(),
+const OlderTask = TaskDescription.omit({ limits: true, uris: true, network: true }).extend({
+  executor: ExecutorDescription.omit({ limits: true, uris: true }).optional(),
 });
 
 /** The description, or `invalidTask`. */
 export function parseTask(task: UnparsedTask, place: TaskPlace): Outcome<TaskDescription> {
-  const parsed = (place.hasLimits ? TaskDescription : UnlimitedTask).safeParse(task);
+  const parsed = (place.hasLimits ? TaskDescription : OlderTask).safeParse(task);
   if (!parsed.success) {
     const faults = parsed.error.issues
       .slice(0, MAX_FAULTS)
@@ -134,6 +134,7 @@ function inGroupFault(
 function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
   if (task.inputs.length > 0) return `inputs: ${only}`;
+  if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
   if (task.check !== undefined) return `check: ${only}`;
@@ -142,7 +143,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
 }
 
 function executorFault(executor: ExecutorDescription): string | undefined {
-  const { kind, command, limits } = executor;
+  const { kind, command, limits, uris } = executor;
   if (kind === 'custom') {
     if (command === undefined) return 'executor.command: a custom executor needs one';
     const fault = limitsFault(executor);
@@ -150,6 +151,9 @@ function executorFault(executor: ExecutorDescription): string | undefined {
   }
   if (limits !== undefined) {
     return 'executor.limits: a default executor has none, each of its tasks has its own';
+  }
+  if (uris !== undefined) {
+    return 'executor.uris: a default executor has none, each of its tasks has its own';
   }
   return command === undefined
     ? undefined

@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type FileFailure, fileFailure } from './file-failure.ts';
+import { outputFile } from './kept-output.ts';
 import {
   type LaunchFailure,
   type LaunchOutcome,
@@ -15,7 +16,7 @@ import {
   requestFault,
 } from './launcher.ts';
 import { SYSTEM_PATH } from './run-command.ts';
-import { fenceRun, hasStarted, prepareRunDirectory } from './run-directory.ts';
+import { fenceRun, hasStarted, linkOutputs, prepareRunDirectory } from './run-directory.ts';
 import type { Owner } from './sandbox.ts';
 
 export type ShimStart = {
@@ -109,9 +110,10 @@ export async function spawnShim(how: ShimSpawn): Promise<ShimAnswer> {
   const shim = ['/bin/sh', SHIM_PATH, mode, request.runDirectory, request.sandboxDirectory, '--'];
   const [program = '', ...rest] = [...prefix, ...shim, ...request.command];
   const owner = request.confinement?.owner;
-  const stdout = await openOutput(request.stdoutPath, owner);
+  await linkOutputs(request);
+  const stdout = await openOutput(outputFile(request.runDirectory, 'stdout'), owner);
   try {
-    const stderr = await openOutput(request.stderrPath, owner);
+    const stderr = await openOutput(outputFile(request.runDirectory, 'stderr'), owner);
     try {
       const child = spawn(program, rest, {
         cwd: '/',
@@ -156,7 +158,6 @@ function wordOf(child: ReturnType<typeof spawn>): Promise<ShimWord> {
   });
 }
 
-// The sandbox belongs to the task's user: a link put there must not lead the agent to another file.
 async function openOutput(file: string, owner: Owner | undefined): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
   const handle = await open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);

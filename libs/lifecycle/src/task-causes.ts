@@ -44,6 +44,24 @@ export const TASK_CAUSES = {
     meaning: 'No space was left on the disk of its agent.',
     remedy: 'Make room there, or try on another agent.',
   },
+  diskLimit: {
+    with: ['diskFull'],
+    meaning: 'Its sandbox held more than it may, and its agent killed it.',
+    unit: 'MiB',
+    remedy:
+      'Request more `disk`, let it go further with `limits.disk`, or delete what is not needed.',
+  },
+  fetchFailed: {
+    with: ['inputsFailed', 'launchFailed'],
+    meaning: 'One of its `uris` could not be fetched, checked or unpacked; the message says why.',
+    remedy:
+      'Correct the address, the checksum or the archive; ask the operator what agents may fetch.',
+  },
+  fetchTimeout: {
+    with: ['inputsFailed', 'launchFailed'],
+    meaning: 'One of its `uris` did not come in time, or nothing of it came for too long.',
+    remedy: 'Look at the server that it comes from, or try again.',
+  },
   signal: {
     with: ['commandSignaled'],
     meaning: 'A signal that nobody here sent ended it; the update names it.',

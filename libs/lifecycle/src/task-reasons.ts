@@ -80,7 +80,8 @@ export const TASK_REASONS = {
   },
   diskFull: {
     states: { agent: ['failed', 'dropped'] },
-    meaning: 'No space was left on the disk of its agent.',
+    meaning:
+      'No space was left for it: on the disk of its agent, or below the limit of its own sandbox.',
     mesos: 'REASON_CONTAINER_LIMITATION_DISK',
   },
   invalidOffers: {

@@ -5,6 +5,7 @@ import { Command } from './command.ts';
 import { ExecutorId } from './ids.ts';
 import { NO_RESOURCES, Resources } from './resources.ts';
 import { TaskLimits } from './task-limits.ts';
+import { Uris } from './uris.ts';
 
 const DEFAULT_SHUTDOWN_GRACE_MS = 5000;
 
@@ -17,6 +18,8 @@ export const ExecutorDescription = z.object({
   kind: z.enum(['custom', 'default']).default('custom'),
   /** Of a custom one. */
   command: Command.optional(),
+  /** Of a custom one: fetched into its sandbox before it is started. */
+  uris: Uris.optional(),
   /** Held from its first task until it has exited, beside those of its tasks. */
   resources: Resources.default(NO_RESOURCES),
   /** Of a custom one: its part of the limits of the scope that it shares with its tasks. */

@@ -18,6 +18,7 @@ import { ExecAsk, ExecResult } from './task-exec.ts';
 import { FileEntry, FilesAsk, FilesResult } from './task-files.ts';
 import { TaskLimits } from './task-limits.ts';
 import { TaskDescription, TaskStatus, Transfer, UnparsedTask, VolumeMount } from './tasks.ts';
+import { Uri } from './uris.ts';
 
 /** Shapes that stand for themselves in the reference, in its order. */
 const SHAPES = {
@@ -33,6 +34,7 @@ const SHAPES = {
   Command,
   ExecutorDescription,
   Transfer,
+  Uri,
   VolumeMount,
   HealthCheck,
   Check,

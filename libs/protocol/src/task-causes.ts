@@ -9,6 +9,9 @@ export const CAUSE_KINDS = [
   'pidsLimit',
   'timeLimit',
   'diskFull',
+  'diskLimit',
+  'fetchFailed',
+  'fetchTimeout',
   'signal',
   'commandNotFound',
   'commandNotPermitted',
@@ -22,8 +25,8 @@ export type CauseKind = (typeof CAUSE_KINDS)[number];
 
 /**
  * `kind` is open, unlike a reason: who does not know one has the reason and the message, and loses no update.
- * `limit` and the highest value that was seen, `peak`: MiB with `memoryLimit` and `hostMemory`, processes and threads with
- * `pidsLimit`, milliseconds with `timeLimit`.
+ * `limit` and the highest value that was seen, `peak`: MiB with `memoryLimit`, `hostMemory` and `diskLimit`, processes and
+ * threads with `pidsLimit`, milliseconds with `timeLimit`.
  */
 export const TaskCause = z.object({
   kind: z.string().regex(/^[a-z][A-Za-z]{0,63}$/),
@@ -32,4 +35,5 @@ export const TaskCause = z.object({
 });
 export type TaskCause = z.infer<typeof TaskCause>;
 /** As this release tells it. */
-export type KnownCause = TaskCause & { readonly kind: CauseKind };
+export const KnownCause = TaskCause.extend({ kind: z.enum(CAUSE_KINDS) });
+export type KnownCause = z.infer<typeof KnownCause>;

@@ -12,11 +12,13 @@ const MAX_PIDS = 4_194_304;
 
 /**
  * `cpus`: CPU time, in thousandths of a CPU; without it whatever is idle, shared by request. `mem`: in thousandths of a
- * MiB; without it what was asked for. `pids`: processes and threads at a time.
+ * MiB; without it what was asked for. `disk`: of its sandbox, likewise; without it what was asked for, and nothing is kept
+ * where none was. `pids`: processes and threads at a time.
  */
 export const TaskLimits = z.object({
   cpus: Limit.optional(),
   mem: Limit.optional(),
+  disk: Limit.optional(),
   pids: z.int().min(1).max(MAX_PIDS).optional(),
 });
 export type TaskLimits = z.infer<typeof TaskLimits>;
@@ -25,7 +27,7 @@ type Limited = { readonly resources: Resources; readonly limits?: TaskLimits | u
 
 /** Why these limits do not go with these resources; begins with the field. Undefined when they do. */
 export function limitsFault({ resources, limits = {} }: Limited): string | undefined {
-  for (const name of ['cpus', 'mem'] as const) {
+  for (const name of ['cpus', 'mem', 'disk'] as const) {
     const limit = limits[name];
     const requested = resources.scalars[name] ?? 0;
     if (limit === undefined || limit === NO_LIMIT || limit >= requested) continue;

@@ -5,8 +5,10 @@ import { Command } from './command.ts';
 import { ExecutorDescription } from './executor-description.ts';
 import { AgentId, ExecutorId, ReservationId, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Resources } from './resources.ts';
+import { SandboxPath } from './sandbox-path.ts';
 import { TaskCause } from './task-causes.ts';
 import { TaskLimits } from './task-limits.ts';
+import { Uris } from './uris.ts';
 
 /** Terminal: finished, failed, killed, error, dropped, gone. `unreachable` may come back. */
 export const TaskState = z.enum([
@@ -64,21 +66,6 @@ export const TaskReason = z.enum([
   'reconciliation',
 ]);
 export type TaskReason = z.infer<typeof TaskReason>;
-
-/** A path inside the sandbox: relative, no `..`, no control characters. */
-const SandboxPath = z
-  .string()
-  .min(1)
-  .max(1024)
-  .refine(
-    (path) =>
-      !path.startsWith('/') &&
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
-      !/[\u0000-\u001f\u007f\\]/.test(path) &&
-      path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
-    'must be a relative path without "..", empty parts or control characters',
-  );
-export type SandboxPath = z.infer<typeof SandboxPath>;
 
 /** Name of an object in the principal's bucket of the `work` account. */
 const ObjectName = z
@@ -144,6 +131,8 @@ export const TaskDescription = z.object({
   revocable: z.boolean().optional(),
   command: Command.optional(),
   executor: ExecutorDescription.optional(),
+  /** Fetched before `inputs` are copied; only for a task with a command. */
+  uris: Uris.optional(),
   inputs: z.array(Transfer).max(4096).default([]),
   outputs: z.array(Transfer).max(4096).default([]),
   volumes: z.array(VolumeMount).max(64).default([]),

@@ -32,6 +32,8 @@ export type LimitSpec = {
   readonly cpus?: number | string;
   /** `'infinity'`: all that its host has. Without it a task has its `mem`. */
   readonly mem?: number | string;
+  /** Of its sandbox; `'infinity'`: none. Without it a task has its `disk`, and no limit where it asks for none. */
+  readonly disk?: number | string;
   /** Processes and threads at a time. */
   readonly pids?: number;
 };
@@ -39,7 +41,7 @@ export type LimitSpec = {
 export type TaskSpec = ResourceSpec &
   Pick<
     TaskDescriptionInput,
-    'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
+    'uris' | 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
   > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
@@ -66,28 +68,30 @@ export function resources(spec: ResourceSpec): Resources {
 }
 
 /** Throws with a message that names what does not parse. */
-export function limits({ cpus, mem, pids }: LimitSpec): TaskLimits {
-  const limit = (name: 'cpus' | 'mem', amount: number | string) =>
+export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
+  const limit = (name: 'cpus' | 'mem' | 'disk', amount: number | string) =>
     amount === 'infinity'
       ? amount
       : expectValue(`limits.${name}`, parseScalar(name, String(amount)));
   return {
     ...(cpus !== undefined && { cpus: limit('cpus', cpus) }),
     ...(mem !== undefined && { mem: limit('mem', mem) }),
+    ...(disk !== undefined && { disk: limit('disk', disk) }),
     ...(pids !== undefined && { pids }),
   };
 }
 
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
-  const { id, name, command, environment, inputs, outputs, killGraceMs, priority } = spec;
-  const { network, revocable } = spec;
+  const { id, name, command, environment, killGraceMs, priority, revocable } = spec;
+  const { uris, inputs, outputs, network } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
     name,
     resources: resources(spec),
     command: { argv, environment },
+    uris,
     inputs,
     outputs,
     killGraceMs,

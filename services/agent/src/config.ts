@@ -23,7 +23,7 @@ import {
 } from './confinement-options.ts';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
 import { countGpus, HOST_FACT_FILES } from './host-facts.ts';
-import { allOf, readHostOptions } from './host-options.ts';
+import { allOf, type HostOptions, readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
 import type { IdleLendingOptions } from './idle-estimator.ts';
 import {
@@ -35,6 +35,12 @@ import {
 import { HOST_LINK_FILES, linkSpeedMbit } from './link-speed.ts';
 import { defaultCacheBytes } from './object-cache.ts';
 import type { QosLimits } from './qos-controller.ts';
+import {
+  readSandboxOptions,
+  SANDBOX_OPTIONS,
+  SANDBOX_USAGE,
+  type SandboxLimits,
+} from './sandbox-options.ts';
 
 export type AgentConfig = {
   readonly identity: Identity;
@@ -65,6 +71,7 @@ export type AgentConfig = {
   readonly executorTiming: Partial<ExecutorTiming>;
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
+  readonly sandboxes: SandboxLimits;
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
@@ -97,8 +104,8 @@ ${TLS_USAGE}
                         for this role and those below it alone ("eng/db:cpus=2,mem=4GiB"); may
                         be repeated; only another start of the agent changes it
   --object-cache SIZE   at most so much of the disk for copies of objects that tasks read and
-                        wrote; 0 for none (2GiB, or a tenth of the disk where that is less)
-  --region NAME --zone NAME
+                        wrote, and of what was fetched for them; 0 for none (2GiB, or a tenth of the disk where that is less)
+${SANDBOX_USAGE}  --region NAME --zone NAME
                         the fault domain: what this host fails together with; both or none
   --attribute KEY=VALUE a fact about this agent, shown in its offers; may be repeated. The
                         agent finds out os, kernel, cpu, cgroup and systemd by itself: another
@@ -136,6 +143,7 @@ const OPTIONS = {
   'qos-cpu-pressure': { type: 'string' },
   reserve: { type: 'string', multiple: true },
   'object-cache': { type: 'string' },
+  ...SANDBOX_OPTIONS,
   region: { type: 'string' },
   zone: { type: 'string' },
   attribute: { type: 'string', multiple: true },
@@ -171,7 +179,7 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   if (!executorTiming.ok) return executorTiming;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
-  const told = readHostOptions(values);
+  const told = readTold(values);
   if (!told.ok) return told;
   const workDirectory = makeWorkDirectory(values['work-dir']);
   if (!workDirectory.ok) return workDirectory;
@@ -202,7 +210,15 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     secretFiles: [values.creds, values['tls-key']].filter((file) => file !== undefined),
     executorTiming: executorTiming.value,
     objectCacheBytes: objectCacheBytes.value,
+    sandboxes: told.value.sandboxes,
   });
+}
+
+function readTold(values: Values): Outcome<HostOptions & Pick<AgentConfig, 'sandboxes'>> {
+  const sandboxes = readSandboxOptions(values);
+  if (!sandboxes.ok) return sandboxes;
+  const host = readHostOptions(values);
+  return host.ok ? succeed({ ...host.value, sandboxes: sandboxes.value }) : host;
 }
 
 function readIsolation(

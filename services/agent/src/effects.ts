@@ -1,9 +1,5 @@
-// The shell around the supervisor: carries its effects out on this host, and tells it what came of them. It decides
-// nothing about tasks. The bus is in agent-link.ts; whose unit ended, and what units use, in unit-watch.ts.
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
@@ -11,22 +7,21 @@ import type { TaskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
+import { fetching, objectCopies, supervisorOf, workAccount } from './agent-parts.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
-import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
-import { ObjectCache } from './object-cache.ts';
-import { ObjectCopies } from './object-copies.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { recoverTasks } from './recovery.ts';
 import { ReportLog } from './report-log.ts';
+import { SandboxCare } from './sandbox-care.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
-import { Supervisor } from './supervisor.ts';
+import type { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskAccess } from './task-access.ts';
 import type { TaskConfinement } from './task-confinement.ts';
@@ -35,7 +30,7 @@ import { UnitWatch } from './unit-watch.ts';
 import { measureUsage } from './usage-measuring.ts';
 import type { UsageReports } from './usage-reports.ts';
 import { VolumeStore } from './volume-store.ts';
-import { WorkAccount } from './work-account.ts';
+import type { WorkAccount } from './work-account.ts';
 
 const MAX_TIMER_MS = 60_000;
 const ANSWER_TO_STOP_MS = 2000;
@@ -60,6 +55,7 @@ export class AgentShell {
   readonly #units: UnitWatch;
   readonly #usage: UsageReports;
   readonly #pressure: PressureWatch;
+  readonly #care: SandboxCare;
   readonly #link: AgentLink;
   readonly #access: TaskAccess;
   readonly #toldSequences = new Map<TaskKey, number>();
@@ -77,8 +73,7 @@ export class AgentShell {
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
-    const { agentId, workDirectory, identity, hostname, total, domain, reserved } = config;
-    const attributes = attributesOf(config, isolation);
+    const { agentId, workDirectory, identity } = config;
     this.#logger = logger;
     this.#isolation = isolation;
     this.#onLeave = onLeave;
@@ -92,12 +87,13 @@ export class AgentShell {
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
     this.#host = new TaskHost({ ...place, launcher, enterCommand, confinement, networks });
     this.#work = workAccount(identity, logger);
-    const copies = objectCopies(config, this.#work, logger);
+    const { cache, fetcher } = fetching(config);
     this.#executors = new ExecutorShell({
       ...place,
       launcher,
       confinement,
       logger,
+      fetcher,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
       checkExit: (unit) => this.#units.check(unit),
@@ -105,7 +101,8 @@ export class AgentShell {
     this.#effects = new HostEffects({
       host: this.#host,
       executors: this.#executors.host,
-      copies,
+      copies: objectCopies(config, this.#work, cache, logger),
+      fetcher,
       volumes: this.#volumes,
       groups: this.#groups,
       confinement,
@@ -115,11 +112,9 @@ export class AgentShell {
       onRemoved: (task) => this.#groups.leave(task),
       onFailure: (task, reason) => logger.warn({ ...task, reason }, 'sandbox not removed'),
     });
-    this.#supervisor = new Supervisor({
-      agentId,
-      host: { hostname, total, domain, attributes, reserved },
-      registration: { ...newSession(), epoch: this.#epochFile.read(), revocable: config.revocable },
-      executorTiming: config.executorTiming,
+    this.#supervisor = supervisorOf(config, isolation, {
+      ...newSession(),
+      epoch: this.#epochFile.read(),
     });
     this.#access = this.#openAccess();
     this.#link = new AgentLink({
@@ -141,12 +136,9 @@ export class AgentShell {
       dispatch,
       logger,
     });
-    this.#usage = measureUsage({
-      ...{ units: this.#units, link: this.#link, supervisor: this.#supervisor, logger },
-      idleLending: config.idleLending,
-      dispatch: (input) => this.#dispatch(input),
-    });
+    this.#usage = this.#measure(config);
     this.#pressure = this.#watchPressure(config);
+    this.#care = this.#careFor(config);
   }
 
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
@@ -164,6 +156,7 @@ export class AgentShell {
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     await this.#units.begin();
     this.#pressure.begin();
+    this.#care.begin();
   }
 
   /** From now on the supervisor hears the bus. */
@@ -197,6 +190,7 @@ export class AgentShell {
     this.#isStopping = true;
     clearTimeout(this.#timer);
     this.#pressure.close();
+    this.#care.close();
     this.#usage.close();
     this.#units.close();
     this.#executors.close();
@@ -322,6 +316,31 @@ export class AgentShell {
     });
   }
 
+  #measure({ idleLending }: AgentConfig): UsageReports {
+    return measureUsage({
+      units: this.#units,
+      link: this.#link,
+      supervisor: this.#supervisor,
+      logger: this.#logger,
+      idleLending,
+      dispatch: (input) => this.#dispatch(input),
+    });
+  }
+
+  #careFor({ workDirectory, sandboxes }: AgentConfig): SandboxCare {
+    return new SandboxCare({
+      workDirectory,
+      logger: this.#logger,
+      host: this.#host,
+      executors: this.#executors,
+      retention: this.#retention,
+      limits: sandboxes,
+      supervisor: this.#supervisor,
+      running: () => this.#units.running(),
+      dispatch: (input) => this.#dispatch(input),
+    });
+  }
+
   #watchPressure({ qos }: AgentConfig): PressureWatch {
     const mayTakeBack = () => spareTask(this.#supervisor.tasks()) !== undefined;
     return new PressureWatch(qos, mayTakeBack, (why) => {
@@ -351,46 +370,8 @@ export class AgentShell {
   }
 }
 
-/** What tasks read and write, between this host and the principals' buckets. */
-function objectCopies(
-  { identity, workDirectory, objectCacheBytes }: AgentConfig,
-  work: WorkAccount,
-  logger: Logger,
-): ObjectCopies {
-  return new ObjectCopies({
-    openObjects: identity.work && (() => work.openObjects()),
-    cluster: identity.cluster,
-    pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
-    cache: new ObjectCache({
-      directory: path.join(workDirectory, 'objects'),
-      maxBytes: objectCacheBytes,
-    }),
-    onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
-  });
-}
-
-const workAccount = (identity: AgentConfig['identity'], logger: Logger): WorkAccount =>
-  new WorkAccount({
-    identity,
-    pause: wait,
-    onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
-    onOpened: (connection) => logConnection(connection, 'work', logger),
-  });
-
 /** Of this process: random, so that those of a cluster differ. */
 const newSession = (): { session: string; jitter: number } => ({
   session: randomUUID(),
   jitter: Math.random(),
 });
-
-function attributesOf(
-  { attributes }: AgentConfig,
-  { systemdVersion, networks }: PreparedIsolation,
-): AgentConfig['attributes'] {
-  const found = {
-    ...hostAttributes(HOST_FACT_FILES),
-    ...(systemdVersion !== undefined && { systemd: String(systemdVersion) }),
-    ...(networks !== undefined && { task_network: 'private' }),
-  };
-  return withDetected(found, attributes);
-}

@@ -3,6 +3,7 @@
 
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ExecutorHost } from './executors/executor-host.ts';
+import type { Fetcher } from './fetching/fetcher.ts';
 import type { GroupDirectories } from './group-directories.ts';
 import { probeHttp, probeTcp } from './network-probes.ts';
 import type { ObjectCopies } from './object-copies.ts';
@@ -21,6 +22,7 @@ export type HostEffectsOptions = {
   readonly host: TaskHost;
   readonly executors: ExecutorHost;
   readonly copies: ObjectCopies;
+  readonly fetcher: Fetcher;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
   readonly confinement: TaskConfinement;
@@ -56,8 +58,12 @@ export class HostEffects {
     const failure = await this.#setup.prepare(ref, order, executor);
     if (failure !== undefined) return { kind: 'inputsFailed', task, failure };
     const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
+    const { principal } = ref;
+    const { uris = [] } = order.description;
+    const fetched = await this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
+    if (fetched !== undefined) return { kind: 'inputsFailed', task, failure: fetched };
     const copied = await this.#options.copies.copyIn({
-      principal: ref.principal,
+      principal,
       sandboxDirectory,
       transfers: order.description.inputs,
     });

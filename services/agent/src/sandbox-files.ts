@@ -1,12 +1,14 @@
 // Opens files inside a task's sandbox so that no link leads out of it, whatever the task has put there: every
-// component is opened below the one before it, and none may be a link. What is made belongs to whom the sandbox does.
-// Linux only (/proc/self/fd is openat(2) here).
-import { type BigIntStats, constants, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, readlink, symlink } from 'node:fs/promises';
+// component is opened below the one before it, and none may be a link. What is made there belongs to whom the sandbox
+// belongs. Linux only (/proc/self/fd is openat(2) here).
+import { type BigIntStats, constants } from 'node:fs';
+import { type FileHandle, lchown, mkdir, open, readlink, symlink } from 'node:fs/promises';
 import { errorCode } from '@parley/isolation/file-failure';
+import type { Owner } from '@parley/isolation/sandbox';
 import { showName } from '@parley/protocol/file-names';
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 /** open(2): a handle that only stands for the file. Nothing is read, and neither a FIFO nor a device is opened by it. */
 const O_PATH = 0o10000000;
 
@@ -71,15 +73,35 @@ export function openToWrite(sandbox: string, relative: string): Promise<FileHand
   });
 }
 
+/** A directory, made with those on the way to it; the sandbox itself where no path is given. */
+export function openDirectoryInside(
+  sandbox: string,
+  relative: string | undefined,
+): Promise<FileHandle> {
+  if (relative === undefined) return open(sandbox, DIRECTORY);
+  return inside(sandbox, relative, true, async (directory, name, owner) => {
+    const place = `${pathOf(directory)}/${name}`;
+    await makeDirectory(place, owner);
+    return open(place, DIRECTORY);
+  });
+}
+
+/** Of the sandbox, and of all that is put into it. */
+export async function ownerOf(sandbox: FileHandle): Promise<Owner> {
+  const { uid: userId, gid: groupId } = await sandbox.stat();
+  return { userId, groupId };
+}
+
 /**
  * Puts a link to a directory of the agent's into the sandbox; the directories on the way are made. One that is there
  * and leads to the same place is fine (an earlier process made it); anything else in its place is refused.
  */
 export async function linkInside(sandbox: string, relative: string, target: string): Promise<void> {
-  await inside(sandbox, relative, true, async (directory, name) => {
+  await inside(sandbox, relative, true, async (directory, name, owner) => {
     const place = `${pathOf(directory)}/${name}`;
     try {
       await symlink(target, place);
+      if (isForeign(owner)) await lchown(place, owner.userId, owner.groupId);
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
       if ((await readlink(place).catch(() => undefined)) === target) return;
@@ -93,7 +115,7 @@ type How = { readonly makesDirectories: boolean; readonly flags: number };
 function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
   return inside(sandbox, relative, how.makesDirectories, async (directory, name, owner) => {
     const handle = await open(`${pathOf(directory)}/${name}`, how.flags, 0o644);
-    if (how.makesDirectories) await handle.chown(owner.uid, owner.gid);
+    if (how.makesDirectories && isForeign(owner)) await handle.chown(owner.userId, owner.groupId);
     return handle;
   });
 }
@@ -103,18 +125,17 @@ async function inside<Result>(
   sandbox: string,
   relative: string,
   makesDirectories: boolean,
-  work: (directory: FileHandle, name: string, owner: Stats) => Promise<Result>,
+  work: (directory: FileHandle, name: string, owner: Owner) => Promise<Result>,
 ): Promise<Result> {
   const parts = relative.split('/');
   const name = parts.pop() ?? '';
   let directory = await openSandbox(sandbox, O_RDONLY);
   try {
-    const owner = await directory.stat();
+    const owner = await ownerOf(directory);
     for (const part of parts) {
       const next = `${pathOf(directory)}/${part}`;
-      const isNew = makesDirectories && (await makeDirectory(next));
-      const opened = await open(next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      if (isNew) await opened.chown(owner.uid, owner.gid);
+      if (makesDirectories) await makeDirectory(next, owner);
+      const opened = await open(next, DIRECTORY);
       await directory.close();
       directory = opened;
     }
@@ -140,15 +161,16 @@ export function pathOf(directory: FileHandle): string {
   return `/proc/self/fd/${directory.fd}`;
 }
 
-async function makeDirectory(directory: string): Promise<boolean> {
+async function makeDirectory(directory: string, owner: Owner): Promise<void> {
   try {
     await mkdir(directory, 0o755);
-    return true;
+    if (isForeign(owner)) await lchown(directory, owner.userId, owner.groupId);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
-    return false;
   }
 }
+
+const isForeign = ({ userId }: Owner): boolean => userId !== process.geteuid?.();
 
 function explained(error: unknown, relative: string): unknown {
   switch (errorCode(error)) {

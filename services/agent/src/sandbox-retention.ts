@@ -1,9 +1,11 @@
-// Owns how long the directories of tasks that are over stay on the disk: the newest ones, so that their output can
-// still be read, and no more than a number.
+// Owns how long the directories of tasks that are over stay on the disk: the newest ones, so that their output can still be read,
+// no more than a number, and none for longer than an operator says. When room is needed the oldest go first: sandbox-collector.ts.
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { systemClock } from '@parley/actor/nats/system-clock';
 import { removeSandbox } from '@parley/isolation/sandbox';
 import { type AgentId, type TaskKey, TaskRef, taskKey } from '@parley/protocol/ids';
+import type { Kept } from './sandbox-collector.ts';
 
 export type SandboxRetentionOptions = {
   readonly agentId: AgentId;
@@ -12,47 +14,66 @@ export type SandboxRetentionOptions = {
   readonly onFailure: (task: TaskRef, message: string) => void;
   /** Told when a task's directories are gone. */
   readonly onRemoved: (task: TaskRef) => Promise<void>;
+  readonly wallTimeMs?: () => number;
   readonly limit?: number;
 };
 
+type Entry = { readonly ref: TaskRef; readonly sinceMs: number };
+
 const DEFAULT_LIMIT = 500;
 
-export class SandboxRetention {
+export class SandboxRetention implements Kept {
   readonly #options: SandboxRetentionOptions;
-  readonly #kept = new Map<TaskKey, TaskRef>();
+  /** Oldest first. */
+  readonly #kept = new Map<TaskKey, Entry>();
 
   constructor(options: SandboxRetentionOptions) {
     this.#options = options;
   }
 
+  get oldestMs(): number | undefined {
+    for (const { sinceMs } of this.#kept.values()) return sinceMs;
+    return undefined;
+  }
+
   /** Takes charge of what an earlier process left behind, but for the tasks that are still known. */
   async adopt(isKnown: (task: TaskKey) => boolean): Promise<void> {
-    const found: { ref: TaskRef; modifiedMs: number }[] = [];
+    const found: Entry[] = [];
     const root = path.join(this.#options.workDirectory, 'sandboxes');
     for (const principal of await list(root)) {
       for (const frameworkId of await list(path.join(root, principal))) {
         for (const taskId of await list(path.join(root, principal, frameworkId))) {
           const ref = TaskRef.safeParse({ principal, frameworkId, taskId });
           if (!ref.success || isKnown(taskKey(ref.data))) continue;
-          found.push({ ref: ref.data, modifiedMs: await modifiedMs(root, ref.data) });
+          found.push({ ref: ref.data, sinceMs: await modifiedMs(root, ref.data) });
         }
       }
     }
-    found.sort((a, b) => a.modifiedMs - b.modifiedMs);
-    for (const { ref } of found) await this.keep(ref);
+    found.sort((a, b) => a.sinceMs - b.sinceMs);
+    for (const entry of found) await this.#keep(entry);
   }
 
-  /** A task is over: its directories stay until enough others are. */
+  /** A task is over: its directories stay until enough others are, or they are too old, or their room is needed. */
   async keep(ref: TaskRef): Promise<void> {
-    this.#kept.set(taskKey(ref), ref);
-    const { agentId, workDirectory, limit = DEFAULT_LIMIT, onFailure, onRemoved } = this.#options;
-    for (const [key, oldest] of this.#kept) {
-      if (this.#kept.size <= limit) return;
+    const { wallTimeMs = systemClock.wallTimeMs } = this.#options;
+    await this.#keep({ ref, sinceMs: wallTimeMs() });
+  }
+
+  async removeOldest(): Promise<void> {
+    for (const [key, { ref }] of this.#kept) {
       this.#kept.delete(key);
-      const removed = await removeSandbox(workDirectory, { agentId, ...oldest });
-      if (removed.ok) await onRemoved(oldest);
-      else onFailure(oldest, removed.failure.message);
+      const { agentId, workDirectory, onFailure, onRemoved } = this.#options;
+      const removed = await removeSandbox(workDirectory, { agentId, ...ref });
+      if (removed.ok) await onRemoved(ref);
+      else onFailure(ref, removed.failure.message);
+      return;
     }
+  }
+
+  async #keep(entry: Entry): Promise<void> {
+    this.#kept.set(taskKey(entry.ref), entry);
+    const { limit = DEFAULT_LIMIT } = this.#options;
+    while (this.#kept.size > limit) await this.removeOldest();
   }
 }
 

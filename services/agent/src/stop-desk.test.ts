@@ -109,3 +109,24 @@ test('an answer that the leader refuses for good is not told again', () => {
   story.send({ kind: 'stopTold', counter: 1, answer: { ok: false, failure } }).after(60_000);
   expect(story.take('tellStop')).toEqual([]);
 });
+
+const EXCESS = { limitMib: 20, peakMib: 31 };
+
+test('a task whose sandbox holds more than it may is killed at once, and its end tells limit and peak', () => {
+  const story = new ScriptedSupervisor().registered().running();
+  story.send({ kind: 'overDisk', ref: REF, ...EXCESS });
+  expect(story.take('stop')).toMatchObject([{ task: KEY, signal: 'SIGKILL' }]);
+  story.send({ kind: 'ended', task: KEY, outcome: { state: 'signaled', signal: 'SIGKILL' } });
+  const last = story.supervisor.task(KEY)?.outbox.updates.at(-1);
+  expect(last).toMatchObject({ cause: { kind: 'diskLimit', limit: 20, peak: 31 } });
+  expect(story.ends('t1')).toEqual([['failed', 'diskFull']]);
+});
+
+test('who was told to stop before ends for that, and not for its disk', () => {
+  const story = new ScriptedSupervisor().registered().running().send(asks());
+  story.take('stop');
+  story.send({ kind: 'overDisk', ref: REF, ...EXCESS });
+  expect(story.take('stop')).toMatchObject([{ signal: 'SIGKILL' }]);
+  story.send({ kind: 'ended', task: KEY, outcome: { state: 'signaled', signal: 'SIGKILL' } });
+  expect(story.ends('t1')).toEqual([['killed', 'revoked']]);
+});

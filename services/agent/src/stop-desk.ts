@@ -8,13 +8,22 @@ import type { Answer } from '@parley/protocol/message';
 import type { AskToStopOrder, StopAnswer, StopAnswered } from '@parley/protocol/revocations';
 import { REVOCABLE_KILL_GRACE_MS } from '@parley/protocol/tasks';
 import type { AgentTask } from './agent-task.ts';
+import { overDisk } from './disk-excess.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
 import type { HeldAnswers } from './held-answers.ts';
 import { spareTask } from './spare-task.ts';
-import type { Instant, ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
+import type { StopWish } from './stop-wish.ts';
+import type {
+  Instant,
+  ReplyHandle,
+  SupervisorEffect,
+  SupervisorInput,
+} from './supervisor-messages.ts';
 import type { TaskTable } from './task-table.ts';
 
 type Out = SupervisorEffect[];
+/** What the host says of its own accord. */
+type HostInput = Extract<SupervisorInput, { kind: 'pressed' | 'overDisk' }>;
 
 export type StopDeskOptions = {
   /** Random, new for each process. */
@@ -52,13 +61,15 @@ export class StopDesk {
     settle(task, now, out);
   }
 
-  /** The host is short of something: of what is lent one task goes, at once or nearly so. `why`: for people. */
-  takeBack(why: string, now: Instant, out: Out): void {
-    const { table, settle } = this.#options;
-    const task = spareTask(table.all());
-    if (task === undefined) return;
-    task.stop({ reason: 'revoked', message: why, graceMs: REVOCABLE_KILL_GRACE_MS }, now, out);
-    settle(task, now, out);
+  /** The host is short of something: of what is lent one task goes, at once or nearly so. Or a task takes too much of it. */
+  take(input: HostInput, now: Instant, out: Out): void {
+    if (input.kind === 'pressed') {
+      const wish = { message: input.why, graceMs: REVOCABLE_KILL_GRACE_MS };
+      this.#end(spareTask(this.#options.table.all()), { reason: 'revoked', ...wish }, now, out);
+      return;
+    }
+    const task = this.#options.table.get(taskKey(input.ref));
+    if (task?.phase === 'running') this.#end(task, overDisk(input), now, out);
   }
 
   /** What a task says to the question. */
@@ -96,6 +107,12 @@ export class StopDesk {
     if (order.isCalledOff) task.stopCalledOff();
     else if (task.isBeforeHandOver) this.#stop(task, order.graceMs, now, out);
     else task.askToStop(order.graceMs, now);
+  }
+
+  #end(task: AgentTask | undefined, wish: StopWish, now: Instant, out: Out): void {
+    if (task === undefined) return;
+    task.stop(wish, now, out);
+    this.#options.settle(task, now, out);
   }
 
   #stop(task: AgentTask, graceMs: number, now: Instant, out: Out): void {

@@ -26,7 +26,8 @@ export function stopOrderOf(
   const graceMs = wish.graceMs ?? before?.graceMs ?? policyMs;
   if (before !== undefined && graceMs >= before.graceMs)
     return { kill: before, graceMs, isNews: false };
-  const { reason, message } = before ?? wish;
-  const kill = { reason, graceMs, ...(message !== undefined && { message }) };
+  const { reason, message, cause } = before ?? wish;
+  const said = { ...(message !== undefined && { message }), ...(cause && { cause }) };
+  const kill = { reason, graceMs, ...said };
   return { kill, graceMs, isNews: true };
 }

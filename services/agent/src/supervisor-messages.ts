@@ -28,6 +28,7 @@ import type { Answer } from '@parley/protocol/message';
 import type { Resources } from '@parley/protocol/resources';
 import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations';
 import type { StatusUpdate, TaskDescription, Transfer } from '@parley/protocol/tasks';
+import type { DiskExcess } from './disk-excess.ts';
 import type {
   ExecutorEffect,
   ExecutorInput,
@@ -48,9 +49,9 @@ export type Instant = {
 /** Names a request that waits for an answer; made by the driver. */
 export type ReplyHandle = number;
 
-/** `diskFull` passes on as it is; whatever else went wrong is told by the message. */
+/** All but `failed` pass on as a cause; whatever else went wrong is told by the message. */
 export type StepFailure = {
-  readonly code: 'diskFull' | 'failed';
+  readonly code: 'diskFull' | 'fetchFailed' | 'fetchTimeout' | 'failed';
   readonly message: string;
 };
 
@@ -136,6 +137,8 @@ export type SupervisorInput =
   | { readonly kind: 'estimated'; readonly revocable: Resources }
   /** The host is short of something: of what is lent, one task goes. `why`: for people. */
   | { readonly kind: 'pressed'; readonly why: string }
+  /** The sandbox of a task that the agent runs itself holds more than it may. */
+  | ({ readonly kind: 'overDisk'; readonly ref: TaskRef } & DiskExcess)
   /** The leader does not count this agent as registered, or its books say otherwise; `standing`: it wants that only. */
   | { readonly kind: 'registerAgain'; readonly epoch: Epoch; readonly standing?: true | undefined }
   | {

@@ -136,6 +136,7 @@ export class Supervisor {
   }
 
   #take(input: SupervisorInput, now: Instant, out: Out): void {
+    if (input.kind === 'tick') return;
     switch (input.kind) {
       case 'recovered':
         this.#recover(input.tasks, input.executors, now, out);
@@ -166,7 +167,8 @@ export class Supervisor {
         this.#registration.estimated(input.revocable);
         return;
       case 'pressed':
-        this.#stops.takeBack(input.why, now, out);
+      case 'overDisk':
+        this.#stops.take(input, now, out);
         return;
       case 'registerAgain':
         this.#registration.askedAgain(input, now.nowMs);
@@ -191,8 +193,6 @@ export class Supervisor {
         this.#registration.disconnected();
         this.#executors.roster.disconnected();
         this.#stops.disconnected();
-        return;
-      case 'tick':
         return;
       default:
         this.#takeTaskInput(input, now, out);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Resources } from '@parley/protocol/resources';
 import { TaskDescription } from '@parley/protocol/tasks';
 import { expect, test } from 'vitest';
-import { limitsOf, PIDS_MAX } from './task-limits.ts';
+import { diskLimitMibOf, limitsOf, PIDS_MAX } from './task-limits.ts';
 
 const resources = Resources.parse({ scalars: { cpus: 500, mem: 32_000 } });
 
@@ -50,6 +50,17 @@ test('what asks for next to nothing gets the least that a kernel keeps', () => {
     memoryMib: 4,
     memoryLimitMib: 4,
   });
+});
+
+test('the disk of a sandbox is limited to what was requested, or beyond, and not where nothing was', () => {
+  const disk = Resources.parse({ scalars: { disk: 20_000 } });
+  expect(diskLimitMibOf([{ resources }])).toBeUndefined();
+  expect(diskLimitMibOf([{ resources: disk }])).toBe(20);
+  expect(diskLimitMibOf([{ resources: disk, limits: { disk: 30_001 } }])).toBe(31);
+  // Of an executor and its tasks.
+  expect(diskLimitMibOf([{ resources }, { resources: disk }, { resources: disk }])).toBe(40);
+  const free = { resources: disk, limits: { disk: 'infinity' } } as const;
+  expect(diskLimitMibOf([{ resources: disk }, free])).toBeUndefined();
 });
 
 test('the task of infra/docs/limits.md has the limits that the page tells', () => {

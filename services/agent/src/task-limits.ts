@@ -35,6 +35,17 @@ export function limitsOf(parts: readonly Limited[]): ScopeLimits {
   };
 }
 
+/**
+ * MiB that the sandbox of all of these together may hold; undefined where nothing is kept: no disk was asked for, or one of
+ * them has no limit.
+ */
+export function diskLimitMibOf(parts: readonly Limited[]): number | undefined {
+  const limit = sumOf(
+    parts.map(({ limits, resources }) => limits?.disk ?? resources.scalars['disk'] ?? 0),
+  );
+  return limit === 'infinity' || limit === 0 ? undefined : Math.ceil(limit / MILLI);
+}
+
 function memoryMibOf(amount: number): number {
   return Math.max(LEAST_MEMORY_MIB, Math.ceil(amount / MILLI));
 }

@@ -48,7 +48,11 @@ export type Status = {
 };
 
 /** Why a task was told to stop; `message` is for people. */
-export type Stop = { readonly reason: StopReason; readonly message?: string | undefined };
+export type Stop = {
+  readonly reason: StopReason;
+  readonly message?: string | undefined;
+  readonly cause?: KnownCause | undefined;
+};
 
 /** What a stopped task's end is told as: its state and why. */
 const STOPS = {
@@ -63,6 +67,7 @@ const STOPS = {
   agentDraining: { state: 'killed', reason: 'agentDraining' },
   maxCompletionTime: { state: 'failed', reason: 'maxCompletionTime' },
   unhealthy: { state: 'failed', reason: 'unhealthy' },
+  diskLimit: { state: 'failed', reason: 'diskFull' },
 } as const satisfies Record<StopReason, { state: TaskState; reason: TaskReason }>;
 
 /** The end of a task that nobody asked to kill; exit code 0 is `finished` (its outputs come before that). */
@@ -159,8 +164,9 @@ const START_FAULTS: Readonly<Record<StartFault, (program: string) => string>> = 
 
 /** The end of a task that was told to stop, however it then ended (Mesos command executor: TASK_KILLED). */
 export function endedByKill(outcome: ObservedOutcome, stop: Stop): Status {
-  const { reason, message } = stop;
-  const status: Status = { ...STOPS[reason], ...(message !== undefined && { message }) };
+  const { reason, message, cause } = stop;
+  const said = { ...(message !== undefined && { message }), ...(cause && { cause }) };
+  const status: Status = { ...STOPS[reason], ...said };
   switch (outcome.state) {
     case 'exited':
       return { ...status, exitCode: outcome.code };
@@ -195,8 +201,15 @@ export function failedStep(
   reason: 'inputsFailed' | 'launchFailed' | 'outputsFailed',
   failure: StepFailure,
 ): Status {
-  const { message } = failure;
-  return failure.code === 'diskFull'
-    ? { state: 'failed', reason: 'diskFull', cause: { kind: 'diskFull' }, message }
-    : { state: 'failed', reason, message };
+  const { code, message } = failure;
+  return {
+    state: 'failed',
+    reason: code === 'diskFull' ? code : reason,
+    ...stepCause(code),
+    message,
+  };
+}
+
+export function stepCause(code: StepFailure['code']): Pick<Status, 'cause'> {
+  return code === 'failed' ? {} : { cause: { kind: code } };
 }

@@ -3,13 +3,19 @@
 import { KillReason } from '@parley/protocol/agents';
 import { CheckResult } from '@parley/protocol/checks';
 import { ExecutorId, RoleName, TaskId, TaskRef } from '@parley/protocol/ids';
+import { KnownCause } from '@parley/protocol/task-causes';
 import { StatusUpdate, TaskDescription, TaskState } from '@parley/protocol/tasks';
 import * as z from 'zod';
 
 export const TASK_RECORD_VERSION = 2;
 
 /** Why a task is told to stop: by an order, or by a rule of its own description or of its group. */
-export const StopReason = z.enum([...KillReason.options, 'maxCompletionTime', 'unhealthy']);
+export const StopReason = z.enum([
+  ...KillReason.options,
+  'maxCompletionTime',
+  'unhealthy',
+  'diskLimit',
+]);
 export type StopReason = z.infer<typeof StopReason>;
 
 /** The group that a task belongs to: the executor that it names, and the ids of all its tasks. */
@@ -30,7 +36,12 @@ const FirstTaskRecord = z.object({
   /** Missing when the kill order came before the run order: then the task never starts. */
   description: TaskDescription.optional(),
   kill: z
-    .object({ reason: StopReason, graceMs: z.int().min(0), message: z.string().optional() })
+    .object({
+      reason: StopReason,
+      graceMs: z.int().min(0),
+      message: z.string().optional(),
+      cause: KnownCause.optional(),
+    })
     .optional(),
   /** State of the last update made; `staging` before the first. */
   state: TaskState,

@@ -54,12 +54,12 @@ export class UnitWatch {
 
   /** From now on ends are noticed, those from before too. */
   async begin(): Promise<void> {
-    this.#meter.adopt(this.#running());
+    this.#meter.adopt(this.running());
     const { workDirectory, host, logger } = this.#options;
     await host.sweepNetworks(await host.listLive());
     this.#exits = await watchExits({
       runRoot: runRootOf(workDirectory),
-      expected: () => this.#running(),
+      expected: () => this.running(),
       listLive: () => host.listLive(),
       sweepIntervalMs: SWEEP_MS,
       onEnded: (unit) => this.#ended(unit),
@@ -118,7 +118,8 @@ export class UnitWatch {
     }
   }
 
-  *#running(): Iterable<string> {
+  /** Units that may have a process. */
+  *running(): Iterable<string> {
     const { executors, supervisor } = this.#options;
     yield* executors.units();
     for (const { ref, phase } of supervisor.tasks()) {

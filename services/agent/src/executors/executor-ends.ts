@@ -1,13 +1,22 @@
 // Owns what the end of a custom executor means: for the leader, and for the tasks that were in it.
 import { unreachable } from '@parley/protocol/unreachable';
-import type { ObservedOutcome, Status } from '../task-outcome.ts';
+import { endedByKill, type ObservedOutcome, type Status, type Stop } from '../task-outcome.ts';
 import type { ExecutorExit } from './executor-record.ts';
 
 /** How it ended, but for its tasks. */
-export type ExecutorEnding = Omit<ExecutorExit, 'tasks'>;
+export type ExecutorEnding = Omit<ExecutorExit, 'tasks'> & Pick<Status, 'cause'>;
 
-/** Its end as the leader is told it. `ending`: why the agent wanted it to end, if it did. */
+/** Its end as the leader is told it. `ending`, `stop`: why the agent wanted it to end, if it did. */
 export function exitOf(
+  outcome: ObservedOutcome,
+  ending: ExecutorExit['end'] | undefined,
+  stop: Stop | undefined,
+): ExecutorEnding {
+  if (stop?.message === undefined) return observedExit(outcome, ending);
+  return { ...observedExit(outcome, ending), message: stop.message };
+}
+
+function observedExit(
   outcome: ObservedOutcome,
   ending: ExecutorExit['end'] | undefined,
 ): ExecutorEnding {
@@ -41,8 +50,18 @@ export function exitOf(
   }
 }
 
-/** The end of a task whose executor is no more. */
-export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Status {
+/** The end of a task whose executor is no more. `stop`: what it met, that the agent ended it with all its tasks. */
+export function taskEndOf(
+  exit: ExecutorEnding,
+  outcome: ObservedOutcome | undefined,
+  stop: Stop | undefined,
+): Status {
+  if (stop === undefined) return endWithExecutor(exit, outcome);
+  const message = `its executor, and all tasks in it, were ended: ${stop.message}`;
+  return endedByKill({ state: 'unknown' }, { ...stop, message });
+}
+
+function endWithExecutor(exit: ExecutorEnding, outcome: ObservedOutcome | undefined): Status {
   switch (exit.end) {
     case 'memoryLimit': {
       const message = 'its executor, and all tasks in it, reached their memory limit';
@@ -68,6 +87,7 @@ export function taskEndOf(exit: ExecutorEnding, outcome?: ObservedOutcome): Stat
       return {
         state: 'failed',
         reason: 'launchFailed',
+        ...(exit.cause && { cause: exit.cause }),
         ...(outcome?.state === 'couldNotStart' && { cause: { kind: outcome.fault } }),
         message: `its executor could not be started: ${exit.message ?? 'nobody knows why'}`,
       };

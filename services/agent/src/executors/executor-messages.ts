@@ -8,12 +8,25 @@ import type { FromExecutor, ToExecutor } from '@parley/protocol/executors';
 import type { ExecutorMessage } from '@parley/protocol/frameworks';
 import type { ExecutorRef } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
+import type { DiskExcess } from '../disk-excess.ts';
 import type { StepFailure } from '../supervisor-messages.ts';
 import type { ObservedOutcome } from '../task-outcome.ts';
 import type { ExecutorRecord } from './executor-record.ts';
 
 /** One executor: an id may have belonged to another one before. */
 export type ExecutorPlace = { readonly executor: ExecutorRef; readonly incarnation: number };
+
+/** What follows what is in supervised-executor.ts. */
+export type ExecutorPhase =
+  | 'new'
+  | 'recording'
+  | 'launching'
+  | 'registering'
+  | 'live'
+  | 'returning'
+  | 'shuttingDown'
+  | 'destroying'
+  | 'exited';
 
 /** Of its scope, for itself and its tasks together. */
 export type ExecutorLimits = TaskLimits;
@@ -37,6 +50,8 @@ export type PlacedExecutorInput = ExecutorPlace &
     | { readonly kind: 'launchFailed'; readonly failure: StepFailure }
     /** May be told more than once. */
     | { readonly kind: 'ended'; readonly outcome: ObservedOutcome }
+    /** Its sandbox holds more than it and its tasks may. */
+    | ({ readonly kind: 'overDisk' } & DiskExcess)
     | { readonly kind: 'limitsSet'; readonly revision: number }
     | { readonly kind: 'limitsNotSet'; readonly revision: number; readonly reason: string }
     | {

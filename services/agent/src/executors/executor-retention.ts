@@ -1,24 +1,30 @@
 // Owns how long the sandboxes of executors that are no more stay on the disk: the newest ones, and no more than a number.
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { systemClock } from '@parley/actor/nats/system-clock';
 import { removeExecutorSandbox } from '@parley/isolation/sandbox';
 import type { AgentId } from '@parley/protocol/ids';
 import { ExecutorRef } from '@parley/protocol/ids';
+import type { Kept } from '../sandbox-collector.ts';
 import type { ExecutorPlace } from './executor-messages.ts';
 
 const LIMIT = 100;
 
-export class ExecutorRetention {
+export class ExecutorRetention implements Kept {
   readonly #agentId: AgentId;
   readonly #workDirectory: string;
   readonly #onFailure: (executor: ExecutorRef, message: string) => void;
-  #kept: ExecutorPlace[] = [];
+  readonly #wallTimeMs: () => number;
+  /** Oldest first. */
+  readonly #kept: { readonly place: ExecutorPlace; readonly sinceMs: number }[] = [];
 
   constructor(
     agentId: AgentId,
     workDirectory: string,
     onFailure: (executor: ExecutorRef, message: string) => void,
+    wallTimeMs: () => number = systemClock.wallTimeMs,
   ) {
+    this.#wallTimeMs = wallTimeMs;
     this.#agentId = agentId;
     this.#workDirectory = workDirectory;
     this.#onFailure = onFailure;
@@ -33,20 +39,28 @@ export class ExecutorRetention {
       .map(placeOf)
       .filter((place) => place !== undefined);
     left.sort((one, other) => one.incarnation - other.incarnation);
-    for (const place of left) await this.keep(place);
+    for (const place of left) {
+      const status = await stat(path.join(root, nameOf(place))).catch(() => undefined);
+      await this.keep(place, status?.mtimeMs ?? 0);
+    }
   }
 
-  async keep(place: ExecutorPlace): Promise<void> {
-    this.#kept.push(place);
-    while (this.#kept.length > LIMIT) {
-      const [oldest, ...rest] = this.#kept;
-      this.#kept = rest;
-      if (oldest === undefined) return;
-      const { executor, incarnation } = oldest;
-      const identity = { agentId: this.#agentId, ...executor, incarnation };
-      const removed = await removeExecutorSandbox(this.#workDirectory, identity);
-      if (!removed.ok) this.#onFailure(executor, removed.failure.message);
-    }
+  async keep(place: ExecutorPlace, sinceMs = this.#wallTimeMs()): Promise<void> {
+    this.#kept.push({ place, sinceMs });
+    while (this.#kept.length > LIMIT) await this.removeOldest();
+  }
+
+  get oldestMs(): number | undefined {
+    return this.#kept[0]?.sinceMs;
+  }
+
+  async removeOldest(): Promise<void> {
+    const oldest = this.#kept.shift();
+    if (oldest === undefined) return;
+    const { executor, incarnation } = oldest.place;
+    const identity = { agentId: this.#agentId, ...executor, incarnation };
+    const removed = await removeExecutorSandbox(this.#workDirectory, identity);
+    if (!removed.ok) this.#onFailure(executor, removed.failure.message);
   }
 }
 

@@ -2,12 +2,15 @@
 // what came of that. It decides nothing about executors.
 import { systemClock } from '@parley/actor/nats/system-clock';
 import type { TaskOutcome } from '@parley/isolation/exit-status';
+import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import { executorKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentBus } from '../agent-bus.ts';
+import type { Fetcher } from '../fetching/fetcher.ts';
 import { ReportLog } from '../report-log.ts';
+import type { StepFailure } from '../supervisor-messages.ts';
 import type { SampledUnit } from '../usage-sampling.ts';
 import { ExecutorHost, type ExecutorHostOptions } from './executor-host.ts';
 import type {
@@ -22,12 +25,16 @@ import { ExecutorStore } from './executor-store.ts';
 
 export type ExecutorShellOptions = ExecutorHostOptions & {
   readonly logger: Logger;
+  readonly fetcher: Fetcher;
   readonly dispatch: (input: ExecutorInput) => void;
   /** Undefined before the first connection. */
   readonly bus: () => AgentBus | undefined;
   /** Looks for the end of a unit that was killed, which leaves no marker. */
   readonly checkExit: (unit: string) => Promise<void>;
 };
+
+/** One with a scope. */
+export type LiveExecutor = ExecutorPlace & { readonly description: ExecutorDescription };
 
 type Effect<Kind extends ExecutorEffect['kind']> = Extract<ExecutorEffect, { kind: Kind }>;
 
@@ -39,10 +46,10 @@ export class ExecutorShell {
   readonly #logger: Logger;
   readonly #store: ExecutorStore;
   readonly #sockets = new ExecutorSockets();
-  readonly #retention: ExecutorRetention;
+  readonly retention: ExecutorRetention;
   readonly #faults = new ReportLog();
   /** Executors with a scope, by its unit. */
-  readonly #places = new Map<string, ExecutorPlace>();
+  readonly #places = new Map<string, LiveExecutor>();
   #lost = 0;
   #lostToldMs = Number.NEGATIVE_INFINITY;
 
@@ -52,7 +59,7 @@ export class ExecutorShell {
     this.#logger = logger;
     this.host = new ExecutorHost(options);
     this.#store = new ExecutorStore(workDirectory);
-    this.#retention = new ExecutorRetention(agentId, workDirectory, (executor, reason) =>
+    this.retention = new ExecutorRetention(agentId, workDirectory, (executor, reason) =>
       logger.warn({ ...executor, reason }, 'sandbox of an executor not removed'),
     );
   }
@@ -66,7 +73,7 @@ export class ExecutorShell {
     for (const unit of await this.host.destroyStrays(records)) {
       this.#logger.error({ unit }, 'an executor without a record was killed');
     }
-    await this.#retention.adopt(records);
+    await this.retention.adopt(records);
     return Promise.all(
       records.map(async (record): Promise<RecoveredExecutor> => {
         this.#places.set(this.host.directoriesOf(record).unit, record);
@@ -136,6 +143,10 @@ export class ExecutorShell {
     return this.#places.size === 0;
   }
 
+  live(): Iterable<LiveExecutor> {
+    return this.#places.values();
+  }
+
   /** With the tasks in them. */
   *measured(): Iterable<SampledUnit> {
     for (const [unit, place] of this.#places) {
@@ -170,18 +181,18 @@ export class ExecutorShell {
     this.#places.delete(unit);
     await this.#sockets.close(sandboxDirectory);
     await this.#store.remove(place.executor);
-    await this.#retention.keep(namesOf(place));
+    await this.retention.keep(namesOf(place));
   }
 
   async #launch({ description, limits, ...place }: Effect<'launch'>): Promise<void> {
     const names = namesOf(place);
     const { unit } = this.host.directoriesOf(place);
-    let failure = await this.host.prepare(place);
+    let failure = (await this.host.prepare(place)) ?? (await this.#fetch(place, description));
     if (failure === undefined) {
       try {
         await this.#listen(names);
         // Its end can be seen before the answer of the launch is.
-        this.#places.set(unit, names);
+        this.#places.set(unit, { ...names, description });
         failure = await this.host.launch(place, description, limits);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
@@ -194,6 +205,15 @@ export class ExecutorShell {
         ? { kind: 'started', ...names }
         : { kind: 'launchFailed', ...names, failure },
     );
+  }
+
+  #fetch(
+    place: ExecutorPlace,
+    { uris = [] }: ExecutorDescription,
+  ): Promise<StepFailure | undefined> {
+    const { sandboxDirectory } = this.host.directoriesOf(place);
+    const { principal } = place.executor;
+    return this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
   }
 
   async #listen(place: ExecutorPlace): Promise<void> {

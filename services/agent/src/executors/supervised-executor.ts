@@ -15,13 +15,15 @@ import {
   taskKey,
 } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
+import { overDisk } from '../disk-excess.ts';
 import type { Instant, StepFailure } from '../supervisor-messages.ts';
-import type { ObservedOutcome, Status } from '../task-outcome.ts';
+import { type ObservedOutcome, type Status, type Stop, stepCause } from '../task-outcome.ts';
 import { ExecutorConversation } from './executor-conversation.ts';
 import { type ExecutorEnding, executorWasLeaving, exitOf, taskEndOf } from './executor-ends.ts';
 import { LimitsOfExecutor } from './executor-limits.ts';
 import type {
   ConnectionNumber,
+  ExecutorPhase,
   ExecutorPlace,
   PlacedExecutorInput,
   RecoveredExecutor,
@@ -35,17 +37,6 @@ import type { ExecutorTask } from './executor-task.ts';
 import type { ExecutorTiming } from './executor-timing.ts';
 import type { Turn } from './executor-turn.ts';
 import { endedWithGroup, launchOf, TaskQueue } from './task-queue.ts';
-
-export type ExecutorPhase =
-  | 'new'
-  | 'recording'
-  | 'launching'
-  | 'registering'
-  | 'live'
-  | 'returning'
-  | 'shuttingDown'
-  | 'destroying'
-  | 'exited';
 
 export type ExecutorHost = {
   readonly agentId: AgentId;
@@ -72,6 +63,7 @@ export class SupervisedExecutor {
   #hasRegistered = false;
   #ending: ExecutorExit['end'] | undefined;
   #exit: ExecutorExit | undefined;
+  #stop: Stop | undefined;
   #launchedWith = 0;
   #revision = 0;
   /** When the phase is given up. */
@@ -159,6 +151,10 @@ export class SupervisedExecutor {
         return;
       case 'ended':
         this.#ended(input.outcome, turn);
+        return;
+      case 'overDisk':
+        this.#stop = overDisk(input);
+        if (this.#hasProcesses()) this.#destroy(this.#ending ?? 'signaled', turn);
         return;
       case 'limitsSet':
         this.#limits.settled(input.revision, true);
@@ -288,14 +284,15 @@ export class SupervisedExecutor {
     this.#handOver(turn);
   }
 
-  #launchFailed({ message }: StepFailure, turn: Turn): void {
-    this.#finish({ end: this.#ending ?? 'launchFailed', message }, undefined, turn);
+  #launchFailed({ code, message }: StepFailure, turn: Turn): void {
+    const end = this.#ending ?? 'launchFailed';
+    this.#finish({ end, message, ...stepCause(code) }, undefined, turn);
   }
 
   #ended(outcome: ObservedOutcome, turn: Turn): void {
     if (!this.#hasProcesses() || outcome.state === 'running' || outcome.state === 'notStarted')
       return;
-    this.#finish(exitOf(outcome, this.#ending), outcome, turn);
+    this.#finish(exitOf(outcome, this.#ending, this.#stop), outcome, turn);
   }
 
   #destroy(ending: ExecutorExit['end'], turn: Turn): void {
@@ -316,7 +313,7 @@ export class SupervisedExecutor {
     this.#talk.drop(turn);
     this.#write(turn);
     for (const task of [...this.#tasks.values()]) {
-      this.#endTask(task, taskEndOf(exit, outcome), turn);
+      this.#endTask(task, taskEndOf(exit, outcome, this.#stop), turn);
     }
     turn.exited(this);
   }

@@ -1,0 +1,75 @@
+// Owns how parts of an agent are made from what it was told at its start. What they do together is in effects.ts.
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { logConnection } from '@parley/actor/nats/connection-watch';
+import type { Logger } from '@parley/telemetry/logger';
+import type { AgentConfig } from './config.ts';
+import { Fetcher } from './fetching/fetcher.ts';
+import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
+import type { PreparedIsolation } from './isolation-setup.ts';
+import { ObjectCache } from './object-cache.ts';
+import { ObjectCopies } from './object-copies.ts';
+import type { RegistrationOptions } from './registration.ts';
+import { Supervisor } from './supervisor.ts';
+import { WorkAccount } from './work-account.ts';
+
+/** With the cache of objects and of what was fetched alike. */
+export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentConfig): {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+} {
+  const directory = path.join(workDirectory, 'objects');
+  const cache = new ObjectCache({ directory, maxBytes: objectCacheBytes });
+  return { cache, fetcher: new Fetcher({ workDirectory, cache, policy: sandboxes.fetching }) };
+}
+
+/** What tasks read and write, between this host and the principals' buckets. */
+export function objectCopies(
+  { identity }: AgentConfig,
+  work: WorkAccount,
+  cache: ObjectCache,
+  logger: Logger,
+): ObjectCopies {
+  return new ObjectCopies({
+    openObjects: identity.work && (() => work.openObjects()),
+    cluster: identity.cluster,
+    pause: (durationMs, signal) => wait(durationMs, undefined, { signal }),
+    cache,
+    onCopiedIn: (copied) => logger.debug(copied, 'inputs copied'),
+  });
+}
+
+export const workAccount = (identity: AgentConfig['identity'], logger: Logger): WorkAccount =>
+  new WorkAccount({
+    identity,
+    pause: wait,
+    onTrouble: (trouble) => logger.warn({ trouble }, 'trouble in the work account'),
+    onOpened: (connection) => logConnection(connection, 'work', logger),
+  });
+
+export function supervisorOf(
+  config: AgentConfig,
+  isolation: PreparedIsolation,
+  registration: RegistrationOptions,
+): Supervisor {
+  const { agentId, hostname, total, domain, reserved, revocable, executorTiming } = config;
+  const attributes = attributesOf(config, isolation);
+  return new Supervisor({
+    agentId,
+    host: { hostname, total, domain, attributes, reserved },
+    registration: { ...registration, revocable },
+    executorTiming,
+  });
+}
+
+function attributesOf(
+  { attributes }: AgentConfig,
+  { systemdVersion, networks }: PreparedIsolation,
+): AgentConfig['attributes'] {
+  const found = {
+    ...hostAttributes(HOST_FACT_FILES),
+    ...(systemdVersion !== undefined && { systemd: String(systemdVersion) }),
+    ...(networks !== undefined && { task_network: 'private' }),
+  };
+  return withDetected(found, attributes);
+}

@@ -1,0 +1,298 @@
+// Owns bringing what a description names in `uris` into a sandbox: from a server, a directory of the host or the agent's cache,
+// checked, unpacked where it is an archive. How each of these is done is in the files beside this one.
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, open } from 'node:fs/promises';
+import path from 'node:path';
+import { fileFailure } from '@parley/isolation/file-failure';
+import { runCommand } from '@parley/isolation/run-command';
+import type { PrincipalName } from '@parley/protocol/ids';
+import { SandboxPath } from '@parley/protocol/sandbox-path';
+import type { Uri } from '@parley/protocol/uris';
+import type { CachedName, ObjectCache } from '../object-cache.ts';
+import { openDirectoryInside, openToWrite, ownerOf, SandboxPathError } from '../sandbox-files.ts';
+import type { StepFailure } from '../supervisor-messages.ts';
+import { type ArchiveFormat, archiveFormat, unpack } from './archive.ts';
+import { isRoot } from './confined-command.ts';
+import { FetchFailure } from './fetch-failure.ts';
+import type { FetchPolicy } from './fetch-policy.ts';
+import { openHostFile } from './file-fetch.ts';
+import { fetchHttp } from './http-fetch.ts';
+import { moveInside } from './move-inside.ts';
+import { SharedWork } from './shared-work.ts';
+import { Staging } from './staging.ts';
+
+export type FetcherOptions = {
+  readonly workDirectory: string;
+  readonly policy: FetchPolicy;
+  readonly cache: ObjectCache;
+};
+
+export type FetchRequest = {
+  readonly principal: PrincipalName;
+  readonly sandboxDirectory: string;
+  readonly uris: readonly Uri[];
+};
+
+type Asked = { readonly principal: PrincipalName; readonly uri: Uri };
+
+const MAX_TASKS_AT_ONCE = 16;
+const MAX_TAGS = 16_384;
+const CHUNK_BYTES = 1024 * 1024;
+
+export class Fetcher {
+  readonly #options: FetcherOptions;
+  readonly #staging: Staging;
+  readonly #shared = new SharedWork();
+  /** Of what is, or was, in the cache: what the server called it. */
+  readonly #tags = new Map<string, string>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(options: FetcherOptions) {
+    this.#options = options;
+    this.#staging = new Staging(options.workDirectory);
+  }
+
+  /** One after the other. Undefined when all are there. May be repeated. Never rejects. */
+  async fetch({
+    principal,
+    sandboxDirectory,
+    uris,
+  }: FetchRequest): Promise<StepFailure | undefined> {
+    if (uris.length === 0) return undefined;
+    await this.#enter();
+    try {
+      for (const uri of uris) {
+        const failure = await this.#fetchOne({ principal, uri }, sandboxDirectory);
+        if (failure !== undefined) return failure;
+      }
+      return undefined;
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #fetchOne(asked: Asked, sandbox: string): Promise<StepFailure | undefined> {
+    const { principal, uri } = asked;
+    try {
+      const place = (file: FileHandle): Promise<void> => this.#place(uri, file, sandbox);
+      if (isShared(uri)) {
+        const key = JSON.stringify([principal, uri.value, uri.checksum]);
+        await this.#shared.use(key, () => this.#cached(asked), place);
+        return undefined;
+      }
+      const file = await this.#fresh(uri);
+      try {
+        await place(file);
+      } finally {
+        await file.close();
+      }
+      return undefined;
+    } catch (error) {
+      const { code, message } = fileFailure(error);
+      const what = `${uri.value}: ${message}`;
+      if (error instanceof FetchFailure) return { code: error.code, message: what };
+      if (error instanceof SandboxPathError || code !== 'diskFull')
+        return { code: 'fetchFailed', message: what };
+      return { code, message: what };
+    }
+  }
+
+  /** From its source, checked. */
+  async #fresh(uri: Uri): Promise<FileHandle> {
+    return this.#staged(async (file) => {
+      if (uri.value.startsWith('file:')) await this.#copyHostFile(uri, file);
+      else await fetchHttp({ url: uri.value, into: file, policy: this.#options.policy });
+      await verify(file, uri.checksum);
+    });
+  }
+
+  /** From the cache where it is current there, else from its source, and then kept. */
+  async #cached({ principal, uri }: Asked): Promise<FileHandle> {
+    const { cache, policy } = this.#options;
+    const { value: url, checksum } = uri;
+    const byTag = { principal, object: `fetch:${url}` };
+    const knownTag = this.#tags.get(JSON.stringify(byTag));
+    const name: CachedName | undefined =
+      checksum === undefined
+        ? knownTag === undefined
+          ? undefined
+          : { ...byTag, digest: knownTag }
+        : { principal, object: 'fetch:', digest: checksum };
+    const known = name && (await cache.find(name));
+    if (known !== undefined && checksum !== undefined) return known;
+    let isKnown = false;
+    try {
+      const fetched = await this.#staged(async (file) => {
+        const condition = known && { knownTag };
+        const answer = await fetchHttp({ url, into: file, policy, ...condition });
+        isKnown = answer.kind === 'unchanged';
+        if (answer.kind === 'unchanged') return;
+        await verify(file, checksum);
+        const digest = checksum ?? answer.tag;
+        if (digest === undefined) return;
+        const kept = checksum === undefined ? byTag : { principal, object: 'fetch:' };
+        await this.#keep(file, { ...kept, digest });
+        if (answer.tag !== undefined) this.#remember(JSON.stringify(byTag), answer.tag);
+      });
+      if (!isKnown || known === undefined) return fetched;
+      await fetched.close();
+      return known;
+    } finally {
+      if (!isKnown) await known?.close();
+    }
+  }
+
+  async #keep(file: FileHandle, name: CachedName): Promise<void> {
+    const { size } = await file.stat();
+    const copy = await this.#options.cache.begin(size);
+    if (copy === undefined) return;
+    try {
+      for await (const chunk of chunksOf(file)) await copy.write(chunk);
+      await copy.keep(name);
+    } finally {
+      await copy.discard();
+    }
+  }
+
+  #remember(key: string, tag: string): void {
+    this.#tags.delete(key);
+    this.#tags.set(key, tag);
+    for (const oldest of this.#tags.keys()) {
+      if (this.#tags.size <= MAX_TAGS) break;
+      this.#tags.delete(oldest);
+    }
+  }
+
+  async #copyHostFile({ value }: Uri, into: FileHandle): Promise<void> {
+    const from = await openHostFile(value, this.#options.policy);
+    try {
+      await copyFile(pathOf(from), pathOf(into), constants.COPYFILE_FICLONE);
+    } finally {
+      await from.close();
+    }
+  }
+
+  async #staged(fill: (file: FileHandle) => Promise<void>): Promise<FileHandle> {
+    const file = await this.#staging.file();
+    try {
+      await fill(file);
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  async #place(uri: Uri, file: FileHandle, sandbox: string): Promise<void> {
+    const name = nameOf(uri.value);
+    const format = uri.extract && !uri.executable ? archiveFormat(name) : undefined;
+    if (format !== undefined) {
+      await this.#placeArchive(uri, { file, format }, sandbox);
+      return;
+    }
+    const target = SandboxPath.safeParse(uri.outputFile ?? name);
+    if (!target.success) throw new FetchFailure('its address names no file: say `outputFile`');
+    const into = await openToWrite(sandbox, target.data);
+    try {
+      await copyFile(pathOf(file), pathOf(into), constants.COPYFILE_FICLONE);
+      await into.chmod(uri.executable ? 0o755 : 0o644);
+    } finally {
+      await into.close();
+    }
+  }
+
+  async #placeArchive(
+    uri: Uri,
+    { file, format }: { readonly file: FileHandle; readonly format: ArchiveFormat },
+    sandbox: string,
+  ): Promise<void> {
+    const { timeoutMs, maxBytes } = this.#options.policy;
+    await this.#staging.inDirectory(async (directory) => {
+      const scratch = await this.#staging.file();
+      try {
+        await unpack({ file, format, directory, scratch, maxBytes, timeoutMs });
+      } finally {
+        await scratch.close();
+      }
+      await letInto(directory, sandbox, uri.outputFile);
+    });
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#running < MAX_TASKS_AT_ONCE) {
+      this.#running += 1;
+      return;
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
+  }
+}
+
+/** A file of the host is as near as the cache. */
+const isShared = ({ cache, value }: Uri): boolean => cache && !value.startsWith('file:');
+
+async function letInto(
+  directory: string,
+  sandbox: string,
+  relative: string | undefined,
+): Promise<void> {
+  const home = await openDirectoryInside(sandbox, undefined);
+  const { userId, groupId } = await ownerOf(home).finally(() => home.close());
+  if (isRoot()) {
+    const owner = `${userId}:${groupId}`;
+    const { code, stderr } = await runCommand(['chown', '-hR', '--', owner, directory]);
+    if (code !== 0) throw new FetchFailure(`it could not be given to the task: ${stderr}`);
+  }
+  const from = await open(directory, 'r');
+  try {
+    const into = await openDirectoryInside(sandbox, relative);
+    try {
+      await moveInside(from, into);
+    } finally {
+      await into.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+async function verify(file: FileHandle, checksum: string | undefined): Promise<void> {
+  if (checksum === undefined) return;
+  const hash = createHash('sha256');
+  for await (const chunk of chunksOf(file)) hash.update(chunk);
+  const found = `sha256:${hash.digest('hex')}`;
+  if (found !== checksum) throw new FetchFailure(`its checksum is ${found}, not ${checksum}`);
+}
+
+async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ; ) {
+    const { bytesRead, buffer } = await file.read(
+      Buffer.alloc(CHUNK_BYTES),
+      0,
+      CHUNK_BYTES,
+      position,
+    );
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** The last part of the address, as people read it; empty where there is none. */
+function nameOf(url: string): string {
+  const name = path.posix.basename(new URL(url).pathname);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;

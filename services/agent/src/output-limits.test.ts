@@ -1,0 +1,132 @@
+// Tests of what stays on the disk of what a task writes, on real files.
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { readFirstKept } from '@parley/isolation/kept-output';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { OutputLimits, type OutputLimitsOptions } from './output-limits.ts';
+
+const MIB = 1024 * 1024;
+const LIMIT = 2 * MIB;
+let run: string;
+let file: string;
+let troubles: string[];
+let running: string[];
+let nowMs: number;
+
+beforeEach(() => {
+  run = mkdtempSync(path.join(tmpdir(), 'parley-output-'));
+  file = path.join(run, 'stdout');
+  troubles = [];
+  running = [run];
+  nowMs = 0;
+  appendFileSync(file, '');
+});
+afterEach(() => rmSync(run, { recursive: true, force: true }));
+
+const limits = (changes: Partial<OutputLimitsOptions> = {}): OutputLimits =>
+  new OutputLimits({
+    limitBytes: LIMIT,
+    runs: () => running,
+    nowMs: () => nowMs,
+    onTrouble: (what) => troubles.push(what),
+    ...changes,
+  });
+
+/** Lines of 16 bytes, numbered. */
+function write(from: number, bytes: number): number {
+  const count = bytes / 16;
+  const lines = Array.from(
+    { length: count },
+    (_, index) => `${String(from + index).padStart(15)}\n`,
+  );
+  appendFileSync(file, lines.join(''));
+  return from + count;
+}
+
+async function look(output: OutputLimits): Promise<void> {
+  nowMs += 1000;
+  await output.look();
+}
+
+const blockBytes = (): number => statSync(file).blocks * 512;
+
+test('the newest part stays, at its offsets, and what is kept is told', async () => {
+  const output = limits();
+  await look(output);
+  let next = write(0, 3 * MIB);
+  await look(output);
+  next = write(next, MIB);
+  await look(output);
+  expect(statSync(file).size).toBe(4 * MIB);
+  expect(blockBytes()).toBeLessThanOrEqual(LIMIT);
+  const first = await readFirstKept(run, 'stdout');
+  const text = readFileSync(file);
+  expect(text.subarray(first).toString()).toContain(`${String(next - 1).padStart(15)}\n`);
+  expect(text.subarray(first, first + 16).toString()).toBe(`${String(first / 16).padStart(15)}\n`);
+  expect(4 * MIB - first).toBeGreaterThanOrEqual((LIMIT * 7) / 8);
+  expect(text.subarray(0, first).every((byte) => byte === 0)).toBe(true);
+  expect(troubles).toEqual([]);
+});
+
+test('what is not beyond the limit is left alone', async () => {
+  const output = limits();
+  write(0, LIMIT);
+  await look(output);
+  expect(await readFirstKept(run, 'stdout')).toBe(0);
+  const none = limits({ limitBytes: 0 });
+  write(0, LIMIT);
+  await look(none);
+  expect(blockBytes()).toBe(2 * LIMIT);
+});
+
+test('an output that the task empties begins anew', async () => {
+  const output = limits();
+  write(0, 3 * MIB);
+  await look(output);
+  truncateSync(file, 0);
+  write(0, MIB);
+  await look(output);
+  expect(await readFirstKept(run, 'stdout')).toBe(0);
+});
+
+test('what was written just before the end is cut too, and another process goes on where the first was', async () => {
+  write(0, 3 * MIB);
+  await look(limits());
+  const before = await readFirstKept(run, 'stdout');
+  const output = limits();
+  await look(output);
+  write(0, 3 * MIB);
+  running = [];
+  await look(output);
+  expect(blockBytes()).toBeLessThanOrEqual(LIMIT);
+  expect(await readFirstKept(run, 'stdout')).toBeGreaterThan(before);
+});
+
+test('where no part can be given back, all of it is, and that is said', async () => {
+  const output = limits({ punch: async () => 'Operation not supported' });
+  write(0, 3 * MIB);
+  await look(output);
+  expect(statSync(file).size).toBe(0);
+  expect(await readFirstKept(run, 'stdout')).toBe(0);
+  expect(troubles).toEqual([
+    expect.stringContaining('(Operation not supported)'),
+    expect.stringContaining('was emptied at 3145728 bytes'),
+  ]);
+});
+
+test('a run whose output is gone, or is no file, harms nobody', async () => {
+  rmSync(file);
+  mkdirSync(file);
+  running.push(`${run}-gone`);
+  await look(limits());
+  expect(troubles).toEqual([]);
+});

@@ -1,0 +1,153 @@
+// Owns that what tasks write to stdout and stderr stays bounded: of a file that grew beyond the limit the oldest part is given
+// back to the file system. Nothing is copied and no process stands between: the file keeps its size, offsets stay what they
+// were, no line that is kept is lost. What is kept is told by @parley/isolation/kept-output.
+import { lstatSync } from 'node:fs';
+import { truncate } from 'node:fs/promises';
+import {
+  type OutputStream,
+  outputFile,
+  readFirstKept,
+  writeFirstKept,
+} from '@parley/isolation/kept-output';
+import { runCommand } from '@parley/isolation/run-command';
+
+export type OutputLimitsOptions = {
+  /** Bytes of one stream of one task that stay on the disk; 0: all. */
+  readonly limitBytes: number;
+  /** Run directories of what may be writing now. */
+  readonly runs: () => Iterable<string>;
+  readonly nowMs: () => number;
+  /** For the log. */
+  readonly onTrouble: (what: string) => void;
+  /** Gives the blocks of the first bytes back; answers why it cannot. `fallocate` of util-linux where left out. */
+  readonly punch?: (file: string, bytes: number) => Promise<string | undefined>;
+};
+
+type Output = {
+  readonly runDirectory: string;
+  readonly stream: OutputStream;
+  firstKept: number;
+  size: number;
+  lookedMs: number;
+  dueMs: number;
+};
+
+const STREAMS = ['stdout', 'stderr'] as const;
+/** Where the kept part may begin; no file system of Linux has larger blocks by default. */
+const BLOCK_BYTES = 4096;
+/** Of the limit, what is left after a cut: not every line that follows needs another. */
+const KEPT_EIGHTHS = 7;
+const SOONEST_MS = 100;
+const LATEST_MS = 1000;
+
+export class OutputLimits {
+  readonly #options: OutputLimitsOptions;
+  readonly #outputs = new Map<string, Output>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  #cannotPunch = false;
+
+  constructor(options: OutputLimitsOptions) {
+    this.#options = options;
+  }
+
+  begin(): void {
+    if (this.#options.limitBytes === 0 || this.#isClosed) return;
+    this.#timer = setTimeout(() => void this.look().then(() => this.begin()), this.#pauseMs());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Cuts what is due; what has ended meanwhile for the last time. Never rejects. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look());
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#options.limitBytes === 0) return;
+    const running = new Set(this.#options.runs());
+    for (const runDirectory of running) await this.#add(runDirectory);
+    const nowMs = this.#options.nowMs();
+    for (const [file, output] of this.#outputs) {
+      const isOver = !running.has(output.runDirectory);
+      if (!isOver && output.dueMs > nowMs) continue;
+      try {
+        await this.#lookAt(file, output);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#options.onTrouble(`${file} was not cut: ${why}`);
+      }
+      if (isOver) this.#outputs.delete(file);
+    }
+  }
+
+  async #add(runDirectory: string): Promise<void> {
+    for (const stream of STREAMS) {
+      const file = outputFile(runDirectory, stream);
+      if (this.#outputs.has(file)) continue;
+      const firstKept = await readFirstKept(runDirectory, stream).catch(() => 0);
+      const lookedMs = this.#options.nowMs();
+      this.#outputs.set(file, {
+        ...{ runDirectory, stream, firstKept },
+        ...{ size: firstKept, lookedMs, dueMs: lookedMs },
+      });
+    }
+  }
+
+  async #lookAt(file: string, output: Output): Promise<void> {
+    const { limitBytes, nowMs } = this.#options;
+    const status = lstatSync(file, { throwIfNoEntry: false });
+    if (status === undefined || !status.isFile()) return;
+    const { size } = status;
+    // The task has emptied it: it begins anew.
+    if (size < output.firstKept) await this.#keepFrom(output, 0);
+    const grown = Math.max(0, size - output.size);
+    const perMs = grown / Math.max(1, nowMs() - output.lookedMs);
+    if (size - output.firstKept > limitBytes) await this.#cut(file, output, size);
+    output.size = size;
+    output.lookedMs = nowMs();
+    // Before it could be over the limit again were it four times as fast.
+    const inMs = (limitBytes - (size - output.firstKept)) / Math.max(1, perMs * 4);
+    output.dueMs = output.lookedMs + Math.min(LATEST_MS, Math.max(SOONEST_MS, inMs));
+  }
+
+  async #cut(file: string, output: Output, size: number): Promise<void> {
+    const { limitBytes, punch = punchHole, onTrouble } = this.#options;
+    const kept = (limitBytes / 8) * KEPT_EIGHTHS;
+    const firstKept = Math.floor((size - kept) / BLOCK_BYTES) * BLOCK_BYTES;
+    if (!this.#cannotPunch && firstKept > output.firstKept) {
+      await this.#keepFrom(output, firstKept);
+      const why = await punch(file, firstKept);
+      if (why === undefined) return;
+      this.#cannotPunch = true;
+      const instead = 'outputs beyond the limit are emptied instead, with their newest part';
+      onTrouble(`the oldest part of an output cannot be given back here (${why}): ${instead}`);
+    }
+    if (!this.#cannotPunch) return;
+    await truncate(file, 0);
+    await this.#keepFrom(output, 0);
+    onTrouble(`${file} was emptied at ${size} bytes`);
+  }
+
+  async #keepFrom(output: Output, offset: number): Promise<void> {
+    await writeFirstKept(output.runDirectory, output.stream, offset);
+    output.firstKept = offset;
+  }
+
+  #pauseMs(): number {
+    const dueMs = Math.min(...[...this.#outputs.values()].map((output) => output.dueMs));
+    return Math.min(LATEST_MS, Math.max(SOONEST_MS, dueMs - this.#options.nowMs()));
+  }
+}
+
+/** From the beginning, whatever has been given back before: the task may have emptied and filled it meanwhile. */
+async function punchHole(file: string, bytes: number): Promise<string | undefined> {
+  const range = ['--offset', '0', '--length', String(bytes)];
+  const { code, stderr } = await runCommand(['fallocate', '--punch-hole', ...range, '--', file]);
+  return code === 0 ? undefined : stderr.trim();
+}
