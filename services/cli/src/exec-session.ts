@@ -42,13 +42,12 @@ export class ExecClient {
     const started = await this.#ends.call({ kind: 'start', ...start });
     if (!started.ok) return started;
     if (started.value.kind !== 'started') return { ok: true, value: { kind: 'lost' } };
-    const feeding = this.#feed();
+    // Input that cannot be read, or that nobody sends any more, is none: what the command does then is up to it.
+    this.#feed().catch(() => undefined);
     try {
       return await this.#read();
     } finally {
       this.#isOver = true;
-      // Input that nobody sends any more may never come: it is not waited for.
-      feeding.catch(() => undefined);
       await this.#ends.call({ kind: 'end' });
     }
   }

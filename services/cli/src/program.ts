@@ -152,8 +152,7 @@ function addTaskCommands(program: Command, place: ProgramPlace): void {
   const context = (): string | undefined => program.opts()['context'];
   const task = program
     .command('task')
-    .description('tasks: list, inspect, logs, files, exec, attach, kill')
-    .enablePositionalOptions();
+    .description('tasks: list, inspect, logs, files, exec, attach, kill');
   task
     .command('list')
     .description('live tasks, and with --all those that ended lately')

@@ -16,7 +16,6 @@ export function addTaskExecCommands(task: Command, program: Command, place: Prog
     .option('-i, --interactive', 'what comes in here is its input')
     .option('-t, --tty', 'it has this terminal')
     .option('--agent <id>', AGENT, agentArgument)
-    .passThroughOptions()
     .action(async (ref, argv: string[], options) => {
       const { taskExecCommand } = await import('./commands/task-exec.ts');
       const how = { argv, interactive: options.interactive === true, tty: options.tty === true };
