@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { outcomeOf, readOutcome } from './exit-status.ts';
+import { readBootId } from './process-identity.ts';
 import { type ExitRecord, fenceRun, prepareRunDirectory } from './run-directory.ts';
 import type { ScopeCounters } from './scope-events.ts';
 
@@ -99,6 +100,17 @@ describe('a run directory', () => {
   it('with `started`, no scope and no status is a task whose end is unknown', async () => {
     await fenceRun(run);
     expect(await readOutcome(run, dead)).toEqual({ state: 'unknown' });
+  });
+
+  it('of an earlier boot of the host is a task that ended with it', async () => {
+    await writeFile(path.join(run, 'started'), '');
+    for (const [boot, expected] of [
+      [await readBootId(), {}],
+      ['00000000-0000-4000-8000-000000000000', { hostRebooted: true }],
+    ] as const) {
+      await writeFile(path.join(run, 'exit'), `program=/bin/sh\n    \nboot=${boot}\n`);
+      expect(await readOutcome(run, dead)).toEqual({ state: 'unknown', ...expected });
+    }
   });
 
   it('with half a status is a task whose end is unknown', async () => {

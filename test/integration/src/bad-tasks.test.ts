@@ -76,7 +76,7 @@ beforeAll(async () => {
   leader = await PlayedLeader.lead(bus);
   agent = new AgentUnderTest(bus, 'auto').start();
   await leader.registered();
-}, WAIT_MS);
+}, 3 * WAIT_MS);
 afterAll(async () => {
   await agent?.close();
   await bus?.close();
