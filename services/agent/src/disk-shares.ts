@@ -20,23 +20,30 @@ export function* diskShares(
   tasks: Iterable<AgentTask>,
   executors: Iterable<LiveExecutor>,
 ): Generator<DiskShare> {
-  const ofExecutors = new Map<string, Limited[]>();
+  const ofExecutors: ExecutorTask[] = [];
   for (const task of tasks) {
-    if (task instanceof ExecutorTask) {
-      const { place, order, phase } = task;
-      if (place === undefined || phase === 'ended') continue;
-      const parts = ofExecutors.get(nameOf(place)) ?? [];
-      ofExecutors.set(nameOf(place), [...parts, order.description]);
-    } else if (task.phase === 'running' && task.order !== undefined) {
+    if (task instanceof ExecutorTask) ofExecutors.push(task);
+    else if (task.phase === 'running' && task.order !== undefined) {
       const limitMib = diskLimitMibOf([task.order.description]);
       if (limitMib !== undefined) yield { limitMib, owner: task.ref };
     }
   }
+  const parts = partsByExecutor(ofExecutors);
   for (const { executor, incarnation, description } of executors) {
     const owner = { executor, incarnation };
-    const limitMib = diskLimitMibOf([description, ...(ofExecutors.get(nameOf(owner)) ?? [])]);
+    const limitMib = diskLimitMibOf([description, ...(parts.get(nameOf(owner)) ?? [])]);
     if (limitMib !== undefined) yield { limitMib, owner };
   }
+}
+
+function partsByExecutor(tasks: readonly ExecutorTask[]): ReadonlyMap<string, Limited[]> {
+  const parts = new Map<string, Limited[]>();
+  for (const { place, order, phase } of tasks) {
+    if (place === undefined || phase === 'ended') continue;
+    const name = nameOf(place);
+    parts.set(name, [...(parts.get(name) ?? []), order.description]);
+  }
+  return parts;
 }
 
 const nameOf = ({ executor, incarnation }: ExecutorPlace): string =>
