@@ -111,6 +111,7 @@ function launchAll(
   return connectScheduler({
     credential: cluster.credentialFile('principal', PRINCIPAL),
     name: 'restart',
+    connectTimeoutMs: TIMEOUT_MS,
     role: PRINCIPAL,
     onOffers: (offers, self) => {
       for (const offer of offers) {
