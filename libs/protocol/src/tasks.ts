@@ -96,8 +96,7 @@ const Priority = z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY);
  * `host`: that of its agent, as without a wish. `none`: only a loopback of its own. `private`: an address of its own behind
  * its agent's, reached by the ports that the task holds, and sending no faster than the network_bandwidth that it holds.
  */
-export const TaskNetworkMode = z.enum(['host', 'none', 'private']);
-export type TaskNetworkMode = z.infer<typeof TaskNetworkMode>;
+const TaskNetworkMode = z.enum(['host', 'none', 'private']);
 
 /** Opaque bytes that the framework passes to its executor, and back in status updates. */
 export const Data = z.instanceof(Uint8Array).refine((data) => data.length <= 32 * 1024, {

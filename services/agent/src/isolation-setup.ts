@@ -35,8 +35,8 @@ export type IsolationRequest = {
   readonly workDirectory: string;
   /** State directory of a private systemd that somebody else started and will end. */
   readonly privateSystemd: string | undefined;
-  /** Addresses for tasks that ask for a private network; undefined: none can have one. */
-  readonly taskNetwork: NetworkRange | undefined;
+  /** Addresses for tasks that ask for a private network; without them none can have one. */
+  readonly taskNetwork?: NetworkRange | undefined;
 };
 
 export type PreparedIsolation = {
