@@ -2,7 +2,18 @@
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
 import { constants } from 'node:fs';
-import { chmod, chown, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+} from 'node:fs/promises';
 import path from 'node:path';
 import type { Confinement } from './confinement.ts';
 import { errorCode } from './file-failure.ts';
@@ -11,6 +22,8 @@ import { removeTree } from './remove-tree.ts';
 import { countersOf, type ScopeCounters } from './scope-events.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
+/** Others may be at it at the same time. */
+const MAX_LINK_TRIES = 100;
 const ENDED_DIRECTORY = '.ended';
 
 // One block: more than shim.sh ever writes, so overwriting needs no further space.
@@ -94,15 +107,26 @@ export async function linkOutputs(run: {
     const isNew = await writeNew(own, '', 0o644);
     // A program may open what it was given once more, by /dev/stdout.
     if (isNew && owner !== undefined) await chown(own, owner.userId, owner.groupId);
-    try {
-      await link(own, file);
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-      // A copied input has the name, or an earlier launch of this run came so far.
-      await rm(file);
-      await link(own, file);
-    }
+    await replaceByLink(own, file);
   }
+}
+
+/** A copied input may have the name, an earlier launch of this run may have come so far, or one beside this one does. */
+async function replaceByLink(own: string, file: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await link(own, file);
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST' || tries === MAX_LINK_TRIES) throw error;
+    }
+    if (await isSameFile(own, file)) return;
+    await rm(file, { force: true });
+  }
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map((file) => lstat(file).catch(() => undefined)));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }
 
 /** Takes the right to start away from every shim that comes later. Answers false when one has it already. */

@@ -47,8 +47,13 @@ export class TaskAccess {
     const { supervisor, executors, host } = this.#options;
     const task = supervisor.task(taskKey(ref));
     const place = task instanceof ExecutorTask ? task.place : undefined;
-    const { sandboxDirectory } = place ? executors.directoriesOf(place) : host.directoriesOf(ref);
-    return { sandboxDirectory, hasEnded: task === undefined || task.phase === 'ended' };
+    const directories = place ? executors.directoriesOf(place) : host.directoriesOf(ref);
+    const { sandboxDirectory, runDirectory } = directories;
+    return {
+      sandboxDirectory,
+      runDirectory,
+      hasEnded: task === undefined || task.phase === 'ended',
+    };
   }
 
   #running(ref: TaskRef): SupervisedTask | undefined {

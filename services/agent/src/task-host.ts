@@ -125,8 +125,11 @@ export class TaskHost {
   }
 
   /** Private networks of units that have none any more, since they ended while nobody looked. */
-  async sweepNetworks(live: ReadonlySet<string>): Promise<void> {
-    for (const unit of this.#options.networks?.units() ?? []) {
+  async sweepNetworks(): Promise<void> {
+    const units = this.#options.networks?.units() ?? new Set();
+    if (units.size === 0) return;
+    const live = await this.listLive();
+    for (const unit of units) {
       if (!live.has(unit)) await this.networkEnded(unit);
     }
   }

@@ -56,7 +56,7 @@ export class UnitWatch {
   async begin(): Promise<void> {
     this.#meter.adopt(this.running());
     const { workDirectory, host, logger } = this.#options;
-    await host.sweepNetworks(await host.listLive());
+    await host.sweepNetworks();
     this.#exits = await watchExits({
       runRoot: runRootOf(workDirectory),
       expected: () => this.running(),

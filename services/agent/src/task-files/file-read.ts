@@ -11,14 +11,14 @@ const BLOCK_BYTES = 4096;
 const MAX_SKIPPED_BYTES = 64 * 1024 * 1024;
 const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
-/** `offset`: negative counts from the end; behind the end is the end. At most 512 KiB. */
+/** `offset`: negative counts from the end; behind the end is the end, and what is not kept is passed over. At most 512 KiB. */
 export async function readPiece(
   handle: FileHandle,
-  asked: { readonly offset: number; readonly maxBytes: number },
+  asked: { readonly offset: number; readonly maxBytes: number; readonly firstKept?: number },
 ): Promise<Piece> {
   const { size, blocks } = await handle.stat();
   const wanted = asked.offset < 0 ? size + asked.offset : asked.offset;
-  const begin = Math.min(Math.max(0, wanted), size);
+  const begin = Math.min(Math.max(asked.firstKept ?? 0, wanted), size);
   // stat(2): blocks are of 512 bytes whatever the file system's are.
   const hasHole = blocks * 512 < Math.floor(size / BLOCK_BYTES) * BLOCK_BYTES;
   const offset = hasHole ? await behindHole(handle, begin, size) : begin;

@@ -26,7 +26,7 @@ beforeEach(async () => {
   await mkdir(path.join(sandbox, 'deep'), { recursive: true });
   await writeFile(path.join(base, 'secret'), 'secret');
   hasEnded = false;
-  const placeOf = () => ({ sandboxDirectory: sandbox, hasEnded });
+  const placeOf = () => ({ sandboxDirectory: sandbox, runDirectory: base, hasEnded });
   files = new TaskFiles({ placeOf, nowMs: () => performance.now() });
 });
 afterEach(() => rm(base, { recursive: true, force: true }));

@@ -13,9 +13,14 @@ import { listDirectory } from './file-list.ts';
 import { parsePath, refuse } from './file-path.ts';
 import { readPiece } from './file-read.ts';
 import { searchFile } from './file-search.ts';
+import { firstKeptOf } from './kept-part.ts';
 
 /** Where a task's files are, and whether it writes no more. */
-export type FilesPlace = { readonly sandboxDirectory: string; readonly hasEnded: boolean };
+export type FilesPlace = {
+  readonly sandboxDirectory: string;
+  readonly runDirectory: string;
+  readonly hasEnded: boolean;
+};
 
 export type TaskFilesOptions = {
   readonly placeOf: (task: TaskRef) => FilesPlace;
@@ -80,17 +85,19 @@ export class TaskFiles {
     const place = this.#options.placeOf(task);
     const found = await findInside(place.sandboxDirectory, parts.value);
     try {
-      return await this.#tell(found, ask, { ...place, name: parts.value.at(-1) ?? Buffer.of() });
+      return await this.#tell(found, ask, { ...place, parts: parts.value });
     } finally {
       await found.handle.close();
     }
   }
 
   async #tell(found: Found, ask: FilesAsk, at: At): Promise<Outcome<FilesResult>> {
-    const { hasEnded, name } = at;
+    const { hasEnded, parts } = at;
     switch (ask.kind) {
-      case 'stat':
+      case 'stat': {
+        const name = parts.at(-1) ?? Buffer.of();
         return succeed({ kind: 'stat', entry: entryOf(name, found.status), ended: hasEnded });
+      }
       case 'list': {
         if (found.status.isDirectory()) {
           return succeed({ kind: 'list', ...(await listDirectory(found.handle, ask)) });
@@ -100,7 +107,7 @@ export class TaskFiles {
       case 'read':
       case 'search':
         return found.status.isFile()
-          ? this.#tellContent(found, ask, hasEnded)
+          ? this.#tellContent(found, ask, at)
           : refuse(ask.path, `is ${wordOf(found)}, and no regular file`, remedyOf(found));
       default:
         return unreachable(ask);
@@ -110,13 +117,14 @@ export class TaskFiles {
   async #tellContent(
     found: Found,
     ask: Extract<FilesAsk, { kind: 'read' | 'search' }>,
-    hasEnded: boolean,
+    { hasEnded, runDirectory, parts }: At,
   ): Promise<Outcome<FilesResult>> {
     const fileId = fileIdOf(found.status);
     const handle = await openFound(found);
     try {
       if (ask.kind === 'read') {
-        const piece = await readPiece(handle, ask);
+        const firstKept = await firstKeptOf(runDirectory, parts, found.status);
+        const piece = await readPiece(handle, { ...ask, firstKept });
         const isAtEnd = piece.offset + piece.data.length >= piece.size;
         return succeed({ kind: 'read', ...piece, fileId, ended: hasEnded && isAtEnd });
       }
@@ -133,7 +141,7 @@ export class TaskFiles {
   }
 }
 
-type At = FilesPlace & { readonly name: Uint8Array };
+type At = FilesPlace & { readonly parts: readonly Uint8Array[] };
 
 const wordOf = ({ status }: Found): string => {
   if (status.isDirectory()) return 'a directory';
