@@ -144,7 +144,8 @@ test('at a terminal a command is told of its size and hears the keys, Ctrl-C as 
     { after: 'ready', keys: '\x03' },
     ...['task', 'exec', '-it', TASK, '--', 'sh', '-c', script],
   );
-  expect(typed.stdout).toMatch(/^40 120\r\n/);
+  // Node's raw mode still puts a carriage return before each line break, which a terminal shows as one.
+  expect(typed.stdout).toMatch(/^40 120\r+\n/);
   expect(typed.stdout).toContain('caught');
   expect(typed.exitCode).toBe(5);
 });
