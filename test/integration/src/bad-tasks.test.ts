@@ -65,6 +65,26 @@ const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])
     HERE,
     'one that connects to the bus without a credential is refused',
   ],
+  [
+    'disk filler',
+    'agent-sandbox.test.ts',
+    'a task that fills the disk is killed at its limit, and its end tells limit and peak',
+  ],
+  [
+    'writes 1 GB to stdout',
+    'agent-sandbox.test.ts',
+    'of a gigabyte that a task writes at once to its output the newest part stays, and can be read',
+  ],
+  [
+    'holds its stdout open after exit',
+    'agent-sandbox.test.ts',
+    'what holds the output open after the exit of the command goes with it, and holds up nobody',
+  ],
+  [
+    "reads another task's sandbox, the agent's checkpoint and credentials, /proc of others",
+    'agent-confinement.test.ts',
+    'a task of one framework sees no file, process or variable of another’s, and nothing that the agent keeps',
+  ],
 ];
 
 let bus: BusFixture;
