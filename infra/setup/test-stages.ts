@@ -122,7 +122,7 @@ const stages = {
         ...excluding([LONG_FILES]),
       ],
     ),
-    limitMs: 35 * MINUTE_MS,
+    limitMs: 55 * MINUTE_MS,
     needsCompatibilityServer: true,
     startsServices: true,
   },
