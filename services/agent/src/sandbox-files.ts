@@ -28,7 +28,9 @@ export async function openToRead(sandbox: string, relative: string): Promise<Fil
   const found = await findInside(sandbox, parts);
   try {
     if (found.status.isFile()) return await openFound(found);
-    throw new SandboxPathError(`${relative} is no regular file`);
+    const isLink = found.status.isSymbolicLink();
+    const what = isLink ? 'is a link, which is not followed' : 'is no regular file';
+    throw new SandboxPathError(`${relative} ${what}`);
   } finally {
     await found.handle.close();
   }

@@ -71,8 +71,8 @@ it('the limits of a request are those of the kernel', async () => {
   const memory = [`${memoryGroup}/memory.max`, `${memoryGroup}/memory.limit_in_bytes`];
   expect(await readFirst(memory)).toBe(String(48 * MIB));
   const tasks = [`${memoryGroup}/pids.max`, `${inV1('pids')}/pids.max`];
-  // The shim is one more.
-  expect(await readFirst(tasks)).toBe('18');
+  // The shim, and the two processes that confine the task, are three more.
+  expect(await readFirst(tasks)).toBe('20');
   const [weight, shares] = [`${memoryGroup}/cpu.weight`, `${inV1('cpu')}/cpu.shares`];
   expect(['20', '205']).toContain(await readFirst([weight, shares]));
   const quota = await readFirst([`${memoryGroup}/cpu.max`, `${inV1('cpu')}/cpu.cfs_quota_us`]);
