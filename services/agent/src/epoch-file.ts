@@ -1,10 +1,10 @@
 // Owns the highest term of a leader that this agent has heard of, on its disk: an agent that was started again must not
 // take orders of a leader that it knew to be deposed.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileFailure } from '@parley/isolation/file-failure';
 import { Epoch, NO_EPOCH } from '@parley/protocol/epoch';
-import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { Outcome } from '@parley/protocol/errors';
+import { replaceFile } from './durable-file.ts';
 
 export class EpochFile {
   readonly #file: string;
@@ -24,20 +24,6 @@ export class EpochFile {
 
   /** On the disk when it returns, so that nothing that is ordered in this term is done before. Once a term. */
   write(epoch: Epoch): Outcome<undefined> {
-    const partial = `${this.#file}.partial`;
-    try {
-      const file = openSync(partial, 'w', 0o600);
-      try {
-        writeSync(file, JSON.stringify(epoch));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(partial, this.#file);
-      return succeed(undefined);
-    } catch (error) {
-      const { code, message } = fileFailure(error);
-      return fail(code === 'diskFull' ? 'diskFull' : 'internalError', message);
-    }
+    return replaceFile(this.#file, JSON.stringify(epoch));
   }
 }

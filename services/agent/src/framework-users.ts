@@ -2,13 +2,14 @@
 // lasts. Which one it is follows from the framework's id, so agents mostly agree; of two that meet, the later one gets the
 // next that is free. What a user may do is in task-confinement.ts.
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { errorCode, fileFailure } from '@parley/isolation/file-failure';
+import { errorCode } from '@parley/isolation/file-failure';
 import type { Owner } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { FrameworkRef } from '@parley/protocol/ids';
 import * as z from 'zod';
+import { replaceFile } from './durable-file.ts';
 
 /** Both are in it. Each number is a user and its group; none needs a name. */
 export type UserRange = { readonly first: number; readonly last: number };
@@ -71,21 +72,7 @@ export class FrameworkUsers {
   }
 
   #write(users: ReadonlyMap<string, number>): Outcome<undefined> {
-    const partial = `${this.#file}.partial`;
-    try {
-      const file = openSync(partial, 'w', 0o600);
-      try {
-        writeSync(file, JSON.stringify(Object.fromEntries(users)));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(partial, this.#file);
-      return succeed(undefined);
-    } catch (error) {
-      const { code, message } = fileFailure(error);
-      return fail(code === 'diskFull' ? 'diskFull' : 'internalError', message);
-    }
+    return replaceFile(this.#file, JSON.stringify(Object.fromEntries(users)));
   }
 }
 

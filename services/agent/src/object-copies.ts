@@ -10,6 +10,7 @@ import type { Transfer } from '@parley/protocol/tasks';
 import type { CacheCopy, CachedName, ObjectCache } from './object-cache.ts';
 import { openToRead, openToWrite, SandboxPathError } from './sandbox-files.ts';
 import type { StepFailure } from './supervisor-messages.ts';
+import { Turns } from './turns.ts';
 
 export type CopyOutcome =
   | { readonly ok: true }
@@ -69,8 +70,7 @@ class CopyRefused extends Error {}
 export class ObjectCopies {
   readonly #options: ObjectCopiesOptions;
   readonly #maxObjectBytes: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns = new Turns(MAX_TASKS_AT_ONCE);
 
   constructor(options: ObjectCopiesOptions) {
     this.#options = options;
@@ -103,7 +103,7 @@ export class ObjectCopies {
     copy: (bucket: Bucket, transfer: Transfer) => Promise<void>,
   ): Promise<CopyOutcome> {
     if (transfers.length === 0) return { ok: true };
-    await this.#enter();
+    await this.#turns.enter();
     try {
       for (const transfer of transfers) {
         const failure = await this.#copyOne(principal, transfer, copy);
@@ -111,7 +111,7 @@ export class ObjectCopies {
       }
       return { ok: true };
     } finally {
-      this.#leave();
+      this.#turns.leave();
     }
   }
 
@@ -287,20 +287,6 @@ export class ObjectCopies {
     } finally {
       settled.abort();
     }
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#running < MAX_TASKS_AT_ONCE) {
-      this.#running += 1;
-      return;
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#running -= 1;
-    else next();
   }
 }
 

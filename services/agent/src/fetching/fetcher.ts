@@ -12,6 +12,7 @@ import type { Uri } from '@parley/protocol/uris';
 import type { CachedName, ObjectCache } from '../object-cache.ts';
 import { openDirectoryInside, openToWrite, ownerOf, SandboxPathError } from '../sandbox-files.ts';
 import type { StepFailure } from '../supervisor-messages.ts';
+import { Turns } from '../turns.ts';
 import { type ArchiveFormat, archiveFormat, unpack } from './archive.ts';
 import { isRoot } from './confined-command.ts';
 import { FetchFailure } from './fetch-failure.ts';
@@ -46,8 +47,7 @@ export class Fetcher {
   readonly #shared = new SharedWork();
   /** Of what is, or was, in the cache: what the server called it. */
   readonly #tags = new Map<string, string>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns = new Turns(MAX_TASKS_AT_ONCE);
 
   constructor(options: FetcherOptions) {
     this.#options = options;
@@ -61,7 +61,7 @@ export class Fetcher {
     uris,
   }: FetchRequest): Promise<StepFailure | undefined> {
     if (uris.length === 0) return undefined;
-    await this.#enter();
+    await this.#turns.enter();
     try {
       for (const uri of uris) {
         const failure = await this.#fetchOne({ principal, uri }, sandboxDirectory);
@@ -69,7 +69,7 @@ export class Fetcher {
       }
       return undefined;
     } finally {
-      this.#leave();
+      this.#turns.leave();
     }
   }
 
@@ -218,20 +218,6 @@ export class Fetcher {
       }
       await letInto(directory, sandbox, uri.outputFile);
     });
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#running < MAX_TASKS_AT_ONCE) {
-      this.#running += 1;
-      return;
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#running -= 1;
-    else next();
   }
 }
 
