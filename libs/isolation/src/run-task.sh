@@ -2,6 +2,7 @@
 # how it ended where an agent that was not its parent can read it. Sourced by shim.sh and spawner.sh. It decides
 # nothing about the task, holds no limit itself, and forks nothing but the task.
 #
+#   read_self
 #   run_task scope|process RUN_DIRECTORY SANDBOX_DIRECTORY FRAGMENT [ARGV...]
 #
 # RUN_DIRECTORY/started is created first, and by one shim only, ever. `process` and `exit` are overwritten
@@ -12,6 +13,12 @@
 # At last .ended/UNIT beside the run directory tells the agent to look.
 # File descriptor 3, where it is open, is told `started` or `alreadyStarted`. The function ends the process; it does
 # so before anything else in a scope that is not its unit's.
+
+# Sets self, which is not `$$`: a subshell has that from its parent. Also stat_line.
+read_self() {
+  read -r stat_line < /proc/self/stat
+  self=${stat_line%% *}
+}
 
 run_task() {
   mode=$1 run=$2 sandbox=$3 fragment=$4
@@ -27,9 +34,6 @@ run_task() {
   # Only the task writes to the task's stderr (the shell itself would announce `Killed` there).
   exec 4>&2 2> /dev/null
 
-  # Not `$$`, which a subshell has from its parent.
-  read -r stat_line < /proc/self/stat
-  self=${stat_line%% *}
   find_groups
   # Outside its scope it would run without limits, and kill what is not its own at the end.
   if [ "$mode" = scope ]; then
