@@ -51,6 +51,10 @@ export type ServerNode = {
   readonly pidFile: string;
   /** What all streams together may reserve and use. */
   readonly maxFileBytes: number;
+  /** `default`: writes are synced every two minutes, as the server does by itself. Without it before each is acknowledged. */
+  readonly sync?: 'always' | 'default' | undefined;
+  /** Of 127.0.0.1, without authentication: for measurements. Without it there is none. */
+  readonly monitorPort?: number | undefined;
   readonly tls?: ServerTls;
   readonly routes?: NodeRoutes;
 };
@@ -79,7 +83,7 @@ export const renderConfig = (config: ServerConfig): string =>
   renderServer(config, `  system {}\n${renderAccounts(config)}`, 'system');
 
 /**
- * No monitoring port; every write is synced before it is acknowledged.
+ * Unless the node says otherwise every write is synced before it is acknowledged, and there is no monitoring port.
  * @param accounts what stands inside the `accounts` block
  */
 export function renderServer(node: ServerNode, accounts: string, systemAccount: string): string {
@@ -95,10 +99,9 @@ ping_interval: "5s"
 ping_max: 2
 write_deadline: "10s"
 authorization { timeout: ${HANDSHAKE_SECONDS} }
-${node.tls === undefined ? '' : `${renderTls(node.tls)}\n`}jetstream {
+${node.monitorPort === undefined ? '' : `http: "127.0.0.1:${node.monitorPort}"\n`}${node.tls === undefined ? '' : `${renderTls(node.tls)}\n`}jetstream {
   store_dir: ${quote(node.storeDirectory)}
-  sync_interval: always
-  max_memory_store: ${MAX_MEMORY_BYTES}
+${node.sync === 'default' ? '' : '  sync_interval: always\n'}  max_memory_store: ${MAX_MEMORY_BYTES}
   max_file_store: ${node.maxFileBytes}
 }
 ${node.routes === undefined ? '' : `${renderRoutes(node.routes)}\n`}system_account: ${quote(systemAccount)}

@@ -39,7 +39,12 @@ import {
   waitFor,
   watchEnd,
 } from './server-process.ts';
-import { readServerState, type ServerState, writeServerState } from './server-state.ts';
+import {
+  readServerState,
+  type ServerState,
+  type ServerTuning,
+  writeServerState,
+} from './server-state.ts';
 import { explainFailure, logTail } from './start-failure.ts';
 
 export type NatsServerOptions = {
@@ -53,6 +58,8 @@ export type NatsServerOptions = {
   readonly binary?: string;
   /** Without it the port of the last start when it is free, else any free one. */
   readonly port?: number;
+  /** Of a server that this call starts. */
+  readonly tuning?: ServerTuning;
 };
 
 const START_TIMEOUT_MS = 60_000;
@@ -138,8 +145,8 @@ export class NatsServer {
   }
 
   async #reload(): Promise<SetupFailure | undefined> {
-    const { serverName, port, process } = this.#state;
-    writeConfig({ directory: this.directory, serverName, port }, this.members());
+    const { serverName, port, process, tuning } = this.#state;
+    writeConfig({ directory: this.directory, serverName, port, tuning }, this.members());
     const result = await waitForReload(logPath(this.directory), () => signal(process, 'SIGHUP'));
     if (result.taken) return undefined;
     return new SetupFailure({
@@ -172,7 +179,13 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     checkCluster(kept.cluster, options);
     const members = mergeMembers(kept, options.actors, options.principals);
     writeMembers(directory, members);
-    const state = await launch({ directory, members, found, port: options.port });
+    const state = await launch({
+      directory,
+      members,
+      found,
+      port: options.port,
+      tuning: options.tuning,
+    });
     return new NatsServer(directory, options.cluster, state);
   });
 }
@@ -196,6 +209,7 @@ type Launch = {
   readonly members: Members;
   readonly found: { readonly path: string; readonly version: string };
   readonly port: number | undefined;
+  readonly tuning: ServerTuning | undefined;
 };
 
 async function launch(what: Launch): Promise<ServerState> {
@@ -212,10 +226,10 @@ async function launch(what: Launch): Promise<ServerState> {
 }
 
 async function launchOn(what: Launch, port: number): Promise<ServerState | SetupFailure> {
-  const { directory, members, found } = what;
+  const { directory, members, found, tuning } = what;
   const serverName = `parley-${members.cluster}-${randomBytes(6).toString('hex')}`;
   setOldLogAside(directory);
-  writeConfig({ directory, serverName, port }, members);
+  writeConfig({ directory, serverName, port, tuning }, members);
   const { child, identity } = spawnServer(found.path, configPath(directory), outputPath(directory));
   let spawnError: Error | undefined;
   child.on('error', (error) => {
@@ -233,6 +247,7 @@ async function launchOn(what: Launch, port: number): Promise<ServerState | Setup
     binary: found.path,
     serverVersion: found.version,
     process: identity,
+    ...(tuning && { tuning }),
   };
   writeServerState(directory, state);
   return state;

@@ -7,6 +7,7 @@ import { SetupFailure } from '@parley/setup/setup-failure';
 import { renderConfig } from './config.ts';
 import { ensureCredential } from './credentials.ts';
 import { holdersOf, type Members } from './members.ts';
+import type { ServerTuning } from './server-state.ts';
 
 /**
  * Streams reserve their limits, which together exceed small disks (8 GiB for the journal alone) and are no promise. So the
@@ -55,6 +56,7 @@ export type ConfigTarget = {
   readonly directory: string;
   readonly serverName: string;
   readonly port: number;
+  readonly tuning: ServerTuning | undefined;
 };
 
 export const serverUrl = (port: number): string => `nats://127.0.0.1:${port}`;
@@ -79,6 +81,7 @@ export function writeConfig(target: ConfigTarget, members: Members): void {
     logFile: logPath(directory),
     pidFile: join(directory, 'nats-server.pid'),
     maxFileBytes: RESERVABLE_BYTES,
+    ...target.tuning,
     principals,
     users,
   });

@@ -3,6 +3,13 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 
+/** What a measurement has otherwise than the rest; see `ServerNode`. */
+export const ServerTuning = z.object({
+  sync: z.enum(['always', 'default']).optional(),
+  monitorPort: z.int().min(1).max(65_535).optional(),
+});
+export type ServerTuning = z.infer<typeof ServerTuning>;
+
 const ServerState = z.object({
   /** Differs at every start: by it the server on a port is known to be ours. */
   serverName: z.string(),
@@ -10,6 +17,7 @@ const ServerState = z.object({
   binary: z.string(),
   serverVersion: z.string(),
   process: z.object({ pid: z.int().min(1), startTicks: z.number() }),
+  tuning: ServerTuning.optional(),
 });
 export type ServerState = z.infer<typeof ServerState>;
 

@@ -1,7 +1,7 @@
 // Owns what is done to the leader of a measured cluster, and how long it takes until the cluster goes on: the first new
 // offer that a framework has accepted, and every agent and framework heard by the new leader.
 import { setTimeout as wait } from 'node:timers/promises';
-import type { LogLine } from './bench-process.ts';
+import type { LogLine } from '../emulated/bench-process.ts';
 import type { FailoverCluster } from './failover-cluster.ts';
 
 /** Milliseconds since what was done to the leader. */
