@@ -124,7 +124,7 @@ export function limitsFault(limits: TaskLimits): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
-  return fragment(request, { options: [], session: [], command: '"$@"' });
+  return `${fragment(request, { options: [], session: [], command: '"$@"' })}${WHOLE}`;
 }
 
 /**
@@ -137,8 +137,11 @@ export function launchFragment(request: LaunchRequest): string {
     session: ['setsid'],
     command: request.command.map(quoted).join(' '),
   };
-  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n`;
+  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n${WHOLE}`;
 }
+
+/** The last line: run-task.sh takes no fragment that does not come so far. */
+const WHOLE = 'whole=1\n';
 
 type FragmentParts = {
   /** Of `env`, and what stands first, for a task that is not confined. */
