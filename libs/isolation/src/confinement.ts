@@ -17,6 +17,8 @@ export type Confinement = {
   readonly owner: Owner | undefined;
   /** Whatever is not named is the host's, read-only. What lies in another place comes after it. */
   readonly places: readonly Place[];
+  /** Mounts of the host are shared with namespaces made of it: what is mounted later would appear, and writable. */
+  readonly hostSharesMounts?: boolean;
 };
 
 /** Two directories of the task's own. */
@@ -38,6 +40,9 @@ export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 const TEMPORARY = ['/tmp', '/var/tmp'];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 
+/** bwrap only keeps its mounts from the host, not the host's from it. */
+const PRIVATE_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
+
 /** What stands before `env` on the command line. */
 export function confiningWords(confinement: Confinement, own: OwnDirectories): string[] {
   const { sandboxDirectory, temporaryDirectory } = own;
@@ -50,6 +55,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
+    ...(confinement.hostSharesMounts === true ? PRIVATE_MOUNTS : []),
     // In a session of its own: it has no terminal to take, and no other's process group.
     ...['bwrap', '--new-session', '--unshare-pid'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),

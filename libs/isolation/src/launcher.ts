@@ -205,6 +205,11 @@ function lookedFor({ command, environment }: LaunchRequest): { program: string; 
 // Under another name meanwhile: whoever passes signals on can tell it from a shell of the task's.
 const LOOK_FOR_PROGRAM = `echo parley-start > /proc/self/comm
 ${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
+if [ -n "$PARLEY_LOOK_AGAIN" ]; then
+  check_interpreter "$PARLEY_LOOK_AGAIN"
+  [ -n "$fault" ] && refuse "$fault" "$1"
+  exit
+fi
 check_start "$1" "$2"
 [ -n "$fault" ] && refuse "$fault" "$1"
 say_program >&5

@@ -149,9 +149,20 @@ read_fault() {
   first= && read -r first < "$run/exit"
   case $first in
     couldNotStart=*) fault=${first#couldNotStart=} ;;
-    program=*) [ "$status" = 127 ] && check_interpreter "${first#program=}" ;;
+    program=*) [ "$status" = 127 ] && look_again "${first#program=}" ;;
     *) [ -n "$is_confined" ] && [ "$status" -lt 128 ] && fault=notConfined ;;
   esac
+}
+
+# Whether the script's interpreter was missing. In a confined task's files only the task's user looks.
+look_again() {
+  if [ -z "$is_confined" ]; then
+    check_interpreter "$1"
+    return
+  fi
+  (export "PARLEY_LOOK_AGAIN=$1"; become_task true)
+  first= && read -r first < "$run/exit"
+  case $first in couldNotStart=*) fault=${first#couldNotStart=} ;; esac
 }
 
 # Records the end, ends what is left, and itself.

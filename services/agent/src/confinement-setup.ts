@@ -47,9 +47,18 @@ export async function prepareConfinement(
   if (!places.ok) return places;
   const { first } = choice.users;
   const owner = isRoot ? { userId: first, groupId: first } : undefined;
-  const why = await tried({ owner, places: places.value }, request);
+  // Only root can keep them out.
+  const hostSharesMounts = isRoot && (await sharesMounts(isolation.enterCommand));
+  const why = await tried({ owner, places: places.value, hostSharesMounts }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
-  return succeed(new TaskConfinement({ users: users.value, places: places.value }));
+  const policy = { users: users.value, places: places.value, hostSharesMounts };
+  return succeed(new TaskConfinement(policy));
+}
+
+/** Whether what is mounted later on the host appears in copies of its mounts too: the optional fields (proc(5)). */
+async function sharesMounts(enterCommand: readonly string[]): Promise<boolean> {
+  const { stdout } = await runCommand([...enterCommand, 'cat', '/proc/self/mountinfo']);
+  return stdout.split('\n').some((line) => / (?:shared|master):\d+ /.test(line));
 }
 
 async function missingPrograms(enterCommand: readonly string[]): Promise<string | undefined> {
@@ -64,15 +73,16 @@ async function missingPrograms(enterCommand: readonly string[]): Promise<string 
 
 /** Starts nothing of a task's, in the way in which tasks are started; gives what was said when that fails. */
 async function tried(
-  { owner, places }: Confinement,
+  confinement: Confinement,
   { isolation, workDirectory }: ConfinementRequest,
 ): Promise<string | undefined> {
+  const { owner } = confinement;
   const sandboxDirectory = path.join(workDirectory, 'confinement-trial');
   await mkdir(sandboxDirectory, { recursive: true, mode: 0o700 });
   try {
     if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
     const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
-    const words = confiningWords({ owner, places }, own);
+    const words = confiningWords(confinement, own);
     const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
     const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
     if (said.code === 0) return undefined;
@@ -104,13 +114,28 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
   const directories = [workDirectory, ...blocked, ...hidden.filter(isDirectory)];
   const isHiddenAbove = (each: string): boolean =>
     directories.some((directory) => isBelow(each, directory));
+  // What covers a file goes when another file is put in its place, as when a credential is renewed: so its directory is
+  // covered, unless that is one of the system's.
+  directories.push(
+    ...hidden
+      .filter((each) => !isDirectory(each) && !isHiddenAbove(each))
+      .map((each) => path.dirname(each))
+      .filter((each) => depthOf(each) > 1),
+  );
   const files = hidden.filter((each) => !isDirectory(each) && !isHiddenAbove(each));
+  const [open] = isRoot ? [] : files;
+  if (open !== undefined) return fail('notPermitted', tooOpen(open));
   return succeed([
     ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
     ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
     ...files.map((each): Place => ({ path: each, is: 'hiddenFile' })),
   ]);
 }
+
+const depthOf = (directory: string): number => directory.split('/').filter(Boolean).length;
+
+const tooOpen = (file: string): string =>
+  `tasks run as the user of this agent, who may read ${file}, and ${path.dirname(file)} cannot be hidden from them: move the file to a directory of its own`;
 
 /** Where the agent's own Node is, with what came with it: tasks and executors written for it are started by its path. */
 function toolsOf(program: string): string[] {
