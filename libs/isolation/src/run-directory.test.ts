@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { listRuns, prepareRunDirectory, removeRun } from './run-directory.ts';
+import { clearUnfinished, listRuns, prepareRunDirectory } from './run-directory.ts';
 
 const UNIT = 'unit-1';
 const FILES = { launch: 'set -- true\nwhole=1\n' };
@@ -18,16 +18,23 @@ afterEach(() => rm(root, { recursive: true }));
 
 /** What a launch leaves that was killed while it made the directory. */
 async function leaveUnfinished(): Promise<void> {
-  const unfinished = path.join(root, '.unfinished', UNIT);
+  const unfinished = path.join(root, '.unfinished', '1-1');
   await mkdir(unfinished, { recursive: true });
   await writeFile(path.join(unfinished, 'launch'), '');
 }
 
-it('what an earlier launch has not finished is made anew', async () => {
+it('is not what an earlier launch has left unfinished', async () => {
   await leaveUnfinished();
   await prepareRunDirectory(run, FILES, true);
   expect(await readFile(path.join(run, 'launch'), 'utf8')).toBe(FILES.launch);
   expect((await readdir(run)).sort()).toEqual(['exit', 'launch', 'process', 'tmp']);
+  expect(await readdir(path.join(root, '.unfinished'))).toEqual(['1-1']);
+});
+
+it('of launches at the same time all use what the first one has made', async () => {
+  const launches = Array.from({ length: 8 }, (_, number) => ({ launch: `${number}\n` }));
+  await Promise.all(launches.map((files) => prepareRunDirectory(run, files)));
+  expect((await readdir(run)).sort()).toEqual(['exit', 'launch', 'process']);
   expect(await readdir(path.join(root, '.unfinished'))).toEqual([]);
 });
 
@@ -47,8 +54,8 @@ it('while a file of it cannot be made it is not there', async () => {
   expect(await listRuns(root)).toEqual([UNIT]);
 });
 
-it('what was not finished goes with the run', async () => {
+it('what an earlier process has left unfinished is taken away', async () => {
   await leaveUnfinished();
-  await removeRun(root, UNIT);
+  await clearUnfinished(root);
   expect(await readdir(path.join(root, '.unfinished'))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 // The files of one run of one task in the agent's own directory, outside the sandbox: which there are, what the
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
   chmod,
@@ -74,10 +75,10 @@ export async function prepareRunDirectory(
   files: Readonly<Record<string, string>>,
   isConfined = false,
 ): Promise<void> {
-  const unfinished = unfinishedOf(path.dirname(directory), path.basename(directory));
   if (await isThere(directory)) return;
-  // An earlier launch may have been killed at it.
-  await removeTree(unfinished);
+  const runRoot = path.dirname(directory);
+  await createRunRoot(runRoot);
+  const unfinished = path.join(runRoot, UNFINISHED_DIRECTORY, `${process.pid}-${randomUUID()}`);
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   for (const [name, text] of Object.entries(files)) {
     await writeNew(path.join(unfinished, name), text);
@@ -91,8 +92,21 @@ export async function prepareRunDirectory(
     await mkdir(temporary);
     await chmod(temporary, 0o1777);
   }
-  await createRunRoot(path.dirname(directory));
-  await rename(unfinished, directory);
+  try {
+    await rename(unfinished, directory);
+  } catch (error) {
+    // Another launch of the same run, at the same time, was first.
+    if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
+    await removeTree(unfinished);
+  }
+}
+
+/** Takes away what an earlier process of the agent was killed at. Rejects with the file error. */
+export async function clearUnfinished(runRoot: string): Promise<void> {
+  const directory = path.join(runRoot, UNFINISHED_DIRECTORY);
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (!name.startsWith(`${process.pid}-`)) await removeTree(path.join(directory, name));
+  }
 }
 
 /**
@@ -207,15 +221,10 @@ export async function clearEnded(runRoot: string, unit: string): Promise<void> {
 export async function removeRun(runRoot: string, unit: string): Promise<void> {
   // A task has filled the directory for temporary files in it.
   await removeTree(path.join(runRoot, unit));
-  await removeTree(unfinishedOf(runRoot, unit));
   await rm(path.join(endedDirectoryOf(runRoot), unit), { force: true });
 }
 
 const OWN_DIRECTORIES: ReadonlySet<string> = new Set([ENDED_DIRECTORY, UNFINISHED_DIRECTORY]);
-
-function unfinishedOf(runRoot: string, unit: string): string {
-  return path.join(runRoot, UNFINISHED_DIRECTORY, unit);
-}
 
 async function isThere(file: string): Promise<boolean> {
   try {

@@ -77,8 +77,7 @@ test.each(LAUNCHERS)(
     }
     const updates = await leader.updates();
     for (const taskId of taskIds) {
-      expect(await leader.ended(taskId), taskId).toMatchObject({ state: 'failed', exitCode: 7   await agent.end('SIGKILL');
-});
+      expect(await leader.ended(taskId), taskId).toMatchObject({ state: 'failed', exitCode: 7 });
       expect(agent.stdoutOf(taskId), taskId).toBe('run\n');
       const own = updates.filter(({ task }) => task.taskId === taskId);
       const ends = own.filter(({ state }) => isTerminal(state));
