@@ -8,8 +8,11 @@ import type { Owner } from './sandbox.ts';
 export type Place = {
   /** Absolute, and without links in it. */
   readonly path: string;
-  /** Hidden: an empty directory, or a file that nobody may open, stands in its place. */
-  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable';
+  /**
+   * Hidden: an empty directory, or a file that nobody may open, stands in its place. `messageQueues`: the task's own ones of
+   * POSIX, by their names (mq_overview(7)).
+   */
+  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable' | 'messageQueues';
 };
 
 export type Confinement = {
@@ -51,7 +54,8 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   return [
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     // In a session of its own: it has no terminal to take, and no other's process group.
-    ...['bwrap', '--new-session', '--unshare-pid'],
+    // The host's name stays the same in a namespace of the task's own.
+    ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
     ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
@@ -106,6 +110,8 @@ function wordsOf({ path, is }: Place): string[] {
       return ['--perms', '0711', '--tmpfs', path];
     case 'hiddenFile':
       return ['--ro-bind', '/dev/null', path];
+    case 'messageQueues':
+      return ['--mqueue', path];
     case 'readOnly':
       return ['--ro-bind', path, path];
     case 'writable':

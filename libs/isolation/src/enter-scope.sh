@@ -45,9 +45,12 @@ else
   [ -n "$task" ] || exit 125
   user=
   [ "$confined" = user ] && user='--user --preserve-credentials'
-  net=
-  [ "/proc/$first/ns/net" -ef /proc/self/ns/net ] || net=--net
-  set -- nsenter "--target=$first" $user --mount --pid $net -- "$@"
+  # The task may share these with its host: nobody enters where they are.
+  others=
+  for kind in ipc uts net; do
+    [ "/proc/$first/ns/$kind" -ef "/proc/self/ns/$kind" ] || others="$others --$kind"
+  done
+  set -- nsenter "--target=$first" $user --mount --pid $others -- "$@"
 fi
 echo entered >&3
 exec 3>&-

@@ -17,6 +17,7 @@ afterEach(() => rm(workDirectory, { recursive: true }));
 // No program is found there.
 const isolation = {
   kind: 'system-systemd',
+  rootPath: '/',
   enterCommand: ['/usr/bin/env', 'PATH=/var/empty'],
 } as const;
 

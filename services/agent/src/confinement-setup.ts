@@ -19,7 +19,7 @@ import { TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
 
 export type ConfinementRequest = {
   readonly choice: ConfinementChoice;
-  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand'>;
+  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand' | 'rootPath'>;
   /** Absolute, and without links in it. */
   readonly workDirectory: string;
   /** What lets the agent onto the bus. */
@@ -83,7 +83,7 @@ async function tried(
 }
 
 function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]> {
-  const { choice, workDirectory, secretFiles } = request;
+  const { choice, workDirectory, secretFiles, isolation } = request;
   const shown: string[] = [];
   const hidden: string[] = [];
   for (const [from, to] of [
@@ -109,6 +109,7 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
     ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
     ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
     ...files.map((each): Place => ({ path: each, is: 'hiddenFile' })),
+    ...messageQueuesOf(isolation.rootPath),
   ]);
 }
 
@@ -116,6 +117,13 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
 function toolsOf(program: string): string[] {
   const directory = path.dirname(program);
   return path.basename(directory) === 'bin' ? [path.dirname(directory)] : [program];
+}
+
+/** Where the host's queues show, which are not the task's. */
+function messageQueuesOf(rootPath: string): Place[] {
+  const directory = '/dev/mqueue';
+  const isThere = statSync(path.join(rootPath, directory), { throwIfNoEntry: false }) !== undefined;
+  return isThere ? [{ path: directory, is: 'messageQueues' }] : [];
 }
 
 /** Of a user's own systemd, which would start anything for a task of that user. */

@@ -12,7 +12,7 @@ import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolati
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { createRunRoot } from '@parley/isolation/run-directory';
-import { createSandbox, type Owner, runRootOf } from '@parley/isolation/sandbox';
+import { createSandbox, type Owner, readLog, runRootOf } from '@parley/isolation/sandbox';
 import { createScopeLauncher } from '@parley/isolation/scope-launcher';
 import { weighSlices } from '@parley/isolation/slice-weights';
 import { stopScope } from '@parley/isolation/stop-scope';
@@ -156,6 +156,20 @@ export async function launched(bench: Bench, task: LaunchRequest): Promise<Launc
   const outcome = await bench.launcher.launch(task);
   if (!outcome.ok) throw new Error(outcome.failure.message);
   return outcome;
+}
+
+/** What it has written to its stdout by now. */
+export async function textOf({ sandboxDirectory }: LaunchRequest): Promise<string> {
+  const read = await readLog({ sandboxDirectory, stream: 'stdout', offset: 0, maxBytes: 10_000 });
+  if (!read.ok) throw new Error(read.failure.message);
+  return read.data.toString();
+}
+
+/** What a task wrote that ends well. */
+export async function saidBy(bench: Bench, task: LaunchRequest): Promise<string> {
+  await launched(bench, task);
+  expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+  return textOf(task);
 }
 
 /** Waits until the task has ended, and says how, without what it used. */
