@@ -20,7 +20,12 @@ export type Confinement = {
   readonly owner: Owner | undefined;
   /** Whatever is not named is the host's, read-only. What lies in another place comes after it. */
   readonly places: readonly Place[];
+  /** File with the program of a seccomp filter (syscall-filter.ts), which only the agent can write; none when left out. */
+  readonly syscallFilter?: string | undefined;
 };
+
+/** Where bwrap reads the filter; whoever starts it opens the file there. */
+export const SYSCALL_FILTER_DESCRIPTOR = 6;
 
 /** Two directories of the task's own. */
 export type OwnDirectories = {
@@ -39,6 +44,7 @@ export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 
 /** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
 const TEMPORARY = ['/tmp', '/var/tmp'];
+const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 
 /** What stands before `env` on the command line. */
@@ -57,6 +63,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     // The host's name stays the same in a namespace of the task's own.
     ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
+    ...(confinement.syscallFilter === undefined ? [] : FILTER_WORDS),
     ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),

@@ -71,9 +71,13 @@ function preparation(
 ): ReturnType<typeof hiddenVariables> {
   const clean = ['/usr/bin/env', '-i'];
   if (confinement === undefined) return { environment: {}, words: [...clean, ...assignments] };
+  const signals = '--default-signal=INT,QUIT';
   const { environment, words } = hiddenVariables(assignments);
   const user = privilegeWords(confinement.owner);
-  return { environment, words: [...user, ...clean, `--chdir=${sandboxDirectory}`, ...words] };
+  return {
+    environment,
+    words: [...user, ...clean, signals, `--chdir=${sandboxDirectory}`, ...words],
+  };
 }
 
 export type SpawnHow = {
@@ -98,7 +102,8 @@ export async function spawnInScope(
   if (shim === undefined) throw new Error('the task does not run');
   const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
   const confinement = await confinementOf(request);
-  const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
+  const how = [kindOf(confinement), confinement?.syscallFilter ?? '-'];
+  const place = [SCRIPT, request.unit, pid, sandboxDirectory, ...how, '--'];
   const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
   const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
   const prepared = preparation(confinement, sandboxDirectory, assignments);

@@ -1,7 +1,7 @@
 // What the isolation tests share: launchers of both kinds on this host, with a private systemd where PID 1 is
 // something else, and tasks in a directory of their own. It tests nothing itself.
 
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Confinement } from '@parley/isolation/confinement';
@@ -16,6 +16,7 @@ import { createSandbox, type Owner, readLog, runRootOf } from '@parley/isolation
 import { createScopeLauncher } from '@parley/isolation/scope-launcher';
 import { weighSlices } from '@parley/isolation/slice-weights';
 import { stopScope } from '@parley/isolation/stop-scope';
+import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
 import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { expect } from 'vitest';
@@ -71,7 +72,8 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
     workDirectory,
     runRoot,
     rootPath: host.systemd?.rootPath ?? '/',
-    confinement: kind === 'process' ? undefined : confinementOf(await realpath(workDirectory)),
+    confinement:
+      kind === 'process' ? undefined : await confinementOf(await realpath(workDirectory)),
     async close(): Promise<void> {
       for (const unit of await launcher.list()) await stopScope(launcher, unit, { graceMs: 0 });
       await host.systemd?.stop();
@@ -83,9 +85,13 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
 /** Of the first framework. */
 const OWNER: Owner = { userId: 2_000_000, groupId: 2_000_000 };
 
-function confinementOf(workDirectory: string): Confinement {
+async function confinementOf(workDirectory: string): Promise<Confinement> {
   const places = [{ path: workDirectory, is: 'hiddenDirectory' }] as const;
-  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places };
+  const processor = filteredProcessor(process.arch);
+  if (processor === undefined) throw new Error(`no filter is known for ${process.arch}`);
+  const syscallFilter = path.join(workDirectory, 'system-calls.bpf');
+  await writeFile(syscallFilter, syscallFilterFor(processor));
+  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places, syscallFilter };
 }
 
 type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
