@@ -9,10 +9,13 @@ import {
   DEFAULT_SIGNALS,
   isBelow,
   type Place,
+  SYSCALL_FILTER_DESCRIPTOR,
 } from '@parley/isolation/confinement';
 import { runCommand } from '@parley/isolation/run-command';
+import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ConfinementChoice } from './confinement-options.ts';
+import { replaceFile } from './durable-file.ts';
 import { FrameworkUsers } from './framework-users.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
@@ -45,11 +48,14 @@ export async function prepareConfinement(
   mkdirSync(volumesDirectoryOf(workDirectory), { recursive: true, mode: 0o711 });
   const places = placesOf(request, isRoot);
   if (!places.ok) return places;
+  const filter = choice.syscalls === 'none' ? succeed(undefined) : writtenFilter(workDirectory);
+  if (!filter.ok) return filter;
   const { first } = choice.users;
   const owner = isRoot ? { userId: first, groupId: first } : undefined;
-  const why = await tried({ owner, places: places.value }, request);
+  const what = { places: places.value, syscallFilter: filter.value };
+  const why = await tried({ owner, ...what }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
-  return succeed(new TaskConfinement({ users: users.value, places: places.value }));
+  return succeed(new TaskConfinement({ users: users.value, ...what }));
 }
 
 async function missingPrograms(enterCommand: readonly string[]): Promise<string | undefined> {
@@ -62,17 +68,34 @@ async function missingPrograms(enterCommand: readonly string[]): Promise<string 
   return undefined;
 }
 
+/** Gives the file, in which the filter of this release is. Tasks of before keep theirs. */
+function writtenFilter(workDirectory: string): Outcome<string> {
+  const processor = filteredProcessor(process.arch);
+  if (processor === undefined) {
+    const what = `no filter of system calls is known for this processor (${process.arch})`;
+    return fail('notPermitted', `${what}: do without, with --confine-syscalls none`);
+  }
+  const file = path.join(workDirectory, 'system-calls.bpf');
+  const written = replaceFile(file, syscallFilterFor(processor));
+  return written.ok ? succeed(file) : written;
+}
+
 /** Starts nothing of a task's, in the way in which tasks are started; gives what was said when that fails. */
 async function tried(
-  { owner, places }: Confinement,
+  confinement: Confinement,
   { isolation, workDirectory }: ConfinementRequest,
 ): Promise<string | undefined> {
+  const { owner, syscallFilter } = confinement;
   const sandboxDirectory = path.join(workDirectory, 'confinement-trial');
   await mkdir(sandboxDirectory, { recursive: true, mode: 0o700 });
   try {
     if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
     const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
-    const words = confiningWords({ owner, places }, own);
+    const opened = [
+      `exec ${SYSCALL_FILTER_DESCRIPTOR}< "$0"; exec "$@"`,
+      syscallFilter ?? '/dev/null',
+    ];
+    const words = ['/bin/sh', '-c', ...opened, ...confiningWords(confinement, own)];
     const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
     const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
     if (said.code === 0) return undefined;

@@ -11,6 +11,8 @@ export type ConfinementPolicy = {
   /** Undefined where the agent is not root: its tasks are its own user's. */
   readonly users: FrameworkUsers | undefined;
   readonly places: readonly Place[];
+  /** The file of the filter of system calls; undefined: they may make all. */
+  readonly syscallFilter: string | undefined;
 };
 
 /** Without a policy tasks see and may do all that their agent does. */
@@ -35,8 +37,9 @@ export class TaskConfinement {
     const owner = this.ownerOf(framework);
     if (!owner.ok) return owner;
     const writable = directories.map((each): Place => ({ path: each, is: 'writable' }));
+    const { syscallFilter } = this.#policy;
     const places = [...this.#policy.places, ...writable];
-    return succeed({ confinement: { owner: owner.value, places } });
+    return succeed({ confinement: { owner: owner.value, places, syscallFilter } });
   }
 }
 
