@@ -43,8 +43,6 @@ else
     read -r task rest < "/proc/$first/task/$first/children"
   done 2> /dev/null
   [ -n "$task" ] || exit 125
-  # What runs the command stays beside it, and does not end by what is typed to it; its `env` puts these back.
-  trap '' INT QUIT
   # nsenter has no filter to give, and bwrap gives one only in a mount namespace of its own, a copy of the task's.
   if [ "$filter" != - ]; then
     exec 6< "$filter"
