@@ -1,11 +1,14 @@
 // Owns reading what the command line says about how tasks are confined. Failures are `malformed` and name the option.
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { UserRange } from './framework-users.ts';
+import { readTaskUsers } from './task-users.ts';
 
 export type ConfinementChoice = {
   /** `default`: another user for each framework, and namespaces of its own for files and processes. */
   readonly policy: 'default' | 'none';
   readonly users: UserRange;
+  /** Names of users of this host that tasks may name. */
+  readonly taskUsers: readonly string[];
   /** `default`: those that ordinary programs do not need are refused. */
   readonly syscalls: 'default' | 'none';
   readonly hide: readonly string[];
@@ -16,6 +19,7 @@ export const CONFINEMENT_OPTIONS = {
   confine: { type: 'string', default: 'default' },
   'confine-syscalls': { type: 'string', default: 'default' },
   'user-range': { type: 'string' },
+  'task-users': { type: 'string' },
   'confine-hide': { type: 'string', multiple: true },
   'confine-show': { type: 'string', multiple: true },
 } as const;
@@ -29,6 +33,9 @@ export const CONFINEMENT_USAGE = `  --confine POLICY      default: tasks of diff
   --user-range FIRST-LAST
                         of the user and group numbers that an agent which is root gives to
                         frameworks, one each (1900000000-1900065535); none may be anybody else's
+  --task-users NAME[,NAME...]
+                        users of this host that tasks may name to run as, with all that they
+                        may do here (none); needs root
   --confine-hide PATH   a directory or file that no task sees; may be repeated
   --confine-show PATH   a directory that tasks see all the same, read-only, where it lies in a
                         hidden one, or one that only root passes; may be repeated`;
@@ -44,6 +51,7 @@ type Values = {
   readonly confine?: string;
   readonly 'confine-syscalls'?: string;
   readonly 'user-range'?: string | undefined;
+  readonly 'task-users'?: string | undefined;
   readonly 'confine-hide'?: readonly string[] | undefined;
   readonly 'confine-show'?: readonly string[] | undefined;
 };
@@ -57,8 +65,10 @@ export function readConfinement(values: Values): Outcome<ConfinementChoice> {
   }
   const users = readRange(values['user-range']);
   if (!users.ok) return users;
+  const taskUsers = readTaskUsers(values['task-users']);
+  if (!taskUsers.ok) return taskUsers;
   const { 'confine-hide': hide = [], 'confine-show': show = [] } = values;
-  return succeed({ policy, users: users.value, syscalls, hide, show });
+  return succeed({ policy, users: users.value, taskUsers: taskUsers.value, syscalls, hide, show });
 }
 
 function readRange(text: string | undefined): Outcome<UserRange> {

@@ -19,6 +19,7 @@ import { replaceFile } from './durable-file.ts';
 import { FrameworkUsers } from './framework-users.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
+import { findTaskUsers } from './task-users.ts';
 
 export type ConfinementRequest = {
   readonly choice: ConfinementChoice;
@@ -36,15 +37,20 @@ export async function prepareConfinement(
   request: ConfinementRequest,
 ): Promise<Outcome<TaskConfinement>> {
   const { choice, isolation, workDirectory } = request;
-  // What confines is in the scope, and ends with it; a plain process has none.
-  if (choice.policy === 'none' || isolation.kind === 'process') {
-    return succeed(new TaskConfinement(undefined));
+  const isRoot = process.getuid?.() === 0;
+  const isConfined = choice.policy !== 'none' && isolation.kind !== 'process';
+  if (choice.taskUsers.length > 0 && !(isConfined && isRoot)) {
+    return fail('notPermitted', '--task-users needs an agent that is root, and confined tasks');
   }
+  // What confines is in the scope, and ends with it; a plain process has none.
+  if (!isConfined) return succeed(new TaskConfinement(undefined));
   const missing = await missingPrograms(isolation.enterCommand);
   if (missing !== undefined) return refused(missing);
-  const isRoot = process.getuid?.() === 0;
   const users = isRoot ? FrameworkUsers.open(workDirectory, choice.users) : succeed(undefined);
   if (!users.ok) return users;
+  const { enterCommand } = isolation;
+  const taskUsers = await findTaskUsers(choice.taskUsers, choice.users, enterCommand);
+  if (!taskUsers.ok) return taskUsers;
   mkdirSync(volumesDirectoryOf(workDirectory), { recursive: true, mode: 0o711 });
   const places = placesOf(request, isRoot);
   if (!places.ok) return places;
@@ -55,7 +61,7 @@ export async function prepareConfinement(
   const what = { places: places.value, syscallFilter: filter.value };
   const why = await tried({ owner, ...what }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
-  return succeed(new TaskConfinement({ users: users.value, ...what }));
+  return succeed(new TaskConfinement({ users: users.value, taskUsers: taskUsers.value, ...what }));
 }
 
 async function missingPrograms(enterCommand: readonly string[]): Promise<string | undefined> {
