@@ -117,7 +117,7 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
   const hidden: string[] = [];
   for (const [from, to] of [
     [[...choice.show, ...toolsOf(process.execPath)], shown],
-    [[...choice.hide, ...secretFiles, ...sessionOf(isRoot)], hidden],
+    [[...choice.hide, ...secretFiles, ...sessionsOf(request, isRoot)], hidden],
   ] as const) {
     for (const each of from) {
       try {
@@ -155,10 +155,19 @@ function messageQueuesOf(rootPath: string): Place[] {
   return isThere ? [{ path: directory, is: 'messageQueues' }] : [];
 }
 
-/** Of a user's own systemd, which would start anything for a task of that user. */
-function sessionOf(isRoot: boolean): string[] {
-  const directory = `/run/user/${process.getuid?.()}`;
-  return !isRoot && statSync(directory, { throwIfNoEntry: false }) !== undefined ? [directory] : [];
+/** Of users' own systemds, which would start anything for a task of such a user. */
+function sessionsOf({ choice, isolation }: ConfinementRequest, isRoot: boolean): string[] {
+  if (isRoot && choice.taskUsers.length === 0) return [];
+  const all = '/run/user';
+  if (isRoot) {
+    // A user may come later, and what is not there cannot be hidden.
+    for (const root of ['/', isolation.rootPath]) {
+      mkdirSync(path.join(root, all), { recursive: true, mode: 0o755 });
+    }
+    return [all];
+  }
+  const own = `${all}/${process.getuid?.()}`;
+  return statSync(own, { throwIfNoEntry: false }) === undefined ? [] : [own];
 }
 
 /** The topmost directory on the way that other users may not pass. */

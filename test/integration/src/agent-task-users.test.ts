@@ -51,12 +51,12 @@ rootTest(
     const command = { argv: ['sh', '-c', 'id -un > asked'] };
     const probe = { kind: 'command', command } as const;
     const script =
-      'id -un; id -G; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; until [ -e asked ]; do sleep 0.05; done; cat asked; echo end >> /dev/stdout';
+      'id -un; id -G; grep -c " /run/user tmpfs" /proc/self/mounts; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; until [ -e asked ]; do sleep 0.05; done; cat asked; echo end >> /dev/stdout';
     const said = await saidBy('named', script, {
       user: 'daemon',
       healthCheck: { probe, delayMs: 0, intervalMs: 200 },
     });
-    expect(said).toBe(`daemon\n1\nCapBnd:\t${'0'.repeat(16)}\nNoNewPrivs:\t1\ndaemon\nend\n`);
+    expect(said).toBe(`daemon\n1\n1\nCapBnd:\t${'0'.repeat(16)}\nNoNewPrivs:\t1\ndaemon\nend\n`);
     const file = path.join(agent.workDirectory, 'sandboxes', alice, 'fw', 'named', 'asked');
     expect((await stat(file)).uid).toBe(DAEMON);
   },
