@@ -1,4 +1,4 @@
-// Tests what rules version 6 brought: limits and `uris` of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
+// Tests what rules version 6 brought: limits, `uris` and users of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
@@ -45,6 +45,35 @@ test('the network that a task wants reaches the agent since version 6, and is le
   expect(launch(6, aLimitedTask({ network: 'public' })).cluster.taskState('t1')).not.toBe(
     'staging',
   );
+});
+
+test('the user that a task or an executor names reaches the agent since version 6, and is left out before', () => {
+  const named = { user: 'www-data' };
+  expect(launch(6, aLimitedTask(named)).effects).toContainEqual(
+    ordered(expect.objectContaining(named)),
+  );
+  const executor = { executorId: 'e1', command, resources: some(1), ...named };
+  const inExecutor = aLimitedTask({ command: undefined, executor });
+  expect(launch(6, inExecutor).effects).toContainEqual(
+    ordered(expect.objectContaining({ executor: expect.objectContaining(named) })),
+  );
+  for (const task of [aLimitedTask(named), inExecutor]) {
+    const { cluster, effects } = launch(5, task);
+    expect(cluster.taskState('t1')).toBe('staging');
+    expect(JSON.stringify(effects)).not.toContain('www-data');
+  }
+});
+
+test('a user is named by its name: a number, an option, a path or a line is refused', () => {
+  for (const user of ['0', '-r', '+0', 'a/b', 'a:b', 'a\nb', '', 'a'.repeat(33)]) {
+    expect(launch(6, aLimitedTask({ user })).cluster.taskState('t1')).not.toBe('staging');
+  }
+});
+
+test('a task of a custom executor has no user of its own', () => {
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  const { effects } = launch(6, aLimitedTask({ command: undefined, executor, user: 'nobody' }));
+  expect(JSON.stringify(effects)).toContain("user: a task of a custom executor has its executor's");
 });
 
 test('a task of a custom executor has no network of its own', () => {
@@ -106,6 +135,7 @@ test('a leader refuses an accept with limits until every master knows them', () 
   expect(since({ kind: 'launchGroup', executor, tasks: [plain] })).toBeLessThan(6);
   expect(since({ kind: 'launch', tasks: [plain, { ...plain, limits }] })).toBe(6);
   expect(since({ kind: 'launch', tasks: [{ ...plain, network: 'none' }] })).toBe(6);
+  expect(since({ kind: 'launch', tasks: [{ ...plain, user: 'nobody' }] })).toBe(6);
   expect(since({ kind: 'launch', tasks: [{ ...plain, executor: { ...executor, limits } }] })).toBe(
     6,
   );

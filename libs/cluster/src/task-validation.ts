@@ -18,13 +18,14 @@ export type TaskPlace = {
   readonly agentId: AgentId;
   /** The executor of the group; absent for a task that is launched by itself. */
   readonly group?: ExecutorDescription;
-  /** False under rules of a version that knows none, nor `uris`: they are left out then. */
+  /** False under rules of a version that knows none, nor what came with them: that is left out then. */
   readonly hasLimits: boolean;
 };
 
 /** What releases before rules version 6 read. */
-const OlderTask = TaskDescription.omit({ limits: true, uris: true, network: true }).extend({
-  executor: ExecutorDescription.omit({ limits: true, uris: true }).optional(),
+const NEWER = { limits: true, uris: true, user: true } as const;
+const OlderTask = TaskDescription.omit({ ...NEWER, network: true }).extend({
+  executor: ExecutorDescription.omit(NEWER).optional(),
 });
 
 /** The description, or `invalidTask`. */
@@ -137,13 +138,14 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
+  if (task.user !== undefined) return "user: a task of a custom executor has its executor's";
   if (task.check !== undefined) return `check: ${only}`;
   if (task.healthCheck !== undefined) return `healthCheck: ${only}`;
   return undefined;
 }
 
 function executorFault(executor: ExecutorDescription): string | undefined {
-  const { kind, command, limits, uris } = executor;
+  const { kind, command, limits, uris, user } = executor;
   if (kind === 'custom') {
     if (command === undefined) return 'executor.command: a custom executor needs one';
     const fault = limitsFault(executor);
@@ -154,6 +156,9 @@ function executorFault(executor: ExecutorDescription): string | undefined {
   }
   if (uris !== undefined) {
     return 'executor.uris: a default executor has none, each of its tasks has its own';
+  }
+  if (user !== undefined) {
+    return 'executor.user: a default executor has none, each of its tasks has its own';
   }
   return command === undefined
     ? undefined

@@ -8,8 +8,11 @@ import type { Owner } from './sandbox.ts';
 export type Place = {
   /** Absolute, and without links in it. */
   readonly path: string;
-  /** Hidden: an empty directory, or a file that nobody may open, stands in its place. */
-  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable';
+  /**
+   * Hidden: an empty directory, or a file that nobody may open, stands in its place. `messageQueues`: the task's own ones of
+   * POSIX, by their names (mq_overview(7)).
+   */
+  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable' | 'messageQueues';
 };
 
 export type Confinement = {
@@ -19,7 +22,12 @@ export type Confinement = {
   readonly places: readonly Place[];
   /** Mounts of the host are shared with namespaces made of it: what is mounted later would appear, and writable. */
   readonly hostSharesMounts?: boolean;
+  /** File with the program of a seccomp filter (syscall-filter.ts), which only the agent can write; none when left out. */
+  readonly syscallFilter?: string | undefined;
 };
+
+/** Where bwrap reads the filter; whoever starts it opens the file there. */
+export const SYSCALL_FILTER_DESCRIPTOR = 6;
 
 /** Two directories of the task's own. */
 export type OwnDirectories = {
@@ -38,6 +46,7 @@ export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 
 /** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
 const TEMPORARY = ['/tmp', '/var/tmp'];
+const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 
 /** bwrap only keeps its mounts from the host, not the host's from it. */
@@ -57,8 +66,10 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     ...(confinement.hostSharesMounts === true ? PRIVATE_MOUNTS : []),
     // In a session of its own: it has no terminal to take, and no other's process group.
-    ...['bwrap', '--new-session', '--unshare-pid'],
+    // The host's name stays the same in a namespace of the task's own.
+    ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
+    ...(confinement.syscallFilter === undefined ? [] : FILTER_WORDS),
     ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
@@ -112,6 +123,8 @@ function wordsOf({ path, is }: Place): string[] {
       return ['--perms', '0711', '--tmpfs', path];
     case 'hiddenFile':
       return ['--ro-bind', '/dev/null', path];
+    case 'messageQueues':
+      return ['--mqueue', path];
     case 'readOnly':
       return ['--ro-bind', path, path];
     case 'writable':

@@ -34,6 +34,8 @@ export type EnterOutcome =
 const SCRIPT = fileURLToPath(new URL('./enter-scope.sh', import.meta.url));
 /** A process that is killed ends at once, unless it hangs in the kernel or may not be killed: then it is not waited for. */
 const KILL_WAIT_MS = 1000;
+/** What is typed is for the command alone: what enters namespaces stays beside it, and would end by it. */
+const TYPED_SIGNALS = 'INT,QUIT';
 
 /** Never rejects. What the command writes goes nowhere. */
 export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
@@ -71,9 +73,13 @@ function preparation(
 ): ReturnType<typeof hiddenVariables> {
   const clean = ['/usr/bin/env', '-i'];
   if (confinement === undefined) return { environment: {}, words: [...clean, ...assignments] };
+  const signals = `--default-signal=${TYPED_SIGNALS}`;
   const { environment, words } = hiddenVariables(assignments);
   const user = privilegeWords(confinement.owner);
-  return { environment, words: [...user, ...clean, `--chdir=${sandboxDirectory}`, ...words] };
+  return {
+    environment,
+    words: [...user, ...clean, signals, `--chdir=${sandboxDirectory}`, ...words],
+  };
 }
 
 export type SpawnHow = {
@@ -86,7 +92,7 @@ export type SpawnHow = {
 /** Starts it, in a process group of its own, and leaves its end to the caller. Rejects with why it cannot be begun. */
 export async function spawnInScope(
   request: Omit<EnterRequest, 'timeoutMs'>,
-  { stdio, wrap = (words) => words }: SpawnHow,
+  { stdio, wrap }: SpawnHow,
 ): Promise<ChildProcess> {
   const { command, environment, sandboxDirectory } = request;
   const [program = ''] = command;
@@ -98,12 +104,15 @@ export async function spawnInScope(
   if (shim === undefined) throw new Error('the task does not run');
   const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
   const confinement = await confinementOf(request);
-  const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
+  const how = [kindOf(confinement), confinement?.syscallFilter ?? '-'];
+  const place = [SCRIPT, request.unit, pid, sandboxDirectory, ...how, '--'];
   const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
   const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
   const prepared = preparation(confinement, sandboxDirectory, assignments);
   const words = ['/bin/sh', ...place, ...prepared.words, ...command];
-  const [first = '', ...rest] = wrap([...request.enterCommand, ...words]);
+  const entering = [...request.enterCommand, ...words];
+  const deaf = confinement ? ['/usr/bin/env', `--ignore-signal=${TYPED_SIGNALS}`] : [];
+  const [first = '', ...rest] = wrap?.([...deaf, ...entering]) ?? entering;
   return spawn(first, rest, {
     cwd: '/',
     // A process group of its own, to be killed as a whole.

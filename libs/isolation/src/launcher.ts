@@ -8,6 +8,7 @@ import {
   confiningWords,
   DEFAULT_SIGNALS,
   hiddenVariables,
+  SYSCALL_FILTER_DESCRIPTOR,
 } from './confinement.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
@@ -92,8 +93,9 @@ export function requestFault(request: LaunchRequest): string | undefined {
   const [program = ''] = command;
   const paths = [runDirectory, sandboxDirectory, request.stdoutPath, request.stderrPath];
   if (!isUnitName(unit)) return `unit name ${JSON.stringify(unit)} is not of [A-Za-z0-9_.-]{1,200}`;
-  const places = request.confinement?.places.map((place) => place.path) ?? [];
-  if (![...paths, ...places].every((each) => path.isAbsolute(each))) {
+  const { places = [], syscallFilter } = request.confinement ?? {};
+  const others = [...places.map((place) => place.path), syscallFilter ?? '/'];
+  if (![...paths, ...others].every((each) => path.isAbsolute(each))) {
     return 'every path must be absolute';
   }
   // It is told to spawner.sh on a line.
@@ -173,8 +175,10 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
   const { sandboxDirectory, runDirectory } = request;
   const temporaryDirectory = temporaryDirectoryOf(runDirectory);
   const variables = hiddenVariables(assignmentsOf(request));
-  const exported = Object.entries({ ...variables.environment, PARLEY_LOOK: LOOK_FOR_PROGRAM });
-  const exports = exported.map(([name, value]) => `${name}=${quoted(value)}`);
+  const exports = Object.entries({
+    ...variables.environment,
+    PARLEY_LOOK: LOOK_FOR_PROGRAM,
+  }).map(([name, value]) => `${name}=${quoted(value)}`);
   const { program, search } = lookedFor(request);
   const { network } = request;
   const own = { sandboxDirectory, temporaryDirectory, hasNoNetwork: network?.kind === 'none' };
@@ -184,7 +188,10 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
     ...['/bin/sh', '-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
     ...['/usr/bin/env', '-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
   ];
-  return `# confined\nexport ${exports.join(' ')}\nset -- ${words.join(' ')} ${command}\n`;
+  const { syscallFilter: filter } = confinement;
+  const opened = filter && `exec ${SYSCALL_FILTER_DESCRIPTOR}< ${quoted(filter)}\n`;
+  const exported = `export ${exports.join(' ')}\n`;
+  return `# confined\n${opened ?? ''}${exported}set -- ${words.join(' ')} ${command}\n`;
 }
 
 /** Into the network of a task that does not have the host's. */

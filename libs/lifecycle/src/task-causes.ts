@@ -80,8 +80,8 @@ export const TASK_CAUSES = {
   },
   userNotFound: {
     with: ['launchFailed'],
-    meaning: 'Its agent has no user of the name that the task is to run as.',
-    remedy: 'Make the user there, or run it as another.',
+    meaning: 'Its agent has no user of the name that the task is to run as, or lets no task be it.',
+    remedy: 'Have the agent let tasks name it (--task-users), or name another, or none.',
   },
   sandboxUnavailable: {
     with: ['launchFailed'],

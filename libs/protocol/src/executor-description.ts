@@ -6,6 +6,7 @@ import { ExecutorId } from './ids.ts';
 import { NO_RESOURCES, Resources } from './resources.ts';
 import { TaskLimits } from './task-limits.ts';
 import { Uris } from './uris.ts';
+import { UserName } from './user-name.ts';
 
 const DEFAULT_SHUTDOWN_GRACE_MS = 5000;
 
@@ -24,6 +25,8 @@ export const ExecutorDescription = z.object({
   resources: Resources.default(NO_RESOURCES),
   /** Of a custom one: its part of the limits of the scope that it shares with its tasks. */
   limits: TaskLimits.optional(),
+  /** Of a custom one: whom it and its tasks run as, where its agent lets them be this user of its host. */
+  user: UserName.optional(),
   /** From the request to shut down to the kill of its whole scope. */
   shutdownGraceMs: z
     .int()

@@ -9,6 +9,7 @@ import { SandboxPath } from './sandbox-path.ts';
 import { TaskCause } from './task-causes.ts';
 import { TaskLimits } from './task-limits.ts';
 import { Uris } from './uris.ts';
+import { UserName } from './user-name.ts';
 
 /** Terminal: finished, failed, killed, error, dropped, gone. `unreachable` may come back. */
 export const TaskState = z.enum([
@@ -121,6 +122,8 @@ export const TaskDescription = z.object({
   limits: TaskLimits.optional(),
   /** Of a task that the agent runs itself; one of a custom executor has its executor's. */
   network: TaskNetworkMode.optional(),
+  /** Whom it runs as, where its agent lets tasks be this user of its host; one of a custom executor has its executor's. */
+  user: UserName.optional(),
   /** Taken from this reservation first, the rest from what is not reserved. */
   reservationId: ReservationId.optional(),
   /**

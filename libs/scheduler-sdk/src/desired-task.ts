@@ -35,6 +35,7 @@ export type TaskBody = Pick<
   | 'data'
   | 'priority'
   | 'network'
+  | 'user'
 >;
 
 /** Where an attempt is going to run. */

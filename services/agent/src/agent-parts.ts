@@ -11,6 +11,7 @@ import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import type { RegistrationOptions } from './registration.ts';
 import { Supervisor } from './supervisor.ts';
+import type { TaskConfinement } from './task-confinement.ts';
 import { WorkAccount } from './work-account.ts';
 
 /** With the cache of objects and of what was fetched alike. */
@@ -47,9 +48,11 @@ export const workAccount = (identity: AgentConfig['identity'], logger: Logger): 
     onOpened: (connection) => logConnection(connection, 'work', logger),
   });
 
+export type HostIsolation = PreparedIsolation & { readonly confinement: TaskConfinement };
+
 export function supervisorOf(
   config: AgentConfig,
-  isolation: PreparedIsolation,
+  isolation: HostIsolation,
   registration: RegistrationOptions,
 ): Supervisor {
   const { agentId, hostname, total, domain, reserved, revocable, executorTiming } = config;
@@ -64,12 +67,13 @@ export function supervisorOf(
 
 function attributesOf(
   { attributes }: AgentConfig,
-  { systemdVersion, networks }: PreparedIsolation,
+  { systemdVersion, networks, confinement }: HostIsolation,
 ): AgentConfig['attributes'] {
   const found = {
     ...hostAttributes(HOST_FACT_FILES),
     ...(systemdVersion !== undefined && { systemd: String(systemdVersion) }),
     ...(networks !== undefined && { task_network: 'private' }),
+    ...Object.fromEntries(confinement.taskUsers.map((user) => [`task_user_${user}`, 'yes'])),
   };
   return withDetected(found, attributes);
 }

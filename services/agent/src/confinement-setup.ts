@@ -9,17 +9,21 @@ import {
   DEFAULT_SIGNALS,
   isBelow,
   type Place,
+  SYSCALL_FILTER_DESCRIPTOR,
 } from '@parley/isolation/confinement';
 import { runCommand } from '@parley/isolation/run-command';
+import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ConfinementChoice } from './confinement-options.ts';
+import { replaceFile } from './durable-file.ts';
 import { FrameworkUsers } from './framework-users.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
+import { findTaskUsers } from './task-users.ts';
 
 export type ConfinementRequest = {
   readonly choice: ConfinementChoice;
-  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand'>;
+  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand' | 'rootPath'>;
   /** Absolute, and without links in it. */
   readonly workDirectory: string;
   /** What lets the agent onto the bus. */
@@ -33,26 +37,33 @@ export async function prepareConfinement(
   request: ConfinementRequest,
 ): Promise<Outcome<TaskConfinement>> {
   const { choice, isolation, workDirectory } = request;
-  // What confines is in the scope, and ends with it; a plain process has none.
-  if (choice.policy === 'none' || isolation.kind === 'process') {
-    return succeed(new TaskConfinement(undefined));
+  const isRoot = process.getuid?.() === 0;
+  const isConfined = choice.policy !== 'none' && isolation.kind !== 'process';
+  if (choice.taskUsers.length > 0 && !(isConfined && isRoot)) {
+    return fail('notPermitted', '--task-users needs an agent that is root, and confined tasks');
   }
+  // What confines is in the scope, and ends with it; a plain process has none.
+  if (!isConfined) return succeed(new TaskConfinement(undefined));
   const missing = await missingPrograms(isolation.enterCommand);
   if (missing !== undefined) return refused(missing);
-  const isRoot = process.getuid?.() === 0;
   const users = isRoot ? FrameworkUsers.open(workDirectory, choice.users) : succeed(undefined);
   if (!users.ok) return users;
+  const { enterCommand } = isolation;
+  const taskUsers = await findTaskUsers(choice.taskUsers, choice.users, enterCommand);
+  if (!taskUsers.ok) return taskUsers;
   mkdirSync(volumesDirectoryOf(workDirectory), { recursive: true, mode: 0o711 });
   const places = placesOf(request, isRoot);
   if (!places.ok) return places;
+  const filter = choice.syscalls === 'none' ? succeed(undefined) : writtenFilter(workDirectory);
+  if (!filter.ok) return filter;
   const { first } = choice.users;
   const owner = isRoot ? { userId: first, groupId: first } : undefined;
   // Only root can keep them out.
   const hostSharesMounts = isRoot && (await sharesMounts(isolation.enterCommand));
-  const why = await tried({ owner, places: places.value, hostSharesMounts }, request);
+  const what = { places: places.value, syscallFilter: filter.value, hostSharesMounts };
+  const why = await tried({ owner, ...what }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
-  const policy = { users: users.value, places: places.value, hostSharesMounts };
-  return succeed(new TaskConfinement(policy));
+  return succeed(new TaskConfinement({ users: users.value, taskUsers: taskUsers.value, ...what }));
 }
 
 /** Whether what is mounted later on the host appears in copies of its mounts too: the optional fields (proc(5)). */
@@ -71,18 +82,34 @@ async function missingPrograms(enterCommand: readonly string[]): Promise<string 
   return undefined;
 }
 
+/** Gives the file, in which the filter of this release is. Tasks of before keep theirs. */
+function writtenFilter(workDirectory: string): Outcome<string> {
+  const processor = filteredProcessor(process.arch);
+  if (processor === undefined) {
+    const what = `no filter of system calls is known for this processor (${process.arch})`;
+    return fail('notPermitted', `${what}: do without, with --confine-syscalls none`);
+  }
+  const file = path.join(workDirectory, 'system-calls.bpf');
+  const written = replaceFile(file, syscallFilterFor(processor));
+  return written.ok ? succeed(file) : written;
+}
+
 /** Starts nothing of a task's, in the way in which tasks are started; gives what was said when that fails. */
 async function tried(
   confinement: Confinement,
   { isolation, workDirectory }: ConfinementRequest,
 ): Promise<string | undefined> {
-  const { owner } = confinement;
+  const { owner, syscallFilter } = confinement;
   const sandboxDirectory = path.join(workDirectory, 'confinement-trial');
   await mkdir(sandboxDirectory, { recursive: true, mode: 0o700 });
   try {
     if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
     const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
-    const words = confiningWords(confinement, own);
+    const opened = [
+      `exec ${SYSCALL_FILTER_DESCRIPTOR}< "$0"; exec "$@"`,
+      syscallFilter ?? '/dev/null',
+    ];
+    const words = ['/bin/sh', '-c', ...opened, ...confiningWords(confinement, own)];
     const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
     const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
     if (said.code === 0) return undefined;
@@ -93,12 +120,12 @@ async function tried(
 }
 
 function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]> {
-  const { choice, workDirectory, secretFiles } = request;
+  const { choice, workDirectory, secretFiles, isolation } = request;
   const shown: string[] = [];
   const hidden: string[] = [];
   for (const [from, to] of [
     [[...choice.show, ...toolsOf(process.execPath)], shown],
-    [[...choice.hide, ...secretFiles, ...sessionOf(isRoot)], hidden],
+    [[...choice.hide, ...secretFiles, ...sessionsOf(request, isRoot)], hidden],
   ] as const) {
     for (const each of from) {
       try {
@@ -129,6 +156,7 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
     ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
     ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
     ...files.map((each): Place => ({ path: each, is: 'hiddenFile' })),
+    ...messageQueuesOf(isolation.rootPath),
   ]);
 }
 
@@ -143,10 +171,26 @@ function toolsOf(program: string): string[] {
   return path.basename(directory) === 'bin' ? [path.dirname(directory)] : [program];
 }
 
-/** Of a user's own systemd, which would start anything for a task of that user. */
-function sessionOf(isRoot: boolean): string[] {
-  const directory = `/run/user/${process.getuid?.()}`;
-  return !isRoot && statSync(directory, { throwIfNoEntry: false }) !== undefined ? [directory] : [];
+/** Where the host's queues show, which are not the task's. */
+function messageQueuesOf(rootPath: string): Place[] {
+  const directory = '/dev/mqueue';
+  const isThere = statSync(path.join(rootPath, directory), { throwIfNoEntry: false }) !== undefined;
+  return isThere ? [{ path: directory, is: 'messageQueues' }] : [];
+}
+
+/** Of users' own systemds, which would start anything for a task of such a user. */
+function sessionsOf({ choice, isolation }: ConfinementRequest, isRoot: boolean): string[] {
+  if (isRoot && choice.taskUsers.length === 0) return [];
+  const all = '/run/user';
+  if (isRoot) {
+    // A user may come later, and what is not there cannot be hidden.
+    for (const root of ['/', isolation.rootPath]) {
+      mkdirSync(path.join(root, all), { recursive: true, mode: 0o755 });
+    }
+    return [all];
+  }
+  const own = `${all}/${process.getuid?.()}`;
+  return statSync(own, { throwIfNoEntry: false }) === undefined ? [] : [own];
 }
 
 /** The topmost directory on the way that other users may not pass. */

@@ -7,7 +7,13 @@ import type { TaskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
-import { fetching, objectCopies, supervisorOf, workAccount } from './agent-parts.ts';
+import {
+  fetching,
+  type HostIsolation,
+  objectCopies,
+  supervisorOf,
+  workAccount,
+} from './agent-parts.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
@@ -24,7 +30,6 @@ import { spareTask } from './spare-task.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskAccess } from './task-access.ts';
-import type { TaskConfinement } from './task-confinement.ts';
 import { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { measureUsage } from './usage-measuring.ts';
@@ -69,7 +74,7 @@ export class AgentShell {
   /** `onLeave`: called once, when the leader has declared this agent gone and nothing is left to be done. */
   constructor(
     config: AgentConfig,
-    isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
+    isolation: HostIsolation,
     logger: Logger,
     onLeave: (why: string) => void,
   ) {

@@ -78,8 +78,11 @@ export class TaskHost {
   }
 
   /** Makes the sandbox; undefined when it is there. */
-  async prepare(ref: TaskRef): Promise<StepFailure | undefined> {
-    const owner = this.#options.confinement.ownerOf(ref);
+  async prepare(
+    ref: TaskRef,
+    { user }: Pick<TaskDescription, 'user'>,
+  ): Promise<StepFailure | undefined> {
+    const owner = this.#options.confinement.ownerOf(ref, user);
     if (!owner.ok) return stepFailureOf(owner.failure);
     const identity = this.identityOf(ref);
     const made = await createSandbox(this.#options.workDirectory, identity, owner.value);
@@ -222,11 +225,11 @@ export class TaskHost {
 
   #confinedTo(
     ref: TaskRef,
-    { volumes }: TaskDescription,
+    { volumes, user }: TaskDescription,
     groupDirectory: string | undefined,
   ): ReturnType<TaskConfinement['of']> {
     const { confinement, workDirectory } = this.#options;
-    return confinement.of(ref, [
+    return confinement.of(ref, user, [
       ...(groupDirectory === undefined ? [] : [groupDirectory]),
       ...(volumes.length === 0 ? [] : [volumesDirectoryOf(workDirectory)]),
     ]);

@@ -8,10 +8,18 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
-import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { aTask, type Bench, endOf, launched, openBench, WAIT_MS } from './isolation-fixture.ts';
+import {
+  aTask,
+  type Bench,
+  endOf,
+  launched,
+  openBench,
+  saidBy,
+  textOf,
+  WAIT_MS,
+} from './isolation-fixture.ts';
 
 const isRoot = process.getuid?.() === 0;
 const OTHER = { userId: 2_000_777, groupId: 2_000_777 };
@@ -27,19 +35,6 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
   const sh = (script: string, changes?: Partial<LaunchRequest>): Promise<LaunchRequest> =>
     aTask(bench, ['/bin/sh', '-c', script], changes);
 
-  async function textOf(task: LaunchRequest): Promise<string> {
-    const { sandboxDirectory } = task;
-    const read = await readLog({ sandboxDirectory, stream: 'stdout', offset: 0, maxBytes: 10_000 });
-    if (!read.ok) throw new Error(read.failure.message);
-    return read.data.toString();
-  }
-
-  async function saidBy(task: LaunchRequest): Promise<string> {
-    await launched(bench, task);
-    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
-    return textOf(task);
-  }
-
   /** Of the same framework where the agent is not root: then namespaces alone keep them apart. */
   const ofAnother = (script: string): Promise<LaunchRequest> =>
     sh(script, {
@@ -50,7 +45,10 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     });
 
   it('has no capability, can get none, and is not root', async () => {
-    const said = await saidBy(await sh('id -u; grep -E "^(Cap|NoNewPrivs)" /proc/self/status'));
+    const said = await saidBy(
+      bench,
+      await sh('id -u; grep -E "^(Cap|NoNewPrivs)" /proc/self/status'),
+    );
     const [user, ...status] = said.trim().split('\n');
     expect(user).not.toBe('0');
     const expected = ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map(
@@ -65,7 +63,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const program = path.join(task.sandboxDirectory, 'id');
     await copyFile('/usr/bin/id', program);
     await chmod(program, 0o4755);
-    expect(await saidBy(task)).toBe('2000000\n');
+    expect(await saidBy(bench, task)).toBe('2000000\n');
   });
 
   it('sees no process but its own, not even in /proc', async () => {
@@ -74,7 +72,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const script =
       'for each in /proc/[0-9]*; do tr "\\0" " " < $each/cmdline; echo; done; cat /proc/[0-9]*/environ | tr "\\0" "\\n"';
     const task = await sh(`{ ${script}; } 2> /dev/null`);
-    const said = await saidBy(task);
+    const said = await saidBy(bench, task);
     expect(said).toContain('/bin/sh -c');
     expect(said).not.toMatch(/sleep|PASSWORD/);
     await stopScope(bench.launcher, other.unit, { graceMs: 0 });
@@ -140,7 +138,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const task = await sh(
       `{ ${tries.join(' ')} ls '${workDirectory}'; ls ..; } 2> /dev/null; exit 0`,
     );
-    expect(await saidBy(task)).toBe('');
+    expect(await saidBy(bench, task)).toBe('');
     await stopScope(bench.launcher, other.unit, { graceMs: 0 });
   });
 
@@ -161,7 +159,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const places = ['/', '/etc', '/usr', '/var', '/run', '/home', bench.workDirectory, '..'];
     const tries = places.map((place) => `touch ${place}/parley-was-here && echo ${place};`);
     const task = await sh(`{ ${tries.join(' ')} } 2> /dev/null; touch mine && echo mine`);
-    expect(await saidBy(task)).toBe('mine\n');
+    expect(await saidBy(bench, task)).toBe('mine\n');
   });
 
   it('has directories for temporary files of its own, which go with it', async () => {
@@ -170,8 +168,8 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const script = `${write.join(' ')} echo written`;
     // Its sandbox may lie below /tmp, and then shows there: by a name, and no more.
     const only = (said: string): string => said.replace(/^parley-isolation-.*\n/m, '');
-    expect(only(await saidBy(await sh(script)))).toBe('written\n');
-    expect(only(await saidBy(await sh(script)))).toBe('written\n');
+    expect(only(await saidBy(bench, await sh(script)))).toBe('written\n');
+    expect(only(await saidBy(bench, await sh(script)))).toBe('written\n');
     await expect(readFile('/tmp/parley-mine')).rejects.toThrow('ENOENT');
   });
 
@@ -179,7 +177,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const task = await sh(
       'echo one; echo two >> /dev/stdout; echo three >> stdout; echo x >> /dev/stderr',
     );
-    expect(await saidBy(task)).toBe('one\ntwo\nthree\n');
+    expect(await saidBy(bench, task)).toBe('one\ntwo\nthree\n');
   });
 
   it('does not see a hidden file, and sees a place that is let through, but cannot change it', async () => {
@@ -197,7 +195,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
       `cd ${directory}; cat tool; { cat key && exit 1; rm tool && exit 2; echo > tool && exit 3; } 2> /dev/null; exit 0`,
       { confinement: { owner: bench.confinement?.owner, places } },
     );
-    expect(await saidBy(task)).toBe('useful');
+    expect(await saidBy(bench, task)).toBe('useful');
   });
 
   it('that does not handle SIGTERM is ended by it at once, and told to be', async () => {
@@ -248,7 +246,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
   it('leaves nothing behind: children in sessions of their own end with it', async () => {
     const name = `parley-${process.pid}-${kind}`;
     const script = `cp /bin/sleep ./${name}; setsid ./${name} 1000 & (setsid ./${name} 1000 &); sleep 0.2`;
-    await saidBy(await sh(script));
+    await saidBy(bench, await sh(script));
     await wait(200);
     const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
     expect(processes).not.toContain(`./${name}`);

@@ -1,7 +1,7 @@
 // What the isolation tests share: launchers of both kinds on this host, with a private systemd where PID 1 is
 // something else, and tasks in a directory of their own. It tests nothing itself.
 
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Confinement } from '@parley/isolation/confinement';
@@ -12,10 +12,11 @@ import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolati
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { createRunRoot } from '@parley/isolation/run-directory';
-import { createSandbox, type Owner, runRootOf } from '@parley/isolation/sandbox';
+import { createSandbox, type Owner, readLog, runRootOf } from '@parley/isolation/sandbox';
 import { createScopeLauncher } from '@parley/isolation/scope-launcher';
 import { weighSlices } from '@parley/isolation/slice-weights';
 import { stopScope } from '@parley/isolation/stop-scope';
+import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
 import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { expect } from 'vitest';
@@ -71,7 +72,8 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
     workDirectory,
     runRoot,
     rootPath: host.systemd?.rootPath ?? '/',
-    confinement: kind === 'process' ? undefined : confinementOf(await realpath(workDirectory)),
+    confinement:
+      kind === 'process' ? undefined : await confinementOf(await realpath(workDirectory)),
     async close(): Promise<void> {
       for (const unit of await launcher.list()) await stopScope(launcher, unit, { graceMs: 0 });
       await host.systemd?.stop();
@@ -83,9 +85,13 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
 /** Of the first framework. */
 const OWNER: Owner = { userId: 2_000_000, groupId: 2_000_000 };
 
-function confinementOf(workDirectory: string): Confinement {
+async function confinementOf(workDirectory: string): Promise<Confinement> {
   const places = [{ path: workDirectory, is: 'hiddenDirectory' }] as const;
-  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places };
+  const processor = filteredProcessor(process.arch);
+  if (processor === undefined) throw new Error(`no filter is known for ${process.arch}`);
+  const syscallFilter = path.join(workDirectory, 'system-calls.bpf');
+  await writeFile(syscallFilter, syscallFilterFor(processor));
+  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places, syscallFilter };
 }
 
 type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
@@ -156,6 +162,20 @@ export async function launched(bench: Bench, task: LaunchRequest): Promise<Launc
   const outcome = await bench.launcher.launch(task);
   if (!outcome.ok) throw new Error(outcome.failure.message);
   return outcome;
+}
+
+/** What it has written to its stdout by now. */
+export async function textOf({ sandboxDirectory }: LaunchRequest): Promise<string> {
+  const read = await readLog({ sandboxDirectory, stream: 'stdout', offset: 0, maxBytes: 10_000 });
+  if (!read.ok) throw new Error(read.failure.message);
+  return read.data.toString();
+}
+
+/** What a task wrote that ends well. */
+export async function saidBy(bench: Bench, task: LaunchRequest): Promise<string> {
+  await launched(bench, task);
+  expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+  return textOf(task);
 }
 
 /** Waits until the task has ended, and says how, without what it used. */

@@ -39,9 +39,12 @@ export class ExecutorHost {
   }
 
   /** Makes the sandbox; undefined when it is there. */
-  async prepare({ executor, incarnation }: ExecutorPlace): Promise<StepFailure | undefined> {
+  async prepare(
+    { executor, incarnation }: ExecutorPlace,
+    { user }: Pick<ExecutorDescription, 'user'>,
+  ): Promise<StepFailure | undefined> {
     const { agentId, workDirectory, confinement } = this.#options;
-    const owner = confinement.ownerOf(executor);
+    const owner = confinement.ownerOf(executor, user);
     if (!owner.ok) return stepFailureOf(owner.failure);
     const identity = { agentId, ...executor, incarnation };
     const made = await createExecutorSandbox(workDirectory, identity, owner.value);
@@ -51,12 +54,12 @@ export class ExecutorHost {
   /** Undefined when the program runs. Repeated, it never starts it twice. */
   async launch(
     place: ExecutorPlace,
-    { command }: ExecutorDescription,
+    { command, user }: ExecutorDescription,
     limits: ExecutorLimits,
   ): Promise<StepFailure | undefined> {
     const { agentId, launcher, workDirectory, confinement } = this.#options;
     // Which volumes its tasks will use is not known yet.
-    const confined = confinement.of(place.executor, [volumesDirectoryOf(workDirectory)]);
+    const confined = confinement.of(place.executor, user, [volumesDirectoryOf(workDirectory)]);
     if (!confined.ok) return stepFailureOf(confined.failure);
     const directories = this.directoriesOf(place);
     const { sandboxDirectory } = directories;

@@ -187,7 +187,8 @@ export class ExecutorShell {
   async #launch({ description, limits, ...place }: Effect<'launch'>): Promise<void> {
     const names = namesOf(place);
     const { unit } = this.host.directoriesOf(place);
-    let failure = (await this.host.prepare(place)) ?? (await this.#fetch(place, description));
+    let failure =
+      (await this.host.prepare(place, description)) ?? (await this.#fetch(place, description));
     if (failure === undefined) {
       try {
         await this.#listen(names);
