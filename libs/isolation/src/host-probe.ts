@@ -16,7 +16,8 @@ const PRIVATE_SYSTEMD_PROGRAMS = [
   ['/usr/bin/nsenter', '/bin/nsenter'],
   ['/usr/bin/mount', '/bin/mount'],
 ];
-const CONTROLLERS = ['cpu', 'memory', 'pids'];
+/** Those that limits are kept by; the first three are needed, the others are where the host has them. */
+const CONTROLLERS = ['cpu', 'memory', 'pids', 'io', 'blkio', 'cpuset', 'devices'];
 
 /** Takes some 20 ms; never rejects on a host that lacks something. */
 export async function probeHost(): Promise<HostFacts> {

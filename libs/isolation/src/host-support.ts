@@ -15,7 +15,7 @@ export type HostFacts = {
   /** Programs that are needed for one way or another and are not there. */
   readonly missingPrograms: readonly string[];
   readonly cgroupLayout: CgroupLayout;
-  /** Controllers among cpu, memory and pids that can be used below this process's own group. */
+  /** Controllers that limits are kept by and that can be used below this process's own group. */
   readonly controllers: readonly string[];
   /** A v1 hierarchy `name=systemd` is mounted: where there is v1, systemd keeps its units there. */
   readonly hasSystemdHierarchy: boolean;

@@ -9,6 +9,7 @@ import {
   DEFAULT_SIGNALS,
   hiddenVariables,
 } from './confinement.ts';
+import type { IoLimits } from './io-limits.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
 import { isUnitName } from './unit-name.ts';
@@ -26,6 +27,8 @@ export type TaskLimits = {
   readonly memoryLimitMib?: number | 'infinity';
   /** Processes and threads at a time. */
   readonly pidsMax?: number;
+  /** Of the disk that holds the agent's work directory. */
+  readonly io?: IoLimits;
 };
 
 export type LaunchRequest = {
@@ -115,7 +118,8 @@ export function limitsFault(limits: TaskLimits): string | undefined {
     if (limit === undefined || limit === 'infinity' || isPositive(limit)) continue;
     return `${name} must be a positive integer`;
   }
-  return undefined;
+  const wrong = Object.entries(limits.io ?? {}).find(([, amount]) => !isPositive(amount));
+  return wrong && `io.${wrong[0]} must be a positive integer`;
 }
 
 /**

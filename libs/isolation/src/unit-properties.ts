@@ -4,14 +4,16 @@
 
 import type { CgroupLayout } from './cgroup-mounts.ts';
 import type { DBusProperty } from './dbus-wire.ts';
+import { type DeviceLimit, deviceLimits, type IoHost, ioFault, ioWeight } from './io-limits.ts';
 import type { TaskLimits } from './launcher.ts';
 
 /** Where the controllers are: `hybrid` has them in v1 hierarchies. */
 export type CgroupMode = 'v1' | 'v2';
 
 /** A value as systemd takes it over its socket; undefined is "no limit" or "none". */
-export type UnitProperty = { readonly name: PropertyName; readonly value: bigint | undefined };
-type PropertyName =
+type AmountProperty = { readonly name: AmountName; readonly value: bigint | undefined };
+export type UnitProperty = AmountProperty | DeviceLimit;
+type AmountName =
   | 'CPUWeight'
   | 'CPUShares'
   | 'CPUQuotaPerSecUSec'
@@ -22,6 +24,9 @@ type PropertyName =
   | 'TasksMax'
   | 'IOWeight'
   | 'BlockIOWeight';
+
+/** What limits are kept by on a host. */
+export type LimitsHost = { readonly cgroupMode: CgroupMode; readonly io: IoHost };
 
 /** What is requested in a scope or slice. What a slice weighs beside others than slices of tasks is not ours to say. */
 export type SliceShare = { readonly cpuMillis: number | undefined; readonly memoryMib: number };
@@ -44,7 +49,7 @@ export function cgroupModeOf(layout: CgroupLayout): CgroupMode {
 }
 
 /** What a scope has from its beginning, and what `setLimits` changes. Throws a RangeError when an amount is too large. */
-export function limitProperties(limits: TaskLimits, mode: CgroupMode): UnitProperty[] {
+export function limitProperties(limits: TaskLimits, mode: CgroupMode): AmountProperty[] {
   const { cpuLimitMillis, memoryMib, memoryLimitMib = memoryMib, pidsMax } = limits;
   const memory = memoryLimitMib === 'infinity' ? undefined : bytesOf(memoryLimitMib);
   return [
@@ -61,8 +66,38 @@ export function limitProperties(limits: TaskLimits, mode: CgroupMode): UnitPrope
   ];
 }
 
+/** All that a scope is started with. */
+export function launchProperties(limits: TaskLimits, host: LimitsHost): UnitProperty[] {
+  const { cgroupMode } = host;
+  return [
+    ...limitProperties(limits, cgroupMode),
+    ...(limits.io === undefined ? [] : ioProperties(limits, host)),
+    ...fixedProperties(cgroupMode),
+  ];
+}
+
+/** For `setLimits`: what is limited no more is said too. */
+export function changedProperties(limits: TaskLimits, host: LimitsHost): UnitProperty[] {
+  return [...limitProperties(limits, host.cgroupMode), ...ioProperties(limits, host)];
+}
+
+/** Why these cannot be the limits of a scope here, or undefined when they can. */
+export function unkeptLimits({ io }: TaskLimits, host: LimitsHost): string | undefined {
+  return ioFault(io, host.cgroupMode, host.io);
+}
+
+/** Best effort weighs what it does by itself. */
+function ioProperties(limits: TaskLimits, { cgroupMode, io: host }: LimitsHost): UnitProperty[] {
+  if ('lacks' in host) return [];
+  const name = cgroupMode === 'v1' ? 'BlockIOWeight' : 'IOWeight';
+  return [
+    ...(limits.isBestEffort ? [] : [property(name, ioWeight(limits.io, cgroupMode))]),
+    ...deviceLimits(limits.io, cgroupMode, host.device),
+  ];
+}
+
 /** What a scope has besides for its whole life. On v1 no property keeps a task from swapping: its shim does. */
-export function fixedProperties(mode: CgroupMode): UnitProperty[] {
+export function fixedProperties(mode: CgroupMode): AmountProperty[] {
   return mode === 'v1' ? [] : [property('MemorySwapMax', 0n)];
 }
 
@@ -70,7 +105,7 @@ export function fixedProperties(mode: CgroupMode): UnitProperty[] {
 export function sliceProperties(
   { cpuMillis, memoryMib }: SliceShare,
   mode: CgroupMode,
-): UnitProperty[] {
+): AmountProperty[] {
   return [
     ...(cpuMillis === undefined ? [] : [cpuShareOf(cpuMillis, mode)]),
     ...(mode === 'v1' ? [] : [property('MemoryLow', bytesOf(memoryMib))]),
@@ -92,30 +127,36 @@ export function millisOfShare(share: number, mode: CgroupMode): number {
 }
 
 /** As `StartTransientUnit` and `SetUnitProperties` take it. */
-export function toWire({ name, value = INFINITY }: UnitProperty): DBusProperty {
-  return [name, { type: 't', value }];
+export function toWire(given: UnitProperty): DBusProperty {
+  if ('devices' in given) return [given.name, { type: 'a(st)', value: given.devices }];
+  return [given.name, { type: 't', value: given.value ?? INFINITY }];
 }
 
 /** As `systemd-run -p` and `systemctl set-property` take it. */
-export function toArgument({ name, value }: UnitProperty): string {
+export function toArgument(given: UnitProperty): string {
+  if ('devices' in given) {
+    return `${given.name}=${given.devices.map(([path, amount]) => `${path} ${amount}`).join(' ')}`;
+  }
+  const { name, value } = given;
   if (name === 'CPUQuotaPerSecUSec') {
     return value === undefined ? 'CPUQuota=' : `CPUQuota=${Number(value) / 10_000}%`;
   }
+  if (name === 'IOWeight' || name === 'BlockIOWeight') return `${name}=${value ?? ''}`;
   return `${name}=${value ?? 'infinity'}`;
 }
 
-function property(name: PropertyName, value: bigint | undefined): UnitProperty {
+function property(name: AmountName, value: bigint | undefined): AmountProperty {
   return { name, value };
 }
 
-function cpuShareOf(cpuMillis: number, mode: CgroupMode): UnitProperty {
+function cpuShareOf(cpuMillis: number, mode: CgroupMode): AmountProperty {
   const { perCpu, least, most } = mode === 'v1' ? SHARES : WEIGHT;
   const share = Math.min(most, Math.max(least, Math.round((cpuMillis * perCpu) / 1000)));
   return property(mode === 'v1' ? 'CPUShares' : 'CPUWeight', BigInt(share));
 }
 
 /** Only where its devices have a scheduler that weighs. */
-function leastInputOutput(mode: CgroupMode): UnitProperty {
+function leastInputOutput(mode: CgroupMode): AmountProperty {
   return mode === 'v1' ? property('BlockIOWeight', 10n) : property('IOWeight', 1n);
 }
 

@@ -36,6 +36,8 @@ export type LimitSpec = {
   readonly disk?: number | string;
   /** Processes and threads at a time. */
   readonly pids?: number;
+  /** Of the disk of its agent: bytes and operations per second, and a weight. */
+  readonly io?: TaskLimits['io'];
 };
 
 export type TaskSpec = ResourceSpec &
@@ -68,7 +70,7 @@ export function resources(spec: ResourceSpec): Resources {
 }
 
 /** Throws with a message that names what does not parse. */
-export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
+export function limits({ cpus, mem, disk, pids, io }: LimitSpec): TaskLimits {
   const limit = (name: 'cpus' | 'mem' | 'disk', amount: number | string) =>
     amount === 'infinity'
       ? amount
@@ -78,6 +80,7 @@ export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
     ...(mem !== undefined && { mem: limit('mem', mem) }),
     ...(disk !== undefined && { disk: limit('disk', disk) }),
     ...(pids !== undefined && { pids }),
+    ...(io !== undefined && { io }),
   };
 }
 

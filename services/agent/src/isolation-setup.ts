@@ -3,6 +3,8 @@
 import path from 'node:path';
 import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation, type IsolationSupport } from '@parley/isolation/host-support';
+import { findIoHost } from '@parley/isolation/io-host';
+import type { IoHost } from '@parley/isolation/io-limits';
 import type { TaskLauncher } from '@parley/isolation/launcher';
 import type { NetworkRange } from '@parley/isolation/network-range';
 import {
@@ -111,6 +113,10 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
     systemdVersion: support.systemdVersion,
     cgroupMode: cgroupModeOf(facts.cgroupLayout),
     isDirect: isDirect.value,
+    io: await findIoHost({
+      directory: workDirectory,
+      controllers: facts.userManager?.controllers ?? facts.controllers,
+    }),
   };
   if (privateSystemd !== undefined) {
     const found = await findPrivateSystemd(privateSystemd);
@@ -149,6 +155,7 @@ type LaunchHow = {
   readonly systemdVersion: number;
   readonly cgroupMode: CgroupMode;
   readonly isDirect: boolean;
+  readonly io: IoHost;
 };
 
 function scopeLaunchers(

@@ -8,6 +8,8 @@ import type { Confinement } from '@parley/isolation/confinement';
 import { type EndedOutcome, readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation } from '@parley/isolation/host-support';
+import { findIoHost } from '@parley/isolation/io-host';
+import type { IoHost } from '@parley/isolation/io-limits';
 import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolation/launcher';
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
@@ -30,6 +32,8 @@ export type LauncherSettings = {
   readonly manager: 'system' | 'user';
   readonly systemdVersion: number;
   readonly cgroupMode: CgroupMode;
+  /** The disk of the work directory. */
+  readonly io: IoHost;
   readonly enterCommand: readonly string[];
   readonly runRoot: string;
 };
@@ -88,17 +92,19 @@ function confinementOf(workDirectory: string): Confinement {
   return { owner: process.getuid?.() === 0 ? OWNER : undefined, places };
 }
 
-type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
+type Host = Omit<LauncherSettings, 'kind' | 'runRoot'> & {
   readonly systemd: PrivateSystemd | undefined;
 };
 
 async function openHost(kind: LauncherKind, stateDirectory: string): Promise<Host> {
   const facts = await probeHost();
   const cgroupMode = cgroupModeOf(facts.cgroupLayout);
+  const controllers = facts.userManager?.controllers ?? facts.controllers;
   const plain = {
     manager: 'system',
     systemdVersion: 0,
     cgroupMode,
+    io: await findIoHost({ directory: path.dirname(stateDirectory), controllers }),
     enterCommand: [],
     systemd: undefined,
   } as const;
