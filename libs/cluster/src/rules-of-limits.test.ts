@@ -82,6 +82,23 @@ test('a limit below the request is answered with both numbers and what to do', (
   expect(JSON.stringify(effects)).toContain(JSON.stringify(message).slice(1, -1));
 });
 
+test('only whole CPUs can belong to a task alone, and only to one that the agent runs itself', () => {
+  const pinned = (task: object) => {
+    const { cluster, effects } = launch(6, aLimitedTask({ limits: { pinCpus: true }, ...task }));
+    return { state: cluster.taskState('t1'), text: JSON.stringify(effects) };
+  };
+  const of = (cpus: number) => ({ resources: { scalars: { cpus, mem: 1000 } } });
+  expect(pinned(of(1000)).state).toBe('staging');
+  expect(pinned(of(1500)).text).toContain('limits.pinCpus: only whole CPUs');
+  expect(pinned({ resources: { scalars: { mem: 1000 } } }).text).toContain('only whole CPUs');
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  const inExecutor = { ...of(1000), command: undefined, executor };
+  expect(pinned(inExecutor).text).toContain('limits.pinCpus: only for a task that the agent');
+  const own = { ...inExecutor, limits: undefined };
+  const limited = { ...executor, limits: { pinCpus: true } };
+  expect(pinned({ ...own, executor: limited }).text).toContain('executor.limits.pinCpus: only');
+});
+
 test('the limits of an executor are checked likewise; a default executor has none', () => {
   const executor = { executorId: 'e1', command, resources: some(1) };
   const inTask = (changes: object) => {

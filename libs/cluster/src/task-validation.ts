@@ -130,6 +130,9 @@ function inGroupFault(
     : 'command: the executor of the group runs the task; it gets the data of the task';
 }
 
+const OWN_SCOPE =
+  'only for a task that the agent runs itself; a custom executor shares one scope with its tasks';
+
 /** What the agent does for a command, it does not do inside somebody else's executor. */
 function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
@@ -137,6 +140,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
+  if (task.limits?.pinCpus === true) return `limits.pinCpus: ${OWN_SCOPE}`;
   if (task.check !== undefined) return `check: ${only}`;
   if (task.healthCheck !== undefined) return `healthCheck: ${only}`;
   return undefined;
@@ -146,7 +150,8 @@ function executorFault(executor: ExecutorDescription): string | undefined {
   const { kind, command, limits, uris } = executor;
   if (kind === 'custom') {
     if (command === undefined) return 'executor.command: a custom executor needs one';
-    const fault = limitsFault(executor);
+    const isPinned = limits?.pinCpus === true;
+    const fault = isPinned ? `limits.pinCpus: ${OWN_SCOPE}` : limitsFault(executor);
     return fault && `executor.${fault}`;
   }
   if (limits !== undefined) {

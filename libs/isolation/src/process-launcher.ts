@@ -33,8 +33,8 @@ const NO_NETWORKS: LaunchOutcome = {
       'plain processes have the network of their host: a task with another one needs an agent that runs its tasks in scopes',
   },
 };
-const NO_IO_LIMITS =
-  'plain processes have no limits: a task with one on input and output needs an agent that runs its tasks in scopes';
+const NO_LIMITS =
+  'plain processes have no limits: a task with one on input and output, or with CPUs of its own, needs an agent that runs its tasks in scopes';
 
 export function createProcessLauncher(options: ProcessLauncherOptions): TaskLauncher {
   const { runRoot, readBootId: readBoot = readBootId } = options;
@@ -57,7 +57,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
   return {
     async launch(request): Promise<LaunchOutcome> {
       if (request.network !== undefined) return NO_NETWORKS;
-      if (request.limits.io !== undefined) return notLaunched(NO_IO_LIMITS);
+      if ((request.limits.io ?? request.pinned) !== undefined) return notLaunched(NO_LIMITS);
       return startShim({
         request,
         files: { environment: environmentFragment(request), boot: await thisBoot() },

@@ -174,7 +174,7 @@ export function scopeProperties(
     ['Description', { type: 's', value: request.unit }],
     ['CollectMode', { type: 's', value: 'inactive-or-failed' }],
     ['Slice', { type: 's', value: sliceOf(request.unit, slice) }],
-    ...launchProperties(request.limits, how).map(toWire),
+    ...launchProperties(request, how).map(toWire),
     ['CPUAccounting', yes],
     ['MemoryAccounting', yes],
     ['TasksAccounting', yes],

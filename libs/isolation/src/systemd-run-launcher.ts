@@ -150,7 +150,7 @@ export type ScopeHow = Required<
 export function scopeArguments(request: LaunchRequest, how: ScopeHow): string[] {
   const { slice, systemdVersion } = how;
   const properties = [
-    ...launchProperties(request.limits, how).map(toArgument),
+    ...launchProperties(request, how).map(toArgument),
     'CPUAccounting=yes',
     'MemoryAccounting=yes',
     'TasksAccounting=yes',

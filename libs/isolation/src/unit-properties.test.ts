@@ -79,7 +79,7 @@ const ofInputOutput = (properties: readonly Parameters<typeof toArgument>[0][]):
 
 it('on v2 input and output are limited by rates of the disk, in bytes and operations, and weighed', () => {
   const limits = { ...half, io: { weight: 200, ...rates, ...operations } };
-  expect(ofInputOutput(launchProperties(limits, { cgroupMode: 'v2', io: disk }))).toEqual([
+  expect(ofInputOutput(launchProperties({ limits }, { cgroupMode: 'v2', io: disk }))).toEqual([
     'IOWeight=200',
     'IOReadBandwidthMax=/dev/sda 1000000',
     'IOWriteBandwidthMax=/dev/sda 2000000',
@@ -91,7 +91,7 @@ it('on v2 input and output are limited by rates of the disk, in bytes and operat
 it('on v1 they are limited by bytes and weighed; limits on operations are refused, and any where there is no disk', () => {
   const v1 = { cgroupMode: 'v1', io: disk } as const;
   const limits = { ...half, io: { weight: 200, ...rates } };
-  expect(ofInputOutput(launchProperties(limits, v1))).toEqual([
+  expect(ofInputOutput(launchProperties({ limits }, v1))).toEqual([
     'BlockIOWeight=1000',
     'BlockIOReadBandwidth=/dev/sda 1000000',
     'BlockIOWriteBandwidth=/dev/sda 2000000',
@@ -106,7 +106,7 @@ it('on v1 they are limited by bytes and weighed; limits on operations are refuse
 
 it('a scope of which no input and output is limited is started without a word of it, and one no more limited is told so', () => {
   const v2 = { cgroupMode: 'v2', io: disk } as const;
-  expect(ofInputOutput(launchProperties(half, v2))).toEqual([]);
+  expect(ofInputOutput(launchProperties({ limits: half }, v2))).toEqual([]);
   expect(ofInputOutput(changedProperties(half, v2))).toEqual([
     'IOWeight=',
     'IOReadBandwidthMax=',
@@ -119,6 +119,19 @@ it('a scope of which no input and output is limited is started without a word of
       ['IOWeight', { type: 't', value: 2n ** 64n - 1n }],
       ['IOReadIOPSMax', { type: 'a(st)', value: [] }],
     ]),
+  );
+});
+
+it('on v2 the scope keeps a task on its own CPUs; on v1, where systemd has no word for it, a group beside the scope does', () => {
+  const pinned = { limits: half, pinned: { cpus: [1, 2, 9] } };
+  const properties = launchProperties(pinned, { cgroupMode: 'v2', io: disk });
+  expect(properties.map(toArgument)).toContain('AllowedCPUs=1,2,9');
+  expect(properties.map(toWire)).toContainEqual([
+    'AllowedCPUs',
+    { type: 'ay', value: [0b110, 0b10] },
+  ]);
+  expect(launchProperties(pinned, { cgroupMode: 'v1', io: disk }).map(toArgument)).toEqual(
+    asArguments(half, 'v1'),
   );
 });
 

@@ -3,16 +3,18 @@
 // Sources: systemd.resource-control(5), and its 252, which on v1 ignores what v1 has no file for.
 
 import type { CgroupLayout } from './cgroup-mounts.ts';
+import { cpuMask, formatCpuList } from './cpu-list.ts';
 import type { DBusProperty } from './dbus-wire.ts';
 import { type DeviceLimit, deviceLimits, type IoHost, ioFault, ioWeight } from './io-limits.ts';
-import type { TaskLimits } from './launcher.ts';
+import type { LaunchRequest, TaskLimits } from './launcher.ts';
 
 /** Where the controllers are: `hybrid` has them in v1 hierarchies. */
 export type CgroupMode = 'v1' | 'v2';
 
 /** A value as systemd takes it over its socket; undefined is "no limit" or "none". */
 type AmountProperty = { readonly name: AmountName; readonly value: bigint | undefined };
-export type UnitProperty = AmountProperty | DeviceLimit;
+type CpusProperty = { readonly name: 'AllowedCPUs'; readonly cpus: readonly number[] };
+export type UnitProperty = AmountProperty | CpusProperty | DeviceLimit;
 type AmountName =
   | 'CPUWeight'
   | 'CPUShares'
@@ -67,11 +69,17 @@ export function limitProperties(limits: TaskLimits, mode: CgroupMode): AmountPro
 }
 
 /** All that a scope is started with. */
-export function launchProperties(limits: TaskLimits, host: LimitsHost): UnitProperty[] {
+export function launchProperties(
+  { limits, pinned }: Pick<LaunchRequest, 'limits' | 'pinned'>,
+  host: LimitsHost,
+): UnitProperty[] {
   const { cgroupMode } = host;
   return [
     ...limitProperties(limits, cgroupMode),
     ...(limits.io === undefined ? [] : ioProperties(limits, host)),
+    ...(pinned === undefined || cgroupMode === 'v1'
+      ? []
+      : [{ name: 'AllowedCPUs', cpus: pinned.cpus } as const]),
     ...fixedProperties(cgroupMode),
   ];
 }
@@ -129,6 +137,7 @@ export function millisOfShare(share: number, mode: CgroupMode): number {
 /** As `StartTransientUnit` and `SetUnitProperties` take it. */
 export function toWire(given: UnitProperty): DBusProperty {
   if ('devices' in given) return [given.name, { type: 'a(st)', value: given.devices }];
+  if ('cpus' in given) return [given.name, { type: 'ay', value: cpuMask(given.cpus) }];
   return [given.name, { type: 't', value: given.value ?? INFINITY }];
 }
 
@@ -137,6 +146,7 @@ export function toArgument(given: UnitProperty): string {
   if ('devices' in given) {
     return `${given.name}=${given.devices.map(([path, amount]) => `${path} ${amount}`).join(' ')}`;
   }
+  if ('cpus' in given) return `${given.name}=${formatCpuList(given.cpus)}`;
   const { name, value } = given;
   if (name === 'CPUQuotaPerSecUSec') {
     return value === undefined ? 'CPUQuota=' : `CPUQuota=${Number(value) / 10_000}%`;

@@ -38,6 +38,8 @@ export type LimitSpec = {
   readonly pids?: number;
   /** Of the disk of its agent: bytes and operations per second, and a weight. */
   readonly io?: TaskLimits['io'];
+  /** Its `cpus`, a whole number, are its own. */
+  readonly pinCpus?: boolean;
 };
 
 export type TaskSpec = ResourceSpec &
@@ -70,7 +72,7 @@ export function resources(spec: ResourceSpec): Resources {
 }
 
 /** Throws with a message that names what does not parse. */
-export function limits({ cpus, mem, disk, pids, io }: LimitSpec): TaskLimits {
+export function limits({ cpus, mem, disk, pids, io, pinCpus }: LimitSpec): TaskLimits {
   const limit = (name: 'cpus' | 'mem' | 'disk', amount: number | string) =>
     amount === 'infinity'
       ? amount
@@ -81,6 +83,7 @@ export function limits({ cpus, mem, disk, pids, io }: LimitSpec): TaskLimits {
     ...(disk !== undefined && { disk: limit('disk', disk) }),
     ...(pids !== undefined && { pids }),
     ...(io !== undefined && { io }),
+    ...(pinCpus !== undefined && { pinCpus }),
   };
 }
 

@@ -22,6 +22,7 @@ import { TaskNetworks } from '@parley/isolation/task-networks';
 import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId } from '@parley/protocol/ids';
+import type { PinHost } from './cpu-pins.ts';
 
 export const ISOLATION_MODES = ['auto', 'systemd', 'user', 'process'] as const;
 export type IsolationMode = (typeof ISOLATION_MODES)[number];
@@ -50,6 +51,8 @@ export type PreparedIsolation = {
   readonly launcher: 'direct' | 'systemd-run' | 'none';
   /** Of the systemd that makes the scopes. */
   readonly systemdVersion?: number;
+  /** How tasks are kept on CPUs of their own. */
+  readonly pinning: PinHost;
   /** Where tasks can have private ones. */
   readonly networks?: TaskNetworks;
   createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
@@ -90,6 +93,7 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
       rootPath: '/',
       enterCommand: [],
       launcher: 'none',
+      pinning: { lacks: 'plain processes have no limits' },
       createLauncher: (onShimExit) => createProcessLauncher({ runRoot, onShimExit }),
       release: async () => undefined,
     });
@@ -109,14 +113,13 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
   }
   const isDirect = await chooseLauncher(request.launcher, support.kind);
   if (!isDirect.ok) return isDirect;
+  const controllers = facts.userManager?.controllers ?? facts.controllers;
   const how = {
     systemdVersion: support.systemdVersion,
     cgroupMode: cgroupModeOf(facts.cgroupLayout),
     isDirect: isDirect.value,
-    io: await findIoHost({
-      directory: workDirectory,
-      controllers: facts.userManager?.controllers ?? facts.controllers,
-    }),
+    io: await findIoHost({ directory: workDirectory, controllers }),
+    hasCpusets: controllers.includes('cpuset'),
   };
   if (privateSystemd !== undefined) {
     const found = await findPrivateSystemd(privateSystemd);
@@ -132,6 +135,7 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
     enterCommand: [],
     launcher: how.isDirect ? 'direct' : 'systemd-run',
     systemdVersion: how.systemdVersion,
+    pinning: pinHostOf(how, '/'),
     createLauncher: scopeLaunchers({ ...how, manager, enterCommand: [] }),
     release: async () => undefined,
   });
@@ -156,7 +160,13 @@ type LaunchHow = {
   readonly cgroupMode: CgroupMode;
   readonly isDirect: boolean;
   readonly io: IoHost;
+  readonly hasCpusets: boolean;
 };
+
+function pinHostOf({ cgroupMode, hasCpusets }: LaunchHow, rootPath: string): PinHost {
+  if (!hasCpusets) return { lacks: 'the cgroup controller cpuset is not there for its agent' };
+  return cgroupMode === 'v1' ? { kind: 'group', rootPath } : { kind: 'scope' };
+}
 
 function scopeLaunchers(
   how: LaunchHow & {
@@ -164,7 +174,7 @@ function scopeLaunchers(
     readonly enterCommand: readonly string[];
   },
 ): PreparedIsolation['createLauncher'] {
-  const { isDirect, ...options } = how;
+  const { isDirect, hasCpusets: _, ...options } = how;
   const create = (onShimExit: ShimExitHandler): ScopeTaskLauncher =>
     isDirect
       ? createScopeLauncher({ ...options, onShimExit })
@@ -201,6 +211,7 @@ function inPrivateSystemd(
     enterCommand,
     launcher: how.isDirect ? 'direct' : 'systemd-run',
     systemdVersion: how.systemdVersion,
+    pinning: pinHostOf(how, rootPath),
     createLauncher: scopeLaunchers({ ...how, manager: 'system', enterCommand }),
     release,
   };

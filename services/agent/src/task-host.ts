@@ -18,8 +18,10 @@ import type { TaskNetworks } from '@parley/isolation/task-networks';
 import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { CpuPins, PinOutcome } from './cpu-pins.ts';
 import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
@@ -36,6 +38,7 @@ export type TaskHostOptions = {
   readonly confinement: TaskConfinement;
   /** Undefined where tasks cannot have private ones. */
   readonly networks: TaskNetworks | undefined;
+  readonly cpuPins: CpuPins;
 };
 
 export type CommandProbe = {
@@ -107,30 +110,39 @@ export class TaskHost {
     const directories = this.directoriesOf(ref);
     const network = await prepareNetwork(networks, directories.unit, description);
     if (!network.ok) return network;
+    const pinned = await this.#pinnedTo(directories.unit, description);
+    if (!pinned.ok) {
+      await this.unitEnded(directories.unit);
+      return { ok: false, failure: { code: 'launchFailed', message: pinned.message } };
+    }
     const outcome = await launcher.launch({
       ...confined.value,
       ...network.value,
+      ...(pinned.pinned && { pinned: pinned.pinned }),
       ...directories,
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
       limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
     });
-    if (!outcome.ok) await this.networkEnded(directories.unit);
+    if (!outcome.ok) await this.unitEnded(directories.unit);
     return outcome;
   }
 
-  /** Of a unit that has ended: its private network, if it has one. */
-  async networkEnded(unit: string): Promise<void> {
-    await this.#options.networks?.remove(unit);
+  /** What it alone had is free again: its private network, its CPUs. */
+  async unitEnded(unit: string): Promise<void> {
+    const { networks, cpuPins } = this.#options;
+    await networks?.remove(unit);
+    await cpuPins.release(unit);
   }
 
-  /** Private networks of units that have none any more, since they ended while nobody looked. */
-  async sweepNetworks(): Promise<void> {
-    const units = this.#options.networks?.units() ?? new Set();
+  /** Of units that ended while nobody looked. */
+  async sweepEnded(): Promise<void> {
+    const { networks, cpuPins } = this.#options;
+    const units = new Set([...(networks?.units() ?? []), ...cpuPins.units()]);
     if (units.size === 0) return;
     const live = await this.listLive();
     for (const unit of units) {
-      if (!live.has(unit)) await this.networkEnded(unit);
+      if (!live.has(unit)) await this.unitEnded(unit);
     }
   }
 
@@ -218,6 +230,14 @@ export class TaskHost {
   /** The units that have a process. Rejects when that cannot be known. */
   listLive(): Promise<ReadonlySet<string>> {
     return this.#options.launcher.list();
+  }
+
+  async #pinnedTo(
+    unit: string,
+    { limits, resources }: TaskDescription,
+  ): Promise<PinOutcome | { ok: true; pinned?: undefined }> {
+    if (limits?.pinCpus !== true) return { ok: true };
+    return this.#options.cpuPins.take(unit, (resources.scalars['cpus'] ?? 0) / MILLI);
   }
 
   #confinedTo(
