@@ -12,11 +12,20 @@ export type Place = {
   readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable';
 };
 
+export type GivenDevice = {
+  /** Of the host, and as the task sees it. */
+  readonly path: string;
+  /** What stands there for the task, where that is another node. */
+  readonly node?: string;
+};
+
 export type Confinement = {
   /** Who the task runs as; undefined where the agent is not root: its own user, in a user namespace. */
   readonly owner: Owner | undefined;
   /** Whatever is not named is the host's, read-only. What lies in another place comes after it. */
   readonly places: readonly Place[];
+  /** That it may open beside those that every program needs; none when left out. */
+  readonly devices?: readonly GivenDevice[];
 };
 
 /** Two directories of the task's own. */
@@ -54,12 +63,17 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     ...['bwrap', '--new-session', '--unshare-pid'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
     ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...(confinement.devices ?? []).flatMap(deviceWords),
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
     ...places.flatMap((place) => [...(ways.get(place.path) ?? []), ...wordsOf(place)]),
     ...['--chdir', sandboxDirectory, '--'],
     ...privilegeWords(confinement.owner),
   ];
+}
+
+function deviceWords({ path, node }: GivenDevice): string[] {
+  return node === undefined ? [] : ['--dev-bind', node, path];
 }
 
 /** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */

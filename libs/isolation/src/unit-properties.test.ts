@@ -135,6 +135,17 @@ it('on v2 the scope keeps a task on its own CPUs; on v1, where systemd has no wo
   );
 });
 
+it('a confined task opens no device but those that every program needs, and what it is given', () => {
+  const v2 = { cgroupMode: 'v2', io: disk } as const;
+  const of = (devices: { readonly path: string }[]): string[] =>
+    launchProperties({ limits: half, confinement: { owner: undefined, places: [], devices } }, v2)
+      .map(toArgument)
+      .filter((text) => text.startsWith('Device'));
+  expect(of([])).toEqual(['DevicePolicy=closed']);
+  expect(of([{ path: '/dev/kvm' }])).toEqual(['DevicePolicy=closed', 'DeviceAllow=/dev/kvm rw']);
+  expect(launchProperties({ limits: half }, v2).map(toArgument).join()).not.toContain('Device');
+});
+
 it('weights stay within what the kernel takes, and a request can be read back from them', () => {
   const weightOf = (cpuMillis: number, mode: CgroupMode): bigint | undefined =>
     limitProperties({ cpuMillis, memoryMib: 1 }, mode)[0]?.value;
@@ -200,7 +211,8 @@ it.each([
   ['v2', { ...half, io: { weight: 10, ...rates, ...operations } }],
 ] as const)('on %s both ways to start a scope ask systemd for the same', (cgroupMode, limits) => {
   const how = { slice: 'parley-tasks', systemdVersion: 252, cgroupMode, io: disk };
-  const request = aRequest(limits);
+  const confinement = { owner: undefined, places: [], devices: [{ path: '/dev/kvm' }] };
+  const request = { ...aRequest(limits), confinement };
   const named = scopeArguments(request, how);
   const sent = new Map(
     scopeProperties(request, 1, how).map(([name, { value }]): [string, string] => [

@@ -3,6 +3,7 @@
 // Sources: systemd.resource-control(5), and its 252, which on v1 ignores what v1 has no file for.
 
 import type { CgroupLayout } from './cgroup-mounts.ts';
+import type { Confinement } from './confinement.ts';
 import { cpuMask, formatCpuList } from './cpu-list.ts';
 import type { DBusProperty } from './dbus-wire.ts';
 import { type DeviceLimit, deviceLimits, type IoHost, ioFault, ioWeight } from './io-limits.ts';
@@ -14,7 +15,11 @@ export type CgroupMode = 'v1' | 'v2';
 /** A value as systemd takes it over its socket; undefined is "no limit" or "none". */
 type AmountProperty = { readonly name: AmountName; readonly value: bigint | undefined };
 type CpusProperty = { readonly name: 'AllowedCPUs'; readonly cpus: readonly number[] };
-export type UnitProperty = AmountProperty | CpusProperty | DeviceLimit;
+/** `closed`: what every program needs (null, zero, full, random, urandom, tty, ptmx, pts), and what is allowed. */
+type DeviceProperty =
+  | { readonly name: 'DevicePolicy'; readonly policy: 'closed' }
+  | { readonly name: 'DeviceAllow'; readonly node: string };
+export type UnitProperty = AmountProperty | CpusProperty | DeviceLimit | DeviceProperty;
 type AmountName =
   | 'CPUWeight'
   | 'CPUShares'
@@ -37,6 +42,8 @@ const MIB = 1024n * 1024n;
 const US_PER_CPU_MILLI = 1000n;
 /** The type of the properties could carry twice as much, whose largest value means no limit. */
 const MAX_BYTES = 2n ** 63n - 1n;
+/** Of a device: not to make nodes of it. */
+const RIGHTS = 'rw';
 const INFINITY = 2n ** 64n - 1n;
 /** The shim that waits for the task is in the scope too, and the two of what confines it. */
 export const SHIM_PROCESSES = 3;
@@ -70,7 +77,7 @@ export function limitProperties(limits: TaskLimits, mode: CgroupMode): AmountPro
 
 /** All that a scope is started with. */
 export function launchProperties(
-  { limits, pinned }: Pick<LaunchRequest, 'limits' | 'pinned'>,
+  { limits, pinned, confinement }: Pick<LaunchRequest, 'limits' | 'pinned' | 'confinement'>,
   host: LimitsHost,
 ): UnitProperty[] {
   const { cgroupMode } = host;
@@ -80,8 +87,14 @@ export function launchProperties(
     ...(pinned === undefined || cgroupMode === 'v1'
       ? []
       : [{ name: 'AllowedCPUs', cpus: pinned.cpus } as const]),
+    ...(confinement === undefined ? [] : deviceProperties(confinement)),
     ...fixedProperties(cgroupMode),
   ];
+}
+
+function deviceProperties({ devices = [] }: Confinement): DeviceProperty[] {
+  const allowed = devices.map(({ path: node }) => ({ name: 'DeviceAllow', node }) as const);
+  return [{ name: 'DevicePolicy', policy: 'closed' }, ...allowed];
 }
 
 /** For `setLimits`: what is limited no more is said too. */
@@ -138,6 +151,8 @@ export function millisOfShare(share: number, mode: CgroupMode): number {
 export function toWire(given: UnitProperty): DBusProperty {
   if ('devices' in given) return [given.name, { type: 'a(st)', value: given.devices }];
   if ('cpus' in given) return [given.name, { type: 'ay', value: cpuMask(given.cpus) }];
+  if ('policy' in given) return [given.name, { type: 's', value: given.policy }];
+  if ('node' in given) return [given.name, { type: 'a(ss)', value: [[given.node, RIGHTS]] }];
   return [given.name, { type: 't', value: given.value ?? INFINITY }];
 }
 
@@ -147,6 +162,8 @@ export function toArgument(given: UnitProperty): string {
     return `${given.name}=${given.devices.map(([path, amount]) => `${path} ${amount}`).join(' ')}`;
   }
   if ('cpus' in given) return `${given.name}=${formatCpuList(given.cpus)}`;
+  if ('policy' in given) return `${given.name}=${given.policy}`;
+  if ('node' in given) return `${given.name}=${given.node} ${RIGHTS}`;
   const { name, value } = given;
   if (name === 'CPUQuotaPerSecUSec') {
     return value === undefined ? 'CPUQuota=' : `CPUQuota=${Number(value) / 10_000}%`;
