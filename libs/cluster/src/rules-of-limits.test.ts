@@ -1,4 +1,4 @@
-// Tests what rules version 6 brought: limits and `uris` of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
+// Tests what rules version 6 brought: limits and `uris` of tasks and executors, networks of tasks and what they ask of their host, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
@@ -45,6 +45,43 @@ test('the network that a task wants reaches the agent since version 6, and is le
   expect(launch(6, aLimitedTask({ network: 'public' })).cluster.taskState('t1')).not.toBe(
     'staging',
   );
+});
+
+test('what a task asks of its host reaches the agent since version 6, is left out before, and needs a command', () => {
+  const hostVolumes = [{ hostPath: '/srv/data', path: 'data', readOnly: false }];
+  const wanted = { devices: ['/dev/kvm'], hostVolumes };
+  const task = aLimitedTask(wanted);
+  expect(launch(6, task).effects).toContainEqual(ordered(expect.objectContaining(wanted)));
+  expect(JSON.stringify(launch(5, task).effects)).not.toMatch(/devices|hostVolumes/);
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  for (const name of ['devices', 'hostVolumes'] as const) {
+    const inside = aLimitedTask({ command: undefined, executor, [name]: wanted[name] });
+    expect(JSON.stringify(launch(6, inside).effects)).toContain(`${name}: only for a task with`);
+    const operation = { kind: 'launch', tasks: [{ taskId: 't1', [name]: wanted[name] }] };
+    const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
+    expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
+  }
+});
+
+test.each([
+  [{ devices: ['/etc/passwd'] }, 'devices.0: must be a path below /dev'],
+  [{ devices: ['/dev/../etc'] }, 'devices.0: must be an absolute path'],
+  [{ hostVolumes: [{ hostPath: 'data', path: 'a' }] }, 'hostVolumes.0.hostPath: must be'],
+  [{ hostVolumes: [{ hostPath: '/srv//data', path: 'a' }] }, 'hostVolumes.0.hostPath: must be'],
+  [{ hostVolumes: [{ hostPath: '/srv', path: '../a' }] }, 'hostVolumes.0.path: must be'],
+  [
+    {
+      hostVolumes: [
+        { hostPath: '/srv/a', path: 'a' },
+        { hostPath: '/srv/b', path: 'a/b' },
+      ],
+    },
+    'hostVolumes: the path of one is that of another volume, or in it',
+  ],
+])('a task that asks its host for %j is refused, with the field', (wish, fault) => {
+  const { cluster, effects } = launch(6, aLimitedTask(wish));
+  expect(cluster.taskState('t1')).not.toBe('staging');
+  expect(JSON.stringify(effects)).toContain(fault);
 });
 
 test('a task of a custom executor has no network of its own', () => {

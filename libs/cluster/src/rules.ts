@@ -24,7 +24,7 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
-  /** Tasks and executors may have limits and `uris`, tasks a network; releases before leave them out of a description. */
+  /** Tasks and executors may have limits and `uris`, tasks a network, devices and volumes of their host; releases before leave them out of a description. */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
@@ -49,7 +49,7 @@ export function inputSince(input: Input): number {
   return INPUT_SINCE[call.verb] ?? OLDEST_RULES;
 }
 
-/** Or for a network, which the same rules read. */
+/** Or for something else that the same rules read. */
 function asksForLimits(operation: Operation): boolean {
   if (operation.kind !== 'launch' && operation.kind !== 'launchGroup') return false;
   if (operation.kind === 'launchGroup' && isOfNewRules(operation.executor)) return true;
@@ -61,7 +61,7 @@ function asksForLimits(operation: Operation): boolean {
 /** A description, or what came in the place of one, with what rules version 6 has added. */
 function isOfNewRules(described: unknown): boolean {
   if (typeof described !== 'object' || described === null) return false;
-  return ['limits', 'uris', 'network'].some(
+  return ['limits', 'uris', 'network', 'devices', 'hostVolumes'].some(
     (field) => field in described && Reflect.get(described, field) !== undefined,
   );
 }

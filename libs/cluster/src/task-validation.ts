@@ -23,7 +23,13 @@ export type TaskPlace = {
 };
 
 /** What releases before rules version 6 read. */
-const OlderTask = TaskDescription.omit({ limits: true, uris: true, network: true }).extend({
+const OlderTask = TaskDescription.omit({
+  limits: true,
+  uris: true,
+  network: true,
+  devices: true,
+  hostVolumes: true,
+}).extend({
   executor: ExecutorDescription.omit({ limits: true, uris: true }).optional(),
 });
 
@@ -76,13 +82,20 @@ function probesFault({ network, check, healthCheck }: TaskDescription): string |
 
 const UNREACHED = 'nobody reaches a task without a network: ask by a command, or give it one';
 
-function volumesFault({ volumes }: TaskDescription): string | undefined {
+function volumesFault({ volumes, hostVolumes = [] }: TaskDescription): string | undefined {
   if (new Set(volumes.map(({ volumeId }) => volumeId)).size < volumes.length) {
     return 'volumes: one is named twice';
   }
   if (new Set(volumes.map(({ path }) => path)).size < volumes.length) {
     return 'volumes: two of them have the same path';
   }
+  const paths = [...volumes, ...hostVolumes].map(({ path }) => path);
+  const isInAnother = hostVolumes.some(({ path }, index) =>
+    paths.some(
+      (other, place) => place !== volumes.length + index && `${path}/`.startsWith(`${other}/`),
+    ),
+  );
+  if (isInAnother) return 'hostVolumes: the path of one is that of another volume, or in it';
   return undefined;
 }
 
@@ -140,6 +153,8 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
+  if (task.devices !== undefined) return `devices: ${only}`;
+  if (task.hostVolumes !== undefined) return `hostVolumes: ${only}`;
   if (task.limits?.pinCpus === true) return `limits.pinCpus: ${OWN_SCOPE}`;
   if (task.check !== undefined) return `check: ${only}`;
   if (task.healthCheck !== undefined) return `healthCheck: ${only}`;

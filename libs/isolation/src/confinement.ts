@@ -10,6 +10,8 @@ export type Place = {
   readonly path: string;
   /** Hidden: an empty directory, or a file that nobody may open, stands in its place. */
   readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable';
+  /** What stands there, where it is not what the host has there. */
+  readonly from?: string;
 };
 
 export type GivenDevice = {
@@ -114,16 +116,16 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-function wordsOf({ path, is }: Place): string[] {
+function wordsOf({ path, is, from = path }: Place): string[] {
   switch (is) {
     case 'hiddenDirectory':
       return ['--perms', '0711', '--tmpfs', path];
     case 'hiddenFile':
       return ['--ro-bind', '/dev/null', path];
     case 'readOnly':
-      return ['--ro-bind', path, path];
+      return ['--ro-bind', from, path];
     case 'writable':
-      return ['--bind', path, path];
+      return ['--bind', from, path];
   }
 }
 

@@ -45,7 +45,15 @@ export type LimitSpec = {
 export type TaskSpec = ResourceSpec &
   Pick<
     TaskDescriptionInput,
-    'uris' | 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
+    | 'uris'
+    | 'inputs'
+    | 'outputs'
+    | 'killGraceMs'
+    | 'name'
+    | 'priority'
+    | 'network'
+    | 'devices'
+    | 'hostVolumes'
   > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
@@ -90,7 +98,7 @@ export function limits({ cpus, mem, disk, pids, io, pinCpus }: LimitSpec): TaskL
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
   const { id, name, command, environment, killGraceMs, priority, revocable } = spec;
-  const { uris, inputs, outputs, network } = spec;
+  const { uris, inputs, outputs, network, devices, hostVolumes } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -104,6 +112,8 @@ export function task(spec: TaskSpec): TaskDescription {
     priority,
     revocable,
     network,
+    devices,
+    hostVolumes,
     ...(spec.limits !== undefined && { limits: limits(spec.limits) }),
   });
   if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));

@@ -7,6 +7,7 @@ import type { Logger } from '@parley/telemetry/logger';
 import type { AgentConfig } from './config.ts';
 import { CpuPins } from './cpu-pins.ts';
 import { Fetcher } from './fetching/fetcher.ts';
+import { HostAccess } from './host-access.ts';
 import { HOST_FACT_FILES, hostAttributes, ownCpus, withDetected } from './host-facts.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
@@ -28,15 +29,16 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
 }
 
 export function taskHost(
-  { agentId, workDirectory }: AgentConfig,
+  { agentId, workDirectory, hostAccess: policy }: AgentConfig,
   isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
   launcher: TaskLauncher,
 ): TaskHost {
   const { enterCommand, confinement, networks, pinning } = isolation;
   const cpus = ownCpus(HOST_FACT_FILES);
   const cpuPins = new CpuPins({ workDirectory, host: pinning, cpus });
-  const place = { agentId, workDirectory };
-  return new TaskHost({ ...place, launcher, enterCommand, confinement, networks, cpuPins });
+  const hostAccess = new HostAccess(policy, workDirectory);
+  const place = { agentId, workDirectory, enterCommand };
+  return new TaskHost({ ...place, launcher, confinement, networks, cpuPins, hostAccess });
 }
 
 /** What tasks read and write, between this host and the principals' buckets. */

@@ -14,6 +14,7 @@ import {
   runRootOf,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
+import { notLaunched } from '@parley/isolation/start-shim';
 import type { TaskNetworks } from '@parley/isolation/task-networks';
 import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
@@ -22,6 +23,7 @@ import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { CpuPins, PinOutcome } from './cpu-pins.ts';
+import type { HostAccess } from './host-access.ts';
 import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
@@ -39,6 +41,7 @@ export type TaskHostOptions = {
   /** Undefined where tasks cannot have private ones. */
   readonly networks: TaskNetworks | undefined;
   readonly cpuPins: CpuPins;
+  readonly hostAccess: HostAccess;
 };
 
 export type CommandProbe = {
@@ -102,21 +105,22 @@ export class TaskHost {
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
     const confined = this.#confinedTo(ref, description, groupDirectory);
-    if (!confined.ok) {
-      const { message } = confined.failure;
-      return { ok: false, failure: { code: 'launchFailed', message } };
-    }
-    const { launcher, networks } = this.#options;
+    if (!confined.ok) return notLaunched(confined.failure.message);
+    const { launcher, networks, hostAccess } = this.#options;
     const directories = this.directoriesOf(ref);
+    const { confinement: own } = confined.value;
+    const given = await hostAccess.give(description, directories, own);
+    if (!given.ok) return notLaunched(given.failure.message);
+    const confinement = given.value;
     const network = await prepareNetwork(networks, directories.unit, description);
     if (!network.ok) return network;
     const pinned = await this.#pinnedTo(directories.unit, description);
     if (!pinned.ok) {
       await this.unitEnded(directories.unit);
-      return { ok: false, failure: { code: 'launchFailed', message: pinned.message } };
+      return notLaunched(pinned.message);
     }
     const outcome = await launcher.launch({
-      ...confined.value,
+      ...(confinement && { confinement }),
       ...network.value,
       ...(pinned.pinned && { pinned: pinned.pinned }),
       ...directories,
