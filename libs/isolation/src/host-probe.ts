@@ -38,6 +38,7 @@ export async function probeHost(): Promise<HostFacts> {
     missingPrograms: await missingPrograms(),
     cgroupLayout: mounts.layout,
     controllers: await usableControllers(mounts),
+    systemControllers: await systemControllers(mounts),
     hasSystemdHierarchy: mounts.hierarchies.some((each) => each.option === 'name=systemd'),
     cgroupsWritable: await areWritable(mounts),
     canUnshare: isRoot && (await canUnshare()),
@@ -73,6 +74,15 @@ async function usableControllers(mounts: CgroupMounts): Promise<string[]> {
   const file = isTrueRoot ? 'cgroup.controllers' : 'cgroup.subtree_control';
   const listed = (await readOrEmpty(path.join(unified.ownGroup, file))).trim().split(' ');
   return CONTROLLERS.filter((each) => listed.includes(each));
+}
+
+async function systemControllers({ layout, hierarchies }: CgroupMounts): Promise<string[]> {
+  const [first] = hierarchies;
+  if (layout !== 'unified' || first === undefined) {
+    return hierarchies.flatMap((each) => each.option.split(','));
+  }
+  const listed = await readOrEmpty(path.join(first.mountPoint, 'cgroup.controllers'));
+  return listed.trim().split(' ');
 }
 
 async function areWritable(mounts: CgroupMounts): Promise<boolean> {

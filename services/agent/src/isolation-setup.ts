@@ -2,7 +2,11 @@
 // processes when an operator asked for them by name. It refuses before anything was started (design 6).
 import path from 'node:path';
 import { probeHost } from '@parley/isolation/host-probe';
-import { detectIsolation, type IsolationSupport } from '@parley/isolation/host-support';
+import {
+  detectIsolation,
+  type IsolationSupport,
+  scopeControllers,
+} from '@parley/isolation/host-support';
 import { findIoHost } from '@parley/isolation/io-host';
 import type { IoHost } from '@parley/isolation/io-limits';
 import type { TaskLauncher } from '@parley/isolation/launcher';
@@ -113,7 +117,8 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
   }
   const isDirect = await chooseLauncher(request.launcher, support.kind);
   if (!isDirect.ok) return isDirect;
-  const controllers = facts.userManager?.controllers ?? facts.controllers;
+  const kind = privateSystemd === undefined ? support.kind : 'private-systemd';
+  const controllers = scopeControllers(kind, facts);
   const how = {
     systemdVersion: support.systemdVersion,
     cgroupMode: cgroupModeOf(facts.cgroupLayout),

@@ -72,7 +72,8 @@ test(
     await agent.end('SIGKILL');
     agent.start(...allowing());
     await leader.registered();
-    const probe = { kind: 'command', command: { argv: ['sh', '-c', allowed('probed')] } } as const;
+    const command = { argv: ['sh', '-c', allowed('probed')] };
+    const probe = { kind: 'command' as const, command };
     const check = { intervalMs: 100, probe };
     await leader.order({ ...pinned('second', 1, lasting), check });
     await expect.poll(() => cpusIn('second', 'at-first'), POLL).toBe('1');
