@@ -8,7 +8,7 @@ import { formatCpuList } from './cpu-list.ts';
 import { errorCode } from './file-failure.ts';
 
 /** Of the hierarchy, where tasks run; a link leads there when it is shared with other controllers. */
-export const CPUSET_HIERARCHY = '/sys/fs/cgroup/cpuset';
+const CPUSET_HIERARCHY = '/sys/fs/cgroup/cpuset';
 const PINNED = 'parley-pinned';
 const MEMORY_NODES = 'cpuset.mems';
 const CPUS = 'cpuset.cpus';

@@ -12,7 +12,7 @@ export type IoPlaces = {
   readonly deviceNodes: string;
 };
 
-export const HOST_IO_PLACES: IoPlaces = { blockDevices: '/sys/dev/block', deviceNodes: '/dev' };
+const HOST_IO_PLACES: IoPlaces = { blockDevices: '/sys/dev/block', deviceNodes: '/dev' };
 
 type IoQuestion = {
   readonly directory: string;
