@@ -24,7 +24,10 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
-  /** Tasks and executors may have limits, `uris` and a user, tasks a network; releases before leave them out of a description. */
+  /**
+   * Tasks and executors may have limits, `uris` and a user, tasks a network, devices and volumes of their host; releases before
+   * leave them out of a description.
+   */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
@@ -40,6 +43,7 @@ const INPUT_SINCE: Readonly<Record<string, number>> = {
 /** Likewise a field that inputs did not always have. */
 const EMPTYING_SINCE = 5;
 const LIMITS_SINCE = 6;
+const NEWER_FIELDS = ['limits', 'uris', 'network', 'user', 'devices', 'hostVolumes'];
 
 export function inputSince(input: Input): number {
   if (input.kind !== 'call') return INPUT_SINCE[input.kind] ?? OLDEST_RULES;
@@ -61,7 +65,7 @@ function asksForLimits(operation: Operation): boolean {
 /** A description, or what came in the place of one, with what rules version 6 has added. */
 function isOfNewRules(described: unknown): boolean {
   if (typeof described !== 'object' || described === null) return false;
-  return ['limits', 'uris', 'network', 'user'].some(
+  return NEWER_FIELDS.some(
     (field) => field in described && Reflect.get(described, field) !== undefined,
   );
 }

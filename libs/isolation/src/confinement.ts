@@ -13,6 +13,15 @@ export type Place = {
    * POSIX, by their names (mq_overview(7)).
    */
   readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable' | 'messageQueues';
+  /** What stands there, where it is not what the host has there. */
+  readonly from?: string;
+};
+
+export type GivenDevice = {
+  /** Of the host, and as the task sees it. */
+  readonly path: string;
+  /** What stands there for the task, where that is another node. */
+  readonly node?: string;
 };
 
 export type Confinement = {
@@ -24,6 +33,8 @@ export type Confinement = {
   readonly hostSharesMounts?: boolean;
   /** File with the program of a seccomp filter (syscall-filter.ts), which only the agent can write; none when left out. */
   readonly syscallFilter?: string | undefined;
+  /** That it may open beside those that every program needs; none when left out. */
+  readonly devices?: readonly GivenDevice[];
 };
 
 /** Where bwrap reads the filter; whoever starts it opens the file there. */
@@ -71,12 +82,17 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
     ...(confinement.syscallFilter === undefined ? [] : FILTER_WORDS),
     ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...(confinement.devices ?? []).flatMap(deviceWords),
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
     ...places.flatMap((place) => [...(ways.get(place.path) ?? []), ...wordsOf(place)]),
     ...['--chdir', sandboxDirectory, '--'],
     ...privilegeWords(confinement.owner),
   ];
+}
+
+function deviceWords({ path, node }: GivenDevice): string[] {
+  return node === undefined ? [] : ['--dev-bind', node, path];
 }
 
 /** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */
@@ -117,7 +133,7 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-function wordsOf({ path, is }: Place): string[] {
+function wordsOf({ path, is, from = path }: Place): string[] {
   switch (is) {
     case 'hiddenDirectory':
       return ['--perms', '0711', '--tmpfs', path];
@@ -126,9 +142,9 @@ function wordsOf({ path, is }: Place): string[] {
     case 'messageQueues':
       return ['--mqueue', path];
     case 'readOnly':
-      return ['--ro-bind', path, path];
+      return ['--ro-bind', from, path];
     case 'writable':
-      return ['--bind', path, path];
+      return ['--bind', from, path];
   }
 }
 

@@ -28,6 +28,9 @@ is_in=
   is_in=1
 done < "/proc/$shim/cgroup"
 [ -n "$is_in" ] || exit 125
+# Of a task with CPUs of its own, on v1 (cpuset-group.ts).
+pinned=$root/cpuset/parley-pinned/$unit/cgroup.procs
+[ ! -f "$pinned" ] || echo 0 > "$pinned" || exit 125
 
 if [ "$confined" = plain ]; then
   cd "$sandbox" || exit 125

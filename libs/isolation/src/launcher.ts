@@ -10,6 +10,7 @@ import {
   hiddenVariables,
   SYSCALL_FILTER_DESCRIPTOR,
 } from './confinement.ts';
+import type { IoLimits } from './io-limits.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
 import { isUnitName } from './unit-name.ts';
@@ -27,6 +28,8 @@ export type TaskLimits = {
   readonly memoryLimitMib?: number | 'infinity';
   /** Processes and threads at a time. */
   readonly pidsMax?: number;
+  /** Of the disk that holds the agent's work directory. */
+  readonly io?: IoLimits;
 };
 
 export type LaunchRequest = {
@@ -46,6 +49,8 @@ export type LaunchRequest = {
   readonly network?:
     | { readonly kind: 'none' }
     | { readonly kind: 'namespace'; readonly path: string };
+  /** CPUs that it stays on, in scopes only. `group`: of the v1 hierarchy, made already; else its scope keeps it there. */
+  readonly pinned?: { readonly cpus: readonly number[]; readonly group?: string };
   /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
   readonly user?: string;
   /** What it may see and be, `user` then counts for nothing; all that the agent may when left out. In scopes only. */
@@ -117,7 +122,8 @@ export function limitsFault(limits: TaskLimits): string | undefined {
     if (limit === undefined || limit === 'infinity' || isPositive(limit)) continue;
     return `${name} must be a positive integer`;
   }
-  return undefined;
+  const wrong = Object.entries(limits.io ?? {}).find(([, amount]) => !isPositive(amount));
+  return wrong && `io.${wrong[0]} must be a positive integer`;
 }
 
 /**
@@ -160,14 +166,15 @@ function fragment(request: LaunchRequest, { options, session, command }: Fragmen
   const words = [...clean, command].join(' ');
   const first = [...session, ...networkWords(request)];
   const { program, search } = lookedFor(request);
+  const pin = pinLine(request);
   if (user === undefined) {
-    return `program=${program} search=${search}\nset -- ${[...first, words].join(' ')}\n`;
+    return `${pin}program=${program} search=${search}\nset -- ${[...first, words].join(' ')}\n`;
   }
   const name = quoted(user);
   const asUser = ['setpriv', `--reuid=${name}`, '--regid="$group"', '--init-groups', '--'];
   const looked = ['/bin/sh', '-c', quoted(LOOK_FOR_PROGRAM), 'sh', program, search];
   const all = [...first, ...asUser, ...looked, words];
-  return `group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
+  return `${pin}group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
 }
 
 /** What looks for the program is in the environment too, where nobody who lists processes has to read it. */
@@ -191,7 +198,14 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
   const { syscallFilter: filter } = confinement;
   const opened = filter && `exec ${SYSCALL_FILTER_DESCRIPTOR}< ${quoted(filter)}\n`;
   const exported = `export ${exports.join(' ')}\n`;
-  return `# confined\n${opened ?? ''}${exported}set -- ${words.join(' ')} ${command}\n`;
+  return `# confined\n${pinLine(request)}${opened ?? ''}${exported}set -- ${words.join(' ')} ${command}\n`;
+}
+
+/** By the shim, which may; `0` is whoever writes it (cgroups(7)). */
+function pinLine({ pinned }: LaunchRequest): string {
+  if (pinned?.group === undefined) return '';
+  const file = quoted(`${pinned.group}/cgroup.procs`);
+  return `echo 0 > ${file} || { echo 'parley: it does not get onto its CPUs' >&2; refuse notConfined; }\n`;
 }
 
 /** Into the network of a task that does not have the host's. */

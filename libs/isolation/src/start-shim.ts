@@ -184,6 +184,11 @@ function launchFailureOf(failure: FileFailure): LaunchFailure {
   return { code, message: failure.message };
 }
 
+/** An answer for what this host cannot do; it may for another agent. */
+export function notLaunched(message: string): LaunchOutcome {
+  return refused({ code: 'launchFailed', message });
+}
+
 function refused(failure: LaunchFailure): LaunchOutcome {
   return { ok: false, failure };
 }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { Check, CheckResult, HealthCheck } from './checks.ts';
 import { Command } from './command.ts';
 import { ExecutorDescription } from './executor-description.ts';
+import { DevicePaths, HostVolumes } from './host-places.ts';
 import { AgentId, ExecutorId, ReservationId, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Resources } from './resources.ts';
 import { SandboxPath } from './sandbox-path.ts';
@@ -124,6 +125,10 @@ export const TaskDescription = z.object({
   network: TaskNetworkMode.optional(),
   /** Whom it runs as, where its agent lets tasks be this user of its host; one of a custom executor has its executor's. */
   user: UserName.optional(),
+  /** Of its agent's host, for a task that the agent runs itself; where they are not to be had it does not run. */
+  devices: DevicePaths.optional(),
+  /** Likewise. */
+  hostVolumes: HostVolumes.optional(),
   /** Taken from this reservation first, the rest from what is not reserved. */
   reservationId: ReservationId.optional(),
   /**

@@ -23,7 +23,7 @@ export const Uri = z.object({
     .refine(isFetchable, 'must be an http:, https: or file: address without user and password'),
   /** A file that may be executed; it is not unpacked. */
   executable: z.boolean().default(false),
-  /** Unpacked when it is named like an archive: .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst. */
+  /** Unpacked when it is named like an archive: .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst, .zip. */
   extract: z.boolean().default(true),
   /** Kept on the agent for the next task that asks for the same. */
   cache: z.boolean().default(false),

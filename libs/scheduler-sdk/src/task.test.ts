@@ -10,6 +10,8 @@ it('limits are written like amounts, and may be lifted', () => {
     pids: 50,
   });
   expect(limits({ cpus: '0.5', mem: 'infinity' })).toEqual({ cpus: 500, mem: 'infinity' });
+  const io = { readBytes: 1_000_000 };
+  expect(limits({ io, pinCpus: true })).toEqual({ io, pinCpus: true });
   expect(limits({})).toEqual({});
   expect(() => limits({ mem: 'much' })).toThrow('limits.mem');
 });

@@ -2,16 +2,20 @@
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { logConnection } from '@parley/actor/nats/connection-watch';
+import type { TaskLauncher } from '@parley/isolation/launcher';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentConfig } from './config.ts';
+import { CpuPins } from './cpu-pins.ts';
 import { Fetcher } from './fetching/fetcher.ts';
-import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
+import { HostAccess } from './host-access.ts';
+import { HOST_FACT_FILES, hostAttributes, ownCpus, withDetected } from './host-facts.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import type { RegistrationOptions } from './registration.ts';
 import { Supervisor } from './supervisor.ts';
 import type { TaskConfinement } from './task-confinement.ts';
+import { TaskHost } from './task-host.ts';
 import { WorkAccount } from './work-account.ts';
 
 /** With the cache of objects and of what was fetched alike. */
@@ -22,6 +26,19 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
   const directory = path.join(workDirectory, 'objects');
   const cache = new ObjectCache({ directory, maxBytes: objectCacheBytes });
   return { cache, fetcher: new Fetcher({ workDirectory, cache, policy: sandboxes.fetching }) };
+}
+
+export function taskHost(
+  { agentId, workDirectory, hostAccess: policy }: AgentConfig,
+  isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
+  launcher: TaskLauncher,
+): TaskHost {
+  const { enterCommand, confinement, networks, pinning } = isolation;
+  const cpus = ownCpus(HOST_FACT_FILES);
+  const cpuPins = new CpuPins({ workDirectory, host: pinning, cpus });
+  const hostAccess = new HostAccess(policy, workDirectory);
+  const place = { agentId, workDirectory, enterCommand };
+  return new TaskHost({ ...place, launcher, confinement, networks, cpuPins, hostAccess });
 }
 
 /** What tasks read and write, between this host and the principals' buckets. */

@@ -12,6 +12,7 @@ import {
   type HostIsolation,
   objectCopies,
   supervisorOf,
+  taskHost,
   workAccount,
 } from './agent-parts.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
@@ -30,7 +31,7 @@ import { spareTask } from './spare-task.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskAccess } from './task-access.ts';
-import { TaskHost } from './task-host.ts';
+import type { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { measureUsage } from './usage-measuring.ts';
 import type { UsageReports } from './usage-reports.ts';
@@ -87,10 +88,10 @@ export class AgentShell {
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
-    const { rootPath, enterCommand, confinement, networks } = isolation;
+    const { rootPath, confinement } = isolation;
     const place = { agentId, workDirectory };
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
-    this.#host = new TaskHost({ ...place, launcher, enterCommand, confinement, networks });
+    this.#host = taskHost(config, isolation, launcher);
     this.#work = workAccount(identity, logger);
     const { cache, fetcher } = fetching(config);
     this.#executors = new ExecutorShell({

@@ -14,12 +14,16 @@ import {
   runRootOf,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
+import { notLaunched } from '@parley/isolation/start-shim';
 import type { TaskNetworks } from '@parley/isolation/task-networks';
 import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { CpuPins, PinOutcome } from './cpu-pins.ts';
+import type { HostAccess } from './host-access.ts';
 import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
@@ -36,6 +40,8 @@ export type TaskHostOptions = {
   readonly confinement: TaskConfinement;
   /** Undefined where tasks cannot have private ones. */
   readonly networks: TaskNetworks | undefined;
+  readonly cpuPins: CpuPins;
+  readonly hostAccess: HostAccess;
 };
 
 export type CommandProbe = {
@@ -102,38 +108,48 @@ export class TaskHost {
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
     const confined = this.#confinedTo(ref, description, groupDirectory);
-    if (!confined.ok) {
-      const { message } = confined.failure;
-      return { ok: false, failure: { code: 'launchFailed', message } };
-    }
-    const { launcher, networks } = this.#options;
+    if (!confined.ok) return notLaunched(confined.failure.message);
+    const { launcher, networks, hostAccess } = this.#options;
     const directories = this.directoriesOf(ref);
+    const { confinement: own } = confined.value;
+    const given = await hostAccess.give(description, directories, own);
+    if (!given.ok) return notLaunched(given.failure.message);
+    const confinement = given.value;
     const network = await prepareNetwork(networks, directories.unit, description);
     if (!network.ok) return network;
+    const pinned = await this.#pinnedTo(directories.unit, description);
+    if (!pinned.ok) {
+      await this.unitEnded(directories.unit);
+      return notLaunched(pinned.message);
+    }
     const outcome = await launcher.launch({
-      ...confined.value,
+      ...(confinement && { confinement }),
       ...network.value,
+      ...(pinned.pinned && { pinned: pinned.pinned }),
       ...directories,
       command: command.argv,
       environment: this.#environmentOf(ref, description, groupDirectory),
       limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
     });
-    if (!outcome.ok) await this.networkEnded(directories.unit);
+    if (!outcome.ok) await this.unitEnded(directories.unit);
     return outcome;
   }
 
-  /** Of a unit that has ended: its private network, if it has one. */
-  async networkEnded(unit: string): Promise<void> {
-    await this.#options.networks?.remove(unit);
+  /** What it alone had is free again: its private network, its CPUs. */
+  async unitEnded(unit: string): Promise<void> {
+    const { networks, cpuPins } = this.#options;
+    await networks?.remove(unit);
+    await cpuPins.release(unit);
   }
 
-  /** Private networks of units that have none any more, since they ended while nobody looked. */
-  async sweepNetworks(): Promise<void> {
-    const units = this.#options.networks?.units() ?? new Set();
+  /** Of units that ended while nobody looked. */
+  async sweepEnded(): Promise<void> {
+    const { networks, cpuPins } = this.#options;
+    const units = new Set([...(networks?.units() ?? []), ...cpuPins.units()]);
     if (units.size === 0) return;
     const live = await this.listLive();
     for (const unit of units) {
-      if (!live.has(unit)) await this.networkEnded(unit);
+      if (!live.has(unit)) await this.unitEnded(unit);
     }
   }
 
@@ -221,6 +237,14 @@ export class TaskHost {
   /** The units that have a process. Rejects when that cannot be known. */
   listLive(): Promise<ReadonlySet<string>> {
     return this.#options.launcher.list();
+  }
+
+  async #pinnedTo(
+    unit: string,
+    { limits, resources }: TaskDescription,
+  ): Promise<PinOutcome | { ok: true; pinned?: undefined }> {
+    if (limits?.pinCpus !== true) return { ok: true };
+    return this.#options.cpuPins.take(unit, (resources.scalars['cpus'] ?? 0) / MILLI);
   }
 
   #confinedTo(

@@ -3,9 +3,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { makeDeviceNodes } from '@parley/isolation/device-nodes';
 import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
 import { stopScope } from '@parley/isolation/stop-scope';
@@ -55,6 +56,29 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
       (set) => `Cap${set}:\t${'0'.repeat(16)}`,
     );
     expect(status).toEqual([...expected, 'NoNewPrivs:\t1']);
+  });
+
+  it('opens no device but those that every program needs, whatever rights the node gives', async ({
+    skip,
+  }) => {
+    skip(!isRoot, 'a systemd of a user has no say about devices');
+    const node = `/dev/parley-test-${process.pid}`;
+    // As /dev/autofs, which can be opened by whoever the node lets, and does nothing by itself.
+    execFileSync('mknod', ['-m', '666', node, 'c', '10', '235']);
+    try {
+      const needed = ['null', 'zero', 'full', 'random', 'urandom'].map((name) => `/dev/${name}`);
+      const opened = (places: readonly string[]): string =>
+        `for each in ${places.join(' ')}; do (: < $each) 2> /dev/null && echo $each; done; ls -ln ${node}`;
+      const without = await saidBy(bench, await sh(opened([...needed, node])));
+      expect(without.split('\n').slice(0, -2)).toEqual(needed);
+      const task = await sh(opened([node]));
+      const { confinement = { owner: undefined, places: [] }, runDirectory } = task;
+      const devices = await makeDeviceNodes(runDirectory, [node], confinement.owner ?? OTHER);
+      const given = await saidBy(bench, { ...task, confinement: { ...confinement, devices } });
+      expect(given).toMatch(new RegExp(`^${node}\ncrw------- +1 2000000 +2000000 `));
+    } finally {
+      await rm(node);
+    }
   });
 
   it('does not become root by a setuid program', async ({ skip }) => {

@@ -7,7 +7,9 @@ import path from 'node:path';
 import type { Confinement } from '@parley/isolation/confinement';
 import { type EndedOutcome, readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import { probeHost } from '@parley/isolation/host-probe';
-import { detectIsolation } from '@parley/isolation/host-support';
+import { detectIsolation, scopeControllers } from '@parley/isolation/host-support';
+import { findIoHost } from '@parley/isolation/io-host';
+import type { IoHost } from '@parley/isolation/io-limits';
 import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolation/launcher';
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
@@ -31,6 +33,8 @@ export type LauncherSettings = {
   readonly manager: 'system' | 'user';
   readonly systemdVersion: number;
   readonly cgroupMode: CgroupMode;
+  /** The disk of the work directory. */
+  readonly io: IoHost;
   readonly enterCommand: readonly string[];
   readonly runRoot: string;
 };
@@ -94,7 +98,7 @@ async function confinementOf(workDirectory: string): Promise<Confinement> {
   return { owner: process.getuid?.() === 0 ? OWNER : undefined, places, syscallFilter };
 }
 
-type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
+type Host = Omit<LauncherSettings, 'kind' | 'runRoot'> & {
   readonly systemd: PrivateSystemd | undefined;
 };
 
@@ -105,24 +109,22 @@ async function openHost(kind: LauncherKind, stateDirectory: string): Promise<Hos
     manager: 'system',
     systemdVersion: 0,
     cgroupMode,
+    io: { lacks: 'nothing is limited' },
     enterCommand: [],
     systemd: undefined,
   } as const;
   if (kind === 'process') return plain;
   const support = detectIsolation(facts);
-  switch (support.kind) {
-    case 'system-systemd':
-      return { ...plain, systemdVersion: support.systemdVersion };
-    case 'user-systemd':
-      return { ...plain, manager: 'user', systemdVersion: support.systemdVersion };
-    case 'private-systemd': {
-      const systemd = await startPrivateSystemd({ stateDirectory, name: 'test' });
-      const { systemdVersion } = support;
-      return { ...plain, systemdVersion, enterCommand: systemd.enterCommand, systemd };
-    }
-    case 'unsupported':
-      throw new Error(`${support.reason}: ${support.remedy}`);
+  if (support.kind === 'unsupported') throw new Error(`${support.reason}: ${support.remedy}`);
+  const { kind: supported, systemdVersion } = support;
+  const controllers = scopeControllers(supported, facts);
+  const io = await findIoHost({ directory: path.dirname(stateDirectory), controllers });
+  const scopes = { ...plain, systemdVersion, io };
+  if (supported !== 'private-systemd') {
+    return { ...scopes, manager: supported === 'user-systemd' ? 'user' : 'system' };
   }
+  const systemd = await startPrivateSystemd({ stateDirectory, name: 'test' });
+  return { ...scopes, enterCommand: systemd.enterCommand, systemd };
 }
 
 let taskCount = 0;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { runCommand } from '@parley/isolation/run-command';
 import { type ConfinedEnd, isRoot, NOBODY, runConfined } from './confined-command.ts';
 import { FetchFailure } from './fetch-failure.ts';
+import { unzip, zipProgram, zipToTar } from './zip-archive.ts';
 
 export type Archive = {
   /** Read from its beginning, whatever its position. */
@@ -12,14 +13,14 @@ export type Archive = {
   readonly format: ArchiveFormat;
   /** Empty, and nobody else's. */
   readonly directory: string;
-  /** For what is not packed any more; the file's own when it is not compressed. */
-  readonly scratch: FileHandle;
+  /** An empty file without a name, for what is not packed any more; it is closed here. */
+  readonly makeScratch: () => Promise<FileHandle>;
   readonly maxBytes: number;
   readonly timeoutMs: number;
 };
 
 const DECOMPRESS = { gzip: 'gzip', bzip2: 'bzip2', xz: 'xz', zstd: 'zstd' } as const;
-export type ArchiveFormat = 'tar' | keyof typeof DECOMPRESS;
+export type ArchiveFormat = 'tar' | 'zip' | keyof typeof DECOMPRESS;
 
 const FORMATS: readonly (readonly [RegExp, ArchiveFormat])[] = [
   [/\.tar$/, 'tar'],
@@ -27,6 +28,7 @@ const FORMATS: readonly (readonly [RegExp, ArchiveFormat])[] = [
   [/\.(tar\.bz2|tbz2)$/, 'bzip2'],
   [/\.(tar\.xz|txz)$/, 'xz'],
   [/\.tar\.zst$/, 'zstd'],
+  [/\.zip$/, 'zip'],
 ];
 
 /** By its name, as in Mesos. */
@@ -36,9 +38,45 @@ export function archiveFormat(name: string): ArchiveFormat | undefined {
 
 /** Rejects with a `FetchFailure`. */
 export async function unpack(archive: Archive): Promise<void> {
-  const { directory, maxBytes, timeoutMs } = archive;
-  const tar = await plainTar(archive);
+  const { directory, format } = archive;
   if (isRoot()) await chown(directory, NOBODY, NOBODY);
+  const scratches: FileHandle[] = [];
+  const makeScratch = async (): Promise<FileHandle> => {
+    const scratch = await archive.makeScratch();
+    scratches.push(scratch);
+    return scratch;
+  };
+  try {
+    const how = { ...archive, makeScratch };
+    if (format === 'zip') await unpackZip(how);
+    else await unpackTar(await plainTar(how, format), how);
+  } finally {
+    for (const scratch of scratches) await scratch.close();
+  }
+  await refuseLeaks(directory);
+}
+
+async function unpackZip(archive: Archive): Promise<void> {
+  const { file, directory, maxBytes, timeoutMs, makeScratch } = archive;
+  const limits = { maxFileBytes: maxBytes, timeoutMs };
+  const program = await zipProgram();
+  const read = await makeScratch();
+  if (program === 'bsdtar') {
+    const from = await open(pathOf(file), 'r');
+    try {
+      check(await zipToTar(from, read, limits), program, maxBytes);
+    } finally {
+      await from.close();
+    }
+    await unpackTar(read, archive);
+    return;
+  }
+  const copy = await makeScratch();
+  check(await unzip({ file, copy, read }, directory, limits), program, maxBytes);
+}
+
+async function unpackTar(tar: FileHandle, how: Archive): Promise<void> {
+  const { directory, maxBytes, timeoutMs } = how;
   const from = await open(pathOf(tar), 'r');
   try {
     const end = await runConfined({
@@ -49,18 +87,15 @@ export async function unpack(archive: Archive): Promise<void> {
   } finally {
     await from.close();
   }
-  await refuseLeaks(directory);
 }
 
 /** Uncompressed first, so that what is unpacked is bounded by what is read. */
-async function plainTar({
-  file,
-  format,
-  scratch,
-  maxBytes,
-  timeoutMs,
-}: Archive): Promise<FileHandle> {
+async function plainTar(
+  { file, maxBytes, timeoutMs, makeScratch }: Archive,
+  format: 'tar' | keyof typeof DECOMPRESS,
+): Promise<FileHandle> {
   if (format === 'tar') return file;
+  const scratch = await makeScratch();
   const from = await open(pathOf(file), 'r');
   try {
     const program = DECOMPRESS[format];

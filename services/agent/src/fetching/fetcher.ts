@@ -210,12 +210,8 @@ export class Fetcher {
   ): Promise<void> {
     const { timeoutMs, maxBytes } = this.#options.policy;
     await this.#staging.inDirectory(async (directory) => {
-      const scratch = await this.#staging.file();
-      try {
-        await unpack({ file, format, directory, scratch, maxBytes, timeoutMs });
-      } finally {
-        await scratch.close();
-      }
+      const makeScratch = (): Promise<FileHandle> => this.#staging.file();
+      await unpack({ file, format, directory, makeScratch, maxBytes, timeoutMs });
       await letInto(directory, sandbox, uri.outputFile);
     });
   }
