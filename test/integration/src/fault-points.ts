@@ -75,5 +75,7 @@ function describe(said: string): string {
   if (/^go /.test(said)) return 'the shim its go';
   if (/^\d+ \//.test(said)) return 'the spawner a run directory';
   const update = /PUB \S*\.updates\./.exec(said);
-  return update === null ? 'systemd a call' : 'a status update';
+  // What is sent at once is one thing.
+  const answer = hasBegun && ANSWER.test(said) ? 'the answer to the order and ' : '';
+  return `${answer}${update === null ? 'systemd a call' : 'a status update'}`;
 }
