@@ -8,7 +8,7 @@ import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { WORK_BUCKET_LIMITS, workBucketName } from '@parley/protocol/streams';
 import type { Transfer } from '@parley/protocol/tasks';
 import type { CacheCopy, CachedName, ObjectCache } from './object-cache.ts';
-import { openToRead, openToWrite, SandboxPathError } from './sandbox-files.ts';
+import { openToRead, openToWrite, pathOf, SandboxPathError } from './sandbox-files.ts';
 import type { StepFailure } from './supervisor-messages.ts';
 import { Turns } from './turns.ts';
 
@@ -289,9 +289,6 @@ export class ObjectCopies {
     }
   }
 }
-
-/** Whatever became of its name meanwhile. Linux only. */
-const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
 
 function sumOf(fetched: readonly Fetched[]): Omit<CopiedIn, 'principal'> {
   const cached = fetched.filter(({ isCached }) => isCached);
