@@ -4,6 +4,7 @@ import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
 import type { TaskKey } from '@parley/protocol/ids';
+import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
@@ -222,6 +223,7 @@ export class AgentShell {
     switch (effect.kind) {
       case 'persist':
         this.#tell(effect);
+        if (isTerminal(effect.record.state)) this.#effects.stopCopying(effect.task);
         this.#track(this.#persist(effect));
         return;
       case 'forget':

@@ -16,6 +16,9 @@ export type Archive = {
   readonly scratch: FileHandle;
   readonly maxBytes: number;
   readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told how much it holds, before that is written; throws where that is too much. */
+  readonly onSize: (bytes: number) => void;
 };
 
 const DECOMPRESS = { gzip: 'gzip', bzip2: 'bzip2', xz: 'xz', zstd: 'zstd' } as const;
@@ -36,14 +39,15 @@ export function archiveFormat(name: string): ArchiveFormat | undefined {
 
 /** Rejects with a `FetchFailure`. */
 export async function unpack(archive: Archive): Promise<void> {
-  const { directory, maxBytes, timeoutMs } = archive;
+  const { directory, maxBytes, timeoutMs, signal, onSize } = archive;
   const tar = await plainTar(archive);
+  onSize((await tar.stat()).size);
   if (isRoot()) await chown(directory, NOBODY, NOBODY);
   const from = await open(pathOf(tar), 'r');
   try {
     const end = await runConfined({
       argv: ['tar', '--extract', '--file=-', '--no-same-owner', '--no-same-permissions'],
-      ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs },
+      ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs, signal },
     });
     check(end, 'tar', maxBytes);
   } finally {
@@ -59,6 +63,7 @@ async function plainTar({
   scratch,
   maxBytes,
   timeoutMs,
+  signal,
 }: Archive): Promise<FileHandle> {
   if (format === 'tar') return file;
   const from = await open(pathOf(file), 'r');
@@ -66,7 +71,7 @@ async function plainTar({
     const program = DECOMPRESS[format];
     const end = await runConfined({
       argv: [program, '--decompress', '--stdout'],
-      ...{ stdin: from.fd, stdout: scratch.fd, maxFileBytes: maxBytes, timeoutMs },
+      ...{ stdin: from.fd, stdout: scratch.fd, maxFileBytes: maxBytes, timeoutMs, signal },
     });
     check(end, program, maxBytes);
     return scratch;

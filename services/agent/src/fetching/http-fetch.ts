@@ -16,6 +16,7 @@ export type HttpRequest = {
   /** A copy with this tag is here already. */
   readonly knownTag?: string | undefined;
   readonly policy: FetchPolicy;
+  readonly signal: AbortSignal;
 };
 
 export type HttpAnswer =
@@ -40,6 +41,7 @@ export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
     const leftMs = Math.max(1, endsMs - systemClock.nowMs());
     await request.into.truncate(0);
+    request.signal.throwIfAborted();
     const addresses = await resolve(url, request.policy, leftMs);
     const end = await runConfined({
       argv: curl(url, addresses, request, leftMs),
@@ -47,6 +49,7 @@ export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
       maxFileBytes: request.policy.maxBytes,
       // curl knows its time itself; this is for one that does not keep to it.
       timeoutMs: leftMs + 1000,
+      signal: request.signal,
     });
     const { status, location, tag } = answerOf(end, request.policy);
     if (status === 200) return { kind: 'fetched', tag };
