@@ -155,6 +155,9 @@ export class AgentShell {
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
+    // However much that is: tasks need not wait for it.
+    this.#track(this.#retention.trim());
+    this.#track(this.#executors.retention.trim());
     await this.#units.begin();
     this.#pressure.begin();
     this.#care.begin();
