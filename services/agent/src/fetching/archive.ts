@@ -32,6 +32,9 @@ const FORMATS: readonly (readonly [RegExp, ArchiveFormat])[] = [
   [/\.tar\.zst$/, 'zstd'],
 ];
 
+/** Of what an archive holds; a tree of sources or of packages has 20 or 30. */
+const MAX_DEPTH = 64;
+
 /** By its name, as in Mesos. */
 export function archiveFormat(name: string): ArchiveFormat | undefined {
   return FORMATS.find(([pattern]) => pattern.test(name))?.[1];
@@ -94,6 +97,7 @@ function check(end: ConfinedEnd, program: string, maxBytes: number): void {
 
 /** Only directories, files, and links that stay inside, each followed by itself. */
 async function refuseLeaks(directory: string): Promise<void> {
+  await refuseDeep(directory);
   const links = ['-type', 'l', '-printf', 'l%P\\0%l\\0'];
   const others = ['!', '-type', 'd', '!', '-type', 'f', '-printf', 'o%P\\0\\0'];
   const look = ['find', '-P', directory, '-mindepth', '1', '(', ...links, '-o', ...others, ')'];
@@ -108,6 +112,23 @@ async function refuseLeaks(directory: string): Promise<void> {
       throw new FetchFailure(`it holds the link ${name}, which leads out of it`);
     }
   }
+}
+
+/** Each level that is there already costs open directories while it is moved into a sandbox. */
+async function refuseDeep(directory: string): Promise<void> {
+  const beyond = String(MAX_DEPTH + 1);
+  const depth = ['-mindepth', beyond, '-maxdepth', beyond];
+  const { code, stdout, stderr } = await runCommand([
+    'find',
+    '-P',
+    directory,
+    ...depth,
+    '-print',
+    '-quit',
+  ]);
+  if (code !== 0) throw new FetchFailure(`what it holds could not be looked through: ${stderr}`);
+  if (stdout === '') return;
+  throw new FetchFailure(`it holds directories that lie deeper than ${MAX_DEPTH} levels`);
 }
 
 /** Behind another link `..` leads anywhere: it may stand at the beginning only. */

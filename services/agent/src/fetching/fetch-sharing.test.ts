@@ -109,6 +109,27 @@ test("servers that never answer one principal's tasks keep no other principal fr
   await Promise.all(waiting);
 });
 
+test('a host whose name means something else to curl is not asked', async () => {
+  for (const host of ['-x.example', '+x.example', '*']) {
+    const failure = await aFetcher().fetch(aRequest([{ value: `http://${host}/file` }]));
+    expect(failure?.message).toContain('is no name of a host');
+  }
+});
+
+test('an archive whose directories lie too deep is refused whole', async () => {
+  const fetchNested = (levels: number) => {
+    const nested = path.join(root, `nested-${levels}`);
+    mkdirSync(path.join(nested, ...Array.from({ length: levels }, () => 'd')), { recursive: true });
+    archive = execFileSync('tar', ['-cz', '-C', nested, 'd']);
+    return aFetcher().fetch(aRequest([{ value: `${base}/archive.tar.gz` }]));
+  };
+  expect(await fetchNested(64)).toBeUndefined();
+  rmSync(path.join(sandbox, 'd'), { recursive: true });
+  const refused = await fetchNested(65);
+  expect(refused?.message).toContain('deeper than 64 levels');
+  expect(readdirSync(sandbox)).toEqual([]);
+});
+
 test('no more is put into a sandbox than the task may hold there, of files and of what is in archives', async () => {
   const fetcher = aFetcher();
   const files = ['a', 'b', 'c'].map((name) => ({ value: `${base}/${name}` }));

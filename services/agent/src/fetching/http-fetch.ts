@@ -30,6 +30,8 @@ const STALL_S = 60;
 const CONNECT_S = 30;
 /** curl(1), "EXIT CODES". */
 const CURL = { timedOut: 28, writeError: 23, tooLarge: 63 } as const;
+/** A name, or an address. What curl is told of a host (`--resolve`) means something else where it begins with `-`, `+` or `*`. */
+const HOST = /^[a-z0-9_[]/;
 const TAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/;
 const WORD = '%{stderr}@%{http_code} %{redirect_url} %header{etag}@';
 const SAID = /@(\d{3}) (\S*) (.*)@$/;
@@ -66,6 +68,7 @@ export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
 }
 
 async function resolve(url: URL, policy: FetchPolicy, timeoutMs: number): Promise<string[]> {
+  if (!HOST.test(url.hostname)) throw new FetchFailure(`${url.hostname} is no name of a host`);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const found = await inTime(
     lookup(host, { all: true }).catch((error: Error) => {
