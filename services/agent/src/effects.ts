@@ -4,6 +4,7 @@ import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
 import type { TaskKey } from '@parley/protocol/ids';
+import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
@@ -160,6 +161,9 @@ export class AgentShell {
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
+    // However much that is: tasks need not wait for it.
+    this.#track(this.#retention.trim());
+    this.#track(this.#executors.retention.trim());
     await this.#units.begin();
     this.#pressure.begin();
     this.#care.begin();
@@ -228,6 +232,7 @@ export class AgentShell {
     switch (effect.kind) {
       case 'persist':
         this.#tell(effect);
+        if (isTerminal(effect.record.state)) this.#effects.stopCopying(effect.task);
         this.#track(this.#persist(effect));
         return;
       case 'forget':

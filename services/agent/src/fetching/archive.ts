@@ -17,6 +17,9 @@ export type Archive = {
   readonly makeScratch: () => Promise<FileHandle>;
   readonly maxBytes: number;
   readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told how much it holds, before that is written; throws where that is too much. */
+  readonly onSize: (bytes: number) => void;
 };
 
 const DECOMPRESS = { gzip: 'gzip', bzip2: 'bzip2', xz: 'xz', zstd: 'zstd' } as const;
@@ -30,6 +33,9 @@ const FORMATS: readonly (readonly [RegExp, ArchiveFormat])[] = [
   [/\.tar\.zst$/, 'zstd'],
   [/\.zip$/, 'zip'],
 ];
+
+/** Of what an archive holds; a tree of sources or of packages has 20 or 30. */
+const MAX_DEPTH = 64;
 
 /** By its name, as in Mesos. */
 export function archiveFormat(name: string): ArchiveFormat | undefined {
@@ -57,8 +63,8 @@ export async function unpack(archive: Archive): Promise<void> {
 }
 
 async function unpackZip(archive: Archive): Promise<void> {
-  const { file, directory, maxBytes, timeoutMs, makeScratch } = archive;
-  const limits = { maxFileBytes: maxBytes, timeoutMs };
+  const { file, directory, maxBytes, timeoutMs, makeScratch, signal, onSize } = archive;
+  const limits = { maxFileBytes: maxBytes, timeoutMs, signal };
   const program = await zipProgram();
   const read = await makeScratch();
   if (program === 'bsdtar') {
@@ -73,15 +79,17 @@ async function unpackZip(archive: Archive): Promise<void> {
   }
   const copy = await makeScratch();
   check(await unzip({ file, copy, read }, directory, limits), program, maxBytes);
+  onSize((await read.stat()).size);
 }
 
 async function unpackTar(tar: FileHandle, how: Archive): Promise<void> {
-  const { directory, maxBytes, timeoutMs } = how;
+  const { directory, maxBytes, timeoutMs, signal, onSize } = how;
+  onSize((await tar.stat()).size);
   const from = await open(pathOf(tar), 'r');
   try {
     const end = await runConfined({
       argv: ['tar', '--extract', '--file=-', '--no-same-owner', '--no-same-permissions'],
-      ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs },
+      ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs, signal },
     });
     check(end, 'tar', maxBytes);
   } finally {
@@ -91,7 +99,7 @@ async function unpackTar(tar: FileHandle, how: Archive): Promise<void> {
 
 /** Uncompressed first, so that what is unpacked is bounded by what is read. */
 async function plainTar(
-  { file, maxBytes, timeoutMs, makeScratch }: Archive,
+  { file, maxBytes, timeoutMs, makeScratch, signal }: Archive,
   format: 'tar' | keyof typeof DECOMPRESS,
 ): Promise<FileHandle> {
   if (format === 'tar') return file;
@@ -101,7 +109,7 @@ async function plainTar(
     const program = DECOMPRESS[format];
     const end = await runConfined({
       argv: [program, '--decompress', '--stdout'],
-      ...{ stdin: from.fd, stdout: scratch.fd, maxFileBytes: maxBytes, timeoutMs },
+      ...{ stdin: from.fd, stdout: scratch.fd, maxFileBytes: maxBytes, timeoutMs, signal },
     });
     check(end, program, maxBytes);
     return scratch;
@@ -124,6 +132,7 @@ function check(end: ConfinedEnd, program: string, maxBytes: number): void {
 
 /** Only directories, files, and links that stay inside, each followed by itself. */
 async function refuseLeaks(directory: string): Promise<void> {
+  await refuseDeep(directory);
   const links = ['-type', 'l', '-printf', 'l%P\\0%l\\0'];
   const others = ['!', '-type', 'd', '!', '-type', 'f', '-printf', 'o%P\\0\\0'];
   const look = ['find', '-P', directory, '-mindepth', '1', '(', ...links, '-o', ...others, ')'];
@@ -138,6 +147,23 @@ async function refuseLeaks(directory: string): Promise<void> {
       throw new FetchFailure(`it holds the link ${name}, which leads out of it`);
     }
   }
+}
+
+/** Each level that is there already costs open directories while it is moved into a sandbox. */
+async function refuseDeep(directory: string): Promise<void> {
+  const beyond = String(MAX_DEPTH + 1);
+  const depth = ['-mindepth', beyond, '-maxdepth', beyond];
+  const { code, stdout, stderr } = await runCommand([
+    'find',
+    '-P',
+    directory,
+    ...depth,
+    '-print',
+    '-quit',
+  ]);
+  if (code !== 0) throw new FetchFailure(`what it holds could not be looked through: ${stderr}`);
+  if (stdout === '') return;
+  throw new FetchFailure(`it holds directories that lie deeper than ${MAX_DEPTH} levels`);
 }
 
 /** Behind another link `..` leads anywhere: it may stand at the beginning only. */

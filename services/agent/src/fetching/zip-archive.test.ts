@@ -14,6 +14,7 @@ import { crc32, deflateRawSync } from 'node:zlib';
 import { PrincipalName } from '@parley/protocol/ids';
 import { Uri } from '@parley/protocol/uris';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DiskBudget } from '../disk-budget.ts';
 import { ObjectCache } from '../object-cache.ts';
 import { Fetcher } from './fetcher.ts';
 import { zipProgram } from './zip-archive.ts';
@@ -73,7 +74,7 @@ function aZip(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...parts, ...directory, Buffer.from('PK\x05\x06'), end]);
 }
 
-function fetched(archive: Buffer, how: object = {}) {
+function fetched(archive: Buffer, how: object = {}, diskMib?: number) {
   const file = path.join(root, 'an archive.zip');
   writeFileSync(file, archive);
   const policy = {
@@ -89,8 +90,16 @@ function fetched(archive: Buffer, how: object = {}) {
     principal: PrincipalName.parse('alice'),
     sandboxDirectory: sandbox,
     uris,
+    signal: new AbortController().signal,
+    budget: new DiskBudget(diskMib),
   });
 }
+
+test('no more comes out of a zip than the task may hold on the disk', async () => {
+  const archive = aZip([{ name: 'large', data: 'x'.repeat(MAX_BYTES) }]);
+  expect(await fetched(archive, {}, 1 + MAX_BYTES / MIB)).toBeUndefined();
+  expect((await fetched(archive, {}, MAX_BYTES / MIB / 2))?.message).toContain('disk limit');
+});
 
 test('a zip is unpacked, with directories, links inside it and what may be executed', async () => {
   const archive = aZip([

@@ -14,7 +14,7 @@ export type ZipFiles = {
   readonly copy: FileHandle;
   readonly read: FileHandle;
 };
-export type ZipLimits = Pick<ConfinedCommand, 'maxFileBytes' | 'timeoutMs'>;
+export type ZipLimits = Pick<ConfinedCommand, 'maxFileBytes' | 'timeoutMs' | 'signal'>;
 
 /** unzip(1): nobody is asked for a password. Its warnings it only counts when it may say what it does. */
 const UNZIP = ['unzip', '-P', ''];
