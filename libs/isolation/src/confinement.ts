@@ -22,6 +22,8 @@ export type Confinement = {
   readonly places: readonly Place[];
   /** File with the program of a seccomp filter (syscall-filter.ts), which only the agent can write; none when left out. */
   readonly syscallFilter?: string | undefined;
+  /** Mounts of the host are shared with namespaces made of it: what is mounted later would appear, and writable. */
+  readonly hostSharesMounts?: boolean;
 };
 
 /** Where bwrap reads the filter; whoever starts it opens the file there. */
@@ -47,6 +49,9 @@ const TEMPORARY = ['/tmp', '/var/tmp'];
 const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 
+/** bwrap only keeps its mounts from the host, not the host's from it. */
+const PRIVATE_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
+
 /** What stands before `env` on the command line. */
 export function confiningWords(confinement: Confinement, own: OwnDirectories): string[] {
   const { sandboxDirectory, temporaryDirectory } = own;
@@ -59,6 +64,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
+    ...(confinement.hostSharesMounts === true ? PRIVATE_MOUNTS : []),
     // In a session of its own: it has no terminal to take, and no other's process group.
     // The host's name stays the same in a namespace of the task's own.
     ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],

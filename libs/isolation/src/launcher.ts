@@ -126,7 +126,7 @@ export function limitsFault(limits: TaskLimits): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
-  return fragment(request, { options: [], session: [], command: '"$@"' });
+  return `${fragment(request, { options: [], session: [], command: '"$@"' })}${WHOLE}`;
 }
 
 /**
@@ -139,8 +139,11 @@ export function launchFragment(request: LaunchRequest): string {
     session: ['setsid'],
     command: request.command.map(quoted).join(' '),
   };
-  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n`;
+  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n${WHOLE}`;
 }
+
+/** The last line: run-task.sh takes no fragment that does not come so far. */
+const WHOLE = 'whole=1\n';
 
 type FragmentParts = {
   /** Of `env`, and what stands first, for a task that is not confined. */
@@ -209,6 +212,11 @@ function lookedFor({ command, environment }: LaunchRequest): { program: string; 
 // Under another name meanwhile: whoever passes signals on can tell it from a shell of the task's.
 const LOOK_FOR_PROGRAM = `echo parley-start > /proc/self/comm
 ${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
+if [ -n "$PARLEY_LOOK_AGAIN" ]; then
+  check_interpreter "$PARLEY_LOOK_AGAIN"
+  [ -n "$fault" ] && refuse "$fault" "$1"
+  exit
+fi
 check_start "$1" "$2"
 [ -n "$fault" ] && refuse "$fault" "$1"
 say_program >&5

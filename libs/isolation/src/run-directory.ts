@@ -1,6 +1,7 @@
 // The files of one run of one task in the agent's own directory, outside the sandbox: which there are, what the
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
   chmod,
@@ -22,9 +23,11 @@ import { removeTree } from './remove-tree.ts';
 import { countersOf, type ScopeCounters } from './scope-events.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
+const ENDED_DIRECTORY = '.ended';
+/** Where a run directory is made; it comes to its place when everything is in it. */
+const UNFINISHED_DIRECTORY = '.unfinished';
 /** Others may be at it at the same time. */
 const MAX_LINK_TRIES = 100;
-const ENDED_DIRECTORY = '.ended';
 
 // One block: more than shim.sh ever writes, so overwriting needs no further space.
 const RESERVED_BYTES = 4096;
@@ -63,27 +66,46 @@ export async function createRunRoot(runRoot: string): Promise<void> {
 }
 
 /**
- * Creates the run directory and everything that a launch needs on the disk, `files` by name and text among it; files
- * of an earlier launch of the same run stay as they are. Rejects with the file error (ENOSPC when the disk is full).
+ * Creates the run directory and everything that a launch needs on the disk, `files` by name and text among it. It is whole or
+ * not there, also when this process is killed or the disk is full: a shim runs what is in it. One that an earlier launch of
+ * the same run has made is used as it is. Rejects with the file error (ENOSPC when the disk is full).
  */
 export async function prepareRunDirectory(
   directory: string,
   files: Readonly<Record<string, string>>,
   isConfined = false,
 ): Promise<void> {
-  await createRunRoot(path.dirname(directory));
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (await isThere(directory)) return;
+  const runRoot = path.dirname(directory);
+  await createRunRoot(runRoot);
+  const unfinished = path.join(runRoot, UNFINISHED_DIRECTORY, `${process.pid}-${randomUUID()}`);
+  await mkdir(unfinished, { recursive: true, mode: 0o700 });
   for (const [name, text] of Object.entries(files)) {
-    await writeNew(path.join(directory, name), text);
+    await writeNew(path.join(unfinished, name), text);
   }
-  await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
+  await writeNew(path.join(unfinished, 'process'), ' '.repeat(RESERVED_BYTES));
   // Says in which boot of the host the end is awaited; at its end, since the shim writes from the beginning.
   const boot = `\nboot=${await thisBoot()}\n`;
-  await writeNew(path.join(directory, 'exit'), boot.padStart(RESERVED_BYTES));
+  await writeNew(path.join(unfinished, 'exit'), boot.padStart(RESERVED_BYTES));
   if (isConfined) {
-    const temporary = temporaryDirectoryOf(directory);
-    await mkdir(temporary, { recursive: true });
+    const temporary = temporaryDirectoryOf(unfinished);
+    await mkdir(temporary);
     await chmod(temporary, 0o1777);
+  }
+  try {
+    await rename(unfinished, directory);
+  } catch (error) {
+    // Another launch of the same run, at the same time, was first.
+    if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
+    await removeTree(unfinished);
+  }
+}
+
+/** Takes away what an earlier process of the agent was killed at. Rejects with the file error. */
+export async function clearUnfinished(runRoot: string): Promise<void> {
+  const directory = path.join(runRoot, UNFINISHED_DIRECTORY);
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (!name.startsWith(`${process.pid}-`)) await removeTree(path.join(directory, name));
   }
 }
 
@@ -104,9 +126,9 @@ export async function linkOutputs(run: {
     ['stderr', run.stderrPath],
   ] as const) {
     const own = path.join(run.runDirectory, name);
-    const isNew = await writeNew(own, '', 0o644);
-    // A program may open what it was given once more, by /dev/stdout.
-    if (isNew && owner !== undefined) await chown(own, owner.userId, owner.groupId);
+    await writeNew(own, '', 0o644);
+    // A program may open what it was given once more, by /dev/stdout. An earlier launch may have been killed before this.
+    if (owner !== undefined) await chown(own, owner.userId, owner.groupId);
     await replaceByLink(own, file);
   }
 }
@@ -177,7 +199,7 @@ export async function readExitRecord(directory: string): Promise<ExitRecord | un
 export async function listRuns(runRoot: string): Promise<string[]> {
   const entries = await readdir(runRoot, { withFileTypes: true });
   return entries
-    .filter((entry) => entry.isDirectory() && entry.name !== ENDED_DIRECTORY)
+    .filter((entry) => entry.isDirectory() && !OWN_DIRECTORIES.has(entry.name))
     .map((entry) => entry.name);
 }
 
@@ -200,6 +222,18 @@ export async function removeRun(runRoot: string, unit: string): Promise<void> {
   // A task has filled the directory for temporary files in it.
   await removeTree(path.join(runRoot, unit));
   await rm(path.join(endedDirectoryOf(runRoot), unit), { force: true });
+}
+
+const OWN_DIRECTORIES: ReadonlySet<string> = new Set([ENDED_DIRECTORY, UNFINISHED_DIRECTORY]);
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 let boot: Promise<string> | undefined;

@@ -8,4 +8,5 @@
 . "${0%/*}/run-task.sh"
 mode=$1 run=$2 sandbox=$3
 shift 4
+read_self
 run_task "$mode" "$run" "$sandbox" environment "$@"

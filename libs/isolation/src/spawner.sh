@@ -16,8 +16,8 @@
 spawn() {
   exec < /dev/null 3<&"$1" 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
   trap 'echo abandoned >&3' EXIT
-  read -r stat_line < /proc/self/stat
-  echo "pid ${stat_line%% *}" >&3
+  read_self
+  echo "pid $self" >&3
   read -r word <&3
   [ "$word" = "go ${2##*/}" ] || exit 125
   exec >> "$2/stdout" 2>> "$2/stderr"

@@ -77,7 +77,8 @@ class SpawnerProcess {
 
   constructor({ enterCommand }: SpawnerOptions) {
     const script = ['/bin/sh', SCRIPT, path.dirname(SCRIPT)];
-    const environment = ['/usr/bin/env', '-i', `PATH=${SYSTEM_PATH}`, 'LANG=C.UTF-8'];
+    // Without a locale, for which each program on the way to the task would open a dozen files.
+    const environment = ['/usr/bin/env', '-i', `PATH=${SYSTEM_PATH}`];
     const [program = '', ...rest] = [...enterCommand, ...environment, ...script];
     this.#child = spawn(program, rest, {
       cwd: '/',

@@ -118,7 +118,7 @@ export async function spawnShim(how: ShimSpawn): Promise<ShimAnswer> {
       const child = spawn(program, rest, {
         cwd: '/',
         detached: true,
-        env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...prefixEnvironment },
+        env: { PATH: SYSTEM_PATH, ...prefixEnvironment },
         stdio: ['ignore', stdout.fd, stderr.fd, 'pipe'],
       });
       child.unref();

@@ -5,7 +5,7 @@ import { existsSync, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { clearEnded, createRunRoot, endedDirectoryOf } from './run-directory.ts';
+import { clearEnded, clearUnfinished, createRunRoot, endedDirectoryOf } from './run-directory.ts';
 
 export type WatchExitsOptions = {
   readonly runRoot: string;
@@ -41,6 +41,7 @@ export async function watchExits(options: WatchExitsOptions): Promise<ExitWatch>
   const { runRoot, expected, listLive, onEnded, onError } = options;
   const directory = endedDirectoryOf(runRoot);
   await createRunRoot(runRoot);
+  await clearUnfinished(runRoot);
   const handling = new Set<string>();
   let sweeping = false;
 

@@ -1,5 +1,5 @@
 // What is told before anything starts on a host, or under a choice, that cannot confine tasks as asked.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FrameworkRef } from '@parley/protocol/ids';
@@ -44,6 +44,27 @@ test('without what confines, nothing is started, and the package that is missing
   expect(refused.failure.code).toBe('notPermitted');
   expect(refused.failure.message).toContain('apt-get install bubblewrap');
   expect(refused.failure.message).toContain('--confine none');
+});
+
+test('a file that tasks may not see is hidden with its directory, since another file may be put in its place', async () => {
+  await chmod(workDirectory, 0o755);
+  const secrets = path.join(workDirectory, 'secrets');
+  await mkdir(secrets);
+  await writeFile(path.join(secrets, 'agent.json'), '');
+  const choice = readConfinement({ confine: 'default' });
+  if (!choice.ok) throw new Error(choice.failure.message);
+  await mkdir(path.join(workDirectory, 'work'));
+  const made = await prepareConfinement({
+    choice: choice.value,
+    isolation: { kind: 'system-systemd', enterCommand: [], rootPath: '/' },
+    workDirectory: path.join(workDirectory, 'work'),
+    secretFiles: [path.join(secrets, 'agent.json')],
+  });
+  if (!made.ok) throw new Error(made.failure.message);
+  const framework = FrameworkRef.parse({ principal: 'team', frameworkId: 'a' });
+  const confined = made.value.of(framework, undefined, []);
+  const places = confined.ok ? confined.value.confinement?.places : [];
+  expect(places).toContainEqual({ path: secrets, is: 'hiddenDirectory' });
 });
 
 test('who asks for no confinement, or for plain processes, needs none of it', async () => {

@@ -58,10 +58,18 @@ export async function prepareConfinement(
   if (!filter.ok) return filter;
   const { first } = choice.users;
   const owner = isRoot ? { userId: first, groupId: first } : undefined;
-  const what = { places: places.value, syscallFilter: filter.value };
+  // Only root can keep them out.
+  const hostSharesMounts = isRoot && (await sharesMounts(isolation.enterCommand));
+  const what = { places: places.value, syscallFilter: filter.value, hostSharesMounts };
   const why = await tried({ owner, ...what }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
   return succeed(new TaskConfinement({ users: users.value, taskUsers: taskUsers.value, ...what }));
+}
+
+/** Whether what is mounted later on the host appears in copies of its mounts too: the optional fields (proc(5)). */
+async function sharesMounts(enterCommand: readonly string[]): Promise<boolean> {
+  const { stdout } = await runCommand([...enterCommand, 'cat', '/proc/self/mountinfo']);
+  return stdout.split('\n').some((line) => / (?:shared|master):\d+ /.test(line));
 }
 
 async function missingPrograms(enterCommand: readonly string[]): Promise<string | undefined> {
@@ -133,7 +141,17 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
   const directories = [workDirectory, ...blocked, ...hidden.filter(isDirectory)];
   const isHiddenAbove = (each: string): boolean =>
     directories.some((directory) => isBelow(each, directory));
+  // What covers a file goes when another file is put in its place, as when a credential is renewed: so its directory is
+  // covered, unless that is one of the system's.
+  directories.push(
+    ...hidden
+      .filter((each) => !isDirectory(each) && !isHiddenAbove(each))
+      .map((each) => path.dirname(each))
+      .filter((each) => depthOf(each) > 1),
+  );
   const files = hidden.filter((each) => !isDirectory(each) && !isHiddenAbove(each));
+  const [open] = isRoot ? [] : files;
+  if (open !== undefined) return fail('notPermitted', tooOpen(open));
   return succeed([
     ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
     ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
@@ -141,6 +159,11 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
     ...messageQueuesOf(isolation.rootPath),
   ]);
 }
+
+const depthOf = (directory: string): number => directory.split('/').filter(Boolean).length;
+
+const tooOpen = (file: string): string =>
+  `tasks run as the user of this agent, who may read ${file}, and ${path.dirname(file)} cannot be hidden from them: move the file to a directory of its own`;
 
 /** Where the agent's own Node is, with what came with it: tasks and executors written for it are started by its path. */
 function toolsOf(program: string): string[] {

@@ -15,6 +15,7 @@ export type ConfinementPolicy = {
   readonly places: readonly Place[];
   /** The file of the filter of system calls; undefined: they may make all. */
   readonly syscallFilter: string | undefined;
+  readonly hostSharesMounts: boolean;
 };
 
 /** Without a policy tasks see and may do all that their agent does. */
@@ -53,9 +54,10 @@ export class TaskConfinement {
     if (!owner.ok) return owner;
     if (this.#policy === undefined) return succeed({});
     const writable = directories.map((each): Place => ({ path: each, is: 'writable' }));
-    const { syscallFilter } = this.#policy;
+    const { syscallFilter, hostSharesMounts } = this.#policy;
     const places = [...this.#policy.places, ...writable];
-    return succeed({ confinement: { owner: owner.value, places, syscallFilter } });
+    const how = { syscallFilter, hostSharesMounts };
+    return succeed({ confinement: { owner: owner.value, places, ...how } });
   }
 }
 

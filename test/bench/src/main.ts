@@ -9,7 +9,7 @@ import { failoverBenchmark } from './failover/failover-benchmark.ts';
 import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
-import { launchBenchmark } from './launch-benchmark.ts';
+import { launchBenchmark } from './launch/launch-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';

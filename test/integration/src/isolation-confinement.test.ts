@@ -2,13 +2,14 @@
 // confined changes nothing about how its end is told and how it is stopped.
 
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
 import { stopScope } from '@parley/isolation/stop-scope';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   aTask,
   type Bench,
@@ -75,6 +76,48 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     expect(said).toContain('/bin/sh -c');
     expect(said).not.toMatch(/sleep|PASSWORD/);
     await stopScope(bench.launcher, other.unit, { graceMs: 0 });
+  });
+
+  it('does not see what is mounted on the host after its start', async ({ skip }) => {
+    const { enterCommand } = bench.settings;
+    skip(!isRoot || enterCommand.length === 0, 'only mounts of a private systemd are changed');
+    const onHost = (...words: string[]): void => {
+      const [program = '', ...rest] = [...enterCommand, ...words];
+      execFileSync(program, rest);
+    };
+    onHost('mount', '--make-rshared', '/');
+    try {
+      const { owner, places = [] } = bench.confinement ?? { owner: undefined };
+      const task = await sh('touch ready; until [ -e go ]; do sleep 0.05; done; ls -A /mnt', {
+        confinement: { owner, places, hostSharesMounts: true },
+      });
+      await launched(bench, task);
+      const ready = path.join(task.sandboxDirectory, 'ready');
+      await vi.waitUntil(() => existsSync(ready), { timeout: WAIT_MS });
+      onHost('mount', '-t', 'tmpfs', 'later', '/mnt');
+      onHost('touch', '/mnt/later');
+      await writeFile(path.join(task.sandboxDirectory, 'go'), '');
+      expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+      expect(await textOf(task)).not.toContain('later');
+      onHost('umount', '/mnt');
+    } finally {
+      onHost('mount', '--make-rprivate', '/');
+    }
+  });
+
+  it('learns nothing of the host by the interpreter that its script names', async () => {
+    const secret = path.join(bench.workDirectory, 'checkpoint');
+    const known = await Promise.all(
+      [secret, `${secret}-not`].map(async (interpreter) => {
+        const task = await aTask(bench, ['./program']);
+        const script = `#!/bin/sh\nsed -i '1s,.*,#!${interpreter},' program; exit 127\n`;
+        await writeFile(path.join(task.sandboxDirectory, 'program'), script, { mode: 0o755 });
+        if (isRoot) await chown(path.join(task.sandboxDirectory, 'program'), 2_000_000, 2_000_000);
+        await launched(bench, task);
+        return endOf(bench, task);
+      }),
+    );
+    expect(known[0]).toEqual(known[1]);
   });
 
   it('does not see the sandbox of another, nor what its agent keeps', async () => {
