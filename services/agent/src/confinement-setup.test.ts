@@ -61,8 +61,8 @@ test('a file that tasks may not see is hidden with its directory, since another 
     secretFiles: [path.join(secrets, 'agent.json')],
   });
   if (!made.ok) throw new Error(made.failure.message);
-  const of = FrameworkRef.parse({ principal: 'team', frameworkId: 'a' });
-  const confined = made.value.of(of, undefined, []);
+  const framework = FrameworkRef.parse({ principal: 'team', frameworkId: 'a' });
+  const confined = made.value.of(framework, undefined, []);
   const places = confined.ok ? confined.value.confinement?.places : [];
   expect(places).toContainEqual({ path: secrets, is: 'hiddenDirectory' });
 });
