@@ -24,7 +24,7 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
-  /** Tasks and executors may have limits and `uris`, tasks a network; releases before leave them out of a description. */
+  /** Tasks and executors may have limits and `uris`, and images, tasks a network; releases before leave them out of a description. */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
@@ -61,7 +61,7 @@ function asksForLimits(operation: Operation): boolean {
 /** A description, or what came in the place of one, with what rules version 6 has added. */
 function isOfNewRules(described: unknown): boolean {
   if (typeof described !== 'object' || described === null) return false;
-  return ['limits', 'uris', 'network'].some(
+  return ['limits', 'uris', 'network', 'image'].some(
     (field) => field in described && Reflect.get(described, field) !== undefined,
   );
 }
@@ -87,7 +87,7 @@ export function executorUnderRules(
   description: ExecutorDescription,
 ): ExecutorDescription {
   if (ruleHolds(state, 'limitsAreRead')) return description;
-  const { limits: _, uris: __, ...known } = description;
+  const { limits: _, uris: __, image: ___, ...known } = description;
   return known;
 }
 

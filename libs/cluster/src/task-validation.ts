@@ -18,13 +18,15 @@ export type TaskPlace = {
   readonly agentId: AgentId;
   /** The executor of the group; absent for a task that is launched by itself. */
   readonly group?: ExecutorDescription;
-  /** False under rules of a version that knows none, nor `uris`: they are left out then. */
+  /** False under rules of a version that knows none, nor `uris`, nor images: they are left out then. */
   readonly hasLimits: boolean;
 };
 
 /** What releases before rules version 6 read. */
-const OlderTask = TaskDescription.omit({ limits: true, uris: true, network: true }).extend({
-  executor: ExecutorDescription.omit({ limits: true, uris: true }).optional(),
+const OlderTask = TaskDescription.omit({
+  ...{ limits: true, uris: true, network: true, image: true },
+}).extend({
+  executor: ExecutorDescription.omit({ limits: true, uris: true, image: true }).optional(),
 });
 
 /** The description, or `invalidTask`. */
@@ -135,6 +137,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
   if (task.inputs.length > 0) return `inputs: ${only}`;
   if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
+  if (task.image !== undefined) return "image: a task of a custom executor has its executor's";
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
   if (task.check !== undefined) return `check: ${only}`;
@@ -143,7 +146,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
 }
 
 function executorFault(executor: ExecutorDescription): string | undefined {
-  const { kind, command, limits, uris } = executor;
+  const { kind, command, limits, uris, image } = executor;
   if (kind === 'custom') {
     if (command === undefined) return 'executor.command: a custom executor needs one';
     const fault = limitsFault(executor);
@@ -154,6 +157,9 @@ function executorFault(executor: ExecutorDescription): string | undefined {
   }
   if (uris !== undefined) {
     return 'executor.uris: a default executor has none, each of its tasks has its own';
+  }
+  if (image !== undefined) {
+    return 'executor.image: a default executor has none, each of its tasks has its own';
   }
   return command === undefined
     ? undefined

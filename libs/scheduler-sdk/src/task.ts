@@ -41,7 +41,7 @@ export type LimitSpec = {
 export type TaskSpec = ResourceSpec &
   Pick<
     TaskDescriptionInput,
-    'uris' | 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
+    'uris' | 'image' | 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
   > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
@@ -84,7 +84,7 @@ export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
   const { id, name, command, environment, killGraceMs, priority, revocable } = spec;
-  const { uris, inputs, outputs, network } = spec;
+  const { uris, image, inputs, outputs, network } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -92,6 +92,7 @@ export function task(spec: TaskSpec): TaskDescription {
     resources: resources(spec),
     command: { argv, environment },
     uris,
+    image,
     inputs,
     outputs,
     killGraceMs,
