@@ -3,6 +3,13 @@
 //
 // bwrap(1) makes the namespaces and the first process in them, which reaps; it sets no_new_privs. setpriv(1) then gives up
 // root: it can only be after what takes root to make.
+import {
+  type ImageRoot,
+  mountingWords,
+  programWords,
+  rootWords,
+  toolsWords,
+} from './image-root.ts';
 import type { Owner } from './sandbox.ts';
 
 export type Place = {
@@ -17,6 +24,8 @@ export type Confinement = {
   readonly owner: Owner | undefined;
   /** Whatever is not named is the host's, read-only. What lies in another place comes after it. */
   readonly places: readonly Place[];
+  /** It does not see the host's files: what is not named is its image's. Only with an owner. */
+  readonly image?: ImageRoot;
 };
 
 /** Two directories of the task's own. */
@@ -27,6 +36,8 @@ export type OwnDirectories = {
   readonly temporaryDirectory: string;
   /** It has a loopback of its own and nothing else. */
   readonly hasNoNetwork?: boolean;
+  /** Of one that has an image: see `imageDirectoryOf`. */
+  readonly imageDirectory?: string;
 };
 
 /** What a signal to the whole scope can be. It is the task's: blocked, it waits for it, and ends nothing before. */
@@ -40,7 +51,8 @@ const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 
 /** What stands before `env` on the command line. */
 export function confiningWords(confinement: Confinement, own: OwnDirectories): string[] {
-  const { sandboxDirectory, temporaryDirectory } = own;
+  const { sandboxDirectory, temporaryDirectory, imageDirectory = '' } = own;
+  const { image } = confinement;
   const sandbox: Place = { path: sandboxDirectory, is: 'writable' };
   const places = inOrder([...confinement.places, sandbox]);
   // Nothing of the host is to be made in the task's own directory, as bwrap does with what is mounted below one.
@@ -50,24 +62,27 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
+    ...(image === undefined ? [] : mountingWords(imageDirectory)),
     // In a session of its own: it has no terminal to take, and no other's process group.
     ...['bwrap', '--new-session', '--unshare-pid'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
-    ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...rootWords(image, imageDirectory),
+    ...['--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...toolsWords(image),
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
     ...places.flatMap((place) => [...(ways.get(place.path) ?? []), ...wordsOf(place)]),
     ...['--chdir', sandboxDirectory, '--'],
-    ...privilegeWords(confinement.owner),
+    ...privilegeWords(confinement),
   ];
 }
 
 /** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */
-export function privilegeWords(owner: Owner | undefined): string[] {
+export function privilegeWords({ owner, image }: Confinement): string[] {
   if (owner === undefined) return [];
   const user = [`--reuid=${owner.userId}`, `--regid=${owner.groupId}`, '--clear-groups'];
   const capabilities = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
-  return ['setpriv', ...user, ...capabilities, '--'];
+  return [...programWords('setpriv', image), ...user, ...capabilities, '--'];
 }
 
 /**
