@@ -41,6 +41,11 @@ export function imageDirectoryOf(runDirectory: string): string {
   return path.join(runDirectory, 'image');
 }
 
+/** What a task that has an image writes to its root filesystem. */
+export function writtenDirectoryOf(runDirectory: string): string {
+  return path.join(imageDirectoryOf(runDirectory), 'upper');
+}
+
 /** A program of the host, wherever it is to run. */
 export function programWords(program: string, image: ImageRoot | undefined): string[] {
   if (image === undefined) return [program];
@@ -111,7 +116,7 @@ export async function prepareImageRoot(
   places: readonly string[],
 ): Promise<void> {
   const directory = imageDirectoryOf(runDirectory);
-  const upper = path.join(directory, 'upper');
+  const upper = writtenDirectoryOf(runDirectory);
   for (const each of ['upper', 'work', 'root']) await makeDirectory(path.join(directory, each));
   const fixed = ['/dev', '/proc', '/tmp', '/var/tmp', TOOLS];
   for (const place of [...fixed, ...places]) await makePlace(upper, place);

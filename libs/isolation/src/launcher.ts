@@ -54,7 +54,7 @@ export type LaunchRequest = {
 
 export type LaunchFailure = {
   /** `invalidRequest` stays wrong when repeated; the others may pass. After any of them the task will not start. */
-  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed';
+  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed' | 'notConfined';
   readonly message: string;
 };
 

@@ -14,7 +14,7 @@ const DELETES_A_STEP = 64;
 const MAX_NAMES_TRIED = 10_000;
 
 /** As `rm -r`, by steps. A link is deleted, not followed. What is not there is removed already. Rejects with the file error. */
-export async function removeTree(directory: string): Promise<void> {
+export async function removeTree(directory: string | Buffer): Promise<void> {
   let root: FileHandle | undefined;
   try {
     root = await ignoreMissing(openDirectory(directory));
@@ -106,7 +106,7 @@ function isTaken(error: unknown): boolean {
   return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(errorCode(error) ?? '');
 }
 
-function openDirectory(directory: string): Promise<FileHandle> {
+function openDirectory(directory: string | Buffer): Promise<FileHandle> {
   return open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 

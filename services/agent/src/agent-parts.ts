@@ -2,15 +2,18 @@
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { logConnection } from '@parley/actor/nats/connection-watch';
+import type { TaskLauncher } from '@parley/isolation/launcher';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentConfig } from './config.ts';
 import { Fetcher } from './fetching/fetcher.ts';
 import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
+import { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import type { RegistrationOptions } from './registration.ts';
 import { Supervisor } from './supervisor.ts';
+import type { TaskConfinement } from './task-confinement.ts';
 import { WorkAccount } from './work-account.ts';
 
 /** With the cache of objects and of what was fetched alike. */
@@ -21,6 +24,20 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
   const directory = path.join(workDirectory, 'objects');
   const cache = new ObjectCache({ directory, maxBytes: objectCacheBytes });
   return { cache, fetcher: new Fetcher({ workDirectory, cache, policy: sandboxes.fetching }) };
+}
+
+/** What tasks with images have at their roots. */
+export function taskImages(
+  { workDirectory, sandboxes }: AgentConfig,
+  launcher: TaskLauncher,
+  confinement: TaskConfinement,
+  logger: Logger,
+): TaskImages {
+  const { fetching: policy, imageStoreBytes: maxBytes } = sandboxes;
+  return new TaskImages({
+    ...{ workDirectory, policy, maxBytes, launcher, confinement },
+    onFailure: (err) => logger.error({ err }, 'images could not be tidied'),
+  });
 }
 
 /** What tasks read and write, between this host and the principals' buckets. */

@@ -7,13 +7,14 @@ import type { TaskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
-import { fetching, objectCopies, supervisorOf, workAccount } from './agent-parts.ts';
+import { fetching, objectCopies, supervisorOf, taskImages, workAccount } from './agent-parts.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
+import type { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { recoverTasks } from './recovery.ts';
@@ -47,6 +48,7 @@ export class AgentShell {
   readonly #executors: ExecutorShell;
   readonly #effects: HostEffects;
   readonly #volumes: VolumeStore;
+  readonly #images: TaskImages;
   readonly #reports = new ReportLog();
   readonly #groups: GroupDirectories;
   readonly #onLeave: (why: string) => void;
@@ -85,15 +87,14 @@ export class AgentShell {
     const { rootPath, enterCommand, confinement, networks } = isolation;
     const place = { agentId, workDirectory };
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
-    this.#host = new TaskHost({ ...place, launcher, enterCommand, confinement, networks });
-    this.#work = workAccount(identity, logger);
+    this.#images = taskImages(config, launcher, confinement, logger);
     const { cache, fetcher } = fetching(config);
+    const given = { ...place, launcher, confinement, fetcher, images: this.#images };
+    this.#host = new TaskHost({ ...given, enterCommand, networks });
+    this.#work = workAccount(identity, logger);
     this.#executors = new ExecutorShell({
-      ...place,
-      launcher,
-      confinement,
+      ...given,
       logger,
-      fetcher,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
       checkExit: (unit) => this.#units.check(unit),
@@ -102,10 +103,9 @@ export class AgentShell {
       host: this.#host,
       executors: this.#executors.host,
       copies: objectCopies(config, this.#work, cache, logger),
-      fetcher,
+      ...given,
       volumes: this.#volumes,
       groups: this.#groups,
-      confinement,
     });
     this.#retention = new SandboxRetention({
       ...place,
@@ -153,6 +153,7 @@ export class AgentShell {
     if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
+    this.#track(this.#images.begin());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     await this.#units.begin();
     this.#pressure.begin();

@@ -5,10 +5,15 @@ import { unreachable } from '@parley/protocol/unreachable';
 import type { ExecutorHost } from './executors/executor-host.ts';
 import type { Fetcher } from './fetching/fetcher.ts';
 import type { GroupDirectories } from './group-directories.ts';
+import type { TaskImages } from './images/task-images.ts';
 import { probeHttp, probeTcp } from './network-probes.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import { SandboxSetup } from './sandbox-setup.ts';
-import type { StepFailure, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import {
+  type SupervisorEffect,
+  type SupervisorInput,
+  stepFailureOf,
+} from './supervisor-messages.ts';
 import type { ProbeAnswer } from './task-checks.ts';
 import { describeProbe, noResult } from './task-checks.ts';
 import type { TaskConfinement } from './task-confinement.ts';
@@ -23,6 +28,7 @@ export type HostEffectsOptions = {
   readonly executors: ExecutorHost;
   readonly copies: ObjectCopies;
   readonly fetcher: Fetcher;
+  readonly images: TaskImages;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
   readonly confinement: TaskConfinement;
@@ -57,8 +63,10 @@ export class HostEffects {
     const { task, ref, order, executor } = effect;
     const failure = await this.#setup.prepare(ref, order, executor);
     if (failure !== undefined) return { kind: 'inputsFailed', task, failure };
-    const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
+    const { sandboxDirectory, runDirectory } = this.#setup.directoriesOf(ref, executor);
     const { principal } = ref;
+    const rootless = await this.#options.images.prepare(runDirectory, order.description);
+    if (rootless !== undefined) return { kind: 'inputsFailed', task, failure: rootless };
     const { uris = [] } = order.description;
     const fetched = await this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
     if (fetched !== undefined) return { kind: 'inputsFailed', task, failure: fetched };
@@ -76,8 +84,7 @@ export class HostEffects {
     const { task, ref, description } = effect;
     const outcome = await this.#options.host.launch(ref, description, this.#groupOf(effect));
     if (outcome.ok) return { kind: 'launched', task };
-    const { code, message } = outcome.failure;
-    const failure: StepFailure = { code: code === 'diskFull' ? code : 'failed', message };
+    const failure = stepFailureOf(outcome.failure);
     return { kind: 'launchFailed', task, failure };
   }
 

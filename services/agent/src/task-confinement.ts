@@ -2,6 +2,7 @@
 // or let through. How that is made is in @parley/isolation; what the host's own places are, in confinement-setup.ts.
 import path from 'node:path';
 import type { Confinement, Place } from '@parley/isolation/confinement';
+import type { ImageRoot } from '@parley/isolation/image-root';
 import type { Owner } from '@parley/isolation/sandbox';
 import { type Outcome, succeed } from '@parley/protocol/errors';
 import type { FrameworkRef } from '@parley/protocol/ids';
@@ -26,15 +27,25 @@ export class TaskConfinement {
     return this.#policy?.users?.ownerOf(framework) ?? succeed(undefined);
   }
 
+  /** It takes root to mount one, and namespaces to mount it in. */
+  get canHaveImages(): boolean {
+    return this.#policy?.users !== undefined;
+  }
+
   /** `directories`: of the agent's, that a task or executor works in beside its sandbox. Fails as `ownerOf`. */
   of(
     framework: FrameworkRef,
     directories: readonly string[],
+    image?: ImageRoot,
   ): Outcome<{ readonly confinement?: Confinement }> {
     if (this.#policy === undefined) return succeed({});
     const owner = this.ownerOf(framework);
     if (!owner.ok) return owner;
     const writable = directories.map((each): Place => ({ path: each, is: 'writable' }));
+    // In an image nothing is the host's that would have to be hidden.
+    if (image !== undefined) {
+      return succeed({ confinement: { owner: owner.value, places: writable, image } });
+    }
     const places = [...this.#policy.places, ...writable];
     return succeed({ confinement: { owner: owner.value, places } });
   }

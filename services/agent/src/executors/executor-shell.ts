@@ -207,12 +207,14 @@ export class ExecutorShell {
     );
   }
 
-  #fetch(
+  async #fetch(
     place: ExecutorPlace,
-    { uris = [] }: ExecutorDescription,
+    { uris = [], image }: ExecutorDescription,
   ): Promise<StepFailure | undefined> {
-    const { sandboxDirectory } = this.host.directoriesOf(place);
+    const { sandboxDirectory, runDirectory } = this.host.directoriesOf(place);
     const { principal } = place.executor;
+    const failure = await this.#options.images.prepare(runDirectory, { image });
+    if (failure !== undefined) return failure;
     return this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
   }
 

@@ -45,7 +45,7 @@ export async function unpack(archive: Archive): Promise<void> {
       argv: ['tar', '--extract', '--file=-', '--no-same-owner', '--no-same-permissions'],
       ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs },
     });
-    check(end, 'tar', maxBytes);
+    checkUnpacked(end, 'tar', maxBytes);
   } finally {
     await from.close();
   }
@@ -53,13 +53,13 @@ export async function unpack(archive: Archive): Promise<void> {
 }
 
 /** Uncompressed first, so that what is unpacked is bounded by what is read. */
-async function plainTar({
+export async function plainTar({
   file,
   format,
   scratch,
   maxBytes,
   timeoutMs,
-}: Archive): Promise<FileHandle> {
+}: Omit<Archive, 'directory'>): Promise<FileHandle> {
   if (format === 'tar') return file;
   const from = await open(pathOf(file), 'r');
   try {
@@ -68,14 +68,15 @@ async function plainTar({
       argv: [program, '--decompress', '--stdout'],
       ...{ stdin: from.fd, stdout: scratch.fd, maxFileBytes: maxBytes, timeoutMs },
     });
-    check(end, program, maxBytes);
+    checkUnpacked(end, program, maxBytes);
     return scratch;
   } finally {
     await from.close();
   }
 }
 
-function check(end: ConfinedEnd, program: string, maxBytes: number): void {
+/** Throws a `FetchFailure` unless the program unpacked it. */
+export function checkUnpacked(end: ConfinedEnd, program: string, maxBytes: number): void {
   if (end.isTooLarge) {
     throw new FetchFailure(
       `what is in it is larger than ${maxBytes} bytes, the limit (--fetch-limit)`,
