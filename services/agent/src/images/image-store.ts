@@ -127,7 +127,7 @@ export class ImageStore {
       const { usedMib } = await measureDisk([entry]);
       const about: About = { environment, bytes: (usedMib.get(entry) ?? 0) * MIB };
       await writeFile(path.join(entry, ABOUT), JSON.stringify(about));
-      await rename(entry, this.#placeOf(name));
+      await rename(entry, this.#placeOf(name)).catch(ignoreTaken);
     });
   }
 
@@ -162,6 +162,11 @@ export class ImageStore {
   #rootOf(name: string): string {
     return path.join(this.#placeOf(name), ROOT);
   }
+}
+
+/** What was asked for twice is the same. */
+function ignoreTaken(error: unknown): void {
+  if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
 }
 
 const nameOf = (digest: string): string => digest.replace(':', '-');
