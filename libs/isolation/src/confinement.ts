@@ -61,8 +61,8 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const hidden = places.filter((place) => place.is === 'hiddenDirectory').map(({ path }) => path);
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
-    ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     ...(image === undefined ? [] : mountingWords(imageDirectory)),
+    ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     // In a session of its own: it has no terminal to take, and no other's process group.
     ...['bwrap', '--new-session', '--unshare-pid'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),

@@ -30,9 +30,12 @@ const TOOLS = '/.parley';
 export const STARTER = 'parley-start';
 const NAME_FILES = ['/etc/resolv.conf', '/etc/hosts'];
 
-/** The directories have short names without what the options of a mount would take for their own. */
+/**
+ * The directories have short names, without what the options of a mount would take for their own. A signal that ends `mount`
+ * is told as what ended the task, which was not begun.
+ */
 const MOUNT = `cd "$1" || exit 126
-mount -t overlay -o nodev,nosuid,lowerdir=lower,upperdir=upper,workdir=work overlay root || exit 126
+mount -t overlay -o nodev,nosuid,lowerdir=lower,upperdir=upper,workdir=work overlay root || exit
 shift
 exec "$@"`;
 
@@ -55,7 +58,7 @@ export function programWords(program: string, image: ImageRoot | undefined): str
   ];
 }
 
-/** Before `bwrap`: a mount namespace of its own, with the overlay in it. */
+/** First of all, since a shell may unblock signals: a mount namespace of its own, with the overlay in it. */
 export function mountingWords(imageDirectory: string): string[] {
   const inNamespace = ['unshare', '--mount', '--propagation', 'private', '--'];
   return [...inNamespace, '/bin/sh', '-c', MOUNT, 'sh', imageDirectory];

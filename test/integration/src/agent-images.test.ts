@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -47,7 +48,8 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     const programs = packed(
       (root) => {
         copyPrograms(root, PROGRAMS);
-        mkdirSync(path.join(root, 'opt'));
+        mkdirSync(path.join(root, 'opt/open'), { recursive: true });
+        chmodSync(path.join(root, 'opt/open'), 0o777);
         for (const name of ['old', 'new']) writeFileSync(path.join(root, 'opt', name), 'below\n');
       },
       ...['--mode=a+rX', '--gzip'],
@@ -98,11 +100,11 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
       expect(await leader.ended('sees')).toMatchObject({ state: 'finished' });
       const [told, ...said] = agent.stdoutOf('sees').trim().split('\n');
       const sandbox = path.join(agent.workDirectory, 'sandboxes/alice/fw/sees');
-      expect([told, ...said.slice(0, 3)]).toEqual([
-        ...['above', 'new', 'tools', `blue large ${sandbox}`],
+      expect([told, ...said.slice(0, 4)]).toEqual([
+        ...['above', 'new', 'open', 'tools', `blue large ${sandbox}`],
       ]);
-      expect(Number(said[3])).toBeGreaterThanOrEqual(1_900_000_000);
-      expect(said[4]).toBe('alone');
+      expect(Number(said[4])).toBeGreaterThanOrEqual(1_900_000_000);
+      expect(said[5]).toBe('alone');
     },
     WAIT_MS,
   );
@@ -206,6 +208,22 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
         const file = `/proc/${pid}/mounts`;
         if (existsSync(file)) expect(readFileSync(file, 'utf8')).not.toContain('overlay');
       }
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'what a task writes to its root filesystem counts as its disk',
+    async () => {
+      await agent.end('SIGKILL');
+      agent.start(...options(), '--disk-check', '1');
+      await leader.registered();
+      const script = 'while :; do cat /bin/sh >> /opt/open/much; sleep 0.05; done';
+      const resources = { scalars: { cpus: 500, mem: 64_000, disk: 1000 } };
+      await leader.order(aShellTask('fills', script, { ...image(), resources }));
+      expect(await leader.ended('fills')).toMatchObject({
+        ...{ state: 'failed', reason: 'diskFull', cause: { kind: 'diskLimit', limit: 1 } },
+      });
     },
     WAIT_MS,
   );
