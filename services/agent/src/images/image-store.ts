@@ -76,23 +76,28 @@ export class ImageStore {
 
   /** Removes what is more than there may be. Rejects when it cannot be known what is used, or with the file error. */
   async collect(): Promise<void> {
-    const entries = await this.#entries();
-    let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    if (bytes <= this.#options.maxBytes) return;
+    if (bytesOf(await this.#entries()) <= this.#options.maxBytes) return;
     await this.#staging.inDirectory(async (trash) => {
       await this.#turn.enter();
       try {
-        const used = await this.#options.rootsInUse();
-        for (const { name, bytes: freed } of entries) {
-          if (bytes <= this.#options.maxBytes) break;
-          if (used.has(this.#rootOf(name))) continue;
-          await rename(this.#placeOf(name), path.join(trash, name));
-          bytes -= freed;
-        }
+        await this.#moveUnused(trash);
       } finally {
         this.#turn.leave();
       }
     });
+  }
+
+  /** No more than has to go. */
+  async #moveUnused(trash: string): Promise<void> {
+    const used = await this.#options.rootsInUse();
+    const entries = await this.#entries();
+    let bytes = bytesOf(entries);
+    for (const { name, bytes: freed } of entries) {
+      if (bytes <= this.#options.maxBytes) break;
+      if (used.has(this.#rootOf(name))) continue;
+      await rename(this.#placeOf(name), path.join(trash, name));
+      bytes -= freed;
+    }
   }
 
   async #usedNow(digest: string, use: (image: StoredImage) => Promise<void>): Promise<boolean> {
@@ -163,6 +168,9 @@ export class ImageStore {
     return path.join(this.#placeOf(name), ROOT);
   }
 }
+
+const bytesOf = (entries: readonly { readonly bytes: number }[]): number =>
+  entries.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** What was asked for twice is the same. */
 function ignoreTaken(error: unknown): void {

@@ -30,6 +30,7 @@ export type TaskImagesOptions = {
 };
 
 const MAX_IMAGES_AT_ONCE = 4;
+const LOOK_MS = 60_000;
 
 export class TaskImages {
   readonly #options: TaskImagesOptions;
@@ -50,10 +51,19 @@ export class TaskImages {
     this.#sources = new ImageSources(this.#store, policy);
   }
 
-  /** Tidies what an earlier process left. */
+  /** Tidies what an earlier process left; from then on looks once a minute whether there is more than there may be. */
   begin(): Promise<void> {
-    this.#ready ??= this.#store.begin().catch(this.#options.onFailure);
+    this.#ready ??= this.#begin().catch(this.#options.onFailure);
     return this.#ready;
+  }
+
+  async #begin(): Promise<void> {
+    setInterval(() => this.#collect(), LOOK_MS).unref();
+    await this.#store.begin();
+  }
+
+  #collect(): void {
+    this.#store.collect().catch(this.#options.onFailure);
   }
 
   /**
@@ -74,7 +84,7 @@ export class TaskImages {
     } finally {
       this.#turns.leave();
     }
-    void this.#store.collect().catch(this.#options.onFailure);
+    this.#collect();
     return undefined;
   }
 
