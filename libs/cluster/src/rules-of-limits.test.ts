@@ -1,5 +1,5 @@
-// Tests what rules version 6 brought: limits, `uris` and users of tasks and executors, networks of tasks and what they ask of
-// their host, and the finer cause of an end. What releases before
+// Tests what rules version 6 brought: limits, `uris`, users and images of tasks and executors, networks of tasks and what they
+// ask of their host, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
@@ -230,6 +230,25 @@ test('a leader refuses an accept with uris until every master knows them', () =>
   const operation = { kind: 'launch', tasks: [{ taskId: 't1', uris }] };
   const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
   expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
+});
+
+const image = { source: 'https://example.org/images/base', digest: `sha256:${'0'.repeat(64)}` };
+
+test('an image reaches the agent since version 6, and is left out before', () => {
+  const read = expect.objectContaining({ image });
+  expect(launch(6, aLimitedTask({ image })).effects).toContainEqual(ordered(read));
+  expect(JSON.stringify(launch(5, aLimitedTask({ image })).effects)).not.toContain('image');
+  const operation = { kind: 'launch', tasks: [{ taskId: 't1', image }] };
+  const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
+  expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
+});
+
+test('a custom executor has an image, and its tasks have none of their own', () => {
+  const executor = { executorId: 'e1', command, resources: some(1), image };
+  const own = launch(6, aLimitedTask({ command: undefined, executor }));
+  expect(own.cluster.taskState('t1')).toBe('staging');
+  const inside = launch(6, aLimitedTask({ command: undefined, executor, image }));
+  expect(JSON.stringify(inside.effects)).toContain('image: a task of a custom executor has its');
 });
 
 test('the cause of an end stands in the books since version 6', () => {

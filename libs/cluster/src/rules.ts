@@ -25,8 +25,8 @@ const RULE_SINCE = {
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
   /**
-   * Tasks and executors may have limits, `uris` and a user, tasks a network, devices and volumes of their host; releases before
-   * leave them out of a description.
+   * Tasks and executors may have limits, `uris`, a user and an image, tasks a network, devices and volumes of their host;
+   * releases before leave them out of a description.
    */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
@@ -43,7 +43,7 @@ const INPUT_SINCE: Readonly<Record<string, number>> = {
 /** Likewise a field that inputs did not always have. */
 const EMPTYING_SINCE = 5;
 const LIMITS_SINCE = 6;
-const NEWER_FIELDS = ['limits', 'uris', 'network', 'user', 'devices', 'hostVolumes'];
+const NEWER_FIELDS = ['limits', 'uris', 'network', 'user', 'devices', 'hostVolumes', 'image'];
 
 export function inputSince(input: Input): number {
   if (input.kind !== 'call') return INPUT_SINCE[input.kind] ?? OLDEST_RULES;
@@ -91,7 +91,7 @@ export function executorUnderRules(
   description: ExecutorDescription,
 ): ExecutorDescription {
   if (ruleHolds(state, 'limitsAreRead')) return description;
-  const { limits: _, uris: __, user: ___, ...known } = description;
+  const { limits: _, uris: __, user: ___, image: ____, ...known } = description;
   return known;
 }
 

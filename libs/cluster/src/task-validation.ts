@@ -23,7 +23,7 @@ export type TaskPlace = {
 };
 
 /** What releases before rules version 6 read. */
-const NEWER = { limits: true, uris: true, user: true } as const;
+const NEWER = { limits: true, uris: true, user: true, image: true } as const;
 const OlderTask = TaskDescription.omit({
   ...NEWER,
   network: true,
@@ -151,6 +151,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
   if (task.inputs.length > 0) return `inputs: ${only}`;
   if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
+  if (task.image !== undefined) return "image: a task of a custom executor has its executor's";
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
   if (task.user !== undefined) return "user: a task of a custom executor has its executor's";
@@ -163,7 +164,7 @@ function withoutCommandFault(task: TaskDescription): string | undefined {
 }
 
 function executorFault(executor: ExecutorDescription): string | undefined {
-  const { kind, command, limits, uris, user } = executor;
+  const { kind, command, limits, uris, user, image } = executor;
   if (kind === 'custom') {
     if (command === undefined) return 'executor.command: a custom executor needs one';
     const isPinned = limits?.pinCpus === true;
@@ -178,6 +179,9 @@ function executorFault(executor: ExecutorDescription): string | undefined {
   }
   if (user !== undefined) {
     return 'executor.user: a default executor has none, each of its tasks has its own';
+  }
+  if (image !== undefined) {
+    return 'executor.image: a default executor has none, each of its tasks has its own';
   }
   return command === undefined
     ? undefined

@@ -3,6 +3,13 @@
 //
 // bwrap(1) makes the namespaces and the first process in them, which reaps; it sets no_new_privs. setpriv(1) then gives up
 // root: it can only be after what takes root to make.
+import {
+  type ImageRoot,
+  mountingWords,
+  programWords,
+  rootWords,
+  toolsWords,
+} from './image-root.ts';
 import type { Owner } from './sandbox.ts';
 
 export type Place = {
@@ -35,6 +42,8 @@ export type Confinement = {
   readonly syscallFilter?: string | undefined;
   /** That it may open beside those that every program needs; none when left out. */
   readonly devices?: readonly GivenDevice[];
+  /** It does not see the host's files: what is not named is its image's. Only with an owner. */
+  readonly image?: ImageRoot;
 };
 
 /** Where bwrap reads the filter; whoever starts it opens the file there. */
@@ -48,6 +57,8 @@ export type OwnDirectories = {
   readonly temporaryDirectory: string;
   /** It has a loopback of its own and nothing else. */
   readonly hasNoNetwork?: boolean;
+  /** Of one that has an image: see `imageDirectoryOf`. */
+  readonly imageDirectory?: string;
 };
 
 /** What a signal to the whole scope can be. It is the task's: blocked, it waits for it, and ends nothing before. */
@@ -65,7 +76,8 @@ const PRIVATE_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
 
 /** What stands before `env` on the command line. */
 export function confiningWords(confinement: Confinement, own: OwnDirectories): string[] {
-  const { sandboxDirectory, temporaryDirectory } = own;
+  const { sandboxDirectory, temporaryDirectory, imageDirectory = '' } = own;
+  const { image } = confinement;
   const sandbox: Place = { path: sandboxDirectory, is: 'writable' };
   const places = inOrder([...confinement.places, sandbox]);
   // Nothing of the host is to be made in the task's own directory, as bwrap does with what is mounted below one.
@@ -74,6 +86,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const hidden = places.filter((place) => place.is === 'hiddenDirectory').map(({ path }) => path);
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
+    ...(image === undefined ? [] : mountingWords(imageDirectory)),
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
     ...(confinement.hostSharesMounts === true ? PRIVATE_MOUNTS : []),
     // In a session of its own: it has no terminal to take, and no other's process group.
@@ -81,13 +94,15 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
     ...(confinement.syscallFilter === undefined ? [] : FILTER_WORDS),
-    ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...rootWords(image, imageDirectory),
+    ...['--dev-bind', '/dev', '/dev', '--proc', '/proc'],
     ...(confinement.devices ?? []).flatMap(deviceWords),
+    ...toolsWords(image),
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
     ...places.flatMap((place) => [...(ways.get(place.path) ?? []), ...wordsOf(place)]),
     ...['--chdir', sandboxDirectory, '--'],
-    ...privilegeWords(confinement.owner),
+    ...privilegeWords(confinement),
   ];
 }
 
@@ -96,11 +111,11 @@ function deviceWords({ path, node }: GivenDevice): string[] {
 }
 
 /** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */
-export function privilegeWords(owner: Owner | undefined): string[] {
+export function privilegeWords({ owner, image }: Confinement): string[] {
   if (owner === undefined) return [];
   const user = [`--reuid=${owner.userId}`, `--regid=${owner.groupId}`, '--clear-groups'];
   const capabilities = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
-  return ['setpriv', ...user, ...capabilities, '--'];
+  return [...programWords('setpriv', image), ...user, ...capabilities, '--'];
 }
 
 /**

@@ -6,6 +6,7 @@ import { access } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Confinement, hiddenVariables, privilegeWords } from './confinement.ts';
+import { programWords } from './image-root.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { readShimProcess, temporaryDirectoryOf } from './run-directory.ts';
 
@@ -71,11 +72,11 @@ function preparation(
   sandboxDirectory: string,
   assignments: readonly string[],
 ): ReturnType<typeof hiddenVariables> {
-  const clean = ['/usr/bin/env', '-i'];
+  const clean = [...programWords('/usr/bin/env', confinement?.image), '-i'];
   if (confinement === undefined) return { environment: {}, words: [...clean, ...assignments] };
   const signals = `--default-signal=${TYPED_SIGNALS}`;
   const { environment, words } = hiddenVariables(assignments);
-  const user = privilegeWords(confinement.owner);
+  const user = privilegeWords(confinement);
   return {
     environment,
     words: [...user, ...clean, signals, `--chdir=${sandboxDirectory}`, ...words],

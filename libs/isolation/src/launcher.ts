@@ -10,6 +10,7 @@ import {
   hiddenVariables,
   SYSCALL_FILTER_DESCRIPTOR,
 } from './confinement.ts';
+import { imageDirectoryOf, programWords, STARTER } from './image-root.ts';
 import type { IoLimits } from './io-limits.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
@@ -59,7 +60,7 @@ export type LaunchRequest = {
 
 export type LaunchFailure = {
   /** `invalidRequest` stays wrong when repeated; the others may pass. After any of them the task will not start. */
-  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed';
+  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed' | 'notConfined';
   readonly message: string;
 };
 
@@ -182,18 +183,24 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
   const { sandboxDirectory, runDirectory } = request;
   const temporaryDirectory = temporaryDirectoryOf(runDirectory);
   const variables = hiddenVariables(assignmentsOf(request));
+  const { image } = confinement;
   const exports = Object.entries({
     ...variables.environment,
-    PARLEY_LOOK: LOOK_FOR_PROGRAM,
+    PARLEY_LOOK: image === undefined ? LOOK_FOR_PROGRAM : LOOK_IN_IMAGE,
   }).map(([name, value]) => `${name}=${quoted(value)}`);
   const { program, search } = lookedFor(request);
   const { network } = request;
-  const own = { sandboxDirectory, temporaryDirectory, hasNoNetwork: network?.kind === 'none' };
+  const own = {
+    ...{ sandboxDirectory, temporaryDirectory, imageDirectory: imageDirectoryOf(runDirectory) },
+    hasNoNetwork: network?.kind === 'none',
+  };
   const words = [
     ...(network?.kind === 'namespace' ? networkWords(request) : []),
     ...confiningWords(confinement, own).map(quoted),
-    ...['/bin/sh', '-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
-    ...['/usr/bin/env', '-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
+    ...programWords('/bin/sh', image),
+    ...['-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
+    ...programWords('/usr/bin/env', image),
+    ...['-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
   ];
   const { syscallFilter: filter } = confinement;
   const opened = filter && `exec ${SYSCALL_FILTER_DESCRIPTOR}< ${quoted(filter)}\n`;
@@ -224,7 +231,7 @@ function lookedFor({ command, environment }: LaunchRequest): { program: string; 
 }
 
 // Under another name meanwhile: whoever passes signals on can tell it from a shell of the task's.
-const LOOK_FOR_PROGRAM = `echo parley-start > /proc/self/comm
+const lookWith = (found: string): string => `echo ${STARTER} > /proc/self/comm
 ${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
 if [ -n "$PARLEY_LOOK_AGAIN" ]; then
   check_interpreter "$PARLEY_LOOK_AGAIN"
@@ -233,11 +240,16 @@ if [ -n "$PARLEY_LOOK_AGAIN" ]; then
 fi
 check_start "$1" "$2"
 [ -n "$fault" ] && refuse "$fault" "$1"
-say_program >&5
+${found}
 shift 2
 exec 5>&-
 exec "$@"
 `;
+const LOOK_FOR_PROGRAM = lookWith('say_program >&5');
+// The shim, which asks why what was found did not start, sees other files: it is asked before.
+const LOOK_IN_IMAGE = lookWith(`[ ! -r "$file" ] || check_interpreter "$file"
+[ -n "$fault" ] && refuse "$fault" "$1"
+echo program= >&5`);
 
 function assignmentsOf(request: LaunchRequest): string[] {
   const variables = {

@@ -24,15 +24,18 @@ const DELETES_A_STEP = 64;
 const MAX_NAMES_TRIED = 10_000;
 
 /** As `rm -r`. A link is deleted, not followed. What is not there is removed already. Rejects with the file error. */
-export async function removeTree(directory: string): Promise<void> {
+export async function removeTree(directory: string | Buffer): Promise<void> {
   if (await isRemoved(directory, MAX_OWN_DELETES)) return;
-  await runCommand([...RM_TREE, directory], {}, '', RM_TIMEOUT_MS);
+  // An argument is text.
+  if (typeof directory === 'string') {
+    await runCommand([...RM_TREE, directory], {}, '', RM_TIMEOUT_MS);
+  }
   // What it could not delete, and why; or all of it, where it cannot be run.
   await isRemoved(directory, Number.POSITIVE_INFINITY);
 }
 
 /** False where there is more than so much of it. */
-async function isRemoved(directory: string, maxDeletes: number): Promise<boolean> {
+async function isRemoved(directory: string | Buffer, maxDeletes: number): Promise<boolean> {
   let root: FileHandle | undefined;
   try {
     root = await ignoreMissing(openDirectory(directory));

@@ -8,6 +8,7 @@ import { AgentId, ExecutorId, ReservationId, TaskId, TaskRef, VolumeId } from '.
 import { Resources } from './resources.ts';
 import { SandboxPath } from './sandbox-path.ts';
 import { TaskCause } from './task-causes.ts';
+import { TaskImage } from './task-image.ts';
 import { TaskLimits } from './task-limits.ts';
 import { Uris } from './uris.ts';
 import { UserName } from './user-name.ts';
@@ -140,6 +141,8 @@ export const TaskDescription = z.object({
   executor: ExecutorDescription.optional(),
   /** Fetched before `inputs` are copied; only for a task with a command. */
   uris: Uris.optional(),
+  /** Its root filesystem, instead of its agent's; only for a task with a command. */
+  image: TaskImage.optional(),
   inputs: z.array(Transfer).max(4096).default([]),
   outputs: z.array(Transfer).max(4096).default([]),
   volumes: z.array(VolumeMount).max(64).default([]),

@@ -55,6 +55,7 @@ export type TaskSpec = ResourceSpec &
     | 'devices'
     | 'hostVolumes'
     | 'user'
+    | 'image'
   > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
@@ -99,7 +100,7 @@ export function limits({ cpus, mem, disk, pids, io, pinCpus }: LimitSpec): TaskL
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
   const { id, name, command, environment, killGraceMs, priority, revocable } = spec;
-  const { uris, inputs, outputs, network, user, devices, hostVolumes } = spec;
+  const { uris, image, inputs, outputs, network, user, devices, hostVolumes } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -107,6 +108,7 @@ export function task(spec: TaskSpec): TaskDescription {
     resources: resources(spec),
     command: { argv, environment },
     uris,
+    image,
     inputs,
     outputs,
     killGraceMs,

@@ -9,6 +9,7 @@ import { CpuPins } from './cpu-pins.ts';
 import { Fetcher } from './fetching/fetcher.ts';
 import { HostAccess } from './host-access.ts';
 import { HOST_FACT_FILES, hostAttributes, ownCpus, withDetected } from './host-facts.ts';
+import { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
@@ -31,14 +32,28 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
 export function taskHost(
   { agentId, workDirectory, hostAccess: policy }: AgentConfig,
   isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
-  launcher: TaskLauncher,
+  given: { readonly launcher: TaskLauncher; readonly images: TaskImages },
 ): TaskHost {
   const { enterCommand, confinement, networks, pinning } = isolation;
   const cpus = ownCpus(HOST_FACT_FILES);
   const cpuPins = new CpuPins({ workDirectory, host: pinning, cpus });
   const hostAccess = new HostAccess(policy, workDirectory);
   const place = { agentId, workDirectory, enterCommand };
-  return new TaskHost({ ...place, launcher, confinement, networks, cpuPins, hostAccess });
+  return new TaskHost({ ...place, ...given, confinement, networks, cpuPins, hostAccess });
+}
+
+/** What tasks with images have at their roots. */
+export function taskImages(
+  { workDirectory, sandboxes }: AgentConfig,
+  launcher: TaskLauncher,
+  confinement: TaskConfinement,
+  logger: Logger,
+): TaskImages {
+  const { fetching: policy, imageStoreBytes: maxBytes } = sandboxes;
+  return new TaskImages({
+    ...{ workDirectory, policy, maxBytes, launcher, confinement },
+    onFailure: (err) => logger.error({ err }, 'images could not be tidied'),
+  });
 }
 
 /** What tasks read and write, between this host and the principals' buckets. */

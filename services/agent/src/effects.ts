@@ -14,6 +14,7 @@ import {
   objectCopies,
   supervisorOf,
   taskHost,
+  taskImages,
   workAccount,
 } from './agent-parts.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
@@ -22,6 +23,7 @@ import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
+import type { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { recoverTasks } from './recovery.ts';
@@ -54,6 +56,7 @@ export class AgentShell {
   readonly #executors: ExecutorShell;
   readonly #effects: HostEffects;
   readonly #volumes: VolumeStore;
+  readonly #images: TaskImages;
   readonly #reports = new ReportLog();
   readonly #groups: GroupDirectories;
   readonly #onLeave: (why: string) => void;
@@ -92,15 +95,14 @@ export class AgentShell {
     const { rootPath, confinement } = isolation;
     const place = { agentId, workDirectory };
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
-    this.#host = taskHost(config, isolation, launcher);
-    this.#work = workAccount(identity, logger);
+    this.#images = taskImages(config, launcher, confinement, logger);
+    this.#host = taskHost(config, isolation, { launcher, images: this.#images });
     const { cache, fetcher } = fetching(config);
+    const given = { ...place, launcher, confinement, fetcher, images: this.#images };
+    this.#work = workAccount(identity, logger);
     this.#executors = new ExecutorShell({
-      ...place,
-      launcher,
-      confinement,
+      ...given,
       logger,
-      fetcher,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
       checkExit: (unit) => this.#units.check(unit),
@@ -109,10 +111,9 @@ export class AgentShell {
       host: this.#host,
       executors: this.#executors.host,
       copies: objectCopies(config, this.#work, cache, logger),
-      fetcher,
+      ...given,
       volumes: this.#volumes,
       groups: this.#groups,
-      confinement,
     });
     this.#retention = new SandboxRetention({
       ...place,
@@ -160,6 +161,7 @@ export class AgentShell {
     if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
+    this.#track(this.#images.begin());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
     // However much that is: tasks need not wait for it.
     this.#track(this.#retention.trim());

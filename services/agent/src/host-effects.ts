@@ -6,10 +6,16 @@ import { DiskBudget } from './disk-budget.ts';
 import type { ExecutorHost } from './executors/executor-host.ts';
 import type { Fetcher } from './fetching/fetcher.ts';
 import type { GroupDirectories } from './group-directories.ts';
+import type { TaskImages } from './images/task-images.ts';
 import { probeHttp, probeTcp } from './network-probes.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import { SandboxSetup } from './sandbox-setup.ts';
-import type { StepFailure, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import {
+  type StepFailure,
+  type SupervisorEffect,
+  type SupervisorInput,
+  stepFailureOf,
+} from './supervisor-messages.ts';
 import type { ProbeAnswer } from './task-checks.ts';
 import { describeProbe, noResult } from './task-checks.ts';
 import type { TaskConfinement } from './task-confinement.ts';
@@ -25,6 +31,7 @@ export type HostEffectsOptions = {
   readonly executors: ExecutorHost;
   readonly copies: ObjectCopies;
   readonly fetcher: Fetcher;
+  readonly images: TaskImages;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
   readonly confinement: TaskConfinement;
@@ -76,8 +83,10 @@ export class HostEffects {
     const { fetcher, copies } = this.#options;
     const failure = await this.#setup.prepare(ref, order, executor);
     if (failure !== undefined) return failure;
-    const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
+    const { sandboxDirectory, runDirectory } = this.#setup.directoriesOf(ref, executor);
     const { principal } = ref;
+    const rootless = await this.#options.images.prepare(runDirectory, principal, order.description);
+    if (rootless !== undefined) return rootless;
     const { uris = [], inputs: transfers } = order.description;
     const budget = new DiskBudget(diskLimitMibOf([order.description]));
     const place = { principal, sandboxDirectory, signal, budget };
@@ -105,8 +114,7 @@ export class HostEffects {
     const { task, ref, description } = effect;
     const outcome = await this.#options.host.launch(ref, description, this.#groupOf(effect));
     if (outcome.ok) return { kind: 'launched', task };
-    const { code, message } = outcome.failure;
-    const failure: StepFailure = { code: code === 'diskFull' ? code : 'failed', message };
+    const failure = stepFailureOf(outcome.failure);
     return { kind: 'launchFailed', task, failure };
   }
 

@@ -2,6 +2,7 @@
 // or let through. How that is made is in @parley/isolation; what the host's own places are, in confinement-setup.ts.
 import path from 'node:path';
 import type { Confinement, Place } from '@parley/isolation/confinement';
+import type { ImageRoot } from '@parley/isolation/image-root';
 import type { Owner } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { FrameworkRef } from '@parley/protocol/ids';
@@ -44,17 +45,28 @@ export class TaskConfinement {
     return fail('notPermitted', `user ${user}: ${others} (--task-users of the agent)`);
   }
 
+  /** It takes root to mount one, and namespaces to mount it in. */
+  get canHaveImages(): boolean {
+    return this.#policy?.users !== undefined;
+  }
+
   /** `directories`: of the agent's, that a task or executor works in beside its sandbox. Fails as `ownerOf`. */
   of(
     framework: FrameworkRef,
     user: string | undefined,
     directories: readonly string[],
+    image?: ImageRoot,
   ): Outcome<{ readonly confinement?: Confinement }> {
     const owner = this.ownerOf(framework, user);
     if (!owner.ok) return owner;
     if (this.#policy === undefined) return succeed({});
     const writable = directories.map((each): Place => ({ path: each, is: 'writable' }));
     const { syscallFilter, hostSharesMounts } = this.#policy;
+    // In an image nothing is the host's that would have to be hidden, or could be mounted later.
+    if (image !== undefined) {
+      const places = writable;
+      return succeed({ confinement: { owner: owner.value, places, syscallFilter, image } });
+    }
     const places = [...this.#policy.places, ...writable];
     return succeed({
       confinement: { owner: owner.value, places, syscallFilter, hostSharesMounts },

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { runInScope, spawnInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import { rememberedEnvironment } from '@parley/isolation/image-root';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
 import { LiveLooks } from '@parley/isolation/live-looks';
 import { underTerminal } from '@parley/isolation/pseudo-terminal';
@@ -24,6 +25,7 @@ import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { CpuPins, PinOutcome } from './cpu-pins.ts';
 import type { HostAccess } from './host-access.ts';
+import type { TaskImages } from './images/task-images.ts';
 import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
@@ -38,6 +40,7 @@ export type TaskHostOptions = {
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
   readonly confinement: TaskConfinement;
+  readonly images: TaskImages;
   /** Undefined where tasks cannot have private ones. */
   readonly networks: TaskNetworks | undefined;
   readonly cpuPins: CpuPins;
@@ -107,8 +110,12 @@ export class TaskHost {
       const message = 'the task has no command';
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
-    const confined = this.#confinedTo(ref, description, groupDirectory);
-    if (!confined.ok) return notLaunched(confined.failure.message);
+    const confined = await this.#confinedTo(ref, description, groupDirectory);
+    if (!confined.ok) {
+      const { message } = confined.failure;
+      const code = description.image === undefined ? 'launchFailed' : 'notConfined';
+      return { ok: false, failure: { code, message } };
+    }
     const { launcher, networks, hostAccess } = this.#options;
     const directories = this.directoriesOf(ref);
     const { confinement: own } = confined.value;
@@ -128,7 +135,7 @@ export class TaskHost {
       ...(pinned.pinned && { pinned: pinned.pinned }),
       ...directories,
       command: command.argv,
-      environment: this.#environmentOf(ref, description, groupDirectory),
+      environment: await this.#environmentOf(ref, description, groupDirectory),
       limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
     });
     if (!outcome.ok) await this.unitEnded(directories.unit);
@@ -162,13 +169,14 @@ export class TaskHost {
   async probe(asked: CommandProbe): Promise<ProbeAnswer> {
     const { ref, description, groupDirectory, probe, timeoutMs } = asked;
     const { argv, environment } = probe.command;
-    const confined = this.#confinedTo(ref, description, groupDirectory);
+    const confined = await this.#confinedTo(ref, description, groupDirectory);
     if (!confined.ok) return { result: noResult(probe), detail: confined.failure.message };
+    const own = await this.#environmentOf(ref, description, groupDirectory);
     const outcome = await runInScope({
       ...confined.value,
       ...this.directoriesOf(ref),
       command: argv,
-      environment: { ...this.#environmentOf(ref, description, groupDirectory), ...environment },
+      environment: { ...own, ...environment },
       timeoutMs,
       enterCommand: this.#options.enterCommand,
     });
@@ -193,8 +201,8 @@ export class TaskHost {
   /** Begins a command in the task's scope for somebody at a terminal, with what a probe has. Rejects with why it is not. */
   async execute(asked: CommandBeside): Promise<ChildProcess> {
     const { ref, description, groupDirectory, argv, terminal } = asked;
-    const environment = this.#environmentOf(ref, description, groupDirectory);
-    const confined = this.#confinedTo(ref, description, groupDirectory);
+    const environment = await this.#environmentOf(ref, description, groupDirectory);
+    const confined = await this.#confinedTo(ref, description, groupDirectory);
     if (!confined.ok) throw new Error(confined.failure.message);
     const request = {
       ...confined.value,
@@ -247,26 +255,30 @@ export class TaskHost {
     return this.#options.cpuPins.take(unit, (resources.scalars['cpus'] ?? 0) / MILLI);
   }
 
-  #confinedTo(
+  async #confinedTo(
     ref: TaskRef,
-    { volumes, user }: TaskDescription,
+    description: TaskDescription,
     groupDirectory: string | undefined,
-  ): ReturnType<TaskConfinement['of']> {
-    const { confinement, workDirectory } = this.#options;
-    return confinement.of(ref, user, [
+  ): Promise<ReturnType<TaskConfinement['of']>> {
+    const { confinement, workDirectory, images } = this.#options;
+    const image = await images.rootOf(description);
+    if (!image.ok) return image;
+    const directories = [
       ...(groupDirectory === undefined ? [] : [groupDirectory]),
-      ...(volumes.length === 0 ? [] : [volumesDirectoryOf(workDirectory)]),
-    ]);
+      ...(description.volumes.length === 0 ? [] : [volumesDirectoryOf(workDirectory)]),
+    ];
+    return confinement.of(ref, description.user, directories, image.value);
   }
 
-  #environmentOf(
+  async #environmentOf(
     ref: TaskRef,
-    { command }: TaskDescription,
+    { command, image }: TaskDescription,
     groupDirectory: string | undefined,
-  ): Record<string, string> {
-    const { unit, sandboxDirectory } = this.directoriesOf(ref);
+  ): Promise<Record<string, string>> {
+    const { unit, sandboxDirectory, runDirectory } = this.directoriesOf(ref);
     const network = this.#options.networks?.of(unit);
     return {
+      ...(image !== undefined && (await rememberedEnvironment(runDirectory))),
       ...command?.environment,
       PARLEY_TASK_ID: ref.taskId,
       PARLEY_FRAMEWORK_ID: ref.frameworkId,

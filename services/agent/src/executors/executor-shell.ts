@@ -217,14 +217,16 @@ export class ExecutorShell {
     place: ExecutorPlace,
     description: ExecutorDescription,
   ): Promise<StepFailure | undefined> {
-    const { uris = [] } = description;
-    const { unit, sandboxDirectory } = this.host.directoriesOf(place);
+    const { uris = [], image } = description;
+    const { unit, sandboxDirectory, runDirectory } = this.host.directoriesOf(place);
     const { principal } = place.executor;
     const stopping = new AbortController();
     this.#fetching.set(unit, stopping);
     const { signal } = stopping;
     const budget = new DiskBudget(diskLimitMibOf([description]));
     try {
+      const rootless = await this.#options.images.prepare(runDirectory, principal, { image });
+      if (rootless !== undefined) return rootless;
       const request = { principal, sandboxDirectory, uris, signal, budget };
       return await this.#options.fetcher.fetch(request);
     } finally {

@@ -42,6 +42,12 @@ export function archiveFormat(name: string): ArchiveFormat | undefined {
   return FORMATS.find(([pattern]) => pattern.test(name))?.[1];
 }
 
+/** Of what unpacks to a tar. */
+export function tarFormat(name: string): TarFormat | undefined {
+  const format = archiveFormat(name);
+  return format === 'zip' ? undefined : format;
+}
+
 /** Rejects with a `FetchFailure`. */
 export async function unpack(archive: Archive): Promise<void> {
   const { directory, format } = archive;
@@ -70,7 +76,7 @@ async function unpackZip(archive: Archive): Promise<void> {
   if (program === 'bsdtar') {
     const from = await open(pathOf(file), 'r');
     try {
-      check(await zipToTar(from, read, limits), program, maxBytes);
+      checkUnpacked(await zipToTar(from, read, limits), program, maxBytes);
     } finally {
       await from.close();
     }
@@ -78,7 +84,7 @@ async function unpackZip(archive: Archive): Promise<void> {
     return;
   }
   const copy = await makeScratch();
-  check(await unzip({ file, copy, read }, directory, limits), program, maxBytes);
+  checkUnpacked(await unzip({ file, copy, read }, directory, limits), program, maxBytes);
   onSize((await read.stat()).size);
 }
 
@@ -91,16 +97,23 @@ async function unpackTar(tar: FileHandle, how: Archive): Promise<void> {
       argv: ['tar', '--extract', '--file=-', '--no-same-owner', '--no-same-permissions'],
       ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs, signal },
     });
-    check(end, 'tar', maxBytes);
+    checkUnpacked(end, 'tar', maxBytes);
   } finally {
     await from.close();
   }
 }
 
+/** What unpacks to a tar. */
+export type TarFormat = Exclude<ArchiveFormat, 'zip'>;
+export type PlainTarRequest = Pick<
+  Archive,
+  'file' | 'maxBytes' | 'timeoutMs' | 'makeScratch' | 'signal'
+>;
+
 /** Uncompressed first, so that what is unpacked is bounded by what is read. */
-async function plainTar(
-  { file, maxBytes, timeoutMs, makeScratch, signal }: Archive,
-  format: 'tar' | keyof typeof DECOMPRESS,
+export async function plainTar(
+  { file, maxBytes, timeoutMs, makeScratch, signal }: PlainTarRequest,
+  format: TarFormat,
 ): Promise<FileHandle> {
   if (format === 'tar') return file;
   const scratch = await makeScratch();
@@ -111,14 +124,15 @@ async function plainTar(
       argv: [program, '--decompress', '--stdout'],
       ...{ stdin: from.fd, stdout: scratch.fd, maxFileBytes: maxBytes, timeoutMs, signal },
     });
-    check(end, program, maxBytes);
+    checkUnpacked(end, program, maxBytes);
     return scratch;
   } finally {
     await from.close();
   }
 }
 
-function check(end: ConfinedEnd, program: string, maxBytes: number): void {
+/** Throws a `FetchFailure` unless the program unpacked it. */
+export function checkUnpacked(end: ConfinedEnd, program: string, maxBytes: number): void {
   if (end.isTooLarge) {
     throw new FetchFailure(
       `what is in it is larger than ${maxBytes} bytes, the limit (--fetch-limit)`,

@@ -1,6 +1,5 @@
 // Owns bringing what a description names in `uris` into a sandbox: from a server, a directory of the host or the agent's cache,
 // checked, unpacked where it is an archive. How each of these is done is in the files beside this one.
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,6 +14,7 @@ import { openDirectoryInside, openToWrite, ownerOf, SandboxPathError } from '../
 import type { StepFailure } from '../supervisor-messages.ts';
 import { Turns } from '../turns.ts';
 import { type ArchiveFormat, archiveFormat, unpack } from './archive.ts';
+import { chunksOf, sha256Of } from './checksum.ts';
 import { isRoot } from './confined-command.ts';
 import { FetchFailure } from './fetch-failure.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
@@ -44,7 +44,6 @@ type Asked = Omit<FetchRequest, 'uris'> & { readonly uri: Uri };
 /** A principal alone has half of them. */
 const MAX_TASKS_AT_ONCE = 32;
 const MAX_TAGS = 16_384;
-const CHUNK_BYTES = 1024 * 1024;
 
 export class Fetcher {
   readonly #options: FetcherOptions;
@@ -56,7 +55,7 @@ export class Fetcher {
 
   constructor(options: FetcherOptions) {
     this.#options = options;
-    this.#staging = new Staging(options.workDirectory);
+    this.#staging = new Staging(path.join(options.workDirectory, 'fetching'));
   }
 
   /** One after the other. Undefined when all are there. May be repeated. Never rejects. */
@@ -262,28 +261,12 @@ async function letInto(
 
 async function verify(file: FileHandle, checksum: string | undefined): Promise<void> {
   if (checksum === undefined) return;
-  const hash = createHash('sha256');
-  for await (const chunk of chunksOf(file)) hash.update(chunk);
-  const found = `sha256:${hash.digest('hex')}`;
+  const found = await sha256Of(file);
   if (found !== checksum) throw new FetchFailure(`its checksum is ${found}, not ${checksum}`);
 }
 
-async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array> {
-  for (let position = 0; ; ) {
-    const { bytesRead, buffer } = await file.read(
-      Buffer.alloc(CHUNK_BYTES),
-      0,
-      CHUNK_BYTES,
-      position,
-    );
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
 /** The last part of the address, as people read it; empty where there is none. */
-function nameOf(url: string): string {
+export function nameOf(url: string): string {
   const name = path.posix.basename(new URL(url).pathname);
   try {
     return decodeURIComponent(name);
