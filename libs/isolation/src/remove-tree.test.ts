@@ -110,7 +110,7 @@ test.runIf(isRoot)('another file system below it is not entered, whatever the si
     try {
       await writeFile(path.join(inner, 'file'), 'mine');
       await expect(removeTree(directory)).rejects.toThrow('EBUSY');
-      expect(await readdir(directory)).toEqual(['memory']);
+      expect(await readdir(directory)).toContain('memory');
       expect(await readFile(path.join(inner, 'file'), 'utf8')).toBe('mine');
     } finally {
       execFileSync('umount', [inner]);
