@@ -35,6 +35,7 @@ export type TaskBody = Pick<
   | 'data'
   | 'priority'
   | 'network'
+  | 'image'
 >;
 
 /** Where an attempt is going to run. */
