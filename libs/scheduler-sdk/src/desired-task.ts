@@ -36,6 +36,9 @@ export type TaskBody = Pick<
   | 'priority'
   | 'network'
   | 'user'
+  | 'image'
+  | 'devices'
+  | 'hostVolumes'
 >;
 
 /** Where an attempt is going to run. */

@@ -22,6 +22,15 @@ it('a task carries its limits, and none when none were said', () => {
   expect(task(spec)).not.toHaveProperty('limits');
 });
 
+it('a task carries its image, and one that is none is refused with the field', () => {
+  const spec = { id: 't1', command: ['true'], cpus: 0.1, mem: '32MiB' };
+  const image = { source: 'file:///srv/images/base', digest: `sha256:${'0'.repeat(64)}` };
+  expect(task({ ...spec, image }).image).toEqual(image);
+  expect(task(spec).image).toBeUndefined();
+  expect(() => task({ ...spec, image: { source: '/srv/images/base' } })).toThrow('image.source');
+  expect(() => task({ ...spec, image: { ...image, digest: 'latest' } })).toThrow('image.digest');
+});
+
 it('limits of desired work go with each attempt, and other limits are other work', () => {
   const need = { cpus: 0.1, mem: '32MiB' };
   const aPart = (mem: string) => ({ key: 'k', need, limits: { mem }, run: {} });

@@ -14,7 +14,7 @@ import type { ClusterName } from '@parley/protocol/ids';
 const run = promisify(execFile);
 
 /** An agent has as many launches in flight (spawner.ts). */
-export const PARALLEL_LAUNCHES = 6;
+const PARALLEL_LAUNCHES = 6;
 /** Any user that is not root, as an agent's frameworks have. */
 const OWNER = { userId: 1_900_000_000, groupId: 1_900_000_000 };
 const PLACE = '/var/tmp';
@@ -45,7 +45,7 @@ export async function bareLoop(plan: {
     slice: 'bare',
     systemdVersion,
     cgroupMode,
-    io: undefined,
+    io: { lacks: 'nothing asks for it' },
   }).filter((word) => !word.startsWith('--unit='));
   const own = { sandboxDirectory: PLACE, temporaryDirectory: PLACE };
   const confining = confiningWords(confinement, own);
