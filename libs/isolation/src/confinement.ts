@@ -68,7 +68,7 @@ export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 
 /** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
 const TEMPORARY = ['/tmp', '/var/tmp'];
-const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
+export const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 
 /** bwrap only keeps its mounts from the host, not the host's from it. */

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Confinement, hiddenVariables, privilegeWords } from './confinement.ts';
+import { type Confinement, FILTER_WORDS, hiddenVariables, privilegeWords } from './confinement.ts';
 import { programWords } from './image-root.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { readShimProcess, temporaryDirectoryOf } from './run-directory.ts';
@@ -79,8 +79,18 @@ function preparation(
   const user = privilegeWords(confinement);
   return {
     environment,
-    words: [...user, ...clean, signals, `--chdir=${sandboxDirectory}`, ...words],
+    words: [
+      ...filterWords(confinement),
+      ...[...user, ...clean, signals, `--chdir=${sandboxDirectory}`, ...words],
+    ],
   };
+}
+
+/** nsenter has no filter to give, and bwrap gives one only in a mount namespace of its own, a copy of the task's. */
+function filterWords({ syscallFilter, image }: Confinement): string[] {
+  if (syscallFilter === undefined) return [];
+  const copied = ['--die-with-parent', '--dev-bind', '/', '/'];
+  return [...programWords('bwrap', image), ...copied, ...FILTER_WORDS, '--'];
 }
 
 export type SpawnHow = {
