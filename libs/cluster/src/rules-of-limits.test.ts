@@ -1,4 +1,5 @@
-// Tests what rules version 6 brought: limits and `uris` of tasks and executors, networks of tasks, and the finer cause of an end. What releases before
+// Tests what rules version 6 brought: limits, `uris`, users and images of tasks and executors, networks of tasks and what they
+// ask of their host, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
@@ -47,6 +48,72 @@ test('the network that a task wants reaches the agent since version 6, and is le
   );
 });
 
+test('the user that a task or an executor names reaches the agent since version 6, and is left out before', () => {
+  const named = { user: 'www-data' };
+  expect(launch(6, aLimitedTask(named)).effects).toContainEqual(
+    ordered(expect.objectContaining(named)),
+  );
+  const executor = { executorId: 'e1', command, resources: some(1), ...named };
+  const inExecutor = aLimitedTask({ command: undefined, executor });
+  expect(launch(6, inExecutor).effects).toContainEqual(
+    ordered(expect.objectContaining({ executor: expect.objectContaining(named) })),
+  );
+  for (const task of [aLimitedTask(named), inExecutor]) {
+    const { cluster, effects } = launch(5, task);
+    expect(cluster.taskState('t1')).toBe('staging');
+    expect(JSON.stringify(effects)).not.toContain('www-data');
+  }
+});
+
+test('a user is named by its name: a number, an option, a path or a line is refused', () => {
+  for (const user of ['0', '-r', '+0', 'a/b', 'a:b', 'a\nb', '', 'a'.repeat(33)]) {
+    expect(launch(6, aLimitedTask({ user })).cluster.taskState('t1')).not.toBe('staging');
+  }
+});
+
+test('a task of a custom executor has no user of its own', () => {
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  const { effects } = launch(6, aLimitedTask({ command: undefined, executor, user: 'nobody' }));
+  expect(JSON.stringify(effects)).toContain("user: a task of a custom executor has its executor's");
+});
+
+test('what a task asks of its host reaches the agent since version 6, is left out before, and needs a command', () => {
+  const hostVolumes = [{ hostPath: '/srv/data', path: 'data', readOnly: false }];
+  const wanted = { devices: ['/dev/kvm'], hostVolumes };
+  const task = aLimitedTask(wanted);
+  expect(launch(6, task).effects).toContainEqual(ordered(expect.objectContaining(wanted)));
+  expect(JSON.stringify(launch(5, task).effects)).not.toMatch(/devices|hostVolumes/);
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  for (const name of ['devices', 'hostVolumes'] as const) {
+    const inside = aLimitedTask({ command: undefined, executor, [name]: wanted[name] });
+    expect(JSON.stringify(launch(6, inside).effects)).toContain(`${name}: only for a task with`);
+    const operation = { kind: 'launch', tasks: [{ taskId: 't1', [name]: wanted[name] }] };
+    const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
+    expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
+  }
+});
+
+test.each([
+  [{ devices: ['/etc/passwd'] }, 'devices.0: must be a path below /dev'],
+  [{ devices: ['/dev/../etc'] }, 'devices.0: must be an absolute path'],
+  [{ hostVolumes: [{ hostPath: 'data', path: 'a' }] }, 'hostVolumes.0.hostPath: must be'],
+  [{ hostVolumes: [{ hostPath: '/srv//data', path: 'a' }] }, 'hostVolumes.0.hostPath: must be'],
+  [{ hostVolumes: [{ hostPath: '/srv', path: '../a' }] }, 'hostVolumes.0.path: must be'],
+  [
+    {
+      hostVolumes: [
+        { hostPath: '/srv/a', path: 'a' },
+        { hostPath: '/srv/b', path: 'a/b' },
+      ],
+    },
+    'hostVolumes: the path of one is that of another volume, or in it',
+  ],
+])('a task that asks its host for %j is refused, with the field', (wish, fault) => {
+  const { cluster, effects } = launch(6, aLimitedTask(wish));
+  expect(cluster.taskState('t1')).not.toBe('staging');
+  expect(JSON.stringify(effects)).toContain(fault);
+});
+
 test('a task of a custom executor has no network of its own', () => {
   const executor = { executorId: 'e1', command, resources: some(1) };
   const task = aLimitedTask({ command: undefined, executor, network: 'none' });
@@ -82,6 +149,23 @@ test('a limit below the request is answered with both numbers and what to do', (
   expect(JSON.stringify(effects)).toContain(JSON.stringify(message).slice(1, -1));
 });
 
+test('only whole CPUs can belong to a task alone, and only to one that the agent runs itself', () => {
+  const pinned = (task: object) => {
+    const { cluster, effects } = launch(6, aLimitedTask({ limits: { pinCpus: true }, ...task }));
+    return { state: cluster.taskState('t1'), text: JSON.stringify(effects) };
+  };
+  const of = (cpus: number) => ({ resources: { scalars: { cpus, mem: 1000 } } });
+  expect(pinned(of(1000)).state).toBe('staging');
+  expect(pinned(of(1500)).text).toContain('limits.pinCpus: only whole CPUs');
+  expect(pinned({ resources: { scalars: { mem: 1000 } } }).text).toContain('only whole CPUs');
+  const executor = { executorId: 'e1', command, resources: some(1) };
+  const inExecutor = { ...of(1000), command: undefined, executor };
+  expect(pinned(inExecutor).text).toContain('limits.pinCpus: only for a task that the agent');
+  const own = { ...inExecutor, limits: undefined };
+  const limited = { ...executor, limits: { pinCpus: true } };
+  expect(pinned({ ...own, executor: limited }).text).toContain('executor.limits.pinCpus: only');
+});
+
 test('the limits of an executor are checked likewise; a default executor has none', () => {
   const executor = { executorId: 'e1', command, resources: some(1) };
   const inTask = (changes: object) => {
@@ -106,6 +190,7 @@ test('a leader refuses an accept with limits until every master knows them', () 
   expect(since({ kind: 'launchGroup', executor, tasks: [plain] })).toBeLessThan(6);
   expect(since({ kind: 'launch', tasks: [plain, { ...plain, limits }] })).toBe(6);
   expect(since({ kind: 'launch', tasks: [{ ...plain, network: 'none' }] })).toBe(6);
+  expect(since({ kind: 'launch', tasks: [{ ...plain, user: 'nobody' }] })).toBe(6);
   expect(since({ kind: 'launch', tasks: [{ ...plain, executor: { ...executor, limits } }] })).toBe(
     6,
   );
@@ -145,6 +230,25 @@ test('a leader refuses an accept with uris until every master knows them', () =>
   const operation = { kind: 'launch', tasks: [{ taskId: 't1', uris }] };
   const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
   expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
+});
+
+const image = { source: 'https://example.org/images/base', digest: `sha256:${'0'.repeat(64)}` };
+
+test('an image reaches the agent since version 6, and is left out before', () => {
+  const read = expect.objectContaining({ image });
+  expect(launch(6, aLimitedTask({ image })).effects).toContainEqual(ordered(read));
+  expect(JSON.stringify(launch(5, aLimitedTask({ image })).effects)).not.toContain('image');
+  const operation = { kind: 'launch', tasks: [{ taskId: 't1', image }] };
+  const call = { verb: 'accept', body: { offerIds: [], operations: [operation] } };
+  expect(inputSince({ kind: 'call', call } as unknown as Input)).toBe(6);
+});
+
+test('a custom executor has an image, and its tasks have none of their own', () => {
+  const executor = { executorId: 'e1', command, resources: some(1), image };
+  const own = launch(6, aLimitedTask({ command: undefined, executor }));
+  expect(own.cluster.taskState('t1')).toBe('staging');
+  const inside = launch(6, aLimitedTask({ command: undefined, executor, image }));
+  expect(JSON.stringify(inside.effects)).toContain('image: a task of a custom executor has its');
 });
 
 test('the cause of an end stands in the books since version 6', () => {

@@ -24,7 +24,10 @@ const RULE_SINCE = {
   agentsReserve: 5,
   /** What an agent comes back with too little for is stopped; before, nothing was offered of it until that had ended. */
   excessIsStopped: 5,
-  /** Tasks and executors may have limits and `uris`, tasks a network; releases before leave them out of a description. */
+  /**
+   * Tasks and executors may have limits, `uris`, a user and an image, tasks a network, devices and volumes of their host;
+   * releases before leave them out of a description.
+   */
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
@@ -40,6 +43,7 @@ const INPUT_SINCE: Readonly<Record<string, number>> = {
 /** Likewise a field that inputs did not always have. */
 const EMPTYING_SINCE = 5;
 const LIMITS_SINCE = 6;
+const NEWER_FIELDS = ['limits', 'uris', 'network', 'user', 'devices', 'hostVolumes', 'image'];
 
 export function inputSince(input: Input): number {
   if (input.kind !== 'call') return INPUT_SINCE[input.kind] ?? OLDEST_RULES;
@@ -49,7 +53,7 @@ export function inputSince(input: Input): number {
   return INPUT_SINCE[call.verb] ?? OLDEST_RULES;
 }
 
-/** Or for a network, which the same rules read. */
+/** Or for what else the same rules read. */
 function asksForLimits(operation: Operation): boolean {
   if (operation.kind !== 'launch' && operation.kind !== 'launchGroup') return false;
   if (operation.kind === 'launchGroup' && isOfNewRules(operation.executor)) return true;
@@ -61,7 +65,7 @@ function asksForLimits(operation: Operation): boolean {
 /** A description, or what came in the place of one, with what rules version 6 has added. */
 function isOfNewRules(described: unknown): boolean {
   if (typeof described !== 'object' || described === null) return false;
-  return ['limits', 'uris', 'network'].some(
+  return NEWER_FIELDS.some(
     (field) => field in described && Reflect.get(described, field) !== undefined,
   );
 }
@@ -87,7 +91,7 @@ export function executorUnderRules(
   description: ExecutorDescription,
 ): ExecutorDescription {
   if (ruleHolds(state, 'limitsAreRead')) return description;
-  const { limits: _, uris: __, ...known } = description;
+  const { limits: _, uris: __, user: ___, image: ____, ...known } = description;
   return known;
 }
 

@@ -18,13 +18,19 @@ export type TaskPlace = {
   readonly agentId: AgentId;
   /** The executor of the group; absent for a task that is launched by itself. */
   readonly group?: ExecutorDescription;
-  /** False under rules of a version that knows none, nor `uris`: they are left out then. */
+  /** False under rules of a version that knows none, nor what came with them: that is left out then. */
   readonly hasLimits: boolean;
 };
 
 /** What releases before rules version 6 read. */
-const OlderTask = TaskDescription.omit({ limits: true, uris: true, network: true }).extend({
-  executor: ExecutorDescription.omit({ limits: true, uris: true }).optional(),
+const NEWER = { limits: true, uris: true, user: true, image: true } as const;
+const OlderTask = TaskDescription.omit({
+  ...NEWER,
+  network: true,
+  devices: true,
+  hostVolumes: true,
+}).extend({
+  executor: ExecutorDescription.omit(NEWER).optional(),
 });
 
 /** The description, or `invalidTask`. */
@@ -76,13 +82,20 @@ function probesFault({ network, check, healthCheck }: TaskDescription): string |
 
 const UNREACHED = 'nobody reaches a task without a network: ask by a command, or give it one';
 
-function volumesFault({ volumes }: TaskDescription): string | undefined {
+function volumesFault({ volumes, hostVolumes = [] }: TaskDescription): string | undefined {
   if (new Set(volumes.map(({ volumeId }) => volumeId)).size < volumes.length) {
     return 'volumes: one is named twice';
   }
   if (new Set(volumes.map(({ path }) => path)).size < volumes.length) {
     return 'volumes: two of them have the same path';
   }
+  const paths = [...volumes, ...hostVolumes].map(({ path }) => path);
+  const isInAnother = hostVolumes.some(({ path }, index) =>
+    paths.some(
+      (other, place) => place !== volumes.length + index && `${path}/`.startsWith(`${other}/`),
+    ),
+  );
+  if (isInAnother) return 'hostVolumes: the path of one is that of another volume, or in it';
   return undefined;
 }
 
@@ -130,23 +143,32 @@ function inGroupFault(
     : 'command: the executor of the group runs the task; it gets the data of the task';
 }
 
+const OWN_SCOPE =
+  'only for a task that the agent runs itself; a custom executor shares one scope with its tasks';
+
 /** What the agent does for a command, it does not do inside somebody else's executor. */
 function withoutCommandFault(task: TaskDescription): string | undefined {
   const only = 'only for a task with a command; an executor does this itself';
   if (task.inputs.length > 0) return `inputs: ${only}`;
   if (task.uris !== undefined) return `uris: ${only}; give them to the executor`;
+  if (task.image !== undefined) return "image: a task of a custom executor has its executor's";
   if (task.outputs.length > 0) return `outputs: ${only}`;
   if (task.network !== undefined) return "network: a task of a custom executor has its executor's";
+  if (task.user !== undefined) return "user: a task of a custom executor has its executor's";
+  if (task.devices !== undefined) return `devices: ${only}`;
+  if (task.hostVolumes !== undefined) return `hostVolumes: ${only}`;
+  if (task.limits?.pinCpus === true) return `limits.pinCpus: ${OWN_SCOPE}`;
   if (task.check !== undefined) return `check: ${only}`;
   if (task.healthCheck !== undefined) return `healthCheck: ${only}`;
   return undefined;
 }
 
 function executorFault(executor: ExecutorDescription): string | undefined {
-  const { kind, command, limits, uris } = executor;
+  const { kind, command, limits, uris, user, image } = executor;
   if (kind === 'custom') {
     if (command === undefined) return 'executor.command: a custom executor needs one';
-    const fault = limitsFault(executor);
+    const isPinned = limits?.pinCpus === true;
+    const fault = isPinned ? `limits.pinCpus: ${OWN_SCOPE}` : limitsFault(executor);
     return fault && `executor.${fault}`;
   }
   if (limits !== undefined) {
@@ -154,6 +176,12 @@ function executorFault(executor: ExecutorDescription): string | undefined {
   }
   if (uris !== undefined) {
     return 'executor.uris: a default executor has none, each of its tasks has its own';
+  }
+  if (user !== undefined) {
+    return 'executor.user: a default executor has none, each of its tasks has its own';
+  }
+  if (image !== undefined) {
+    return 'executor.image: a default executor has none, each of its tasks has its own';
   }
   return command === undefined
     ? undefined

@@ -8,6 +8,8 @@ import type { CgroupMounts } from './cgroup-mounts.ts';
 import { errorCode } from './file-failure.ts';
 
 const REQUIRED_V2_CONTROLLERS = ['cpu', 'memory', 'pids'];
+/** Where the group has them. */
+const WANTED_V2_CONTROLLERS = ['io', 'cpuset'];
 const REMOVE_ATTEMPTS = 600;
 const REMOVE_PAUSE_MS = 25;
 
@@ -88,6 +90,8 @@ async function copyCpuset(from: string, to: string): Promise<void> {
 async function delegateControllers(group: string): Promise<void> {
   const control = path.join(group, 'cgroup.subtree_control');
   const enabled = (await readFile(control, 'utf8')).trim().split(' ');
-  const missing = REQUIRED_V2_CONTROLLERS.filter((each) => !enabled.includes(each));
+  const there = (await readFile(path.join(group, 'cgroup.controllers'), 'utf8')).trim().split(' ');
+  const wanted = WANTED_V2_CONTROLLERS.filter((each) => there.includes(each));
+  const missing = [...REQUIRED_V2_CONTROLLERS, ...wanted].filter((each) => !enabled.includes(each));
   if (missing.length > 0) await writeFile(control, missing.map((each) => `+${each}`).join(' '));
 }

@@ -36,3 +36,12 @@ test('what a command has started ends with it, in a session of its own as well',
     .poll(() => isProcessAlive(started as ProcessIdentity), { timeout: 30_000 })
     .toBe(false);
 });
+
+test('once nothing is left it knows no session any more: their numbers may become those of others', async () => {
+  const child = spawn('sh', ['-c', 'exit 0'], { detached: true, stdio: 'ignore' });
+  const processes = new CommandProcesses(child.pid ?? 0);
+  expect(processes.innermost).toBe(child.pid);
+  await once(child, 'exit');
+  await processes.kill();
+  expect(processes.innermost).toBe(0);
+});

@@ -25,12 +25,16 @@ export class CommandProcesses {
   async kill(): Promise<void> {
     for (let look = 0; look < MAX_LOOKS; look += 1) {
       const found = belongingTo(this.#sessions, await listProcesses());
-      if (found.length === 0) return;
+      if (found.length === 0) {
+        // Nobody is left who could start anything there, and the number of an empty session may become another's.
+        this.#sessions.clear();
+        return;
+      }
       for (const { pid } of found) kill(pid);
     }
   }
 
-  /** The first process of the last session that was learnt: who is under a terminal, where there is one. */
+  /** The first process of the last session that was learnt: who is under a terminal, where there is one. 0: there is none left. */
   get innermost(): number {
     return [...this.#sessions].at(-1) ?? 0;
   }

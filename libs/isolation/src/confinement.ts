@@ -3,13 +3,32 @@
 //
 // bwrap(1) makes the namespaces and the first process in them, which reaps; it sets no_new_privs. setpriv(1) then gives up
 // root: it can only be after what takes root to make.
+import {
+  type ImageRoot,
+  mountingWords,
+  programWords,
+  rootWords,
+  toolsWords,
+} from './image-root.ts';
 import type { Owner } from './sandbox.ts';
 
 export type Place = {
   /** Absolute, and without links in it. */
   readonly path: string;
-  /** Hidden: an empty directory, or a file that nobody may open, stands in its place. */
-  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable';
+  /**
+   * Hidden: an empty directory, or a file that nobody may open, stands in its place. `messageQueues`: the task's own ones of
+   * POSIX, by their names (mq_overview(7)).
+   */
+  readonly is: 'hiddenDirectory' | 'hiddenFile' | 'readOnly' | 'writable' | 'messageQueues';
+  /** What stands there, where it is not what the host has there. */
+  readonly from?: string;
+};
+
+export type GivenDevice = {
+  /** Of the host, and as the task sees it. */
+  readonly path: string;
+  /** What stands there for the task, where that is another node. */
+  readonly node?: string;
 };
 
 export type Confinement = {
@@ -17,7 +36,18 @@ export type Confinement = {
   readonly owner: Owner | undefined;
   /** Whatever is not named is the host's, read-only. What lies in another place comes after it. */
   readonly places: readonly Place[];
+  /** Mounts of the host are shared with namespaces made of it: what is mounted later would appear, and writable. */
+  readonly hostSharesMounts?: boolean;
+  /** File with the program of a seccomp filter (syscall-filter.ts), which only the agent can write; none when left out. */
+  readonly syscallFilter?: string | undefined;
+  /** That it may open beside those that every program needs; none when left out. */
+  readonly devices?: readonly GivenDevice[];
+  /** It does not see the host's files: what is not named is its image's. Only with an owner. */
+  readonly image?: ImageRoot;
 };
+
+/** Where bwrap reads the filter; whoever starts it opens the file there. */
+export const SYSCALL_FILTER_DESCRIPTOR = 6;
 
 /** Two directories of the task's own. */
 export type OwnDirectories = {
@@ -27,6 +57,8 @@ export type OwnDirectories = {
   readonly temporaryDirectory: string;
   /** It has a loopback of its own and nothing else. */
   readonly hasNoNetwork?: boolean;
+  /** Of one that has an image: see `imageDirectoryOf`. */
+  readonly imageDirectory?: string;
 };
 
 /** What a signal to the whole scope can be. It is the task's: blocked, it waits for it, and ends nothing before. */
@@ -36,11 +68,16 @@ export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 
 /** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
 const TEMPORARY = ['/tmp', '/var/tmp'];
+export const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
+
+/** bwrap only keeps its mounts from the host, not the host's from it. */
+const PRIVATE_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
 
 /** What stands before `env` on the command line. */
 export function confiningWords(confinement: Confinement, own: OwnDirectories): string[] {
-  const { sandboxDirectory, temporaryDirectory } = own;
+  const { sandboxDirectory, temporaryDirectory, imageDirectory = '' } = own;
+  const { image } = confinement;
   const sandbox: Place = { path: sandboxDirectory, is: 'writable' };
   const places = inOrder([...confinement.places, sandbox]);
   // Nothing of the host is to be made in the task's own directory, as bwrap does with what is mounted below one.
@@ -49,25 +86,36 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
   const hidden = places.filter((place) => place.is === 'hiddenDirectory').map(({ path }) => path);
   const ways = waysTo(places, [...inMemory, ...hidden]);
   return [
+    ...(image === undefined ? [] : mountingWords(imageDirectory)),
     ...['/usr/bin/env', `--block-signal=${STOP_SIGNALS}`],
+    ...(confinement.hostSharesMounts === true ? PRIVATE_MOUNTS : []),
     // In a session of its own: it has no terminal to take, and no other's process group.
-    ...['bwrap', '--new-session', '--unshare-pid'],
+    // The host's name stays the same in a namespace of the task's own.
+    ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
-    ...['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...(confinement.syscallFilter === undefined ? [] : FILTER_WORDS),
+    ...rootWords(image, imageDirectory),
+    ...['--dev-bind', '/dev', '/dev', '--proc', '/proc'],
+    ...(confinement.devices ?? []).flatMap(deviceWords),
+    ...toolsWords(image),
     ...['/dev/shm', ...inMemory].flatMap((each) => [...EMPTY_FOR_ALL, each]),
     ...onDisk.flatMap((each) => ['--bind', temporaryDirectory, each]),
     ...places.flatMap((place) => [...(ways.get(place.path) ?? []), ...wordsOf(place)]),
     ...['--chdir', sandboxDirectory, '--'],
-    ...privilegeWords(confinement.owner),
+    ...privilegeWords(confinement),
   ];
 }
 
+function deviceWords({ path, node }: GivenDevice): string[] {
+  return node === undefined ? [] : ['--dev-bind', node, path];
+}
+
 /** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */
-export function privilegeWords(owner: Owner | undefined): string[] {
+export function privilegeWords({ owner, image }: Confinement): string[] {
   if (owner === undefined) return [];
   const user = [`--reuid=${owner.userId}`, `--regid=${owner.groupId}`, '--clear-groups'];
   const capabilities = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
-  return ['setpriv', ...user, ...capabilities, '--'];
+  return [...programWords('setpriv', image), ...user, ...capabilities, '--'];
 }
 
 /**
@@ -100,16 +148,18 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-function wordsOf({ path, is }: Place): string[] {
+function wordsOf({ path, is, from = path }: Place): string[] {
   switch (is) {
     case 'hiddenDirectory':
       return ['--perms', '0711', '--tmpfs', path];
     case 'hiddenFile':
       return ['--ro-bind', '/dev/null', path];
+    case 'messageQueues':
+      return ['--mqueue', path];
     case 'readOnly':
-      return ['--ro-bind', path, path];
+      return ['--ro-bind', from, path];
     case 'writable':
-      return ['--bind', path, path];
+      return ['--bind', from, path];
   }
 }
 

@@ -41,6 +41,40 @@ it('any strings are read as they were written, one message after the other', () 
   fc.assert(property);
 });
 
+it('a list of texts with amounts is padded as the specification says', () => {
+  const bytes = aCall('Set', 'a(sv)', (writer) => {
+    writer.properties([
+      [
+        'Max',
+        {
+          type: 'a(st)',
+          value: [
+            ['/dev/a', 2n],
+            ['/dev/b', 3n],
+          ],
+        },
+      ],
+    ]);
+  });
+  const body = decodeMessage(bytes)?.message.body;
+  // Of the array of properties, then their alignment.
+  expect(body?.uint32()).toBeGreaterThan(0);
+  body?.align(8);
+  expect([body?.string(), body?.signature()]).toEqual(['Max', 'a(st)']);
+  // Two of a length, a text with its end, and an amount, each at a boundary of eight bytes.
+  expect(body?.uint32()).toBe(2 * 24);
+  const read = ['/dev/a', '/dev/b'].map(() => {
+    body?.align(8);
+    const path = body?.string();
+    body?.align(8);
+    return [path, body?.uint32(), body?.uint32()];
+  });
+  expect(read).toEqual([
+    ['/dev/a', 2, 0],
+    ['/dev/b', 3, 0],
+  ]);
+});
+
 it('a message of which a byte is missing is waited for', () => {
   const bytes = aCall('KillUnit', 'ssi', (writer) => {
     writer.string('a.scope');

@@ -1,12 +1,15 @@
 // The part of the D-Bus wire format that talking to systemd takes: method calls out; returns, errors and signals in.
 // Source: the D-Bus specification, "Message Protocol". Little-endian only, which every host that Node runs on here is.
 
-/** A value with its D-Bus type: string, boolean, 64-bit unsigned, array of 32-bit unsigned. */
+/** A value with its D-Bus type: string, boolean, 64-bit unsigned, array of 32-bit unsigned, of bytes, of text and amount, of two texts. */
 export type DBusVariant =
   | { readonly type: 's'; readonly value: string }
   | { readonly type: 'b'; readonly value: boolean }
   | { readonly type: 't'; readonly value: bigint }
-  | { readonly type: 'au'; readonly value: readonly number[] };
+  | { readonly type: 'au'; readonly value: readonly number[] }
+  | { readonly type: 'ay'; readonly value: readonly number[] }
+  | { readonly type: 'a(ss)'; readonly value: readonly (readonly [string, string])[] }
+  | { readonly type: 'a(st)'; readonly value: readonly (readonly [string, bigint])[] };
 
 export type DBusProperty = readonly [name: string, variant: DBusVariant];
 
@@ -127,6 +130,29 @@ export class WireWriter {
       case 'au':
         this.array(4, () => {
           for (const each of variant.value) this.uint32(each);
+        });
+        return;
+      case 'ay':
+        this.array(1, () => {
+          for (const each of variant.value) this.byte(each);
+        });
+        return;
+      case 'a(ss)':
+        this.array(8, () => {
+          for (const [first, second] of variant.value) {
+            this.align(8);
+            this.string(first);
+            this.string(second);
+          }
+        });
+        return;
+      case 'a(st)':
+        this.array(8, () => {
+          for (const [text, amount] of variant.value) {
+            this.align(8);
+            this.string(text);
+            this.uint64(amount);
+          }
         });
     }
   }

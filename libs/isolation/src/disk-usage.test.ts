@@ -56,6 +56,15 @@ test('what a link leads to does not count, and a directory that is not there is 
   expect(gone).toBeUndefined();
 });
 
+test('files without a block are counted too, each once however many names it has', async () => {
+  const full = directory('full');
+  for (let index = 0; index < 100; index += 1) writeFileSync(path.join(full, `${index}`), '');
+  linkSync(path.join(full, '1'), path.join(full, 'again'));
+  const { files } = await measureDisk([full]);
+  // With the directory itself.
+  expect(files.get(full)).toBe(101);
+});
+
 test('more directories than one command takes are measured all the same', async () => {
   const many = Array.from({ length: 70 }, (_, index) => directory(`many-${index}`));
   expect((await usedBy(...many)).every((used) => used !== undefined && used <= 1)).toBe(true);

@@ -2,11 +2,11 @@
 # Puts itself into the scope of a running task, in every hierarchy that the task is in, and becomes the command. It
 # starts nothing when it cannot get in: what runs for a task counts as the task's.
 # Arguments: the unit, the pid of the task's shim as seen here (`-` where tasks have no scope), the sandbox, how the task
-# is confined (`plain`: not at all; `root` or `user`: by which of them), `--`, then the command with `env -i` and the
-# variables before it. File descriptor 3 is told `entered`.
+# is confined (`plain`: not at all; `root` or `user`: by which of them), the file of its filter of system calls (`-`: none),
+# `--`, then the command with `env -i` and the variables before it. File descriptor 3 is told `entered`.
 set -u
-unit=$1 shim=$2 sandbox=$3 confined=$4
-shift 5
+unit=$1 shim=$2 sandbox=$3 confined=$4 filter=$5
+shift 6
 
 root=/sys/fs/cgroup
 is_in=
@@ -28,6 +28,9 @@ is_in=
   is_in=1
 done < "/proc/$shim/cgroup"
 [ -n "$is_in" ] || exit 125
+# Of a task with CPUs of its own, on v1 (cpuset-group.ts).
+pinned=$root/cpuset/parley-pinned/$unit/cgroup.procs
+[ ! -f "$pinned" ] || echo 0 > "$pinned" || exit 125
 
 if [ "$confined" = plain ]; then
   cd "$sandbox" || exit 125
@@ -43,11 +46,16 @@ else
     read -r task rest < "/proc/$first/task/$first/children"
   done 2> /dev/null
   [ -n "$task" ] || exit 125
+  # Where the command that gives it expects it (enter-scope.ts).
+  [ "$filter" = - ] || exec 6< "$filter"
   user=
   [ "$confined" = user ] && user='--user --preserve-credentials'
-  net=
-  [ "/proc/$first/ns/net" -ef /proc/self/ns/net ] || net=--net
-  set -- nsenter "--target=$first" $user --mount --pid $net -- "$@"
+  # The task may share these with its host: nobody enters where they are.
+  others=
+  for kind in ipc uts net; do
+    [ "/proc/$first/ns/$kind" -ef "/proc/self/ns/$kind" ] || others="$others --$kind"
+  done
+  set -- nsenter "--target=$first" $user --mount --pid $others -- "$@"
 fi
 echo entered >&3
 exec 3>&-

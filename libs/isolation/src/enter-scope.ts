@@ -5,7 +5,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Confinement, hiddenVariables, privilegeWords } from './confinement.ts';
+import { type Confinement, FILTER_WORDS, hiddenVariables, privilegeWords } from './confinement.ts';
+import { programWords } from './image-root.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { readShimProcess, temporaryDirectoryOf } from './run-directory.ts';
 
@@ -34,6 +35,8 @@ export type EnterOutcome =
 const SCRIPT = fileURLToPath(new URL('./enter-scope.sh', import.meta.url));
 /** A process that is killed ends at once, unless it hangs in the kernel or may not be killed: then it is not waited for. */
 const KILL_WAIT_MS = 1000;
+/** What is typed is for the command alone: what enters namespaces stays beside it, and would end by it. */
+const TYPED_SIGNALS = 'INT,QUIT';
 
 /** Never rejects. What the command writes goes nowhere. */
 export async function runInScope(request: EnterRequest): Promise<EnterOutcome> {
@@ -69,11 +72,25 @@ function preparation(
   sandboxDirectory: string,
   assignments: readonly string[],
 ): ReturnType<typeof hiddenVariables> {
-  const clean = ['/usr/bin/env', '-i'];
+  const clean = [...programWords('/usr/bin/env', confinement?.image), '-i'];
   if (confinement === undefined) return { environment: {}, words: [...clean, ...assignments] };
+  const signals = `--default-signal=${TYPED_SIGNALS}`;
   const { environment, words } = hiddenVariables(assignments);
-  const user = privilegeWords(confinement.owner);
-  return { environment, words: [...user, ...clean, `--chdir=${sandboxDirectory}`, ...words] };
+  const user = privilegeWords(confinement);
+  return {
+    environment,
+    words: [
+      ...filterWords(confinement),
+      ...[...user, ...clean, signals, `--chdir=${sandboxDirectory}`, ...words],
+    ],
+  };
+}
+
+/** nsenter has no filter to give, and bwrap gives one only in a mount namespace of its own, a copy of the task's. */
+function filterWords({ syscallFilter, image }: Confinement): string[] {
+  if (syscallFilter === undefined) return [];
+  const copied = ['--die-with-parent', '--dev-bind', '/', '/'];
+  return [...programWords('bwrap', image), ...copied, ...FILTER_WORDS, '--'];
 }
 
 export type SpawnHow = {
@@ -86,7 +103,7 @@ export type SpawnHow = {
 /** Starts it, in a process group of its own, and leaves its end to the caller. Rejects with why it cannot be begun. */
 export async function spawnInScope(
   request: Omit<EnterRequest, 'timeoutMs'>,
-  { stdio, wrap = (words) => words }: SpawnHow,
+  { stdio, wrap }: SpawnHow,
 ): Promise<ChildProcess> {
   const { command, environment, sandboxDirectory } = request;
   const [program = ''] = command;
@@ -98,12 +115,15 @@ export async function spawnInScope(
   if (shim === undefined) throw new Error('the task does not run');
   const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
   const confinement = await confinementOf(request);
-  const place = [SCRIPT, request.unit, pid, sandboxDirectory, kindOf(confinement), '--'];
+  const how = [kindOf(confinement), confinement?.syscallFilter ?? '-'];
+  const place = [SCRIPT, request.unit, pid, sandboxDirectory, ...how, '--'];
   const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
   const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
   const prepared = preparation(confinement, sandboxDirectory, assignments);
   const words = ['/bin/sh', ...place, ...prepared.words, ...command];
-  const [first = '', ...rest] = wrap([...request.enterCommand, ...words]);
+  const entering = [...request.enterCommand, ...words];
+  const deaf = confinement ? ['/usr/bin/env', `--ignore-signal=${TYPED_SIGNALS}`] : [];
+  const [first = '', ...rest] = wrap?.([...deaf, ...entering]) ?? entering;
   return spawn(first, rest, {
     cwd: '/',
     // A process group of its own, to be killed as a whole.

@@ -16,7 +16,8 @@ const PRIVATE_SYSTEMD_PROGRAMS = [
   ['/usr/bin/nsenter', '/bin/nsenter'],
   ['/usr/bin/mount', '/bin/mount'],
 ];
-const CONTROLLERS = ['cpu', 'memory', 'pids'];
+/** Those that limits are kept by; the first three are needed, the others are where the host has them. */
+const CONTROLLERS = ['cpu', 'memory', 'pids', 'io', 'blkio', 'cpuset', 'devices'];
 
 /** Takes some 20 ms; never rejects on a host that lacks something. */
 export async function probeHost(): Promise<HostFacts> {
@@ -37,6 +38,7 @@ export async function probeHost(): Promise<HostFacts> {
     missingPrograms: await missingPrograms(),
     cgroupLayout: mounts.layout,
     controllers: await usableControllers(mounts),
+    systemControllers: await systemControllers(mounts),
     hasSystemdHierarchy: mounts.hierarchies.some((each) => each.option === 'name=systemd'),
     cgroupsWritable: await areWritable(mounts),
     canUnshare: isRoot && (await canUnshare()),
@@ -72,6 +74,15 @@ async function usableControllers(mounts: CgroupMounts): Promise<string[]> {
   const file = isTrueRoot ? 'cgroup.controllers' : 'cgroup.subtree_control';
   const listed = (await readOrEmpty(path.join(unified.ownGroup, file))).trim().split(' ');
   return CONTROLLERS.filter((each) => listed.includes(each));
+}
+
+async function systemControllers({ layout, hierarchies }: CgroupMounts): Promise<string[]> {
+  const [first] = hierarchies;
+  if (layout !== 'unified' || first === undefined) {
+    return hierarchies.flatMap((each) => each.option.split(','));
+  }
+  const listed = await readOrEmpty(path.join(first.mountPoint, 'cgroup.controllers'));
+  return listed.trim().split(' ');
 }
 
 async function areWritable(mounts: CgroupMounts): Promise<boolean> {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { probeHost } from './host-probe.ts';
-import { detectIsolation, type HostFacts } from './host-support.ts';
+import { detectIsolation, type HostFacts, scopeControllers } from './host-support.ts';
 
 const SYSTEMD_HOST: HostFacts = {
   platform: 'linux',
@@ -13,6 +13,7 @@ const SYSTEMD_HOST: HostFacts = {
   missingPrograms: [],
   cgroupLayout: 'unified',
   controllers: ['cpu', 'memory', 'pids'],
+  systemControllers: ['cpuset', 'cpu', 'io', 'memory', 'pids'],
   hasSystemdHierarchy: false,
   cgroupsWritable: true,
   canUnshare: true,
@@ -112,4 +113,10 @@ it('probing a host answers with facts that name its first process and its user',
   expect(facts.platform).toBe(process.platform);
   expect(facts.isRoot).toBe(process.getuid?.() === 0);
   expect(facts.initName).not.toBe('');
+});
+
+it('who makes the scopes has the controllers: the system those of the host, others what is handed down to them', () => {
+  expect(scopeControllers('system-systemd', SYSTEMD_HOST)).toContain('cpuset');
+  expect(scopeControllers('private-systemd', OTHER_INIT)).toEqual(['cpu', 'memory', 'pids']);
+  expect(scopeControllers('user-systemd', A_USER)).toEqual(['cpu', 'io', 'memory', 'pids']);
 });

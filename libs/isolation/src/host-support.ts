@@ -15,8 +15,10 @@ export type HostFacts = {
   /** Programs that are needed for one way or another and are not there. */
   readonly missingPrograms: readonly string[];
   readonly cgroupLayout: CgroupLayout;
-  /** Controllers among cpu, memory and pids that can be used below this process's own group. */
+  /** Controllers that limits are kept by and that can be used below this process's own group. */
   readonly controllers: readonly string[];
+  /** Those that the system's manager can use: of all hierarchies, on v2 of the root group. */
+  readonly systemControllers: readonly string[];
   /** A v1 hierarchy `name=systemd` is mounted: where there is v1, systemd keeps its units there. */
   readonly hasSystemdHierarchy: boolean;
   readonly cgroupsWritable: boolean;
@@ -61,6 +63,21 @@ export function detectIsolation(facts: HostFacts): IsolationSupport {
     );
   }
   return privateSupport(facts, systemdVersion);
+}
+
+/** What whoever makes the scopes may use, beyond what is required. */
+export function scopeControllers(
+  kind: Exclude<IsolationSupport['kind'], 'unsupported'>,
+  facts: Pick<HostFacts, 'controllers' | 'systemControllers' | 'userManager'>,
+): readonly string[] {
+  switch (kind) {
+    case 'system-systemd':
+      return facts.systemControllers;
+    case 'user-systemd':
+      return facts.userManager?.controllers ?? [];
+    case 'private-systemd':
+      return facts.controllers;
+  }
 }
 
 function userSupport(facts: HostFacts, systemdVersion: number): IsolationSupport {

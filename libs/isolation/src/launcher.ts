@@ -8,7 +8,10 @@ import {
   confiningWords,
   DEFAULT_SIGNALS,
   hiddenVariables,
+  SYSCALL_FILTER_DESCRIPTOR,
 } from './confinement.ts';
+import { imageDirectoryOf, programWords, STARTER } from './image-root.ts';
+import type { IoLimits } from './io-limits.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
 import { isUnitName } from './unit-name.ts';
@@ -26,6 +29,8 @@ export type TaskLimits = {
   readonly memoryLimitMib?: number | 'infinity';
   /** Processes and threads at a time. */
   readonly pidsMax?: number;
+  /** Of the disk that holds the agent's work directory. */
+  readonly io?: IoLimits;
 };
 
 export type LaunchRequest = {
@@ -45,6 +50,8 @@ export type LaunchRequest = {
   readonly network?:
     | { readonly kind: 'none' }
     | { readonly kind: 'namespace'; readonly path: string };
+  /** CPUs that it stays on, in scopes only. `group`: of the v1 hierarchy, made already; else its scope keeps it there. */
+  readonly pinned?: { readonly cpus: readonly number[]; readonly group?: string };
   /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
   readonly user?: string;
   /** What it may see and be, `user` then counts for nothing; all that the agent may when left out. In scopes only. */
@@ -53,7 +60,7 @@ export type LaunchRequest = {
 
 export type LaunchFailure = {
   /** `invalidRequest` stays wrong when repeated; the others may pass. After any of them the task will not start. */
-  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed';
+  readonly code: 'invalidRequest' | 'diskFull' | 'launchFailed' | 'notConfined';
   readonly message: string;
 };
 
@@ -92,8 +99,9 @@ export function requestFault(request: LaunchRequest): string | undefined {
   const [program = ''] = command;
   const paths = [runDirectory, sandboxDirectory, request.stdoutPath, request.stderrPath];
   if (!isUnitName(unit)) return `unit name ${JSON.stringify(unit)} is not of [A-Za-z0-9_.-]{1,200}`;
-  const places = request.confinement?.places.map((place) => place.path) ?? [];
-  if (![...paths, ...places].every((each) => path.isAbsolute(each))) {
+  const { places = [], syscallFilter } = request.confinement ?? {};
+  const others = [...places.map((place) => place.path), syscallFilter ?? '/'];
+  if (![...paths, ...others].every((each) => path.isAbsolute(each))) {
     return 'every path must be absolute';
   }
   // It is told to spawner.sh on a line.
@@ -115,7 +123,8 @@ export function limitsFault(limits: TaskLimits): string | undefined {
     if (limit === undefined || limit === 'infinity' || isPositive(limit)) continue;
     return `${name} must be a positive integer`;
   }
-  return undefined;
+  const wrong = Object.entries(limits.io ?? {}).find(([, amount]) => !isPositive(amount));
+  return wrong && `io.${wrong[0]} must be a positive integer`;
 }
 
 /**
@@ -124,7 +133,7 @@ export function limitsFault(limits: TaskLimits): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
-  return fragment(request, { options: [], session: [], command: '"$@"' });
+  return `${fragment(request, { options: [], session: [], command: '"$@"' })}${WHOLE}`;
 }
 
 /**
@@ -137,8 +146,11 @@ export function launchFragment(request: LaunchRequest): string {
     session: ['setsid'],
     command: request.command.map(quoted).join(' '),
   };
-  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n`;
+  return `${fragment(request, how)}sandbox=${quoted(request.sandboxDirectory)}\n${WHOLE}`;
 }
+
+/** The last line: run-task.sh takes no fragment that does not come so far. */
+const WHOLE = 'whole=1\n';
 
 type FragmentParts = {
   /** Of `env`, and what stands first, for a task that is not confined. */
@@ -155,14 +167,15 @@ function fragment(request: LaunchRequest, { options, session, command }: Fragmen
   const words = [...clean, command].join(' ');
   const first = [...session, ...networkWords(request)];
   const { program, search } = lookedFor(request);
+  const pin = pinLine(request);
   if (user === undefined) {
-    return `program=${program} search=${search}\nset -- ${[...first, words].join(' ')}\n`;
+    return `${pin}program=${program} search=${search}\nset -- ${[...first, words].join(' ')}\n`;
   }
   const name = quoted(user);
   const asUser = ['setpriv', `--reuid=${name}`, '--regid="$group"', '--init-groups', '--'];
   const looked = ['/bin/sh', '-c', quoted(LOOK_FOR_PROGRAM), 'sh', program, search];
   const all = [...first, ...asUser, ...looked, words];
-  return `group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
+  return `${pin}group=$(id -g ${name}) || refuse userNotFound ${name}\nset -- ${all.join(' ')}\n`;
 }
 
 /** What looks for the program is in the environment too, where nobody who lists processes has to read it. */
@@ -170,18 +183,36 @@ function confined(request: LaunchRequest, confinement: Confinement, command: str
   const { sandboxDirectory, runDirectory } = request;
   const temporaryDirectory = temporaryDirectoryOf(runDirectory);
   const variables = hiddenVariables(assignmentsOf(request));
-  const exported = Object.entries({ ...variables.environment, PARLEY_LOOK: LOOK_FOR_PROGRAM });
-  const exports = exported.map(([name, value]) => `${name}=${quoted(value)}`);
+  const { image } = confinement;
+  const exports = Object.entries({
+    ...variables.environment,
+    PARLEY_LOOK: image === undefined ? LOOK_FOR_PROGRAM : LOOK_IN_IMAGE,
+  }).map(([name, value]) => `${name}=${quoted(value)}`);
   const { program, search } = lookedFor(request);
   const { network } = request;
-  const own = { sandboxDirectory, temporaryDirectory, hasNoNetwork: network?.kind === 'none' };
+  const own = {
+    ...{ sandboxDirectory, temporaryDirectory, imageDirectory: imageDirectoryOf(runDirectory) },
+    hasNoNetwork: network?.kind === 'none',
+  };
   const words = [
     ...(network?.kind === 'namespace' ? networkWords(request) : []),
     ...confiningWords(confinement, own).map(quoted),
-    ...['/bin/sh', '-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
-    ...['/usr/bin/env', '-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
+    ...programWords('/bin/sh', image),
+    ...['-c', quoted('eval "$PARLEY_LOOK"'), 'sh', program, search],
+    ...programWords('/usr/bin/env', image),
+    ...['-i', DEFAULT_SIGNALS, ...variables.words].map(quoted),
   ];
-  return `# confined\nexport ${exports.join(' ')}\nset -- ${words.join(' ')} ${command}\n`;
+  const { syscallFilter: filter } = confinement;
+  const opened = filter && `exec ${SYSCALL_FILTER_DESCRIPTOR}< ${quoted(filter)}\n`;
+  const exported = `export ${exports.join(' ')}\n`;
+  return `# confined\n${pinLine(request)}${opened ?? ''}${exported}set -- ${words.join(' ')} ${command}\n`;
+}
+
+/** By the shim, which may; `0` is whoever writes it (cgroups(7)). */
+function pinLine({ pinned }: LaunchRequest): string {
+  if (pinned?.group === undefined) return '';
+  const file = quoted(`${pinned.group}/cgroup.procs`);
+  return `echo 0 > ${file} || { echo 'parley: it does not get onto its CPUs' >&2; refuse notConfined; }\n`;
 }
 
 /** Into the network of a task that does not have the host's. */
@@ -200,15 +231,25 @@ function lookedFor({ command, environment }: LaunchRequest): { program: string; 
 }
 
 // Under another name meanwhile: whoever passes signals on can tell it from a shell of the task's.
-const LOOK_FOR_PROGRAM = `echo parley-start > /proc/self/comm
+const lookWith = (found: string): string => `echo ${STARTER} > /proc/self/comm
 ${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
+if [ -n "$PARLEY_LOOK_AGAIN" ]; then
+  check_interpreter "$PARLEY_LOOK_AGAIN"
+  [ -n "$fault" ] && refuse "$fault" "$1"
+  exit
+fi
 check_start "$1" "$2"
 [ -n "$fault" ] && refuse "$fault" "$1"
-say_program >&5
+${found}
 shift 2
 exec 5>&-
 exec "$@"
 `;
+const LOOK_FOR_PROGRAM = lookWith('say_program >&5');
+// The shim, which asks why what was found did not start, sees other files: it is asked before.
+const LOOK_IN_IMAGE = lookWith(`[ ! -r "$file" ] || check_interpreter "$file"
+[ -n "$fault" ] && refuse "$fault" "$1"
+echo program= >&5`);
 
 function assignmentsOf(request: LaunchRequest): string[] {
   const variables = {

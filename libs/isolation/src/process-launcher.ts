@@ -15,7 +15,7 @@ import {
 } from './launcher.ts';
 import { isProcessAlive, readBootId } from './process-identity.ts';
 import { listRuns, readBootOfRun, readShimProcess, type ShimProcess } from './run-directory.ts';
-import { type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
+import { notLaunched, type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
 
 export type ProcessLauncherOptions = {
   /** Holds a directory a run, named after its unit: the only record of what was started. */
@@ -33,6 +33,8 @@ const NO_NETWORKS: LaunchOutcome = {
       'plain processes have the network of their host: a task with another one needs an agent that runs its tasks in scopes',
   },
 };
+const NO_LIMITS =
+  'plain processes have no limits: a task with one on input and output, or with CPUs of its own, needs an agent that runs its tasks in scopes';
 
 export function createProcessLauncher(options: ProcessLauncherOptions): TaskLauncher {
   const { runRoot, readBootId: readBoot = readBootId } = options;
@@ -55,6 +57,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
   return {
     async launch(request): Promise<LaunchOutcome> {
       if (request.network !== undefined) return NO_NETWORKS;
+      if ((request.limits.io ?? request.pinned) !== undefined) return notLaunched(NO_LIMITS);
       return startShim({
         request,
         files: { environment: environmentFragment(request), boot: await thisBoot() },

@@ -17,18 +17,19 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Never rejects: a program that is missing, killed or too slow is a result with a code that is not 0. `input` is all that it
- * reads; without one it has none.
+ * reads; without one it has none. `timeoutMs`: a minute where nothing is said.
  */
 export function runCommand(
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   input = '',
+  timeoutMs = TIMEOUT_MS,
 ): Promise<CommandResult> {
   const [program = '', ...rest] = argv;
   const options = {
     env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...environment },
     cwd: '/',
-    timeout: TIMEOUT_MS,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
     maxBuffer: MAX_OUTPUT_BYTES,
   } as const;

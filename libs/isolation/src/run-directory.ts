@@ -1,6 +1,7 @@
 // The files of one run of one task in the agent's own directory, outside the sandbox: which there are, what the
 // launcher writes before a launch, and how to read what shim.sh wrote. What an outcome means is in exit-status.ts.
 
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
   chmod,
@@ -13,6 +14,7 @@ import {
   readFile,
   rename,
   rm,
+  unlink,
 } from 'node:fs/promises';
 import path from 'node:path';
 import type { Confinement } from './confinement.ts';
@@ -22,9 +24,9 @@ import { removeTree } from './remove-tree.ts';
 import { countersOf, type ScopeCounters } from './scope-events.ts';
 
 /** The directory beside the run directories in which shim.sh leaves an empty file when a task has ended. */
+const ENDED_DIRECTORY = '.ended';
 /** Others may be at it at the same time. */
 const MAX_LINK_TRIES = 100;
-const ENDED_DIRECTORY = '.ended';
 
 // One block: more than shim.sh ever writes, so overwriting needs no further space.
 const RESERVED_BYTES = 4096;
@@ -63,8 +65,9 @@ export async function createRunRoot(runRoot: string): Promise<void> {
 }
 
 /**
- * Creates the run directory and everything that a launch needs on the disk, `files` by name and text among it; files
- * of an earlier launch of the same run stay as they are. Rejects with the file error (ENOSPC when the disk is full).
+ * Creates the run directory and everything that a launch needs on the disk, `files` by name and text among it; files of an
+ * earlier launch of the same run stay as they are. Each of `files` is whole or not there, also when this process is killed or
+ * the disk is full: a shim runs what is in them. Rejects with the file error (ENOSPC when the disk is full).
  */
 export async function prepareRunDirectory(
   directory: string,
@@ -74,7 +77,7 @@ export async function prepareRunDirectory(
   await createRunRoot(path.dirname(directory));
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const [name, text] of Object.entries(files)) {
-    await writeNew(path.join(directory, name), text);
+    await writeWhole(path.join(directory, name), text);
   }
   await writeNew(path.join(directory, 'process'), ' '.repeat(RESERVED_BYTES));
   // Says in which boot of the host the end is awaited; at its end, since the shim writes from the beginning.
@@ -104,9 +107,9 @@ export async function linkOutputs(run: {
     ['stderr', run.stderrPath],
   ] as const) {
     const own = path.join(run.runDirectory, name);
-    const isNew = await writeNew(own, '', 0o644);
-    // A program may open what it was given once more, by /dev/stdout.
-    if (isNew && owner !== undefined) await chown(own, owner.userId, owner.groupId);
+    await writeNew(own, '', 0o644);
+    // A program may open what it was given once more, by /dev/stdout. An earlier launch may have been killed before this.
+    if (owner !== undefined) await chown(own, owner.userId, owner.groupId);
     await replaceByLink(own, file);
   }
 }
@@ -229,6 +232,18 @@ async function readFileIfThere(file: string): Promise<string | undefined> {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Under its name stands all of it, or what was there before. What is left of one that was killed goes with the directory. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  const partial = `${file}.${randomUUID()}`;
+  await writeNew(partial, text);
+  try {
+    await link(partial, file);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  await unlink(partial);
 }
 
 async function writeNew(file: string, text: string, mode = 0o600): Promise<boolean> {

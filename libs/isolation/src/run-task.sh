@@ -8,7 +8,7 @@
 # RUN_DIRECTORY/started is created first, and by one shim only, ever. `process` and `exit` are overwritten
 # in place (the launcher has reserved their blocks, so a full disk does not lose the status) and are complete
 # when their last line is `end`. FRAGMENT, in the same directory, puts the task's environment before
-# ARGV; it may set ARGV and the sandbox as well. One that confines the task begins with the line `# confined`. Where the program is looked for by this process, it sets `program`
+# ARGV; it may set ARGV and the sandbox as well, and sets `whole` at its end. One that confines the task begins with the line `# confined`. Where the program is looked for by this process, it sets `program`
 # and `search`; where it is not, a part of ARGV does so, and says what it finds on file descriptor 5 (see `refuse`).
 # At last .ended/UNIT beside the run directory tells the agent to look.
 # File descriptor 3, where it is open, is told `started` or `alreadyStarted`. The function ends the process; it does
@@ -88,8 +88,10 @@ end" 1<> "$run/process"
 become_task() {
   exec 2>&4 4>&- 5<> "$run/exit"
   echo "$oom_score" 2> /dev/null > /proc/self/oom_score_adj
-  program= search=
+  program= search= whole=
   . "$run/$fragment"
+  # A part of it would be another task: without its user, or nothing at all.
+  [ -n "$whole" ] && [ $# -gt 0 ] || refuse notConfined "$run/$fragment"
   cd "$sandbox" || refuse sandboxUnavailable "$sandbox"
   if [ -n "$program" ]; then
     check_start "$program" "$search"
@@ -147,9 +149,20 @@ read_fault() {
   first= && read -r first < "$run/exit"
   case $first in
     couldNotStart=*) fault=${first#couldNotStart=} ;;
-    program=*) [ "$status" = 127 ] && check_interpreter "${first#program=}" ;;
+    program=*) [ "$status" = 127 ] && look_again "${first#program=}" ;;
     *) [ -n "$is_confined" ] && [ "$status" -lt 128 ] && fault=notConfined ;;
   esac
+}
+
+# Whether the script's interpreter was missing. In a confined task's files only the task's user looks.
+look_again() {
+  if [ -z "$is_confined" ]; then
+    check_interpreter "$1"
+    return
+  fi
+  (export "PARLEY_LOOK_AGAIN=$1"; become_task true)
+  first= && read -r first < "$run/exit"
+  case $first in couldNotStart=*) fault=${first#couldNotStart=} ;; esac
 }
 
 # Records the end, ends what is left, and itself.

@@ -4,6 +4,7 @@
 
 import { constants } from 'node:os';
 import type { DBusProperty } from './dbus-wire.ts';
+import type { IoHost } from './io-limits.ts';
 import {
   type LaunchOutcome,
   type LaunchRequest,
@@ -16,16 +17,22 @@ import { runCommand } from './run-command.ts';
 import { linkOutputs } from './run-directory.ts';
 import type { ScopeTaskLauncher } from './slice-weights.ts';
 import { Spawner } from './spawner.ts';
-import { type ShimExitHandler, startShim } from './start-shim.ts';
+import { notLaunched, type ShimExitHandler, startShim } from './start-shim.ts';
 import { SystemdConnection, SystemdError } from './systemd-connection.ts';
-import { createSystemdRunLauncher, OOM_POLICY_VERSION } from './systemd-run-launcher.ts';
+import {
+  createSystemdRunLauncher,
+  OOM_POLICY_VERSION,
+  type ScopeHow,
+} from './systemd-run-launcher.ts';
 import { sliceOf, TASKS_SLICE } from './unit-name.ts';
 import {
   type CgroupMode,
-  fixedProperties,
-  limitProperties,
+  changedProperties,
+  type LimitsHost,
+  launchProperties,
   sliceProperties,
   toWire,
+  unkeptLimits,
 } from './unit-properties.ts';
 
 export type ScopeLauncherOptions = {
@@ -35,6 +42,7 @@ export type ScopeLauncherOptions = {
   readonly enterCommand?: readonly string[];
   readonly slice?: string;
   readonly cgroupMode: CgroupMode;
+  readonly io: IoHost;
   /** Told when a unit of a task is gone, in whatever process it was launched. */
   readonly onShimExit?: ShimExitHandler;
 };
@@ -52,9 +60,9 @@ export async function supportsScopeLauncher(): Promise<boolean> {
 
 export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLauncher {
   const { systemdVersion, enterCommand = [], slice = TASKS_SLICE, cgroupMode } = options;
-  const { onShimExit } = options;
+  const { onShimExit, io } = options;
   const plain = createSystemdRunLauncher({
-    ...{ manager: 'system', systemdVersion, enterCommand, slice, cgroupMode },
+    ...{ manager: 'system', systemdVersion, enterCommand, slice, cgroupMode, io },
     ...(onShimExit && { onShimExit }),
   });
   const spawner = new Spawner({ enterCommand });
@@ -101,6 +109,8 @@ export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLau
   return {
     async launch(request) {
       const { unit } = request;
+      const fault = unkeptLimits(request.limits, options);
+      if (fault !== undefined) return notLaunched(fault);
       const before = launching.get(unit) ?? Promise.resolve();
       const outcome = before.then(() => start(request));
       launching.set(unit, outcome);
@@ -122,7 +132,7 @@ export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLau
     },
 
     setLimits: async (unit, limits) =>
-      (await setLimits(systemd, unit, limits, cgroupMode)) ?? plain.setLimits(unit, limits),
+      (await setLimits(systemd, unit, limits, options)) ?? plain.setLimits(unit, limits),
 
     async setSliceShare(name, share): Promise<void> {
       const properties = sliceProperties(share, cgroupMode).map(toWire);
@@ -140,12 +150,12 @@ async function setLimits(
   systemd: SystemdConnection,
   unit: string,
   limits: TaskLimits,
-  mode: CgroupMode,
+  host: LimitsHost,
 ): Promise<boolean | undefined> {
-  const fault = limitsFault(limits);
+  const fault = limitsFault(limits) ?? unkeptLimits(limits, host);
   if (fault !== undefined) throw new RangeError(fault);
   try {
-    await systemd.setProperties(`${unit}.scope`, limitProperties(limits, mode).map(toWire));
+    await systemd.setProperties(`${unit}.scope`, changedProperties(limits, host).map(toWire));
     return true;
   } catch (error) {
     return error instanceof SystemdError && error.code === NO_SUCH_UNIT ? false : undefined;
@@ -156,20 +166,15 @@ async function setLimits(
 export function scopeProperties(
   request: LaunchRequest,
   pid: number,
-  how: {
-    readonly slice: string;
-    readonly systemdVersion: number;
-    readonly cgroupMode: CgroupMode;
-  },
+  how: ScopeHow,
 ): DBusProperty[] {
-  const { slice, systemdVersion, cgroupMode } = how;
+  const { slice, systemdVersion } = how;
   const yes = { type: 'b', value: true } as const;
   const properties: DBusProperty[] = [
     ['Description', { type: 's', value: request.unit }],
     ['CollectMode', { type: 's', value: 'inactive-or-failed' }],
     ['Slice', { type: 's', value: sliceOf(request.unit, slice) }],
-    ...limitProperties(request.limits, cgroupMode).map(toWire),
-    ...fixedProperties(cgroupMode).map(toWire),
+    ...launchProperties(request, how).map(toWire),
     ['CPUAccounting', yes],
     ['MemoryAccounting', yes],
     ['TasksAccounting', yes],

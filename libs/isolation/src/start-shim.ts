@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type FileFailure, fileFailure } from './file-failure.ts';
+import { prepareImageRoot } from './image-root.ts';
 import { outputFile } from './kept-output.ts';
 import {
   type LaunchFailure,
@@ -69,6 +70,7 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   try {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
     await prepareRunDirectory(request.runDirectory, start.files, request.confinement !== undefined);
+    await prepareRoot(request);
     const answer = await start.start();
     switch (answer.word) {
       case 'started':
@@ -81,6 +83,17 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   } catch (error) {
     return refused(launchFailureOf(fileFailure(error)));
   }
+}
+
+/** Of a task that has an image. */
+async function prepareRoot({
+  runDirectory,
+  sandboxDirectory,
+  confinement,
+}: LaunchRequest): Promise<void> {
+  if (confinement?.image === undefined) return;
+  const places = confinement.places.map((place) => place.path);
+  await prepareImageRoot(runDirectory, confinement.image, [...places, sandboxDirectory]);
 }
 
 /**
@@ -182,6 +195,11 @@ async function readTail(file: string): Promise<string> {
 function launchFailureOf(failure: FileFailure): LaunchFailure {
   const code = failure.code === 'diskFull' ? 'diskFull' : 'launchFailed';
   return { code, message: failure.message };
+}
+
+/** An answer for what this host cannot do; it may for another agent. */
+export function notLaunched(message: string): LaunchOutcome {
+  return refused({ code: 'launchFailed', message });
 }
 
 function refused(failure: LaunchFailure): LaunchOutcome {

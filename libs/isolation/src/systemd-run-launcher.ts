@@ -1,6 +1,7 @@
 // Runs tasks in transient systemd scopes by calling systemd-run and systemctl, of the system manager or the
 // user's. It keeps nothing: what runs, systemd knows. Limits are systemd properties, enforced by the kernel.
 
+import type { IoHost } from './io-limits.ts';
 import {
   environmentFragment,
   type LaunchRequest,
@@ -11,16 +12,17 @@ import {
 } from './launcher.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 import type { ScopeTaskLauncher } from './slice-weights.ts';
-import { type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
+import { notLaunched, type ShimExitHandler, spawnShim, startShim } from './start-shim.ts';
 import { sliceOf, TASKS_SLICE } from './unit-name.ts';
 import {
   type CgroupMode,
-  fixedProperties,
-  limitProperties,
+  changedProperties,
+  launchProperties,
   millisOfShare,
   type SliceShare,
   sliceProperties,
   toArgument,
+  unkeptLimits,
 } from './unit-properties.ts';
 import { userManagerEnvironment } from './user-manager.ts';
 
@@ -34,6 +36,7 @@ export type SystemdRunOptions = {
   readonly slice?: string;
   /** Of the host; who only lists and stops need not know. On v1, systemd takes the names of v2 as well. */
   readonly cgroupMode?: CgroupMode;
+  readonly io?: IoHost;
   readonly onShimExit?: ShimExitHandler;
 };
 
@@ -43,9 +46,12 @@ const MAX_IN_FLIGHT = 8;
 // Scopes have this property since 252; there they would otherwise lose all processes when one is killed.
 export const OOM_POLICY_VERSION = 252;
 
+/** Whoever only lists and stops starts nothing. */
+const NO_IO: IoHost = { lacks: 'it was not looked for' };
+
 export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskLauncher {
   const { manager, enterCommand = [], slice = TASKS_SLICE, cgroupMode = 'v2' } = options;
-  const { systemdVersion, onShimExit } = options;
+  const { systemdVersion, onShimExit, io = NO_IO } = options;
   const managerFlags = manager === 'user' ? ['--user'] : [];
   const environment = manager === 'user' ? userManagerEnvironment(process.getuid?.() ?? 0) : {};
   const inTurn = createTurns(MAX_IN_FLIGHT);
@@ -64,13 +70,15 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
   }
 
   return {
-    launch: (request) =>
-      inTurn(() =>
+    launch: (request) => {
+      const fault = unkeptLimits(request.limits, { cgroupMode, io });
+      if (fault !== undefined) return Promise.resolve(notLaunched(fault));
+      return inTurn(() =>
         startShim({
           request,
           files: { environment: environmentFragment(request) },
           start: async () => {
-            const scope = scopeArguments(request, { slice, systemdVersion, cgroupMode });
+            const scope = scopeArguments(request, { slice, systemdVersion, cgroupMode, io });
             return spawnShim({
               request,
               mode: 'scope',
@@ -86,7 +94,8 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
               () => false,
             ),
         }),
-      ),
+      );
+    },
 
     async stop(unit: string, signal: StopSignal): Promise<boolean> {
       const { code } = await systemctl('kill', `--signal=${signal}`, `${unit}.scope`);
@@ -94,16 +103,12 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
     },
 
     async setLimits(unit: string, limits: TaskLimits): Promise<boolean> {
-      const fault = limitsFault(limits);
+      const fault = limitsFault(limits) ?? unkeptLimits(limits, { cgroupMode, io });
       if (fault !== undefined) throw new RangeError(fault);
       // systemctl would keep the settings of a unit that does not run for the next one of its name.
       if (!(await inspect(unit)).alive) return false;
-      const said = await systemctl(
-        'set-property',
-        '--runtime',
-        `${unit}.scope`,
-        ...limitProperties(limits, cgroupMode).map(toArgument),
-      );
+      const words = changedProperties(limits, { cgroupMode, io }).map(toArgument);
+      const said = await systemctl('set-property', '--runtime', `${unit}.scope`, ...words);
       if (said.code === 0) return true;
       if (!(await inspect(unit)).alive) return false;
       throw new Error(`systemctl cannot set the limits of ${unit}: ${said.stderr}`);
@@ -137,19 +142,15 @@ async function listShares(
   return new Map(live.map((unit) => [nameOf(unit), shareOf(unit, mode)]));
 }
 
+export type ScopeHow = Required<
+  Pick<SystemdRunOptions, 'slice' | 'systemdVersion' | 'cgroupMode' | 'io'>
+>;
+
 /** What systemd-run is told of a task's scope. Throws a RangeError when a limit is too large. */
-export function scopeArguments(
-  request: LaunchRequest,
-  how: {
-    readonly slice: string;
-    readonly systemdVersion: number;
-    readonly cgroupMode: CgroupMode;
-  },
-): string[] {
-  const { slice, systemdVersion, cgroupMode } = how;
+export function scopeArguments(request: LaunchRequest, how: ScopeHow): string[] {
+  const { slice, systemdVersion } = how;
   const properties = [
-    ...limitProperties(request.limits, cgroupMode).map(toArgument),
-    ...fixedProperties(cgroupMode).map(toArgument),
+    ...launchProperties(request, how).map(toArgument),
     'CPUAccounting=yes',
     'MemoryAccounting=yes',
     'TasksAccounting=yes',

@@ -53,13 +53,15 @@ export const TASK_CAUSES = {
   },
   fetchFailed: {
     with: ['inputsFailed', 'launchFailed'],
-    meaning: 'One of its `uris` could not be fetched, checked or unpacked; the message says why.',
+    meaning:
+      'One of its `uris`, or its image, could not be fetched, checked or unpacked; the message says why.',
     remedy:
       'Correct the address, the checksum or the archive; ask the operator what agents may fetch.',
   },
   fetchTimeout: {
     with: ['inputsFailed', 'launchFailed'],
-    meaning: 'One of its `uris` did not come in time, or nothing of it came for too long.',
+    meaning:
+      'One of its `uris`, or its image, did not come in time, or nothing of it came for too long.',
     remedy: 'Look at the server that it comes from, or try again.',
   },
   signal: {
@@ -80,8 +82,8 @@ export const TASK_CAUSES = {
   },
   userNotFound: {
     with: ['launchFailed'],
-    meaning: 'Its agent has no user of the name that the task is to run as.',
-    remedy: 'Make the user there, or run it as another.',
+    meaning: 'Its agent has no user of the name that the task is to run as, or lets no task be it.',
+    remedy: 'Have the agent let tasks name it (--task-users), or name another, or none.',
   },
   sandboxUnavailable: {
     with: ['launchFailed'],
@@ -90,8 +92,10 @@ export const TASK_CAUSES = {
   },
   notConfined: {
     with: ['launchFailed'],
-    meaning: 'The namespaces that keep it from other tasks could not be made; its stderr says why.',
-    remedy: 'Allow it more processes or memory where it has few; else look at its agent.',
+    meaning:
+      'The namespaces that keep it from other tasks could not be made, or its image not mounted; its stderr, or the message, says why.',
+    remedy:
+      'Allow it more processes or memory where it has few; else look at its agent, which may give images to no task.',
   },
   memoryForStart: {
     with: ['launchFailed'],

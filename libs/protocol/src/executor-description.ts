@@ -4,8 +4,10 @@ import * as z from 'zod';
 import { Command } from './command.ts';
 import { ExecutorId } from './ids.ts';
 import { NO_RESOURCES, Resources } from './resources.ts';
+import { TaskImage } from './task-image.ts';
 import { TaskLimits } from './task-limits.ts';
 import { Uris } from './uris.ts';
+import { UserName } from './user-name.ts';
 
 const DEFAULT_SHUTDOWN_GRACE_MS = 5000;
 
@@ -20,10 +22,14 @@ export const ExecutorDescription = z.object({
   command: Command.optional(),
   /** Of a custom one: fetched into its sandbox before it is started. */
   uris: Uris.optional(),
+  /** Of a custom one: its root filesystem, and that of its tasks, instead of its agent's. */
+  image: TaskImage.optional(),
   /** Held from its first task until it has exited, beside those of its tasks. */
   resources: Resources.default(NO_RESOURCES),
   /** Of a custom one: its part of the limits of the scope that it shares with its tasks. */
   limits: TaskLimits.optional(),
+  /** Of a custom one: whom it and its tasks run as, where its agent lets them be this user of its host. */
+  user: UserName.optional(),
   /** From the request to shut down to the kill of its whole scope. */
   shutdownGraceMs: z
     .int()

@@ -16,6 +16,7 @@ import { Resources } from './resources.ts';
 import { TaskCause } from './task-causes.ts';
 import { ExecAsk, ExecResult } from './task-exec.ts';
 import { FileEntry, FilesAsk, FilesResult } from './task-files.ts';
+import { TaskImage } from './task-image.ts';
 import { TaskLimits } from './task-limits.ts';
 import { TaskDescription, TaskStatus, Transfer, UnparsedTask, VolumeMount } from './tasks.ts';
 import { Uri } from './uris.ts';
@@ -35,6 +36,7 @@ const SHAPES = {
   ExecutorDescription,
   Transfer,
   Uri,
+  TaskImage,
   VolumeMount,
   HealthCheck,
   Check,

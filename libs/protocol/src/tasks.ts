@@ -3,12 +3,15 @@ import * as z from 'zod';
 import { Check, CheckResult, HealthCheck } from './checks.ts';
 import { Command } from './command.ts';
 import { ExecutorDescription } from './executor-description.ts';
+import { DevicePaths, HostVolumes } from './host-places.ts';
 import { AgentId, ExecutorId, ReservationId, TaskId, TaskRef, VolumeId } from './ids.ts';
 import { Resources } from './resources.ts';
 import { SandboxPath } from './sandbox-path.ts';
 import { TaskCause } from './task-causes.ts';
+import { TaskImage } from './task-image.ts';
 import { TaskLimits } from './task-limits.ts';
 import { Uris } from './uris.ts';
+import { UserName } from './user-name.ts';
 
 /** Terminal: finished, failed, killed, error, dropped, gone. `unreachable` may come back. */
 export const TaskState = z.enum([
@@ -121,6 +124,12 @@ export const TaskDescription = z.object({
   limits: TaskLimits.optional(),
   /** Of a task that the agent runs itself; one of a custom executor has its executor's. */
   network: TaskNetworkMode.optional(),
+  /** Whom it runs as, where its agent lets tasks be this user of its host; one of a custom executor has its executor's. */
+  user: UserName.optional(),
+  /** Of its agent's host, for a task that the agent runs itself; where they are not to be had it does not run. */
+  devices: DevicePaths.optional(),
+  /** Likewise. */
+  hostVolumes: HostVolumes.optional(),
   /** Taken from this reservation first, the rest from what is not reserved. */
   reservationId: ReservationId.optional(),
   /**
@@ -132,6 +141,8 @@ export const TaskDescription = z.object({
   executor: ExecutorDescription.optional(),
   /** Fetched before `inputs` are copied; only for a task with a command. */
   uris: Uris.optional(),
+  /** Its root filesystem, instead of its agent's; only for a task with a command. */
+  image: TaskImage.optional(),
   inputs: z.array(Transfer).max(4096).default([]),
   outputs: z.array(Transfer).max(4096).default([]),
   volumes: z.array(VolumeMount).max(64).default([]),

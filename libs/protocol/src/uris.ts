@@ -16,22 +16,26 @@ function isFetchable(text: string): boolean {
   );
 }
 
+export const FetchAddress = z
+  .string()
+  .max(2048)
+  .refine(isFetchable, 'must be an http:, https: or file: address without user and password');
+
+/** As image layouts write it too. */
+export const Sha256 = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits in lower case');
+
 export const Uri = z.object({
-  value: z
-    .string()
-    .max(2048)
-    .refine(isFetchable, 'must be an http:, https: or file: address without user and password'),
+  value: FetchAddress,
   /** A file that may be executed; it is not unpacked. */
   executable: z.boolean().default(false),
-  /** Unpacked when it is named like an archive: .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst. */
+  /** Unpacked when it is named like an archive: .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst, .zip. */
   extract: z.boolean().default(true),
   /** Kept on the agent for the next task that asks for the same. */
   cache: z.boolean().default(false),
   /** Of what is fetched, before it is unpacked; anything else is refused. */
-  checksum: z
-    .string()
-    .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits in lower case')
-    .optional(),
+  checksum: Sha256.optional(),
   /** Of an archive, the directory that it is unpacked into; without it the sandbox. */
   outputFile: SandboxPath.optional(),
 });

@@ -35,6 +35,10 @@ export type TaskBody = Pick<
   | 'data'
   | 'priority'
   | 'network'
+  | 'user'
+  | 'image'
+  | 'devices'
+  | 'hostVolumes'
 >;
 
 /** Where an attempt is going to run. */

@@ -10,6 +10,8 @@ it('limits are written like amounts, and may be lifted', () => {
     pids: 50,
   });
   expect(limits({ cpus: '0.5', mem: 'infinity' })).toEqual({ cpus: 500, mem: 'infinity' });
+  const io = { readBytes: 1_000_000 };
+  expect(limits({ io, pinCpus: true })).toEqual({ io, pinCpus: true });
   expect(limits({})).toEqual({});
   expect(() => limits({ mem: 'much' })).toThrow('limits.mem');
 });
@@ -18,6 +20,15 @@ it('a task carries its limits, and none when none were said', () => {
   const spec = { id: 't1', command: ['true'], cpus: 0.1, mem: '32MiB' };
   expect(task({ ...spec, limits: { mem: '1GiB' } }).limits).toEqual({ mem: 1_024_000 });
   expect(task(spec)).not.toHaveProperty('limits');
+});
+
+it('a task carries its image, and one that is none is refused with the field', () => {
+  const spec = { id: 't1', command: ['true'], cpus: 0.1, mem: '32MiB' };
+  const image = { source: 'file:///srv/images/base', digest: `sha256:${'0'.repeat(64)}` };
+  expect(task({ ...spec, image }).image).toEqual(image);
+  expect(task(spec).image).toBeUndefined();
+  expect(() => task({ ...spec, image: { source: '/srv/images/base' } })).toThrow('image.source');
+  expect(() => task({ ...spec, image: { ...image, digest: 'latest' } })).toThrow('image.digest');
 });
 
 it('limits of desired work go with each attempt, and other limits are other work', () => {

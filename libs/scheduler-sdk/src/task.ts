@@ -36,12 +36,26 @@ export type LimitSpec = {
   readonly disk?: number | string;
   /** Processes and threads at a time. */
   readonly pids?: number;
+  /** Of the disk of its agent: bytes and operations per second, and a weight. */
+  readonly io?: TaskLimits['io'];
+  /** Its `cpus`, a whole number, are its own. */
+  readonly pinCpus?: boolean;
 };
 
 export type TaskSpec = ResourceSpec &
   Pick<
     TaskDescriptionInput,
-    'uris' | 'inputs' | 'outputs' | 'killGraceMs' | 'name' | 'priority' | 'network'
+    | 'uris'
+    | 'inputs'
+    | 'outputs'
+    | 'killGraceMs'
+    | 'name'
+    | 'priority'
+    | 'network'
+    | 'devices'
+    | 'hostVolumes'
+    | 'user'
+    | 'image'
   > & {
     /** 1 to 64 of A-Z a-z 0-9 _ - ; never used again within the framework. */
     readonly id: string;
@@ -68,7 +82,7 @@ export function resources(spec: ResourceSpec): Resources {
 }
 
 /** Throws with a message that names what does not parse. */
-export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
+export function limits({ cpus, mem, disk, pids, io, pinCpus }: LimitSpec): TaskLimits {
   const limit = (name: 'cpus' | 'mem' | 'disk', amount: number | string) =>
     amount === 'infinity'
       ? amount
@@ -78,13 +92,15 @@ export function limits({ cpus, mem, disk, pids }: LimitSpec): TaskLimits {
     ...(mem !== undefined && { mem: limit('mem', mem) }),
     ...(disk !== undefined && { disk: limit('disk', disk) }),
     ...(pids !== undefined && { pids }),
+    ...(io !== undefined && { io }),
+    ...(pinCpus !== undefined && { pinCpus }),
   };
 }
 
 /** Throws with a message that names the field that is not valid. */
 export function task(spec: TaskSpec): TaskDescription {
   const { id, name, command, environment, killGraceMs, priority, revocable } = spec;
-  const { uris, inputs, outputs, network } = spec;
+  const { uris, image, inputs, outputs, network, user, devices, hostVolumes } = spec;
   const argv = typeof command === 'string' ? ['sh', '-c', command] : [...command];
   const parsed = TaskDescription.safeParse({
     taskId: id,
@@ -92,12 +108,16 @@ export function task(spec: TaskSpec): TaskDescription {
     resources: resources(spec),
     command: { argv, environment },
     uris,
+    image,
     inputs,
     outputs,
     killGraceMs,
     priority,
     revocable,
     network,
+    user,
+    devices,
+    hostVolumes,
     ...(spec.limits !== undefined && { limits: limits(spec.limits) }),
   });
   if (!parsed.success) throw new TypeError(describeIssues(`task ${id}`, parsed.error));

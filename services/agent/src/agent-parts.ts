@@ -2,15 +2,21 @@
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { logConnection } from '@parley/actor/nats/connection-watch';
+import type { TaskLauncher } from '@parley/isolation/launcher';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentConfig } from './config.ts';
+import { CpuPins } from './cpu-pins.ts';
 import { Fetcher } from './fetching/fetcher.ts';
-import { HOST_FACT_FILES, hostAttributes, withDetected } from './host-facts.ts';
+import { HostAccess } from './host-access.ts';
+import { HOST_FACT_FILES, hostAttributes, ownCpus, withDetected } from './host-facts.ts';
+import { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectCopies } from './object-copies.ts';
 import type { RegistrationOptions } from './registration.ts';
 import { Supervisor } from './supervisor.ts';
+import type { TaskConfinement } from './task-confinement.ts';
+import { TaskHost } from './task-host.ts';
 import { WorkAccount } from './work-account.ts';
 
 /** With the cache of objects and of what was fetched alike. */
@@ -21,6 +27,33 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
   const directory = path.join(workDirectory, 'objects');
   const cache = new ObjectCache({ directory, maxBytes: objectCacheBytes });
   return { cache, fetcher: new Fetcher({ workDirectory, cache, policy: sandboxes.fetching }) };
+}
+
+export function taskHost(
+  { agentId, workDirectory, hostAccess: policy }: AgentConfig,
+  isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
+  given: { readonly launcher: TaskLauncher; readonly images: TaskImages },
+): TaskHost {
+  const { enterCommand, confinement, networks, pinning } = isolation;
+  const cpus = ownCpus(HOST_FACT_FILES);
+  const cpuPins = new CpuPins({ workDirectory, host: pinning, cpus });
+  const hostAccess = new HostAccess(policy, workDirectory);
+  const place = { agentId, workDirectory, enterCommand };
+  return new TaskHost({ ...place, ...given, confinement, networks, cpuPins, hostAccess });
+}
+
+/** What tasks with images have at their roots. */
+export function taskImages(
+  { workDirectory, sandboxes }: AgentConfig,
+  launcher: TaskLauncher,
+  confinement: TaskConfinement,
+  logger: Logger,
+): TaskImages {
+  const { fetching: policy, imageStoreBytes: maxBytes } = sandboxes;
+  return new TaskImages({
+    ...{ workDirectory, policy, maxBytes, launcher, confinement },
+    onFailure: (err) => logger.error({ err }, 'images could not be tidied'),
+  });
 }
 
 /** What tasks read and write, between this host and the principals' buckets. */
@@ -47,9 +80,11 @@ export const workAccount = (identity: AgentConfig['identity'], logger: Logger): 
     onOpened: (connection) => logConnection(connection, 'work', logger),
   });
 
+export type HostIsolation = PreparedIsolation & { readonly confinement: TaskConfinement };
+
 export function supervisorOf(
   config: AgentConfig,
-  isolation: PreparedIsolation,
+  isolation: HostIsolation,
   registration: RegistrationOptions,
 ): Supervisor {
   const { agentId, hostname, total, domain, reserved, revocable, executorTiming } = config;
@@ -64,12 +99,13 @@ export function supervisorOf(
 
 function attributesOf(
   { attributes }: AgentConfig,
-  { systemdVersion, networks }: PreparedIsolation,
+  { systemdVersion, networks, confinement }: HostIsolation,
 ): AgentConfig['attributes'] {
   const found = {
     ...hostAttributes(HOST_FACT_FILES),
     ...(systemdVersion !== undefined && { systemd: String(systemdVersion) }),
     ...(networks !== undefined && { task_network: 'private' }),
+    ...Object.fromEntries(confinement.taskUsers.map((user) => [`task_user_${user}`, 'yes'])),
   };
   return withDetected(found, attributes);
 }

@@ -22,6 +22,12 @@ import {
   readConfinement,
 } from './confinement-options.ts';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
+import {
+  HOST_ACCESS_OPTIONS,
+  HOST_ACCESS_USAGE,
+  type HostAccessPolicy,
+  readHostAccess,
+} from './host-access-options.ts';
 import { countGpus, HOST_FACT_FILES } from './host-facts.ts';
 import { allOf, type HostOptions, readHostOptions } from './host-options.ts';
 import { hostResources } from './host-resources.ts';
@@ -72,6 +78,8 @@ export type AgentConfig = {
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
   readonly sandboxes: SandboxLimits;
+  /** What tasks may ask of this host. */
+  readonly hostAccess: HostAccessPolicy;
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
@@ -113,6 +121,7 @@ ${SANDBOX_USAGE}  --region NAME --zone NAME
   --isolation MODE      auto, systemd, user or process (no limits; only on request)
   --launcher WAY        auto, direct or systemd-run: how scopes are asked for
 ${CONFINEMENT_USAGE}
+${HOST_ACCESS_USAGE}
   --task-network RANGE  addresses for tasks that ask for a private network ("10.88.0.0/16"): two a
                         task, for this agent alone, used nowhere else; without it no task has one
   --executor-registration-timeout SECONDS
@@ -150,6 +159,7 @@ const OPTIONS = {
   isolation: { type: 'string', default: 'auto' },
   launcher: { type: 'string', default: 'auto' },
   ...CONFINEMENT_OPTIONS,
+  ...HOST_ACCESS_OPTIONS,
   'task-network': { type: 'string' },
   'executor-registration-timeout': { type: 'string' },
   'executor-return-timeout': { type: 'string' },
@@ -211,14 +221,20 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     executorTiming: executorTiming.value,
     objectCacheBytes: objectCacheBytes.value,
     sandboxes: told.value.sandboxes,
+    hostAccess: told.value.hostAccess,
   });
 }
 
-function readTold(values: Values): Outcome<HostOptions & Pick<AgentConfig, 'sandboxes'>> {
+function readTold(
+  values: Values,
+): Outcome<HostOptions & Pick<AgentConfig, 'sandboxes' | 'hostAccess'>> {
   const sandboxes = readSandboxOptions(values);
   if (!sandboxes.ok) return sandboxes;
+  const hostAccess = readHostAccess(values);
+  if (!hostAccess.ok) return hostAccess;
   const host = readHostOptions(values);
-  return host.ok ? succeed({ ...host.value, sandboxes: sandboxes.value }) : host;
+  if (!host.ok) return host;
+  return succeed({ ...host.value, sandboxes: sandboxes.value, hostAccess: hostAccess.value });
 }
 
 function readIsolation(

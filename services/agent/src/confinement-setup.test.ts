@@ -1,5 +1,5 @@
 // What is told before anything starts on a host, or under a choice, that cannot confine tasks as asked.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FrameworkRef } from '@parley/protocol/ids';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readConfinement } from './confinement-options.ts';
 import { prepareConfinement } from './confinement-setup.ts';
 import { FrameworkUsers } from './framework-users.ts';
+import { findTaskUsers } from './task-users.ts';
 
 let workDirectory: string;
 beforeEach(async () => {
@@ -17,11 +18,16 @@ afterEach(() => rm(workDirectory, { recursive: true }));
 // No program is found there.
 const isolation = {
   kind: 'system-systemd',
+  rootPath: '/',
   enterCommand: ['/usr/bin/env', 'PATH=/var/empty'],
 } as const;
 
-function prepared(confine: string, kind: 'system-systemd' | 'process' = 'system-systemd') {
-  const choice = readConfinement({ confine });
+function prepared(
+  confine: string,
+  kind: 'system-systemd' | 'process' = 'system-systemd',
+  more: { 'task-users'?: string } = {},
+) {
+  const choice = readConfinement({ confine, ...more });
   if (!choice.ok) throw new Error(choice.failure.message);
   const how = { ...isolation, kind };
   return prepareConfinement({
@@ -40,9 +46,60 @@ test('without what confines, nothing is started, and the package that is missing
   expect(refused.failure.message).toContain('--confine none');
 });
 
+test('a file that tasks may not see is hidden with its directory, since another file may be put in its place', async () => {
+  await chmod(workDirectory, 0o755);
+  const secrets = path.join(workDirectory, 'secrets');
+  await mkdir(secrets);
+  await writeFile(path.join(secrets, 'agent.json'), '');
+  const choice = readConfinement({ confine: 'default' });
+  if (!choice.ok) throw new Error(choice.failure.message);
+  await mkdir(path.join(workDirectory, 'work'));
+  const made = await prepareConfinement({
+    choice: choice.value,
+    isolation: { kind: 'system-systemd', enterCommand: [], rootPath: '/' },
+    workDirectory: path.join(workDirectory, 'work'),
+    secretFiles: [path.join(secrets, 'agent.json')],
+  });
+  if (!made.ok) throw new Error(made.failure.message);
+  const framework = FrameworkRef.parse({ principal: 'team', frameworkId: 'a' });
+  const confined = made.value.of(framework, undefined, []);
+  const places = confined.ok ? confined.value.confinement?.places : [];
+  expect(places).toContainEqual({ path: secrets, is: 'hiddenDirectory' });
+});
+
 test('who asks for no confinement, or for plain processes, needs none of it', async () => {
   expect(await prepared('none')).toMatchObject({ ok: true });
   expect(await prepared('default', 'process')).toMatchObject({ ok: true });
+});
+
+test('tasks name users only where the agent is root and confines them', async () => {
+  for (const [confine, kind] of [
+    ['none', 'system-systemd'],
+    ['default', 'process'],
+  ] as const) {
+    const refused = await prepared(confine, kind, { 'task-users': 'nobody' });
+    if (refused.ok) throw new Error('it was not refused');
+    expect(refused.failure.message).toContain('--task-users needs');
+  }
+});
+
+test.each(['0', 'a,', 'a,-r', 'a b', 'none,a/b'])('%j does not name users', (users) => {
+  const choice = readConfinement({ confine: 'default', 'task-users': users });
+  expect(choice).toMatchObject({ ok: false, failure: { code: 'malformed' } });
+});
+
+test('a user that tasks may name is one of this host, and none that a framework may be given', async () => {
+  const range = { first: 100_000, last: 200_000 };
+  const nobody = await findTaskUsers(['nobody'], range, []);
+  const owner = { userId: 65_534, groupId: expect.any(Number) };
+  expect(nobody.ok && nobody.value.get('nobody')).toEqual(owner);
+  for (const [name, from] of [
+    ['parley-no-such-user', range.first],
+    ['nobody', 65_534],
+  ] as const) {
+    const found = await findTaskUsers([name], { ...range, first: from }, []);
+    expect(found).toMatchObject({ ok: false, failure: { code: 'notPermitted' } });
+  }
 });
 
 test.each(['0-5', '5-4', '1-4294967295', 'all', '-1-5'])('%s is no range of users', (range) => {

@@ -9,17 +9,21 @@ import {
   DEFAULT_SIGNALS,
   isBelow,
   type Place,
+  SYSCALL_FILTER_DESCRIPTOR,
 } from '@parley/isolation/confinement';
 import { runCommand } from '@parley/isolation/run-command';
+import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ConfinementChoice } from './confinement-options.ts';
+import { replaceFile } from './durable-file.ts';
 import { FrameworkUsers } from './framework-users.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { TaskConfinement, volumesDirectoryOf } from './task-confinement.ts';
+import { findTaskUsers } from './task-users.ts';
 
 export type ConfinementRequest = {
   readonly choice: ConfinementChoice;
-  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand'>;
+  readonly isolation: Pick<PreparedIsolation, 'kind' | 'enterCommand' | 'rootPath'>;
   /** Absolute, and without links in it. */
   readonly workDirectory: string;
   /** What lets the agent onto the bus. */
@@ -33,23 +37,39 @@ export async function prepareConfinement(
   request: ConfinementRequest,
 ): Promise<Outcome<TaskConfinement>> {
   const { choice, isolation, workDirectory } = request;
-  // What confines is in the scope, and ends with it; a plain process has none.
-  if (choice.policy === 'none' || isolation.kind === 'process') {
-    return succeed(new TaskConfinement(undefined));
+  const isRoot = process.getuid?.() === 0;
+  const isConfined = choice.policy !== 'none' && isolation.kind !== 'process';
+  if (choice.taskUsers.length > 0 && !(isConfined && isRoot)) {
+    return fail('notPermitted', '--task-users needs an agent that is root, and confined tasks');
   }
+  // What confines is in the scope, and ends with it; a plain process has none.
+  if (!isConfined) return succeed(new TaskConfinement(undefined));
   const missing = await missingPrograms(isolation.enterCommand);
   if (missing !== undefined) return refused(missing);
-  const isRoot = process.getuid?.() === 0;
   const users = isRoot ? FrameworkUsers.open(workDirectory, choice.users) : succeed(undefined);
   if (!users.ok) return users;
+  const { enterCommand } = isolation;
+  const taskUsers = await findTaskUsers(choice.taskUsers, choice.users, enterCommand);
+  if (!taskUsers.ok) return taskUsers;
   mkdirSync(volumesDirectoryOf(workDirectory), { recursive: true, mode: 0o711 });
   const places = placesOf(request, isRoot);
   if (!places.ok) return places;
+  const filter = choice.syscalls === 'none' ? succeed(undefined) : writtenFilter(workDirectory);
+  if (!filter.ok) return filter;
   const { first } = choice.users;
   const owner = isRoot ? { userId: first, groupId: first } : undefined;
-  const why = await tried({ owner, places: places.value }, request);
+  // Only root can keep them out.
+  const hostSharesMounts = isRoot && (await sharesMounts(isolation.enterCommand));
+  const what = { places: places.value, syscallFilter: filter.value, hostSharesMounts };
+  const why = await tried({ owner, ...what }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
-  return succeed(new TaskConfinement({ users: users.value, places: places.value }));
+  return succeed(new TaskConfinement({ users: users.value, taskUsers: taskUsers.value, ...what }));
+}
+
+/** Whether what is mounted later on the host appears in copies of its mounts too: the optional fields (proc(5)). */
+async function sharesMounts(enterCommand: readonly string[]): Promise<boolean> {
+  const { stdout } = await runCommand([...enterCommand, 'cat', '/proc/self/mountinfo']);
+  return stdout.split('\n').some((line) => / (?:shared|master):\d+ /.test(line));
 }
 
 async function missingPrograms(enterCommand: readonly string[]): Promise<string | undefined> {
@@ -62,17 +82,34 @@ async function missingPrograms(enterCommand: readonly string[]): Promise<string 
   return undefined;
 }
 
+/** Gives the file, in which the filter of this release is. Tasks of before keep theirs. */
+function writtenFilter(workDirectory: string): Outcome<string> {
+  const processor = filteredProcessor(process.arch);
+  if (processor === undefined) {
+    const what = `no filter of system calls is known for this processor (${process.arch})`;
+    return fail('notPermitted', `${what}: do without, with --confine-syscalls none`);
+  }
+  const file = path.join(workDirectory, 'system-calls.bpf');
+  const written = replaceFile(file, syscallFilterFor(processor));
+  return written.ok ? succeed(file) : written;
+}
+
 /** Starts nothing of a task's, in the way in which tasks are started; gives what was said when that fails. */
 async function tried(
-  { owner, places }: Confinement,
+  confinement: Confinement,
   { isolation, workDirectory }: ConfinementRequest,
 ): Promise<string | undefined> {
+  const { owner, syscallFilter } = confinement;
   const sandboxDirectory = path.join(workDirectory, 'confinement-trial');
   await mkdir(sandboxDirectory, { recursive: true, mode: 0o700 });
   try {
     if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
     const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
-    const words = confiningWords({ owner, places }, own);
+    const opened = [
+      `exec ${SYSCALL_FILTER_DESCRIPTOR}< "$0"; exec "$@"`,
+      syscallFilter ?? '/dev/null',
+    ];
+    const words = ['/bin/sh', '-c', ...opened, ...confiningWords(confinement, own)];
     const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
     const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
     if (said.code === 0) return undefined;
@@ -83,12 +120,12 @@ async function tried(
 }
 
 function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]> {
-  const { choice, workDirectory, secretFiles } = request;
+  const { choice, workDirectory, secretFiles, isolation } = request;
   const shown: string[] = [];
   const hidden: string[] = [];
   for (const [from, to] of [
     [[...choice.show, ...toolsOf(process.execPath)], shown],
-    [[...choice.hide, ...secretFiles, ...sessionOf(isRoot)], hidden],
+    [[...choice.hide, ...secretFiles, ...sessionsOf(request, isRoot)], hidden],
   ] as const) {
     for (const each of from) {
       try {
@@ -104,13 +141,29 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
   const directories = [workDirectory, ...blocked, ...hidden.filter(isDirectory)];
   const isHiddenAbove = (each: string): boolean =>
     directories.some((directory) => isBelow(each, directory));
+  // What covers a file goes when another file is put in its place, as when a credential is renewed: so its directory is
+  // covered, unless that is one of the system's.
+  directories.push(
+    ...hidden
+      .filter((each) => !isDirectory(each) && !isHiddenAbove(each))
+      .map((each) => path.dirname(each))
+      .filter((each) => depthOf(each) > 1),
+  );
   const files = hidden.filter((each) => !isDirectory(each) && !isHiddenAbove(each));
+  const [open] = isRoot ? [] : files;
+  if (open !== undefined) return fail('notPermitted', tooOpen(open));
   return succeed([
     ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
     ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
     ...files.map((each): Place => ({ path: each, is: 'hiddenFile' })),
+    ...messageQueuesOf(isolation.rootPath),
   ]);
 }
+
+const depthOf = (directory: string): number => directory.split('/').filter(Boolean).length;
+
+const tooOpen = (file: string): string =>
+  `tasks run as the user of this agent, who may read ${file}, and ${path.dirname(file)} cannot be hidden from them: move the file to a directory of its own`;
 
 /** Where the agent's own Node is, with what came with it: tasks and executors written for it are started by its path. */
 function toolsOf(program: string): string[] {
@@ -118,10 +171,26 @@ function toolsOf(program: string): string[] {
   return path.basename(directory) === 'bin' ? [path.dirname(directory)] : [program];
 }
 
-/** Of a user's own systemd, which would start anything for a task of that user. */
-function sessionOf(isRoot: boolean): string[] {
-  const directory = `/run/user/${process.getuid?.()}`;
-  return !isRoot && statSync(directory, { throwIfNoEntry: false }) !== undefined ? [directory] : [];
+/** Where the host's queues show, which are not the task's. */
+function messageQueuesOf(rootPath: string): Place[] {
+  const directory = '/dev/mqueue';
+  const isThere = statSync(path.join(rootPath, directory), { throwIfNoEntry: false }) !== undefined;
+  return isThere ? [{ path: directory, is: 'messageQueues' }] : [];
+}
+
+/** Of users' own systemds, which would start anything for a task of such a user. */
+function sessionsOf({ choice, isolation }: ConfinementRequest, isRoot: boolean): string[] {
+  if (isRoot && choice.taskUsers.length === 0) return [];
+  const all = '/run/user';
+  if (isRoot) {
+    // A user may come later, and what is not there cannot be hidden.
+    for (const root of ['/', isolation.rootPath]) {
+      mkdirSync(path.join(root, all), { recursive: true, mode: 0o755 });
+    }
+    return [all];
+  }
+  const own = `${all}/${process.getuid?.()}`;
+  return statSync(own, { throwIfNoEntry: false }) === undefined ? [] : [own];
 }
 
 /** The topmost directory on the way that other users may not pass. */

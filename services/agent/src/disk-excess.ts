@@ -1,15 +1,34 @@
 // Owns what follows when a sandbox holds more than it may: the wish that what fills it ends.
 import type { StopWish } from './stop-wish.ts';
 
-/** MiB; the peak is what was found, which is more than the limit. */
-export type DiskExcess = { readonly limitMib: number; readonly peakMib: number };
+/** The peak is what was found, which is more than the limit. */
+export type DiskExcess =
+  | { readonly limitMib: number; readonly peakMib: number }
+  | { readonly limitFiles: number; readonly peakFiles: number }
+  /** Nobody knows how much it holds: so many looks after one another were not done in time. */
+  | { readonly missedLooks: number };
 
 /** At once: what fills a disk goes on filling it while it is given time. */
-export function overDisk({ limitMib, peakMib }: DiskExcess): StopWish {
-  return {
-    reason: 'diskLimit',
-    graceMs: 0,
-    message: `its sandbox held ${peakMib} MiB, more than its limit of ${limitMib} MiB`,
-    cause: { kind: 'diskLimit', limit: limitMib, peak: peakMib },
-  };
+export function overDisk(excess: DiskExcess): StopWish {
+  const { message, numbers } = described(excess);
+  return { reason: 'diskLimit', graceMs: 0, message, cause: { kind: 'diskLimit', ...numbers } };
+}
+
+function described(excess: DiskExcess): {
+  readonly message: string;
+  /** MiB, as with every `diskLimit`. */
+  readonly numbers?: { readonly limit: number; readonly peak: number };
+} {
+  if ('limitMib' in excess) {
+    const { limitMib: limit, peakMib: peak } = excess;
+    const message = `its sandbox held ${peak} MiB, more than its limit of ${limit} MiB`;
+    return { message, numbers: { limit, peak } };
+  }
+  if ('limitFiles' in excess) {
+    const { limitFiles, peakFiles } = excess;
+    const held = `its sandbox held ${peakFiles} files and directories`;
+    return { message: `${held}, more than its disk limit allows: ${limitFiles}` };
+  }
+  const { missedLooks } = excess;
+  return { message: `its sandbox was too large to be measured, ${missedLooks} times in a row` };
 }

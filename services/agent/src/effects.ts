@@ -4,16 +4,26 @@ import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
 import type { TaskKey } from '@parley/protocol/ids';
+import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
-import { fetching, objectCopies, supervisorOf, workAccount } from './agent-parts.ts';
+import {
+  fetching,
+  type HostIsolation,
+  objectCopies,
+  supervisorOf,
+  taskHost,
+  taskImages,
+  workAccount,
+} from './agent-parts.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
 import { ExecutorShell } from './executors/executor-shell.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
+import type { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { recoverTasks } from './recovery.ts';
@@ -24,8 +34,7 @@ import { spareTask } from './spare-task.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskAccess } from './task-access.ts';
-import type { TaskConfinement } from './task-confinement.ts';
-import { TaskHost } from './task-host.ts';
+import type { TaskHost } from './task-host.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { measureUsage } from './usage-measuring.ts';
 import type { UsageReports } from './usage-reports.ts';
@@ -47,6 +56,7 @@ export class AgentShell {
   readonly #executors: ExecutorShell;
   readonly #effects: HostEffects;
   readonly #volumes: VolumeStore;
+  readonly #images: TaskImages;
   readonly #reports = new ReportLog();
   readonly #groups: GroupDirectories;
   readonly #onLeave: (why: string) => void;
@@ -69,7 +79,7 @@ export class AgentShell {
   /** `onLeave`: called once, when the leader has declared this agent gone and nothing is left to be done. */
   constructor(
     config: AgentConfig,
-    isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
+    isolation: HostIsolation,
     logger: Logger,
     onLeave: (why: string) => void,
   ) {
@@ -82,18 +92,17 @@ export class AgentShell {
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
     const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
-    const { rootPath, enterCommand, confinement, networks } = isolation;
+    const { rootPath, confinement } = isolation;
     const place = { agentId, workDirectory };
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
-    this.#host = new TaskHost({ ...place, launcher, enterCommand, confinement, networks });
-    this.#work = workAccount(identity, logger);
+    this.#images = taskImages(config, launcher, confinement, logger);
+    this.#host = taskHost(config, isolation, { launcher, images: this.#images });
     const { cache, fetcher } = fetching(config);
+    const given = { ...place, launcher, confinement, fetcher, images: this.#images };
+    this.#work = workAccount(identity, logger);
     this.#executors = new ExecutorShell({
-      ...place,
-      launcher,
-      confinement,
+      ...given,
       logger,
-      fetcher,
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
       bus: () => this.#link.agent,
       checkExit: (unit) => this.#units.check(unit),
@@ -102,10 +111,9 @@ export class AgentShell {
       host: this.#host,
       executors: this.#executors.host,
       copies: objectCopies(config, this.#work, cache, logger),
-      fetcher,
+      ...given,
       volumes: this.#volumes,
       groups: this.#groups,
-      confinement,
     });
     this.#retention = new SandboxRetention({
       ...place,
@@ -153,7 +161,11 @@ export class AgentShell {
     if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
+    this.#track(this.#images.begin());
     await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
+    // However much that is: tasks need not wait for it.
+    this.#track(this.#retention.trim());
+    this.#track(this.#executors.retention.trim());
     await this.#units.begin();
     this.#pressure.begin();
     this.#care.begin();
@@ -222,6 +234,7 @@ export class AgentShell {
     switch (effect.kind) {
       case 'persist':
         this.#tell(effect);
+        if (isTerminal(effect.record.state)) this.#effects.stopCopying(effect.task);
         this.#track(this.#persist(effect));
         return;
       case 'forget':

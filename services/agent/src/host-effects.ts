@@ -1,18 +1,26 @@
 // Carries out what the supervisor's effects ask of this host for a task: its sandbox, its process, its probes, copies
 // in and out. It says what came of each as the supervisor's next input, and decides nothing.
-
+import type { TaskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
+import { DiskBudget } from './disk-budget.ts';
 import type { ExecutorHost } from './executors/executor-host.ts';
 import type { Fetcher } from './fetching/fetcher.ts';
 import type { GroupDirectories } from './group-directories.ts';
+import type { TaskImages } from './images/task-images.ts';
 import { probeHttp, probeTcp } from './network-probes.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import { SandboxSetup } from './sandbox-setup.ts';
-import type { StepFailure, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import {
+  type StepFailure,
+  type SupervisorEffect,
+  type SupervisorInput,
+  stepFailureOf,
+} from './supervisor-messages.ts';
 import type { ProbeAnswer } from './task-checks.ts';
 import { describeProbe, noResult } from './task-checks.ts';
 import type { TaskConfinement } from './task-confinement.ts';
 import type { TaskHost } from './task-host.ts';
+import { diskLimitMibOf } from './task-limits.ts';
 import type { VolumeStore } from './volume-store.ts';
 
 type Effect<Kind extends SupervisorEffect['kind']> = Extract<SupervisorEffect, { kind: Kind }>;
@@ -23,6 +31,7 @@ export type HostEffectsOptions = {
   readonly executors: ExecutorHost;
   readonly copies: ObjectCopies;
   readonly fetcher: Fetcher;
+  readonly images: TaskImages;
   readonly volumes: VolumeStore;
   readonly groups: GroupDirectories;
   readonly confinement: TaskConfinement;
@@ -31,6 +40,7 @@ export type HostEffectsOptions = {
 export class HostEffects {
   readonly #options: HostEffectsOptions;
   readonly #setup: SandboxSetup;
+  readonly #copying = new Map<TaskKey, AbortController>();
 
   constructor(options: HostEffectsOptions) {
     this.#options = options;
@@ -53,31 +63,58 @@ export class HostEffects {
     }
   }
 
+  /** The task is over: what is being copied for it is not wanted any more. */
+  stopCopying(task: TaskKey): void {
+    this.#copying.get(task)?.abort(new Error('the task is over'));
+  }
+
   async #copyInputs(effect: Effect<'copyInputs'>): Promise<SupervisorInput> {
-    const { task, ref, order, executor } = effect;
-    const failure = await this.#setup.prepare(ref, order, executor);
-    if (failure !== undefined) return { kind: 'inputsFailed', task, failure };
-    const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
-    const { principal } = ref;
-    const { uris = [] } = order.description;
-    const fetched = await this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
-    if (fetched !== undefined) return { kind: 'inputsFailed', task, failure: fetched };
-    const copied = await this.#options.copies.copyIn({
-      principal,
-      sandboxDirectory,
-      transfers: order.description.inputs,
-    });
-    return copied.ok
+    const { task } = effect;
+    const failure = await this.#untilStopped(task, (signal) => this.#fillSandbox(effect, signal));
+    return failure === undefined
       ? { kind: 'inputsCopied', task }
-      : { kind: 'inputsFailed', task, failure: copied.failure };
+      : { kind: 'inputsFailed', task, failure };
+  }
+
+  async #fillSandbox(
+    { ref, order, executor }: Effect<'copyInputs'>,
+    signal: AbortSignal,
+  ): Promise<StepFailure | undefined> {
+    const { fetcher, copies } = this.#options;
+    const failure = await this.#setup.prepare(ref, order, executor);
+    if (failure !== undefined) return failure;
+    const { sandboxDirectory, runDirectory } = this.#setup.directoriesOf(ref, executor);
+    const { principal } = ref;
+    const rootless = await this.#options.images.prepare(runDirectory, principal, order.description);
+    if (rootless !== undefined) return rootless;
+    const { uris = [], inputs: transfers } = order.description;
+    const budget = new DiskBudget(diskLimitMibOf([order.description]));
+    const place = { principal, sandboxDirectory, signal, budget };
+    const fetched = await fetcher.fetch({ ...place, uris });
+    if (fetched !== undefined) return fetched;
+    const copied = await copies.copyIn({ ...place, transfers });
+    return copied.ok ? undefined : copied.failure;
+  }
+
+  /** What is done for the task until `stopCopying`. */
+  async #untilStopped<Value>(
+    task: TaskKey,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value> {
+    const copying = new AbortController();
+    this.#copying.set(task, copying);
+    try {
+      return await work(copying.signal);
+    } finally {
+      if (this.#copying.get(task) === copying) this.#copying.delete(task);
+    }
   }
 
   async #launch(effect: Effect<'launch'>): Promise<SupervisorInput> {
     const { task, ref, description } = effect;
     const outcome = await this.#options.host.launch(ref, description, this.#groupOf(effect));
     if (outcome.ok) return { kind: 'launched', task };
-    const { code, message } = outcome.failure;
-    const failure: StepFailure = { code: code === 'diskFull' ? code : 'failed', message };
+    const failure = stepFailureOf(outcome.failure);
     return { kind: 'launchFailed', task, failure };
   }
 
@@ -86,7 +123,9 @@ export class HostEffects {
     const { sandboxDirectory } = this.#setup.directoriesOf(ref, executor);
     const { principal } = ref;
     const request = { principal, sandboxDirectory, transfers: outputs };
-    const copied = await this.#options.copies.copyOut(request);
+    const copied = await this.#untilStopped(task, (signal) =>
+      this.#options.copies.copyOut({ ...request, signal }),
+    );
     return copied.ok
       ? { kind: 'outputsCopied', task }
       : { kind: 'outputsFailed', task, failure: copied.failure };

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseCgroupMounts } from '@parley/isolation/cgroup-mounts';
+import { parseCpuList } from '@parley/isolation/cpu-list';
 import type { Attributes } from '@parley/protocol/offers';
 
 /** Paths. */
@@ -56,6 +57,12 @@ export function countGpus({ proc, amdNodes }: FactFiles): number {
   // Processors stand there too, with the id 0.
   const isGpu = (node: string): boolean => Number(textOf(path.join(amdNodes, node, 'gpu_id'))) > 0;
   return nvidia + namesOf(amdNodes).filter(isGpu).length;
+}
+
+/** Those that this process may run on, as its service manager or its container allows; empty where the kernel does not tell. */
+export function ownCpus({ proc }: Pick<FactFiles, 'proc'>): number[] {
+  const status = textOf(path.join(proc, 'self/status'));
+  return parseCpuList(/^Cpus_allowed_list:(.*)$/m.exec(status)?.[1] ?? '') ?? [];
 }
 
 function distribution(text: string): string | undefined {

@@ -2,7 +2,13 @@
 // processes when an operator asked for them by name. It refuses before anything was started (design 6).
 import path from 'node:path';
 import { probeHost } from '@parley/isolation/host-probe';
-import { detectIsolation, type IsolationSupport } from '@parley/isolation/host-support';
+import {
+  detectIsolation,
+  type IsolationSupport,
+  scopeControllers,
+} from '@parley/isolation/host-support';
+import { findIoHost } from '@parley/isolation/io-host';
+import type { IoHost } from '@parley/isolation/io-limits';
 import type { TaskLauncher } from '@parley/isolation/launcher';
 import type { NetworkRange } from '@parley/isolation/network-range';
 import {
@@ -20,6 +26,7 @@ import { TaskNetworks } from '@parley/isolation/task-networks';
 import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId } from '@parley/protocol/ids';
+import type { PinHost } from './cpu-pins.ts';
 
 export const ISOLATION_MODES = ['auto', 'systemd', 'user', 'process'] as const;
 export type IsolationMode = (typeof ISOLATION_MODES)[number];
@@ -48,6 +55,8 @@ export type PreparedIsolation = {
   readonly launcher: 'direct' | 'systemd-run' | 'none';
   /** Of the systemd that makes the scopes. */
   readonly systemdVersion?: number;
+  /** How tasks are kept on CPUs of their own. */
+  readonly pinning: PinHost;
   /** Where tasks can have private ones. */
   readonly networks?: TaskNetworks;
   createLauncher(onShimExit: ShimExitHandler): TaskLauncher;
@@ -88,6 +97,7 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
       rootPath: '/',
       enterCommand: [],
       launcher: 'none',
+      pinning: { lacks: 'plain processes have no limits' },
       createLauncher: (onShimExit) => createProcessLauncher({ runRoot, onShimExit }),
       release: async () => undefined,
     });
@@ -107,10 +117,14 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
   }
   const isDirect = await chooseLauncher(request.launcher, support.kind);
   if (!isDirect.ok) return isDirect;
+  const kind = privateSystemd === undefined ? support.kind : 'private-systemd';
+  const controllers = scopeControllers(kind, facts);
   const how = {
     systemdVersion: support.systemdVersion,
     cgroupMode: cgroupModeOf(facts.cgroupLayout),
     isDirect: isDirect.value,
+    io: await findIoHost({ directory: workDirectory, controllers }),
+    hasCpusets: controllers.includes('cpuset'),
   };
   if (privateSystemd !== undefined) {
     const found = await findPrivateSystemd(privateSystemd);
@@ -126,6 +140,7 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
     enterCommand: [],
     launcher: how.isDirect ? 'direct' : 'systemd-run',
     systemdVersion: how.systemdVersion,
+    pinning: pinHostOf(how, '/'),
     createLauncher: scopeLaunchers({ ...how, manager, enterCommand: [] }),
     release: async () => undefined,
   });
@@ -149,7 +164,14 @@ type LaunchHow = {
   readonly systemdVersion: number;
   readonly cgroupMode: CgroupMode;
   readonly isDirect: boolean;
+  readonly io: IoHost;
+  readonly hasCpusets: boolean;
 };
+
+function pinHostOf({ cgroupMode, hasCpusets }: LaunchHow, rootPath: string): PinHost {
+  if (!hasCpusets) return { lacks: 'the cgroup controller cpuset is not there for its agent' };
+  return cgroupMode === 'v1' ? { kind: 'group', rootPath } : { kind: 'scope' };
+}
 
 function scopeLaunchers(
   how: LaunchHow & {
@@ -157,7 +179,7 @@ function scopeLaunchers(
     readonly enterCommand: readonly string[];
   },
 ): PreparedIsolation['createLauncher'] {
-  const { isDirect, ...options } = how;
+  const { isDirect, hasCpusets: _, ...options } = how;
   const create = (onShimExit: ShimExitHandler): ScopeTaskLauncher =>
     isDirect
       ? createScopeLauncher({ ...options, onShimExit })
@@ -194,6 +216,7 @@ function inPrivateSystemd(
     enterCommand,
     launcher: how.isDirect ? 'direct' : 'systemd-run',
     systemdVersion: how.systemdVersion,
+    pinning: pinHostOf(how, rootPath),
     createLauncher: scopeLaunchers({ ...how, manager: 'system', enterCommand }),
     release,
   };

@@ -7,7 +7,7 @@ import { openConnection } from '@parley/actor/nats/open-connection';
 import { leaveWhenUnled } from '@parley/actor/nats/server-watch';
 import { createDebugToggle, createLogger, type Logger } from '@parley/telemetry/logger';
 import { attendServiceManager } from '@parley/telemetry/service-manager';
-import { lockWorkDirectory, unlockWorkDirectory } from './agent-lock.ts';
+import { lockWorkDirectory } from './agent-lock.ts';
 import { type AgentConfig, readConfig, USAGE } from './config.ts';
 import { prepareConfinement } from './confinement-setup.ts';
 import { AgentShell } from './effects.ts';
@@ -28,6 +28,9 @@ function refuse(message: string, code: number): never {
 
 async function run(config: AgentConfig): Promise<void> {
   const { agentId, workDirectory, isolation: mode, launcher, privateSystemd, taskNetwork } = config;
+  // Before anything is changed that an agent which runs here may be using.
+  const lock = await lockWorkDirectory(workDirectory, process.pid);
+  if (!lock.ok) refuse(lock.failure.message, 1);
   const isolation = await prepareIsolation({
     mode,
     launcher,
@@ -43,8 +46,6 @@ async function run(config: AgentConfig): Promise<void> {
     isolation: isolation.value,
   });
   if (!confinement.ok) refuse(`this host cannot run tasks: ${confinement.failure.message}`, 1);
-  const lock = await lockWorkDirectory(workDirectory, process.pid);
-  if (!lock.ok) refuse(lock.failure.message, 1);
   const logger = createLogger({ service: 'agent', actorId: agentId });
   const { kind } = isolation.value;
   if (kind === 'process') {
@@ -84,7 +85,7 @@ async function run(config: AgentConfig): Promise<void> {
     logger.error({ reason }, 'this agent was declared gone: its tasks are ended, it stops');
   else logger.info({ signal: reason }, 'agent stops; its tasks go on');
   await Promise.race([shell.stop(), wait(STOP_LIMIT_MS)]);
-  await unlockWorkDirectory(workDirectory);
+  await lock.value.release();
   process.exit(isGone ? EXIT_GONE : 0);
 }
 

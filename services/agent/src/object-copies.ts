@@ -7,8 +7,9 @@ import { fileFailure } from '@parley/isolation/file-failure';
 import type { ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { WORK_BUCKET_LIMITS, workBucketName } from '@parley/protocol/streams';
 import type { Transfer } from '@parley/protocol/tasks';
+import type { DiskBudget } from './disk-budget.ts';
 import type { CacheCopy, CachedName, ObjectCache } from './object-cache.ts';
-import { openToRead, openToWrite, SandboxPathError } from './sandbox-files.ts';
+import { openToRead, openToWrite, pathOf, SandboxPathError } from './sandbox-files.ts';
 import type { StepFailure } from './supervisor-messages.ts';
 import { Turns } from './turns.ts';
 
@@ -49,20 +50,27 @@ type Source = {
   readonly bucket: Bucket;
   readonly principal: PrincipalName;
   readonly object: string;
+  readonly signal: AbortSignal;
 };
+type ReadSource = Source & { readonly budget: DiskBudget };
 
 export type CopyRequest = {
   readonly principal: PrincipalName;
   readonly sandboxDirectory: string;
   readonly transfers: readonly Transfer[];
+  /** Ends it: what it is for is over. */
+  readonly signal: AbortSignal;
 };
+
+export type CopyInRequest = CopyRequest & { readonly budget: DiskBudget };
 
 const CHUNK_BYTES = 128 * 1024;
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 500;
 /** Nothing has arrived of an object for this long: the attempt is given up. */
 const STALL_MS = 20_000;
-const MAX_TASKS_AT_ONCE = 4;
+/** A principal alone has half of them. */
+const MAX_TASKS_AT_ONCE = 8;
 
 /** Trying again would not help. */
 class CopyRefused extends Error {}
@@ -78,12 +86,14 @@ export class ObjectCopies {
   }
 
   /** Objects into the sandbox. Never rejects. */
-  async copyIn(request: CopyRequest): Promise<CopyOutcome> {
-    const { principal, sandboxDirectory } = request;
+  async copyIn(request: CopyInRequest): Promise<CopyOutcome> {
+    const { principal, sandboxDirectory, signal, budget } = request;
     const fetched: Fetched[] = [];
     const outcome = await this.#copyAll(request, async (bucket, { object, path }) => {
-      const source = { bucket, principal, object };
-      fetched.push(await this.#fetch(source, () => openToWrite(sandboxDirectory, path)));
+      const source = { bucket, principal, object, signal, budget };
+      const copied = await this.#fetch(source, () => openToWrite(sandboxDirectory, path));
+      budget.take(copied.bytes);
+      fetched.push(copied);
     });
     if (outcome.ok && fetched.length > 0)
       this.#options.onCopiedIn?.({ principal, ...sumOf(fetched) });
@@ -92,46 +102,46 @@ export class ObjectCopies {
 
   /** Files of the sandbox into objects; an object of the same name is replaced. Never rejects. */
   copyOut(request: CopyRequest): Promise<CopyOutcome> {
-    const { principal, sandboxDirectory } = request;
+    const { principal, sandboxDirectory, signal } = request;
     return this.#copyAll(request, (bucket, { object, path }) =>
-      this.#store({ bucket, principal, object }, () => openToRead(sandboxDirectory, path)),
+      this.#store({ bucket, principal, object, signal }, () => openToRead(sandboxDirectory, path)),
     );
   }
 
   async #copyAll(
-    { principal, transfers }: CopyRequest,
+    request: CopyRequest,
     copy: (bucket: Bucket, transfer: Transfer) => Promise<void>,
   ): Promise<CopyOutcome> {
+    const { principal, transfers } = request;
     if (transfers.length === 0) return { ok: true };
-    await this.#turns.enter();
-    try {
+    return this.#turns.run(principal, async () => {
       for (const transfer of transfers) {
-        const failure = await this.#copyOne(principal, transfer, copy);
+        const failure = await this.#copyOne(request, transfer, copy);
         if (failure !== undefined) return { ok: false, failure };
       }
       return { ok: true };
-    } finally {
-      this.#turns.leave();
-    }
+    });
   }
 
   /** A bus that is away for a moment must not fail a task: everything but a refusal is tried again. */
   async #copyOne(
-    principal: PrincipalName,
+    { principal, signal }: CopyRequest,
     transfer: Transfer,
     copy: (bucket: Bucket, transfer: Transfer) => Promise<void>,
   ): Promise<StepFailure | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       try {
+        signal.throwIfAborted();
         await copy(await this.#open(principal), transfer);
         return undefined;
       } catch (error) {
         const { code, message } = fileFailure(error);
         const what = `object ${transfer.object}, file ${transfer.path}: ${message}`;
         if (code === 'diskFull') return { code, message: what };
-        const isFinal = error instanceof CopyRefused || error instanceof SandboxPathError;
-        if (isFinal || attempt === ATTEMPTS) return { code: 'failed', message: what };
-        await this.#options.pause(FIRST_PAUSE_MS * 2 ** attempt);
+        const isRefused = error instanceof CopyRefused || error instanceof SandboxPathError;
+        if (isRefused || signal.aborted || attempt === ATTEMPTS)
+          return { code: 'failed', message: what };
+        await this.#options.pause(FIRST_PAUSE_MS * 2 ** attempt, signal).catch(() => undefined);
       }
     }
   }
@@ -147,13 +157,13 @@ export class ObjectCopies {
     return { name, store: await objects.open(name, false) };
   }
 
-  async #fetch(source: Source, openFile: OpenFile): Promise<Fetched> {
-    const { object, principal } = source;
+  async #fetch(source: ReadSource, openFile: OpenFile): Promise<Fetched> {
+    const { object, principal, budget } = source;
     const info = await source.bucket.store.info(object);
     if (info === null || info.deleted) throw new CopyRefused('there is no such object');
     // A link can lead to another bucket, which its owner may not read: this agent could.
     if (info.options?.link !== undefined) throw new CopyRefused('it is a link, not followed');
-    this.#checkSize(info.size);
+    this.#checkSize(info.size, budget);
     const name = { principal, object, digest: info.digest };
     if (await this.#copyCached(name, openFile)) return { bytes: info.size, isCached: true };
     return { bytes: await this.#download(source, openFile), isCached: false };
@@ -181,8 +191,9 @@ export class ObjectCopies {
     return true;
   }
 
-  async #download({ bucket, principal, object }: Source, openFile: OpenFile): Promise<number> {
-    const result = await this.#inTime(bucket.store.get(object));
+  async #download(source: ReadSource, openFile: OpenFile): Promise<number> {
+    const { bucket, principal, object, signal } = source;
+    const result = await this.#inTime(bucket.store.get(object), signal);
     if (result === null) throw new CopyRefused('there is no such object');
     // A failure shows when the data is read.
     result.error.catch(() => undefined);
@@ -195,7 +206,7 @@ export class ObjectCopies {
       }
       const file = await openFile();
       await this.#keeping({ principal, object }, info.size, async (copy) => {
-        await this.#writeTo(file, copy, reader);
+        await this.#writeTo(file, { ...source, copy, reader });
         return info;
       });
     } finally {
@@ -207,16 +218,24 @@ export class ObjectCopies {
   /** Closes the file. That all of the object came, as its digest says, is the reader's to tell. */
   async #writeTo(
     file: FileHandle,
-    copy: CacheCopy | undefined,
-    reader: ReadableStreamDefaultReader<Uint8Array>,
+    {
+      signal,
+      budget,
+      copy,
+      reader,
+    }: ReadSource & {
+      readonly copy: CacheCopy | undefined;
+      readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+    },
   ): Promise<void> {
     try {
       let received = 0;
       for (;;) {
-        const { done, value } = await this.#inTime(reader.read());
+        const { done, value } = await this.#inTime(reader.read(), signal);
         if (done) return;
         received += value.length;
-        this.#checkSize(received);
+        // What its description says of its size is its owner's word.
+        this.#checkSize(received, budget);
         await file.writeFile(value);
         await copy?.write(value);
       }
@@ -225,14 +244,14 @@ export class ObjectCopies {
     }
   }
 
-  async #store({ bucket, principal, object }: Source, openFile: OpenFile): Promise<void> {
+  async #store({ bucket, principal, object, signal }: Source, openFile: OpenFile): Promise<void> {
     const file = await openFile();
     try {
       const { size } = await file.stat();
       this.#checkSize(size);
       await this.#keeping({ principal, object }, size, (copy) => {
         const meta = { name: object, options: { max_chunk_size: CHUNK_BYTES } };
-        return bucket.store.put(meta, this.#chunksOf(file, copy));
+        return bucket.store.put(meta, this.#chunksOf(file, copy, signal));
       });
     } finally {
       await file.close();
@@ -240,10 +259,15 @@ export class ObjectCopies {
   }
 
   /** What is kept is what was sent: the file may change meanwhile. */
-  #chunksOf(file: FileHandle, copy: CacheCopy | undefined): ReadableStream<Uint8Array> {
+  #chunksOf(
+    file: FileHandle,
+    copy: CacheCopy | undefined,
+    signal: AbortSignal,
+  ): ReadableStream<Uint8Array> {
     let sent = 0;
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
+        signal.throwIfAborted();
         const { bytesRead, buffer } = await file.read(Buffer.alloc(CHUNK_BYTES), 0);
         sent += bytesRead;
         this.#checkSize(sent);
@@ -270,14 +294,18 @@ export class ObjectCopies {
     }
   }
 
-  #checkSize(bytes: number): void {
-    if (bytes <= this.#maxObjectBytes) return;
-    throw new CopyRefused(`it is larger than ${this.#maxObjectBytes} bytes, the limit`);
+  #checkSize(bytes: number, budget?: DiskBudget): void {
+    if (bytes > this.#maxObjectBytes) {
+      throw new CopyRefused(`it is larger than ${this.#maxObjectBytes} bytes, the limit`);
+    }
+    const refusal = budget?.refusal(bytes);
+    if (refusal !== undefined) throw new CopyRefused(refusal);
   }
 
-  async #inTime<Value>(value: Promise<Value>): Promise<Value> {
+  async #inTime<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
     const settled = new AbortController();
-    const stall = this.#options.pause(STALL_MS, settled.signal).then(() => {
+    const either = AbortSignal.any([settled.signal, signal]);
+    const stall = this.#options.pause(STALL_MS, either).then(() => {
       throw new Error(`nothing came for ${STALL_MS} ms`);
     });
     // Once the value is there nobody waits for this any more.
@@ -289,9 +317,6 @@ export class ObjectCopies {
     }
   }
 }
-
-/** Whatever became of its name meanwhile. Linux only. */
-const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
 
 function sumOf(fetched: readonly Fetched[]): Omit<CopiedIn, 'principal'> {
   const cached = fetched.filter(({ isCached }) => isCached);

@@ -123,6 +123,41 @@ test('where no part can be given back, all of it is, and that is said', async ()
   ]);
 });
 
+test('a try that fails for now is made again, and costs no output anything', async () => {
+  const why = ['No space left on device', 'fork failed', undefined];
+  const output = limits({ punch: async () => why.shift() });
+  const next = write(0, 3 * MIB);
+  for (const _ of [1, 2]) await look(output);
+  expect(readFileSync(file).length).toBe(3 * MIB);
+  expect(await readFirstKept(run, 'stdout')).toBe(0);
+  await look(output);
+  expect(await readFirstKept(run, 'stdout')).toBeGreaterThan(0);
+  expect(readFileSync(file).toString()).toContain(`${String(next - 1).padStart(15)}\n`);
+  expect(troubles).toEqual([
+    expect.stringContaining('could not be given back now: No space left'),
+    expect.stringContaining('could not be given back now: fork failed'),
+  ]);
+});
+
+test('an output stays bounded though giving back fails for long, and no other is emptied for that', async () => {
+  const healthy = mkdtempSync(path.join(tmpdir(), 'parley-output-'));
+  try {
+    const broken = file;
+    running.push(healthy);
+    const punch = async (of: string) => (of === broken ? 'timed out' : undefined);
+    const output = limits({ punch });
+    write(0, 3 * MIB);
+    for (let tries = 0; tries < 30; tries += 1) await look(output);
+    expect(statSync(broken).size).toBe(0);
+    file = path.join(healthy, 'stdout');
+    write(0, 3 * MIB);
+    await look(output);
+    expect(statSync(file).size).toBe(3 * MIB);
+  } finally {
+    rmSync(healthy, { recursive: true });
+  }
+});
+
 test('a run whose output is gone, or is no file, harms nobody', async () => {
   rmSync(file);
   mkdirSync(file);

@@ -30,6 +30,8 @@ type Output = {
   size: number;
   lookedMs: number;
   dueMs: number;
+  /** Tries in a row that gave nothing back. */
+  failures: number;
 };
 
 const STREAMS = ['stdout', 'stderr'] as const;
@@ -39,6 +41,10 @@ const BLOCK_BYTES = 4096;
 const KEPT_EIGHTHS = 7;
 const SOONEST_MS = 100;
 const LATEST_MS = 1000;
+/** Tries, a second from one to the next; then the output is emptied: it stays bounded whatever is wrong. */
+const MAX_FAILURES = 30;
+/** What the file system cannot do it never will: EOPNOTSUPP in the words of glibc, and what util-linux says of it. */
+const NOT_SUPPORTED = /not supported|unsupported/i;
 
 export class OutputLimits {
   readonly #options: OutputLimitsOptions;
@@ -94,7 +100,7 @@ export class OutputLimits {
       const lookedMs = this.#options.nowMs();
       this.#outputs.set(file, {
         ...{ runDirectory, stream, firstKept },
-        ...{ size: firstKept, lookedMs, dueMs: lookedMs },
+        ...{ size: firstKept, lookedMs, dueMs: lookedMs, failures: 0 },
       });
     }
   }
@@ -112,7 +118,8 @@ export class OutputLimits {
     output.size = size;
     output.lookedMs = nowMs();
     // Before it could be over the limit again were it four times as fast.
-    const inMs = (limitBytes - (size - output.firstKept)) / Math.max(1, perMs * 4);
+    const leftMs = (limitBytes - (size - output.firstKept)) / Math.max(1, perMs * 4);
+    const inMs = output.failures > 0 ? LATEST_MS : leftMs;
     output.dueMs = output.lookedMs + Math.min(LATEST_MS, Math.max(SOONEST_MS, inMs));
   }
 
@@ -121,17 +128,34 @@ export class OutputLimits {
     const kept = (limitBytes / 8) * KEPT_EIGHTHS;
     const firstKept = Math.floor((size - kept) / BLOCK_BYTES) * BLOCK_BYTES;
     if (!this.#cannotPunch && firstKept > output.firstKept) {
+      const { firstKept: before } = output;
       await this.#keepFrom(output, firstKept);
       const why = await punch(file, firstKept);
-      if (why === undefined) return;
-      this.#cannotPunch = true;
-      const instead = 'outputs beyond the limit are emptied instead, with their newest part';
-      onTrouble(`the oldest part of an output cannot be given back here (${why}): ${instead}`);
+      if (why === undefined) {
+        output.failures = 0;
+        return;
+      }
+      // The host may have no room or no process to spare now: another look may find it otherwise.
+      await this.#keepFrom(output, before);
+      this.#failed(output, why);
     }
-    if (!this.#cannotPunch) return;
+    if (!this.#cannotPunch && output.failures < MAX_FAILURES) return;
     await truncate(file, 0);
     await this.#keepFrom(output, 0);
+    output.failures = 0;
     onTrouble(`${file} was emptied at ${size} bytes`);
+  }
+
+  #failed(output: Output, why: string): void {
+    const { onTrouble } = this.#options;
+    output.failures += 1;
+    if (!NOT_SUPPORTED.test(why)) {
+      onTrouble(`the oldest part of an output could not be given back now: ${why}`);
+      return;
+    }
+    this.#cannotPunch = true;
+    const instead = 'outputs beyond the limit are emptied instead, with their newest part';
+    onTrouble(`the oldest part of an output cannot be given back here (${why}): ${instead}`);
   }
 
   async #keepFrom(output: Output, offset: number): Promise<void> {

@@ -1,20 +1,20 @@
-// Owns which probes are under way and which wait for their turn: no more than a number at a time, first come first
-// served. When a task is to be probed is in task-checks.ts.
-import type { TaskKey } from '@parley/protocol/ids';
+// Owns which probes are under way and which wait for their turn, as turns.ts shares them out: a probe that hangs for long holds
+// one of its principal's. When a task is to be probed is in task-checks.ts.
+import type { PrincipalName, TaskKey } from '@parley/protocol/ids';
 import type { SupervisedTask } from './supervised-task.ts';
 import type { Instant, SupervisorEffect } from './supervisor-messages.ts';
 import type { ProbeAim } from './task-checks.ts';
+import { TurnTable } from './turns.ts';
 
 type Wanted = { readonly task: SupervisedTask; readonly aim: ProbeAim };
 
 export class ProbeQueue {
-  readonly #limit: number;
   /** At most two a task: the next of a kind is asked for after the answer of the one before. */
-  readonly #waiting = new Map<string, Wanted>();
-  readonly #inFlight = new Set<string>();
+  readonly #turns: TurnTable<string, Wanted>;
+  readonly #inFlight = new Map<string, PrincipalName>();
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#turns = new TurnTable(limit);
   }
 
   get size(): number {
@@ -24,20 +24,27 @@ export class ProbeQueue {
   /** Takes the probes that are due now of this task. */
   add(task: SupervisedTask, now: Instant): void {
     for (const aim of task.takeDueProbes(now)) {
-      this.#waiting.set(keyOf(task.key, aim), { task, aim });
+      this.#turns.add(task.ref.principal, keyOf(task.key, aim), { task, aim });
     }
   }
 
   answered(task: TaskKey, aim: ProbeAim): void {
-    this.#inFlight.delete(keyOf(task, aim));
+    const key = keyOf(task, aim);
+    const principal = this.#inFlight.get(key);
+    if (principal === undefined) return;
+    this.#inFlight.delete(key);
+    this.#turns.leave(principal);
   }
 
   /** Starts what there is room for; what nobody wants any more is left out. */
   start(out: SupervisorEffect[]): void {
-    for (const [key, { task, aim }] of this.#waiting) {
-      if (this.#inFlight.size >= this.#limit) return;
-      this.#waiting.delete(key);
-      if (task.probe(aim, out)) this.#inFlight.add(key);
+    for (let next = this.#turns.take(); next !== undefined; next = this.#turns.take()) {
+      const { principal, work } = next;
+      const key = keyOf(work.task.key, work.aim);
+      const isStarted = work.task.probe(work.aim, out);
+      // A task of the same name that is forgotten by now may have left one: the two have one turn.
+      if (!isStarted || this.#inFlight.has(key)) this.#turns.leave(principal);
+      if (isStarted) this.#inFlight.set(key, principal);
     }
   }
 }

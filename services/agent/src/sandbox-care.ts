@@ -2,6 +2,7 @@
 // is over goes in time. What is done when is in disk-watch.ts, output-limits.ts and sandbox-collector.ts.
 import path from 'node:path';
 import { systemClock } from '@parley/actor/nats/system-clock';
+import { writtenDirectoryOf } from '@parley/isolation/image-root';
 import { temporaryDirectoryOf } from '@parley/isolation/run-directory';
 import { runRootOf } from '@parley/isolation/sandbox';
 import type { Logger } from '@parley/telemetry/logger';
@@ -49,7 +50,11 @@ export class SandboxCare {
       directoriesOf: ({ owner }) => {
         const { sandboxDirectory, runDirectory } =
           'executor' in owner ? executors.host.directoriesOf(owner) : host.directoriesOf(owner);
-        return [sandboxDirectory, temporaryDirectoryOf(runDirectory)];
+        return [
+          sandboxDirectory,
+          temporaryDirectoryOf(runDirectory),
+          writtenDirectoryOf(runDirectory),
+        ];
       },
       before: () => this.#outputs.look(),
       onExceeded: (share, excess) => {

@@ -4,8 +4,12 @@ import { type CollectionRules, type Kept, SandboxCollector } from './sandbox-col
 
 const NOW_MS = 1_000_000;
 
-/** Ages in milliseconds, the oldest first; each takes ten bytes of a hundred. */
+/** Ages in milliseconds, the oldest first; each takes ten of a hundred, of bytes or of files. */
 function aDisk(...kinds: readonly (readonly number[])[]) {
+  return aDiskOf('bytes', ...kinds);
+}
+
+function aDiskOf(scarce: 'bytes' | 'files', ...kinds: readonly (readonly number[])[]) {
   const ages = kinds.map((each) => [...each]);
   const removed: number[] = [];
   const kept = ages.map(
@@ -21,11 +25,15 @@ function aDisk(...kinds: readonly (readonly number[])[]) {
   );
   let collected = 0;
   const collect = async (rules: Partial<CollectionRules>): Promise<number[]> => {
-    const left = (): number => ages.flat().length * 10;
+    const free = (what: 'bytes' | 'files'): number =>
+      what === scarce ? 100 - ages.flat().length * 10 : 100;
     await new SandboxCollector({
       ...{ workDirectory: '/', kept, wallTimeMs: () => NOW_MS },
       rules: { keepForMs: 0, keepFree: { bytes: 0 }, ...rules },
-      disk: async () => ({ freeBytes: 100 - left(), totalBytes: 100 }),
+      disk: async () => ({
+        ...{ freeBytes: free('bytes'), totalBytes: 100 },
+        ...{ freeFiles: free('files'), totalFiles: 100 },
+      }),
       onCollected: (count) => {
         collected += count;
       },
@@ -50,6 +58,12 @@ test('while there is not enough room the oldest go, and no more than have to', a
   expect(await disk.collect({ keepFree: { percent: 70 } })).toEqual([500, 400]);
   expect(await disk.collect({ keepFree: { bytes: 75 } })).toEqual([300]);
   expect(disk.collected()).toBe(3);
+});
+
+test('a disk that has room and takes no more files is full as well', async () => {
+  const disk = aDiskOf('files', [500, 300, 100], [400, 200]);
+  expect(await disk.collect({ keepFree: { percent: 70 } })).toEqual([500, 400]);
+  expect(await disk.collect({ keepFree: { bytes: 75 } })).toEqual([300]);
 });
 
 test('where all that is kept does not make room enough, all of it goes', async () => {

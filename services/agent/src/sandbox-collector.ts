@@ -14,8 +14,16 @@ export interface Kept {
 export type CollectionRules = {
   /** 0: however old. */
   readonly keepForMs: number;
-  /** To be left free on the disk; 0: nothing. */
+  /** To be left free on the disk, and the same part of its files; 0: nothing. */
   readonly keepFree: { readonly bytes: number } | { readonly percent: number };
+};
+
+export type DiskRoom = {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Of the files that the file system can hold at all; both 0 where it sets no such number. */
+  readonly freeFiles: number;
+  readonly totalFiles: number;
 };
 
 export type SandboxCollectorOptions = {
@@ -24,7 +32,7 @@ export type SandboxCollectorOptions = {
   readonly kept: readonly Kept[];
   readonly wallTimeMs: () => number;
   /** Of the file system that holds the work directory; asked of it where left out. */
-  readonly disk?: () => Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
+  readonly disk?: () => Promise<DiskRoom>;
   /** For the log: sandboxes went because there was no room. */
   readonly onCollected: (count: number) => void;
   readonly onFailure: (error: unknown) => void;
@@ -82,16 +90,15 @@ export class SandboxCollector {
 
   async #hasRoom(): Promise<boolean> {
     const { rules, workDirectory, disk = () => diskOf(workDirectory) } = this.#options;
-    const { freeBytes, totalBytes } = await disk();
+    const { freeBytes, totalBytes, freeFiles, totalFiles } = await disk();
     const { keepFree } = rules;
-    const wanted = 'bytes' in keepFree ? keepFree.bytes : (totalBytes * keepFree.percent) / 100;
-    return freeBytes >= wanted;
+    const part = 'bytes' in keepFree ? keepFree.bytes / totalBytes : keepFree.percent / 100;
+    return freeBytes >= totalBytes * part && freeFiles >= totalFiles * part;
   }
 }
 
-async function diskOf(
-  directory: string,
-): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
-  const { bavail, blocks, bsize } = await statfs(directory);
-  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+async function diskOf(directory: string): Promise<DiskRoom> {
+  const { bavail, blocks, bsize, files, ffree } = await statfs(directory);
+  const [freeBytes, totalBytes] = [bavail * bsize, blocks * bsize];
+  return { freeBytes, totalBytes, freeFiles: ffree, totalFiles: files };
 }

@@ -1,5 +1,7 @@
 // Tests of opening files in a sandbox that belongs to somebody who wants out of it.
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { link, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -62,6 +64,24 @@ test('the sandbox itself being a link is refused', async () => {
 test('what is no regular file is not read, and what is not there is named', async () => {
   await expect(readInside('deep')).rejects.toThrow('deep is no regular file');
   await expect(readInside('deep/nothing')).rejects.toThrow('no file deep/nothing');
+});
+
+test('a FIFO is not opened to be written, though somebody reads from it', async () => {
+  const fifo = path.join(sandbox, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    await expect(openToWrite(sandbox, 'fifo')).rejects.toThrow('fifo is no regular file');
+  } finally {
+    await reader.close();
+  }
+});
+
+test('a file is replaced, not written into: under its second name it stays as it is', async () => {
+  await link(path.join(base, 'secret'), path.join(sandbox, 'second'));
+  await writeInside('second', 'new');
+  expect(await readInside('second')).toBe('new');
+  expect(await readFile(path.join(base, 'secret'), 'utf8')).toBe('secret');
 });
 
 test('a link is put into the sandbox, with the directories on its way, as often as one likes', async () => {

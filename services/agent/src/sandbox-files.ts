@@ -2,12 +2,21 @@
 // component is opened below the one before it, and none may be a link. What is made there belongs to whom the sandbox
 // belongs. Linux only (/proc/self/fd is openat(2) here).
 import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, lchown, mkdir, open, readlink, symlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  readlink,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
 import { errorCode } from '@parley/isolation/file-failure';
 import type { Owner } from '@parley/isolation/sandbox';
 import { showName } from '@parley/protocol/file-names';
 
-const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 /** open(2): a handle that only stands for the file. Nothing is read, and neither a FIFO nor a device is opened by it. */
 const O_PATH = 0o10000000;
@@ -67,12 +76,40 @@ export function openFound({ handle }: Found): Promise<FileHandle> {
 
 const SLASH = Buffer.from('/');
 
-/** A file to write, emptied; the directories on the way are made. */
+/**
+ * An empty file to write, made anew; the directories on the way are made. It is a regular one for as long as the handle is
+ * open, whatever becomes of its name: opened once more by way of the handle (see `pathOf`) it blocks nobody.
+ */
 export function openToWrite(sandbox: string, relative: string): Promise<FileHandle> {
-  return openInside(sandbox, relative, {
-    makesDirectories: true,
-    flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK,
+  return inside(sandbox, relative, true, async (directory, name, owner) => {
+    const place = `${pathOf(directory)}/${name}`;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const handle = await open(place, NEW_FILE, 0o644);
+        if (isForeign(owner)) await handle.chown(owner.userId, owner.groupId);
+        return handle;
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST' || tries === MAX_REPLACED) throw error;
+        await removeFile(place, relative);
+      }
+    }
   });
+}
+
+/** Whoever writes there at the same time puts something in its place again. */
+const MAX_REPLACED = 5;
+/** What stands there is never opened: a FIFO would block, and a file with a second name is somebody's elsewhere. */
+const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+async function removeFile(place: string, relative: string): Promise<void> {
+  try {
+    const status = await lstat(place);
+    if (status.isSymbolicLink()) throw refusedAsLink(relative);
+    if (!status.isFile()) throw new SandboxPathError(`${relative} is no regular file`);
+    await unlink(place);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
 }
 
 /** A directory, made with those on the way to it; the sandbox itself where no path is given. */
@@ -109,16 +146,6 @@ export async function linkInside(sandbox: string, relative: string, target: stri
       if ((await readlink(place).catch(() => undefined)) === target) return;
       throw new SandboxPathError(`there is something at ${relative} in the sandbox already`);
     }
-  });
-}
-
-type How = { readonly makesDirectories: boolean; readonly flags: number };
-
-function openInside(sandbox: string, relative: string, how: How): Promise<FileHandle> {
-  return inside(sandbox, relative, how.makesDirectories, async (directory, name, owner) => {
-    const handle = await open(`${pathOf(directory)}/${name}`, how.flags, 0o644);
-    if (how.makesDirectories && isForeign(owner)) await handle.chown(owner.userId, owner.groupId);
-    return handle;
   });
 }
 
@@ -181,8 +208,11 @@ function explained(error: unknown, relative: string): unknown {
     case 'ELOOP':
     case 'ENOTDIR':
       // A link where a directory must be answers ENOTDIR.
-      return new SandboxPathError(`${relative} leads over a link or a file, which is not followed`);
+      return refusedAsLink(relative);
     default:
       return error;
   }
 }
+
+const refusedAsLink = (relative: string): SandboxPathError =>
+  new SandboxPathError(`${relative} leads over a link or a file, which is not followed`);

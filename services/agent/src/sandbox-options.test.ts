@@ -12,6 +12,7 @@ test('what is left out is as the page says', () => {
       fetching: {
         ...{ addresses: 'private', directories: [], timeoutMs: 600_000, maxBytes: 4096 * MIB },
       },
+      imageStoreBytes: 10_240 * MIB,
       collection: { keepForMs: 7 * 86_400_000, keepFree: { percent: 5 } },
     },
   });
@@ -22,6 +23,7 @@ test('each can be said otherwise, or be turned off', () => {
     ...{ 'disk-check': '0', 'output-limit': '0', 'sandbox-keep-for': '12h' },
     ...{ 'sandbox-keep-free': '50GiB', 'fetch-from': ['/srv/a', '/srv/b'] },
     ...{ 'fetch-addresses': 'public', 'fetch-timeout': '5', 'fetch-limit': '1MiB' },
+    'image-store': '0',
   };
   expect(readSandboxOptions(said)).toEqual({
     ok: true,
@@ -31,6 +33,7 @@ test('each can be said otherwise, or be turned off', () => {
         ...{ addresses: 'public', directories: ['/srv/a', '/srv/b'] },
         ...{ timeoutMs: 5000, maxBytes: MIB },
       },
+      imageStoreBytes: 0,
       collection: { keepForMs: 43_200_000, keepFree: { bytes: 51_200 * MIB } },
     },
   });
@@ -48,6 +51,7 @@ test.each([
   [{ 'fetch-from': ['srv'] }, 'must be an absolute path'],
   [{ 'fetch-addresses': 'some' }, 'public, private, any'],
   [{ 'fetch-timeout': '0' }, 'from 1'],
+  [{ 'image-store': 'all' }, '--image-store'],
 ])('%j is refused', (options, why) => {
   const message: unknown = expect.stringContaining(why);
   expect(readSandboxOptions(options)).toEqual({

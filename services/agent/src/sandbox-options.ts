@@ -18,6 +18,7 @@ export const SANDBOX_OPTIONS = {
   'fetch-addresses': { type: 'string' },
   'fetch-timeout': { type: 'string' },
   'fetch-limit': { type: 'string' },
+  'image-store': { type: 'string' },
 } as const;
 
 export const SANDBOX_USAGE = `\
@@ -38,7 +39,9 @@ export const SANDBOX_USAGE = `\
                         of private networks too) or any (this host too) (private)
   --fetch-timeout SECONDS
                         of one address, from the question to the last byte (600)
-  --fetch-limit SIZE    of one file that is fetched, and of what one archive holds (4GiB)
+  --fetch-limit SIZE    of one file that is fetched, and of what one archive, or one image, holds (4GiB)
+  --image-store SIZE    of unpacked images so much is kept for the next task; those that tasks use
+                        are kept anyway (10GiB)
 `;
 
 export type SandboxLimits = {
@@ -47,6 +50,7 @@ export type SandboxLimits = {
   /** 0: none. */
   readonly outputLimitBytes: number;
   readonly fetching: FetchPolicy;
+  readonly imageStoreBytes: number;
   readonly collection: CollectionRules;
 };
 
@@ -58,6 +62,7 @@ const DEFAULT_DISK_CHECK_S = '15';
 const DEFAULT_OUTPUT_LIMIT = '100MiB';
 const DEFAULT_FETCH_TIMEOUT_S = '600';
 const DEFAULT_FETCH_LIMIT = '4GiB';
+const DEFAULT_IMAGE_STORE = '10GiB';
 const LEAST_OUTPUT_LIMIT_MIB = 1;
 const UNIT_MS: Readonly<Record<string, number>> = {
   ...{ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 },
@@ -76,9 +81,12 @@ export function readSandboxOptions(options: Texts): Outcome<SandboxLimits> {
   if (!fetching.ok) return fetching;
   const collection = readCollection(options);
   if (!collection.ok) return collection;
+  const images = readBytes('image-store', options['image-store'] ?? DEFAULT_IMAGE_STORE);
+  if (!images.ok) return images;
   return succeed({
     ...{ diskCheckMs: check.value, outputLimitBytes: output.value },
     ...{ fetching: fetching.value, collection: collection.value },
+    imageStoreBytes: images.value,
   });
 }
 

@@ -45,6 +45,9 @@ test('the newest are kept, whatever an earlier process left counts, and known ta
     limit: 2,
   });
   await retention.adopt((task) => task === taskKey(refOf('live')));
+  // The agent is ready before it removes anything.
+  expect(await sandboxes()).toEqual(['live', 'old', 'older', 'oldest']);
+  await retention.trim();
   expect(await sandboxes()).toEqual(['live', 'old', 'older']);
   await makeSandbox('new', 0);
   await retention.keep(refOf('new'));

@@ -36,7 +36,7 @@ export class SandboxRetention implements Kept {
     return undefined;
   }
 
-  /** Takes charge of what an earlier process left behind, but for the tasks that are still known. */
+  /** Takes charge of what an earlier process left behind, but for the tasks that are still known. What is too much: `trim`. */
   async adopt(isKnown: (task: TaskKey) => boolean): Promise<void> {
     const found: Entry[] = [];
     const root = path.join(this.#options.workDirectory, 'sandboxes');
@@ -50,13 +50,20 @@ export class SandboxRetention implements Kept {
       }
     }
     found.sort((a, b) => a.sinceMs - b.sinceMs);
-    for (const entry of found) await this.#keep(entry);
+    for (const entry of found) this.#kept.set(taskKey(entry.ref), entry);
   }
 
   /** A task is over: its directories stay until enough others are, or they are too old, or their room is needed. */
   async keep(ref: TaskRef): Promise<void> {
     const { wallTimeMs = systemClock.wallTimeMs } = this.#options;
-    await this.#keep({ ref, sinceMs: wallTimeMs() });
+    this.#kept.set(taskKey(ref), { ref, sinceMs: wallTimeMs() });
+    await this.trim();
+  }
+
+  /** Removes what is too much. */
+  async trim(): Promise<void> {
+    const { limit = DEFAULT_LIMIT } = this.#options;
+    while (this.#kept.size > limit) await this.removeOldest();
   }
 
   async removeOldest(): Promise<void> {
@@ -68,12 +75,6 @@ export class SandboxRetention implements Kept {
       else onFailure(ref, removed.failure.message);
       return;
     }
-  }
-
-  async #keep(entry: Entry): Promise<void> {
-    this.#kept.set(taskKey(entry.ref), entry);
-    const { limit = DEFAULT_LIMIT } = this.#options;
-    while (this.#kept.size > limit) await this.removeOldest();
   }
 }
 

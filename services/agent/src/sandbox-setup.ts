@@ -1,5 +1,6 @@
 // Owns what stands in a task's sandbox before its inputs are copied: links to its volumes and to the directory that its
 // group shares. Whose these are is in volume-store.ts and group-directories.ts.
+import { stat } from 'node:fs/promises';
 import { fileFailure } from '@parley/isolation/file-failure';
 import type { Owner, TaskDirectories } from '@parley/isolation/sandbox';
 import type { TaskRef } from '@parley/protocol/ids';
@@ -44,15 +45,21 @@ export class SandboxSetup {
     executor: ExecutorPlace | undefined,
   ): Promise<StepFailure | undefined> {
     const { host, executors } = this.#options;
-    const failure = await (executor ? executors.prepare(executor) : host.prepare(ref));
+    const { description } = order;
+    // A task of a custom executor works as that one, in its sandbox.
+    const who = executor ? { user: description.executor?.user } : description;
+    const failure = await (executor ? executors.prepare(executor, who) : host.prepare(ref, who));
     if (failure !== undefined) return failure;
-    const owner = this.#options.confinement.ownerOf(ref);
+    const owner = this.#options.confinement.ownerOf(ref, who.user);
     if (!owner.ok) return stepFailureOf(owner.failure);
     const { sandboxDirectory } = this.directoriesOf(ref, executor);
     try {
       // The tasks of a custom executor have one sandbox as it is.
-      if (executor === undefined) await this.#linkGroup(ref, order, sandboxDirectory, owner.value);
-      return await this.#linkVolumes(order, sandboxDirectory, owner.value);
+      const refused =
+        executor === undefined
+          ? await this.#linkGroup(ref, order, sandboxDirectory, owner.value)
+          : undefined;
+      return refused ?? (await this.#linkVolumes(order, sandboxDirectory, owner.value));
     } catch (error) {
       if (error instanceof SandboxPathError) return { code: 'failed', message: error.message };
       const { code, message } = fileFailure(error);
@@ -65,10 +72,15 @@ export class SandboxSetup {
     { group }: TaskOrder,
     sandbox: string,
     owner: Owner | undefined,
-  ): Promise<void> {
-    if (group === undefined) return;
+  ): Promise<StepFailure | undefined> {
+    if (group === undefined) return undefined;
     const shared = await this.#options.groups.join(ref, group.executorId, owner);
+    if (owner !== undefined && (await stat(shared)).uid !== owner.userId) {
+      const message = 'the tasks of a group share a directory, so they run as one user';
+      return { code: 'failed', message };
+    }
     await linkInside(sandbox, SHARED_LINK, shared);
+    return undefined;
   }
 
   async #linkVolumes(

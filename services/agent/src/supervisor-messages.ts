@@ -51,12 +51,20 @@ export type ReplyHandle = number;
 
 /** All but `failed` pass on as a cause; whatever else went wrong is told by the message. */
 export type StepFailure = {
-  readonly code: 'diskFull' | 'fetchFailed' | 'fetchTimeout' | 'failed';
+  readonly code:
+    | 'diskFull'
+    | 'fetchFailed'
+    | 'fetchTimeout'
+    | 'userNotFound'
+    | 'notConfined'
+    | 'failed';
   readonly message: string;
 };
 
+/** What this host does not permit a task is the user that it names. */
 export function stepFailureOf({ code, message }: { code: string; message: string }): StepFailure {
-  return { code: code === 'diskFull' ? code : 'failed', message };
+  if (code === 'notPermitted') return { code: 'userNotFound', message };
+  return { code: code === 'diskFull' || code === 'notConfined' ? code : 'failed', message };
 }
 
 export type RecoveredTask = {

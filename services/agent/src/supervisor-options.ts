@@ -23,7 +23,7 @@ export type SupervisorLimits = {
   readonly forgottenTasks: number;
   /** Answers held while a register request is under way. */
   readonly heldAnswers: number;
-  /** Probes of tasks; a probe that hangs holds its place until its timeout. */
+  /** Probes of tasks; a probe that hangs holds its turn until its timeout, one of its principal's: see turns.ts. */
   readonly probesInFlight: number;
   /** Principals whose stream's creation time is remembered. */
   readonly principals: number;
@@ -34,6 +34,6 @@ export const DEFAULT_SUPERVISOR_LIMITS: SupervisorLimits = {
   tasks: 3000,
   forgottenTasks: 20_000,
   heldAnswers: 10_000,
-  probesInFlight: 64,
+  probesInFlight: 128,
   principals: 10_000,
 };

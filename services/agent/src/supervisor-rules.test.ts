@@ -1,6 +1,8 @@
 // Tests of what an agent does to tasks by itself, one rule at a time: the longest time to run, checks, volumes, and its
 // own end when it is declared gone.
 import type { CheckResult } from '@parley/protocol/checks';
+import { FrameworkRef, TaskRef, taskKey } from '@parley/protocol/ids';
+import { assert } from '@parley/protocol/unreachable';
 import { describe, expect, test } from 'vitest';
 import {
   aDestroy,
@@ -148,7 +150,7 @@ describe('checks of running tasks', () => {
   });
 
   test('no more probes are under way than the limit, and the others come in their turn', () => {
-    const bench = new ScriptedSupervisor('works', { probesInFlight: 2 }).registered();
+    const bench = new ScriptedSupervisor('works', { probesInFlight: 4 }).registered();
     for (const taskId of ['a', 'b', 'c']) {
       bench.send(aRun(1, { taskId, healthCheck }));
       bench.send({ kind: 'inputsCopied', task: keyOf(taskId) });
@@ -158,6 +160,22 @@ describe('checks of running tasks', () => {
     const result: CheckResult = { kind: 'tcp', succeeded: true };
     bench.send({ kind: 'probed', task: keyOf('a'), aim: 'health', answer: { result, detail: '' } });
     expect(bench.take('probe').map(({ ref }) => ref.taskId)).toEqual(['c']);
+  });
+
+  test('probes of one principal that hang keep no other principal from being probed', () => {
+    const bench = new ScriptedSupervisor('works', { probesInFlight: 4 }).registered();
+    const runs = (principal: string, taskId: string): void => {
+      const run = aRun(1, { taskId, healthCheck });
+      assert(run.kind === 'run', 'aRun runs');
+      const framework = FrameworkRef.parse({ principal, frameworkId: 'fw' });
+      bench.send({ ...run, order: { ...run.order, framework } });
+      const task = taskKey(TaskRef.parse({ ...framework, taskId }));
+      bench.send({ kind: 'inputsCopied', task }).send({ kind: 'launched', task });
+    };
+    for (const taskId of ['a', 'b', 'c', 'd', 'e']) runs('team', taskId);
+    expect(bench.take('probe')).toHaveLength(2);
+    runs('other', 'f');
+    expect(bench.take('probe').map(({ ref }) => ref.principal)).toEqual(['other']);
   });
 
   test('a value that changes faster than updates are journalled is told once there is room', () => {

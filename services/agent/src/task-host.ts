@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { runInScope, spawnInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import { rememberedEnvironment } from '@parley/isolation/image-root';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
 import { LiveLooks } from '@parley/isolation/live-looks';
 import { underTerminal } from '@parley/isolation/pseudo-terminal';
@@ -14,12 +15,17 @@ import {
   runRootOf,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
+import { notLaunched } from '@parley/isolation/start-shim';
 import type { TaskNetworks } from '@parley/isolation/task-networks';
 import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
 import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
+import type { CpuPins, PinOutcome } from './cpu-pins.ts';
+import type { HostAccess } from './host-access.ts';
+import type { TaskImages } from './images/task-images.ts';
 import { prepareNetwork } from './network-request.ts';
 import { type StepFailure, stepFailureOf } from './supervisor-messages.ts';
 import { describeProbe, noResult, type ProbeAnswer } from './task-checks.ts';
@@ -34,8 +40,11 @@ export type TaskHostOptions = {
   /** Leads into the namespaces that tasks run in; empty when they are this process's own. */
   readonly enterCommand: readonly string[];
   readonly confinement: TaskConfinement;
+  readonly images: TaskImages;
   /** Undefined where tasks cannot have private ones. */
   readonly networks: TaskNetworks | undefined;
+  readonly cpuPins: CpuPins;
+  readonly hostAccess: HostAccess;
 };
 
 export type CommandProbe = {
@@ -78,8 +87,11 @@ export class TaskHost {
   }
 
   /** Makes the sandbox; undefined when it is there. */
-  async prepare(ref: TaskRef): Promise<StepFailure | undefined> {
-    const owner = this.#options.confinement.ownerOf(ref);
+  async prepare(
+    ref: TaskRef,
+    { user }: Pick<TaskDescription, 'user'>,
+  ): Promise<StepFailure | undefined> {
+    const owner = this.#options.confinement.ownerOf(ref, user);
     if (!owner.ok) return stepFailureOf(owner.failure);
     const identity = this.identityOf(ref);
     const made = await createSandbox(this.#options.workDirectory, identity, owner.value);
@@ -98,39 +110,53 @@ export class TaskHost {
       const message = 'the task has no command';
       return { ok: false, failure: { code: 'invalidRequest', message } };
     }
-    const confined = this.#confinedTo(ref, description, groupDirectory);
+    const confined = await this.#confinedTo(ref, description, groupDirectory);
     if (!confined.ok) {
       const { message } = confined.failure;
-      return { ok: false, failure: { code: 'launchFailed', message } };
+      const code = description.image === undefined ? 'launchFailed' : 'notConfined';
+      return { ok: false, failure: { code, message } };
     }
-    const { launcher, networks } = this.#options;
+    const { launcher, networks, hostAccess } = this.#options;
     const directories = this.directoriesOf(ref);
+    const { confinement: own } = confined.value;
+    const given = await hostAccess.give(description, directories, own);
+    if (!given.ok) return notLaunched(given.failure.message);
+    const confinement = given.value;
     const network = await prepareNetwork(networks, directories.unit, description);
     if (!network.ok) return network;
+    const pinned = await this.#pinnedTo(directories.unit, description);
+    if (!pinned.ok) {
+      await this.unitEnded(directories.unit);
+      return notLaunched(pinned.message);
+    }
     const outcome = await launcher.launch({
-      ...confined.value,
+      ...(confinement && { confinement }),
       ...network.value,
+      ...(pinned.pinned && { pinned: pinned.pinned }),
       ...directories,
       command: command.argv,
-      environment: this.#environmentOf(ref, description, groupDirectory),
+      environment: await this.#environmentOf(ref, description, groupDirectory),
       limits: { ...limitsOf([description]), isBestEffort: description.revocable === true },
     });
-    if (!outcome.ok) await this.networkEnded(directories.unit);
+    if (!outcome.ok) await this.unitEnded(directories.unit);
     return outcome;
   }
 
-  /** Of a unit that has ended: its private network, if it has one. */
-  async networkEnded(unit: string): Promise<void> {
-    await this.#options.networks?.remove(unit);
+  /** What it alone had is free again: its private network, its CPUs. */
+  async unitEnded(unit: string): Promise<void> {
+    const { networks, cpuPins } = this.#options;
+    await networks?.remove(unit);
+    await cpuPins.release(unit);
   }
 
-  /** Private networks of units that have none any more, since they ended while nobody looked. */
-  async sweepNetworks(): Promise<void> {
-    const units = this.#options.networks?.units() ?? new Set();
+  /** Of units that ended while nobody looked. */
+  async sweepEnded(): Promise<void> {
+    const { networks, cpuPins } = this.#options;
+    const units = new Set([...(networks?.units() ?? []), ...cpuPins.units()]);
     if (units.size === 0) return;
     const live = await this.listLive();
     for (const unit of units) {
-      if (!live.has(unit)) await this.networkEnded(unit);
+      if (!live.has(unit)) await this.unitEnded(unit);
     }
   }
 
@@ -143,13 +169,14 @@ export class TaskHost {
   async probe(asked: CommandProbe): Promise<ProbeAnswer> {
     const { ref, description, groupDirectory, probe, timeoutMs } = asked;
     const { argv, environment } = probe.command;
-    const confined = this.#confinedTo(ref, description, groupDirectory);
+    const confined = await this.#confinedTo(ref, description, groupDirectory);
     if (!confined.ok) return { result: noResult(probe), detail: confined.failure.message };
+    const own = await this.#environmentOf(ref, description, groupDirectory);
     const outcome = await runInScope({
       ...confined.value,
       ...this.directoriesOf(ref),
       command: argv,
-      environment: { ...this.#environmentOf(ref, description, groupDirectory), ...environment },
+      environment: { ...own, ...environment },
       timeoutMs,
       enterCommand: this.#options.enterCommand,
     });
@@ -174,8 +201,8 @@ export class TaskHost {
   /** Begins a command in the task's scope for somebody at a terminal, with what a probe has. Rejects with why it is not. */
   async execute(asked: CommandBeside): Promise<ChildProcess> {
     const { ref, description, groupDirectory, argv, terminal } = asked;
-    const environment = this.#environmentOf(ref, description, groupDirectory);
-    const confined = this.#confinedTo(ref, description, groupDirectory);
+    const environment = await this.#environmentOf(ref, description, groupDirectory);
+    const confined = await this.#confinedTo(ref, description, groupDirectory);
     if (!confined.ok) throw new Error(confined.failure.message);
     const request = {
       ...confined.value,
@@ -220,26 +247,38 @@ export class TaskHost {
     return this.#options.launcher.list();
   }
 
-  #confinedTo(
-    ref: TaskRef,
-    { volumes }: TaskDescription,
-    groupDirectory: string | undefined,
-  ): ReturnType<TaskConfinement['of']> {
-    const { confinement, workDirectory } = this.#options;
-    return confinement.of(ref, [
-      ...(groupDirectory === undefined ? [] : [groupDirectory]),
-      ...(volumes.length === 0 ? [] : [volumesDirectoryOf(workDirectory)]),
-    ]);
+  async #pinnedTo(
+    unit: string,
+    { limits, resources }: TaskDescription,
+  ): Promise<PinOutcome | { ok: true; pinned?: undefined }> {
+    if (limits?.pinCpus !== true) return { ok: true };
+    return this.#options.cpuPins.take(unit, (resources.scalars['cpus'] ?? 0) / MILLI);
   }
 
-  #environmentOf(
+  async #confinedTo(
     ref: TaskRef,
-    { command }: TaskDescription,
+    description: TaskDescription,
     groupDirectory: string | undefined,
-  ): Record<string, string> {
-    const { unit, sandboxDirectory } = this.directoriesOf(ref);
+  ): Promise<ReturnType<TaskConfinement['of']>> {
+    const { confinement, workDirectory, images } = this.#options;
+    const image = await images.rootOf(description);
+    if (!image.ok) return image;
+    const directories = [
+      ...(groupDirectory === undefined ? [] : [groupDirectory]),
+      ...(description.volumes.length === 0 ? [] : [volumesDirectoryOf(workDirectory)]),
+    ];
+    return confinement.of(ref, description.user, directories, image.value);
+  }
+
+  async #environmentOf(
+    ref: TaskRef,
+    { command, image }: TaskDescription,
+    groupDirectory: string | undefined,
+  ): Promise<Record<string, string>> {
+    const { unit, sandboxDirectory, runDirectory } = this.directoriesOf(ref);
     const network = this.#options.networks?.of(unit);
     return {
+      ...(image !== undefined && (await rememberedEnvironment(runDirectory))),
       ...command?.environment,
       PARLEY_TASK_ID: ref.taskId,
       PARLEY_FRAMEWORK_ID: ref.frameworkId,

@@ -42,6 +42,18 @@ test('a scope that several share has the sum, and no limit where one of them has
   expect(limitsOf([limited, free])).toMatchObject({ memoryLimitMib: 'infinity' });
 });
 
+test('rates of input and output add up, none holds where one of a scope has none, and the largest weight counts', () => {
+  const io = { weight: 50, readBytes: 1000, writeOperations: 10 };
+  expect(limitsOf([{ resources, limits: { io } }])).toMatchObject({ io });
+  const other = { resources, limits: { io: { weight: 200, readBytes: 500 } } };
+  expect(limitsOf([{ resources, limits: { io } }, other]).io).toEqual({
+    weight: 200,
+    readBytes: 1500,
+  });
+  const slow = { resources, limits: { io: { readBytes: 1 } } };
+  expect(limitsOf([slow, { resources }])).not.toHaveProperty('io');
+});
+
 test('what asks for next to nothing gets the least that a kernel keeps', () => {
   const tiny = Resources.parse({ scalars: { cpus: 1 } });
   expect(limitsOf([{ resources: tiny, limits: { cpus: 2 } }])).toMatchObject({

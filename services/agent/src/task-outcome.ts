@@ -204,7 +204,7 @@ export function failedStep(
   const { code, message } = failure;
   return {
     state: 'failed',
-    reason: code === 'diskFull' ? code : reason,
+    reason: code === 'diskFull' ? code : code === 'userNotFound' ? 'launchFailed' : reason,
     ...stepCause(code),
     message,
   };

@@ -56,7 +56,7 @@ export class UnitWatch {
   async begin(): Promise<void> {
     this.#meter.adopt(this.running());
     const { workDirectory, host, logger } = this.#options;
-    await host.sweepNetworks();
+    await host.sweepEnded();
     this.#exits = await watchExits({
       runRoot: runRootOf(workDirectory),
       expected: () => this.running(),
@@ -95,7 +95,7 @@ export class UnitWatch {
     if (ref === undefined) return;
     const task = taskKey(ref);
     const outcome = await host.outcomeOf(ref);
-    await host.networkEnded(unit);
+    await host.unitEnded(unit);
     const phase = supervisor.task(task)?.phase;
     if (phase !== 'launching' && phase !== 'running') return;
     this.#meterEnd(unit, outcome);

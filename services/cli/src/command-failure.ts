@@ -1,6 +1,7 @@
 // Owns how a command ends: exit codes, and the failure that says what, why and what to do.
 // Printing it and leaving is main.ts's.
 import type { ErrorCode, Failure } from '@parley/protocol/errors';
+import { shownText } from './shown-text.ts';
 
 export const EXIT = {
   ok: 0,
@@ -54,7 +55,7 @@ export function failureFromCluster(
   failure: Failure,
   { remedy: known }: { readonly remedy?: string | undefined } = {},
 ): CommandFailure {
-  const why = `${failure.message} (${failure.code})`;
+  const why = `${shownText(failure.message)} (${failure.code})`;
   const lookThere = NOT_FOUND[failure.code];
   if (lookThere !== undefined) {
     return new CommandFailure(EXIT.notFound, { what, why, remedy: known ?? lookThere });

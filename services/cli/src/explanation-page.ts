@@ -16,6 +16,7 @@ import { formatDuration, formatPercent } from './cluster-summary.ts';
 import type { Explained, LeftOutAgents } from './left-out-agents.ts';
 import { formatTable } from './print.ts';
 import { describeRevocableUse } from './revocable-words.ts';
+import { shownText } from './shown-text.ts';
 import type { ShownTask } from './task-table.ts';
 
 const IN_MIB: ReadonlySet<string> = new Set(['mem', 'disk']);
@@ -75,7 +76,7 @@ export function describeTask(
   const { task, explanation } = found;
   if (task !== undefined) {
     const why = [task.reason, task.message].filter((text) => text !== '').join(': ');
-    return `task ${task.task} waits for no offer: it is ${task.state} on ${task.agent}${why === '' ? '' : ` (${why})`}\n`;
+    return `task ${task.task} waits for no offer: it is ${task.state} on ${task.agent}${why === '' ? '' : ` (${shownText(why)})`}\n`;
   }
   const lead = `task ${taskKey(ref)} is not launched: that is up to its framework, once it has an offer\n\n`;
   return explanation === undefined ? lead : lead + describeFrameworkWait(explanation);
@@ -159,7 +160,7 @@ function describeNeed(need: ExplainedNeed, leftOut: LeftOutAgents): string[] {
     const amounts = outOf(resource, has, needed);
     lines.push(`    nearest: ${agentId} (${hostname}) has ${amounts} ${nameOf(nearest)}`);
   }
-  return lines;
+  return lines.map(shownText);
 }
 
 export function describeReason(reason: AgentReason): string {

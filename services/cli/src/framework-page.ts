@@ -18,6 +18,7 @@ import type {
 import { formatTable } from './print.ts';
 import { describeRevocableUse } from './revocable-words.ts';
 import { describeShares } from './sharing-words.ts';
+import { shownText } from './shown-text.ts';
 
 export function describeFramework(report: FrameworkReport): string {
   const { standing, card } = report;
@@ -25,7 +26,7 @@ export function describeFramework(report: FrameworkReport): string {
     facts([['framework', report.framework], ['state', report.state], ...identity(standing)]),
     ...(standing === undefined ? [] : [demandTable(standing), offersTable(standing.offers)]),
     card === undefined ? 'nothing was counted of it\n' : describeCard(card),
-    ...report.warnings.map((warning) => `warning: ${warning}\n`),
+    ...report.warnings.map((warning) => `warning: ${shownText(warning)}\n`),
   ];
   return parts.join('\n');
 }
@@ -34,7 +35,7 @@ type Fact = readonly [string, string];
 
 function facts(list: readonly Fact[]): string {
   const width = Math.max(...list.map(([name]) => name.length));
-  return list.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+  return list.map(([name, value]) => `${name.padEnd(width)}  ${shownText(value)}\n`).join('');
 }
 
 function identity(standing: Standing | undefined): Fact[] {

@@ -6,6 +6,7 @@ import { CommanderError } from 'commander';
 import { contextFirst } from './arguments.ts';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import { readSurroundings } from './config.ts';
+import { printNotice } from './print.ts';
 import { buildProgram } from './program.ts';
 
 const surroundings = readSurroundings();
@@ -20,13 +21,13 @@ try {
 
 function leave(error: unknown): number {
   if (error instanceof CommandFailure) {
-    process.stderr.write(`parley: ${error.message}\n`);
+    printNotice(`parley: ${error.message}`);
     return error.exitCode;
   }
   // Commander has printed help or what is wrong with the arguments already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (isFailureInWords(error)) {
-    process.stderr.write(`parley: ${error.message}\n`);
+    printNotice(`parley: ${error.message}`);
     return EXIT.failed;
   }
   process.stderr.write(`parley: defect: ${error instanceof Error ? error.stack : error}\n`);

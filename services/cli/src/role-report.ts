@@ -18,6 +18,7 @@ import {
   roleOf,
 } from './role-summary.ts';
 import { describeAmounts, describeChange, describeWeight } from './sharing-words.ts';
+import { shownText } from './shown-text.ts';
 
 export type RoleReport = Omit<RoleSummary, 'frameworks'> & {
   /** Allocated, offered, and reserved without being in use: what its limit is compared with. */
@@ -132,7 +133,7 @@ export function describeRole(report: RoleReport): string {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   const parts = [
-    lines.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join(''),
+    lines.map(([name, value]) => `${name.padEnd(width)}  ${shownText(value)}\n`).join(''),
     aboveTable(report),
     frameworksTable(report),
     changesTable(report),

@@ -2,6 +2,7 @@
 import { type CauseMeaning, TASK_CAUSES } from '@parley/lifecycle/task-causes';
 import { type ReasonMeaning, TASK_REASONS } from '@parley/lifecycle/task-reasons';
 import type { TaskCause } from '@parley/protocol/task-causes';
+import { shownText } from './shown-text.ts';
 import type { ShownTask } from './task-table.ts';
 
 type Fact = readonly [name: string, value: string];
@@ -26,7 +27,7 @@ export function describeTask(task: ShownTask): string {
   ];
   const told = facts.filter(([, value]) => value !== '');
   const width = Math.max(...told.map(([name]) => name.length));
-  return told.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+  return told.map(([name, value]) => `${name.padEnd(width)}  ${shownText(value)}\n`).join('');
 }
 
 function describeCause({ kind, limit, peak }: TaskCause): string {

@@ -96,6 +96,22 @@ test(
 );
 
 test(
+  'system calls of a task are filtered, while programs with threads run; not where the agent is told so',
+  async () => {
+    const threads =
+      'const { Worker } = require("node:worker_threads"); new Worker("require(`node:child_process`).execFileSync(`true`); console.log(`threads`)", { eval: true })';
+    const script = `grep Seccomp: /proc/self/status; unshare --user true || echo refused; '${process.execPath}' -e '${threads}'`;
+    expect(await saidBy('filtered', script)).toBe('Seccomp:\t2\nrefused\nthreads\n');
+    await agent.end('SIGTERM');
+    agent.start('--confine-syscalls', 'none');
+    await leader.registered();
+    const own = /Seccomp:.*\n/.exec(await readFile('/proc/self/status', 'utf8'))?.[0];
+    expect(await saidBy('unfiltered', 'grep Seccomp: /proc/self/status')).toBe(own);
+  },
+  WAIT_MS,
+);
+
+test(
   'a volume keeps what one framework’s task wrote for the next one of its role, also of another framework',
   async () => {
     const volumes = [{ volumeId: 'v1', path: 'data' }];

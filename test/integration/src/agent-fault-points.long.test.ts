@@ -30,52 +30,61 @@ afterAll(async () => {
 const once = (taskId: string) => aShellTask(taskId, 'echo run; sleep 0.05; exit 7');
 
 /** The next life of the agent ends before the `at`-th thing that it does for the task. */
-async function startFaulty(taskId: string, at: number): Promise<void> {
+async function startFaulty(taskId: string, at: number, launcher: string): Promise<void> {
   const options = `NODE_OPTIONS=--import=${FAULTS}`;
   agent.through = ['env', options, `PARLEY_FAULT_TASK=${taskId}`, `PARLEY_FAULT_AT=${at}`];
   const before = leader.registrations.length;
-  agent.start();
+  agent.start('--launcher', launcher);
   const hasRegistered = () => leader.registrations.length > before;
   await vi.waitUntil(hasRegistered, { timeout: 2 * WAIT_MS, interval: 20 }).catch((cause) => {
     throw new Error(`at ${at} nobody registered: ${agent.output.slice(-2000)}`, { cause });
   });
 }
 
-test('an agent that dies by kill -9 before whatever it does for a task runs it once and tells its end once', async () => {
-  const taskIds: string[] = [];
-  let hasDied = true;
-  for (let at = 1; hasDied && at < MOST_POINTS; at += 1) {
-    const taskId = `fault${at}`;
-    await startFaulty(taskId, at);
-    const [before] = taskIds.slice(-1);
-    // As a leader does, which has had no answer, or lost the one that it had.
-    if (before !== undefined) await leader.order(once(before));
-    taskIds.push(taskId);
-    const died = agent.dies();
-    await Promise.race([leader.order(once(taskId)).catch(() => undefined), died]);
-    hasDied = await diesBeforeTheEnd(taskId, died);
-  }
-  expect(hasDied).toBe(false);
-  const points = [...agent.output.matchAll(/^fault point: (.*)$/gm)].map(([, what]) => what);
-  for (const what of [
-    /^writeFile tasks\/alice.fw.fault\d+.task.partial$/,
-    /^rename .*\.task\.partial$/,
-    /^send the answer to the order$/,
-    /^send (the shim its go|systemd a call)$/,
-    /^readFile .*\/exit$/,
-    /^send a status update$/,
-  ]) {
-    expect(points, points.join('\n')).toContainEqual(expect.stringMatching(what));
-  }
-  const updates = await leader.updates();
-  for (const taskId of taskIds) {
-    expect(await leader.ended(taskId), taskId).toMatchObject({ state: 'failed', exitCode: 7 });
-    expect(agent.stdoutOf(taskId), taskId).toBe('run\n');
-    const own = updates.filter(({ task }) => task.taskId === taskId);
-    const ends = own.filter(({ state }) => isTerminal(state));
-    expect(new Set(ends.map(({ sequence }) => sequence)).size, taskId).toBe(1);
-  }
-});
+const LAUNCHERS = [
+  ['auto', 'f', /^send (the shim its go|systemd a call)$/],
+  ['systemd-run', 's', /^chown into .*stdout$/],
+] as const;
+
+test.each(LAUNCHERS)(
+  'with --launcher %s an agent that dies by kill -9 before whatever it does for a task runs it once and tells its end once',
+  async (launcher, prefix, ofThis) => {
+    const taskIds: string[] = [];
+    let hasDied = true;
+    for (let at = 1; hasDied && at < MOST_POINTS; at += 1) {
+      const taskId = `${prefix}${at}`;
+      await startFaulty(taskId, at, launcher);
+      const [before] = taskIds.slice(-1);
+      // As a leader does, which has had no answer, or lost the one that it had.
+      if (before !== undefined) await leader.order(once(before));
+      taskIds.push(taskId);
+      const died = agent.dies();
+      await Promise.race([leader.order(once(taskId)).catch(() => undefined), died]);
+      hasDied = await diesBeforeTheEnd(taskId, died);
+    }
+    expect(hasDied).toBe(false);
+    const points = [...agent.output.matchAll(/^fault point: (.*)$/gm)].map(([, what]) => what);
+    for (const what of [
+      /^writeFile tasks\/alice.fw.[fs]\d+.task.partial$/,
+      /^rename .*\.task\.partial$/,
+      /^send the answer to the order/,
+      /^writeFile into parley-.*\/(launch|environment)\./,
+      ofThis,
+      /^readFile .*\/exit$/,
+      /^send .*a status update$/,
+    ]) {
+      expect(points, points.join('\n')).toContainEqual(expect.stringMatching(what));
+    }
+    const updates = await leader.updates();
+    for (const taskId of taskIds) {
+      expect(await leader.ended(taskId), taskId).toMatchObject({ state: 'failed', exitCode: 7 });
+      expect(agent.stdoutOf(taskId), taskId).toBe('run\n');
+      const own = updates.filter(({ task }) => task.taskId === taskId);
+      const ends = own.filter(({ state }) => isTerminal(state));
+      expect(new Set(ends.map(({ sequence }) => sequence)).size, taskId).toBe(1);
+    }
+  },
+);
 
 /** False when the task's end is stored, and the agent had nothing more to do for it. */
 async function diesBeforeTheEnd(taskId: string, died: Promise<void>): Promise<boolean> {

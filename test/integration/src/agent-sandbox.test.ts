@@ -158,8 +158,15 @@ describe('what is fetched, and how long it is kept', () => {
   let directory: string;
   const server = createServer((request, response) => {
     if (request.url === '/hangs') return;
+    if (request.url?.startsWith('/slow') === true) {
+      slow += 1;
+      setTimeout(() => response.end('slow'), 300);
+      return;
+    }
     response.end(readFileSync(path.join(directory, path.basename(request.url ?? ''))));
   });
+  /** Times that something slow was asked for. */
+  let slow = 0;
   let base: string;
   const options = ['--fetch-addresses', 'any', '--fetch-timeout', '3'];
 
@@ -218,6 +225,22 @@ describe('what is fetched, and how long it is kept', () => {
         'starting',
         'failed',
       ]);
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'for a task that is killed while it is fetched for, nothing more is fetched',
+    async () => {
+      const uris = Array.from({ length: 60 }, (_, index) => ({ value: `${base}/slow-${index}` }));
+      await leader.order(aShellTask('waits', 'true', { uris }));
+      await expect.poll(() => slow, { timeout: WAIT_MS }).toBeGreaterThan(0);
+      await leader.kill('waits', 0);
+      expect(await leader.ended('waits')).toMatchObject({ state: 'killed' });
+      const asked = slow;
+      await leader.order(aShellTask('after', 'sleep 3'));
+      await leader.ended('after');
+      expect(slow).toBe(asked);
     },
     WAIT_MS,
   );

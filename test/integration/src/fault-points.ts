@@ -5,6 +5,7 @@
 //   PARLEY_FAULT_TASK  the id of the task
 //   PARLEY_FAULT_AT    before which of the things that concern it, from 1 on, the process ends
 import { promises, writeSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 
@@ -38,6 +39,27 @@ for (const name of ['mkdir', 'writeFile', 'rename', 'link', 'open', 'rm', 'readF
     return original(...words);
   };
 }
+
+// What is done through a handle that was opened here.
+const opened = new WeakMap<object, string>();
+const open = calls['open'] as (...words: unknown[]) => Promise<FileHandle>;
+calls['open'] = async (...words: unknown[]) => {
+  const handle = await open(...words);
+  const [file] = words;
+  if (typeof file === 'string' && names.test(file)) opened.set(handle, file);
+  return handle;
+};
+const sample = await promises.open('/dev/null');
+const methods = Object.getPrototypeOf(sample) as Record<string, unknown>;
+await sample.close();
+for (const name of ['writeFile', 'write', 'chown', 'truncate']) {
+  const original = methods[name] as (this: object, ...words: unknown[]) => Promise<unknown>;
+  methods[name] = function through(this: object, ...words: unknown[]) {
+    const file = opened.get(this);
+    if (file !== undefined) point(`${name} into ${file.split('/').slice(-2).join('/')}`);
+    return original.apply(this, words);
+  };
+}
 syncBuiltinESMExports();
 
 const write = Socket.prototype.write as (...words: unknown[]) => boolean;
@@ -53,5 +75,7 @@ function describe(said: string): string {
   if (/^go /.test(said)) return 'the shim its go';
   if (/^\d+ \//.test(said)) return 'the spawner a run directory';
   const update = /PUB \S*\.updates\./.exec(said);
-  return update === null ? 'systemd a call' : 'a status update';
+  // What is sent at once is one thing.
+  const answer = hasBegun && ANSWER.test(said) ? 'the answer to the order and ' : '';
+  return `${answer}${update === null ? 'systemd a call' : 'a status update'}`;
 }

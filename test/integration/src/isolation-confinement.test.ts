@@ -2,15 +2,25 @@
 // confined changes nothing about how its end is told and how it is stopped.
 
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { makeDeviceNodes } from '@parley/isolation/device-nodes';
 import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
-import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aTask, type Bench, endOf, launched, openBench, WAIT_MS } from './isolation-fixture.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  aTask,
+  type Bench,
+  endOf,
+  launched,
+  openBench,
+  saidBy,
+  textOf,
+  WAIT_MS,
+} from './isolation-fixture.ts';
 
 const isRoot = process.getuid?.() === 0;
 const OTHER = { userId: 2_000_777, groupId: 2_000_777 };
@@ -26,19 +36,6 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
   const sh = (script: string, changes?: Partial<LaunchRequest>): Promise<LaunchRequest> =>
     aTask(bench, ['/bin/sh', '-c', script], changes);
 
-  async function textOf(task: LaunchRequest): Promise<string> {
-    const { sandboxDirectory } = task;
-    const read = await readLog({ sandboxDirectory, stream: 'stdout', offset: 0, maxBytes: 10_000 });
-    if (!read.ok) throw new Error(read.failure.message);
-    return read.data.toString();
-  }
-
-  async function saidBy(task: LaunchRequest): Promise<string> {
-    await launched(bench, task);
-    expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
-    return textOf(task);
-  }
-
   /** Of the same framework where the agent is not root: then namespaces alone keep them apart. */
   const ofAnother = (script: string): Promise<LaunchRequest> =>
     sh(script, {
@@ -49,7 +46,10 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     });
 
   it('has no capability, can get none, and is not root', async () => {
-    const said = await saidBy(await sh('id -u; grep -E "^(Cap|NoNewPrivs)" /proc/self/status'));
+    const said = await saidBy(
+      bench,
+      await sh('id -u; grep -E "^(Cap|NoNewPrivs)" /proc/self/status'),
+    );
     const [user, ...status] = said.trim().split('\n');
     expect(user).not.toBe('0');
     const expected = ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map(
@@ -58,13 +58,36 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     expect(status).toEqual([...expected, 'NoNewPrivs:\t1']);
   });
 
+  it('opens no device but those that every program needs, whatever rights the node gives', async ({
+    skip,
+  }) => {
+    skip(!isRoot, 'a systemd of a user has no say about devices');
+    const node = `/dev/parley-test-${process.pid}`;
+    // As /dev/autofs, which can be opened by whoever the node lets, and does nothing by itself.
+    execFileSync('mknod', ['-m', '666', node, 'c', '10', '235']);
+    try {
+      const needed = ['null', 'zero', 'full', 'random', 'urandom'].map((name) => `/dev/${name}`);
+      const opened = (places: readonly string[]): string =>
+        `for each in ${places.join(' ')}; do (: < $each) 2> /dev/null && echo $each; done; ls -ln ${node}`;
+      const without = await saidBy(bench, await sh(opened([...needed, node])));
+      expect(without.split('\n').slice(0, -2)).toEqual(needed);
+      const task = await sh(opened([node]));
+      const { confinement = { owner: undefined, places: [] }, runDirectory } = task;
+      const devices = await makeDeviceNodes(runDirectory, [node], confinement.owner ?? OTHER);
+      const given = await saidBy(bench, { ...task, confinement: { ...confinement, devices } });
+      expect(given).toMatch(new RegExp(`^${node}\ncrw------- +1 2000000 +2000000 `));
+    } finally {
+      await rm(node);
+    }
+  });
+
   it('does not become root by a setuid program', async ({ skip }) => {
     skip(!isRoot, 'only root can make a program that is root’s');
     const task = await sh('./id -u');
     const program = path.join(task.sandboxDirectory, 'id');
     await copyFile('/usr/bin/id', program);
     await chmod(program, 0o4755);
-    expect(await saidBy(task)).toBe('2000000\n');
+    expect(await saidBy(bench, task)).toBe('2000000\n');
   });
 
   it('sees no process but its own, not even in /proc', async () => {
@@ -73,10 +96,52 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const script =
       'for each in /proc/[0-9]*; do tr "\\0" " " < $each/cmdline; echo; done; cat /proc/[0-9]*/environ | tr "\\0" "\\n"';
     const task = await sh(`{ ${script}; } 2> /dev/null`);
-    const said = await saidBy(task);
+    const said = await saidBy(bench, task);
     expect(said).toContain('/bin/sh -c');
     expect(said).not.toMatch(/sleep|PASSWORD/);
     await stopScope(bench.launcher, other.unit, { graceMs: 0 });
+  });
+
+  it('does not see what is mounted on the host after its start', async ({ skip }) => {
+    const { enterCommand } = bench.settings;
+    skip(!isRoot || enterCommand.length === 0, 'only mounts of a private systemd are changed');
+    const onHost = (...words: string[]): void => {
+      const [program = '', ...rest] = [...enterCommand, ...words];
+      execFileSync(program, rest);
+    };
+    onHost('mount', '--make-rshared', '/');
+    try {
+      const { owner, places = [] } = bench.confinement ?? { owner: undefined };
+      const task = await sh('touch ready; until [ -e go ]; do sleep 0.05; done; ls -A /mnt', {
+        confinement: { owner, places, hostSharesMounts: true },
+      });
+      await launched(bench, task);
+      const ready = path.join(task.sandboxDirectory, 'ready');
+      await vi.waitUntil(() => existsSync(ready), { timeout: WAIT_MS });
+      onHost('mount', '-t', 'tmpfs', 'later', '/mnt');
+      onHost('touch', '/mnt/later');
+      await writeFile(path.join(task.sandboxDirectory, 'go'), '');
+      expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+      expect(await textOf(task)).not.toContain('later');
+      onHost('umount', '/mnt');
+    } finally {
+      onHost('mount', '--make-rprivate', '/');
+    }
+  });
+
+  it('learns nothing of the host by the interpreter that its script names', async () => {
+    const secret = path.join(bench.workDirectory, 'checkpoint');
+    const known = await Promise.all(
+      [secret, `${secret}-not`].map(async (interpreter) => {
+        const task = await aTask(bench, ['./program']);
+        const script = `#!/bin/sh\nsed -i '1s,.*,#!${interpreter},' program; exit 127\n`;
+        await writeFile(path.join(task.sandboxDirectory, 'program'), script, { mode: 0o755 });
+        if (isRoot) await chown(path.join(task.sandboxDirectory, 'program'), 2_000_000, 2_000_000);
+        await launched(bench, task);
+        return endOf(bench, task);
+      }),
+    );
+    expect(known[0]).toEqual(known[1]);
   });
 
   it('does not see the sandbox of another, nor what its agent keeps', async () => {
@@ -97,7 +162,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const task = await sh(
       `{ ${tries.join(' ')} ls '${workDirectory}'; ls ..; } 2> /dev/null; exit 0`,
     );
-    expect(await saidBy(task)).toBe('');
+    expect(await saidBy(bench, task)).toBe('');
     await stopScope(bench.launcher, other.unit, { graceMs: 0 });
   });
 
@@ -118,7 +183,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const places = ['/', '/etc', '/usr', '/var', '/run', '/home', bench.workDirectory, '..'];
     const tries = places.map((place) => `touch ${place}/parley-was-here && echo ${place};`);
     const task = await sh(`{ ${tries.join(' ')} } 2> /dev/null; touch mine && echo mine`);
-    expect(await saidBy(task)).toBe('mine\n');
+    expect(await saidBy(bench, task)).toBe('mine\n');
   });
 
   it('has directories for temporary files of its own, which go with it', async () => {
@@ -127,8 +192,8 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const script = `${write.join(' ')} echo written`;
     // Its sandbox may lie below /tmp, and then shows there: by a name, and no more.
     const only = (said: string): string => said.replace(/^parley-isolation-.*\n/m, '');
-    expect(only(await saidBy(await sh(script)))).toBe('written\n');
-    expect(only(await saidBy(await sh(script)))).toBe('written\n');
+    expect(only(await saidBy(bench, await sh(script)))).toBe('written\n');
+    expect(only(await saidBy(bench, await sh(script)))).toBe('written\n');
     await expect(readFile('/tmp/parley-mine')).rejects.toThrow('ENOENT');
   });
 
@@ -136,7 +201,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     const task = await sh(
       'echo one; echo two >> /dev/stdout; echo three >> stdout; echo x >> /dev/stderr',
     );
-    expect(await saidBy(task)).toBe('one\ntwo\nthree\n');
+    expect(await saidBy(bench, task)).toBe('one\ntwo\nthree\n');
   });
 
   it('does not see a hidden file, and sees a place that is let through, but cannot change it', async () => {
@@ -154,7 +219,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
       `cd ${directory}; cat tool; { cat key && exit 1; rm tool && exit 2; echo > tool && exit 3; } 2> /dev/null; exit 0`,
       { confinement: { owner: bench.confinement?.owner, places } },
     );
-    expect(await saidBy(task)).toBe('useful');
+    expect(await saidBy(bench, task)).toBe('useful');
   });
 
   it('that does not handle SIGTERM is ended by it at once, and told to be', async () => {
@@ -205,7 +270,7 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
   it('leaves nothing behind: children in sessions of their own end with it', async () => {
     const name = `parley-${process.pid}-${kind}`;
     const script = `cp /bin/sleep ./${name}; setsid ./${name} 1000 & (setsid ./${name} 1000 &); sleep 0.2`;
-    await saidBy(await sh(script));
+    await saidBy(bench, await sh(script));
     await wait(200);
     const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
     expect(processes).not.toContain(`./${name}`);

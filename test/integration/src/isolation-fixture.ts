@@ -1,21 +1,24 @@
 // What the isolation tests share: launchers of both kinds on this host, with a private systemd where PID 1 is
 // something else, and tasks in a directory of their own. It tests nothing itself.
 
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Confinement } from '@parley/isolation/confinement';
 import { type EndedOutcome, readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import { probeHost } from '@parley/isolation/host-probe';
-import { detectIsolation } from '@parley/isolation/host-support';
+import { detectIsolation, scopeControllers } from '@parley/isolation/host-support';
+import { findIoHost } from '@parley/isolation/io-host';
+import type { IoHost } from '@parley/isolation/io-limits';
 import type { LaunchOutcome, LaunchRequest, TaskLauncher } from '@parley/isolation/launcher';
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { createProcessLauncher } from '@parley/isolation/process-launcher';
 import { createRunRoot } from '@parley/isolation/run-directory';
-import { createSandbox, type Owner, runRootOf } from '@parley/isolation/sandbox';
+import { createSandbox, type Owner, readLog, runRootOf } from '@parley/isolation/sandbox';
 import { createScopeLauncher } from '@parley/isolation/scope-launcher';
 import { weighSlices } from '@parley/isolation/slice-weights';
 import { stopScope } from '@parley/isolation/stop-scope';
+import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
 import { createSystemdRunLauncher } from '@parley/isolation/systemd-run-launcher';
 import { type CgroupMode, cgroupModeOf } from '@parley/isolation/unit-properties';
 import { expect } from 'vitest';
@@ -30,6 +33,8 @@ export type LauncherSettings = {
   readonly manager: 'system' | 'user';
   readonly systemdVersion: number;
   readonly cgroupMode: CgroupMode;
+  /** The disk of the work directory. */
+  readonly io: IoHost;
   readonly enterCommand: readonly string[];
   readonly runRoot: string;
 };
@@ -71,7 +76,8 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
     workDirectory,
     runRoot,
     rootPath: host.systemd?.rootPath ?? '/',
-    confinement: kind === 'process' ? undefined : confinementOf(await realpath(workDirectory)),
+    confinement:
+      kind === 'process' ? undefined : await confinementOf(await realpath(workDirectory)),
     async close(): Promise<void> {
       for (const unit of await launcher.list()) await stopScope(launcher, unit, { graceMs: 0 });
       await host.systemd?.stop();
@@ -83,12 +89,16 @@ export async function openBench(kind: LauncherKind, directory?: string): Promise
 /** Of the first framework. */
 const OWNER: Owner = { userId: 2_000_000, groupId: 2_000_000 };
 
-function confinementOf(workDirectory: string): Confinement {
+async function confinementOf(workDirectory: string): Promise<Confinement> {
   const places = [{ path: workDirectory, is: 'hiddenDirectory' }] as const;
-  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places };
+  const processor = filteredProcessor(process.arch);
+  if (processor === undefined) throw new Error(`no filter is known for ${process.arch}`);
+  const syscallFilter = path.join(workDirectory, 'system-calls.bpf');
+  await writeFile(syscallFilter, syscallFilterFor(processor));
+  return { owner: process.getuid?.() === 0 ? OWNER : undefined, places, syscallFilter };
 }
 
-type Host = Pick<LauncherSettings, 'manager' | 'systemdVersion' | 'cgroupMode' | 'enterCommand'> & {
+type Host = Omit<LauncherSettings, 'kind' | 'runRoot'> & {
   readonly systemd: PrivateSystemd | undefined;
 };
 
@@ -99,24 +109,22 @@ async function openHost(kind: LauncherKind, stateDirectory: string): Promise<Hos
     manager: 'system',
     systemdVersion: 0,
     cgroupMode,
+    io: { lacks: 'nothing is limited' },
     enterCommand: [],
     systemd: undefined,
   } as const;
   if (kind === 'process') return plain;
   const support = detectIsolation(facts);
-  switch (support.kind) {
-    case 'system-systemd':
-      return { ...plain, systemdVersion: support.systemdVersion };
-    case 'user-systemd':
-      return { ...plain, manager: 'user', systemdVersion: support.systemdVersion };
-    case 'private-systemd': {
-      const systemd = await startPrivateSystemd({ stateDirectory, name: 'test' });
-      const { systemdVersion } = support;
-      return { ...plain, systemdVersion, enterCommand: systemd.enterCommand, systemd };
-    }
-    case 'unsupported':
-      throw new Error(`${support.reason}: ${support.remedy}`);
+  if (support.kind === 'unsupported') throw new Error(`${support.reason}: ${support.remedy}`);
+  const { kind: supported, systemdVersion } = support;
+  const controllers = scopeControllers(supported, facts);
+  const io = await findIoHost({ directory: path.dirname(stateDirectory), controllers });
+  const scopes = { ...plain, systemdVersion, io };
+  if (supported !== 'private-systemd') {
+    return { ...scopes, manager: supported === 'user-systemd' ? 'user' : 'system' };
   }
+  const systemd = await startPrivateSystemd({ stateDirectory, name: 'test' });
+  return { ...scopes, enterCommand: systemd.enterCommand, systemd };
 }
 
 let taskCount = 0;
@@ -156,6 +164,20 @@ export async function launched(bench: Bench, task: LaunchRequest): Promise<Launc
   const outcome = await bench.launcher.launch(task);
   if (!outcome.ok) throw new Error(outcome.failure.message);
   return outcome;
+}
+
+/** What it has written to its stdout by now. */
+export async function textOf({ sandboxDirectory }: LaunchRequest): Promise<string> {
+  const read = await readLog({ sandboxDirectory, stream: 'stdout', offset: 0, maxBytes: 10_000 });
+  if (!read.ok) throw new Error(read.failure.message);
+  return read.data.toString();
+}
+
+/** What a task wrote that ends well. */
+export async function saidBy(bench: Bench, task: LaunchRequest): Promise<string> {
+  await launched(bench, task);
+  expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+  return textOf(task);
 }
 
 /** Waits until the task has ended, and says how, without what it used. */

@@ -124,7 +124,7 @@ it.each(['SIGINT', 'SIGHUP'] as const)(
 
 it('a shim in another scope than its own starts nothing', async () => {
   const task = await aTask(bench, ['true']);
-  await prepareRunDirectory(task.runDirectory, { environment: 'set -- "$@"\n' });
+  await prepareRunDirectory(task.runDirectory, { environment: 'whole=1\n' });
   const shim = ['/bin/sh', SHIM, 'scope', task.runDirectory, task.sandboxDirectory, '--', 'true'];
   const elsewhere = `elsewhere-${path.basename(task.runDirectory)}`;
   const scope = ['systemd-run', '--scope', '--quiet', `--unit=${elsewhere}.scope`, '--'];

@@ -121,6 +121,23 @@ test(
 );
 
 test(
+  'what is typed to interrupt is for the command alone, which decides what follows',
+  async () => {
+    const script =
+      'trap "echo interrupted" INT; echo ready; until read line; do :; done; echo "<$line>"; exit 4';
+    await start('interrupted', 'host', script, true);
+    await read('interrupted', 'ready');
+    await input('interrupted', 0, '\x03');
+    await read('interrupted', 'interrupted');
+    await input('interrupted', 1, 'on\n');
+    const { text, end } = await read('interrupted');
+    expect(text).toContain('<on>');
+    expect(end).toEqual({ kind: 'exited', code: 4 });
+  },
+  TEST_MS,
+);
+
+test(
   'a command ends with its task, and beside a task that is over none begins',
   async () => {
     await leader.order(aShellTask('short', FOREVER));

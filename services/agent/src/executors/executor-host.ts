@@ -1,6 +1,7 @@
 // Owns the processes and directories of custom executors on this host, as effects ask for them. What is to be done it
 // does not decide; how a scope is made is in @parley/isolation.
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
+import { rememberedEnvironment } from '@parley/isolation/image-root';
 import type { TaskLauncher } from '@parley/isolation/launcher';
 import { listRuns } from '@parley/isolation/run-directory';
 import {
@@ -13,6 +14,7 @@ import { isExecutorUnit } from '@parley/isolation/unit-name';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
 import type { AgentId } from '@parley/protocol/ids';
+import type { TaskImages } from '../images/task-images.ts';
 import { type StepFailure, stepFailureOf } from '../supervisor-messages.ts';
 import { type TaskConfinement, volumesDirectoryOf } from '../task-confinement.ts';
 import type { ExecutorLimits, ExecutorPlace } from './executor-messages.ts';
@@ -24,6 +26,7 @@ export type ExecutorHostOptions = {
   readonly workDirectory: string;
   readonly launcher: TaskLauncher;
   readonly confinement: TaskConfinement;
+  readonly images: TaskImages;
 };
 
 export class ExecutorHost {
@@ -39,9 +42,12 @@ export class ExecutorHost {
   }
 
   /** Makes the sandbox; undefined when it is there. */
-  async prepare({ executor, incarnation }: ExecutorPlace): Promise<StepFailure | undefined> {
+  async prepare(
+    { executor, incarnation }: ExecutorPlace,
+    { user }: Pick<ExecutorDescription, 'user'>,
+  ): Promise<StepFailure | undefined> {
     const { agentId, workDirectory, confinement } = this.#options;
-    const owner = confinement.ownerOf(executor);
+    const owner = confinement.ownerOf(executor, user);
     if (!owner.ok) return stepFailureOf(owner.failure);
     const identity = { agentId, ...executor, incarnation };
     const made = await createExecutorSandbox(workDirectory, identity, owner.value);
@@ -51,21 +57,25 @@ export class ExecutorHost {
   /** Undefined when the program runs. Repeated, it never starts it twice. */
   async launch(
     place: ExecutorPlace,
-    { command }: ExecutorDescription,
+    { command, image, user }: ExecutorDescription,
     limits: ExecutorLimits,
   ): Promise<StepFailure | undefined> {
-    const { agentId, launcher, workDirectory, confinement } = this.#options;
+    const { agentId, launcher, workDirectory, confinement, images } = this.#options;
+    const root = await images.rootOf({ image });
+    if (!root.ok) return { code: 'notConfined', message: root.failure.message };
     // Which volumes its tasks will use is not known yet.
-    const confined = confinement.of(place.executor, [volumesDirectoryOf(workDirectory)]);
+    const volumes = [volumesDirectoryOf(workDirectory)];
+    const confined = confinement.of(place.executor, user, volumes, root.value);
     if (!confined.ok) return stepFailureOf(confined.failure);
     const directories = this.directoriesOf(place);
-    const { sandboxDirectory } = directories;
+    const { sandboxDirectory, runDirectory } = directories;
     const { principal, frameworkId, executorId } = place.executor;
     const outcome = await launcher.launch({
       ...directories,
       ...confined.value,
       command: command?.argv ?? [],
       environment: {
+        ...(image !== undefined && (await rememberedEnvironment(runDirectory))),
         ...command?.environment,
         [EXECUTOR_ENVIRONMENT.socket]: socketPathFor(sandboxDirectory),
         [EXECUTOR_ENVIRONMENT.executorId]: executorId,

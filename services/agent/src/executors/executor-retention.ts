@@ -30,7 +30,7 @@ export class ExecutorRetention implements Kept {
     this.#onFailure = onFailure;
   }
 
-  /** Takes charge of what an earlier process left behind, but for the executors that are still known. */
+  /** Takes charge of what an earlier process left behind, but for the executors that are still known. What is too much: `trim`. */
   async adopt(known: readonly ExecutorPlace[]): Promise<void> {
     const names = new Set(known.map(nameOf));
     const root = path.join(this.#workDirectory, 'executor-sandboxes');
@@ -41,12 +41,17 @@ export class ExecutorRetention implements Kept {
     left.sort((one, other) => one.incarnation - other.incarnation);
     for (const place of left) {
       const status = await stat(path.join(root, nameOf(place))).catch(() => undefined);
-      await this.keep(place, status?.mtimeMs ?? 0);
+      this.#kept.push({ place, sinceMs: status?.mtimeMs ?? 0 });
     }
   }
 
-  async keep(place: ExecutorPlace, sinceMs = this.#wallTimeMs()): Promise<void> {
-    this.#kept.push({ place, sinceMs });
+  async keep(place: ExecutorPlace): Promise<void> {
+    this.#kept.push({ place, sinceMs: this.#wallTimeMs() });
+    await this.trim();
+  }
+
+  /** Removes what is too much. */
+  async trim(): Promise<void> {
     while (this.#kept.length > LIMIT) await this.removeOldest();
   }
 

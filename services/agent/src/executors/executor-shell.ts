@@ -8,9 +8,11 @@ import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentBus } from '../agent-bus.ts';
+import { DiskBudget } from '../disk-budget.ts';
 import type { Fetcher } from '../fetching/fetcher.ts';
 import { ReportLog } from '../report-log.ts';
 import type { StepFailure } from '../supervisor-messages.ts';
+import { diskLimitMibOf } from '../task-limits.ts';
 import type { SampledUnit } from '../usage-sampling.ts';
 import { ExecutorHost, type ExecutorHostOptions } from './executor-host.ts';
 import type {
@@ -50,6 +52,8 @@ export class ExecutorShell {
   readonly #faults = new ReportLog();
   /** Executors with a scope, by its unit. */
   readonly #places = new Map<string, LiveExecutor>();
+  /** Executors that are being prepared, by the unit that they will have. */
+  readonly #fetching = new Map<string, AbortController>();
   #lost = 0;
   #lostToldMs = Number.NEGATIVE_INFINITY;
 
@@ -161,6 +165,7 @@ export class ExecutorShell {
 
   async #persist({ record, revision, ...place }: Effect<'persist'>): Promise<void> {
     const names = namesOf(place);
+    if (record.ending !== undefined) this.#stopFetching(place);
     const failure = await this.#store.write(record);
     if (failure !== undefined) {
       const { message: reason } = failure;
@@ -187,7 +192,8 @@ export class ExecutorShell {
   async #launch({ description, limits, ...place }: Effect<'launch'>): Promise<void> {
     const names = namesOf(place);
     const { unit } = this.host.directoriesOf(place);
-    let failure = (await this.host.prepare(place)) ?? (await this.#fetch(place, description));
+    let failure =
+      (await this.host.prepare(place, description)) ?? (await this.#fetch(place, description));
     if (failure === undefined) {
       try {
         await this.#listen(names);
@@ -207,13 +213,30 @@ export class ExecutorShell {
     );
   }
 
-  #fetch(
+  async #fetch(
     place: ExecutorPlace,
-    { uris = [] }: ExecutorDescription,
+    description: ExecutorDescription,
   ): Promise<StepFailure | undefined> {
-    const { sandboxDirectory } = this.host.directoriesOf(place);
+    const { uris = [], image } = description;
+    const { unit, sandboxDirectory, runDirectory } = this.host.directoriesOf(place);
     const { principal } = place.executor;
-    return this.#options.fetcher.fetch({ principal, sandboxDirectory, uris });
+    const stopping = new AbortController();
+    this.#fetching.set(unit, stopping);
+    const { signal } = stopping;
+    const budget = new DiskBudget(diskLimitMibOf([description]));
+    try {
+      const rootless = await this.#options.images.prepare(runDirectory, principal, { image });
+      if (rootless !== undefined) return rootless;
+      const request = { principal, sandboxDirectory, uris, signal, budget };
+      return await this.#options.fetcher.fetch(request);
+    } finally {
+      this.#fetching.delete(unit);
+    }
+  }
+
+  /** It is not to start any more. */
+  #stopFetching(place: ExecutorPlace): void {
+    this.#fetching.get(this.host.directoriesOf(place).unit)?.abort(new Error('it is told to end'));
   }
 
   async #listen(place: ExecutorPlace): Promise<void> {
@@ -245,6 +268,7 @@ export class ExecutorShell {
   }
 
   async #destroy(place: Effect<'destroy'>): Promise<void> {
+    this.#stopFetching(place);
     await this.host.destroy(place);
     await this.#options.checkExit(this.host.directoriesOf(place).unit);
   }

@@ -15,6 +15,8 @@ export type ConfinedCommand = {
   /** Of each file that it writes. */
   readonly maxFileBytes: number;
   readonly timeoutMs: number;
+  /** Ends it as its timeout does; the end tells no difference. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type ConfinedEnd = {
@@ -32,7 +34,7 @@ const MAX_MEMORY_BYTES = 2 * 1024 ** 3;
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 
 export function runConfined(command: ConfinedCommand): Promise<ConfinedEnd> {
-  const { argv, stdin, stdout, cwd = '/', maxFileBytes, timeoutMs } = command;
+  const { argv, stdin, stdout, cwd = '/', maxFileBytes, timeoutMs, signal } = command;
   const [program = '', ...rest] = [...confinement(maxFileBytes), ...argv];
   return new Promise((resolve) => {
     const child = spawn(program, rest, {
@@ -42,20 +44,27 @@ export function runConfined(command: ConfinedCommand): Promise<ConfinedEnd> {
     });
     let isTimedOut = false;
     let stderr = '';
-    const timer = setTimeout(() => {
+    const stop = (): void => {
       isTimedOut = true;
       child.kill('SIGKILL');
-    }, timeoutMs);
+    };
+    const timer = setTimeout(stop, timeoutMs);
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener('abort', stop);
+    const release = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    };
     child.stderr?.setEncoding('utf8');
     child.stderr?.on('data', (text: string) => {
       stderr = (stderr + text).slice(-MAX_STDERR_BYTES);
     });
     child.on('error', (error) => {
-      clearTimeout(timer);
+      release();
       resolve({ code: undefined, isTooLarge: false, isTimedOut, stderr: error.message });
     });
     child.on('close', (code, signal) => {
-      clearTimeout(timer);
+      release();
       const isTooLarge = signal === 'SIGXFSZ';
       resolve({ code: code ?? undefined, isTooLarge, isTimedOut, stderr: stderr.trim() });
     });

@@ -22,6 +22,7 @@ import path from 'node:path';
 import { PrincipalName } from '@parley/protocol/ids';
 import { Uri } from '@parley/protocol/uris';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { DiskBudget } from '../disk-budget.ts';
 import { ObjectCache } from '../object-cache.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
 import { Fetcher } from './fetcher.ts';
@@ -76,7 +77,15 @@ const fetchInto = (
   fetcher: Fetcher,
   sandboxDirectory: string,
   ...uris: Parameters<typeof Uri.parse>[0][]
-) => fetcher.fetch({ principal: alice, sandboxDirectory, uris: uris.map((uri) => Uri.parse(uri)) });
+) => fetcher.fetch({ ...aRequest(sandboxDirectory), uris: uris.map((uri) => Uri.parse(uri)) });
+
+/** Without a limit, by somebody who does not stop. */
+const aRequest = (sandboxDirectory: string) => ({
+  principal: alice,
+  sandboxDirectory,
+  signal: new AbortController().signal,
+  budget: new DiskBudget(undefined),
+});
 
 const serves = (
   name: string,
@@ -340,7 +349,7 @@ test('what is cached by its checksum is not asked for again, and by its tag only
   answers = [];
   const uris = [Uri.parse({ ...byTag, outputFile: 'd' })];
   const bob = PrincipalName.parse('bob');
-  await fetcher.fetch({ principal: bob, sandboxDirectory: sandbox, uris });
+  await fetcher.fetch({ ...aRequest(sandbox), principal: bob, uris });
   expect(answers).toEqual(['200']);
 });
 

@@ -1,6 +1,5 @@
 // Owns bringing what a description names in `uris` into a sandbox: from a server, a directory of the host or the agent's cache,
 // checked, unpacked where it is an archive. How each of these is done is in the files beside this one.
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,11 +8,13 @@ import { runCommand } from '@parley/isolation/run-command';
 import type { PrincipalName } from '@parley/protocol/ids';
 import { SandboxPath } from '@parley/protocol/sandbox-path';
 import type { Uri } from '@parley/protocol/uris';
+import type { DiskBudget } from '../disk-budget.ts';
 import type { CachedName, ObjectCache } from '../object-cache.ts';
 import { openDirectoryInside, openToWrite, ownerOf, SandboxPathError } from '../sandbox-files.ts';
 import type { StepFailure } from '../supervisor-messages.ts';
 import { Turns } from '../turns.ts';
 import { type ArchiveFormat, archiveFormat, unpack } from './archive.ts';
+import { chunksOf, sha256Of } from './checksum.ts';
 import { isRoot } from './confined-command.ts';
 import { FetchFailure } from './fetch-failure.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
@@ -33,13 +34,16 @@ export type FetchRequest = {
   readonly principal: PrincipalName;
   readonly sandboxDirectory: string;
   readonly uris: readonly Uri[];
+  /** Ends it: what it is for is over. */
+  readonly signal: AbortSignal;
+  readonly budget: DiskBudget;
 };
 
-type Asked = { readonly principal: PrincipalName; readonly uri: Uri };
+type Asked = Omit<FetchRequest, 'uris'> & { readonly uri: Uri };
 
-const MAX_TASKS_AT_ONCE = 16;
+/** A principal alone has half of them. */
+const MAX_TASKS_AT_ONCE = 32;
 const MAX_TAGS = 16_384;
-const CHUNK_BYTES = 1024 * 1024;
 
 export class Fetcher {
   readonly #options: FetcherOptions;
@@ -51,38 +55,33 @@ export class Fetcher {
 
   constructor(options: FetcherOptions) {
     this.#options = options;
-    this.#staging = new Staging(options.workDirectory);
+    this.#staging = new Staging(path.join(options.workDirectory, 'fetching'));
   }
 
   /** One after the other. Undefined when all are there. May be repeated. Never rejects. */
-  async fetch({
-    principal,
-    sandboxDirectory,
-    uris,
-  }: FetchRequest): Promise<StepFailure | undefined> {
+  async fetch({ uris, ...request }: FetchRequest): Promise<StepFailure | undefined> {
     if (uris.length === 0) return undefined;
-    await this.#turns.enter();
-    try {
+    return this.#turns.run(request.principal, async () => {
       for (const uri of uris) {
-        const failure = await this.#fetchOne({ principal, uri }, sandboxDirectory);
+        const failure = await this.#fetchOne({ ...request, uri });
         if (failure !== undefined) return failure;
       }
       return undefined;
-    } finally {
-      this.#turns.leave();
-    }
+    });
   }
 
-  async #fetchOne(asked: Asked, sandbox: string): Promise<StepFailure | undefined> {
-    const { principal, uri } = asked;
+  async #fetchOne(asked: Asked): Promise<StepFailure | undefined> {
+    const { principal, uri, signal } = asked;
     try {
-      const place = (file: FileHandle): Promise<void> => this.#place(uri, file, sandbox);
+      signal.throwIfAborted();
+      const place = (file: FileHandle): Promise<void> => this.#place(asked, file);
       if (isShared(uri)) {
         const key = JSON.stringify([principal, uri.value, uri.checksum]);
-        await this.#shared.use(key, () => this.#cached(asked), place);
+        const cached = (stop: AbortSignal) => this.#cached({ principal, uri, signal: stop });
+        await this.#shared.use(key, cached, place, signal);
         return undefined;
       }
-      const file = await this.#fresh(uri);
+      const file = await this.#fresh(asked);
       try {
         await place(file);
       } finally {
@@ -100,16 +99,21 @@ export class Fetcher {
   }
 
   /** From its source, checked. */
-  async #fresh(uri: Uri): Promise<FileHandle> {
+  async #fresh({ uri, signal }: Asked): Promise<FileHandle> {
+    const { policy } = this.#options;
     return this.#staged(async (file) => {
       if (uri.value.startsWith('file:')) await this.#copyHostFile(uri, file);
-      else await fetchHttp({ url: uri.value, into: file, policy: this.#options.policy });
+      else await fetchHttp({ url: uri.value, into: file, policy, signal });
       await verify(file, uri.checksum);
     });
   }
 
   /** From the cache where it is current there, else from its source, and then kept. */
-  async #cached({ principal, uri }: Asked): Promise<FileHandle> {
+  async #cached({
+    principal,
+    uri,
+    signal,
+  }: Omit<Asked, 'sandboxDirectory' | 'budget'>): Promise<FileHandle> {
     const { cache, policy } = this.#options;
     const { value: url, checksum } = uri;
     const byTag = { principal, object: `fetch:${url}` };
@@ -126,7 +130,7 @@ export class Fetcher {
     try {
       const fetched = await this.#staged(async (file) => {
         const condition = known && { knownTag };
-        const answer = await fetchHttp({ url, into: file, policy, ...condition });
+        const answer = await fetchHttp({ url, into: file, policy, signal, ...condition });
         isKnown = answer.kind === 'unchanged';
         if (answer.kind === 'unchanged') return;
         await verify(file, checksum);
@@ -185,16 +189,18 @@ export class Fetcher {
     }
   }
 
-  async #place(uri: Uri, file: FileHandle, sandbox: string): Promise<void> {
+  async #place(asked: Asked, file: FileHandle): Promise<void> {
+    const { uri, sandboxDirectory } = asked;
     const name = nameOf(uri.value);
     const format = uri.extract && !uri.executable ? archiveFormat(name) : undefined;
     if (format !== undefined) {
-      await this.#placeArchive(uri, { file, format }, sandbox);
+      await this.#placeArchive(asked, { file, format });
       return;
     }
     const target = SandboxPath.safeParse(uri.outputFile ?? name);
     if (!target.success) throw new FetchFailure('its address names no file: say `outputFile`');
-    const into = await openToWrite(sandbox, target.data);
+    charge(asked, (await file.stat()).size);
+    const into = await openToWrite(sandboxDirectory, target.data);
     try {
       await copyFile(pathOf(file), pathOf(into), constants.COPYFILE_FICLONE);
       await into.chmod(uri.executable ? 0o755 : 0o644);
@@ -204,21 +210,25 @@ export class Fetcher {
   }
 
   async #placeArchive(
-    uri: Uri,
+    asked: Asked,
     { file, format }: { readonly file: FileHandle; readonly format: ArchiveFormat },
-    sandbox: string,
   ): Promise<void> {
+    const { uri, sandboxDirectory, signal } = asked;
     const { timeoutMs, maxBytes } = this.#options.policy;
     await this.#staging.inDirectory(async (directory) => {
-      const scratch = await this.#staging.file();
-      try {
-        await unpack({ file, format, directory, scratch, maxBytes, timeoutMs });
-      } finally {
-        await scratch.close();
-      }
-      await letInto(directory, sandbox, uri.outputFile);
+      const makeScratch = (): Promise<FileHandle> => this.#staging.file();
+      const onSize = (bytes: number): void => charge(asked, bytes);
+      const how = { maxBytes, timeoutMs, signal, onSize };
+      await unpack({ file, format, directory, makeScratch, ...how });
+      await letInto(directory, sandboxDirectory, uri.outputFile);
     });
   }
+}
+
+function charge({ budget }: Asked, bytes: number): void {
+  const refusal = budget.refusal(bytes);
+  if (refusal !== undefined) throw new FetchFailure(refusal);
+  budget.take(bytes);
 }
 
 /** A file of the host is as near as the cache. */
@@ -251,28 +261,12 @@ async function letInto(
 
 async function verify(file: FileHandle, checksum: string | undefined): Promise<void> {
   if (checksum === undefined) return;
-  const hash = createHash('sha256');
-  for await (const chunk of chunksOf(file)) hash.update(chunk);
-  const found = `sha256:${hash.digest('hex')}`;
+  const found = await sha256Of(file);
   if (found !== checksum) throw new FetchFailure(`its checksum is ${found}, not ${checksum}`);
 }
 
-async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array> {
-  for (let position = 0; ; ) {
-    const { bytesRead, buffer } = await file.read(
-      Buffer.alloc(CHUNK_BYTES),
-      0,
-      CHUNK_BYTES,
-      position,
-    );
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
 /** The last part of the address, as people read it; empty where there is none. */
-function nameOf(url: string): string {
+export function nameOf(url: string): string {
   const name = path.posix.basename(new URL(url).pathname);
   try {
     return decodeURIComponent(name);

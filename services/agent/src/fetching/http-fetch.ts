@@ -16,6 +16,7 @@ export type HttpRequest = {
   /** A copy with this tag is here already. */
   readonly knownTag?: string | undefined;
   readonly policy: FetchPolicy;
+  readonly signal: AbortSignal;
 };
 
 export type HttpAnswer =
@@ -29,6 +30,8 @@ const STALL_S = 60;
 const CONNECT_S = 30;
 /** curl(1), "EXIT CODES". */
 const CURL = { timedOut: 28, writeError: 23, tooLarge: 63 } as const;
+/** A name, or an address. What curl is told of a host (`--resolve`) means something else where it begins with `-`, `+` or `*`. */
+const HOST = /^[a-z0-9_[]/;
 const TAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/;
 const WORD = '%{stderr}@%{http_code} %{redirect_url} %header{etag}@';
 const SAID = /@(\d{3}) (\S*) (.*)@$/;
@@ -40,6 +43,7 @@ export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
     const leftMs = Math.max(1, endsMs - systemClock.nowMs());
     await request.into.truncate(0);
+    request.signal.throwIfAborted();
     const addresses = await resolve(url, request.policy, leftMs);
     const end = await runConfined({
       argv: curl(url, addresses, request, leftMs),
@@ -47,6 +51,7 @@ export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
       maxFileBytes: request.policy.maxBytes,
       // curl knows its time itself; this is for one that does not keep to it.
       timeoutMs: leftMs + 1000,
+      signal: request.signal,
     });
     const { status, location, tag } = answerOf(end, request.policy);
     if (status === 200) return { kind: 'fetched', tag };
@@ -63,6 +68,7 @@ export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
 }
 
 async function resolve(url: URL, policy: FetchPolicy, timeoutMs: number): Promise<string[]> {
+  if (!HOST.test(url.hostname)) throw new FetchFailure(`${url.hostname} is no name of a host`);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const found = await inTime(
     lookup(host, { all: true }).catch((error: Error) => {

@@ -9,13 +9,14 @@ export class Staging {
   #files = 0;
   #ready: Promise<void> | undefined;
 
-  constructor(workDirectory: string) {
-    this.#root = path.join(workDirectory, 'fetching');
+  /** `directory`: its own alone; what lies in it at the start goes. */
+  constructor(directory: string) {
+    this.#root = directory;
   }
 
   /** Whoever writes there appends. To be closed by the caller. Rejects with the file error. */
   async file(): Promise<FileHandle> {
-    await this.#makeReady();
+    await this.makeReady();
     this.#files += 1;
     const name = path.join(this.#root, `file-${this.#files}`);
     const handle = await open(name, 'ax+', 0o600);
@@ -25,7 +26,7 @@ export class Staging {
 
   /** The directory is there while `work` is under way, and empty at first. */
   async inDirectory<Value>(work: (directory: string) => Promise<Value>): Promise<Value> {
-    await this.#makeReady();
+    await this.makeReady();
     const directory = await mkdtemp(path.join(this.#root, 'unpacked-'));
     try {
       return await work(directory);
@@ -34,7 +35,8 @@ export class Staging {
     }
   }
 
-  #makeReady(): Promise<void> {
+  /** Takes away what an earlier process left. */
+  makeReady(): Promise<void> {
     this.#ready ??= this.#clear().catch((error: unknown) => {
       this.#ready = undefined;
       throw error;

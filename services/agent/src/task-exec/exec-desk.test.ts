@@ -152,6 +152,14 @@ test('the client, the end of the task and the end of the agent end it likewise',
   await expect.poll(byAgent, WAITING).toBe(false);
 }, 60_000);
 
+test('a start that fails holds no place', async () => {
+  for (let count = 0; count < 40; count += 1) {
+    const refused = ask(`r${count}`, { kind: 'start', task, argv: ['refused'] });
+    await expect(refused).rejects.toThrow('invalidTask: refused');
+  }
+  expect(await start('next', 'true')).toEqual({ kind: 'started' });
+});
+
 test('so many commands at once, and no more', async () => {
   for (let count = 0; count < 16; count += 1) await start(`s${count}`, 'sleep 1000');
   await expect(start('more', 'true')).rejects.toThrow(/^overloaded/);

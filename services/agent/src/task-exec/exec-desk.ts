@@ -80,6 +80,7 @@ export class ExecDesk {
     if (this.#entries.size >= MAX_SESSIONS) return undefined;
     const entry = { task: start.task, session: this.#open(id, start), lease: this.#lease(id) };
     this.#entries.set(id, entry);
+    void this.#releaseUnstarted(id, entry);
     return entry;
   }
 
@@ -97,6 +98,14 @@ export class ExecDesk {
     // It may have been given up meanwhile.
     if (!this.#entries.has(id)) await session.close();
     return succeed(session);
+  }
+
+  /** What was refused holds no place; asked again, it is tried again. */
+  async #releaseUnstarted(id: string, entry: Entry): Promise<void> {
+    const session = await entry.session;
+    if (session.ok || this.#entries.get(id) !== entry) return;
+    clearTimeout(entry.lease);
+    this.#entries.delete(id);
   }
 
   #renew(id: string, entry: Entry): void {

@@ -9,7 +9,7 @@ import { describeFrameworkWait, describeRoleStanding, describeTask } from '../ex
 import { isInBooks, unknownFramework } from '../framework-report.ts';
 import { type Explained, leftOutAgents } from '../left-out-agents.ts';
 import { type OperatorLink, withOperator } from '../operator-link.ts';
-import { printJson } from '../print.ts';
+import { printJson, printPage } from '../print.ts';
 import type { Followed } from '../summarise.ts';
 import { findTask } from '../task-table.ts';
 import { currentContext } from './context.ts';
@@ -86,5 +86,5 @@ async function ask(
 
 function print<Value>(value: Value, json: boolean, describe: (value: Value) => string): void {
   if (json) printJson(value);
-  else process.stdout.write(describe(value));
+  else printPage(describe(value));
 }

@@ -4,7 +4,7 @@ import type { Surroundings } from '../config.ts';
 import { describeFramework } from '../framework-page.ts';
 import { reportFramework, unknownFramework } from '../framework-report.ts';
 import { withOperator } from '../operator-link.ts';
-import { printJson } from '../print.ts';
+import { printJson, printPage } from '../print.ts';
 import { currentContext } from './context.ts';
 
 export async function frameworkInspectCommand(
@@ -18,5 +18,5 @@ export async function frameworkInspectCommand(
   const report = reportFramework(state, framework);
   if (report === undefined) throw unknownFramework(state, framework);
   if (json) printJson(report);
-  else process.stdout.write(describeFramework(report));
+  else printPage(describeFramework(report));
 }

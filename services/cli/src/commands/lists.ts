@@ -4,7 +4,7 @@ import { agentTable } from '../agent-table.ts';
 import { describeRoles, describeTasks, formatPercent } from '../cluster-summary.ts';
 import type { Surroundings } from '../config.ts';
 import { withOperator } from '../operator-link.ts';
-import { printJson, printTable } from '../print.ts';
+import { printJson, printPage, printTable } from '../print.ts';
 import { type Followed, summarise } from '../summarise.ts';
 import { listTasks } from '../task-table.ts';
 import { currentContext } from './context.ts';
@@ -45,7 +45,7 @@ export async function agentListCommand(
     printJson(agents);
     return;
   }
-  process.stdout.write(agentTable(agents));
+  printPage(agentTable(agents));
 }
 
 export async function frameworkListCommand(

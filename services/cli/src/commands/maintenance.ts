@@ -11,7 +11,7 @@ import { wallTimeMs } from '../effects.ts';
 import { startTime } from '../maintenance-arguments.ts';
 import { maintenanceOf, maintenanceTable } from '../maintenance-report.ts';
 import { type OperatorLink, withOperator } from '../operator-link.ts';
-import { printJson, printLine } from '../print.ts';
+import { printJson, printLine, printPage } from '../print.ts';
 import { currentContext } from './context.ts';
 
 export type ScheduleHow = {
@@ -82,7 +82,7 @@ export async function maintenanceListCommand(
   const windows = maintenanceOf(state);
   if (json) printJson(windows);
   else if (windows.length === 0) printLine('no maintenance is planned');
-  else process.stdout.write(maintenanceTable(windows));
+  else printPage(maintenanceTable(windows));
 }
 
 async function ask(

@@ -3,7 +3,7 @@ import type { Moment } from '@parley/replay/moments';
 import { verify } from '@parley/replay/verification';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import { wallTimeMs } from '../effects.ts';
-import { printJson, printLine } from '../print.ts';
+import { printJson, printLine, printPage } from '../print.ts';
 import { writeReplayFile } from '../replay/replay-file.ts';
 import { type ReplayPlace, withWholePast } from '../replay/replay-place.ts';
 import { describeVerification, isSound, nothingCompared } from '../replay/verification-page.ts';
@@ -44,7 +44,7 @@ export async function replayExportCommand(
 export async function replayVerifyCommand(place: ReplayPlace, json: boolean): Promise<number> {
   const found = await withWholePast(place, async ({ source }) => orThrow(await verify(source)));
   if (json) printJson(found);
-  else process.stdout.write(describeVerification(found));
+  else printPage(describeVerification(found));
   const nothing = nothingCompared(found);
   if (nothing !== undefined) throw new CommandFailure(EXIT.failed, nothing);
   return isSound(found) ? EXIT.ok : EXIT.failed;

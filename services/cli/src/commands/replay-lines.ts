@@ -4,7 +4,7 @@ import type { LineFilter } from '@parley/replay/line-filter';
 import type { Moment } from '@parley/replay/moments';
 import { TaskStory } from '@parley/replay/task-story';
 import { CommandFailure, EXIT } from '../command-failure.ts';
-import { printLine } from '../print.ts';
+import { printLine, printNotice } from '../print.ts';
 import { jsonLine, LINES_HEAD, lineRow, storyRow } from '../replay/line-page.ts';
 import { type ReplayPlace, withLines } from '../replay/replay-place.ts';
 
@@ -28,7 +28,7 @@ export async function replayListCommand(place: ReplayPlace, options: ListOptions
       printLine(json ? jsonLine(line) : lineRow(line));
     }),
   );
-  if (count === 0) process.stderr.write('parley: nothing of that kind happened then\n');
+  if (count === 0) printNotice('parley: nothing of that kind happened then');
 }
 
 export async function replayWhyCommand(

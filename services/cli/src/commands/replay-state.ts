@@ -6,7 +6,7 @@ import type { Moment } from '@parley/replay/moments';
 import { type StoredAt, storedAt } from '@parley/replay/replay-source';
 import type { ClusterSummary } from '../cluster-summary.ts';
 import type { NumberedEvent } from '../operator-link.ts';
-import { printJson } from '../print.ts';
+import { printJson, printPage } from '../print.ts';
 import { describeDifference } from '../replay/difference-page.ts';
 import { timeOf } from '../replay/line-page.ts';
 import { type ReplayPlace, withWholePast } from '../replay/replay-place.ts';
@@ -33,8 +33,8 @@ export async function replayStateCommand(place: ReplayPlace, options: StateOptio
   const time = timeOf(at.storedMs);
   if (options.json) printJson({ at: { entry: at.sequence, time }, ...summary, metrics });
   else {
-    process.stdout.write(`as of entry ${at.sequence}, ${time}\n`);
-    process.stdout.write(describeStatus(summary, metrics));
+    printPage(`as of entry ${at.sequence}, ${time}\n`);
+    printPage(describeStatus(summary, metrics));
   }
 }
 
@@ -75,7 +75,7 @@ export async function replayDiffCommand(
   const { from, to, difference } = await withWholePast(place, (whole) =>
     differenceBetween(whole, moments),
   );
-  if (!json) process.stdout.write(describeDifference(from, to, difference));
+  if (!json) printPage(describeDifference(from, to, difference));
   else {
     const at = ({ sequence, storedMs }: StoredAt) => ({ entry: sequence, time: timeOf(storedMs) });
     printJson({ from: at(from), to: at(to), ...difference });

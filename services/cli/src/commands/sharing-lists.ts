@@ -4,7 +4,7 @@ import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
 import { formatPercent } from '../cluster-summary.ts';
 import type { Surroundings } from '../config.ts';
 import { withOperator } from '../operator-link.ts';
-import { printJson, printLine, printTable } from '../print.ts';
+import { printJson, printLine, printPage, printTable } from '../print.ts';
 import { describeRole, reportRole } from '../role-report.ts';
 import {
   consumedBy,
@@ -53,7 +53,7 @@ export async function roleInspectCommand(place: ListPlace, role: RoleName): Prom
   const { state, events } = await withOperator(context, (link) => link.loadWithHistory());
   const report = reportRole(state, role, events);
   if (place.json) printJson(report);
-  else process.stdout.write(describeRole(report));
+  else printPage(describeRole(report));
 }
 
 /** What is set of guarantees and limits, and what is had of it. */

@@ -1,7 +1,7 @@
 // Owns `parley status`: one picture of the cluster from snapshot and journal, its metrics included.
 import type { Surroundings } from '../config.ts';
 import { withOperator } from '../operator-link.ts';
-import { printJson } from '../print.ts';
+import { printJson, printPage } from '../print.ts';
 import { readMetrics } from '../status-metrics.ts';
 import { describeStatus } from '../status-page.ts';
 import { summarise } from '../summarise.ts';
@@ -18,5 +18,5 @@ export async function statusCommand(
     return { summary: summarise(history), metrics: readMetrics(history) };
   });
   if (json) printJson({ ...summary, metrics });
-  else process.stdout.write(describeStatus(summary, metrics));
+  else printPage(describeStatus(summary, metrics));
 }

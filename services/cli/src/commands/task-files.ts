@@ -4,7 +4,7 @@ import type { FileEntry } from '@parley/protocol/task-files';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { copyStream, type FileSource, offsetOfLastLines } from '../file-stream.ts';
-import { formatTable, printJson } from '../print.ts';
+import { formatTable, printJson, printPage } from '../print.ts';
 import { RemoteFiles, type RemotePath } from '../remote-files.ts';
 import { STANDARD_OUTPUT, writeOut } from '../standard-output.ts';
 import { type TaskAddress, withTask } from '../task-reach.ts';
@@ -25,7 +25,7 @@ export async function filesListCommand(
     const entries: FileEntry[] = isDirectory ? [] : [entry];
     if (isDirectory) for await (const each of files.list(path)) entries.push(each);
     if (json) printJson(entries.map(describe));
-    else process.stdout.write(formatEntries(entries));
+    else printPage(formatEntries(entries));
   });
 }
 

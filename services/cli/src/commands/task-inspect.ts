@@ -3,7 +3,7 @@ import { type TaskRef, taskKey } from '@parley/protocol/ids';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { withOperator } from '../operator-link.ts';
-import { printJson } from '../print.ts';
+import { printJson, printPage } from '../print.ts';
 import { describeTask } from '../task-page.ts';
 import { findTask } from '../task-table.ts';
 import { currentContext } from './context.ts';
@@ -25,5 +25,5 @@ export async function taskInspectCommand(
     });
   }
   if (json) printJson(task);
-  else process.stdout.write(describeTask(task));
+  else printPage(describeTask(task));
 }

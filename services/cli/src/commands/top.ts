@@ -4,7 +4,8 @@ import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { monotonicMs } from '../effects.ts';
 import { type OperatorLink, withOperator } from '../operator-link.ts';
-import { printJson, printLine, printNotice } from '../print.ts';
+import { printJson, printLine, printNotice, printPage } from '../print.ts';
+import { shownPage } from '../shown-text.ts';
 import { type Followed, summarise } from '../summarise.ts';
 import { UsageBoard, type UsageSelection, type UsageView } from '../usage-board.ts';
 import { silenceOf, usagePage } from '../usage-table.ts';
@@ -67,7 +68,7 @@ function showOnce(view: UsageView, json: boolean): void {
     printJson(view);
     return;
   }
-  process.stdout.write(usagePage({ ...view, missing: [] }, view.rows.length));
+  printPage(usagePage({ ...view, missing: [] }, view.rows.length));
   for (const agentId of view.missing) printNotice(silenceOf(agentId));
 }
 
@@ -79,7 +80,7 @@ async function goOn(link: OperatorLink, look: () => UsageView, json: boolean): P
     if (json) printLine(JSON.stringify(view));
     else if (process.stdout.isTTY) {
       const rows = Math.max(1, process.stdout.rows - view.agents.length - OTHER_LINES);
-      process.stdout.write(`${CLEAR_SCREEN}${usagePage(view, rows)}`);
+      process.stdout.write(`${CLEAR_SCREEN}${shownPage(usagePage(view, rows))}`);
     } else printLine(usagePage(view, view.rows.length));
     await delay(REFRESH_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     link.watchUsage(LEASE_MS);

@@ -19,7 +19,7 @@ it('a line stands below its head, with its time in UTC and its entry', () => {
 
 it('text that others wrote makes no line of its own and moves no cursor', () => {
   const text = 'failed: one\nTIME 13 input \u001b[2Jtwo';
-  const shown = 'failed: one TIME 13 input  [2Jtwo';
+  const shown = 'failed: one\\nTIME 13 input \\u001b[2Jtwo';
   expect(lineRow({ ...line, text }).endsWith(shown)).toBe(true);
   expect(storyRow({ ...line, text }).endsWith(shown)).toBe(true);
 });

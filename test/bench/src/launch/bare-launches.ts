@@ -14,7 +14,7 @@ import type { ClusterName } from '@parley/protocol/ids';
 const run = promisify(execFile);
 
 /** An agent has as many launches in flight (spawner.ts). */
-export const PARALLEL_LAUNCHES = 6;
+const PARALLEL_LAUNCHES = 6;
 /** Any user that is not root, as an agent's frameworks have. */
 const OWNER = { userId: 1_900_000_000, groupId: 1_900_000_000 };
 const PLACE = '/var/tmp';
@@ -32,9 +32,12 @@ export async function bareLoop(plan: {
 }): Promise<BareLoop> {
   const { shell, isUser, systemdVersion } = await reachSystemd(plan);
   const facts = await probeHost();
+  const owner = facts.isRoot ? OWNER : undefined;
+  const confinement = { owner, places: [] };
   const request = {
     ...{ unit: 'bare', runDirectory: '/', sandboxDirectory: PLACE, command: ['true'] },
     ...{ environment: {}, stdoutPath: '/', stderrPath: '/' },
+    confinement,
     limits: { cpuMillis: 250, memoryMib: 32, pidsMax: 2048 },
   };
   const cgroupMode = cgroupModeOf(facts.cgroupLayout);
@@ -42,10 +45,10 @@ export async function bareLoop(plan: {
     slice: 'bare',
     systemdVersion,
     cgroupMode,
+    io: { lacks: 'nothing asks for it' },
   }).filter((word) => !word.startsWith('--unit='));
-  const owner = facts.isRoot ? OWNER : undefined;
   const own = { sandboxDirectory: PLACE, temporaryDirectory: PLACE };
-  const confining = confiningWords({ owner, places: [] }, own);
+  const confining = confiningWords(confinement, own);
   return {
     async launch(count, confined) {
       const words = [

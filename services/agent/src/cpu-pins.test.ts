@@ -1,0 +1,60 @@
+// Tests whose CPUs are whose, over restarts of the agent; that the kernel keeps tasks on them is in the integration tests.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CpuPins } from './cpu-pins.ts';
+
+let workDirectory: string;
+beforeEach(() => {
+  workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-pins-'));
+});
+afterEach(() => rmSync(workDirectory, { recursive: true }));
+
+const open = (cpus = [0, 1, 2, 3]): CpuPins =>
+  new CpuPins({ workDirectory, host: { kind: 'scope' }, cpus });
+const given = (...cpus: number[]) => ({ ok: true, pinned: { cpus } });
+
+test('no two tasks have a CPU in common, and a task that is asked for again has the same', async () => {
+  const pins = open();
+  const both = await Promise.all([pins.take('one', 1), pins.take('two', 2)]);
+  expect(both).toEqual([given(0), given(1, 2)]);
+  expect(await pins.take('two', 2)).toEqual(given(1, 2));
+});
+
+test('where fewer are free than a task asks for it is told how many are, and has none', async () => {
+  const pins = open();
+  await pins.take('one', 3);
+  expect(await pins.take('two', 2)).toEqual({
+    ok: false,
+    message: expect.stringContaining('2 whole CPUs of its own, and 1 of the 4'),
+  });
+  expect(await pins.take('three', 1)).toEqual(given(3));
+});
+
+test('what has ended leaves its CPUs to others', async () => {
+  const pins = open();
+  await pins.take('one', 4);
+  await pins.release('one');
+  await pins.release('never');
+  expect(await pins.take('two', 4)).toEqual(given(0, 1, 2, 3));
+});
+
+test('an agent that starts again knows whose they are', async () => {
+  await open().take('one', 2);
+  await open().take('two', 1);
+  const pins = open();
+  expect(pins.units()).toEqual(new Set(['one', 'two']));
+  expect(await pins.take('three', 2)).toMatchObject({ ok: false });
+  await pins.release('one');
+  expect(await open().take('three', 2)).toEqual(given(0, 1));
+});
+
+test('a host that cannot keep them gives none', async () => {
+  const host = { lacks: 'there is no cpuset' } as const;
+  const pins = new CpuPins({ workDirectory, host, cpus: [0, 1] });
+  expect(await pins.take('one', 1)).toEqual({
+    ok: false,
+    message: expect.stringContaining('there is no cpuset'),
+  });
+});

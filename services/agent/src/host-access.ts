@@ -1,0 +1,87 @@
+// Owns how a task comes to see devices and directories of its host: a confined one by mounts in its namespace, another one by
+// links. Which ones it is given is in host-grants.ts.
+import type { Confinement, Place } from '@parley/isolation/confinement';
+import { isBelow } from '@parley/isolation/confinement';
+import { makeDeviceNodes } from '@parley/isolation/device-nodes';
+import type { TaskDirectories } from '@parley/isolation/sandbox';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import type { TaskDescription } from '@parley/protocol/tasks';
+import type { HostAccessPolicy } from './host-access-options.ts';
+import { type GrantedVolume, gpuNodes, grantedDevices, grantedVolumes } from './host-grants.ts';
+import { linkInside, openDirectoryInside } from './sandbox-files.ts';
+
+type Asking = Pick<TaskDescription, 'devices' | 'hostVolumes' | 'resources'>;
+
+export class HostAccess {
+  readonly #policy: HostAccessPolicy;
+  readonly #workDirectory: string;
+
+  /** `workDirectory`: no task is given anything in it, or what holds it. */
+  constructor(policy: HostAccessPolicy, workDirectory: string) {
+    this.#policy = policy;
+    this.#workDirectory = workDirectory;
+  }
+
+  /**
+   * Just before the task is launched: its confinement with what it is given, undefined where it has none. Fails with
+   * `notPermitted`, or `internalError` and what the file system says.
+   */
+  async give(
+    { devices = [], hostVolumes = [], resources }: Asking,
+    { runDirectory, sandboxDirectory }: TaskDirectories,
+    confinement: Confinement | undefined,
+  ): Promise<Outcome<Confinement | undefined>> {
+    const nodes = await grantedDevices(devices, this.#policy.devices);
+    if (!nodes.ok) return nodes;
+    const volumes = await grantedVolumes(hostVolumes, this.#policy.volumes);
+    if (!volumes.ok) return volumes;
+    const fault = this.#secretFault(volumes.value, confinement);
+    if (fault !== undefined) return fail('notPermitted', fault);
+    const ofGpus = (resources.scalars['gpus'] ?? 0) > 0 ? await gpuNodes() : [];
+    const all = [...new Set([...nodes.value, ...ofGpus])];
+    if (all.length === 0 && volumes.value.length === 0) return succeed(confinement);
+    try {
+      if (confinement === undefined) {
+        for (const { path, from } of volumes.value) await linkInside(sandboxDirectory, path, from);
+        return succeed(undefined);
+      }
+      // What is mounted there hides what stands there.
+      for (const { path } of volumes.value)
+        await (await openDirectoryInside(sandboxDirectory, path)).close();
+      const { owner } = confinement;
+      const given = owner
+        ? await makeDeviceNodes(runDirectory, all, owner)
+        : all.map((path) => ({ path }));
+      const mounts = volumes.value.map((volume) => placeOf(volume, sandboxDirectory));
+      return succeed({
+        ...confinement,
+        places: [...confinement.places, ...mounts],
+        devices: given,
+      });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return fail('internalError', `what it asks of its host cannot be given to it: ${why}`);
+    }
+  }
+
+  #secretFault(
+    volumes: readonly GrantedVolume[],
+    confinement: Confinement | undefined,
+  ): string | undefined {
+    const hidden = (confinement?.places ?? []).filter(({ is }) => is.startsWith('hidden'));
+    const secret = [this.#workDirectory, ...hidden.map(({ path }) => path)];
+    const one = volumes.find(
+      ({ from }) =>
+        isBelow(from, this.#workDirectory) ||
+        secret.some((place) => place === from || isBelow(place, from)),
+    );
+    return (
+      one &&
+      `${one.hostPath} holds what no task may see, such as what the agent keeps: ask for a directory below it`
+    );
+  }
+}
+
+function placeOf({ path, from, readOnly }: GrantedVolume, sandboxDirectory: string): Place {
+  return { path: `${sandboxDirectory}/${path}`, is: readOnly ? 'readOnly' : 'writable', from };
+}
