@@ -14,6 +14,7 @@ import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
 import { restartBenchmark } from './restart-benchmark.ts';
+import { scaleBenchmark } from './scale/scale-benchmark.ts';
 import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -29,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   usageBenchmark,
   restartBenchmark,
   isolationBenchmark,
+  scaleBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

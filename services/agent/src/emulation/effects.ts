@@ -35,6 +35,7 @@ export class Emulation {
   readonly #buses: NatsBus[] = [];
   readonly #members: Member[] = [];
   readonly #timer: NodeJS.Timeout;
+  #beganMs = 0;
 
   /** `onClosed`: the bus accepts this emulation no more. */
   constructor(config: EmulationConfig, logger: Logger, onClosed: (reason: string) => void) {
@@ -56,6 +57,7 @@ export class Emulation {
       groups.push(group);
     }
     const beganMs = systemClock.nowMs();
+    this.#beganMs = beganMs;
     for (let index = 0; index < agents; index += 1) {
       const dueMs = beganMs + (index * 1000) / startRate;
       const earlyMs = dueMs - systemClock.nowMs();
@@ -74,7 +76,9 @@ export class Emulation {
     if (stopping.aborted) return;
     const { agents, connections } = this.#config;
     const memoryMib = Math.round(process.memoryUsage().rss / MIB);
-    this.#logger.info({ agents, connections, memoryMib }, 'every emulated agent is registered');
+    const tookMs = Math.round(systemClock.nowMs() - this.#beganMs);
+    const told = { agents, connections, memoryMib, tookMs };
+    this.#logger.info(told, 'every emulated agent is registered');
   }
 
   /** Nothing of it is left: the tasks that slept are gone. */

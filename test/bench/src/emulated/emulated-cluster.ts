@@ -50,6 +50,12 @@ export class EmulatedCluster {
 
   /** Resolves when every agent is registered; says what the emulator takes of memory. */
   async start(): Promise<LogLine> {
+    await this.startServices();
+    return this.startAgents();
+  }
+
+  /** Resolves when one master leads and the other stands by. */
+  async startServices(): Promise<void> {
     this.#server =
       this.#size.servers === 3
         ? await startThreeServers(ACTORS)
@@ -63,7 +69,6 @@ export class EmulatedCluster {
     other.start();
     await standing;
     for (const id of ALLOCATORS) this.#service('allocator', id).start();
-    return this.startAgents();
   }
 
   get masters(): Pair {

@@ -1,0 +1,58 @@
+// Owns the probe of the scale experiment: a framework that comes to a busy cluster, runs one task and goes. What it took beyond
+// the task's own length is what the cluster has added.
+import { isTerminal } from '@parley/protocol/tasks';
+import { connectScheduler } from '@parley/scheduler-sdk/scheduler';
+import { resources, task } from '@parley/scheduler-sdk/task';
+
+const TIMEOUT_MS = 120_000;
+const NEED = { cpus: 1, mem: '1GiB', disk: '1GiB' } as const;
+
+/** Milliseconds beyond the task's, from before it connects until it has heard that its task has finished. */
+export async function probeOnce(how: {
+  readonly credential: string;
+  /** Never used before. */
+  readonly name: string;
+  readonly taskSeconds: number;
+}): Promise<number> {
+  const { credential, name, taskSeconds } = how;
+  const done = Promise.withResolvers<void>();
+  const late = setTimeout(
+    () => done.reject(new Error(`the probe's task did not end in ${TIMEOUT_MS / 1000} s`)),
+    TIMEOUT_MS + taskSeconds * 1000,
+  );
+  let isLaunching = false;
+  /** The leader refuses the accept of an offer that was taken back meanwhile; that task was never launched. */
+  let attempts = 0;
+  let accepted: string | undefined;
+  const beganMs = performance.now();
+  const scheduler = await connectScheduler({
+    ...{ credential, name, frameworkId: name, role: name },
+    connectTimeoutMs: TIMEOUT_MS,
+    demand: [{ count: 1, resources: resources(NEED), constraints: [] }],
+    onOffers: async ([offer, ...others], self) => {
+      if (others.length > 0) self.decline(others, { refuseMs: 0 });
+      if (offer === undefined) return;
+      if (isLaunching) return self.decline([offer], { refuseMs: 0 });
+      isLaunching = true;
+      attempts += 1;
+      const id = `probe-${attempts}`;
+      const only = task({ id, command: ['sleep', String(taskSeconds)], ...NEED });
+      const answer = await self.launch(offer, [only], { refuseMs: 0 });
+      isLaunching = answer.ok;
+      if (answer.ok) accepted = id;
+    },
+    onUpdate: ({ task: { taskId }, state, message }) => {
+      if (state === 'finished') done.resolve();
+      else if (isTerminal(state) && taskId === accepted) {
+        done.reject(new Error(`the probe's task is ${state}: ${message}`));
+      }
+    },
+  });
+  try {
+    await done.promise;
+    return performance.now() - beganMs - taskSeconds * 1000;
+  } finally {
+    clearTimeout(late);
+    await scheduler.teardown();
+  }
+}

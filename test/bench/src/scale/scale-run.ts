@@ -1,0 +1,211 @@
+// Owns one run of the scale experiment: a cluster of emulated agents that is kept busy, what it takes until all are registered
+// and busy, and what it does then, while probes come and go. What is made of the figures is in scale-benchmark.ts.
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { EmulatedCluster } from '../emulated/emulated-cluster.ts';
+import { PRINCIPALS, type ServerCounts } from '../emulated/emulated-server.ts';
+import { Worker } from '../emulated/worker.ts';
+import { sharedConnections } from '../failover/failover-options.ts';
+import { probeOnce } from './probe.ts';
+import { shareBetween, type Usage, type UsageShare, usageOf } from './process-usage.ts';
+import type { ScalePlan } from './scale-options.ts';
+import { type Figures, FromTakers, type TakersPlan, type ToTakers } from './taker-messages.ts';
+
+const TAKERS = path.join(import.meta.dirname, 'taker-process.ts');
+const LOOK_MS = 1000;
+/** Of the agents, from which on the cluster counts as busy. */
+const BUSY_SHARE = 0.99;
+const BUSY_TIMEOUT_MS = 600_000;
+
+export type Sample = {
+  readonly seconds: number;
+  /** Share of the CPUs of the cluster in which a task runs. */
+  readonly allocated: number;
+  /** Share of the tasks of the framework that has fewest, of the one in the middle, of the one that has most. */
+  readonly shares: readonly [number, number, number];
+};
+
+export type ScaleRun = {
+  readonly agents: number;
+  /** Since the first agent began. */
+  readonly registeredSeconds: number;
+  readonly offeredSeconds: number;
+  readonly busySeconds: number;
+  /** Milliseconds beyond each probe's own task. */
+  readonly probesMs: readonly number[];
+  /** Of the time in which probes ran. */
+  readonly seconds: number;
+  readonly samples: readonly Sample[];
+  readonly steady: readonly Figures[];
+  readonly counts: readonly [before: ServerCounts, after: ServerCounts];
+  readonly usage: ReadonlyMap<string, UsageShare>;
+};
+
+export async function scaleRun(
+  plan: ScalePlan,
+  agents: number,
+  say: (line: string) => void,
+): Promise<ScaleRun> {
+  const { startRate = agents, connections = sharedConnections(agents), sync, logs } = plan;
+  const cluster = new EmulatedCluster({ agents, connections, startRate, sync, logs }, say);
+  let takers: Takers | undefined;
+  try {
+    await cluster.startServices();
+    takers = await Takers.start(cluster, plan);
+    say(`${plan.frameworks} frameworks wait; ${agents} agents on ${connections} connections begin`);
+    const begun = await begin(cluster, takers, agents, say);
+    return { agents, ...begun, ...(await observe({ plan, agents, cluster, takers, say })) };
+  } finally {
+    await takers?.close();
+    await cluster.close();
+  }
+}
+
+type Begun = Pick<ScaleRun, 'registeredSeconds' | 'offeredSeconds' | 'busySeconds'>;
+
+async function begin(
+  cluster: EmulatedCluster,
+  takers: Takers,
+  agents: number,
+  say: (line: string) => void,
+): Promise<Begun> {
+  const registering = cluster.startAgents();
+  // It is told where it is awaited.
+  registering.catch(() => undefined);
+  const lookedMs = Date.now();
+  let offeredMs = 0;
+  let busyMs = 0;
+  while (busyMs === 0) {
+    await wait(LOOK_MS / 4);
+    const { open, offeredAgents } = await takers.figures();
+    if (offeredMs === 0 && offeredAgents >= agents) offeredMs = Date.now();
+    if (open >= agents * BUSY_SHARE) busyMs = Date.now();
+    if (Date.now() - lookedMs > BUSY_TIMEOUT_MS) {
+      throw new Error(`after ${BUSY_TIMEOUT_MS / 1000} s ${open} of ${agents} agents are busy`);
+    }
+  }
+  const { timeMs, fields } = await registering;
+  const beganMs = timeMs - Number(fields['tookMs']);
+  const begun = {
+    registeredSeconds: (timeMs - beganMs) / 1000,
+    offeredSeconds: ((offeredMs || Date.now()) - beganMs) / 1000,
+    busySeconds: (busyMs - beganMs) / 1000,
+  };
+  say(`registered after ${begun.registeredSeconds} s, busy after ${begun.busySeconds} s`);
+  return begun;
+}
+
+type Place = {
+  readonly plan: ScalePlan;
+  readonly agents: number;
+  readonly cluster: EmulatedCluster;
+  readonly takers: Takers;
+  readonly say: (line: string) => void;
+};
+
+/** From when every task of the beginning has ended. */
+async function observe(place: Place): Promise<Omit<ScaleRun, keyof Begun | 'agents'>> {
+  const { plan, agents, cluster, takers, say } = place;
+  await wait(plan.taskSeconds * 1000);
+  await takers.figures();
+  const pids = pidsOf(cluster, takers);
+  const before = usages(pids);
+  const counted = await cluster.server.counts();
+  const beganMs = performance.now();
+  const samples: Sample[] = [];
+  const steady: Figures[] = [];
+  let isProbing = true;
+  const probing = probe(place).finally(() => {
+    isProbing = false;
+  });
+  probing.catch(() => undefined);
+  while (isProbing || performance.now() - beganMs < plan.seconds * 1000) {
+    await wait(LOOK_MS);
+    const figures = await takers.figures();
+    steady.push(figures);
+    const [least, middle, most] = figures.tasks.map((tasks) => tasks / agents);
+    samples.push({
+      seconds: (performance.now() - beganMs) / 1000,
+      allocated: figures.open / agents,
+      shares: [least ?? 0, middle ?? 0, most ?? 0],
+    });
+  }
+  const seconds = (performance.now() - beganMs) / 1000;
+  const counts = [counted, await cluster.server.counts()] as const;
+  const usage = new Map(
+    [...usages(pids)].map(([name, after]): [string, UsageShare] => {
+      const first = before.get(name) ?? after;
+      return [name, shareBetween(first, after, seconds)];
+    }),
+  );
+  const probesMs = await probing;
+  say(
+    `probes took ${probesMs.map((ms) => `${Math.round(ms)} ms`).join(', ')} longer than their task`,
+  );
+  return { probesMs, seconds, samples, steady, counts, usage };
+}
+
+async function probe({ plan, cluster }: Place): Promise<number[]> {
+  const credential = cluster.server.credential('principal', PRINCIPALS[0] ?? '');
+  const times: number[] = [];
+  for (let number = 1; number <= plan.probes; number += 1) {
+    const how = { credential, name: `probe-${number}`, taskSeconds: plan.probeSeconds };
+    times.push(await probeOnce(how));
+  }
+  return times;
+}
+
+function pidsOf(cluster: EmulatedCluster, takers: Takers): ReadonlyMap<string, number> {
+  const { masters, allocators, emulator, server } = cluster;
+  const pids = new Map([
+    ['master', masters.leader.pid],
+    ['standby', masters.other.pid],
+    ['allocator', allocators.leader.pid],
+    ['agents', emulator.pid],
+    ['frameworks', takers.pid],
+  ]);
+  if (server.pid !== undefined) pids.set('nats', server.pid);
+  return pids;
+}
+
+function usages(pids: ReadonlyMap<string, number>): Map<string, Usage> {
+  return new Map([...pids].map(([name, pid]): [string, Usage] => [name, usageOf(pid)]));
+}
+
+/** The process of the frameworks that take every offer. */
+class Takers {
+  readonly #worker: Worker<ToTakers, FromTakers>;
+
+  private constructor(worker: Worker<ToTakers, FromTakers>) {
+    this.#worker = worker;
+  }
+
+  /** Resolves when all are subscribed. */
+  static async start(cluster: EmulatedCluster, plan: ScalePlan): Promise<Takers> {
+    const { frameworks, taskSeconds: meanSeconds, deviationSeconds } = plan;
+    const credentials = PRINCIPALS.map((name) => cluster.server.credential('principal', name));
+    const told: TakersPlan = { credentials, frameworks, meanSeconds, deviationSeconds };
+    const parse = (raw: unknown): FromTakers => FromTakers.parse(raw);
+    const worker = new Worker<ToTakers, FromTakers>({
+      name: 'the frameworks',
+      ...{ file: TAKERS, plan: told, parse },
+    });
+    await worker.hear(({ kind }) => (kind === 'ready' ? true : undefined));
+    return new Takers(worker);
+  }
+
+  get pid(): number {
+    return this.#worker.pid;
+  }
+
+  /** Since the last ones. */
+  async figures(): Promise<Figures> {
+    const told = this.#worker.hear((message) => (message.kind === 'figures' ? message : undefined));
+    this.#worker.tell({ kind: 'tell' });
+    return told;
+  }
+
+  close(): Promise<void> {
+    return this.#worker.close();
+  }
+}
