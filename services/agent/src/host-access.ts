@@ -23,19 +23,21 @@ export class HostAccess {
   }
 
   /**
-   * Just before the task is launched: its confinement with what it is given, undefined where it has none. Fails with
+   * Just before the task is launched: its confinement with what it is given, undefined where it has none; `hidden`: paths that
+   * no task may see, nor what holds them. Fails with
    * `notPermitted`, or `internalError` and what the file system says.
    */
   async give(
     { devices = [], hostVolumes = [], resources }: Asking,
     { runDirectory, sandboxDirectory }: TaskDirectories,
     confinement: Confinement | undefined,
+    hidden: readonly string[],
   ): Promise<Outcome<Confinement | undefined>> {
     const nodes = await grantedDevices(devices, this.#policy.devices);
     if (!nodes.ok) return nodes;
     const volumes = await grantedVolumes(hostVolumes, this.#policy.volumes);
     if (!volumes.ok) return volumes;
-    const fault = this.#secretFault(volumes.value, confinement);
+    const fault = this.#secretFault(volumes.value, hidden);
     if (fault !== undefined) return fail('notPermitted', fault);
     const ofGpus = (resources.scalars['gpus'] ?? 0) > 0 ? await gpuNodes() : [];
     const all = [...new Set([...nodes.value, ...ofGpus])];
@@ -64,12 +66,8 @@ export class HostAccess {
     }
   }
 
-  #secretFault(
-    volumes: readonly GrantedVolume[],
-    confinement: Confinement | undefined,
-  ): string | undefined {
-    const hidden = (confinement?.places ?? []).filter(({ is }) => is.startsWith('hidden'));
-    const secret = [this.#workDirectory, ...hidden.map(({ path }) => path)];
+  #secretFault(volumes: readonly GrantedVolume[], hidden: readonly string[]): string | undefined {
+    const secret = [this.#workDirectory, ...hidden];
     const one = volumes.find(
       ({ from }) =>
         isBelow(from, this.#workDirectory) ||

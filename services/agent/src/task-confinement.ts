@@ -45,6 +45,12 @@ export class TaskConfinement {
     return fail('notPermitted', `user ${user}: ${others} (--task-users of the agent)`);
   }
 
+  /** Places of the host that no task sees. */
+  get hidden(): readonly string[] {
+    const places = this.#policy?.places ?? [];
+    return places.filter(({ is }) => is.startsWith('hidden')).map((place) => place.path);
+  }
+
   /** It takes root to mount one, and namespaces to mount it in. */
   get canHaveImages(): boolean {
     return this.#policy?.users !== undefined;

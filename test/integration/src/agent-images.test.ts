@@ -110,6 +110,34 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
   );
 
   test(
+    'a task with an image has directories of its host that it is given, and none that holds what is hidden',
+    async () => {
+      const given = path.join(directory, 'given');
+      for (const name of ['data', 'secret']) mkdirSync(path.join(given, name), { recursive: true });
+      writeFileSync(path.join(given, 'data/words'), 'of the host\n');
+      await agent.end('SIGKILL');
+      const policy = ['--host-volumes', given, '--confine-hide', path.join(given, 'secret')];
+      agent.start(...options(), ...policy);
+      await leader.registered();
+      const asking = (hostPath: string) => ({
+        ...image(),
+        hostVolumes: [{ hostPath, path: 'in/here' }],
+      });
+      await leader.order(
+        aShellTask('given', 'cat in/here/words', asking(path.join(given, 'data'))),
+      );
+      expect(await leader.ended('given')).toMatchObject({ state: 'finished' });
+      expect(agent.stdoutOf('given')).toBe('of the host\n');
+      await leader.order(aShellTask('secret', 'ls in/here', asking(given)));
+      expect(await leader.ended('secret')).toMatchObject({
+        ...{ state: 'failed', reason: 'launchFailed' },
+        message: expect.stringContaining('what no task may see'),
+      });
+    },
+    WAIT_MS,
+  );
+
+  test(
     'the image comes from a server likewise; one that is here by its digest is not fetched again',
     async () => {
       await agent.end('SIGKILL');
