@@ -1,13 +1,18 @@
 // Owns how a task comes to see devices and directories of its host: a confined one by mounts in its namespace, another one by
 // links. Which ones it is given is in host-grants.ts.
 import type { Confinement, Place } from '@parley/isolation/confinement';
-import { isBelow } from '@parley/isolation/confinement';
 import { makeDeviceNodes } from '@parley/isolation/device-nodes';
 import type { TaskDirectories } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import type { HostAccessPolicy } from './host-access-options.ts';
-import { type GrantedVolume, gpuNodes, grantedDevices, grantedVolumes } from './host-grants.ts';
+import {
+  type GrantedVolume,
+  gpuNodes,
+  grantedDevices,
+  grantedVolumes,
+  isSecret,
+} from './host-grants.ts';
 import { linkInside, openDirectoryInside } from './sandbox-files.ts';
 
 type Asking = Pick<TaskDescription, 'devices' | 'hostVolumes' | 'resources'>;
@@ -67,15 +72,11 @@ export class HostAccess {
   }
 
   #secretFault(volumes: readonly GrantedVolume[], hidden: readonly string[]): string | undefined {
-    const secret = [this.#workDirectory, ...hidden];
-    const one = volumes.find(
-      ({ from }) =>
-        isBelow(from, this.#workDirectory) ||
-        secret.some((place) => place === from || isBelow(place, from)),
-    );
+    const secrets = { workDirectory: this.#workDirectory, hidden };
+    const one = volumes.find((volume) => isSecret(volume, secrets));
     return (
       one &&
-      `${one.hostPath} holds what no task may see, such as what the agent keeps: ask for a directory below it`
+      `${one.hostPath} is or holds what no task may see, such as what the agent keeps: ask for another directory`
     );
   }
 }

@@ -79,10 +79,15 @@ async function used(
   const directory = path.join(base, 'images');
   const store = new ImageStore({ directory, maxBytes: MIB, rootsInUse: async () => new Set() });
   await store.begin();
-  const sources = new ImageSources(store, {
-    ...{ addresses: 'any', directories: [base], timeoutMs: 20_000, maxBytes: 10 * MIB },
+  const allowed = {
+    ...{ addresses: 'any' as const, directories: [base], timeoutMs: 20_000, maxBytes: 10 * MIB },
     ...policy,
-  });
+  };
+  const secrets = {
+    workDirectory: directory,
+    hidden: ['hidden', 'above/inner'].map((name) => path.join(base, name)),
+  };
+  const sources = new ImageSources(store, allowed, secrets);
   const all: StoredImage[] = [];
   await sources.use({ source, ...(digest && { digest }) }, async (image) => {
     all.push(image);
@@ -203,6 +208,14 @@ test('a directory of the host that is a root filesystem is used as it is, withou
   const source = `file://${base}/root`;
   expect(await used(source)).toEqual({ root: path.join(base, 'root'), environment: {} });
   await expect(used(source, sha256('x'))).rejects.toThrow('has no digest: say none');
+});
+
+test('no directory of the host is used that is hidden from tasks, or holds what is', async () => {
+  for (const name of ['hidden', 'above/inner'])
+    mkdirSync(path.join(base, name), { recursive: true });
+  for (const name of ['hidden', 'above', 'above/inner']) {
+    await expect(used(`file://${base}/${name}`)).rejects.toThrow('what no task may see');
+  }
 });
 
 test('nothing of the host is used that may not be fetched, by whatever link', async () => {

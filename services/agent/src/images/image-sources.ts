@@ -11,6 +11,7 @@ import type { FetchPolicy } from '../fetching/fetch-policy.ts';
 import { nameOf } from '../fetching/fetcher.ts';
 import { openHostFile, openHostPlace } from '../fetching/file-fetch.ts';
 import { fetchHttp } from '../fetching/http-fetch.ts';
+import { grantedVolumes, isSecret, type Secrets } from '../host-grants.ts';
 import { openToRead, SandboxPathError } from '../sandbox-files.ts';
 import { applyLayer } from './apply-layer.ts';
 import { ImageLayout, type LayoutImage, type ReadFile } from './image-layout.ts';
@@ -25,10 +26,12 @@ const MARK = 'oci-layout';
 export class ImageSources {
   readonly #store: ImageStore;
   readonly #policy: FetchPolicy;
+  readonly #secrets: Secrets;
 
-  constructor(store: ImageStore, policy: FetchPolicy) {
+  constructor(store: ImageStore, policy: FetchPolicy, secrets: Secrets) {
     this.#store = store;
     this.#policy = policy;
+    this.#secrets = secrets;
   }
 
   /** Rejects with a `FetchFailure`, or the file error. */
@@ -69,6 +72,13 @@ export class ImageSources {
     if (isLayout) return this.#useLayout(read, digest, use);
     if (digest !== undefined) {
       throw new FetchFailure('a directory that is a root filesystem has no digest: say none');
+    }
+    const allowed = this.#policy.directories.map((each) => ({ path: each, readOnly: true }));
+    const asked = { hostPath: directory, path: 'image', readOnly: true };
+    const granted = await grantedVolumes([asked], allowed);
+    if (!granted.ok) throw new FetchFailure(granted.failure.message);
+    if (granted.value.some((each) => isSecret(each, this.#secrets))) {
+      throw new FetchFailure('it is or holds what no task may see, such as what the agent keeps');
     }
     return use({ root: directory, environment: {} });
   }

@@ -49,7 +49,10 @@ export class TaskImages {
       maxBytes,
       rootsInUse: () => this.#rootsInUse(),
     });
-    this.#sources = new ImageSources(this.#store, policy);
+    this.#sources = new ImageSources(this.#store, policy, {
+      workDirectory,
+      hidden: options.confinement.hidden,
+    });
   }
 
   /** Tidies what an earlier process left; from then on looks once a minute whether there is more than there may be. */
@@ -116,14 +119,18 @@ export class TaskImages {
   async #rootsInUse(): Promise<ReadonlySet<string>> {
     const { workDirectory, launcher } = this.#options;
     const runRoot = runRootOf(workDirectory);
-    const live = await launcher.list();
     const roots = new Set<string>();
+    const started = new Map<string, string>();
     for (const unit of await listRuns(runRoot)) {
       const runDirectory = path.join(runRoot, unit);
       const root = await rememberedRoot(runDirectory);
       if (root === undefined) continue;
-      if (live.has(unit) || !(await hasStarted(runDirectory))) roots.add(root);
+      if (await hasStarted(runDirectory)) started.set(unit, root);
+      else roots.add(root);
     }
+    // After that: what starts meanwhile is in one of the two.
+    const live = await launcher.list();
+    for (const [unit, root] of started) if (live.has(unit)) roots.add(root);
     return roots;
   }
 }
