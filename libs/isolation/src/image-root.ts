@@ -93,6 +93,11 @@ export async function rememberImage(
   await rename(`${link}.new`, link);
 }
 
+/** Of a run that will never be launched. Rejects with the file error. */
+export async function forgetImage(runDirectory: string): Promise<void> {
+  await rm(path.join(imageDirectoryOf(runDirectory), 'lower'), { force: true });
+}
+
 /** Undefined of a run that has no image. */
 export async function rememberedRoot(runDirectory: string): Promise<string | undefined> {
   try {

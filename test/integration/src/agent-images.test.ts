@@ -117,6 +117,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
       writeFileSync(path.join(given, 'data/words'), 'of the host\n');
       await agent.end('SIGKILL');
       const policy = ['--host-volumes', given, '--confine-hide', path.join(given, 'secret')];
+      leader.awaitsNobody();
       agent.start(...options(), ...policy);
       await leader.registered();
       const asking = (hostPath: string) => ({
@@ -142,6 +143,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     async () => {
       await agent.end('SIGKILL');
       rmSync(path.join(agent.workDirectory, 'images'), { recursive: true });
+      leader.awaitsNobody();
       agent.start(...options());
       await leader.registered();
       for (const name of ['first', 'second']) {
@@ -207,6 +209,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
       await agent.end('SIGKILL');
       fetched = [];
       // It may keep nothing that no task uses.
+      leader.awaitsNobody();
       agent.start(...options(), '--image-store', '0');
       await leader.registered();
       agent.write('sandboxes/alice/fw/stays/probed', '');
@@ -226,6 +229,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     async () => {
       const images = (): string[] => readdirSync(path.join(agent.workDirectory, 'images'));
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       agent.start(...options(), '--image-store', '0');
       await leader.registered();
       // A scope may outlive its task for a moment: then it is the look a minute later.
@@ -245,6 +249,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     'what a task writes to its root filesystem counts as its disk',
     async () => {
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       agent.start(...options(), '--disk-check', '1');
       await leader.registered();
       const script = 'while :; do cat /bin/sh >> /opt/open/much; sleep 0.05; done';
@@ -282,6 +287,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     'an agent that does not confine its tasks refuses those with images, and runs none of the host’s programs for them',
     async () => {
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       agent.start(...options(), '--confine', 'none');
       await leader.registered();
       await leader.order(aShellTask('unconfined', 'echo ran', image()));

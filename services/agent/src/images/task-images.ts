@@ -2,7 +2,12 @@
 // it comes from is in image-sources.ts, how it is mounted in @parley/isolation.
 import path from 'node:path';
 import { fileFailure } from '@parley/isolation/file-failure';
-import { type ImageRoot, rememberedRoot, rememberImage } from '@parley/isolation/image-root';
+import {
+  forgetImage,
+  type ImageRoot,
+  rememberedRoot,
+  rememberImage,
+} from '@parley/isolation/image-root';
 import { prepareImageTools } from '@parley/isolation/image-tools';
 import type { TaskLauncher } from '@parley/isolation/launcher';
 import { hasStarted, listRuns } from '@parley/isolation/run-directory';
@@ -90,6 +95,11 @@ export class TaskImages {
     }
     this.#collect();
     return undefined;
+  }
+
+  /** What was prepared is not going to be launched: its image may go. Never rejects. */
+  async release(runDirectory: string): Promise<void> {
+    await forgetImage(runDirectory).catch(this.#options.onFailure);
   }
 
   /** For how it is confined; undefined of one without an image. Fails with `notPermitted` where none can be had. */
