@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { TaskImage } from '@parley/protocol/task-image';
 import { type TarFormat, tarFormat } from '../fetching/archive.ts';
 import { sha256Of } from '../fetching/checksum.ts';
@@ -45,8 +46,7 @@ export class ImageSources {
       const fetched = await this.#staged((into) => this.#http(source, into));
       await this.#useTarball(fetched, { format, digest }, use);
     } else {
-      const base = url.href.replace(/\/*$/, '/');
-      await this.#useLayout((name, into) => this.#http(base + name, into), digest, use);
+      await this.#useLayout((name, into) => this.#http(below(url, name), into), digest, use);
     }
   }
 
@@ -66,8 +66,8 @@ export class ImageSources {
   }
 
   async #useDirectory(directory: string, digest: string | undefined, use: Use): Promise<void> {
-    const fileOf = (name: string): string => `file://${encodeURI(path.join(directory, name))}`;
-    const read: ReadFile = (name, into) => this.#copy(fileOf(name), into);
+    const read: ReadFile = (name, into) =>
+      this.#copy(pathToFileURL(path.join(directory, name)).href, into);
     const isLayout = await hasMark(directory);
     if (isLayout) return this.#useLayout(read, digest, use);
     if (digest !== undefined) {
@@ -170,6 +170,13 @@ export class ImageSources {
       await from.close();
     }
   }
+}
+
+/** What the address says behind its path, such as who may fetch it, stays. */
+function below(base: URL, name: string): string {
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/*$/, '')}/${name}`;
+  return url.href;
 }
 
 type Unsure = Omit<Asked, 'format'> & { readonly format: TarFormat | undefined };
