@@ -134,6 +134,15 @@ test('a task without a network is asked how it is by commands only', () => {
   expect(asked({ kind: 'tcp', port: 80 })).not.toBe('staging');
 });
 
+test('a task that may be killed at any time has no CPUs of its own', () => {
+  const { cluster, effects } = launch(
+    6,
+    aLimitedTask({ revocable: true, limits: { pinCpus: true } }),
+  );
+  expect(cluster.taskState('t1')).not.toBe('staging');
+  expect(JSON.stringify(effects)).toContain('limits.pinCpus: a revocable task');
+});
+
 test('limits that are none refuse the task since version 6, and before it is launched without', () => {
   for (const wrong of [{ mem: 999 }, { cpus: 0 }, 'none']) {
     const task = aLimitedTask({ limits: wrong });

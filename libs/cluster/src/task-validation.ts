@@ -101,11 +101,14 @@ function volumesFault({ volumes, hostVolumes = [] }: TaskDescription): string | 
 
 /** It mixes nothing: what it has can be taken back all at once, and by killing it alone. */
 function revocableFault(
-  { resources, reservationId, volumes, executor }: TaskDescription,
+  { resources, limits, reservationId, volumes, executor }: TaskDescription,
   group: ExecutorDescription | undefined,
 ): string | undefined {
   if (Object.keys(normalise(resources).scalars).length === 0) {
     return 'resources: a revocable task needs some amount';
+  }
+  if (limits?.pinCpus === true) {
+    return 'limits.pinCpus: a revocable task has no CPUs of its own, which others would then miss';
   }
   if (reservationId !== undefined) {
     return 'reservationId: a revocable task takes nothing that is reserved';

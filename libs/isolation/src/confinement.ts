@@ -113,9 +113,21 @@ function deviceWords({ path, node }: GivenDevice): string[] {
 /** Gives up all that root may. Without an owner there was nothing to give up: bwrap has left no capability. */
 export function privilegeWords({ owner, image }: Confinement): string[] {
   if (owner === undefined) return [];
-  const user = [`--reuid=${owner.userId}`, `--regid=${owner.groupId}`, '--clear-groups'];
-  const capabilities = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
-  return [...programWords('setpriv', image), ...user, ...capabilities, '--'];
+  const { userId, groupId } = owner;
+  const rest = ['--clear-groups', '--inh-caps=-all', '--no-new-privs'];
+  if (image === undefined) {
+    const user = [`--reuid=${userId}`, `--regid=${groupId}`, '--bounding-set=-all'];
+    return ['setpriv', ...user, ...rest, '--'];
+  }
+  // setpriv looks numbers up as names, in files and by libraries that would be the image's; unshare does not.
+  const twoLeft = ['--bounding-set=-all,+setuid,+setgid', ...rest, '--'];
+  const user = [`--setgid=${groupId}`, `--setuid=${userId}`, '--'];
+  return [
+    ...programWords('setpriv', image),
+    ...twoLeft,
+    ...programWords('unshare', image),
+    ...user,
+  ];
 }
 
 /**

@@ -30,8 +30,9 @@ export async function makeDeviceNodes(
       const words = ['mknod', '-m', '600', node, kind, ...numbersOf(found.rdev)];
       const { code, stderr } = await runCommand(words);
       if (code !== 0) throw new Error(stderr.trim());
-      await chown(node, owner.userId, owner.groupId);
     }
+    // An earlier launch may have been killed before this.
+    await chown(node, owner.userId, owner.groupId);
     made.push({ path: device, node });
   }
   return made;

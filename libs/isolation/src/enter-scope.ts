@@ -128,7 +128,8 @@ export async function spawnInScope(
     cwd: '/',
     // A process group of its own, to be killed as a whole.
     detached: true,
-    env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...prepared.environment },
+    // Without a locale, whose files would be those of an image.
+    env: { PATH: SYSTEM_PATH, ...prepared.environment },
     stdio: [stdio, stdio, stdio, 'pipe'],
   });
 }

@@ -29,6 +29,7 @@ const TOOLS = '/.parley';
 /** A loader under this name, by which whoever passes signals on tells it from the task (run-task.sh). */
 export const STARTER = 'parley-start';
 const NAME_FILES = ['/etc/resolv.conf', '/etc/hosts'];
+const PRELOAD = '/etc/ld.so.preload';
 
 /**
  * The directories have short names, without what the options of a mount would take for their own. A signal that ends `mount`
@@ -49,11 +50,11 @@ export function writtenDirectoryOf(runDirectory: string): string {
   return path.join(imageDirectoryOf(runDirectory), 'upper');
 }
 
-/** A program of the host, wherever it is to run. */
+/** A program of the host, wherever it is to run: nothing that an image says of libraries counts, since it runs as root too. */
 export function programWords(program: string, image: ImageRoot | undefined): string[] {
   if (image === undefined) return [program];
   return [
-    ...[`${TOOLS}/${STARTER}`, '--library-path', TOOLS],
+    ...[`${TOOLS}/${STARTER}`, '--inhibit-cache', '--library-path', TOOLS],
     `${TOOLS}/${path.posix.basename(program)}`,
   ];
 }
@@ -92,6 +93,11 @@ export async function rememberImage(
   await rename(`${link}.new`, link);
 }
 
+/** Of a run that will never be launched. Rejects with the file error. */
+export async function forgetImage(runDirectory: string): Promise<void> {
+  await rm(path.join(imageDirectoryOf(runDirectory), 'lower'), { force: true });
+}
+
 /** Undefined of a run that has no image. */
 export async function rememberedRoot(runDirectory: string): Promise<string | undefined> {
   try {
@@ -121,11 +127,12 @@ export async function prepareImageRoot(
   const directory = imageDirectoryOf(runDirectory);
   const upper = writtenDirectoryOf(runDirectory);
   for (const each of ['upper', 'work', 'root']) await makeDirectory(path.join(directory, each));
-  const fixed = ['/dev', '/proc', '/tmp', '/var/tmp', TOOLS];
+  const fixed = ['/dev', '/proc', '/tmp', '/var/tmp', '/etc', TOOLS];
   for (const place of [...fixed, ...places]) await makePlace(upper, place);
+  // A loader loads what is named there into every program, whatever else it is told: here nothing is (ld.so(8)).
+  await writeFile(path.join(upper, PRELOAD), '', { mode: 0o644 });
   if (!hasNames) return;
   for (const file of NAME_FILES) {
-    await makePlace(upper, path.dirname(file));
     // A copy: what the host's is changed to later, a task does not see.
     await copyFile(file, path.join(upper, file)).catch(ignoreMissing);
   }

@@ -8,7 +8,7 @@ import { STARTER } from './image-root.ts';
 import { removeTree } from './remove-tree.ts';
 import { runCommand, SYSTEM_PATH } from './run-command.ts';
 
-const PROGRAMS = ['sh', 'env', 'setpriv', 'bwrap'];
+const PROGRAMS = ['sh', 'env', 'setpriv', 'unshare', 'bwrap'];
 /** ldd(1): `name => file (address)`, and the loader by its path alone. */
 const LIBRARY = /^\s*\S+ => (\/\S+) \(0x/;
 const LOADER = /^\s*(\/\S+) \(0x/;

@@ -1,13 +1,18 @@
 // Owns how a task comes to see devices and directories of its host: a confined one by mounts in its namespace, another one by
 // links. Which ones it is given is in host-grants.ts.
 import type { Confinement, Place } from '@parley/isolation/confinement';
-import { isBelow } from '@parley/isolation/confinement';
 import { makeDeviceNodes } from '@parley/isolation/device-nodes';
 import type { TaskDirectories } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import type { HostAccessPolicy } from './host-access-options.ts';
-import { type GrantedVolume, gpuNodes, grantedDevices, grantedVolumes } from './host-grants.ts';
+import {
+  type GrantedVolume,
+  gpuNodes,
+  grantedDevices,
+  grantedVolumes,
+  isSecret,
+} from './host-grants.ts';
 import { linkInside, openDirectoryInside } from './sandbox-files.ts';
 
 type Asking = Pick<TaskDescription, 'devices' | 'hostVolumes' | 'resources'>;
@@ -23,19 +28,21 @@ export class HostAccess {
   }
 
   /**
-   * Just before the task is launched: its confinement with what it is given, undefined where it has none. Fails with
+   * Just before the task is launched: its confinement with what it is given, undefined where it has none; `hidden`: paths that
+   * no task may see, nor what holds them. Fails with
    * `notPermitted`, or `internalError` and what the file system says.
    */
   async give(
     { devices = [], hostVolumes = [], resources }: Asking,
     { runDirectory, sandboxDirectory }: TaskDirectories,
     confinement: Confinement | undefined,
+    hidden: readonly string[],
   ): Promise<Outcome<Confinement | undefined>> {
     const nodes = await grantedDevices(devices, this.#policy.devices);
     if (!nodes.ok) return nodes;
     const volumes = await grantedVolumes(hostVolumes, this.#policy.volumes);
     if (!volumes.ok) return volumes;
-    const fault = this.#secretFault(volumes.value, confinement);
+    const fault = this.#secretFault(volumes.value, hidden);
     if (fault !== undefined) return fail('notPermitted', fault);
     const ofGpus = (resources.scalars['gpus'] ?? 0) > 0 ? await gpuNodes() : [];
     const all = [...new Set([...nodes.value, ...ofGpus])];
@@ -64,20 +71,12 @@ export class HostAccess {
     }
   }
 
-  #secretFault(
-    volumes: readonly GrantedVolume[],
-    confinement: Confinement | undefined,
-  ): string | undefined {
-    const hidden = (confinement?.places ?? []).filter(({ is }) => is.startsWith('hidden'));
-    const secret = [this.#workDirectory, ...hidden.map(({ path }) => path)];
-    const one = volumes.find(
-      ({ from }) =>
-        isBelow(from, this.#workDirectory) ||
-        secret.some((place) => place === from || isBelow(place, from)),
-    );
+  #secretFault(volumes: readonly GrantedVolume[], hidden: readonly string[]): string | undefined {
+    const secrets = { workDirectory: this.#workDirectory, hidden };
+    const one = volumes.find((volume) => isSecret(volume, secrets));
     return (
       one &&
-      `${one.hostPath} holds what no task may see, such as what the agent keeps: ask for a directory below it`
+      `${one.hostPath} is or holds what no task may see, such as what the agent keeps: ask for another directory`
     );
   }
 }

@@ -1,6 +1,6 @@
 // Carries out what the supervisor's effects ask of this host for a task: its sandbox, its process, its probes, copies
 // in and out. It says what came of each as the supervisor's next input, and decides nothing.
-import type { TaskKey } from '@parley/protocol/ids';
+import type { TaskKey, TaskRef } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { DiskBudget } from './disk-budget.ts';
 import type { ExecutorHost } from './executors/executor-host.ts';
@@ -71,9 +71,9 @@ export class HostEffects {
   async #copyInputs(effect: Effect<'copyInputs'>): Promise<SupervisorInput> {
     const { task } = effect;
     const failure = await this.#untilStopped(task, (signal) => this.#fillSandbox(effect, signal));
-    return failure === undefined
-      ? { kind: 'inputsCopied', task }
-      : { kind: 'inputsFailed', task, failure };
+    if (failure === undefined) return { kind: 'inputsCopied', task };
+    await this.#releaseImage(effect.ref);
+    return { kind: 'inputsFailed', task, failure };
   }
 
   async #fillSandbox(
@@ -114,8 +114,15 @@ export class HostEffects {
     const { task, ref, description } = effect;
     const outcome = await this.#options.host.launch(ref, description, this.#groupOf(effect));
     if (outcome.ok) return { kind: 'launched', task };
+    await this.#releaseImage(ref);
     const failure = stepFailureOf(outcome.failure);
     return { kind: 'launchFailed', task, failure };
+  }
+
+  /** A task of an executor has none of its own. */
+  #releaseImage(ref: TaskRef): Promise<void> {
+    const { runDirectory } = this.#setup.directoriesOf(ref, undefined);
+    return this.#options.images.release(runDirectory);
   }
 
   async #copyOutputs(effect: Effect<'copyOutputs'>): Promise<SupervisorInput> {

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readHostAccess } from './host-access-options.ts';
-import { gpuNodes, grantedDevices, grantedVolumes } from './host-grants.ts';
+import { gpuNodes, grantedDevices, grantedVolumes, isSecret } from './host-grants.ts';
 
 let root: string;
 beforeEach(() => {
@@ -123,4 +123,18 @@ test('what may be asked for is said by paths, and where to read only', () => {
   ]) {
     expect(readHostAccess(wrong)).toMatchObject({ ok: false, failure: { code: 'malformed' } });
   }
+});
+
+test('what is hidden from tasks is in nothing that they are given, unless it is allowed by itself', async () => {
+  const secrets = { workDirectory: at('other'), hidden: [at('data/sets')] };
+  const isIt = async (place: string, allowed = 'data'): Promise<boolean> => {
+    const granted = await volume(place, { allowed });
+    const [one] = granted.ok ? granted.value : [];
+    if (one === undefined) throw new Error(`${place} is not given`);
+    return isSecret(one, secrets);
+  };
+  for (const place of ['data', 'data/sets', 'data/sets/one']) expect(await isIt(place)).toBe(true);
+  expect(await isIt('data/shared')).toBe(false);
+  expect(await isIt('data/sets/one', 'data/sets/one')).toBe(false);
+  expect(await isIt('other', 'other')).toBe(true);
 });

@@ -10,7 +10,23 @@ import type { AllowedDirectory } from './host-access-options.ts';
 export type GrantedVolume = HostVolume & {
   /** Of the host, without links in it. */
   readonly from: string;
+  /** The directory by which it is allowed. */
+  readonly allowed: string;
 };
+
+/** What no task is to see. */
+export type Secrets = { readonly workDirectory: string; readonly hidden: readonly string[] };
+
+/** Whether a directory is, holds or lies in what no task may see; what lies in a hidden place may be allowed by itself. */
+export function isSecret({ from, allowed }: GrantedVolume, secrets: Secrets): boolean {
+  const { workDirectory, hidden } = secrets;
+  return (
+    isBelow(from, workDirectory) ||
+    [workDirectory, ...hidden].some(
+      (place) => isAtOrBelow(place, from) || (isBelow(place, allowed) && isBelow(from, place)),
+    )
+  );
+}
 
 /** Every confined task has them (`DevicePolicy=closed`): asking for one is no wish. */
 const EVERYBODYS = new Set(
@@ -92,7 +108,7 @@ async function grantedVolume(
   if (!(await stat(from)).isDirectory()) return refused(`${hostPath} is no directory`);
   const loose = await replaceableIn(place.real, from);
   return loose === undefined
-    ? succeed({ ...volume, from })
+    ? succeed({ ...volume, from, allowed: place.real })
     : refused(
         `what ${hostPath} is could be changed by who writes to ${loose}, which is not root's alone: let the agent give ${hostPath} by itself (--host-volumes), or change the rights of ${loose}`,
       );

@@ -1,7 +1,7 @@
 // Owns what tasks and executors of a framework may see of this host and be there: its user, and the places that are hidden
 // or let through. How that is made is in @parley/isolation; what the host's own places are, in confinement-setup.ts.
 import path from 'node:path';
-import type { Confinement, Place } from '@parley/isolation/confinement';
+import { type Confinement, isBelow, type Place } from '@parley/isolation/confinement';
 import type { ImageRoot } from '@parley/isolation/image-root';
 import type { Owner } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -45,6 +45,12 @@ export class TaskConfinement {
     return fail('notPermitted', `user ${user}: ${others} (--task-users of the agent)`);
   }
 
+  /** Places of the host that no task sees. */
+  get hidden(): readonly string[] {
+    const places = this.#policy?.places ?? [];
+    return places.filter(({ is }) => is.startsWith('hidden')).map((place) => place.path);
+  }
+
   /** It takes root to mount one, and namespaces to mount it in. */
   get canHaveImages(): boolean {
     return this.#policy?.users !== undefined;
@@ -62,9 +68,15 @@ export class TaskConfinement {
     if (this.#policy === undefined) return succeed({});
     const writable = directories.map((each): Place => ({ path: each, is: 'writable' }));
     const { syscallFilter, hostSharesMounts } = this.#policy;
-    // In an image nothing is the host's that would have to be hidden, or could be mounted later.
+    // In an image nothing is the host's that would have to be hidden, or could be mounted later, but what is in /dev.
     if (image !== undefined) {
-      const places = writable;
+      if (owner.value?.userId === 0) {
+        return fail(
+          'notPermitted',
+          'a task with an image cannot be root: it could change what starts other programs in it',
+        );
+      }
+      const places = [...this.#policy.places.filter(isOfDevices), ...writable];
       return succeed({ confinement: { owner: owner.value, places, syscallFilter, image } });
     }
     const places = [...this.#policy.places, ...writable];
@@ -73,6 +85,8 @@ export class TaskConfinement {
     });
   }
 }
+
+const isOfDevices = ({ path: place }: Place): boolean => isBelow(place, '/dev');
 
 /** Each volume in it is open to the user of the framework that uses it, and to nobody else (volume-store.ts). */
 export function volumesDirectoryOf(workDirectory: string): string {

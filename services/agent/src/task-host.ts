@@ -119,7 +119,8 @@ export class TaskHost {
     const { launcher, networks, hostAccess } = this.#options;
     const directories = this.directoriesOf(ref);
     const { confinement: own } = confined.value;
-    const given = await hostAccess.give(description, directories, own);
+    const { hidden } = this.#options.confinement;
+    const given = await hostAccess.give(description, directories, own, hidden);
     if (!given.ok) return notLaunched(given.failure.message);
     const confinement = given.value;
     const network = await prepareNetwork(networks, directories.unit, description);

@@ -259,6 +259,11 @@ export class PlayedLeader {
     return last;
   }
 
+  /** Of an agent that has ended: what it still said is no registration of the next one. */
+  awaitsNobody(): void {
+    this.#registered = this.registrations.length;
+  }
+
   async order(
     description: TaskDescriptionInput,
     epoch: Epoch = this.epoch,

@@ -110,10 +110,40 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
   );
 
   test(
+    'a task with an image has directories of its host that it is given, and none that holds what is hidden',
+    async () => {
+      const given = path.join(directory, 'given');
+      for (const name of ['data', 'secret']) mkdirSync(path.join(given, name), { recursive: true });
+      writeFileSync(path.join(given, 'data/words'), 'of the host\n');
+      await agent.end('SIGKILL');
+      const policy = ['--host-volumes', given, '--confine-hide', path.join(given, 'secret')];
+      leader.awaitsNobody();
+      agent.start(...options(), ...policy);
+      await leader.registered();
+      const asking = (hostPath: string) => ({
+        ...image(),
+        hostVolumes: [{ hostPath, path: 'in/here' }],
+      });
+      await leader.order(
+        aShellTask('given', 'cat in/here/words', asking(path.join(given, 'data'))),
+      );
+      expect(await leader.ended('given')).toMatchObject({ state: 'finished' });
+      expect(agent.stdoutOf('given')).toBe('of the host\n');
+      await leader.order(aShellTask('secret', 'ls in/here', asking(given)));
+      expect(await leader.ended('secret')).toMatchObject({
+        ...{ state: 'failed', reason: 'launchFailed' },
+        message: expect.stringContaining('what no task may see'),
+      });
+    },
+    WAIT_MS,
+  );
+
+  test(
     'the image comes from a server likewise; one that is here by its digest is not fetched again',
     async () => {
       await agent.end('SIGKILL');
       rmSync(path.join(agent.workDirectory, 'images'), { recursive: true });
+      leader.awaitsNobody();
       agent.start(...options());
       await leader.registered();
       for (const name of ['first', 'second']) {
@@ -179,6 +209,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
       await agent.end('SIGKILL');
       fetched = [];
       // It may keep nothing that no task uses.
+      leader.awaitsNobody();
       agent.start(...options(), '--image-store', '0');
       await leader.registered();
       agent.write('sandboxes/alice/fw/stays/probed', '');
@@ -198,6 +229,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     async () => {
       const images = (): string[] => readdirSync(path.join(agent.workDirectory, 'images'));
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       agent.start(...options(), '--image-store', '0');
       await leader.registered();
       // A scope may outlive its task for a moment: then it is the look a minute later.
@@ -217,6 +249,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     'what a task writes to its root filesystem counts as its disk',
     async () => {
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       agent.start(...options(), '--disk-check', '1');
       await leader.registered();
       const script = 'while :; do cat /bin/sh >> /opt/open/much; sleep 0.05; done';
@@ -254,6 +287,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     'an agent that does not confine its tasks refuses those with images, and runs none of the host’s programs for them',
     async () => {
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       agent.start(...options(), '--confine', 'none');
       await leader.registered();
       await leader.order(aShellTask('unconfined', 'echo ran', image()));

@@ -74,7 +74,7 @@ describe.runIf(process.getuid?.() === 0).each(['scope', 'systemd-run'] as const)
       expect(said.slice(0, 2)).toEqual(['of the image', task.sandboxDirectory]);
       const [, top = ''] = bench.workDirectory.split('/');
       const own = ['bin', 'lib', 'lib64', 'note', 'dev', 'proc', 'tmp', 'var', 'etc'];
-      const listed = ['', 'etc:', 'hosts', 'resolv.conf', 'var:', 'tmp'];
+      const listed = ['', 'etc:', 'hosts', 'resolv.conf', 'ld.so.preload', 'var:', 'tmp'];
       for (const name of said.slice(2, -2)) expect([...own, ...listed, top]).toContain(name);
       expect(said.at(-2)).toBe('2000000');
     });
@@ -83,8 +83,37 @@ describe.runIf(process.getuid?.() === 0).each(['scope', 'systemd-run'] as const)
       const look = ['/bin/sh', '-c', 'cat /etc/hosts || ls /etc; ls -d /proc/1'];
       const hosts = readFileSync('/etc/hosts', 'utf8');
       expect(await saidBy(await inImage(look))).toBe(`${hosts}/proc/1\n`);
-      const alone = await inImage(['/bin/ls', '-a', '/'], image, { network: { kind: 'none' } });
-      expect(await saidBy(alone)).not.toMatch(/^etc$/m);
+      const alone = await inImage(['/bin/ls', '/etc'], image, { network: { kind: 'none' } });
+      expect(await saidBy(alone)).toBe('ld.so.preload\n');
+    });
+
+    it('is not started by what its image says of users and libraries, nor is what runs beside it', async () => {
+      const hostile = mkdtempSync(path.join(tmpdir(), 'parley-image-'));
+      execFileSync('cp', ['-a', `${image}/.`, hostile]);
+      mkdirSync(path.join(hostile, 'etc'));
+      const etc = (name: string, text: string): void =>
+        writeFileSync(path.join(hostile, 'etc', name), text);
+      etc('passwd', '2000000:x:0:0::/:/bin/sh\n');
+      etc('group', '2000000:x:0:\n');
+      // The loader tells of a library that it cannot load.
+      etc('ld.so.preload', '/no-such-library.so\n');
+      try {
+        const ids = 'id -u; id -g';
+        const task = await inImage(['/bin/sh', '-c', `${ids}; exec sleep 1000`], hostile);
+        await launched(bench, task);
+        await expect.poll(() => textOf(task), { timeout: WAIT_MS }).toBe('2000000\n2000000\n');
+        expect(readFileSync(path.join(task.sandboxDirectory, 'stderr'), 'utf8')).toBe('');
+        const { enterCommand } = bench.settings;
+        const script = `{ ${ids}; } > beside 2>&1`;
+        const command = ['/bin/sh', '-c', script];
+        const request = { ...task, enterCommand, command, timeoutMs: WAIT_MS };
+        expect(await runInScope(request)).toMatchObject({ kind: 'exited', code: 0 });
+        const beside = readFileSync(path.join(task.sandboxDirectory, 'beside'), 'utf8');
+        expect(beside).toBe('2000000\n2000000\n');
+        await stopScope(bench.launcher, task.unit, { graceMs: 0 });
+      } finally {
+        rmSync(hostile, { recursive: true });
+      }
     });
 
     it('has no capability, can get none, and sees its own processes', async () => {
@@ -94,7 +123,8 @@ describe.runIf(process.getuid?.() === 0).each(['scope', 'systemd-run'] as const)
       expect([bound, effective]).toEqual(['', '/proc/1']);
       expect(rest.filter((line) => !line.startsWith('/proc/'))).toEqual([
         '0000000000000000',
-        '0000000000000000',
+        // Nobody gets these two either: no program of the image gives any.
+        '00000000000000c0',
         '1',
       ]);
     });

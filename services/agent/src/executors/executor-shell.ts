@@ -191,7 +191,7 @@ export class ExecutorShell {
 
   async #launch({ description, limits, ...place }: Effect<'launch'>): Promise<void> {
     const names = namesOf(place);
-    const { unit } = this.host.directoriesOf(place);
+    const { unit, runDirectory } = this.host.directoriesOf(place);
     let failure =
       (await this.host.prepare(place, description)) ?? (await this.#fetch(place, description));
     if (failure === undefined) {
@@ -205,7 +205,10 @@ export class ExecutorShell {
         failure = { code: 'failed', message: `its socket: ${message}` };
       }
     }
-    if (failure !== undefined) this.#places.delete(unit);
+    if (failure !== undefined) {
+      this.#places.delete(unit);
+      await this.#options.images.release(runDirectory);
+    }
     this.#options.dispatch(
       failure === undefined
         ? { kind: 'started', ...names }

@@ -181,6 +181,7 @@ function formatOf({ mediaType }: Descriptor): TarFormat {
 /** What a task may be given of it: its sandbox stays its home, and the names of its agent are its agent's. */
 function environmentOf(assignments: readonly string[]): Record<string, string> {
   const entries = assignments
+    .filter((each) => each.includes('='))
     .map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] as const)
     .filter(([name, value]) => NAME_OF_VARIABLE.test(name) && !value.includes('\0'))
     .filter(([name]) => name !== 'HOME' && !name.startsWith('PARLEY_'));

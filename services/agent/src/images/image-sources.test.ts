@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -19,6 +20,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { FetchPolicy } from '../fetching/fetch-policy.ts';
@@ -33,7 +35,7 @@ let layout: string;
 let asked: string[] = [];
 const server = createServer((request, response) => {
   asked.push(request.url ?? '');
-  const file = path.join(base, request.url ?? '');
+  const file = path.join(base, (request.url ?? '').replace(/\?.*/, ''));
   if (existsSync(file) && statSync(file).isFile()) response.end(readFileSync(file));
   else response.writeHead(404).end();
 });
@@ -79,10 +81,15 @@ async function used(
   const directory = path.join(base, 'images');
   const store = new ImageStore({ directory, maxBytes: MIB, rootsInUse: async () => new Set() });
   await store.begin();
-  const sources = new ImageSources(store, {
-    ...{ addresses: 'any', directories: [base], timeoutMs: 20_000, maxBytes: 10 * MIB },
+  const allowed = {
+    ...{ addresses: 'any' as const, directories: [base], timeoutMs: 20_000, maxBytes: 10 * MIB },
     ...policy,
-  });
+  };
+  const secrets = {
+    workDirectory: directory,
+    hidden: ['hidden', 'above/inner'].map((name) => path.join(base, name)),
+  };
+  const sources = new ImageSources(store, allowed, secrets);
   const all: StoredImage[] = [];
   await sources.use({ source, ...(digest && { digest }) }, async (image) => {
     all.push(image);
@@ -118,6 +125,18 @@ test('a layout comes from a server likewise, or in a tarball from either', async
     rmSync(path.join(base, 'images'), { recursive: true });
   }
   expect(asked).toContain(`/layout/blobs/${digest.replace(':', '/')}`);
+});
+
+test('what an address says behind its path is said for each part of the layout; a directory may be named anyhow', async () => {
+  const { digest } = makeLayout(layout, [lower()]);
+  await used(`${served}/layout?key=1`, digest);
+  expect(asked.length).toBeGreaterThan(1);
+  for (const each of asked) expect(each).toMatch(/^\/layout\/[^?]+\?key=1$/);
+  rmSync(path.join(base, 'images'), { recursive: true });
+  const odd = path.join(base, 'a #1? layout');
+  renameSync(layout, odd);
+  const image = await used(pathToFileURL(odd).href, digest);
+  expect(textOf(image, 'etc/name')).toBe('lower');
 });
 
 test('what has the digest that was asked for is not fetched twice', async () => {
@@ -203,6 +222,14 @@ test('a directory of the host that is a root filesystem is used as it is, withou
   const source = `file://${base}/root`;
   expect(await used(source)).toEqual({ root: path.join(base, 'root'), environment: {} });
   await expect(used(source, sha256('x'))).rejects.toThrow('has no digest: say none');
+});
+
+test('no directory of the host is used that is hidden from tasks, or holds what is', async () => {
+  for (const name of ['hidden', 'above/inner'])
+    mkdirSync(path.join(base, name), { recursive: true });
+  for (const name of ['hidden', 'above', 'above/inner']) {
+    await expect(used(`file://${base}/${name}`)).rejects.toThrow('what no task may see');
+  }
 });
 
 test('nothing of the host is used that may not be fetched, by whatever link', async () => {

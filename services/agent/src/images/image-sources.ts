@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { TaskImage } from '@parley/protocol/task-image';
 import { type TarFormat, tarFormat } from '../fetching/archive.ts';
 import { sha256Of } from '../fetching/checksum.ts';
@@ -11,6 +12,7 @@ import type { FetchPolicy } from '../fetching/fetch-policy.ts';
 import { nameOf } from '../fetching/fetcher.ts';
 import { openHostFile, openHostPlace } from '../fetching/file-fetch.ts';
 import { fetchHttp } from '../fetching/http-fetch.ts';
+import { grantedVolumes, isSecret, type Secrets } from '../host-grants.ts';
 import { openToRead, SandboxPathError } from '../sandbox-files.ts';
 import { applyLayer } from './apply-layer.ts';
 import { ImageLayout, type LayoutImage, type ReadFile } from './image-layout.ts';
@@ -25,10 +27,12 @@ const MARK = 'oci-layout';
 export class ImageSources {
   readonly #store: ImageStore;
   readonly #policy: FetchPolicy;
+  readonly #secrets: Secrets;
 
-  constructor(store: ImageStore, policy: FetchPolicy) {
+  constructor(store: ImageStore, policy: FetchPolicy, secrets: Secrets) {
     this.#store = store;
     this.#policy = policy;
+    this.#secrets = secrets;
   }
 
   /** Rejects with a `FetchFailure`, or the file error. */
@@ -42,8 +46,7 @@ export class ImageSources {
       const fetched = await this.#staged((into) => this.#http(source, into));
       await this.#useTarball(fetched, { format, digest }, use);
     } else {
-      const base = url.href.replace(/\/*$/, '/');
-      await this.#useLayout((name, into) => this.#http(base + name, into), digest, use);
+      await this.#useLayout((name, into) => this.#http(below(url, name), into), digest, use);
     }
   }
 
@@ -63,12 +66,19 @@ export class ImageSources {
   }
 
   async #useDirectory(directory: string, digest: string | undefined, use: Use): Promise<void> {
-    const fileOf = (name: string): string => `file://${encodeURI(path.join(directory, name))}`;
-    const read: ReadFile = (name, into) => this.#copy(fileOf(name), into);
+    const read: ReadFile = (name, into) =>
+      this.#copy(pathToFileURL(path.join(directory, name)).href, into);
     const isLayout = await hasMark(directory);
     if (isLayout) return this.#useLayout(read, digest, use);
     if (digest !== undefined) {
       throw new FetchFailure('a directory that is a root filesystem has no digest: say none');
+    }
+    const allowed = this.#policy.directories.map((each) => ({ path: each, readOnly: true }));
+    const asked = { hostPath: directory, path: 'image', readOnly: true };
+    const granted = await grantedVolumes([asked], allowed);
+    if (!granted.ok) throw new FetchFailure(granted.failure.message);
+    if (granted.value.some((each) => isSecret(each, this.#secrets))) {
+      throw new FetchFailure('it is or holds what no task may see, such as what the agent keeps');
     }
     return use({ root: directory, environment: {} });
   }
@@ -160,6 +170,13 @@ export class ImageSources {
       await from.close();
     }
   }
+}
+
+/** What the address says behind its path, such as who may fetch it, stays. */
+function below(base: URL, name: string): string {
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/*$/, '')}/${name}`;
+  return url.href;
 }
 
 type Unsure = Omit<Asked, 'format'> & { readonly format: TarFormat | undefined };

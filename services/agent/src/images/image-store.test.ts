@@ -107,6 +107,19 @@ test('an image that many ask for at once is unpacked once', async () => {
   expect(times).toBe(1);
 });
 
+test('an image of which a power cut has left a part is unpacked anew, and keeps no other from going', async () => {
+  for (const about of ['', undefined]) {
+    const root = await add(await aStore(10), 'a', 1);
+    const file = path.join(path.dirname(root), 'about.json');
+    if (about === undefined) rmSync(file);
+    else writeFileSync(file, about);
+    const store = await aStore(1);
+    await add(store, 'a', 1);
+    expect(kept()).toEqual(['a']);
+    expect(await store.use(sha256('a'), async () => undefined)).toBe(true);
+  }
+});
+
 test('an image that could not be unpacked leaves nothing, and may be tried again', async () => {
   const store = await aStore(10);
   const failing = async (root: string): Promise<never> => {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { measureDisk } from '@parley/isolation/disk-usage';
 import { errorCode } from '@parley/isolation/file-failure';
+import { runCommand } from '@parley/isolation/run-command';
 import * as z from 'zod';
 import { Staging } from '../fetching/staging.ts';
 
@@ -32,6 +33,7 @@ const ABOUT = 'about.json';
 const ROOT = 'root';
 const NAME = /^sha256-[0-9a-f]{64}$/;
 const MIB = 1024 * 1024;
+const SYNC_TIMEOUT_MS = 600_000;
 
 export class ImageStore {
   readonly #options: ImageStoreOptions;
@@ -127,7 +129,13 @@ export class ImageStore {
       const { usedMib } = await measureDisk([entry]);
       const about: About = { environment, bytes: (usedMib.get(entry) ?? 0) * MIB };
       await writeFile(path.join(entry, ABOUT), JSON.stringify(about));
-      await rename(entry, this.#placeOf(name)).catch(ignoreTaken);
+      // A power cut must not leave files that are empty under a digest that says what is in them.
+      await runCommand(['sync', '--file-system', entry], {}, '', SYNC_TIMEOUT_MS);
+      const place = this.#placeOf(name);
+      if ((await this.#aboutOf(name)) === undefined) {
+        await rename(place, path.join(directory, 'broken')).catch(ignoreMissing);
+      }
+      await rename(entry, place).catch(ignoreTaken);
     });
   }
 
@@ -144,13 +152,14 @@ export class ImageStore {
     return entries.toSorted((one, other) => one.usedMs - other.usedMs);
   }
 
-  /** Undefined of what is not there. */
+  /** Undefined of what is not there, or was not written to its end. */
   async #aboutOf(name: string): Promise<About | undefined> {
     try {
       const text = await readFile(path.join(this.#placeOf(name), ABOUT), 'utf8');
       return About.parse(JSON.parse(text));
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
+      const isBroken = error instanceof SyntaxError || error instanceof z.ZodError;
+      if (isBroken || errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }
@@ -166,6 +175,10 @@ export class ImageStore {
 
 const bytesOf = (entries: readonly { readonly bytes: number }[]): number =>
   entries.reduce((sum, { bytes }) => sum + bytes, 0);
+
+function ignoreMissing(error: unknown): void {
+  if (errorCode(error) !== 'ENOENT') throw error;
+}
 
 /** What was asked for twice is the same. */
 function ignoreTaken(error: unknown): void {

@@ -2,7 +2,12 @@
 // it comes from is in image-sources.ts, how it is mounted in @parley/isolation.
 import path from 'node:path';
 import { fileFailure } from '@parley/isolation/file-failure';
-import { type ImageRoot, rememberedRoot, rememberImage } from '@parley/isolation/image-root';
+import {
+  forgetImage,
+  type ImageRoot,
+  rememberedRoot,
+  rememberImage,
+} from '@parley/isolation/image-root';
 import { prepareImageTools } from '@parley/isolation/image-tools';
 import type { TaskLauncher } from '@parley/isolation/launcher';
 import { hasStarted, listRuns } from '@parley/isolation/run-directory';
@@ -49,7 +54,10 @@ export class TaskImages {
       maxBytes,
       rootsInUse: () => this.#rootsInUse(),
     });
-    this.#sources = new ImageSources(this.#store, policy);
+    this.#sources = new ImageSources(this.#store, policy, {
+      workDirectory,
+      hidden: options.confinement.hidden,
+    });
   }
 
   /** Tidies what an earlier process left; from then on looks once a minute whether there is more than there may be. */
@@ -89,6 +97,11 @@ export class TaskImages {
     return undefined;
   }
 
+  /** What was prepared is not going to be launched: its image may go. Never rejects. */
+  async release(runDirectory: string): Promise<void> {
+    await forgetImage(runDirectory).catch(this.#options.onFailure);
+  }
+
   /** For how it is confined; undefined of one without an image. Fails with `notPermitted` where none can be had. */
   async rootOf({
     image,
@@ -116,14 +129,18 @@ export class TaskImages {
   async #rootsInUse(): Promise<ReadonlySet<string>> {
     const { workDirectory, launcher } = this.#options;
     const runRoot = runRootOf(workDirectory);
-    const live = await launcher.list();
     const roots = new Set<string>();
+    const started = new Map<string, string>();
     for (const unit of await listRuns(runRoot)) {
       const runDirectory = path.join(runRoot, unit);
       const root = await rememberedRoot(runDirectory);
       if (root === undefined) continue;
-      if (live.has(unit) || !(await hasStarted(runDirectory))) roots.add(root);
+      if (await hasStarted(runDirectory)) started.set(unit, root);
+      else roots.add(root);
     }
+    // After that: what starts meanwhile is in one of the two.
+    const live = await launcher.list();
+    for (const [unit, root] of started) if (live.has(unit)) roots.add(root);
     return roots;
   }
 }

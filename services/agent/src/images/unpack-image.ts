@@ -47,7 +47,12 @@ export async function unpackTarball(tarball: Tarball): Promise<number> {
   }
   if (isRoot()) {
     // It takes setuid and setgid bits away as well.
-    const { code, stderr } = await runCommand(['chown', '-hR', '--', '0:0', directory]);
+    const { code, stderr } = await runCommand(
+      ['chown', '-hR', '--', '0:0', directory],
+      {},
+      '',
+      timeoutMs,
+    );
     if (code !== 0) throw new FetchFailure(`its files could not be made root's: ${stderr}`);
   }
   await chmod(directory, 0o755);
