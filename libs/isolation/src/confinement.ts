@@ -67,7 +67,7 @@ const STOP_SIGNALS = 'HUP,INT,QUIT,TERM,USR1,USR2';
 export const DEFAULT_SIGNALS = `--default-signal=${STOP_SIGNALS}`;
 
 /** Everybody may write there on a host, so each task has its own; on the disk, as it is used for what memory is short for. */
-const TEMPORARY = ['/tmp', '/var/tmp'];
+export const TEMPORARY: readonly string[] = ['/tmp', '/var/tmp'];
 export const FILTER_WORDS = ['--seccomp', String(SYSCALL_FILTER_DESCRIPTOR)];
 const EMPTY_FOR_ALL = ['--perms', '1777', '--tmpfs'];
 

@@ -67,6 +67,25 @@ test('a file that tasks may not see is hidden with its directory, since another 
   expect(places).toContainEqual({ path: secrets, is: 'hiddenDirectory' });
 });
 
+test('what tasks are to see they see where they have directories of their own, too', async () => {
+  await chmod(workDirectory, 0o755);
+  const tools = path.join(workDirectory, 'tools');
+  for (const name of ['tools', 'work']) await mkdir(path.join(workDirectory, name));
+  const choice = readConfinement({ confine: 'default', 'confine-show': [tools] });
+  if (!choice.ok) throw new Error(choice.failure.message);
+  const made = await prepareConfinement({
+    choice: choice.value,
+    isolation: { kind: 'system-systemd', enterCommand: [], rootPath: '/' },
+    workDirectory: path.join(workDirectory, 'work'),
+    secretFiles: [],
+  });
+  if (!made.ok) throw new Error(made.failure.message);
+  const framework = FrameworkRef.parse({ principal: 'team', frameworkId: 'a' });
+  const confined = made.value.of(framework, undefined, []);
+  const places = confined.ok ? confined.value.confinement?.places : [];
+  expect(places).toContainEqual({ path: tools, is: 'readOnly' });
+});
+
 test('who asks for no confinement, or for plain processes, needs none of it', async () => {
   expect(await prepared('none')).toMatchObject({ ok: true });
   expect(await prepared('default', 'process')).toMatchObject({ ok: true });

@@ -10,6 +10,7 @@ import {
   isBelow,
   type Place,
   SYSCALL_FILTER_DESCRIPTOR,
+  TEMPORARY,
 } from '@parley/isolation/confinement';
 import { runCommand } from '@parley/isolation/run-command';
 import { filteredProcessor, syscallFilterFor } from '@parley/isolation/syscall-filter';
@@ -153,12 +154,18 @@ function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]
   const [open] = isRoot ? [] : files;
   if (open !== undefined) return fail('notPermitted', tooOpen(open));
   return succeed([
-    ...shown.filter(isHiddenAbove).map((each): Place => ({ path: each, is: 'readOnly' })),
+    ...shown
+      .filter((each) => isHiddenAbove(each) || isTemporary(each))
+      .map((each): Place => ({ path: each, is: 'readOnly' })),
     ...directories.map((each): Place => ({ path: each, is: 'hiddenDirectory' })),
     ...files.map((each): Place => ({ path: each, is: 'hiddenFile' })),
     ...messageQueuesOf(isolation.rootPath),
   ]);
 }
+
+/** A task has directories of its own there. */
+const isTemporary = (place: string): boolean =>
+  TEMPORARY.some((directory) => isBelow(place, directory));
 
 const depthOf = (directory: string): number => directory.split('/').filter(Boolean).length;
 

@@ -40,6 +40,7 @@ export const WAIT_MS = 60_000;
 export const agentId = AgentId.parse('a1');
 const framework = FrameworkRef.parse({ principal: alice, frameworkId: 'fw' });
 const role = RoleName.parse('a/b');
+const CLONE = fileURLToPath(new URL('../../..', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../services/agent/src/main.ts', import.meta.url));
 const ANSWER_MS = 20_000;
 
@@ -77,7 +78,11 @@ export class AgentUnderTest {
     const place = ['--nats', server.url, '--cluster', cluster, '--creds', credential];
     const agent = isEmulated
       ? ['--emulate', '1', '--id-prefix', 'a']
-      : ['--id', agentId, '--work-dir', this.workDirectory, '--isolation', this.#how];
+      : [
+          ...['--id', agentId, '--work-dir', this.workDirectory, '--isolation', this.#how],
+          // Programs of the tests are run as tasks, wherever the clone is.
+          ...['--confine-show', CLONE],
+        ];
     const size = [
       '--cpus',
       '2',

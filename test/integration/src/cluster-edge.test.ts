@@ -2,6 +2,7 @@
 // and the command line that looks at a framework and ends it. No agents: nothing here runs a task.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Failure } from '@parley/protocol/errors';
 import { FrameworkId, RoleName } from '@parley/protocol/ids';
 import { type Answer, encodeMessage } from '@parley/protocol/message';
@@ -69,12 +70,18 @@ function call<Entry extends SubjectEntry>(
   return ask(connection, entry, message.subject, message.bytes);
 }
 
+const READY_MS = 10_000;
+
+/** As any client does, it asks again while the leader is not ready. */
 async function subscribe(id: string, ...roles: string[]): Promise<Answer> {
-  return call(
-    SUBJECTS.subscribe,
-    id,
-    SUBJECTS.subscribe.body.parse({ name: id, roles: roles.map((role) => RoleName.parse(role)) }),
-  );
+  const names = roles.map((role) => RoleName.parse(role));
+  const body = SUBJECTS.subscribe.body.parse({ name: id, roles: names });
+  const untilMs = Date.now() + READY_MS;
+  for (;;) {
+    const answer = await call(SUBJECTS.subscribe, id, body);
+    if (answer.ok || answer.failure.code !== 'unavailable' || Date.now() > untilMs) return answer;
+    await wait(100);
+  }
 }
 
 async function subscribed(id: string, role: string): Promise<number> {

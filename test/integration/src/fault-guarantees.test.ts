@@ -15,7 +15,7 @@ function faultOf(row: string): string | undefined {
   if (title === undefined || file === undefined) return `names no test: ${row}`;
   const place = path.join(docs, file);
   if (!existsSync(place)) return `there is no ${file}`;
-  const text = readFileSync(place, 'utf8');
+  const text = readFileSync(place, 'utf8').replace(/\(\s+/g, '(');
   const isThere = ["'", '"', '`'].some((quote) => text.includes(`(${quote}${title}${quote},`));
   return isThere ? undefined : `${file} has no test "${title}"`;
 }
