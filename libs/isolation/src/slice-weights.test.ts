@@ -12,6 +12,9 @@ let memory = new Map<string, number>();
 let times = 0;
 let isDown = false;
 let live = new Map<string, SliceShare>();
+/** Scopes that are in no slice of tasks. */
+let others: string[] = [];
+let asked = 0;
 let exit: (unit: string) => void = () => undefined;
 let launcher: TaskLauncher;
 
@@ -21,15 +24,20 @@ beforeEach(() => {
   times = 0;
   isDown = false;
   live = new Map();
+  others = [];
+  asked = 0;
   launcher = weighSlices((onShimExit): ScopeTaskLauncher => {
     exit = onShimExit;
     return {
       launch: async () => ({ ok: true, alreadyStarted: false }),
       stop: async () => true,
       setLimits: async () => true,
-      list: async () => new Set(live.keys()),
+      list: async () => new Set([...live.keys(), ...others]),
       inspect: async () => ({ alive: true, result: undefined }),
-      listShares: async () => live,
+      listShares: async () => {
+        asked += 1;
+        return live;
+      },
       setSliceShare: async (slice, { cpuMillis, memoryMib }) => {
         if (isDown) throw new Error('systemd is away');
         memory.set(slice, memoryMib);
@@ -136,4 +144,23 @@ it('what could not be set is set with the next change', async () => {
   await launch(two, 10);
   await settle();
   expect(set.get(slice)).toBe(510);
+});
+
+it('what each scope was given is asked only when there is one that was not launched here, and no other is listed', async () => {
+  others = ['init', 'session-1'];
+  await launch(one, 500);
+  live = new Map([[one, { cpuMillis: 500, memoryMib: 500 }]]);
+  expect(await launcher.list()).toEqual(new Set([one]));
+  expect(await launcher.list()).toEqual(new Set([one]));
+  expect(asked).toBe(1);
+  live = new Map([...live, [two, { cpuMillis: 700, memoryMib: 700 }]]);
+  expect(await launcher.list()).toEqual(new Set([one, two]));
+  expect(asked).toBe(2);
+  await settle();
+  expect(set.get(slice)).toBe(1200);
+  live.delete(two);
+  expect(await launcher.list()).toEqual(new Set([one]));
+  await settle();
+  expect(set.get(slice)).toBe(500);
+  expect(asked).toBe(2);
 });

@@ -9,7 +9,7 @@ import { type SliceShare, shareMillisOf } from './unit-properties.ts';
 
 /** A launcher into scopes: it can say and set what weighs. */
 export interface ScopeTaskLauncher extends TaskLauncher {
-  /** The units that have a process, with what systemd says that they have. Rejects when that cannot be known. */
+  /** The units that have a process, with what systemd says that they have; dearer than `list`. Rejects when that cannot be known. */
   listShares(): Promise<ReadonlyMap<string, SliceShare>>;
   /** Rejects when it cannot be set. */
   setSliceShare(slice: string, share: SliceShare): Promise<void>;
@@ -42,12 +42,20 @@ export function weighSlices(
     weights.remove(unit);
     options.onShimExit?.(unit);
   });
+  const launching = new Set<string>();
+  /** Scopes that are no tasks of ours. */
+  let foreign: ReadonlySet<string> = new Set();
   return {
     ...launcher,
     async launch(request) {
-      const outcome = await launcher.launch(request);
-      if (outcome.ok && !outcome.alreadyStarted) weights.add(request.unit, request.limits);
-      return outcome;
+      launching.add(request.unit);
+      try {
+        const outcome = await launcher.launch(request);
+        if (outcome.ok && !outcome.alreadyStarted) weights.add(request.unit, request.limits);
+        return outcome;
+      } finally {
+        launching.delete(request.unit);
+      }
     },
     async setLimits(unit, limits) {
       const isSet = await launcher.setLimits(unit, limits);
@@ -56,9 +64,19 @@ export function weighSlices(
     },
     async list() {
       const known = weights.units;
-      const live = await launcher.listShares();
-      weights.runs(live, known);
-      return new Set(live.keys());
+      const expected = new Set([...known, ...launching, ...foreign]);
+      const scopes = [...(await launcher.list())];
+      // What each scope was given is asked only where there is one that was not launched here: it is dear.
+      if (scopes.every((unit) => expected.has(unit))) {
+        const live = new Set(scopes.filter((unit) => !foreign.has(unit)));
+        weights.keep(live, known);
+        return live;
+      }
+      const shares = await launcher.listShares();
+      foreign = new Set(scopes.filter((unit) => !shares.has(unit)));
+      weights.keep(shares, known);
+      weights.adopt(shares);
+      return new Set(shares.keys());
     },
   };
 }
@@ -94,9 +112,13 @@ class SliceWeights {
     this.#settleSoon();
   }
 
-  /** Of the units known before, these run; of others, which an earlier process launched, what systemd says they have. */
-  runs(live: ReadonlyMap<string, SliceShare>, known: readonly string[]): void {
+  /** Of the units known before, only these run. */
+  keep(live: { has(unit: string): boolean }, known: readonly string[]): void {
     for (const unit of known) if (!live.has(unit)) this.remove(unit);
+  }
+
+  /** Of others, which an earlier process launched, what systemd says they have. */
+  adopt(live: ReadonlyMap<string, SliceShare>): void {
     for (const [unit, share] of live) if (!this.#units.has(unit)) this.#put(unit, share);
   }
 

@@ -46,6 +46,9 @@ const MAX_IN_FLIGHT = 8;
 // Scopes have this property since 252; there they would otherwise lose all processes when one is killed.
 export const OOM_POLICY_VERSION = 252;
 
+/** UNIT LOAD ACTIVE SUB DESCRIPTION; what has failed has a dot before it. */
+const LISTED_SCOPE = /^\W*(\S+)\.scope\s+\S+\s+(\S+)/gm;
+
 /** Whoever only lists and stops starts nothing. */
 const NO_IO: IoHost = { lacks: 'it was not looked for' };
 
@@ -114,7 +117,7 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
       throw new Error(`systemctl cannot set the limits of ${unit}: ${said.stderr}`);
     },
 
-    list: async () => new Set((await listShares(systemctl, slice, cgroupMode)).keys()),
+    list: () => listScopes(systemctl),
     listShares: () => listShares(systemctl, slice, cgroupMode),
 
     async setSliceShare(name: string, share: SliceShare): Promise<void> {
@@ -126,6 +129,17 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
 
     inspect,
   };
+}
+
+/** All scopes of the host, whoever's: to ask for the slice of each would cost systemd all that it knows of each. */
+async function listScopes(
+  systemctl: (...words: string[]) => Promise<CommandResult>,
+): Promise<ReadonlySet<string>> {
+  const columns = ['--plain', '--no-legend', '--full'];
+  const said = await systemctl('list-units', '--type=scope', ...columns);
+  if (said.code !== 0) throw new Error(`systemctl cannot list the scopes: ${said.stderr}`);
+  const units = said.stdout.matchAll(LISTED_SCOPE);
+  return new Set([...units].filter(([, , state]) => isLive(state)).map(([, unit = '']) => unit));
 }
 
 async function listShares(

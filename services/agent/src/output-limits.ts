@@ -24,12 +24,15 @@ export type OutputLimitsOptions = {
 };
 
 type Output = {
+  readonly file: string;
   readonly runDirectory: string;
   readonly stream: OutputStream;
   firstKept: number;
   size: number;
   lookedMs: number;
   dueMs: number;
+  /** Until the next look, when it does not grow. */
+  quietMs: number;
   /** Tries in a row that gave nothing back. */
   failures: number;
 };
@@ -41,6 +44,8 @@ const BLOCK_BYTES = 4096;
 const KEPT_EIGHTHS = 7;
 const SOONEST_MS = 100;
 const LATEST_MS = 1000;
+/** Of an output that does not grow; each look that finds it as it was makes the next one later, up to this. */
+const LATEST_QUIET_MS = 4000;
 /** Tries, a second from one to the next; then the output is emptied: it stays bounded whatever is wrong. */
 const MAX_FAILURES = 30;
 /** What the file system cannot do it never will: EOPNOTSUPP in the words of glibc, and what util-linux says of it. */
@@ -48,7 +53,9 @@ const NOT_SUPPORTED = /not supported|unsupported/i;
 
 export class OutputLimits {
   readonly #options: OutputLimitsOptions;
-  readonly #outputs = new Map<string, Output>();
+  /** By run directory. */
+  #outputs = new Map<string, readonly Output[]>();
+  #listedMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -76,55 +83,72 @@ export class OutputLimits {
 
   async #look(): Promise<void> {
     if (this.#options.limitBytes === 0) return;
-    const running = new Set(this.#options.runs());
-    for (const runDirectory of running) await this.#add(runDirectory);
     const nowMs = this.#options.nowMs();
-    for (const [file, output] of this.#outputs) {
-      const isOver = !running.has(output.runDirectory);
-      if (!isOver && output.dueMs > nowMs) continue;
-      try {
-        await this.#lookAt(file, output);
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        this.#options.onTrouble(`${file} was not cut: ${why}`);
-      }
-      if (isOver) this.#outputs.delete(file);
+    // What has just begun is found a second later; to list what runs costs more than to look at what is due.
+    const ended = nowMs - this.#listedMs >= LATEST_MS ? await this.#list(nowMs) : [];
+    for (const output of [...this.#outputs.values()].flat()) {
+      if (output.dueMs <= nowMs) await this.#tryToLookAt(output);
     }
+    for (const output of ended) await this.#tryToLookAt(output);
   }
 
-  async #add(runDirectory: string): Promise<void> {
-    for (const stream of STREAMS) {
-      const file = outputFile(runDirectory, stream);
-      if (this.#outputs.has(file)) continue;
+  /** Finds what runs now; gives what ended. */
+  async #list(nowMs: number): Promise<readonly Output[]> {
+    this.#listedMs = nowMs;
+    const before = this.#outputs;
+    this.#outputs = new Map();
+    for (const runDirectory of this.#options.runs()) {
+      const known = before.get(runDirectory) ?? (await this.#begin(runDirectory));
+      this.#outputs.set(runDirectory, known);
+      before.delete(runDirectory);
+    }
+    return [...before.values()].flat();
+  }
+
+  async #begin(runDirectory: string): Promise<readonly Output[]> {
+    const begun = STREAMS.map(async (stream): Promise<Output> => {
       const firstKept = await readFirstKept(runDirectory, stream).catch(() => 0);
-      const lookedMs = this.#options.nowMs();
-      this.#outputs.set(file, {
-        ...{ runDirectory, stream, firstKept },
-        ...{ size: firstKept, lookedMs, dueMs: lookedMs, failures: 0 },
-      });
+      const nowMs = this.#options.nowMs();
+      return {
+        ...{ file: outputFile(runDirectory, stream), runDirectory, stream, firstKept },
+        ...{ size: firstKept, lookedMs: nowMs, dueMs: nowMs, quietMs: LATEST_MS, failures: 0 },
+      };
+    });
+    return Promise.all(begun);
+  }
+
+  async #tryToLookAt(output: Output): Promise<void> {
+    try {
+      await this.#lookAt(output);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#options.onTrouble(`${output.file} was not cut: ${why}`);
     }
   }
 
-  async #lookAt(file: string, output: Output): Promise<void> {
+  async #lookAt(output: Output): Promise<void> {
     const { limitBytes, nowMs } = this.#options;
-    const status = lstatSync(file, { throwIfNoEntry: false });
+    output.dueMs = nowMs() + LATEST_MS;
+    const status = lstatSync(output.file, { throwIfNoEntry: false });
     if (status === undefined || !status.isFile()) return;
     const { size } = status;
     // The task has emptied it: it begins anew.
     if (size < output.firstKept) await this.#keepFrom(output, 0);
     const grown = Math.max(0, size - output.size);
     const perMs = grown / Math.max(1, nowMs() - output.lookedMs);
-    if (size - output.firstKept > limitBytes) await this.#cut(file, output, size);
+    if (size - output.firstKept > limitBytes) await this.#cut(output, size);
     output.size = size;
     output.lookedMs = nowMs();
     // Before it could be over the limit again were it four times as fast.
     const leftMs = (limitBytes - (size - output.firstKept)) / Math.max(1, perMs * 4);
     const inMs = output.failures > 0 ? LATEST_MS : leftMs;
-    output.dueMs = output.lookedMs + Math.min(LATEST_MS, Math.max(SOONEST_MS, inMs));
+    output.quietMs = grown > 0 ? LATEST_MS : Math.min(LATEST_QUIET_MS, output.quietMs * 2);
+    output.dueMs = output.lookedMs + Math.min(output.quietMs, Math.max(SOONEST_MS, inMs));
   }
 
-  async #cut(file: string, output: Output, size: number): Promise<void> {
+  async #cut(output: Output, size: number): Promise<void> {
     const { limitBytes, punch = punchHole, onTrouble } = this.#options;
+    const { file } = output;
     const kept = (limitBytes / 8) * KEPT_EIGHTHS;
     const firstKept = Math.floor((size - kept) / BLOCK_BYTES) * BLOCK_BYTES;
     if (!this.#cannotPunch && firstKept > output.firstKept) {
@@ -164,7 +188,8 @@ export class OutputLimits {
   }
 
   #pauseMs(): number {
-    const dueMs = Math.min(...[...this.#outputs.values()].map((output) => output.dueMs));
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const output of [...this.#outputs.values()].flat()) dueMs = Math.min(dueMs, output.dueMs);
     return Math.min(LATEST_MS, Math.max(SOONEST_MS, dueMs - this.#options.nowMs()));
   }
 }

@@ -35,6 +35,8 @@ export class UnitWatch {
   readonly #meter = new UsageMeter(systemClock.nowMs());
   readonly #sampler: UsageSampler;
   readonly #tasks = new Map<string, TaskRef>();
+  /** To make a name takes a hash, and all of them are asked for again and again. */
+  readonly #names = new WeakMap<TaskRef, string>();
   #exits: ExitWatch | undefined;
 
   constructor(options: UnitWatchOptions) {
@@ -128,6 +130,10 @@ export class UnitWatch {
   }
 
   #unitOf(ref: TaskRef): string {
-    return unitNameFor({ agentId: this.#options.agentId, ...ref });
+    const known = this.#names.get(ref);
+    if (known !== undefined) return known;
+    const name = unitNameFor({ agentId: this.#options.agentId, ...ref });
+    this.#names.set(ref, name);
+    return name;
   }
 }
