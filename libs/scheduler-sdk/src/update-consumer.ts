@@ -1,5 +1,7 @@
 // Owns a framework's durable consumer on its principal's update stream: one a session, going on where the one of
 // the session before stood, made again when it is gone. Acknowledges one by one. What updates mean is the session's.
+// The server keeps its place in memory: written to a disk, the places of many frameworks cost it more than all their updates.
+// Where the server is one and ends, the place is this process's to know; where this one ends too, all is delivered again.
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   AckPolicy,
@@ -30,8 +32,9 @@ const PULL_MS = 2000;
 const PULL_GRACE_MS = 2000;
 const BATCH_MESSAGES = 256;
 const RETRY_MS = 500;
-const ACK_TIMEOUT_MS = 2000;
-const ACK_ATTEMPTS = 3;
+/** Pulls in a row that bring nothing, until it is asked whether the consumer is still there. */
+const QUIET_PULLS = 5;
+const FLUSH_MS = 2000;
 const ACK_WAIT_MS = 30_000;
 /** Not acknowledged at one time: more are not delivered until the handler is through with some. */
 const MAX_UNACKNOWLEDGED = 5000;
@@ -51,10 +54,11 @@ export class UpdateConsumer implements UpdateReader {
   readonly #closing = new AbortController();
   /** What was delivered and not acknowledged, by stream sequence. */
   readonly #unacknowledged = new Map<number, JsMsg>();
-  readonly #acknowledging = new Set<Promise<void>>();
   #lastDelivered = 0;
   /** The consumer's own count of deliveries: its place in the stream also moves over what is not for it, on three nodes. */
   #lastDelivery = 0;
+  /** Pulls since something came, or somebody was asked. */
+  #quietPulls = 0;
   /** Up to where somebody wants to know that all was read. */
   #wanted: number | undefined;
   #streamCreatedMs: number | undefined;
@@ -72,27 +76,32 @@ export class UpdateConsumer implements UpdateReader {
     this.#running ??= this.#run();
   }
 
-  /** Says that the handler is through. Repeated some times; the server delivers again what stays unanswered. */
+  /** Says that the handler is through. When that gets lost the server delivers it again, and it is said again. */
   acknowledge(streamSequence: number): void {
     const message = this.#unacknowledged.get(streamSequence);
     if (message === undefined) return;
-    const sent = this.#sendAcknowledgement(message).finally(() => this.#acknowledging.delete(sent));
-    this.#acknowledging.add(sent);
+    try {
+      message.ack();
+      this.#unacknowledged.delete(streamSequence);
+    } catch (error) {
+      this.#trouble(error);
+    }
   }
 
   catchUp(sequence: number): void {
     this.#wanted = Math.max(sequence, this.#wanted ?? 0);
   }
 
-  /** Waits for acknowledgements on their way. `remove`: the framework is gone and nobody will go on from here. */
+  /** Waits until the server has the acknowledgements. `remove`: the framework is gone and nobody will go on from here. */
   async close(remove: boolean): Promise<void> {
     this.#closing.abort();
     this.#pull?.stop();
     await this.#running;
-    await Promise.all(this.#acknowledging);
+    const { connection } = this.#options;
+    await Promise.race([connection.flush().catch(() => undefined), wait(FLUSH_MS)]);
     if (!remove) return;
     // What cannot be removed now ends by its inactivity.
-    const manager = await jetstreamManager(this.#options.connection, { checkAPI: false });
+    const manager = await jetstreamManager(connection, { checkAPI: false });
     await manager.consumers.delete(this.#stream, this.#nameOf(this.#session)).catch(() => false);
   }
 
@@ -105,7 +114,9 @@ export class UpdateConsumer implements UpdateReader {
           this.#troubled = false;
           const wanted = this.#wanted;
           // Throws when the consumer is gone, which a pull does not always tell.
+          if (wanted === undefined && this.#quietPulls < QUIET_PULLS) continue;
           this.#tellCaughtUp(await consumer.info(), wanted);
+          this.#quietPulls = 0;
         }
       } catch (error) {
         this.#trouble(error);
@@ -145,6 +156,7 @@ export class UpdateConsumer implements UpdateReader {
       ack_policy: AckPolicy.Explicit,
       ack_wait: ACK_WAIT_MS * NANOSECONDS_PER_MS,
       max_ack_pending: MAX_UNACKNOWLEDGED,
+      mem_storage: true,
       inactive_threshold: INACTIVE_MS * NANOSECONDS_PER_MS,
     });
     if (previous) await manager.consumers.delete(this.#stream, previous.name);
@@ -191,6 +203,7 @@ export class UpdateConsumer implements UpdateReader {
       for await (const message of pull) this.#take(message);
     } finally {
       clearTimeout(limit);
+      this.#quietPulls += 1;
       this.#pull = undefined;
     }
   }
@@ -205,25 +218,12 @@ export class UpdateConsumer implements UpdateReader {
 
   #take(message: JsMsg): void {
     if (this.#closing.signal.aborted) return;
+    this.#quietPulls = 0;
     this.#unacknowledged.set(message.seq, message);
     this.#lastDelivered = Math.max(this.#lastDelivered, message.seq);
     this.#lastDelivery = Math.max(this.#lastDelivery, message.info.deliverySequence);
     const position = { streamCreatedMs: this.#streamCreatedMs ?? 0, sequence: message.seq };
     this.#options.onMessage(position, message.subject, message.data);
-  }
-
-  async #sendAcknowledgement(message: JsMsg): Promise<void> {
-    for (let attempt = 1; attempt <= ACK_ATTEMPTS; attempt += 1) {
-      try {
-        if (!(await message.ackAck({ timeout: ACK_TIMEOUT_MS }))) continue;
-        if (this.#unacknowledged.get(message.seq) === message) {
-          this.#unacknowledged.delete(message.seq);
-        }
-        return;
-      } catch (error) {
-        this.#trouble(error);
-      }
-    }
   }
 
   #nameOf(session: number): string {
