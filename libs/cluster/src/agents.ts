@@ -18,11 +18,17 @@ import { reconcileExecutors } from './executor-ends.ts';
 import { countOfAgents } from './gone-agents.ts';
 import type { Input } from './inputs.ts';
 import { effectiveState, orderReturn, orderUpdate } from './leader-updates.ts';
-import { HEARTBEATS_PER_SECOND, MAX_AGENT_HEARTBEAT_INTERVAL_MS, MAX_AGENTS } from './limits.ts';
+import {
+  HEARTBEATS_PER_SECOND,
+  HEARTBEATS_PER_SECOND_BEFORE,
+  MAX_AGENT_HEARTBEAT_INTERVAL_MS,
+  MAX_AGENTS,
+} from './limits.ts';
 import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
+import { ruleHolds } from './rules.ts';
 import { reservedObjection, takeOverReserved } from './static-reservations.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
@@ -146,7 +152,9 @@ export function agentFellSilent(
 /** So long that all agents together stay below the limit, within its bounds. */
 function heartbeatIntervalMs(state: ClusterState): number {
   const shortestMs = state.record.settings.agentHeartbeatIntervalMs;
-  const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / HEARTBEATS_PER_SECOND);
+  const isSeldom = ruleHolds(state, 'agentsBeatSeldom');
+  const mostPerSecond = isSeldom ? HEARTBEATS_PER_SECOND : HEARTBEATS_PER_SECOND_BEFORE;
+  const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / mostPerSecond);
   const longestMs = Math.max(shortestMs, MAX_AGENT_HEARTBEAT_INTERVAL_MS);
   return Math.min(Math.max(shortestMs, wantedMs), longestMs);
 }

@@ -17,7 +17,9 @@ export const OFFERS_MESSAGE_BYTES = 256 * 1024;
 /** Estimated bytes of events in one message. */
 export const EVENTS_MESSAGE_BYTES = 256 * 1024;
 /** All agents together send at most so many heartbeats a second, as far as the longest interval allows. */
-export const HEARTBEATS_PER_SECOND = 2000;
+export const HEARTBEATS_PER_SECOND = 500;
+/** Before rules version 6. */
+export const HEARTBEATS_PER_SECOND_BEFORE = 2000;
 export const MAX_AGENT_HEARTBEAT_INTERVAL_MS = 25_000;
 /** How long tasks wait for their framework's scheduler where the books that knew its own failover timeout are lost: a week. */
 export const ADOPTED_FAILOVER_MS = 7 * 24 * 3_600_000;

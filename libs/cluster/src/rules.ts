@@ -31,6 +31,8 @@ const RULE_SINCE = {
   limitsAreRead: 6,
   /** The finer cause of a task's end stands in the books. */
   causesAreKept: 6,
+  /** In a cluster of thousands, an agent's heartbeats are further apart. */
+  agentsBeatSeldom: 6,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */

@@ -365,11 +365,16 @@ describe('an agent', () => {
     expect(cluster.state.offers.size).toBe(1);
   });
 
-  test('gets a longer heartbeat interval in a large cluster', () => {
+  test.each([
+    [5, 151],
+    [6, 602],
+  ])('gets a longer heartbeat interval in a large cluster (rules %i)', (rules, intervalMs) => {
+    cluster = new ScriptedCluster();
+    cluster.rulesVersion = rules;
     cluster.startTerm({ agentHeartbeatIntervalMs: 100 });
-    for (let number = 0; number < 299; number += 1) cluster.register(anAgentId(`n${number}`));
+    for (let number = 0; number < 300; number += 1) cluster.register(anAgentId(`n${number}`));
     expect(answerOf(cluster.register(anAgentId('last')))).toMatchObject({
-      value: { heartbeatIntervalMs: 151 },
+      value: { heartbeatIntervalMs: intervalMs },
     });
   });
 });

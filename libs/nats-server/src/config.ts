@@ -99,6 +99,7 @@ ping_interval: "5s"
 ping_max: 2
 write_deadline: "10s"
 authorization { timeout: ${HANDSHAKE_SECONDS} }
+prof_port: 6555
 ${node.monitorPort === undefined ? '' : `http: "127.0.0.1:${node.monitorPort}"\n`}${node.tls === undefined ? '' : `${renderTls(node.tls)}\n`}jetstream {
   store_dir: ${quote(node.storeDirectory)}
 ${node.sync === 'default' ? '' : '  sync_interval: always\n'}  max_memory_store: ${MAX_MEMORY_BYTES}
