@@ -13,7 +13,7 @@ import {
   eventsOf,
   factsOf,
   of,
-  type ScriptedCluster,
+  ScriptedCluster,
   some,
   updatesOf,
 } from './scripted-cluster.ts';
