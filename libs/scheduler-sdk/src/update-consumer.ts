@@ -35,6 +35,8 @@ const RETRY_MS = 500;
 /** Pulls in a row that bring nothing, until it is asked whether the consumer is still there. */
 const QUIET_PULLS = 5;
 const FLUSH_MS = 2000;
+/** What is handled within that is acknowledged together: one write to the server, not one each. */
+const ACKNOWLEDGE_WITHIN_MS = 250;
 const ACK_WAIT_MS = 30_000;
 /** Not acknowledged at one time: more are not delivered until the handler is through with some. */
 const MAX_UNACKNOWLEDGED = 5000;
@@ -62,6 +64,9 @@ export class UpdateConsumer implements UpdateReader {
   /** Up to where somebody wants to know that all was read. */
   #wanted: number | undefined;
   #streamCreatedMs: number | undefined;
+  /** To be acknowledged, by stream sequence. */
+  #handled: number[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #pull: ConsumerMessages | undefined;
   #troubled = false;
   #running: Promise<void> | undefined;
@@ -78,14 +83,8 @@ export class UpdateConsumer implements UpdateReader {
 
   /** Says that the handler is through. When that gets lost the server delivers it again, and it is said again. */
   acknowledge(streamSequence: number): void {
-    const message = this.#unacknowledged.get(streamSequence);
-    if (message === undefined) return;
-    try {
-      message.ack();
-      this.#unacknowledged.delete(streamSequence);
-    } catch (error) {
-      this.#trouble(error);
-    }
+    this.#handled.push(streamSequence);
+    this.#timer ??= setTimeout(() => this.#acknowledgeAll(), ACKNOWLEDGE_WITHIN_MS);
   }
 
   catchUp(sequence: number): void {
@@ -97,12 +96,28 @@ export class UpdateConsumer implements UpdateReader {
     this.#closing.abort();
     this.#pull?.stop();
     await this.#running;
+    this.#acknowledgeAll();
     const { connection } = this.#options;
     await Promise.race([connection.flush().catch(() => undefined), wait(FLUSH_MS)]);
     if (!remove) return;
     // What cannot be removed now ends by its inactivity.
     const manager = await jetstreamManager(connection, { checkAPI: false });
     await manager.consumers.delete(this.#stream, this.#nameOf(this.#session)).catch(() => false);
+  }
+
+  #acknowledgeAll(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      for (const sequence of this.#handled) {
+        this.#unacknowledged.get(sequence)?.ack();
+        this.#unacknowledged.delete(sequence);
+      }
+    } catch (error) {
+      // What is not acknowledged is delivered again, and handled already.
+      this.#trouble(error);
+    }
+    this.#handled = [];
   }
 
   async #run(): Promise<void> {

@@ -29,7 +29,7 @@ function registered(jitter: number): Registration {
 
 describe('registration', () => {
   test('the request is repeated with one id until it is answered, then heartbeats follow', () => {
-    const bench = new ScriptedSupervisor().send({ kind: 'connected' }).after(500);
+    const bench = new ScriptedSupervisor().send({ kind: 'connected' }).after(2000);
     const requests = bench.take('register');
     expect(requests.map(({ request }) => request.counter)).toEqual([1, 1]);
     const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };

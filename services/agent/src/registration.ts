@@ -1,10 +1,6 @@
 // Owns the agent's standing with the leader: the highest epoch heard of, when to register (again), the one open
 // register request, heartbeats, and what the agent lends. What the agent has and runs is told to it.
-import {
-  DEFAULT_RETRY,
-  OutstandingRequests,
-  type RetryPolicy,
-} from '@parley/actor/outstanding-requests';
+import { OutstandingRequests, type RetryPolicy } from '@parley/actor/outstanding-requests';
 import { standingOf } from '@parley/protocol/agent-standing';
 import type { RegisterRequest } from '@parley/protocol/agents';
 import type { LeaderPresence } from '@parley/protocol/broadcasts';
@@ -23,7 +19,6 @@ export type RegistrationOptions = {
   readonly jitter: number;
   /** Heard of by an earlier process of this agent. */
   readonly epoch?: Epoch;
-  readonly retry?: RetryPolicy;
   /** What may be offered as revocable, as far as it is known at the start. */
   readonly revocable?: Resources | undefined;
 };
@@ -35,6 +30,10 @@ const REFRESH_MS = 300_000;
 /** The time that all agents have, where the leader does not say: it knows how many there are. */
 const REPORT_WITHIN_MS = 1000;
 const AFTER_REFUSAL_MS = 5000;
+/** When no answer comes: at first as soon as one can be late, then rarely. What thousands ask again and again nobody gets through. */
+const RETRY: RetryPolicy = { firstMs: 2000, maxMs: 20_000 };
+/** Each agent's own times lie within so much of that, around it, so that they do not all ask at once again. */
+const RETRY_SPREAD = 0.5;
 
 export class Registration {
   readonly #jitter: number;
@@ -59,7 +58,11 @@ export class Registration {
     this.#jitter = options.jitter;
     this.#epoch = options.epoch ?? NO_EPOCH;
     this.#revocable = options.revocable;
-    this.#requests = new OutstandingRequests(options.session, options.retry ?? DEFAULT_RETRY);
+    const spread = 1 + (options.jitter - 0.5) * RETRY_SPREAD;
+    this.#requests = new OutstandingRequests(options.session, {
+      firstMs: Math.floor(RETRY.firstMs * spread),
+      maxMs: Math.floor(RETRY.maxMs * spread),
+    });
   }
 
   get epoch(): Epoch {

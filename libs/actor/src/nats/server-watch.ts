@@ -24,6 +24,7 @@ export function leaveWhenSilent(connection: NatsConnection, servers: number): vo
       if (isLeft && knownServers(connection, servers) > 1) leaveServer(connection);
       return;
     }
+    if (knownServers(connection, servers) <= 1) return;
     isAsked = true;
     server.asked(performance.now());
     const over = (): void => {
