@@ -29,3 +29,15 @@ it('an answer gives the next silence as little time as the first one had', () =>
   server.answered();
   expect(leftAt(server, 10)).toEqual([3, 9]);
 });
+
+it('a server of which other things are heard is not left, however much there is to read before its answer', () => {
+  const server = new SilentServer();
+  server.asked(0);
+  const looks = Array.from({ length: 1000 }, (_, index) => (index + 1) * LOOK_MS);
+  expect(looks.filter((atMs) => server.look(atMs, true))).toEqual([]);
+  expect(looks.slice(0, 3).map((_, index) => server.look((1001 + index) * LOOK_MS))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+});

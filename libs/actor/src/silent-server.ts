@@ -25,12 +25,15 @@ export class SilentServer {
     this.#patience = FIRST_LOOKS;
   }
 
-  /** What was asked is not answered yet. True: it is to be left; the next one is given twice as long. */
-  look(nowMs: number): boolean {
+  /**
+   * What was asked is not answered yet; `hasHeard`: something else came since the last look. True: it is to be left; the next one
+   * is given twice as long.
+   */
+  look(nowMs: number, hasHeard = false): boolean {
     const isLate = nowMs - this.#lookedMs > LATE_MS;
     this.#lookedMs = nowMs;
-    // Nobody is blamed for what this process has missed.
-    this.#unanswered = isLate ? 0 : this.#unanswered + 1;
+    // Nobody is blamed for what this process has missed, or for how much it has to read before the answer.
+    this.#unanswered = isLate || hasHeard ? 0 : this.#unanswered + 1;
     if (this.#unanswered < this.#patience) return false;
     this.#unanswered = 0;
     this.#patience = Math.min(2 * this.#patience, MOST_LOOKS);

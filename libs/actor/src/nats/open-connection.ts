@@ -11,9 +11,14 @@ import { probeTls } from './tls-probe.ts';
 
 /** The client's defaults give up after 10 tries and notice a dead server after minutes. */
 const RECONNECT_WAIT_MS = 100;
-/** A hung server is left when the third ping is due, where nobody notices earlier (server-watch.ts): agents leave it after 10 to 15 s. */
-const PING_INTERVAL_MS = 2000;
-const AGENT_PING_INTERVAL_MS = 5000;
+/**
+ * A hung server is left when one ping more is due, where nobody notices earlier (server-watch.ts): agents leave it after 10 to
+ * 15 s, others after 25 to 30 s. The answer to a ping comes behind all that was sent before it: who has much to read, such as a
+ * leader on which thousands call, must not take that for silence, since it would lose what it has not read.
+ */
+const PING_INTERVAL_MS = 5000;
+const AGENT_PINGS = 2;
+const PINGS = 5;
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Fails with `notPermitted` (the server does not know the credential) or `unavailable` (nobody there: try again). */
@@ -44,8 +49,8 @@ export async function openConnection(
       reconnectTimeWait: RECONNECT_WAIT_MS,
       reconnectJitter: RECONNECT_WAIT_MS,
       reconnectJitterTLS: RECONNECT_WAIT_MS,
-      pingInterval: kind === 'agent' ? AGENT_PING_INTERVAL_MS : PING_INTERVAL_MS,
-      maxPingOut: 2,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: kind === 'agent' ? AGENT_PINGS : PINGS,
       noAsyncTraces: true,
       ...(tls && { tls }),
     });

@@ -17,10 +17,15 @@ const UNLED_LOOK_MS = 1000;
 export function leaveWhenSilent(connection: NatsConnection, servers: number): void {
   const server = new SilentServer();
   let isAsked = false;
+  let heardBytes = 0;
   const timer = setInterval(() => {
     if (connection.isClosed()) return clearInterval(timer);
+    const { inBytes } = connection.stats();
+    const hasHeard = inBytes > heardBytes;
+    heardBytes = inBytes;
     if (isAsked) {
-      const isLeft = server.look(performance.now());
+      // The answer comes behind all that the server has sent before.
+      const isLeft = server.look(performance.now(), hasHeard);
       if (isLeft && knownServers(connection, servers) > 1) leaveServer(connection);
       return;
     }

@@ -44,6 +44,7 @@ for (let next = 0; next < plan.frameworks; next += CONNECT_AT_ONCE) {
   const size = Math.min(CONNECT_AT_ONCE, plan.frameworks - next);
   await Promise.all(Array.from({ length: size }, (_, index) => connect(next + index)));
 }
+process.on('SIGUSR2', () => process.exit(0));
 say({ kind: 'ready' });
 
 async function connect(index: number): Promise<void> {
