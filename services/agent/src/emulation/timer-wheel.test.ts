@@ -69,3 +69,19 @@ it('who was struck off is not woken', () => {
   wheel.advance(1000);
   expect(sleeper.wokenMs).toEqual([]);
 });
+
+it('for whom there is no time any more, it is his turn first at the next call, whatever is planned meanwhile', () => {
+  const wheel = new TimerWheel(0);
+  const sleepers = Array.from({ length: 5 }, () => new Sleeper(wheel));
+  for (const sleeper of sleepers) sleeper.sleepUntil(50);
+  let left = 2;
+  wheel.advance(1000, () => left-- > 0);
+  const woken = (): number[][] => sleepers.map(({ wokenMs }) => wokenMs);
+  expect(woken()).toEqual([[1000], [1000], [], [], []]);
+  sleepers[0]?.sleepUntil(0);
+  left = 3;
+  wheel.advance(1010, () => left-- > 0);
+  expect(woken()).toEqual([[1000], [1000], [1010], [1010], [1010]]);
+  wheel.advance(1020);
+  expect(woken()[0]).toEqual([1000, 1020]);
+});

@@ -39,18 +39,20 @@ export class TimerWheel {
     entry.wheelTick = undefined;
   }
 
-  /** Wakes all that are due. */
-  advance(nowMs: number): void {
+  /** Wakes all that are due, as long as there is time for another one: the rest is due at the next call. */
+  advance(nowMs: number, hasTime: () => boolean = () => true): void {
     const until = Math.floor(nowMs / TICK_MS);
-    while (this.#tick < until) {
-      this.#tick += 1;
+    for (;;) {
+      // Of the tick that ran last there may be some left.
       const entries = this.#slots[this.#tick % TICKS];
-      if (entries === undefined || entries.size === 0) continue;
-      this.#slots[this.#tick % TICKS] = undefined;
-      for (const entry of entries) {
+      for (const entry of entries ?? []) {
+        if (!hasTime()) return;
+        entries?.delete(entry);
         entry.wheelTick = undefined;
         entry.wake(nowMs);
       }
+      if (this.#tick >= until) return;
+      this.#tick += 1;
     }
   }
 }
