@@ -9,6 +9,7 @@ import { LocalCluster } from '@parley/cli/local-cluster/local-cluster';
 import type { HolderKind } from '@parley/protocol/credential';
 import type { ClusterName } from '@parley/protocol/ids';
 import type { NatsConnection } from 'nats';
+import { stopWhenInterrupted } from './interruption.ts';
 
 export type BenchClusterPlan = {
   readonly directory: string;
@@ -30,7 +31,7 @@ export function benchCluster(
   });
   const clone = fileURLToPath(new URL('../../..', import.meta.url));
   const paths = clusterPaths(directory, name);
-  return new LocalCluster(
+  const cluster = new LocalCluster(
     {
       cluster: name,
       clone,
@@ -47,6 +48,8 @@ export function benchCluster(
       onBroken: (failure) => say(failure.message),
     },
   );
+  stopWhenInterrupted(() => cluster.stop());
+  return cluster;
 }
 
 /** Another client under the same credential hears what its holder hears, and answers nothing. */

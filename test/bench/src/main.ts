@@ -6,6 +6,7 @@ import { allocationBenchmark } from './allocation-benchmark.ts';
 import { coldstartBenchmark } from './coldstart-benchmark.ts';
 import { factsBenchmark } from './facts-benchmark.ts';
 import { failoverBenchmark } from './failover/failover-benchmark.ts';
+import { heedInterruptions } from './interruption.ts';
 import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
@@ -33,6 +34,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scaleBenchmark,
 ];
 
+heedInterruptions();
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { logPath } from '@parley/nats-server/server-directory';
 import type { Holder } from '@parley/protocol/credential';
+import { stopWhenInterrupted } from '../interruption.ts';
 import { BenchProcess, type LogLine } from './bench-process.ts';
 import { type EmulatedServer, startOneServer, startThreeServers } from './emulated-server.ts';
 
@@ -39,6 +40,7 @@ export class EmulatedCluster {
   readonly #say: (line: string) => void;
   readonly #directory = mkdtempSync(path.join(tmpdir(), 'parley-bench-emulated-'));
   readonly #processes = new Map<string, BenchProcess>();
+  readonly #forget = stopWhenInterrupted(() => this.close());
   #server: EmulatedServer | undefined;
   /** What the emulator says when it is ended. */
   #launches: LogLine | undefined;
@@ -98,6 +100,7 @@ export class EmulatedCluster {
   }
 
   async close(): Promise<void> {
+    this.#forget();
     for (const one of this.#processes.values()) await one.end('SIGKILL');
     await this.#server?.close();
     const { logs } = this.#size;
