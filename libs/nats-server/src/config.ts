@@ -95,11 +95,10 @@ log_file: ${quote(node.logFile)}
 logfile_size_limit: 16777216
 logfile_max_num: 3
 max_payload: ${MAX_PAYLOAD_BYTES}
-ping_interval: "5s"
-ping_max: 2
+ping_interval: "15s"
+ping_max: 3
 write_deadline: "10s"
 authorization { timeout: ${HANDSHAKE_SECONDS} }
-prof_port: 6555
 ${node.monitorPort === undefined ? '' : `http: "127.0.0.1:${node.monitorPort}"\n`}${node.tls === undefined ? '' : `${renderTls(node.tls)}\n`}jetstream {
   store_dir: ${quote(node.storeDirectory)}
 ${node.sync === 'default' ? '' : '  sync_interval: always\n'}  max_memory_store: ${MAX_MEMORY_BYTES}

@@ -8,13 +8,16 @@ export function stopWhenInterrupted(stop: () => Promise<void>): () => void {
   return () => void started.delete(stop);
 }
 
-/** From now on an interruption ends the process, with the status that shells know for it. */
+/** From now on an interruption ends the process, with the status that shells know for it; a second one changes nothing. */
 export function heedInterruptions(): void {
+  let isStopping = false;
   for (const [signal, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
       process.stderr.write(`${signal}: what was started is stopped\n`);
       const stopping = [...started].map((stop) => stop());
       void Promise.allSettled(stopping).then(() => process.exit(status));
