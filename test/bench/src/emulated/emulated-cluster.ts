@@ -1,5 +1,5 @@
 // Owns a cluster of emulated agents: one nats-server or three, two masters and two allocators as processes, the agents in
-// another. It measures nothing.
+// others. It measures nothing.
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,10 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { logPath } from '@parley/nats-server/server-directory';
 import type { Holder } from '@parley/protocol/credential';
 import { stopWhenInterrupted } from '../interruption.ts';
-import { BenchProcess, type LogLine } from './bench-process.ts';
+import { BenchProcess } from './bench-process.ts';
 import { type EmulatedServer, startOneServer, startThreeServers } from './emulated-server.ts';
 
 const EMULATOR = 'bench';
+/** The heap of one process with more of them takes seconds to collect. */
+const AGENTS_A_PROCESS = 10_000;
+const START_TIMEOUT_MS = 900_000;
 const MASTERS = ['master-1', 'master-2'] as const;
 const ALLOCATORS = ['allocator-1', 'allocator-2'] as const;
 const ACTORS: readonly Holder[] = [
@@ -32,6 +35,14 @@ export type EmulatedSize = {
   readonly logs?: string | undefined;
 };
 
+export type AgentsBegun = {
+  /** When the first one began, when the last one was registered. */
+  readonly beganMs: number;
+  readonly registeredMs: number;
+  /** Of all their processes. */
+  readonly memoryMib: number;
+};
+
 /** Two masters, or two allocators. */
 export type Pair = { readonly leader: BenchProcess; readonly other: BenchProcess };
 
@@ -42,16 +53,15 @@ export class EmulatedCluster {
   readonly #processes = new Map<string, BenchProcess>();
   readonly #forget = stopWhenInterrupted(() => this.close());
   #server: EmulatedServer | undefined;
-  /** What the emulator says when it is ended. */
-  #launches: LogLine | undefined;
+  readonly #emulators: BenchProcess[] = [];
 
   constructor(size: EmulatedSize, say: (line: string) => void) {
     this.#size = size;
     this.#say = say;
   }
 
-  /** Resolves when every agent is registered; says what the emulator takes of memory. */
-  async start(): Promise<LogLine> {
+  /** Resolves when every agent is registered. */
+  async start(): Promise<AgentsBegun> {
     await this.startServices();
     return this.startAgents();
   }
@@ -81,8 +91,9 @@ export class EmulatedCluster {
     return this.#pairOf(ALLOCATORS, 'term began');
   }
 
-  get emulator(): BenchProcess {
-    return this.#process(EMULATOR);
+  /** The processes of the agents. */
+  get emulators(): readonly BenchProcess[] {
+    return this.#emulators;
   }
 
   get server(): EmulatedServer {
@@ -91,12 +102,19 @@ export class EmulatedCluster {
   }
 
   /** Ends the agents; how often tasks were launched, as they saw it. */
-  async endAgents(): Promise<Readonly<Record<string, unknown>>> {
-    const told = this.emulator.says('launches of emulated agents');
-    const ending = this.emulator.end('SIGTERM');
-    this.#launches = await told;
-    await ending;
-    return this.#launches.fields;
+  async endAgents(): Promise<Readonly<Record<string, number>>> {
+    const sums: Record<string, number> = {};
+    const ended = this.#emulators.map(async (process) => {
+      const told = process.says('launches of emulated agents');
+      const ending = process.end('SIGTERM');
+      const { fields } = await told;
+      await ending;
+      for (const [name, value] of Object.entries(fields)) {
+        if (typeof value === 'number') sums[name] = (sums[name] ?? 0) + value;
+      }
+    });
+    await Promise.all(ended);
+    return sums;
   }
 
   async close(): Promise<void> {
@@ -118,17 +136,36 @@ export class EmulatedCluster {
     return since(one) > since(two) ? { leader: one, other: two } : { leader: two, other: one };
   }
 
-  /** Those of an emulator that was killed before begin anew, without tasks. */
-  async startAgents(startRate = this.#size.startRate): Promise<LogLine> {
+  /** Those of emulators that were killed before begin anew, without tasks. */
+  async startAgents(startRate = this.#size.startRate): Promise<AgentsBegun> {
     const { agents, connections } = this.#size;
-    const how = ['--emulate', String(agents), '--connections', String(connections)];
-    if (startRate !== undefined) how.push('--start-rate', String(startRate));
+    const processes = Math.ceil(agents / AGENTS_A_PROCESS);
+    const credential = this.server.credential('emulator', EMULATOR);
     const each = ['--cpus', '1', '--mem', '1GiB', '--disk', '1GiB', '--ports', '31000-31000'];
-    const argv = ['--creds', this.server.credential('emulator', EMULATOR), ...how, ...each];
-    const process = this.#add(EMULATOR, [path.join(SERVICES, 'agent/src/main.ts'), ...argv]);
-    const registered = process.says('every emulated agent is registered', 600_000);
-    process.start();
-    return registered;
+    this.#emulators.length = 0;
+    const begun = Array.from({ length: processes }, (_, index) => {
+      const many = shareOf(agents, processes, index);
+      const how = [
+        ...['--emulate', String(many), '--id-prefix', `emulated-${index + 1}-`],
+        ...['--connections', String(Math.max(1, shareOf(connections, processes, index)))],
+      ];
+      if (startRate !== undefined) {
+        how.push('--start-rate', String(Math.max(1, shareOf(startRate, processes, index))));
+      }
+      const argv = [path.join(SERVICES, 'agent/src/main.ts'), '--creds', credential];
+      const process = this.#add(`${EMULATOR}-${index + 1}`, [...argv, ...how, ...each]);
+      this.#emulators.push(process);
+      const registered = process.says('every emulated agent is registered', START_TIMEOUT_MS);
+      process.start();
+      return registered;
+    });
+    const lines = await Promise.all(begun);
+    const began = lines.map(({ timeMs, fields }) => timeMs - Number(fields['tookMs']));
+    return {
+      beganMs: Math.min(...began),
+      registeredMs: Math.max(...lines.map(({ timeMs }) => timeMs)),
+      memoryMib: lines.reduce((all, { fields }) => all + Number(fields['memoryMib']), 0),
+    };
   }
 
   #service(kind: 'master' | 'allocator', id: string): BenchProcess {
@@ -148,3 +185,7 @@ export class EmulatedCluster {
     return found;
   }
 }
+
+/** Of a whole that is dealt out to so many, the part of this one. */
+const shareOf = (whole: number, parts: number, index: number): number =>
+  Math.floor((whole * (index + 1)) / parts) - Math.floor((whole * index) / parts);

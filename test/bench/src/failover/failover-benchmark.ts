@@ -85,8 +85,8 @@ async function inCluster(
   try {
     const { agents, connections, frameworks } = plan;
     say(`${agents} agents on ${connections} connections, then ${frameworks} frameworks`);
-    const { fields } = await cluster.start();
-    say(`the emulator holds ${String(fields['memoryMib'])} MiB`);
+    const { memoryMib } = await cluster.start();
+    say(`the agents' processes hold ${memoryMib} MiB`);
     await untilBusy(cluster, plan, say);
     return await work({ cluster, plan, say });
   } finally {

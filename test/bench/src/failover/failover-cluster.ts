@@ -1,8 +1,11 @@
 // Owns the cluster that a failover is measured in: one of emulated agents, and a process of frameworks that keep it busy. It
 // measures nothing.
 import path from 'node:path';
-import type { LogLine } from '../emulated/bench-process.ts';
-import { EmulatedCluster, type EmulatedSize } from '../emulated/emulated-cluster.ts';
+import {
+  type AgentsBegun,
+  EmulatedCluster,
+  type EmulatedSize,
+} from '../emulated/emulated-cluster.ts';
 import { PRINCIPALS } from '../emulated/emulated-server.ts';
 import { Worker } from '../emulated/worker.ts';
 import {
@@ -27,7 +30,7 @@ export class FailoverCluster extends EmulatedCluster {
   }
 
   /** Resolves when every framework is subscribed as well. */
-  override async start(): Promise<LogLine> {
+  override async start(): Promise<AgentsBegun> {
     const registered = await super.start();
     const { frameworks, tasks, taskSeconds, launchRate } = this.#plan;
     const credentials = PRINCIPALS.map((name) => this.server.credential('principal', name));

@@ -10,8 +10,17 @@ export type Usage = {
   readonly rssMib: number;
 };
 
-/** Throws when it does not run. */
-export function usageOf(pid: number): Usage {
+/** Of some processes together. Throws when one does not run. */
+export function usageOfAll(pids: readonly number[]): Usage {
+  let [cpuSeconds, rssMib] = [0, 0];
+  for (const each of pids.map(usageOf)) {
+    cpuSeconds += each.cpuSeconds;
+    rssMib += each.rssMib;
+  }
+  return { cpuSeconds, rssMib };
+}
+
+function usageOf(pid: number): Usage {
   const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = status.slice(status.lastIndexOf(') ') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);

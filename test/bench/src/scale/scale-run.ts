@@ -7,7 +7,7 @@ import { PRINCIPALS, type ServerCounts } from '../emulated/emulated-server.ts';
 import { Worker } from '../emulated/worker.ts';
 import { sharedConnections } from '../failover/failover-options.ts';
 import { probeOnce } from './probe.ts';
-import { shareBetween, type Usage, type UsageShare, usageOf } from './process-usage.ts';
+import { shareBetween, type Usage, type UsageShare, usageOfAll } from './process-usage.ts';
 import type { ScalePlan } from './scale-options.ts';
 import { type Figures, FromTakers, type TakersPlan, type ToTakers } from './taker-messages.ts';
 
@@ -93,10 +93,9 @@ async function begin(
       throw new Error(`after ${BUSY_TIMEOUT_MS / 1000} s ${open} of ${agents} agents are busy`);
     }
   }
-  const { timeMs, fields } = await registering;
-  const beganMs = timeMs - Number(fields['tookMs']);
+  const { beganMs, registeredMs } = await registering;
   const begun = {
-    registeredSeconds: (timeMs - beganMs) / 1000,
+    registeredSeconds: (registeredMs - beganMs) / 1000,
     offeredSeconds: ((offeredMs || Date.now()) - beganMs) / 1000,
     busySeconds: (busyMs - beganMs) / 1000,
   };
@@ -164,21 +163,21 @@ async function probe({ plan, cluster }: Place): Promise<number[]> {
   return times;
 }
 
-function pidsOf(cluster: EmulatedCluster, takers: Takers): ReadonlyMap<string, number> {
-  const { masters, allocators, emulator, server } = cluster;
+function pidsOf(cluster: EmulatedCluster, takers: Takers): ReadonlyMap<string, readonly number[]> {
+  const { masters, allocators, emulators, server } = cluster;
   const pids = new Map([
-    ['master', masters.leader.pid],
-    ['standby', masters.other.pid],
-    ['allocator', allocators.leader.pid],
-    ['agents', emulator.pid],
-    ['frameworks', takers.pid],
+    ['master', [masters.leader.pid]],
+    ['standby', [masters.other.pid]],
+    ['allocator', [allocators.leader.pid]],
+    ['agents', emulators.map(({ pid }) => pid)],
+    ['frameworks', [takers.pid]],
   ]);
-  if (server.pid !== undefined) pids.set('nats', server.pid);
+  if (server.pid !== undefined) pids.set('nats', [server.pid]);
   return pids;
 }
 
-function usages(pids: ReadonlyMap<string, number>): Map<string, Usage> {
-  return new Map([...pids].map(([name, pid]): [string, Usage] => [name, usageOf(pid)]));
+function usages(pids: ReadonlyMap<string, readonly number[]>): Map<string, Usage> {
+  return new Map([...pids].map(([name, each]): [string, Usage] => [name, usageOfAll(each)]));
 }
 
 /** The process of the frameworks that take every offer. */
