@@ -80,6 +80,7 @@ export class PlayedCluster {
   #ordered: Task[] = [];
   #turn = 0;
   #launched = 0;
+  #begun = 0;
   #ended = 0;
   #beats = 0;
   #beatsDue = 0;
@@ -156,6 +157,13 @@ export class PlayedCluster {
     const outputs = this.#leader.commit(nowMs);
     for (const framework of this.#frameworks.values()) framework.done = framework.calls;
     this.#carryOut(outputs);
+    // The leader has few orders under way at a time: thousands at once would take many turns.
+    while (this.#isFilling && this.#orders.length > 0) {
+      const orders = this.#orders;
+      this.#orders = [];
+      this.#leader.orderReplied(orders, nowMs);
+      this.#carryOut(this.#leader.commit(nowMs));
+    }
     const facts = this.#toAllocator;
     this.#toAllocator = [];
     this.#toLeader.push(...(this.#allocator?.hear(facts, nowMs) ?? []));
@@ -255,7 +263,9 @@ export class PlayedCluster {
   #endLater(task: Task): void {
     const meanTurns = this.#plan.agents / this.#plan.tasksATurn;
     const share = (this.#random.next() >>> 0) / 2 ** 32;
-    const turns = this.#isFilling ? share * meanTurns : ((2 + 2 * share) / 3) * meanTurns;
+    this.#begun += 1;
+    const isFirst = this.#begun <= this.#plan.agents;
+    const turns = isFirst ? share * meanTurns : ((2 + 2 * share) / 3) * meanTurns;
     const turn = this.#turn + Math.max(1, Math.round(turns));
     const ending = this.#ending.get(turn);
     if (ending === undefined) this.#ending.set(turn, [task]);
