@@ -21,7 +21,8 @@ test('every agent has a task, one after the other, and all end when no more are 
   expect([...state.frameworks.rows()].map((one) => one.state)).toEqual(
     Array.from({ length: plan.frameworks }, () => 'subscribed'),
   );
-  for (let turn = 0; turn < MAX_TURNS && cluster.counts.ended < 3 * AGENTS; turn += 1) cluster.turn();
+  for (let turn = 0; turn < MAX_TURNS && cluster.counts.ended < 3 * AGENTS; turn += 1)
+    cluster.turn();
   expect(cluster.counts.ended).toBeGreaterThanOrEqual(3 * AGENTS);
   // Between the end of one task and the beginning of the next, agents wait for a few turns.
   expect(state.tasks.size).toBeGreaterThan(0.9 * AGENTS);
