@@ -34,7 +34,7 @@ export type ClusterPlan = {
 };
 
 /** An append, and what arrives meanwhile. */
-export const TURN_MS = 10;
+const TURN_MS = 10;
 const FRAMEWORKS_A_PRINCIPAL = 10;
 const AGENTS_REGISTERED_A_TURN = 1000;
 const FRAMEWORK_HEARTBEAT_MS = 5000;
