@@ -22,13 +22,12 @@ import {
   HEARTBEATS_PER_SECOND,
   HEARTBEATS_PER_SECOND_BEFORE,
   MAX_AGENT_HEARTBEAT_INTERVAL_MS,
-  MAX_AGENTS,
 } from './limits.ts';
 import { resendOrders } from './order-book.ts';
 import { confirmLaunch, tasksOfOrder } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
-import { ruleHolds } from './rules.ts';
+import { maxAgents, ruleHolds } from './rules.ts';
 import { reservedObjection, takeOverReserved } from './static-reservations.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
@@ -46,8 +45,9 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
       `an operator declared agent ${agentId} gone: it must not run any more`,
     );
   }
-  if (before === undefined && countOfAgents(state) >= MAX_AGENTS) {
-    return fail('overloaded', `there are ${MAX_AGENTS} agents`);
+  const most = maxAgents(state);
+  if (before === undefined && countOfAgents(state) >= most) {
+    return fail('overloaded', `there are ${most} agents`);
   }
   const excess = uncountable(state, before, total.scalars);
   if (excess !== undefined) {

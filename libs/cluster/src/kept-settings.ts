@@ -8,7 +8,7 @@ import { deadlineKey } from './deadlines.ts';
 import type { Effect } from './effects.ts';
 import { rememberGone } from './gone-agents.ts';
 import { type Input, KEPT_TABLES, type KeptSetting, type Rebuilding } from './inputs.ts';
-import { MAX_AGENTS, MAX_FRAMEWORKS } from './limits.ts';
+import { MAX_FRAMEWORKS } from './limits.ts';
 import { putWindow } from './maintenance-book.ts';
 import type {
   AgentRecord,
@@ -20,6 +20,7 @@ import type {
   TombstoneRecord,
 } from './records.ts';
 import { reservationKey } from './reservation-books.ts';
+import { maxAgents } from './rules.ts';
 import { sharesOf } from './shares.ts';
 import { bury } from './tombstones.ts';
 import type { Turn } from './turn.ts';
@@ -218,7 +219,7 @@ function restoreOne(turn: Turn, { table, key, record }: KeptSetting): void {
 /** Away until it registers; then it tells what it has. */
 function restoreAgent({ state, context }: Turn, { isGone, ...kept }: KeptAgent): void {
   const { agentId } = kept;
-  if (state.agents.has(agentId) || state.agents.size >= MAX_AGENTS) return;
+  if (state.agents.has(agentId) || state.agents.size >= maxAgents(state)) return;
   const away = {
     ...kept,
     registration: 0,

@@ -1,7 +1,9 @@
 // Owns the bounds of the state that are no settings: what would otherwise grow with what strangers ask for.
 
-/** Registered, unreachable: all that are known. */
-export const MAX_AGENTS = 100_000;
+/** Registered, unreachable: all that are known. What a leader does for so many is in infra/docs/scaling.md. */
+export const MAX_AGENTS = 250_000;
+/** Before rules version 6. */
+export const MAX_AGENTS_BEFORE = 100_000;
 /** Subscribed, disconnected, or removed with tasks that have not ended. */
 export const MAX_FRAMEWORKS = 20_000;
 /** The leader's own updates that wait for being written; beyond it accepts are refused as `overloaded`. */

@@ -2,6 +2,7 @@
 // no trace of there being others.
 import { expect, test } from 'vitest';
 import { clusterCore } from './cluster-core.ts';
+import { Input } from './inputs.ts';
 import {
   aFramework,
   anAgentId,
@@ -113,4 +114,32 @@ test('an offer made before a raise can be accepted after it', () => {
   expect(answerOf(cluster.accept(aFramework(), [offer], [aTask('t1')]))).toMatchObject({
     ok: true,
   });
+});
+
+test.each([
+  [6, 100_000, true],
+  [6, 250_000, false],
+  [5, 100_000, false],
+])('under version %i, a cluster of %i agents takes another one: %s', (version, agents, takes) => {
+  const cluster = new ScriptedCluster();
+  cluster.rulesVersion = version;
+  cluster.startTerm();
+  cluster.register(anAgentId('a0'));
+  const { state } = cluster;
+  const record = state.agents.get('a0');
+  if (record === undefined) throw new Error('it is registered');
+  for (let index = 1; index < agents; index += 1) {
+    const agentId = anAgentId(`a${index}`);
+    state.agents.put(agentId, { ...record, agentId });
+  }
+  const call = {
+    verb: 'register' as const,
+    body: { hostname: 'h', attributes: {}, tasks: [], total: some(4) },
+  };
+  const input = cluster.callInput({ kind: 'agent', agentId: anAgentId('another') }, call);
+  const times = { sequence: 3, coreTimeMs: 0, wallTimeMs: 0 };
+  const context = { ...times, epoch: cluster.epoch, rulesVersion: version };
+  // Not as an entry of the script: its books do not know the others.
+  clusterCore.step(state, context, Input.parse(input));
+  expect(state.agents.has('another')).toBe(takes);
 });

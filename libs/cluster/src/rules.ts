@@ -5,6 +5,7 @@ import type { Operation } from '@parley/protocol/offers';
 import type { UnparsedTask } from '@parley/protocol/tasks';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterSettings, Input } from './inputs.ts';
+import { MAX_AGENTS, MAX_AGENTS_BEFORE } from './limits.ts';
 
 /** Entries of these rules and newer ones can be stepped. */
 export const OLDEST_RULES = 4;
@@ -33,6 +34,8 @@ const RULE_SINCE = {
   causesAreKept: 6,
   /** In a cluster of thousands, an agent's heartbeats are further apart. */
   agentsBeatSeldom: 6,
+  /** A cluster may have more agents. */
+  moreAgentsAreTaken: 6,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */
@@ -76,6 +79,10 @@ function isOfNewRules(described: unknown): boolean {
 export function ruleHolds(state: ClusterState, rule: keyof typeof RULE_SINCE): boolean {
   return state.rulesVersion >= RULE_SINCE[rule];
 }
+
+/** How many may be known. */
+export const maxAgents = (state: ClusterState): number =>
+  ruleHolds(state, 'moreAgentsAreTaken') ? MAX_AGENTS : MAX_AGENTS_BEFORE;
 
 /** Those that the rules know. */
 export function settingsUnderRules(

@@ -55,6 +55,7 @@ export function linePicture(
     return `<text x="${LEFT + 12}" y="${at}" fill="${colour}">${name}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <text x="${LEFT}" y="22" font-size="14">${title}</text>
 ${[...rows, ...columns, ...drawn, ...legend].join('\n')}

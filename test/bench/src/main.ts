@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { allocationGridBenchmark } from './allocation/grid-benchmark.ts';
 import { allocationBenchmark } from './allocation-benchmark.ts';
+import { beyondBenchmark } from './beyond/beyond-benchmark.ts';
 import { coldstartBenchmark } from './coldstart-benchmark.ts';
 import { factsBenchmark } from './facts-benchmark.ts';
 import { failoverBenchmark } from './failover/failover-benchmark.ts';
@@ -32,6 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   restartBenchmark,
   isolationBenchmark,
   scaleBenchmark,
+  beyondBenchmark,
 ];
 
 heedInterruptions();
