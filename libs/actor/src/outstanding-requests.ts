@@ -3,7 +3,7 @@
 import type { RequestId } from '@parley/protocol/envelope';
 
 export type RetryPolicy = { readonly firstMs: number; readonly maxMs: number };
-export const DEFAULT_RETRY: RetryPolicy = { firstMs: 500, maxMs: 5000 };
+const DEFAULT_RETRY: RetryPolicy = { firstMs: 500, maxMs: 5000 };
 
 type Outstanding<Payload> = {
   readonly payload: Payload;
