@@ -15,6 +15,7 @@ import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
 import { restartBenchmark } from './restart-benchmark.ts';
 import { scaleBenchmark } from './scale/scale-benchmark.ts';
+import { sharingBenchmark } from './sharing/sharing-benchmark.ts';
 import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -31,6 +32,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   restartBenchmark,
   isolationBenchmark,
   scaleBenchmark,
+  sharingBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));
