@@ -30,6 +30,8 @@ const MESSAGE_MS = 1;
 const ENTRY_MS = 2;
 /** From the order until the task runs. */
 const START_MS = 50;
+/** Of an experiment. */
+const MOST_MS = 4 * 3600_000;
 const EPOCH = { bucketCreatedMs: 1, revision: 1 };
 const PRINCIPAL = PrincipalName.parse('bench');
 const RULES_VERSION = clusterCore.rulesVersion;
@@ -111,9 +113,12 @@ export class VirtualCluster {
     return this.state.books.roles.get(role)?.allocated.get(name) ?? 0;
   }
 
-  /** Lets time pass until then, or for as long as `isOver` is false. Throws when nothing is left to happen. */
+  /** Lets time pass for as long as `isOver` is false. Throws when nothing is left to happen, or nothing comes of it. */
   run(isOver: () => boolean): void {
-    while (!isOver()) assert(this.clock.step(), 'something is still to happen');
+    while (!isOver()) {
+      assert(this.clock.step(), 'something is still to happen');
+      assert(this.nowMs <= MOST_MS, 'it is over within hours');
+    }
   }
 
   /** Throws when the books contradict themselves. */
