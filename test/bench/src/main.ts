@@ -10,6 +10,7 @@ import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch/launch-benchmark.ts';
+import { localityBenchmark } from './locality/locality-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
@@ -33,6 +34,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   isolationBenchmark,
   scaleBenchmark,
   sharingBenchmark,
+  localityBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

@@ -45,6 +45,8 @@ export type Listener = {
 
 export type VirtualAgents = {
   readonly count: number;
+  /** Of the first agent; 0 when left out. They are called `agent-0`, `agent-1` and so on. */
+  readonly firstNumber?: number;
   readonly total: Resources;
   /** Of the order in which agents are looked at. */
   readonly seed: number;
@@ -54,6 +56,8 @@ export type VirtualAgents = {
 export const sleepFor = (lengthMs: number): { argv: string[] } => ({
   argv: ['sleep', String(Math.round(lengthMs))],
 });
+
+export const agentNumber = (number: number): AgentId => AgentId.parse(`agent-${number}`);
 
 export class VirtualCluster {
   readonly clock = new Clock();
@@ -71,9 +75,9 @@ export class VirtualCluster {
   #tickAtMs: number | undefined;
   #wakeAtMs: number | undefined;
 
-  constructor({ count, total, seed }: VirtualAgents) {
+  constructor({ count, firstNumber = 0, total, seed }: VirtualAgents) {
     this.#allocator = new Allocator({ seed });
-    this.agents = Array.from({ length: count }, (_, number) => AgentId.parse(`agent-${number}`));
+    this.agents = Array.from({ length: count }, (_, index) => agentNumber(firstNumber + index));
     // Nothing is taken back from tasks that run, as in the papers.
     const settings = ClusterSettings.parse({ reclaims: false });
     const masterId = ActorId.parse('master-1');
