@@ -71,7 +71,7 @@ function draw(folder: string, apart: Locality, shared: readonly Delayed[]): void
   writePicture(
     folder,
     'locality',
-    linePicture({ title, caption, top: 100 }, [
+    linePicture({ title, caption, top: 125 }, [
       line('near tasks, shared', '#1f77b4', ({ near }) => near),
       line('near tasks, static parts', '#aec7e8', () => apart.near),
       line(

@@ -132,7 +132,7 @@ function draw(folder: string, shared: SharingRun, apart: SharingRun): void {
   writePicture(
     folder,
     'sharing-utilisation',
-    linePicture({ title: 'What is allocated: shared, and in static parts', caption, top: 100 }, [
+    linePicture({ title: 'What is allocated: shared, and in static parts', caption, top: 125 }, [
       line('CPUs, shared', '#1f77b4', shared, ({ cpus }) => cpus),
       line('CPUs, static', '#aec7e8', apart, ({ cpus }) => cpus),
       line('memory, shared', '#d62728', shared, ({ mem }) => mem),
@@ -144,5 +144,5 @@ function draw(folder: string, shared: SharingRun, apart: SharingRun): void {
     line(name, colours[index] ?? '#000', shared, (sample) => sample.shares[name] ?? 0),
   );
   const title = 'Dominant shares of four frameworks that share the cluster';
-  writePicture(folder, 'sharing-shares', linePicture({ title, caption, top: 100 }, shares));
+  writePicture(folder, 'sharing-shares', linePicture({ title, caption, top: 125 }, shares));
 }
