@@ -12,11 +12,13 @@ import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
 import { latencyBenchmark } from './latency-benchmark.ts';
 import { launchBenchmark } from './launch/launch-benchmark.ts';
+import { localityBenchmark } from './locality/locality-benchmark.ts';
 import type { Benchmark, Result } from './measurement.ts';
 import { replayBenchmark } from './replay-benchmark.ts';
 import { asTable, describeMachine, type Report } from './report.ts';
 import { restartBenchmark } from './restart-benchmark.ts';
 import { scaleBenchmark } from './scale/scale-benchmark.ts';
+import { sharingBenchmark } from './sharing/sharing-benchmark.ts';
 import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -34,6 +36,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   isolationBenchmark,
   scaleBenchmark,
   beyondBenchmark,
+  sharingBenchmark,
+  localityBenchmark,
 ];
 
 heedInterruptions();
