@@ -39,6 +39,7 @@ export function percentilePicture(title: string, series: readonly Series[]): str
       `<text x="${x(each)}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">p${each}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <text x="${LEFT}" y="22" font-size="14">${title}</text>
 ${[...rows, ...columns, ...lines, ...legend].join('\n')}
