@@ -28,9 +28,10 @@ export const localityBenchmark: Benchmark = {
       const sharing = { kind: 'shared', delayMs: seconds * 1000, waits: 'job' } as const;
       return { seconds, locality: measureLocality(plan, sharing) };
     });
-    say('likewise with 5 s, each task for itself');
-    const byTask = { kind: 'shared', delayMs: 5000, waits: 'task' } as const;
-    const alone = measureLocality(plan, byTask);
+    say('likewise with 5 s, which never begin anew; and each task for itself');
+    const waited = (waits: 'jobOnce' | 'task'): Locality =>
+      measureLocality(plan, { kind: 'shared', delayMs: 5000, waits });
+    const [once, alone] = [waited('jobOnce'), waited('task')];
     const folder = options['pictures'];
     if (folder !== undefined) draw(folder, apart, shared);
     return [
@@ -39,6 +40,7 @@ export const localityBenchmark: Benchmark = {
       ...shared.flatMap(({ seconds, locality }) => [
         ...resultsOf(`locality.${seconds}s`, locality, apart, seconds),
       ]),
+      ...resultsOf('locality.5s.once', once, apart),
       ...resultsOf('locality.5s.each-task', alone, apart),
     ];
   },

@@ -30,6 +30,11 @@ describe('jobs that read blocks of one file', () => {
     expect(each.near).toBeLessThan(one?.near ?? 0);
   });
 
+  it('need the wait to begin anew with each task that found its block', () => {
+    const once = measureLocality(PLAN, { kind: 'shared', delayMs: 1000, waits: 'jobOnce' });
+    expect(once.near).toBeLessThan(one?.near ?? 0);
+  });
+
   it('are the same for the same seed', () => {
     expect(measureLocality(PLAN, delayed(1000))).toEqual(one);
   });

@@ -23,7 +23,8 @@ export type Block = {
   readonly farMs: number;
 };
 
-export type Waits = 'job' | 'task';
+/** `jobOnce`: likewise, and having waited once it takes whatever comes. */
+export type Waits = 'job' | 'jobOnce' | 'task';
 export type ScanPlan = {
   readonly name: string;
   readonly blocks: readonly Block[];
@@ -148,7 +149,7 @@ export class Scan {
     const isNear = block.holders.includes(agentId);
     if (isNear) {
       this.nearTasks += 1;
-      this.#waitingSinceMs.delete(this.#waitOf(key));
+      if (this.#plan.waits !== 'jobOnce') this.#waitingSinceMs.delete(this.#waitOf(key));
     }
     const command = sleepFor(isNear ? block.nearMs : block.farMs);
     return { taskId: key, resources: this.#plan.task, command };
