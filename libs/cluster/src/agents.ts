@@ -155,7 +155,12 @@ function heartbeatIntervalMs(state: ClusterState): number {
   const isSeldom = ruleHolds(state, 'agentsBeatSeldom');
   const mostPerSecond = isSeldom ? HEARTBEATS_PER_SECOND : HEARTBEATS_PER_SECOND_BEFORE;
   const wantedMs = Math.ceil((state.books.registeredAgents * 1000) / mostPerSecond);
-  const longestMs = Math.max(shortestMs, MAX_AGENT_HEARTBEAT_INTERVAL_MS);
+  // Three in a row have to be lost before an agent counts as silent.
+  const bySilenceMs = Math.floor(state.record.settings.agentSilenceMs / 3);
+  const mostMs = isSeldom
+    ? Math.min(MAX_AGENT_HEARTBEAT_INTERVAL_MS, bySilenceMs)
+    : MAX_AGENT_HEARTBEAT_INTERVAL_MS;
+  const longestMs = Math.max(shortestMs, mostMs);
   return Math.min(Math.max(shortestMs, wantedMs), longestMs);
 }
 

@@ -377,6 +377,14 @@ describe('an agent', () => {
       value: { heartbeatIntervalMs: intervalMs },
     });
   });
+
+  test('has three heartbeats within the silence after which it counts as unreachable, however large the cluster', () => {
+    cluster.startTerm({ agentHeartbeatIntervalMs: 100, agentSilenceMs: 1500 });
+    for (let number = 0; number < 300; number += 1) cluster.register(anAgentId(`n${number}`));
+    expect(answerOf(cluster.register(anAgentId('last')))).toMatchObject({
+      value: { heartbeatIntervalMs: 500 },
+    });
+  });
 });
 
 describe('utilisation', () => {

@@ -164,3 +164,12 @@ it('what each scope was given is asked only when there is one that was not launc
   expect(set.get(slice)).toBe(500);
   expect(asked).toBe(2);
 });
+
+it('a unit that had ended while its scopes were looked at is listed when it runs again', async () => {
+  others = [one];
+  expect(await launcher.list()).toEqual(new Set());
+  others = [];
+  await launch(one, 500);
+  live = new Map([[one, { cpuMillis: 500, memoryMib: 500 }]]);
+  expect(await launcher.list()).toEqual(new Set([one]));
+});

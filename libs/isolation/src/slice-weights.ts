@@ -44,11 +44,12 @@ export function weighSlices(
   });
   const launching = new Set<string>();
   /** Scopes that are no tasks of ours. */
-  let foreign: ReadonlySet<string> = new Set();
+  let foreign = new Set<string>();
   return {
     ...launcher,
     async launch(request) {
       launching.add(request.unit);
+      foreign.delete(request.unit);
       try {
         const outcome = await launcher.launch(request);
         if (outcome.ok && !outcome.alreadyStarted) weights.add(request.unit, request.limits);

@@ -176,6 +176,8 @@ export function scopeArguments(request: LaunchRequest, how: ScopeHow): string[] 
     '--collect',
     `--slice=${sliceOf(request.unit, slice)}`,
     `--unit=${request.unit}.scope`,
+    // Else it is the whole command, which would stand in every list of units.
+    `--description=${request.unit}`,
     ...properties.flatMap((property) => ['-p', property]),
   ];
 }

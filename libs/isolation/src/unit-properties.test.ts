@@ -225,6 +225,7 @@ it.each([
   for (const name of ['Description', 'CollectMode', 'Slice', 'PIDs']) sent.delete(name);
   expect(sentBySystemdRun(named)).toEqual(sent);
   expect(named).toContain('--unit=unit-1.scope');
+  expect(named).toContain('--description=unit-1');
   expect(named).toContain('--collect');
 });
 

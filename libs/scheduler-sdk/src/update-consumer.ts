@@ -59,6 +59,10 @@ export class UpdateConsumer implements UpdateReader {
   #lastDelivered = 0;
   /** The consumer's own count of deliveries: its place in the stream also moves over what is not for it, on three nodes. */
   #lastDelivery = 0;
+  /** Up to here the server had every acknowledgement when it was last asked. */
+  #acknowledged = 0;
+  /** The server has delivered what did not come here: it delivers that again, as long as it knows of it. */
+  #hasGap = false;
   /** Pulls since something came, or somebody was asked. */
   #quietPulls = 0;
   /** Up to where somebody wants to know that all was read. */
@@ -98,7 +102,8 @@ export class UpdateConsumer implements UpdateReader {
     await this.#running;
     this.#acknowledgeAll();
     const { connection } = this.#options;
-    await Promise.race([connection.flush().catch(() => undefined), wait(FLUSH_MS)]);
+    const late = wait(FLUSH_MS, undefined, { ref: false });
+    await Promise.race([connection.flush().catch(() => undefined), late]);
     if (!remove) return;
     // What cannot be removed now ends by its inactivity.
     const manager = await jetstreamManager(connection, { checkAPI: false });
@@ -130,7 +135,10 @@ export class UpdateConsumer implements UpdateReader {
           const wanted = this.#wanted;
           // Throws when the consumer is gone, which a pull does not always tell.
           if (wanted === undefined && this.#quietPulls < QUIET_PULLS) continue;
-          this.#tellCaughtUp(await consumer.info(), wanted);
+          const info = await consumer.info();
+          this.#acknowledged = info.ack_floor.stream_seq;
+          if (info.num_ack_pending === 0) this.#hasGap = false;
+          this.#tellCaughtUp(info, wanted);
           this.#quietPulls = 0;
         }
       } catch (error) {
@@ -148,15 +156,27 @@ export class UpdateConsumer implements UpdateReader {
     const own = await this.#find(manager, this.#session);
     const start =
       own ?? (await this.#create(manager, { sequence: lastSequence, streamCreatedMs: createdMs }));
-    this.#streamCreatedMs = createdMs;
-    // A new consumer counts what lies before its start as delivered.
-    if (this.#lastDelivered === 0) this.#lastDelivered = start.delivered.stream_seq;
+    if (this.#streamCreatedMs !== createdMs) this.#beginStream(createdMs);
+    this.#acknowledged = start.ack_floor.stream_seq;
+    // A new consumer counts what lies before its start as acknowledged.
+    if (this.#lastDelivered === 0) this.#lastDelivered = start.ack_floor.stream_seq;
+    // Three servers that were all away have it again, from its beginning.
+    this.#lastDelivery = Math.min(this.#lastDelivery, start.delivered.consumer_seq);
     if (own === undefined) {
       this.#lastDelivery = start.delivered.consumer_seq;
       const begin = { streamCreatedMs: createdMs, sequence: start.delivered.stream_seq };
       this.#options.onBegin?.(begin);
     }
     return manager.jetstream().consumers.getConsumerFromInfo(start);
+  }
+
+  /** Sequences of another stream mean nothing in this one. */
+  #beginStream(createdMs: number): void {
+    this.#streamCreatedMs = createdMs;
+    this.#lastDelivered = 0;
+    this.#unacknowledged.clear();
+    this.#handled = [];
+    this.#hasGap = false;
   }
 
   async #create(manager: JetStreamManager, end: Start): Promise<ConsumerInfo> {
@@ -182,7 +202,8 @@ export class UpdateConsumer implements UpdateReader {
   #startAfter(previous: ConsumerInfo | undefined, end: Start): number {
     if (this.#streamCreatedMs !== undefined) {
       // Made again by the same process: it knows itself how far it was, unless the stream is another one.
-      const next = Math.min(this.#lastDelivered + 1, ...this.#unacknowledged.keys());
+      const missing = this.#hasGap ? [this.#acknowledged + 1] : [];
+      const next = Math.min(this.#lastDelivered + 1, ...missing, ...this.#unacknowledged.keys());
       const isSame = this.#streamCreatedMs === end.streamCreatedMs && next <= end.sequence + 1;
       return isSame ? next : 1;
     }
@@ -236,7 +257,9 @@ export class UpdateConsumer implements UpdateReader {
     this.#quietPulls = 0;
     this.#unacknowledged.set(message.seq, message);
     this.#lastDelivered = Math.max(this.#lastDelivered, message.seq);
-    this.#lastDelivery = Math.max(this.#lastDelivery, message.info.deliverySequence);
+    const { deliverySequence } = message.info;
+    if (deliverySequence > this.#lastDelivery + 1) this.#hasGap = true;
+    this.#lastDelivery = Math.max(this.#lastDelivery, deliverySequence);
     const position = { streamCreatedMs: this.#streamCreatedMs ?? 0, sequence: message.seq };
     this.#options.onMessage(position, message.subject, message.data);
   }

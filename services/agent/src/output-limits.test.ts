@@ -165,3 +165,14 @@ test('a run whose output is gone, or is no file, harms nobody', async () => {
   await look(limits());
   expect(troubles).toEqual([]);
 });
+
+test('an output that was quiet for long is looked at less often, and at once by who asks for all', async () => {
+  const output = limits();
+  for (let second = 0; second < 10; second += 1) await look(output);
+  write(0, 3 * MIB);
+  nowMs += 100;
+  await output.look();
+  expect(blockBytes()).toBeGreaterThanOrEqual(3 * MIB);
+  await output.look(true);
+  expect(blockBytes()).toBeLessThanOrEqual(LIMIT);
+});

@@ -75,19 +75,20 @@ export class OutputLimits {
     clearTimeout(this.#timer);
   }
 
-  /** Cuts what is due; what has ended meanwhile for the last time. Never rejects. */
-  look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look());
+  /** Cuts what is due, or `all`; what has ended meanwhile for the last time. Never rejects. */
+  look(all = false): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look(all));
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
+  async #look(all: boolean): Promise<void> {
     if (this.#options.limitBytes === 0) return;
     const nowMs = this.#options.nowMs();
     // What has just begun is found a second later; to list what runs costs more than to look at what is due.
-    const ended = nowMs - this.#listedMs >= LATEST_MS ? await this.#list(nowMs) : [];
+    const isToList = all || nowMs - this.#listedMs >= LATEST_MS;
+    const ended = isToList ? await this.#list(nowMs) : [];
     for (const output of [...this.#outputs.values()].flat()) {
-      if (output.dueMs <= nowMs) await this.#tryToLookAt(output);
+      if (all || output.dueMs <= nowMs) await this.#tryToLookAt(output);
     }
     for (const output of ended) await this.#tryToLookAt(output);
   }

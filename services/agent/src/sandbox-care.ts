@@ -56,7 +56,8 @@ export class SandboxCare {
           writtenDirectoryOf(runDirectory),
         ];
       },
-      before: () => this.#outputs.look(),
+      // What an output has too much is given back before it counts against the task.
+      before: () => this.#outputs.look(true),
       onExceeded: (share, excess) => {
         logger.warn({ ...share.owner, ...excess }, 'a sandbox holds more than it may');
         options.dispatch(exceeded(share, excess));
