@@ -143,6 +143,7 @@ export class AgentShell {
       supervisor: this.#supervisor,
       dispatch,
       logger,
+      onEnded: (unit) => this.#care.unitEnded(unit),
     });
     this.#usage = this.#measure(config);
     this.#pressure = this.#watchPressure(config);

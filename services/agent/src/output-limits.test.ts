@@ -176,3 +176,12 @@ test('an output that was quiet for long is looked at less often, and at once by 
   await output.look(true);
   expect(blockBytes()).toBeLessThanOrEqual(LIMIT);
 });
+
+test('what ran for less time than passes between two looks is cut when it has ended', async () => {
+  const output = limits();
+  running = [];
+  await look(output);
+  write(0, 3 * MIB);
+  await output.ended(run);
+  expect(blockBytes()).toBeLessThanOrEqual(LIMIT);
+});

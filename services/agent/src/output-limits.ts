@@ -81,6 +81,18 @@ export class OutputLimits {
     return this.#looking;
   }
 
+  /** Cuts what has ended, which may have run for less time than passes between two looks. Never rejects. */
+  ended(runDirectory: string): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#lookAtLast(runDirectory));
+    return this.#looking;
+  }
+
+  async #lookAtLast(runDirectory: string): Promise<void> {
+    if (this.#options.limitBytes === 0) return;
+    const outputs = this.#outputs.get(runDirectory) ?? (await this.#begin(runDirectory));
+    for (const output of outputs) await this.#tryToLookAt(output);
+  }
+
   async #look(all: boolean): Promise<void> {
     if (this.#options.limitBytes === 0) return;
     const nowMs = this.#options.nowMs();

@@ -34,10 +34,12 @@ export class SandboxCare {
   readonly #disk: DiskWatch;
   readonly #outputs: OutputLimits;
   readonly #collector: SandboxCollector;
+  readonly #runRoot: string;
 
   constructor(options: SandboxCareOptions) {
     const { workDirectory, limits, supervisor, host, executors, logger } = options;
     const runRoot = runRootOf(workDirectory);
+    this.#runRoot = runRoot;
     this.#outputs = new OutputLimits({
       limitBytes: limits.outputLimitBytes,
       runs: () => [...options.running()].map((unit) => path.join(runRoot, unit)),
@@ -78,6 +80,10 @@ export class SandboxCare {
     this.#outputs.begin();
     this.#disk.begin();
     this.#collector.begin();
+  }
+
+  unitEnded(unit: string): void {
+    void this.#outputs.ended(path.join(this.#runRoot, unit));
   }
 
   close(): void {

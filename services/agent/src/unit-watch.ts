@@ -27,6 +27,8 @@ export type UnitWatchOptions = {
   readonly executors: ExecutorShell;
   readonly supervisor: Supervisor;
   readonly dispatch: (input: SupervisorInput) => void;
+  /** Called at least once for each unit that ended. */
+  readonly onEnded: (unit: string) => void;
   readonly logger: Logger;
 };
 
@@ -90,7 +92,8 @@ export class UnitWatch {
   }
 
   async #ended(unit: string): Promise<void> {
-    const { host, executors, supervisor, dispatch } = this.#options;
+    const { host, executors, supervisor, dispatch, onEnded } = this.#options;
+    onEnded(unit);
     const ofExecutor = await executors.unitEnded(unit);
     if (ofExecutor !== undefined) this.#meterEnd(unit, ofExecutor);
     const ref = this.#tasks.get(unit);

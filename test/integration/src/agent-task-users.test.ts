@@ -51,7 +51,7 @@ rootTest(
     const command = { argv: ['sh', '-c', 'id -un > asked'] };
     const probe = { kind: 'command', command } as const;
     const script =
-      'id -un; id -G; grep -c " /run/user tmpfs" /proc/self/mounts; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; until [ -e asked ]; do sleep 0.05; done; cat asked; echo end >> /dev/stdout';
+      'id -un; id -G; grep -c " /run/user tmpfs" /proc/self/mounts; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; until [ -s asked ]; do sleep 0.05; done; cat asked; echo end >> /dev/stdout';
     const said = await saidBy('named', script, {
       user: 'daemon',
       healthCheck: { probe, delayMs: 0, intervalMs: 200 },

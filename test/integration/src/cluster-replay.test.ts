@@ -266,7 +266,9 @@ test('a file that is there is not replaced unasked, and a damaged one is refused
   writeFileSync(damaged, bytes);
   const changed = await elsewhere.type('replay', 'state', '--at', 'last', '--file', damaged);
   expect(changed).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(changed.stderr).toMatch(/damaged at byte \d+: the checksum of a record is wrong/);
+  // Its length may be what was changed.
+  const wrong = /damaged at byte \d+: (the checksum of a record is wrong|a record of \d+ bytes)/;
+  expect(changed.stderr).toMatch(wrong);
   const missing = await elsewhere.type('replay', '--file', '/nowhere/x.replay');
   expect(missing.exitCode).toBe(NOT_FOUND);
 });
