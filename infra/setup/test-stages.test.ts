@@ -48,6 +48,14 @@ test('npm run test:long runs every long test file, and once more every file with
   expect(withProperties).toEqual(expect.arrayContaining(files.filter(isNamedProperty)));
 });
 
+test('what has the host to itself is named as it is', () => {
+  const alone = files.filter((file) =>
+    stagesOf('all', file).includes('integration, one at a time'),
+  );
+  const named = SUITES['all']?.find(({ name }) => name === 'integration, one at a time')?.command;
+  expect(named?.filter((word) => word.endsWith('.test.ts')).toSorted()).toEqual(alone.toSorted());
+});
+
 test('the quick tests are a part of the unit tests', () => {
   const quick = files.filter((file) => stagesOf('quick', file).length > 0);
   expect(quick).not.toEqual([]);
@@ -61,7 +69,10 @@ test.each([
   ['libs/scheduler-sdk/src/deep/x.integration.test.ts', 'integration'],
   ['libs/actor/src/nats/x.test.ts', 'integration'],
   ['libs/isolation/src/x.test.ts', 'integration'],
+  ['test/integration/src/bad-tasks.test.ts', 'integration, one at a time'],
   ['test/integration/src/x.test.ts', 'integration'],
+  ['test/conformance/src/x.test.ts', 'integration'],
+  ['test/browser/src/x.test.ts', 'integration'],
   ['test/simulation/src/x.test.ts', 'simulation'],
 ])('a test file %s would be run by the stage "%s"', (file, stage) => {
   expect(stagesOf('all', file)).toEqual([stage]);

@@ -1,5 +1,6 @@
 // The table of what the test commands run: each stage's command, and which stages make up which command. The order is
 // that of cost: what fails in seconds comes first. Running them is run-tests.ts; no stage knows of another.
+import { availableParallelism } from 'node:os';
 import { propertyFiles } from './property-files.ts';
 
 /** How many tests a stage holds is read from a vitest report; a check counts as one. */
@@ -35,9 +36,32 @@ const PURE_FOLDERS = ['protocol', 'resources', 'lifecycle', 'allocation', 'clust
 /** Everything here talks to a real nats-server, a real systemd or real child processes. */
 const REAL_FOLDERS = [
   'test/integration/',
+  'test/conformance/',
+  'test/browser/',
   'libs/isolation/',
   'libs/nats-server/',
   'libs/actor/src/nats/',
+];
+
+/**
+ * What measures how this host shares out its processors, memory, disk and network, or breaks what others would notice:
+ * these have the host to themselves.
+ */
+const ALONE_FILES = [
+  'test/bench/src/scale/scale.integration.test.ts',
+  'test/bench/src/failover/failover.integration.test.ts',
+  'test/browser/src/console-load.test.ts',
+  'test/chaos/src/chaos.integration.test.ts',
+  'test/integration/src/agent-idle-lending.test.ts',
+  'test/integration/src/agent-limits.test.ts',
+  'test/integration/src/agent-networks.test.ts',
+  'test/integration/src/agent-pressure.test.ts',
+  'test/integration/src/bad-tasks.test.ts',
+  'test/integration/src/isolation-io.test.ts',
+  'test/integration/src/isolation-limits.test.ts',
+  'test/integration/src/isolation-networks.test.ts',
+  'test/integration/src/oversubscription.test.ts',
+  'test/integration/src/slow-readers.test.ts',
 ];
 
 /** How often each property draws again, from other seeds: twenty times the examples that a change waits for. */
@@ -47,9 +71,14 @@ const CONFIG = 'infra/setup/vitest.config.ts';
 const LONG_FILES = '**/*.long.test.ts';
 const REAL_FILES = '**/*.integration.test.ts';
 
+const REAL_LIMITS = ['--testTimeout=120000', '--hookTimeout=120000'];
+
 function vitest(filters: readonly string[], options: readonly string[] = []): readonly string[] {
   return ['vitest', 'run', '--config', CONFIG, ...filters, ...options];
 }
+
+/** As many files at a time as there are processors; vitest leaves one of them for itself, which is half of two. */
+const ON_EVERY_PROCESSOR = [`--maxWorkers=${availableParallelism()}`];
 
 function excluding(patterns: readonly string[]): readonly string[] {
   return patterns.flatMap((pattern) => ['--exclude', pattern]);
@@ -65,9 +94,14 @@ const stages = {
   typecheck: {
     name: 'typecheck',
     kind: 'check',
-    command: ['turbo', 'run', 'typecheck', '--output-logs=errors-only', '--continue'],
-    env: TURBO_ENV,
-    limitMs: 8 * MINUTE_MS,
+    command: ['tsc', '-p', 'infra'],
+    limitMs: 3 * MINUTE_MS,
+  },
+  typecheckConsole: {
+    name: 'typecheck of the console',
+    kind: 'check',
+    command: ['tsc', '-p', 'services/console'],
+    limitMs: 2 * MINUTE_MS,
   },
   boundaries: {
     name: 'boundaries',
@@ -95,6 +129,9 @@ const stages = {
       ['libs/', 'services/', 'infra/', 'test/bench/', 'test/chaos/'],
       [
         '--testTimeout=30000',
+        // A process for each of 400 files takes longer than what is in them.
+        '--no-isolate',
+        ...ON_EVERY_PROCESSOR,
         ...excluding([...REAL_FOLDERS.map((folder) => `${folder}**`), REAL_FILES, LONG_FILES]),
       ],
     ),
@@ -105,25 +142,32 @@ const stages = {
     kind: 'vitest',
     command: vitest(
       ['test/simulation/'],
-      ['--testTimeout=240000', '--hookTimeout=60000', ...excluding([LONG_FILES])],
+      [
+        '--testTimeout=240000',
+        '--hookTimeout=60000',
+        ...ON_EVERY_PROCESSOR,
+        ...excluding([LONG_FILES]),
+      ],
     ),
     limitMs: 15 * MINUTE_MS,
   },
   integration: {
     name: 'integration',
     kind: 'vitest',
-    // One file at a time: each starts servers and whole clusters, and two cores are little.
+    // Two files at a time, however many processors there are: each starts servers and whole clusters, and waits for them.
     command: vitest(
       [...REAL_FOLDERS, '.integration.test.ts'],
-      [
-        '--testTimeout=120000',
-        '--hookTimeout=120000',
-        '--no-file-parallelism',
-        ...excluding([LONG_FILES]),
-      ],
+      [...REAL_LIMITS, '--maxWorkers=2', ...excluding([...ALONE_FILES, LONG_FILES])],
     ),
-    limitMs: 55 * MINUTE_MS,
+    limitMs: 65 * MINUTE_MS,
     needsCompatibilityServer: true,
+    startsServices: true,
+  },
+  alone: {
+    name: 'integration, one at a time',
+    kind: 'vitest',
+    command: vitest(ALONE_FILES, [...REAL_LIMITS, '--no-file-parallelism']),
+    limitMs: 30 * MINUTE_MS,
     startsServices: true,
   },
   properties: {
@@ -154,11 +198,13 @@ export const SUITES: Readonly<Record<string, readonly Stage[]>> = {
   all: [
     stages.lint,
     stages.typecheck,
+    stages.typecheckConsole,
     stages.boundaries,
     stages.unused,
     stages.unit,
     stages.simulation,
     stages.integration,
+    stages.alone,
   ],
   quick: [stages.quick],
   long: [stages.properties, stages.long],

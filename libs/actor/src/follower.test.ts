@@ -1,3 +1,4 @@
+import { fail } from '@parley/protocol/errors';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Follower, type FollowerOptions } from './follower.ts';
@@ -135,6 +136,32 @@ test('its lag is what it knows of and has not stepped yet', async () => {
   letGo();
   await follower.compare();
   expect([follower.lagEntries, follower.replica.sequence]).toEqual([0, 6]);
+  await follower.close();
+});
+
+test('it is current as of when it asked how far the journal goes, once all up to there is stepped', async () => {
+  const journal = new HeldJournal({ losesTail: () => true });
+  const write = aWriter(journal);
+  let nowMs = 10;
+  const options = { timers: new PlayedTimers(), clock: { nowMs: () => nowMs } };
+  const { follower } = await follow(journal, options);
+  const compareAt = async (ms: number) => {
+    nowMs = ms;
+    await follower.compare();
+    return follower.currentAtMs;
+  };
+  expect([follower.currentAtMs, await compareAt(20)]).toEqual([10, 20]);
+  await write(add('a'));
+  const { promise, resolve: letGo } = Promise.withResolvers<void>();
+  journal.held = promise;
+  const compared = compareAt(30);
+  await systemTimers.yieldToOthers();
+  nowMs = 35;
+  expect(follower.currentAtMs).toBe(20);
+  letGo();
+  expect(await compared).toBe(30);
+  journal.info = async () => fail('unavailable', 'nobody is there');
+  expect(await compareAt(40)).toBe(30);
   await follower.close();
 });
 

@@ -2,10 +2,11 @@
 // misses is found by comparing with the journal every second. Emits effects in order, each once, numbered
 // (journal sequence, index). Needs read access only.
 import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
+import type { Clock } from './clock.ts';
 import type { StepContext } from './core.ts';
 import type { JournalTail } from './journal.ts';
 import { type LoadOptions, loadReplica, READ_BATCH, type ReplicaSource } from './load-replica.ts';
-import { systemTimers } from './nats/system-clock.ts';
+import { systemClock, systemTimers } from './nats/system-clock.ts';
 import type { Replica, SkippedInput } from './replica.ts';
 import type { Timers } from './timers.ts';
 
@@ -40,15 +41,18 @@ export type FollowerOptions<State, Input, Effect> = ReplicaSource<State, Input, 
   readonly onTrouble: (failure: Failure) => void;
   readonly onRecovered: () => void;
   readonly limits?: Partial<FollowerLimits>;
+  readonly clock?: Pick<Clock, 'nowMs'>;
 };
 
 export class Follower<State, Input, Effect> {
   readonly #options: FollowerOptions<State, Input, Effect>;
   readonly #limits: FollowerLimits;
   readonly #timers: Timers;
+  readonly #clock: Pick<Clock, 'nowMs'>;
   readonly #held = new Map<number, Uint8Array>();
   #replica: Replica<State, Input, Effect>;
   #createdMs: number;
+  #currentAtMs: number;
   #knownLast = 0;
   #tail: { close(): void } | undefined;
   #advancing: Promise<void> | undefined;
@@ -63,13 +67,15 @@ export class Follower<State, Input, Effect> {
   private constructor(
     options: FollowerOptions<State, Input, Effect>,
     replica: Replica<State, Input, Effect>,
-    createdMs: number,
+    { createdMs, currentAtMs }: { readonly createdMs: number; readonly currentAtMs: number },
   ) {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
+    this.#clock = options.clock ?? systemClock;
     this.#limits = { ...FOLLOWER_LIMITS, ...options.limits };
     this.#replica = replica;
     this.#createdMs = createdMs;
+    this.#currentAtMs = currentAtMs;
   }
 
   /** Loads the state and follows from there. Fails with `unavailable`, or `internalError` whose message says what to do. */
@@ -77,11 +83,13 @@ export class Follower<State, Input, Effect> {
     options: FollowerOptions<State, Input, Effect>,
     from: Pick<LoadOptions, 'snapshotUpTo'> = {},
   ): Promise<Outcome<Follower<State, Input, Effect>>> {
+    const currentAtMs = (options.clock ?? systemClock).nowMs();
     const info = await options.journal.info();
     if (!info.ok) return info;
     const replica = await loadReplica(options, from);
     if (!replica.ok) return replica;
-    const follower = new Follower(options, replica.value, info.value.createdMs);
+    const { createdMs } = info.value;
+    const follower = new Follower(options, replica.value, { createdMs, currentAtMs });
     follower.#begin();
     return { ok: true, value: follower };
   }
@@ -98,6 +106,11 @@ export class Follower<State, Input, Effect> {
   /** Entries that it knows of and has not applied yet. */
   get lagEntries(): number {
     return Math.max(this.#knownLast - this.#replica.sequence, 0);
+  }
+
+  /** By its clock: what the journal held then has been stepped. */
+  get currentAtMs(): number {
+    return this.#currentAtMs;
   }
 
   async close(): Promise<void> {
@@ -124,6 +137,7 @@ export class Follower<State, Input, Effect> {
   async compare(): Promise<void> {
     // What is stepped while the answer is on its way may be more than it tells of.
     const stepped = this.#replica.sequence;
+    const askedMs = this.#clock.nowMs();
     const info = await this.#options.journal.info();
     if (this.#closed) return;
     if (!info.ok) return this.#trouble(info.failure);
@@ -139,6 +153,7 @@ export class Follower<State, Input, Effect> {
     }
     this.#knownLast = Math.max(this.#knownLast, lastSequence);
     await this.#advance();
+    if (this.#replica.sequence >= lastSequence) this.#currentAtMs = askedMs;
   }
 
   #begin(): void {

@@ -1,9 +1,11 @@
-// Owns builders for tests of the reclaimer: facts of one agent, and frameworks in few roles that hold and want it.
+// Owns what tests of the reclaimer share: builders of facts about one agent, and frameworks in few roles that hold and want it;
+// and a reclaimer that is told them, in a time that is set by hand.
 import type { Fact } from '@parley/protocol/allocation';
 import { FrameworkRef, RoleName } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
 import type { CandidatesQuestion, RevocableTask, Revocation } from '@parley/protocol/revocations';
-import type { ReclaimEffect } from './reclaimer.ts';
+import { Knowledge } from './knowledge.ts';
+import { type ReclaimEffect, Reclaimer } from './reclaimer.ts';
 import { agent, aTask, cpus } from './scripted-claims.ts';
 
 export const STARVATION_MS = 5000;
@@ -94,3 +96,31 @@ export const calledOffOf = (effects: readonly ReclaimEffect[]): string[] =>
   effects.flatMap((effect) =>
     effect.kind === 'revoke' ? effect.calledOff.map(({ taskId }) => taskId) : [],
   );
+
+export class ScriptedReclaimer {
+  readonly known = new Knowledge();
+  readonly reclaimer = new Reclaimer(this.known);
+  nowMs = 0;
+
+  hear(facts: readonly Fact[]): void {
+    const { nowMs } = this;
+    this.known.hear(facts, { lastNumber: 0, nowMs });
+    this.known.checkInvariants();
+    this.reclaimer.hear(facts, nowMs);
+  }
+
+  /** A full agent that `rich` holds, and `poor`, which wants more. */
+  full(...more: readonly Fact[]): void {
+    this.hear([settings(), anAgent(), subscribed('rich'), uses('rich', 10)]);
+    this.hear([subscribed('poor', { count: 100 }), ...more]);
+  }
+
+  pass(ms: number): ReclaimEffect[] {
+    this.nowMs += ms;
+    return this.reclaimer.tick(this.nowMs);
+  }
+
+  answer(question: number, named = tasks(10)): ReclaimEffect[] {
+    return this.reclaimer.candidates({ question, sequence: 1, tasks: named }, this.nowMs);
+  }
+}

@@ -6,14 +6,7 @@
 // agent where that is cheapest. For a starved client none goes of which the holder would have less than its fair share,
 // or less of it than the client then has. So a client that has to give never has a claim because of it, and two cannot
 // take from each other for ever.
-import {
-  type AgentId,
-  type FrameworkKey,
-  frameworkKey,
-  type RoleName,
-  type TaskRef,
-  taskKey,
-} from '@parley/protocol/ids';
+import { type AgentId, frameworkKey, type RoleName, taskKey } from '@parley/protocol/ids';
 import { NO_RESOURCES, type Resources } from '@parley/protocol/resources';
 import type { RevocableTask, Revocation } from '@parley/protocol/revocations';
 import type { Quantities } from '@parley/protocol/sharing';
@@ -26,18 +19,11 @@ import {
   isEntitled,
   liftedRole,
   type SharingClient,
-  type Standing,
   sharerKey,
   usageThen,
 } from './claims.ts';
-import {
-  amountIn,
-  compareFractions,
-  type Fraction,
-  largestFraction,
-  minus,
-  plus,
-} from './quantities.ts';
+import { Holders, heldWithout } from './holders.ts';
+import { compareFractions, type Fraction, largestFraction, minus, plus } from './quantities.ts';
 import { isWithin, type LimitedRoom, RoleBounds } from './role-bounds.ts';
 import { isAllowed, SpareRoom, type UnmetNeed } from './spare-room.ts';
 import { CheapestFirst, narrows, withoutSpare } from './taking-cost.ts';
@@ -90,9 +76,7 @@ class Choice {
   readonly revocations: Revocation[] = [];
   readonly claims: readonly Claim[];
   readonly #given: Claims;
-  readonly #standings: Map<string, Standing>;
-  /** What frameworks that have guarantees of their own hold over all their roles. */
-  readonly #wholes: Map<FrameworkKey, Quantities>;
+  readonly #holders: Holders;
   readonly #room: SpareRoom;
   readonly #bounds: RoleBounds;
   /** By agent; those that were chosen are not among them any more. */
@@ -105,14 +89,7 @@ class Choice {
 
   constructor(given: Claims) {
     this.#given = given;
-    this.#standings = new Map(
-      given.clients.map((client) => [sharerKey(client), { client, held: client.held, gains: {} }]),
-    );
-    this.#wholes = new Map(
-      given.clients.flatMap(({ framework, whole }) =>
-        whole === undefined ? [] : [[frameworkKey(framework), whole.held]],
-      ),
-    );
+    this.#holders = new Holders(given.clients);
     this.#room = new SpareRoom(given.free);
     this.#bounds = new RoleBounds(given.roles);
     const leaving = new Set<string>();
@@ -122,7 +99,7 @@ class Choice {
     }
     const staying = given.tasks.filter(({ task }) => !leaving.has(taskKey(task)));
     this.#tasks = Map.groupBy(staying, ({ agentId }) => agentId);
-    this.claims = claimsOf(this.#standings.values(), this.#bounds, given.starvationMs);
+    this.claims = claimsOf(this.#holders.standings(), this.#bounds, given.starvationMs);
   }
 
   /** What comes back for them first: of what is free there is for others, too. */
@@ -188,7 +165,7 @@ class Choice {
   unusedComing(): ComingBack[] {
     return this.#given.comingBack.toReversed().filter(({ agentId, beneficiary, resources }) => {
       const client = sharerKey(beneficiary);
-      if (!this.#standings.has(client)) return false;
+      if (!this.#holders.has(client)) return false;
       const isUnused = contains(this.#room.of(client, agentId), resources);
       if (isUnused) this.#room.use(client, agentId, resources);
       return isUnused;
@@ -271,7 +248,7 @@ class Choice {
     const client = sharerKey(beneficiary);
     this.#leave({ task, role, resources }, beneficiary);
     this.#room.comesBack(client, agentId, { from: role, resources });
-    const isClaimant = (this.#standings.get(client)?.client.needs.length ?? 0) > 0;
+    const isClaimant = (this.#holders.get(client)?.client.needs.length ?? 0) > 0;
     if (!isClaimant) this.#bounds.arrive(role, beneficiary.role, resources);
   }
 
@@ -280,11 +257,7 @@ class Choice {
     { role }: Pick<SharingClient, 'role'>,
   ): void {
     this.#bounds.leave(task, role);
-    const standing = this.#standings.get(holderKey(task));
-    if (standing !== undefined) standing.held = minus(standing.held, task.resources.scalars);
-    const key = frameworkKey(task.task);
-    const whole = this.#wholes.get(key);
-    if (whole !== undefined) this.#wholes.set(key, minus(whole, task.resources.scalars));
+    this.#holders.leave(task);
   }
 
   #take({ standing, reason }: Claim, victim: RevocableTask): void {
@@ -317,7 +290,7 @@ class Choice {
     const alone = candidates
       .filter((task) => contains(add(room, task.resources), resources))
       .filter((task) => this.#mayGo(task, [], { claim, need: wanted }))
-      .sort((a, b) => this.#byExpendability(a, b, []));
+      .sort((a, b) => this.#holders.byExpendability(a, b, []));
     return alone.length === 0 ? undefined : alone.slice(0, 1);
   }
 
@@ -333,7 +306,7 @@ class Choice {
         .filter((task) => !chosen.includes(task))
         .filter(({ resources }) => narrows(missing, resources, need.resources))
         .filter((task) => this.#mayGo(task, chosen, { claim, need }))
-        .sort((a, b) => this.#byExpendability(a, b, chosen))[0];
+        .sort((a, b) => this.#holders.byExpendability(a, b, chosen))[0];
       if (next === undefined) return undefined;
       chosen.push(next);
       gathered = add(gathered, next.resources);
@@ -347,11 +320,11 @@ class Choice {
     chosen: readonly RevocableTask[],
     { claim, need }: { claim: Claim; need: UnmetNeed },
   ): boolean {
-    const holder = this.#standings.get(holderKey(task));
+    const holder = this.#holders.of(task);
     if (holder === undefined) return false;
     const before = heldWithout(holder, chosen);
     const after = minus(before, task.resources.scalars);
-    if (!this.#keepsGuarantee(holder, task, chosen)) return false;
+    if (!this.#holders.keepsGuarantee(holder, task, chosen)) return false;
     if (!this.#bounds.keepGuarantees(task, chosen, claim.standing.client.role)) return false;
     if (claim.reason === 'belowGuarantee') return true;
     const { fairShare } = holder.client;
@@ -362,69 +335,11 @@ class Choice {
     const { fairShare: own } = claim.standing.client;
     return compareFractions(left, largestFraction(usage, own)) >= 0;
   }
-
-  /** Its framework's own, over all its roles; else its part of its role's. */
-  #keepsGuarantee(
-    holder: Standing,
-    task: RevocableTask,
-    chosen: readonly RevocableTask[],
-  ): boolean {
-    const { whole, guarantee } = holder.client;
-    const key = frameworkKey(task.task);
-    const held = this.#wholes.get(key);
-    if (whole === undefined || held === undefined) {
-      const left = minus(heldWithout(holder, chosen), task.resources.scalars);
-      return keeps(guarantee, task, left);
-    }
-    const going = [...chosen.filter((other) => frameworkKey(other.task) === key), task];
-    const left = going.reduce((rest, { resources }) => minus(rest, resources.scalars), held);
-    return keeps(whole.guarantee, task, left);
-  }
-
-  /** The lowest priority, then those of who is most above its share, then the youngest. */
-  #byExpendability(a: RevocableTask, b: RevocableTask, chosen: readonly RevocableTask[]): number {
-    return (
-      a.priority - b.priority ||
-      compareFractions(this.#shareOf(b, chosen), this.#shareOf(a, chosen)) ||
-      b.launchedAtMs - a.launchedAtMs ||
-      compareTasks(a.task, b.task)
-    );
-  }
-
-  #shareOf(task: RevocableTask, chosen: readonly RevocableTask[]): Fraction {
-    const holder = this.#standings.get(holderKey(task));
-    if (holder === undefined) return [0, 1];
-    return largestFraction(heldWithout(holder, chosen), holder.client.fairShare);
-  }
 }
 
 const ONE: Fraction = [1, 1];
 const NO_AGENTS: ReadonlySet<AgentId> = new Set();
 
-const holderKey = ({ task, role }: Pick<RevocableTask, 'task' | 'role'>): string =>
-  sharerKey({ framework: task, role });
-
 /** A framework takes nothing from itself. */
 const isOfAnother = ({ task }: RevocableTask, { standing }: Claim): boolean =>
   frameworkKey(task) !== frameworkKey(standing.client.framework);
-
-function heldWithout(holder: Standing, chosen: readonly RevocableTask[]): Quantities {
-  const key = sharerKey(holder.client);
-  return chosen
-    .filter((task) => holderKey(task) === key)
-    .reduce((held, { resources }) => minus(held, resources.scalars), holder.held);
-}
-
-/** Of what the task holds. */
-function keeps(guarantee: Quantities, { resources }: RevocableTask, after: Quantities): boolean {
-  return Object.keys(resources.scalars).every((name) => {
-    const least = amountIn(guarantee, name);
-    return least === 0 || amountIn(after, name) >= least;
-  });
-}
-
-function compareTasks(a: TaskRef, b: TaskRef): number {
-  const [left, right] = [taskKey(a), taskKey(b)];
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
-}

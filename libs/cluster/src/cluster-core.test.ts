@@ -13,7 +13,7 @@ import type { Input } from './inputs.ts';
 import { checkInvariants } from './invariants.ts';
 import { offersOf, resourcesOf } from './offer-book.ts';
 import { maxOffersOf } from './offer-expiry.ts';
-import { RandomInputs, type Step, steps } from './random-inputs.ts';
+import { type Choice, RandomInputs, type Step, steps } from './random-inputs.ts';
 import type { SnapshotItem } from './snapshot.ts';
 import type { StepContext } from './turn.ts';
 
@@ -145,13 +145,29 @@ const TO_BE_SEEN: readonly string[] = [
   'error',
 ];
 
+const stepOf = (...choices: Choice[]): Step => ({ passMs: 0, choices });
+
+/** Found once: an agent refuses a revocable task, names it, lends nothing any more, and then reports that it runs. */
+const REFUSED_AND_RUN: Step[] = [
+  stepOf([0, 0, 0, 0], [0, 0, 0, 0]),
+  stepOf([0, 0, 0, 0], [0, 0, 0, 0]),
+  stepOf([0, 3, 4, 0], [0, 0, 0, 0]),
+  stepOf([0, 0, 0, 0], [0, 65, 0, 17], [6, 11, 28, 0]),
+  stepOf([35, 1, 27, 18], [11, 8, 40, 82]),
+  stepOf([30, 0, 52, 78], [0, 2, 0, 5]),
+  stepOf([69, 0, 0, 0]),
+  stepOf([0, 68, 0, 28]),
+  stepOf([88, 33, 0, 21]),
+  stepOf([78, 83, 0, 0]),
+];
+
 describe('the core on random inputs', () => {
   test('keeps its invariants after every entry', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(steps, (all) => {
         run(all, (state) => expect(checkInvariants(state)).toEqual([]));
       }),
-      RUNS,
+      { ...RUNS, examples: [[REFUSED_AND_RUN]] },
     );
   });
 

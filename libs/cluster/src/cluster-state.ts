@@ -7,6 +7,7 @@ import { EventSpans } from './event-spans.ts';
 import { ExecutorTasks } from './executor-tasks.ts';
 import { FactMarks } from './fact-marks.ts';
 import { Fifo } from './fifo.ts';
+import type { InverseOfferRecord, MaintenanceRecord } from './maintenance-records.ts';
 import { RecentFacts } from './recent-facts.ts';
 import type {
   AgentRecord,
@@ -18,8 +19,6 @@ import type {
   FrameworkEventRecord,
   FrameworkRecord,
   FrameworkSettingsRecord,
-  InverseOfferRecord,
-  MaintenanceRecord,
   OfferRecord,
   OrderRecord,
   ReservationRecord,

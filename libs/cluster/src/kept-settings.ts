@@ -10,11 +10,11 @@ import { rememberGone } from './gone-agents.ts';
 import { type Input, KEPT_TABLES, type KeptSetting, type Rebuilding } from './inputs.ts';
 import { MAX_FRAMEWORKS } from './limits.ts';
 import { putWindow } from './maintenance-book.ts';
+import type { MaintenanceRecord } from './maintenance-records.ts';
 import type {
   AgentRecord,
   FrameworkRecord,
   FrameworkSettingsRecord,
-  MaintenanceRecord,
   ReservationRecord,
   RoleSettingsRecord,
   TombstoneRecord,

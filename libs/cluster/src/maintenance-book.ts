@@ -6,7 +6,7 @@ import { type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ClusterState } from './cluster-state.ts';
 import { deadlineKey } from './deadlines.ts';
-import type { InverseOfferRecord, MaintenanceRecord } from './records.ts';
+import type { InverseOfferRecord, MaintenanceRecord } from './maintenance-records.ts';
 import type { Turn } from './turn.ts';
 
 /** With the core time at which it has its next turn. */

@@ -5,7 +5,7 @@ import type { MaintenanceWindow } from '@parley/protocol/maintenance';
 import type { ClusterState } from './cluster-state.ts';
 import { MAX_MAINTENANCE_WINDOWS } from './limits.ts';
 import { isNear } from './maintenance-book.ts';
-import type { MaintenanceRecord } from './records.ts';
+import type { MaintenanceRecord } from './maintenance-records.ts';
 
 type Window = Pick<
   MaintenanceWindow,

@@ -33,7 +33,8 @@ import {
   putWindow,
 } from './maintenance-book.ts';
 import { nearObjection, othersNear, windowObjection } from './maintenance-checks.ts';
-import type { AgentRecord, FrameworkRecord, MaintenanceRecord } from './records.ts';
+import type { MaintenanceRecord } from './maintenance-records.ts';
+import type { AgentRecord, FrameworkRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
 
 /** Agents that one event names. */

@@ -1,8 +1,7 @@
 // Owns what agents are ordered to do with tasks, and when an order goes out again. What an answer means is in
 // order-answers.ts; orders about executors are in executor-book.ts, about volumes in volume-orders.ts.
-import type { RunGroupOrder } from '@parley/protocol/agents';
-import { type AgentId, type RoleName, taskKey } from '@parley/protocol/ids';
-import type { TaskDescription } from '@parley/protocol/tasks';
+import type { RunGroupOrder, RunOrder } from '@parley/protocol/agents';
+import { type AgentId, taskKey } from '@parley/protocol/ids';
 import type { ClusterState } from './cluster-state.ts';
 import { confirmExecutor, executorOfTask } from './executor-book.ts';
 import type { Order } from './inputs.ts';
@@ -10,15 +9,14 @@ import { dropOrder, nextOrderId, sendOrder } from './order-book.ts';
 import type { KillWish, TaskRecord } from './records.ts';
 import type { Turn } from './turn.ts';
 
-/** `role`: whose volumes the task's volumes are. */
 export function orderRun(
   turn: Turn,
   task: TaskRecord,
-  { description, role }: { readonly description: TaskDescription; readonly role: RoleName },
+  what: Pick<RunOrder, 'description' | 'role' | 'volumeSizes'>,
 ): void {
   const { principal, frameworkId } = task.task;
   const orderId = nextOrderId(turn.state);
-  const body = { framework: { principal, frameworkId }, role, description };
+  const body = { framework: { principal, frameworkId }, ...what };
   turn.state.tasks.put(taskKey(task.task), { ...task, runOrder: orderId });
   sendOrder(turn, { kind: 'run', orderId, agentId: task.agentId, body });
 }

@@ -1,11 +1,6 @@
 // Owns the records that the master's state is made of: plain immutable data, one table each.
 // How they change is in the files named after their concepts; sums and indexes over them are in books.ts.
-import type {
-  AgentState,
-  FrameworkState,
-  MaintenanceState,
-  OfferState,
-} from '@parley/lifecycle/transitions';
+import type { AgentState, FrameworkState, OfferState } from '@parley/lifecycle/transitions';
 import type { KillReason } from '@parley/protocol/agents';
 import type { Constraints, Domain } from '@parley/protocol/constraints';
 import type { Epoch } from '@parley/protocol/epoch';
@@ -26,7 +21,6 @@ import type {
   VolumeId,
   WindowId,
 } from '@parley/protocol/ids';
-import type { InverseOfferAnswer, MaintenanceWindow } from '@parley/protocol/maintenance';
 import type { Answer } from '@parley/protocol/message';
 import type { Attributes } from '@parley/protocol/offers';
 import type { Emptying } from '@parley/protocol/operators';
@@ -124,28 +118,6 @@ export type AgentRecord = {
   readonly unreachableSinceMs?: number;
   /** Core time at which an operator declared it gone. */
   readonly goneAtMs?: number;
-};
-
-/** A maintenance window that is not over. */
-export type MaintenanceRecord = Omit<MaintenanceWindow, 'graceMs'> & {
-  readonly graceMs?: number | undefined;
-  readonly state: MaintenanceState;
-  /** As it was asked for: an operator may begin it earlier. */
-  readonly asked: MaintenanceWindow;
-  /** Who scheduled it. */
-  readonly by: PrincipalName;
-  /** Core time of its next turn, if the wall clock agrees then. */
-  readonly dueAtMs: number;
-};
-
-/** What a framework was asked, and has answered last, about the agents of a window on which it has something. */
-export type InverseOfferRecord = {
-  readonly windowId: WindowId;
-  readonly framework: FrameworkRef;
-  /** How many. */
-  readonly agents: number;
-  readonly answer?: InverseOfferAnswer['answer'];
-  readonly reason?: string;
 };
 
 /** What an operator has set; the defaults where nothing is. */

@@ -22,6 +22,22 @@ beforeEach(() => {
   cluster = new LendingCluster();
 });
 
+/**
+ * Its agent refuses it, names it all the same and needs back what it has lent; then it reports the task as running, before
+ * the leader's word on the refusal is read. What comes of that word.
+ */
+function refusedAndRun(rulesVersion: number): Effects {
+  const racing = new LendingCluster(rulesVersion);
+  racing.lends(lent(4, 1024));
+  const offerId = racing.offerLent(lent(1, 128));
+  const launched = racing.operate(framework, [offerId], [launchOf(aRevocable('t1', lent(1, 128)))]);
+  const [run] = of(launched, 'order');
+  const refused = racing.answerOrder(run?.order.orderId ?? '', agentId, 'unknownTask');
+  racing.lends({});
+  racing.update(taskRef(framework, 't1'), 'running');
+  return racing.readBack(refused);
+}
+
 describe('a revocable task', () => {
   beforeEach(() => void cluster.lends(lent(4, 1024)));
   const launched = (task: RawTask, revocable: object, resources: object = {}) => {
@@ -110,6 +126,13 @@ describe('a revocable task', () => {
     expect(cluster.state.executors.size).toBe(0);
     const pure = launchGroup(aRevocable('t3', lent(1, 64)), aRevocable('t4', lent(1, 64)));
     expect(acceptResultOf(pure).launched).toEqual(['t3', 't4']);
+  });
+
+  test('that runs though its end was ordered gives back what it was lent since version 6, and keeps it before', () => {
+    const killed = (effects: Effects) =>
+      of(effects, 'order').flatMap(({ order }) => (order.kind === 'kill' ? [order.body] : []));
+    expect(killed(refusedAndRun(6))).toMatchObject([{ task: { taskId: 't1' }, reason: 'revoked' }]);
+    expect(() => refusedAndRun(5)).toThrow('revocable cpus is short and stays so');
   });
 
   test('gives back what it was lent when it ends', () => {

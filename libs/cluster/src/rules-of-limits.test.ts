@@ -1,10 +1,11 @@
 // Tests what rules version 6 brought: limits, `uris`, users and images of tasks and executors, networks of tasks and what they
-// ask of their host, and the finer cause of an end. What releases before
+// ask of their host, the sizes of their volumes, and the finer cause of an end. What releases before
 // journalled is stepped as they stepped it: they left both out.
 import { expect, test } from 'vitest';
 import type { Input } from './inputs.ts';
 import { inputSince } from './rules.ts';
-import { aFramework, anAgentId, ScriptedCluster, some } from './scripted-cluster.ts';
+import { aFramework, aLaunch, anAgentId, of, ScriptedCluster, some } from './scripted-cluster.ts';
+import { cpusAndDisk, createVolume, mount, reserve, taskWith } from './scripted-reservations.ts';
 
 const limits = { cpus: 'infinity', mem: 2000, pids: 50 } as const;
 const command = { argv: ['true'] };
@@ -204,6 +205,24 @@ test('a leader refuses an accept with limits until every master knows them', () 
     6,
   );
   expect(since({ kind: 'launchGroup', executor: { ...executor, limits }, tasks: [plain] })).toBe(6);
+});
+
+test('how large the volumes of a task are reaches the agent since version 6', () => {
+  const told = (rulesVersion: number): unknown => {
+    const cluster = new ScriptedCluster();
+    cluster.rulesVersion = rulesVersion;
+    cluster.startTerm();
+    cluster.register(anAgentId(), cpusAndDisk(4, 50));
+    cluster.subscribe(aFramework(), { roles: ['eng'] });
+    const offer = cluster.offer(aFramework(), cpusAndDisk(4, 50), anAgentId(), { role: 'eng' });
+    const task = taskWith('t1', { reservationId: 'x', ...mount });
+    const operations = [reserve(3, 40), createVolume('v', 10), aLaunch(task)];
+    const effects = cluster.operate(aFramework(), [offer], operations);
+    return of(effects, 'order').map(({ order }) => order.body)[0];
+  };
+  expect(told(6)).toMatchObject({ volumeSizes: [{ volumeId: 'v', mib: 10 }] });
+  expect(told(5)).toMatchObject({ role: 'eng' });
+  expect(told(5)).not.toHaveProperty('volumeSizes');
 });
 
 const uris = [{ value: 'https://example.org/tool.tar.gz' }];

@@ -36,6 +36,10 @@ const RULE_SINCE = {
   agentsBeatSeldom: 6,
   /** A cluster may have more agents. */
   moreAgentsAreTaken: 6,
+  /** An agent is told how large the volumes of a task are, and keeps them to it. */
+  volumeSizesAreTold: 6,
+  /** A task whose ordered end does not come after all holds what it was lent only while there is enough of it. */
+  stayingIsChecked: 6,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */

@@ -1,6 +1,7 @@
 // Owns builders for tests about what agents lend: an agent that lends, one framework that takes it and one that does not,
 // offers of it and tasks on it. Driving the core is in scripted-cluster.ts.
 import type { OfferId } from '@parley/protocol/ids';
+import { clusterCore } from './cluster-core.ts';
 import {
   aFramework,
   anAgentId,
@@ -28,8 +29,9 @@ export const aRevocable = (
 ): RawTask => aCommandTask(taskId, { resources, revocable: true, ...more });
 
 export class LendingCluster extends ScriptedCluster {
-  constructor() {
+  constructor(rulesVersion: number = clusterCore.rulesVersion) {
     super();
+    this.rulesVersion = rulesVersion;
     this.startTerm();
     this.register(agentId, { scalars: { cpus: 8000, mem: 8_000_000 }, ports: [[1000, 1009]] });
     this.subscribe(BORROWER, { takesRevocable: true });

@@ -19,6 +19,7 @@ import { ruleHolds } from './rules.ts';
 import { isKnownTask, launchTask } from './task-book.ts';
 import { checkGroupExecutor, nameOf, parseTask } from './task-validation.ts';
 import type { Turn } from './turn.ts';
+import { volumeSizesIn } from './volume-orders.ts';
 
 export type LaunchOperation = Extract<Operation, { kind: 'launch' | 'launchGroup' }>;
 
@@ -100,13 +101,17 @@ export function carryOutLaunch(
       ...(priority !== 0 && { priority }),
     });
     tasks.push(task);
+    if (group !== undefined) continue;
     const volumeRole = volumeRoleOf(holding) ?? role;
-    if (group === undefined) orderRun(turn, task, { description, role: volumeRole });
+    const sizes = volumeSizesIn(turn.state, agentId, [holding]);
+    orderRun(turn, task, { role: volumeRole, ...sizes, description });
   }
   if (group !== undefined && tasks.length > 0) {
-    const volumeRole = launches.map(({ holding }) => volumeRoleOf(holding)).find((one) => one);
+    const holdings = launches.map(({ holding }) => holding);
+    const volumeRole = holdings.map(volumeRoleOf).find((one) => one);
+    const sizes = volumeSizesIn(turn.state, agentId, holdings);
     const descriptions = launches.map(({ description }) => description);
-    const body = { framework, role: volumeRole ?? role, executor: group, descriptions };
+    const body = { framework, role: volumeRole ?? role, ...sizes, executor: group, descriptions };
     orderRunGroup(turn, tasks, { agentId, body });
   }
   rejectTasks(turn, { framework: args.framework, agentId, rejected });

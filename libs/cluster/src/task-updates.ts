@@ -10,6 +10,8 @@ import { forgetIfOver } from './framework-removal.ts';
 import type { Input } from './inputs.ts';
 import { dropUnwritten, unwrittenKey } from './leader-updates.ts';
 import type { TaskRecord } from './records.ts';
+import { takeBackRevocable } from './revocable-resources.ts';
+import { ruleHolds } from './rules.ts';
 import { endTask, heldBy, keepEnded } from './task-book.ts';
 import { report, reportViolation, type Turn } from './turn.ts';
 
@@ -47,8 +49,16 @@ function applyUpdate(turn: Turn, update: StatusUpdate): void {
   turn.state.tasks.put(key, seen);
   const event: TaskEvent = `${update.source}.${update.state}`;
   const next = nextTaskState(seen.state, event);
-  if (next === undefined) reportViolation(turn, key, `${event} while ${seen.state}`);
-  else if (next !== seen.state) changeState(turn, seen, next, update);
+  if (next === undefined) {
+    reportViolation(turn, key, `${event} while ${seen.state}`);
+    checkStaying(turn, seen, update);
+  } else if (next !== seen.state) changeState(turn, seen, next, update);
+}
+
+/** An end that the leader ordered does not come, because of what its agent said first: nothing counted on what it was lent. */
+function checkStaying(turn: Turn, { agentId }: TaskRecord, { state }: StatusUpdate): void {
+  if (!isTerminal(state) || !ruleHolds(turn.state, 'stayingIsChecked')) return;
+  takeBackRevocable(turn, agentId);
 }
 
 function changeState(turn: Turn, task: TaskRecord, next: TaskState, update: StatusUpdate): void {

@@ -27,7 +27,6 @@ import {
   statusIn,
   taskRef,
 } from './scripted-tasks.ts';
-import { utilisation } from './utilisation.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
@@ -384,19 +383,5 @@ describe('an agent', () => {
     expect(answerOf(cluster.register(anAgentId('last')))).toMatchObject({
       value: { heartbeatIntervalMs: 500 },
     });
-  });
-});
-
-describe('utilisation', () => {
-  test('is weighted by core time', () => {
-    cluster.pass(1000);
-    cluster.launch(framework, 't1', some(5));
-    cluster.pass(1000);
-    expect(utilisation(cluster.state, cluster.nowMs)['cpus']).toEqual({
-      allocated: 5000,
-      total: 10_000,
-      mean: 0.25,
-    });
-    expect(utilisation(cluster.state, cluster.nowMs + 2000)['cpus']?.mean).toBe(0.375);
   });
 });

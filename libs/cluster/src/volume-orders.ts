@@ -1,14 +1,33 @@
-// Owns the order to delete the data of a volume: it stands until the agent has said that the data is gone.
+// Owns what agents are ordered about volumes: how large those of a task are, and to delete the data of one, an order that
+// stands until the agent has said that the data is gone.
 import type { DestroyVolumeOrder } from '@parley/protocol/agents';
 import type { Failure } from '@parley/protocol/errors';
 import type { AgentId } from '@parley/protocol/ids';
+import type { OfferedVolume } from '@parley/protocol/offers';
 import type { ClusterState } from './cluster-state.ts';
 import type { Order } from './inputs.ts';
+import type { Holding } from './offer-pool.ts';
 import { dropOrder, nextOrderId, sendOrder } from './order-book.ts';
+import { ruleHolds } from './rules.ts';
 import { reportViolation, type Turn } from './turn.ts';
 
 export function orderDestroyVolume(turn: Turn, agentId: AgentId, body: DestroyVolumeOrder): void {
   sendOrder(turn, { kind: 'destroyVolume', orderId: nextOrderId(turn.state), agentId, body });
+}
+
+/** The field of an order to run what holds these: how large the volumes in it are. None without volumes. */
+export function volumeSizesIn(
+  state: ClusterState,
+  agentId: AgentId,
+  holdings: readonly Holding[],
+): { readonly volumeSizes?: OfferedVolume[] } {
+  if (!ruleHolds(state, 'volumeSizesAreTold')) return {};
+  const volumeSizes = holdings
+    .flatMap(({ reserved }) => reserved)
+    .filter(({ volumes }) => volumes.length > 0)
+    .flatMap((part) => [...state.books.reservations.mibOf(agentId, part)])
+    .map(([volumeId, mib]) => ({ volumeId, mib }));
+  return volumeSizes.length === 0 ? {} : { volumeSizes };
 }
 
 /** The agent has not yet said that the data of this volume is deleted: no new one gets its name. */

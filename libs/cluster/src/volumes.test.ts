@@ -15,7 +15,7 @@ import {
   reservedOffer,
   taskWith,
 } from './scripted-reservations.ts';
-import { taskRef } from './scripted-tasks.ts';
+import { aDefaultExecutor, groupOf, taskRef } from './scripted-tasks.ts';
 
 const agentId = anAgentId();
 const framework = aFramework();
@@ -109,5 +109,30 @@ describe('a volume', () => {
     });
     const [record] = [...cluster.state.reservations.rows()];
     expect(record && cluster.state.books.reservations.freeVolumes(record)).toEqual(['v']);
+  });
+
+  test('is told with its size to the agent of the task that uses it, and of no other', () => {
+    const other = taskWith('t2', { reservationId: 'x' });
+    const user = taskWith('t1', { reservationId: 'x', ...mount });
+    const effects = operate(reserved(), aLaunch(user), aLaunch(other));
+    const [first, second] = of(effects, 'order').map(({ order }) => order.body);
+    expect(first).toMatchObject({ volumeSizes: [{ volumeId: 'v', mib: 10 }] });
+    expect(second).not.toHaveProperty('volumeSizes');
+  });
+
+  test('is told with its size where it is made and used in one accept, and to the agent of a group', () => {
+    const [first, second] = ['v1', 'v2'].map((volumeId, index) =>
+      taskWith(`t${index}`, { reservationId: 'x', volumes: [{ volumeId, path: 'data' }] }),
+    );
+    if (first === undefined || second === undefined) throw new Error('there are two');
+    const made = [createVolume('v1', 3), createVolume('v2', 4)];
+    const group = groupOf(aDefaultExecutor(), first, second);
+    const [order] = of(operate(reserved(), ...made, group), 'order');
+    expect(order?.order.body).toMatchObject({
+      volumeSizes: [
+        { volumeId: 'v1', mib: 3 },
+        { volumeId: 'v2', mib: 4 },
+      ],
+    });
   });
 });

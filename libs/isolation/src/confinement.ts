@@ -57,6 +57,8 @@ export type OwnDirectories = {
   readonly temporaryDirectory: string;
   /** It has a loopback of its own and nothing else. */
   readonly hasNoNetwork?: boolean;
+  /** It ends when its shim does, which is all that ends one without a scope. */
+  readonly endsWithShim?: boolean;
   /** Of one that has an image: see `imageDirectoryOf`. */
   readonly imageDirectory?: string;
 };
@@ -93,6 +95,7 @@ export function confiningWords(confinement: Confinement, own: OwnDirectories): s
     // The host's name stays the same in a namespace of the task's own.
     ...['bwrap', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(own.hasNoNetwork === true ? ['--unshare-net'] : []),
+    ...(own.endsWithShim === true ? ['--die-with-parent'] : []),
     ...(confinement.syscallFilter === undefined ? [] : FILTER_WORDS),
     ...rootWords(image, imageDirectory),
     ...['--dev-bind', '/dev', '/dev', '--proc', '/proc'],

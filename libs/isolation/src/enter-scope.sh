@@ -1,17 +1,17 @@
 #!/bin/sh
 # Puts itself into the scope of a running task, in every hierarchy that the task is in, and becomes the command. It
 # starts nothing when it cannot get in: what runs for a task counts as the task's.
-# Arguments: the unit, the pid of the task's shim as seen here (`-` where tasks have no scope), the sandbox, how the task
+# Arguments: the unit, `scope`, or `process` where tasks have none, the pid of the task's shim as seen here, the sandbox, how the task
 # is confined (`plain`: not at all; `root` or `user`: by which of them), the file of its filter of system calls (`-`: none),
 # `--`, then the command with `env -i` and the variables before it. File descriptor 3 is told `entered`.
 set -u
-unit=$1 shim=$2 sandbox=$3 confined=$4 filter=$5
-shift 6
+unit=$1 mode=$2 shim=$3 sandbox=$4 confined=$5 filter=$6
+shift 7
 
 root=/sys/fs/cgroup
 is_in=
-[ "$shim" = - ] && is_in=1
-[ "$shim" = - ] || while IFS=: read -r number controllers path; do
+[ "$mode" = process ] && is_in=1
+[ "$mode" = process ] || while IFS=: read -r number controllers path; do
   case $path in */"$unit.scope") ;; *) continue ;; esac
   group=
   case $controllers in
@@ -30,6 +30,8 @@ done < "/proc/$shim/cgroup"
 [ -n "$is_in" ] || exit 125
 # Of a task with CPUs of its own, on v1 (cpuset-group.ts).
 pinned=$root/cpuset/parley-pinned/$unit/cgroup.procs
+# Of one without, while others have some.
+[ -f "$pinned" ] || pinned=$root/cpuset/parley-others/cgroup.procs
 [ ! -f "$pinned" ] || echo 0 > "$pinned" || exit 125
 
 if [ "$confined" = plain ]; then

@@ -113,10 +113,10 @@ export async function spawnInScope(
   }
   const shim = await readShimProcess(request.runDirectory);
   if (shim === undefined) throw new Error('the task does not run');
-  const pid = shim.memoryGroup === '' ? '-' : String(shim.pid);
+  const mode = shim.memoryGroup === '' ? 'process' : 'scope';
   const confinement = await confinementOf(request);
   const how = [kindOf(confinement), confinement?.syscallFilter ?? '-'];
-  const place = [SCRIPT, request.unit, pid, sandboxDirectory, ...how, '--'];
+  const place = [SCRIPT, request.unit, mode, String(shim.pid), sandboxDirectory, ...how, '--'];
   const base = { PATH: SYSTEM_PATH, HOME: sandboxDirectory, LANG: 'C.UTF-8', ...environment };
   const assignments = Object.entries(base).map(([name, value]) => `${name}=${value}`);
   const prepared = preparation(confinement, sandboxDirectory, assignments);

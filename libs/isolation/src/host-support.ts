@@ -148,6 +148,6 @@ function unsupported(reason: string, remedy: string): IsolationSupport {
   return {
     kind: 'unsupported',
     reason,
-    remedy: `${remedy}; or run tasks as plain processes, without limits, with --isolation process`,
+    remedy: `${remedy}; or run tasks as plain processes, without limits, with --isolation process --confine default`,
   };
 }

@@ -26,7 +26,7 @@ export type ImageRoot = {
 
 /** Where the tools are seen; an image need have no program of its own but the task's. */
 const TOOLS = '/.parley';
-/** A loader under this name, by which whoever passes signals on tells it from the task (run-task.sh). */
+/** The host's loader, under this name. */
 export const STARTER = 'parley-start';
 const NAME_FILES = ['/etc/resolv.conf', '/etc/hosts'];
 const PRELOAD = '/etc/ld.so.preload';

@@ -10,7 +10,7 @@ import {
   hiddenVariables,
   SYSCALL_FILTER_DESCRIPTOR,
 } from './confinement.ts';
-import { imageDirectoryOf, programWords, STARTER } from './image-root.ts';
+import { imageDirectoryOf, programWords } from './image-root.ts';
 import type { IoLimits } from './io-limits.ts';
 import { SYSTEM_PATH } from './run-command.ts';
 import { temporaryDirectoryOf } from './run-directory.ts';
@@ -54,7 +54,7 @@ export type LaunchRequest = {
   readonly pinned?: { readonly cpus: readonly number[]; readonly group?: string };
   /** Name of the user that the task runs as; the agent's own when left out. Only root may name another. */
   readonly user?: string;
-  /** What it may see and be, `user` then counts for nothing; all that the agent may when left out. In scopes only. */
+  /** What it may see and be, `user` then counts for nothing; all that the agent may when left out. */
   readonly confinement?: Confinement;
 };
 
@@ -133,7 +133,12 @@ export function limitsFault(limits: TaskLimits): string | undefined {
  * task chose (LD_PRELOAD as root), and the task sees none of the agent's.
  */
 export function environmentFragment(request: LaunchRequest): string {
-  return `${fragment(request, { options: [], session: [], command: '"$@"' })}${WHOLE}`;
+  return `${fragment(request, ON_COMMAND_LINE)}${WHOLE}`;
+}
+
+/** The same for a shim without a scope. */
+export function processFragment(request: LaunchRequest): string {
+  return `${fragment(request, { ...ON_COMMAND_LINE, endsWithShim: true })}${WHOLE}`;
 }
 
 /**
@@ -157,11 +162,15 @@ type FragmentParts = {
   readonly options: readonly string[];
   readonly session: readonly string[];
   readonly command: string;
+  readonly endsWithShim?: boolean;
 };
 
+const ON_COMMAND_LINE: FragmentParts = { options: [], session: [], command: '"$@"' };
+
 /** Whoever runs the program looks for it: only the task's user knows what that one may execute (check-start.sh). */
-function fragment(request: LaunchRequest, { options, session, command }: FragmentParts): string {
-  if (request.confinement !== undefined) return confined(request, request.confinement, command);
+function fragment(request: LaunchRequest, parts: FragmentParts): string {
+  if (request.confinement !== undefined) return confined(request, request.confinement, parts);
+  const { options, session, command } = parts;
   const { user } = request;
   const clean = ['/usr/bin/env', '-i', ...options, ...assignmentsOf(request).map(quoted)];
   const words = [...clean, command].join(' ');
@@ -179,20 +188,25 @@ function fragment(request: LaunchRequest, { options, session, command }: Fragmen
 }
 
 /** What looks for the program is in the environment too, where nobody who lists processes has to read it. */
-function confined(request: LaunchRequest, confinement: Confinement, command: string): string {
+function confined(
+  request: LaunchRequest,
+  confinement: Confinement,
+  { command, endsWithShim = false }: FragmentParts,
+): string {
   const { sandboxDirectory, runDirectory } = request;
   const temporaryDirectory = temporaryDirectoryOf(runDirectory);
   const variables = hiddenVariables(assignmentsOf(request));
   const { image } = confinement;
   const exports = Object.entries({
     ...variables.environment,
-    PARLEY_LOOK: image === undefined ? LOOK_FOR_PROGRAM : LOOK_IN_IMAGE,
+    PARLEY_LOOK: image === undefined ? LOOK_IN_NAMESPACE : LOOK_IN_IMAGE,
   }).map(([name, value]) => `${name}=${quoted(value)}`);
   const { program, search } = lookedFor(request);
   const { network } = request;
   const own = {
     ...{ sandboxDirectory, temporaryDirectory, imageDirectory: imageDirectoryOf(runDirectory) },
     hasNoNetwork: network?.kind === 'none',
+    endsWithShim,
   };
   const words = [
     ...(network?.kind === 'namespace' ? networkWords(request) : []),
@@ -230,9 +244,10 @@ function lookedFor({ command, environment }: LaunchRequest): { program: string; 
   };
 }
 
-// Under another name meanwhile: whoever passes signals on can tell it from a shell of the task's.
-const lookWith = (found: string): string => `echo ${STARTER} > /proc/self/comm
-${readFileSync(new URL('./check-start.sh', import.meta.url), 'utf8')}
+const scriptText = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+
+const lookWith = (found: string): string => `${scriptText('./check-start.sh')}
+${scriptText('./pending-signals.sh')}
 if [ -n "$PARLEY_LOOK_AGAIN" ]; then
   check_interpreter "$PARLEY_LOOK_AGAIN"
   [ -n "$fault" ] && refuse "$fault" "$1"
@@ -246,10 +261,12 @@ exec 5>&-
 exec "$@"
 `;
 const LOOK_FOR_PROGRAM = lookWith('say_program >&5');
+const LOOK_IN_NAMESPACE = lookWith('say_program >&5\ntake_pending');
 // The shim, which asks why what was found did not start, sees other files: it is asked before.
 const LOOK_IN_IMAGE = lookWith(`[ ! -r "$file" ] || check_interpreter "$file"
 [ -n "$fault" ] && refuse "$fault" "$1"
-echo program= >&5`);
+echo program= >&5
+take_pending`);
 
 function assignmentsOf(request: LaunchRequest): string[] {
   const variables = {

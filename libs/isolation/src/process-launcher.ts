@@ -1,13 +1,13 @@
 // Runs tasks as plain processes, each in a session of its own, without limits: only for a host that has nothing
 // better and an operator who said so (`--isolation process`). A process that starts a session of its own escapes
-// it; whoever uses this launcher must say that its tasks are not confined.
+// it, unless the task is confined: then the processes of its namespaces end together.
 
 import path from 'node:path';
 import { errorCode } from './file-failure.ts';
 import {
-  environmentFragment,
   type LaunchOutcome,
   limitsFault,
+  processFragment,
   type StopSignal,
   type TaskLauncher,
   type TaskLimits,
@@ -60,7 +60,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): TaskLaun
       if ((request.limits.io ?? request.pinned) !== undefined) return notLaunched(NO_LIMITS);
       return startShim({
         request,
-        files: { environment: environmentFragment(request), boot: await thisBoot() },
+        files: { environment: processFragment(request), boot: await thisBoot() },
         start: () =>
           spawnShim({
             request,

@@ -102,8 +102,9 @@ become_task() {
   exec "$@"
 }
 
-# Sets status. Until the task is there, signals are blocked (`env --block-signal`), and wait for it; one that came before
-# there was a process to wait is sent again.
+# Sets status. Until the task is there, signals are blocked (`env --block-signal`): they wait for whoever got them, and not
+# for what that forks. Two forks lead to the task: by $outer, which becomes bwrap, and by the first process of the namespace.
+# What came before the second the task's start takes up (take_pending), what came before the first pass_on sends again.
 wait_for_task() {
   outer=$1
   [ -z "$caught" ] || pass_on "$caught"
@@ -121,26 +122,51 @@ on_signal() {
   [ -z "$outer" ] || pass_on "$1"
 }
 
+# Whoever signals the scope may be about to signal its other processes: a first process that has not got it yet is looked at
+# more than once. Once the task is there nothing is forked here: its limit of processes may be reached.
 pass_on() {
-  looks=0
-  while find_starting && [ "$looks" -lt 200 ]; do
-    [ -n "$starting" ] && kill -s "$1" "$starting" && return
+  [ "$mode" = process ] && { pass_to_session "$1"; return; }
+  looks=0 looks_at_first=0
+  while [ "$looks" -lt 1000 ] && [ -e "/proc/$outer" ]; do
     looks=$((looks + 1))
+    find_child "$outer" bwrap
+    if [ -z "$child" ]; then
+      [ "$looks" -gt 20 ] && sleep 0.01
+    elif is_pending "$1"; then
+      return
+    elif [ "$looks_at_first" -lt 20 ]; then
+      looks_at_first=$((looks_at_first + 1))
+    else
+      kill -s "$1" "$child"
+      find_child "$child"
+      [ -z "$child" ] || kill -s "$1" "$child"
+      return
+    fi
+  done
+}
+
+# Without a scope nobody but the shim signals a confined task, which is in a session of its own: that of the first process of
+# its namespaces, which blocks what it does not end by. Before it has a child nobody is there to be told.
+pass_to_session() {
+  looks=0
+  while [ "$looks" -lt 200 ]; do
+    looks=$((looks + 1))
+    # The files end without a line break, so `read` fails after it has read.
+    first= task=
+    read -r first rest < "/proc/$outer/task/$outer/children"
+    [ -n "$first" ] && read -r task rest < "/proc/$first/task/$first/children"
+    [ -n "$task" ] && kill -s "$1" -- "-$first" && return
     [ "$looks" -gt 20 ] && sleep 0.01
   done
 }
 
-# Whether the way from the shim to the task has not been gone to its end. Sets starting, to the process that will be it.
-find_starting() {
-  starting= is_there= name=
-  while read -r pid; do
-    case $pid in "$self") continue ;; "$outer") is_there=1 ; continue ;; esac
-    read -r name < "/proc/$pid/comm" || continue
-    [ "$name" = bwrap ] || { starting=$pid; break; }
+# find_child PARENT [NAME]: sets child, to a process of the scope, and pending; both are empty when there is none.
+find_child() {
+  while read -r child; do
+    read_pending "$child" "$1" "$2"
+    [ -z "$pending" ] || return
   done < "$memory_group/cgroup.procs"
-  [ -n "$starting" ] || { [ -n "$is_there" ]; return; }
-  first= && read -r first < "$run/exit"
-  case $first:$name in program=*:env | program=*:parley-start) ;; program=*) return 1 ;; esac
+  child= pending=
 }
 
 # The statuses may be the task's own. Nothing but the shim and what it started before the task can write to this file.

@@ -1,7 +1,7 @@
 // Tests the shim where it cannot do its work: no process can be made for the task, or what it is told is not whole.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +70,25 @@ it('of a fragment that ends too early nothing is run, and the task has not start
         ran: isWhole,
       });
     }
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
+it('a task whose sandbox went before its start has not started, and that is recorded', async () => {
+  const root = await mkdtemp(path.join(tmpdir(), 'parley-shim-'));
+  try {
+    const run = path.join(root, 'unit-1');
+    await prepareRunDirectory(run, { environment: 'whole=1\n' });
+    const gone = path.join(root, 'gone');
+    const words = [SHIM, 'process', run, gone, '--', 'touch', path.join(root, 'ran')];
+    const child = spawn('/bin/sh', words, { cwd: '/', detached: true, stdio: 'ignore' });
+    await once(child, 'exit');
+    const record = await readExitRecord(run);
+    expect(record && outcomeOf(record)).toMatchObject({
+      ...{ state: 'couldNotStart', fault: 'sandboxUnavailable' },
+    });
+    expect(await readdir(root)).not.toContain('ran');
   } finally {
     await rm(root, { recursive: true });
   }

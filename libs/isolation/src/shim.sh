@@ -4,6 +4,7 @@
 #   sh shim.sh scope|process RUN_DIRECTORY SANDBOX_DIRECTORY -- ARGV...
 
 . "${0%/*}/check-start.sh"
+. "${0%/*}/pending-signals.sh"
 . "${0%/*}/scope-events.sh"
 . "${0%/*}/run-task.sh"
 mode=$1 run=$2 sandbox=$3

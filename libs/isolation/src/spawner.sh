@@ -10,6 +10,7 @@
 # and end, before it touched anything.
 
 . "$1/check-start.sh"
+. "$1/pending-signals.sh"
 . "$1/scope-events.sh"
 . "$1/run-task.sh"
 

@@ -1,6 +1,7 @@
 // Owns the private networks of tasks: a network namespace for each task that asked, with an address of its own, a link to
 // the host whose rate the kernel keeps (tbf), and the ports of the host that lead to it. The kernel's own objects are the
 // only record, so that an agent that starts again finds what is there. Who asks for what is the agent's.
+import { type LinkTraffic, readLinkTraffic } from './link-traffic.ts';
 import { formatNetworkRange, type NetworkRange, pairAt, pairsIn } from './network-range.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 
@@ -71,6 +72,17 @@ export class TaskNetworks {
   of(unit: string): TaskNetwork | undefined {
     const index = this.#indexes.get(unit);
     return index === undefined ? undefined : this.#networkAt(unit, index);
+  }
+
+  /** What passed since each was made, by unit. Rejects with the file error. */
+  async traffic(): Promise<ReadonlyMap<string, LinkTraffic>> {
+    const links = await readLinkTraffic();
+    const found = new Map<string, LinkTraffic>();
+    for (const [unit, index] of this.#indexes) {
+      const passed = links.get(this.#linkAt(index));
+      if (passed !== undefined) found.set(unit, passed);
+    }
+    return found;
   }
 
   /** One that the unit has stays as it is: it may run. On failure nothing is left of it. */

@@ -75,7 +75,9 @@ it('what runs by best effort weighs least, whatever it requests', () => {
 });
 
 const ofInputOutput = (properties: readonly Parameters<typeof toArgument>[0][]): string[] =>
-  properties.map(toArgument).filter((text) => /^(Block)?IO/.test(text));
+  properties
+    .map(toArgument)
+    .filter((text) => /^(Block)?IO/.test(text) && !text.includes('IOAccounting'));
 
 it('on v2 input and output are limited by rates of the disk, in bytes and operations, and weighed', () => {
   const limits = { ...half, io: { weight: 200, ...rates, ...operations } };
@@ -104,6 +106,16 @@ it('on v1 they are limited by bytes and weighed; limits on operations are refuse
   expect(unkeptLimits(half, without)).toBeUndefined();
 });
 
+it.each(['v1', 'v2'] as const)(
+  'on %s every scope has its input and output counted',
+  (cgroupMode) => {
+    const name = cgroupMode === 'v1' ? 'BlockIOAccounting' : 'IOAccounting';
+    const properties = launchProperties({ limits: half }, { cgroupMode, io: disk });
+    expect(properties.map(toArgument)).toContain(`${name}=yes`);
+    expect(properties.map(toWire)).toContainEqual([name, { type: 'b', value: true }]);
+  },
+);
+
 it('a scope of which no input and output is limited is started without a word of it, and one no more limited is told so', () => {
   const v2 = { cgroupMode: 'v2', io: disk } as const;
   expect(ofInputOutput(launchProperties({ limits: half }, v2))).toEqual([]);
@@ -130,9 +142,10 @@ it('on v2 the scope keeps a task on its own CPUs; on v1, where systemd has no wo
     'AllowedCPUs',
     { type: 'ay', value: [0b110, 0b10] },
   ]);
-  expect(launchProperties(pinned, { cgroupMode: 'v1', io: disk }).map(toArgument)).toEqual(
-    asArguments(half, 'v1'),
-  );
+  expect(launchProperties(pinned, { cgroupMode: 'v1', io: disk }).map(toArgument)).toEqual([
+    ...asArguments(half, 'v1'),
+    'BlockIOAccounting=yes',
+  ]);
 });
 
 it('a confined task opens no device but those that every program needs, and what it is given', () => {

@@ -19,7 +19,17 @@ type CpusProperty = { readonly name: 'AllowedCPUs'; readonly cpus: readonly numb
 type DeviceProperty =
   | { readonly name: 'DevicePolicy'; readonly policy: 'closed' }
   | { readonly name: 'DeviceAllow'; readonly node: string };
-export type UnitProperty = AmountProperty | CpusProperty | DeviceLimit | DeviceProperty;
+/** That bytes and requests are counted for the scope; systemd leaves it where it has no controller for it. */
+type AccountingProperty = {
+  readonly name: 'IOAccounting' | 'BlockIOAccounting';
+  readonly isOn: true;
+};
+export type UnitProperty =
+  | AccountingProperty
+  | AmountProperty
+  | CpusProperty
+  | DeviceLimit
+  | DeviceProperty;
 type AmountName =
   | 'CPUWeight'
   | 'CPUShares'
@@ -89,6 +99,8 @@ export function launchProperties(
       : [{ name: 'AllowedCPUs', cpus: pinned.cpus } as const]),
     ...(confinement === undefined ? [] : deviceProperties(confinement)),
     ...fixedProperties(cgroupMode),
+    // On v1 systemd passes over every `BlockIO` limit of a unit that has any `IO` property.
+    { name: cgroupMode === 'v1' ? 'BlockIOAccounting' : 'IOAccounting', isOn: true },
   ];
 }
 
@@ -149,6 +161,7 @@ export function millisOfShare(share: number, mode: CgroupMode): number {
 
 /** As `StartTransientUnit` and `SetUnitProperties` take it. */
 export function toWire(given: UnitProperty): DBusProperty {
+  if ('isOn' in given) return [given.name, { type: 'b', value: given.isOn }];
   if ('devices' in given) return [given.name, { type: 'a(st)', value: given.devices }];
   if ('cpus' in given) return [given.name, { type: 'ay', value: cpuMask(given.cpus) }];
   if ('policy' in given) return [given.name, { type: 's', value: given.policy }];
@@ -158,6 +171,7 @@ export function toWire(given: UnitProperty): DBusProperty {
 
 /** As `systemd-run -p` and `systemctl set-property` take it. */
 export function toArgument(given: UnitProperty): string {
+  if ('isOn' in given) return `${given.name}=yes`;
   if ('devices' in given) {
     return `${given.name}=${given.devices.map(([path, amount]) => `${path} ${amount}`).join(' ')}`;
   }

@@ -65,6 +65,7 @@ it('v1 has processes, throttling and IO in the groups of their controllers', asy
   await write(`/blkio/${scope}`, {
     'blkio.throttle.io_service_bytes':
       '8:16 Read 4096\n8:16 Write 100\n8:16 Total 4196\n8:0 Read 1\n8:0 Write 2\n8:0 Total 3\nTotal 4199\n',
+    'blkio.throttle.io_serviced': '8:16 Read 7\n8:16 Write 2\n8:16 Total 9\nTotal 9\n',
   });
   const groups = { memoryGroup: `/memory/${scope}`, cpuGroup: `/cpuacct/${scope}` };
   expect(new GroupReader(groups, root).readDetails()).toEqual({
@@ -73,6 +74,8 @@ it('v1 has processes, throttling and IO in the groups of their controllers', asy
     throttledUs: 2500,
     ioReadBytes: 4097,
     ioWriteBytes: 102,
+    ioReadOperations: 7,
+    ioWriteOperations: 2,
   });
 });
 
@@ -110,6 +113,8 @@ it('v2 has processes, throttling and IO in the one group', async () => {
     throttledUs: 1234,
     ioReadBytes: 1459201,
     ioWriteBytes: 314773506,
+    ioReadOperations: 193,
+    ioWriteOperations: 354,
   });
 });
 
@@ -122,5 +127,48 @@ it('what the host does not count is unknown, and not nothing', async () => {
     throttledUs: undefined,
     ioReadBytes: undefined,
     ioWriteBytes: undefined,
+    ioReadOperations: undefined,
+    ioWriteOperations: undefined,
   });
 });
+
+it('what a group counts is read anew from the files that are kept open, until it is gone', async () => {
+  await write('/a', { 'memory.current': '1\n', 'cpu.stat': 'usage_usec 7\n' });
+  const reader = new GroupReader({ memoryGroup: '/a', cpuGroup: '/a' }, root);
+  expect(reader.read()).toEqual({ cpuNs: 7000n, memoryBytes: 1 });
+  await write('/a', { 'memory.current': '22\n', 'cpu.stat': 'usage_usec 888\n' });
+  expect(reader.read()).toEqual({ cpuNs: 888_000n, memoryBytes: 22 });
+  reader.close();
+  await rm(path.join(root, 'a'), { recursive: true });
+  expect(reader.read()).toBeUndefined();
+});
+
+async function aWatchedGroup(): Promise<() => number | undefined> {
+  await write('/a', {
+    'memory.current': '1\n',
+    'cpu.stat': 'usage_usec 7\n',
+    'pids.current': '2\n',
+  });
+  const reader = new GroupReader({ memoryGroup: '/a', cpuGroup: '/a' }, root);
+  return () => {
+    reader.read();
+    return reader.readDetails().pids;
+  };
+}
+
+it('a group that used no CPU time and whose memory is the same keeps its details for five looks', async () => {
+  const look = await aWatchedGroup();
+  expect(look()).toBe(2);
+  await write('/a', { 'pids.current': '3\n' });
+  expect([look(), look(), look(), look(), look(), look()]).toEqual([2, 2, 2, 2, 2, 3]);
+});
+
+it.each([{ 'cpu.stat': 'usage_usec 8\n' }, { 'memory.current': '5\n' }])(
+  'the details of a group are read at once when it has changed: %o',
+  async (changed) => {
+    const look = await aWatchedGroup();
+    expect(look()).toBe(2);
+    await write('/a', { 'pids.current': '3\n', ...changed });
+    expect(look()).toBe(3);
+  },
+);

@@ -1,12 +1,10 @@
 // Reads what tasks use from the files of their cgroups, v1 and v2: no process is started for it. Where the
 // groups are, shim.sh recorded at the start of the task; what the task used in all, it records at the end.
-//
-// The reads are synchronous: the kernel answers each from memory in some microseconds, and an asynchronous one costs
-// a multiple of that. Whoever reads many groups yields between them (usage-sampling.ts of the agent).
+// How the files are read is in counter-file.ts.
 
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { errorCode } from './file-failure.ts';
+import { CounterFile } from './counter-file.ts';
 
 export type CgroupPaths = {
   readonly memoryGroup: string;
@@ -29,6 +27,9 @@ export type GroupDetails = {
   readonly throttledUs: number | undefined;
   readonly ioReadBytes: number | undefined;
   readonly ioWriteBytes: number | undefined;
+  /** Requests to block devices. */
+  readonly ioReadOperations: number | undefined;
+  readonly ioWriteOperations: number | undefined;
 };
 
 /**
@@ -41,7 +42,9 @@ export function readGroupUsage(
 ): (GroupUsage & GroupDetails) | undefined {
   const reader = new GroupReader(groups, rootPath);
   const usage = reader.read();
-  return usage && { ...usage, ...reader.readDetails() };
+  const all = usage && { ...usage, ...reader.readDetails() };
+  reader.close();
+  return all;
 }
 
 /**
@@ -63,7 +66,7 @@ type Version = keyof typeof CPU;
 
 /**
  * Reads one group again and again; asks no more for a file that the host does not have. A hybrid host may limit memory
- * in v1 and count CPU time in v2.
+ * in v1 and count CPU time in v2. `close` it: it keeps files open.
  */
 export class GroupReader {
   readonly #memory: string;
@@ -71,7 +74,10 @@ export class GroupReader {
   readonly #isThere: boolean;
   readonly #memoryVersion: Version;
   readonly #cpuVersion: Version;
-  readonly #absent = new Set<string>();
+  #lastRead: GroupUsage | undefined;
+  #kept: KeptDetails | undefined;
+  /** By their paths; undefined: the host does not have it. */
+  readonly #files = new Map<string, CounterFile | undefined>();
 
   constructor({ memoryGroup, cpuGroup }: CgroupPaths, rootPath = '/') {
     this.#isThere = memoryGroup !== '' && cpuGroup !== '';
@@ -90,30 +96,80 @@ export class GroupReader {
     if (!this.#isThere) return undefined;
     const cpuNs = this.#cpuNs();
     if (cpuNs === undefined) return undefined;
-    const memoryBytes = numberIn(readText(`${this.#memory}/${MEMORY_NOW[this.#memoryVersion]}`));
+    const memoryBytes = this.#file(this.#memory, MEMORY_NOW[this.#memoryVersion])?.number();
     if (memoryBytes === undefined) return undefined;
-    return { cpuNs, memoryBytes };
+    this.#lastRead = { cpuNs, memoryBytes };
+    return this.#lastRead;
   }
 
-  /** What is worth reading only while somebody looks. */
+  /**
+   * What is worth reading only while somebody looks. Those of the look before stand as long as `read` finds neither CPU
+   * time nor memory changed since: who starts, ends, reads or writes runs for it. What the kernel does for a group
+   * without that (writing its cache out, which v2 counts) is seen with the look after `KEPT_LOOKS` others at the latest.
+   */
   readDetails(): GroupDetails {
+    const now = this.#lastRead;
+    const kept = this.#kept;
+    if (now && kept && kept.looks < KEPT_LOOKS && isSame(now, kept.usage)) {
+      kept.looks += 1;
+      return kept.details;
+    }
+    const details = this.#readDetails();
+    // The usage was read before: what changes in between shows in the next one.
+    this.#kept = now && { usage: now, details, looks: 0 };
+    return details;
+  }
+
+  #readDetails(): GroupDetails {
     const isV2 = this.#memoryVersion === 'v2';
-    const peak = this.#optional(this.#memory, MEMORY_PEAK[this.#memoryVersion]);
-    const pids = numberIn(this.#optional(this.#groupOf('pids'), 'pids.current'));
-    const io = isV2
-      ? ioOfV2(this.#optional(this.#memory, 'io.stat'))
-      : ioOfV1(this.#optional(this.#groupOf('blkio'), 'blkio.throttle.io_service_bytes'));
-    const cpuStat = this.#optional(isV2 ? this.#cpu : this.#groupOf('cpu'), 'cpu.stat');
-    return { memoryPeakBytes: numberIn(peak), pids, throttledUs: throttledIn(cpuStat), ...io };
+    const memoryPeakBytes = this.#number(this.#memory, MEMORY_PEAK[this.#memoryVersion]);
+    const pids = this.#number(this.#groupOf('pids'), 'pids.current');
+    const cpuStat = this.#text(isV2 ? this.#cpu : this.#groupOf('cpu'), 'cpu.stat');
+    return {
+      memoryPeakBytes,
+      pids,
+      throttledUs: throttledIn(cpuStat),
+      ...(isV2 ? this.#ioOfV2() : this.#ioOfV1()),
+    };
+  }
+
+  close(): void {
+    for (const file of this.#files.values()) file?.close();
+    this.#files.clear();
   }
 
   // v1 counts nanoseconds, v2 microseconds.
   #cpuNs(): bigint | undefined {
-    const text = readText(`${this.#cpu}/${CPU[this.#cpuVersion]}`);
+    const text = this.#file(this.#cpu, CPU[this.#cpuVersion])?.text();
     if (text === undefined) return undefined;
-    if (this.#cpuVersion === 'v1') return BigInt(text.trim());
+    if (text === '') return undefined;
+    if (this.#cpuVersion === 'v1') return BigInt(text);
     const microseconds = fieldIn(text, 'usage_usec');
     return microseconds === undefined ? undefined : BigInt(microseconds) * 1000n;
+  }
+
+  /** Lines `8:0 rbytes=1 wbytes=2 rios=3 wios=4 ...` (Documentation/admin-guide/cgroup-v2.rst). */
+  #ioOfV2(): InputOutput {
+    const text = this.#text(this.#memory, 'io.stat');
+    return {
+      ioReadBytes: sumAfter(text, ' rbytes='),
+      ioWriteBytes: sumAfter(text, ' wbytes='),
+      ioReadOperations: sumAfter(text, ' rios='),
+      ioWriteOperations: sumAfter(text, ' wios='),
+    };
+  }
+
+  /** Lines `8:0 Read 1` (Documentation/admin-guide/cgroup-v1/blkio-controller.rst). */
+  #ioOfV1(): InputOutput {
+    const group = this.#groupOf('blkio');
+    const bytes = this.#text(group, 'blkio.throttle.io_service_bytes');
+    const operations = this.#text(group, 'blkio.throttle.io_serviced');
+    return {
+      ioReadBytes: sumAfter(bytes, ' Read '),
+      ioWriteBytes: sumAfter(bytes, ' Write '),
+      ioReadOperations: sumAfter(operations, ' Read '),
+      ioWriteOperations: sumAfter(operations, ' Write '),
+    };
   }
 
   /** The group of the same scope in another hierarchy of v1. */
@@ -123,78 +179,71 @@ export class GroupReader {
       : this.#memory.replace('/memory/', `/${controller}/`);
   }
 
-  #optional(group: string, file: string): string | undefined {
-    if (this.#absent.has(file)) return undefined;
-    const text = readText(`${group}/${file}`);
-    if (text === undefined) this.#absent.add(file);
+  #file(group: string, name: string): CounterFile | undefined {
+    const file = `${group}/${name}`;
+    if (!this.#files.has(file)) this.#files.set(file, new CounterFile(file));
+    return this.#files.get(file);
+  }
+
+  #text(group: string, name: string): string | undefined {
+    const text = this.#file(group, name)?.text();
+    if (text === undefined) this.#files.set(`${group}/${name}`, undefined);
     return text;
+  }
+
+  #number(group: string, name: string): number | undefined {
+    const number = this.#file(group, name)?.number();
+    if (number === undefined) this.#files.set(`${group}/${name}`, undefined);
+    return number;
   }
 }
 
-function numberIn(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
-}
+/** Details, the usage that was read just before them, and how often they were told again. */
+type KeptDetails = {
+  readonly usage: GroupUsage;
+  readonly details: GroupDetails;
+  looks: number;
+};
 
-function fieldIn(text: string | undefined, name: string): string | undefined {
-  return text === undefined ? undefined : new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1];
+/** At five seconds from look to look: nothing is older than half a minute. */
+const KEPT_LOOKS = 5;
+
+const isSame = (one: GroupUsage, other: GroupUsage): boolean =>
+  one.cpuNs === other.cpuNs && one.memoryBytes === other.memoryBytes;
+
+type InputOutput = Pick<
+  GroupDetails,
+  'ioReadBytes' | 'ioWriteBytes' | 'ioReadOperations' | 'ioWriteOperations'
+>;
+
+/** The digits of a line `name 123`. */
+function fieldIn(text: string, name: string): string | undefined {
+  const isFirst = text.startsWith(`${name} `);
+  const line = isFirst ? 0 : text.indexOf(`\n${name} `) + 1;
+  if (!isFirst && line === 0) return undefined;
+  const from = line + name.length + 1;
+  const to = text.indexOf('\n', from);
+  return text.slice(from, to === -1 ? undefined : to);
 }
 
 /** `cpu.stat`: nanoseconds in v1, microseconds in v2. */
 function throttledIn(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const microseconds = fieldIn(text, 'throttled_usec');
   if (microseconds !== undefined) return Number(microseconds);
   const nanoseconds = fieldIn(text, 'throttled_time');
   return nanoseconds === undefined ? undefined : Math.round(Number(nanoseconds) / 1000);
 }
 
-type IoBytes = Pick<GroupDetails, 'ioReadBytes' | 'ioWriteBytes'>;
-const NO_IO: IoBytes = { ioReadBytes: undefined, ioWriteBytes: undefined };
-
-/** Lines `8:0 rbytes=1 wbytes=2 ...` (Documentation/admin-guide/cgroup-v2.rst). */
-function ioOfV2(text: string | undefined): IoBytes {
-  if (text === undefined) return NO_IO;
-  return {
-    ioReadBytes: sumOf(text, /\brbytes=(\d+)/g),
-    ioWriteBytes: sumOf(text, /\bwbytes=(\d+)/g),
-  };
-}
-
-/** Lines `8:0 Read 1` (Documentation/admin-guide/cgroup-v1/blkio-controller.rst). */
-function ioOfV1(text: string | undefined): IoBytes {
-  if (text === undefined) return NO_IO;
-  return {
-    ioReadBytes: sumOf(text, /^\d+:\d+ Read (\d+)$/gm),
-    ioWriteBytes: sumOf(text, /^\d+:\d+ Write (\d+)$/gm),
-  };
-}
-
-function sumOf(text: string, pattern: RegExp): number {
+/** Of the numbers that follow the mark. */
+function sumAfter(text: string | undefined, mark: string): number | undefined {
+  if (text === undefined) return undefined;
   let sum = 0;
-  for (const [, amount] of text.matchAll(pattern)) sum += Number(amount);
+  for (let at = text.indexOf(mark); at !== -1; at = text.indexOf(mark, at + 1)) {
+    sum += Number.parseInt(text.slice(at + mark.length, at + mark.length + DIGITS), 10);
+  }
   return sum;
 }
 
-/** The kernel breaks a read off no earlier than a page less one line: what is shorter was all. */
-const WHOLE_BYTES = 2048;
-const buffer = Buffer.allocUnsafe(64 * 1024);
-
-/** Undefined when the file is not there. */
-function readText(file: string): string | undefined {
-  let opened: number | undefined;
-  try {
-    opened = openSync(file, 'r');
-    let length = 0;
-    for (;;) {
-      const read = readSync(opened, buffer, length, buffer.length - length, null);
-      length += read;
-      if (read < WHOLE_BYTES || length === buffer.length)
-        return buffer.toString('latin1', 0, length);
-    }
-  } catch (error) {
-    // A group that goes while its open file is read answers ENODEV.
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENODEV') return undefined;
-    throw error;
-  } finally {
-    if (opened !== undefined) closeSync(opened);
-  }
-}
+/** Of the largest counter of 64 bits. */
+const DIGITS = 20;

@@ -46,10 +46,10 @@ export const TASK_CAUSES = {
   },
   diskLimit: {
     with: ['diskFull'],
-    meaning: 'Its sandbox held more than it may, and its agent killed it.',
+    meaning: 'Its sandbox, or a volume of it, held more than it may, and its agent killed it.',
     unit: 'MiB',
     remedy:
-      'Request more `disk`, let it go further with `limits.disk`, or delete what is not needed.',
+      'Request more `disk`, let it go further with `limits.disk`, make a larger volume, or delete what is not needed.',
   },
   fetchFailed: {
     with: ['inputsFailed', 'launchFailed'],

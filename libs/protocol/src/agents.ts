@@ -4,7 +4,7 @@ import { Domain } from './constraints.ts';
 import { ExecutorDescription } from './executor-description.ts';
 import { ExecutorEnd } from './frameworks.ts';
 import { ExecutorRef, FrameworkRef, RoleName, TaskId, TaskRef, VolumeId } from './ids.ts';
-import { Attributes } from './offers.ts';
+import { Attributes, OfferedVolume } from './offers.ts';
 import { Resources } from './resources.ts';
 import { Quantities } from './sharing.ts';
 import { TaskDescription, TaskState } from './tasks.ts';
@@ -77,6 +77,9 @@ export const UsageReport = z.object({
 });
 export type UsageReport = z.infer<typeof UsageReport>;
 
+/** How large the volumes of the tasks are that are ordered, each once. Absent: nobody keeps them to a size. */
+const VolumeSizes = z.array(OfferedVolume).optional();
+
 /**
  * Orders are repeated until answered; a task that the agent knows counts as launched already. `role`: whose volumes
  * the task's volumes are.
@@ -84,6 +87,7 @@ export type UsageReport = z.infer<typeof UsageReport>;
 export const RunOrder = z.object({
   framework: FrameworkRef,
   role: RoleName,
+  volumeSizes: VolumeSizes,
   description: TaskDescription,
 });
 export type RunOrder = z.infer<typeof RunOrder>;
@@ -92,6 +96,7 @@ export type RunOrder = z.infer<typeof RunOrder>;
 export const RunGroupOrder = z.object({
   framework: FrameworkRef,
   role: RoleName,
+  volumeSizes: VolumeSizes,
   executor: ExecutorDescription,
   descriptions: z.array(TaskDescription).min(1),
 });

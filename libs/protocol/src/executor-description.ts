@@ -30,6 +30,11 @@ export const ExecutorDescription = z.object({
   limits: TaskLimits.optional(),
   /** Of a custom one: whom it and its tasks run as, where its agent lets them be this user of its host. */
   user: UserName.optional(),
+  /**
+   * Of a custom one that was written for Mesos: it is told so in its environment, and speaks Mesos's HTTP API with a
+   * gateway on its agent's host instead of the agent's socket. `checkpoint`: it goes on while that is away.
+   */
+  mesos: z.object({ checkpoint: z.boolean().default(false) }).optional(),
   /** From the request to shut down to the kill of its whole scope. */
   shutdownGraceMs: z
     .int()

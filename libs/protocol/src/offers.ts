@@ -11,7 +11,7 @@ import { Labels, UnparsedTask } from './tasks.ts';
 export const Attributes = z.record(z.string().min(1).max(64), z.string().max(1024));
 export type Attributes = z.infer<typeof Attributes>;
 
-/** A persistent volume that the offer lets a task use: `mib` of the reservation's disk. */
+/** A persistent volume that a task may use: `mib` of its reservation's disk. */
 export const OfferedVolume = z.object({ volumeId: VolumeId, mib: z.int().min(1) });
 export type OfferedVolume = z.infer<typeof OfferedVolume>;
 

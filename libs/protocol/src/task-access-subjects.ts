@@ -1,5 +1,6 @@
-// Owns the part of the subject table by which people and frameworks look into tasks on their agents.
+// Owns the part of the subject table by which people, frameworks and gateways get at tasks and executors on their agents.
 
+import { ExecutorRelayRequest, ExecutorRelayResult } from './executor-relay.ts';
 import { entry } from './subject-entry.ts';
 import { ExecRequest, ExecResult } from './task-exec.ts';
 import { FilesRequest, FilesResult, OwnFilesAnswer, OwnFilesRequest } from './task-files.ts';
@@ -45,5 +46,16 @@ export const taskAccess = {
     reply: ExecResult,
     summary:
       "Runs a command in a task's scope for somebody at a terminal: started, fed and read by questions; 15 s without one end it.",
+  }),
+  executorRelay: entry({
+    kind: 'agent.executorRelay',
+    pattern: 'agent.{agentId}.executor-relay',
+    delivery: 'request',
+    from: ['operator'],
+    to: ['agent'],
+    body: ExecutorRelayRequest,
+    reply: ExecutorRelayResult,
+    summary:
+      "A gateway on the agent's host speaks for an executor that was written for Mesos, which has to show who it is: opened, fed and read by questions; 10 s without one end it.",
   }),
 } as const;

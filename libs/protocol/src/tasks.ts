@@ -10,6 +10,7 @@ import { SandboxPath } from './sandbox-path.ts';
 import { TaskCause } from './task-causes.ts';
 import { TaskImage } from './task-image.ts';
 import { TaskLimits } from './task-limits.ts';
+import { isTerminalState } from './terminal-states.ts';
 import { Uris } from './uris.ts';
 import { UserName } from './user-name.ts';
 
@@ -29,9 +30,7 @@ export const TaskState = z.enum([
 ]);
 export type TaskState = z.infer<typeof TaskState>;
 
-const TERMINAL_TASK_STATES = ['finished', 'failed', 'killed', 'error', 'dropped', 'gone'] as const;
-const terminal: ReadonlySet<string> = new Set(TERMINAL_TASK_STATES);
-export const isTerminal = (state: TaskState): boolean => terminal.has(state);
+export const isTerminal = (state: TaskState): boolean => isTerminalState(state);
 
 export const TaskReason = z.enum([
   'commandExited',

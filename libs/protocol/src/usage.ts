@@ -8,6 +8,15 @@ export const UNITS_A_PART = 500;
 
 const Count = z.int().min(0);
 
+/** What passed the link of a private network since it was made; `in` is what the task received. */
+export const NetworkTraffic = z.object({
+  inBytes: Count,
+  inPackets: Count,
+  outBytes: Count,
+  outPackets: Count,
+});
+export type NetworkTraffic = z.infer<typeof NetworkTraffic>;
+
 /** `task` or `executor` says whose it is. What the host does not count is left out. */
 export const UnitUsage = z.object({
   task: TaskRef.optional(),
@@ -23,6 +32,11 @@ export const UnitUsage = z.object({
   throttledUs: Count.optional(),
   ioReadBytes: Count.optional(),
   ioWriteBytes: Count.optional(),
+  /** Requests to block devices. */
+  ioReadOperations: Count.optional(),
+  ioWriteOperations: Count.optional(),
+  /** Of a task with a network of its own; what runs in the host's network cannot be told apart. */
+  network: NetworkTraffic.optional(),
 });
 export type UnitUsage = z.infer<typeof UnitUsage>;
 

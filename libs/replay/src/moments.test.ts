@@ -78,6 +78,9 @@ test('what is not kept, or not known yet, is refused with what is kept', async (
   expect(await refused('8')).toMatchObject({ message: `there is no entry 8: ${kept}` });
   expect(await refused('1969-12-31T00:00Z')).toMatchObject({ code: 'unknownMoment' });
   expect(await refused('1970-01-01T00:00:00.401Z')).toMatchObject({ code: 'unknownMoment' });
+  // Before there were times at all.
+  expect(await refused('999999999999999d')).toMatchObject({ code: 'unknownMoment' });
+  expect(await refused(`${'9'.repeat(400)}h`)).toMatchObject({ code: 'unknownMoment' });
   // Nothing happened between the last entry and now: that is known.
   expect(await refused('1970-01-01T00:00:00.400Z')).toBe(7);
   expect(await refused('100ms')).toBe(6);

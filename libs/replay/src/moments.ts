@@ -20,6 +20,8 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+/** A while that is longer is before every journal; beyond some hundred thousand years it would be no time at all. */
+const LONGEST_MS = 100 * 365 * 86_400_000;
 const DAY_AND_TIME =
   /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
 
@@ -36,7 +38,8 @@ export function parseMoment(text: string): Moment | undefined {
   }
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
   if (amount !== undefined && unit !== undefined) {
-    return { kind: 'before', ms: Math.round(Number(amount) * (DURATION_UNITS[unit] ?? 0)) };
+    const ms = Math.round(Number(amount) * (DURATION_UNITS[unit] ?? 0));
+    return { kind: 'before', ms: Math.min(ms, LONGEST_MS) };
   }
   if (!DAY_AND_TIME.test(text)) return undefined;
   const atMs = Date.parse(text.replace(' ', 'T'));

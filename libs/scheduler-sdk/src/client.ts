@@ -37,6 +37,8 @@ export type ClientEvent =
   /** Trouble that is not the end. */
   | { readonly kind: 'trouble'; readonly error: Error };
 
+export type ToldUpdate = Extract<ClientEvent, { kind: 'update' }>;
+
 /** Connects and subscribes. Throws `SchedulerError` when the cluster cannot be reached or refuses. */
 export async function connectClient(
   options: FrameworkOptions & ConnectOptions,
@@ -78,7 +80,7 @@ export class SchedulerClient {
   }
 
   /** Says that an update was handled, so that it does not come again. */
-  acknowledge({ streamSequence }: Extract<ClientEvent, { kind: 'update' }>): void {
+  acknowledge({ streamSequence }: Pick<ToldUpdate, 'streamSequence'>): void {
     if (streamSequence === undefined) return;
     this.#shell.run((session, nowMs) => session.updateHandled(streamSequence, nowMs));
   }

@@ -90,7 +90,7 @@ export type DesiredTask<Payload = unknown> = (
    * framework takes (`takesRevocable`).
    */
   readonly revocable?: boolean;
-  /** Counted and spread together with others of the same group. */
+  /** Counted and spread together with others of the same group, and waits together with them for places near to data: a job. */
   readonly group?: string;
   readonly retry?: RetryOptions;
   /** From when it was first wanted of this scheduler: then it is killed, and not tried again. */

@@ -53,8 +53,6 @@ export class FrameworkEntry {
   readonly #endedAttempts = new Set<string>();
   nextAttempt = 1;
   dueMs = 0;
-  /** See `Want`. */
-  waitingSinceMs: number | undefined;
   waitUntilMs: number | undefined;
   reasons: readonly ReasonCount[] = [];
   /** Why it is quarantined or waits to be tried again. */

@@ -1,8 +1,8 @@
-// Owns answering offers for a framework: places what waits, describes it, and keeps how long work has waited for a place
-// near to its data. What is wanted and what runs is told to it.
+// Owns answering offers for a framework: places what waits, and describes it. How long work waits for a place near to its
+// data is kept in placement/job-waits.ts; what is wanted and what runs is told to it.
 import type { Offer } from '@parley/protocol/offers';
 import { assert } from '@parley/protocol/unreachable';
-import { describeTask, portsOf } from './desired-task.ts';
+import { describeTask, type PreparedTask, portsOf } from './desired-task.ts';
 import {
   answerFor,
   countThatFit,
@@ -12,7 +12,7 @@ import {
 import type { PlanDecision } from './framework-decisions.ts';
 import type { Attempt, FrameworkEntry } from './framework-entry.ts';
 import { taskIdOf } from './framework-task-id.ts';
-import { levelOf } from './placement/delay.ts';
+import { JobWaits, nearestFirst } from './placement/job-waits.ts';
 import { type Placed, placeAll, type RoomPlan } from './placement/place-all.ts';
 import type { Strategy, Want } from './placement/strategy.ts';
 import type { PlacedTask } from './placement/tally.ts';
@@ -37,19 +37,13 @@ type Round = {
   readonly nowMs: number;
 };
 
-/** Sets of places of which it is remembered that waiting for them was in vain. */
-const MAX_VAIN_WAITS = 1024;
 const MAX_DECLINED = 1024;
 const COME_BACK = { refuseMs: 0 };
 
 export class FrameworkPlacement {
   readonly #strategies: readonly Strategy[];
   readonly #incarnation: string;
-  /**
-   * By set of near places, how long one waited for them in vain: others of the set need not wait for as long again, until
-   * one is placed near (Zaharia et al., algorithm 2: a job stays at the level that it has reached).
-   */
-  readonly #vainWaitMs = new Map<string, number>();
+  readonly #waits = new JobWaits();
 
   constructor(strategies: readonly Strategy[], incarnation: string) {
     this.#strategies = strategies;
@@ -63,7 +57,8 @@ export class FrameworkPlacement {
     nowMs: number,
     isMoreExpected = false,
   ): OfferAnswers {
-    const wants = waiting.map((entry) => this.#wantOf(entry, nowMs));
+    const ordered = nearestFirst(waiting, offers, wantedOf);
+    const wants = ordered.map((entry) => this.#wantOf(entry));
     const { rooms, unplaced } = placeAll({
       offers,
       wants,
@@ -78,7 +73,7 @@ export class FrameworkPlacement {
       if (entry === undefined) continue;
       entry.reasons = reasons;
       entry.waitUntilMs = untilMs;
-      if (untilMs !== undefined) entry.waitingSinceMs ??= nowMs - this.#vainWait(entry);
+      if (untilMs !== undefined) this.#waits.letGo(wantedOf(entry), nowMs);
     }
     const round: Round = { byKey, failed: [], nowMs };
     const accepts: Accept[] = [];
@@ -97,7 +92,7 @@ export class FrameworkPlacement {
       }
       const isCut = count < described.length;
       isAnyRefusalLong ||= answer.isLong && !isCut;
-      for (const launch of launched) this.#launch(launch, room, nowMs);
+      for (const launch of launched) this.#launch(launch, room);
       accepts.push({
         offers: room.offers,
         operations: operationsOf(launched),
@@ -113,18 +108,10 @@ export class FrameworkPlacement {
     };
   }
 
-  #wantOf(entry: FrameworkEntry, nowMs: number): Want {
-    const { wanted } = entry;
-    assert(wanted !== undefined, 'what waits is desired');
-    const vainMs = this.#vainWait(entry);
-    const waitingSinceMs = entry.waitingSinceMs ?? (vainMs > 0 ? nowMs - vainMs : undefined);
-    return {
-      key: entry.key,
-      needs: wanted.needs,
-      group: wanted.group,
-      near: wanted.near,
-      waitingSinceMs,
-    };
+  #wantOf(entry: FrameworkEntry): Want {
+    const wanted = wantedOf(entry);
+    const { needs, group, near } = wanted;
+    return { key: entry.key, needs, group, near, waitingSinceMs: this.#waits.sinceMs(wanted) };
   }
 
   #describe(room: RoomPlan, placed: Placed, { byKey, failed }: Round): Described[] {
@@ -154,38 +141,20 @@ export class FrameworkPlacement {
     }
   }
 
-  #launch({ entry, attempt }: Described, room: RoomPlan, nowMs: number): void {
-    this.#rememberWait(entry, room, nowMs);
+  #launch({ entry, attempt }: Described, room: RoomPlan): void {
+    this.#waits.placed(wantedOf(entry), room);
     entry.attempts.set(attempt.id, attempt);
     entry.nextAttempt += 1;
     entry.reasons = [];
     entry.waitUntilMs = undefined;
-    entry.waitingSinceMs = undefined;
     attempt.agentId = room.agentId;
     for (const task of attempt.tasks.values()) task.agentId = room.agentId;
   }
+}
 
-  #rememberWait(entry: FrameworkEntry, room: RoomPlan, nowMs: number): void {
-    const near = entry.wanted?.near ?? {};
-    const levels = Object.keys(near).map((name) => ({ name }));
-    if (levels.length === 0) return;
-    const level = levelOf(this.#wantOf(entry, nowMs), room, levels);
-    const slot = JSON.stringify(near);
-    if (level === 0) this.#vainWaitMs.delete(slot);
-    if (level === 0 || entry.waitingSinceMs === undefined) return;
-    this.#vainWaitMs.delete(slot);
-    this.#vainWaitMs.set(slot, nowMs - entry.waitingSinceMs);
-    for (const oldest of this.#vainWaitMs.keys()) {
-      if (this.#vainWaitMs.size <= MAX_VAIN_WAITS) break;
-      this.#vainWaitMs.delete(oldest);
-    }
-  }
-
-  #vainWait(entry: FrameworkEntry): number {
-    const near = entry.wanted?.near ?? {};
-    if (Object.keys(near).length === 0) return 0;
-    return this.#vainWaitMs.get(JSON.stringify(near)) ?? 0;
-  }
+function wantedOf({ wanted }: FrameworkEntry): PreparedTask {
+  assert(wanted !== undefined, 'what waits is desired');
+  return wanted;
 }
 
 function newAttempt(

@@ -357,6 +357,16 @@ describe('work with its data somewhere', () => {
     expect(fixture.offer(far)).toEqual([]);
   });
 
+  it('takes those first that are near to what is offered, and waits anew with each that found its place', () => {
+    const fixture = PlanFixture.begun([local('a', 'a3'), local('b')], { strategies });
+    fixture.offer(far);
+    fixture.pass(2999);
+    expect(fixture.offer({ cpus: 1, agent: 'a1' }).map(({ taskId }) => taskId)).toEqual(['b-t0-1']);
+    fixture.pass(1);
+    expect(fixture.offer(far)).toEqual([]);
+    expect(fixture.last('decline')).toMatchObject({ filter: { refuseMs: 3000 } });
+  });
+
   it('never waits longer than told, however offers come (property)', () => {
     const gaps = fc.array(fc.integer({ min: 0, max: 2000 }), { minLength: 1, maxLength: 20 });
     fc.assert(

@@ -1,7 +1,7 @@
 // Owns what a framework says about who it is: a credential file, and what a plain NATS file leaves open.
 import { type Identity, readCredentialFile } from '@parley/actor/nats/credential-file';
 import { readTlsFiles, type TlsFiles } from '@parley/actor/nats/tls-files';
-import { fail, type Outcome } from '@parley/protocol/errors';
+import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { ClusterName, PrincipalName } from '@parley/protocol/ids';
 
 export type SchedulerCredential = {
@@ -30,7 +30,10 @@ export function tlsFilesOf(values: {
 }
 
 /** Fails with `malformed`, `unavailable` (not readable) or `notPermitted` (not the credential of a principal). */
-export function identityOf(credential: string | SchedulerCredential): Outcome<Identity> {
+export function identityOf(credential: string | SchedulerCredential | Identity): Outcome<Identity> {
+  if (typeof credential === 'object' && 'actor' in credential) {
+    return ofPrincipal(credential, 'what was given');
+  }
   const { file, servers, cluster, principal, tls } =
     typeof credential === 'string' ? { file: credential } : credential;
   const material = readTlsFiles(tls ?? {});
@@ -43,10 +46,14 @@ export function identityOf(credential: string | SchedulerCredential): Outcome<Id
       actor: { kind: 'principal', id: PrincipalName.parse(principal) },
     }),
   });
-  if (!identity.ok || identity.value.actor.kind === 'principal') return identity;
-  const { kind, id } = identity.value.actor;
+  return identity.ok ? ofPrincipal(identity.value, file) : identity;
+}
+
+function ofPrincipal(identity: Identity, source: string): Outcome<Identity> {
+  const { kind, id } = identity.actor;
+  if (kind === 'principal') return succeed(identity);
   return fail(
     'notPermitted',
-    `${file} is the credential of ${kind} ${id}; a framework needs a principal's (npx parley principal add NAME --roles ROLE)`,
+    `${source} is the credential of ${kind} ${id}; a framework needs a principal's (npx parley principal add NAME --roles ROLE)`,
   );
 }

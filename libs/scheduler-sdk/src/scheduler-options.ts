@@ -1,4 +1,5 @@
 // Owns what a framework tells the SDK: who it is, what it wants, and its handlers.
+import type { Identity } from '@parley/actor/nats/credential-file';
 import type { DemandInput, FrameworkEvent } from '@parley/protocol/frameworks';
 import { Demand } from '@parley/protocol/frameworks';
 import { FrameworkId, type PrincipalName, RoleName } from '@parley/protocol/ids';
@@ -35,8 +36,8 @@ export type FrameworkOptions = {
 
 /** Where a framework's place is: how to get there. */
 export type ConnectOptions = {
-  /** Path of a credential file, or what it says together with what a NATS file does not say. */
-  readonly credential: string | SchedulerCredential;
+  /** Path of a credential file, or what it says together with what a NATS file does not say; or what was read of one. */
+  readonly credential: string | SchedulerCredential | Identity;
   /** How long to wait for the first answer. 30 s when left out. */
   readonly connectTimeoutMs?: number;
 };

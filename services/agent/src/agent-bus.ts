@@ -37,6 +37,7 @@ import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/sub
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import type { UnitsUsage, WatchUsage } from '@parley/protocol/usage';
+import type { ExecutorRelay } from './executors/executor-relay.ts';
 import type { ExecDesk } from './task-exec/exec-desk.ts';
 import type { TaskFiles } from './task-files/task-files.ts';
 
@@ -54,6 +55,7 @@ export type AgentHandlers = {
   messageToExecutor(executor: ExecutorRef, data: ExecutorMessage['data']): void;
   readonly files: Pick<TaskFiles, 'answer' | 'ofPrincipal' | 'logs'>;
   readonly exec: Pick<ExecDesk, 'answer'>;
+  readonly relay: Pick<ExecutorRelay, 'answer'>;
   watchUsage(body: WatchUsage): void;
   /** Gives the level before. */
   logLevel(level: LogLevel): LogLevel;
@@ -116,6 +118,10 @@ export class AgentBus {
       this.#on(
         SUBJECTS.exec,
         ({ body }, message) => void this.#answer(handlers.exec.answer(body), message),
+      ),
+      this.#on(
+        SUBJECTS.executorRelay,
+        ({ body }, message) => void this.#answer(handlers.relay.answer(body), message),
       ),
       this.#on(SUBJECTS.ownFiles, (received) => void this.#answerPrincipal(received)),
       this.#on(SUBJECTS.watchUsage, ({ body }) => handlers.watchUsage(body)),

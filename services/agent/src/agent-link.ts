@@ -38,6 +38,7 @@ export type AgentLinkOptions = {
   readonly dispatch: (input: SupervisorInput) => void;
   readonly files: AgentHandlers['files'];
   readonly exec: AgentHandlers['exec'];
+  readonly relay: AgentHandlers['relay'];
   readonly watchUsage: (body: WatchUsage) => void;
   readonly logger: Logger;
 };
@@ -99,7 +100,7 @@ export class AgentLink {
   }
 
   #handlers(): AgentHandlers {
-    const { dispatch, files, exec, watchUsage, logger } = this.#options;
+    const { dispatch, files, exec, relay, watchUsage, logger } = this.#options;
     const add = (reply: Reply): ReplyHandle => this.#replies.add(reply);
     return {
       run: (epoch, order, reply) => dispatch({ kind: 'run', epoch, order, reply: add(reply) }),
@@ -120,6 +121,7 @@ export class AgentLink {
         dispatch({ kind: 'executor', input: { kind: 'message', executor, data } }),
       files,
       exec,
+      relay,
       watchUsage,
       logLevel: (level) => changeLevel(logger, level),
       onMalformed: (subject, reason) => logger.warn({ subject, reason }, 'message not understood'),

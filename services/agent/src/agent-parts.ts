@@ -3,10 +3,12 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { logConnection } from '@parley/actor/nats/connection-watch';
 import type { TaskLauncher } from '@parley/isolation/launcher';
+import type { ShimExitHandler } from '@parley/isolation/start-shim';
 import type { Logger } from '@parley/telemetry/logger';
 import type { AgentConfig } from './config.ts';
 import { CpuPins } from './cpu-pins.ts';
 import { Fetcher } from './fetching/fetcher.ts';
+import { GpuGrants } from './gpu-grants.ts';
 import { HostAccess } from './host-access.ts';
 import { HOST_FACT_FILES, hostAttributes, ownCpus, withDetected } from './host-facts.ts';
 import { TaskImages } from './images/task-images.ts';
@@ -16,7 +18,7 @@ import { ObjectCopies } from './object-copies.ts';
 import type { RegistrationOptions } from './registration.ts';
 import { Supervisor } from './supervisor.ts';
 import type { TaskConfinement } from './task-confinement.ts';
-import { TaskHost } from './task-host.ts';
+import { TaskHost, type TaskHostOptions } from './task-host.ts';
 import { WorkAccount } from './work-account.ts';
 
 /** With the cache of objects and of what was fetched alike. */
@@ -32,14 +34,22 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
 export function taskHost(
   { agentId, workDirectory, hostAccess: policy }: AgentConfig,
   isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
-  given: { readonly launcher: TaskLauncher; readonly images: TaskImages },
+  given: Pick<TaskHostOptions, 'launcher' | 'images' | 'cpuPins'>,
 ): TaskHost {
-  const { enterCommand, confinement, networks, pinning } = isolation;
-  const cpus = ownCpus(HOST_FACT_FILES);
-  const cpuPins = new CpuPins({ workDirectory, host: pinning, cpus });
-  const hostAccess = new HostAccess(policy, workDirectory);
+  const { enterCommand, confinement, networks } = isolation;
+  const hostAccess = new HostAccess(policy, workDirectory, new GpuGrants(workDirectory));
   const place = { agentId, workDirectory, enterCommand };
-  return new TaskHost({ ...place, ...given, confinement, networks, cpuPins, hostAccess });
+  return new TaskHost({ ...place, ...given, confinement, networks, hostAccess });
+}
+
+/** What starts tasks, and which of them have CPUs of their own. */
+export function launching(
+  { workDirectory }: AgentConfig,
+  { pinning, createLauncher }: PreparedIsolation,
+  onShimExit: ShimExitHandler,
+): Pick<TaskHostOptions, 'launcher' | 'cpuPins'> {
+  const cpuPins = new CpuPins({ workDirectory, host: pinning, cpus: ownCpus(HOST_FACT_FILES) });
+  return { cpuPins, launcher: cpuPins.keepingOff(createLauncher(onShimExit)) };
 }
 
 /** What tasks with images have at their roots. */

@@ -16,12 +16,19 @@ import { formatResources } from '@parley/resources/format';
 import { parseMemory } from '@parley/resources/parse';
 import { contains } from '@parley/resources/resources';
 import {
+  METRICS_OPTIONS,
+  METRICS_USAGE,
+  type MetricsPlace,
+  readMetricsOptions,
+} from '@parley/telemetry/metrics-server';
+import {
   CONFINEMENT_OPTIONS,
   CONFINEMENT_USAGE,
   type ConfinementChoice,
   readConfinement,
 } from './confinement-options.ts';
 import type { ExecutorTiming } from './executors/executor-timing.ts';
+import { type ExecutorEndpoint, readExecutorEndpoint } from './executors/mesos-environment.ts';
 import {
   HOST_ACCESS_OPTIONS,
   HOST_ACCESS_USAGE,
@@ -75,11 +82,15 @@ export type AgentConfig = {
   /** Addresses for tasks with a private network. */
   readonly taskNetwork: NetworkRange | undefined;
   readonly executorTiming: Partial<ExecutorTiming>;
+  /** Where a gateway answers executors that were written for Mesos. */
+  readonly executorEndpoint: ExecutorEndpoint | undefined;
   /** Of copies of objects in the work directory; 0: none are kept. */
   readonly objectCacheBytes: number;
   readonly sandboxes: SandboxLimits;
   /** What tasks may ask of this host. */
   readonly hostAccess: HostAccessPolicy;
+  /** Where it tells what it measures of itself; undefined: nowhere. */
+  readonly metrics: MetricsPlace | undefined;
 };
 
 export const USAGE = `parley agent --nats URL --creds FILE --cluster NAME --id ID --work-dir DIR
@@ -128,6 +139,10 @@ ${HOST_ACCESS_USAGE}
                         from the start of an executor to its first word (60)
   --executor-return-timeout SECONDS
                         from its last word, or a restart of the agent, to its next (15)
+${METRICS_USAGE}
+  --executor-endpoint ADDRESS:PORT
+                        where "parley gateway --for-agent" answers on this host: executors
+                        that were written for Mesos are told it; without it none of them is heard
   --private-systemd DIR run tasks in the private systemd that is recorded there
   --emulate N           many agents that run nothing, for measurements: see --emulate N --help
 `;
@@ -163,7 +178,9 @@ const OPTIONS = {
   'task-network': { type: 'string' },
   'executor-registration-timeout': { type: 'string' },
   'executor-return-timeout': { type: 'string' },
+  'executor-endpoint': { type: 'string' },
   'private-systemd': { type: 'string' },
+  ...METRICS_OPTIONS,
 } as const;
 const MIB = 1024 * 1024;
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
@@ -185,8 +202,8 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
   const choice = readIsolation(values);
   if (!choice.ok) return choice;
   const { isolation } = choice.value;
-  const executorTiming = readExecutorTiming(values);
-  if (!executorTiming.ok) return executorTiming;
+  const executors = readExecutorOptions(values);
+  if (!executors.ok) return executors;
   const attributes = readAttributes(values.attribute ?? []);
   if (!attributes.ok) return attributes;
   const told = readTold(values);
@@ -218,23 +235,31 @@ export function readConfig(argv: readonly string[]): Outcome<AgentConfig> {
     ...choice.value,
     privateSystemd: values['private-systemd'],
     secretFiles: [values.creds, values['tls-key']].filter((file) => file !== undefined),
-    executorTiming: executorTiming.value,
+    ...executors.value,
     objectCacheBytes: objectCacheBytes.value,
     sandboxes: told.value.sandboxes,
     hostAccess: told.value.hostAccess,
+    metrics: told.value.metrics,
   });
 }
 
 function readTold(
   values: Values,
-): Outcome<HostOptions & Pick<AgentConfig, 'sandboxes' | 'hostAccess'>> {
+): Outcome<HostOptions & Pick<AgentConfig, 'sandboxes' | 'hostAccess' | 'metrics'>> {
   const sandboxes = readSandboxOptions(values);
   if (!sandboxes.ok) return sandboxes;
   const hostAccess = readHostAccess(values);
   if (!hostAccess.ok) return hostAccess;
+  const metrics = readMetricsOptions(values);
+  if (!metrics.ok) return metrics;
   const host = readHostOptions(values);
   if (!host.ok) return host;
-  return succeed({ ...host.value, sandboxes: sandboxes.value, hostAccess: hostAccess.value });
+  return succeed({
+    ...host.value,
+    sandboxes: sandboxes.value,
+    hostAccess: hostAccess.value,
+    metrics: metrics.value,
+  });
 }
 
 function readIsolation(
@@ -273,6 +298,16 @@ function readCacheBytes(text: string | undefined, diskBytes: number): Outcome<nu
   const size = parseMemory(text);
   if (!size.ok) return fail('malformed', `--object-cache: ${size.failure.message}`);
   return succeed(Math.floor(size.value / MILLI) * MIB);
+}
+
+function readExecutorOptions(
+  values: Values,
+): Outcome<Pick<AgentConfig, 'executorTiming' | 'executorEndpoint'>> {
+  const timing = readExecutorTiming(values);
+  if (!timing.ok) return timing;
+  const endpoint = readExecutorEndpoint(values['executor-endpoint']);
+  if (!endpoint.ok) return endpoint;
+  return succeed({ executorTiming: timing.value, executorEndpoint: endpoint.value });
 }
 
 function readExecutorTiming(values: Values): Outcome<Partial<ExecutorTiming>> {

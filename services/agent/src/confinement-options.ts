@@ -4,8 +4,11 @@ import type { UserRange } from './framework-users.ts';
 import { readTaskUsers } from './task-users.ts';
 
 export type ConfinementChoice = {
-  /** `default`: another user for each framework, and namespaces of its own for files and processes. */
-  readonly policy: 'default' | 'none';
+  /**
+   * `default`: another user for each framework, and namespaces of its own for files and processes. `inScopes`: the same, but
+   * not for plain processes, which is what counts when nothing is said.
+   */
+  readonly policy: 'default' | 'inScopes' | 'none';
   readonly users: UserRange;
   /** Names of users of this host that tasks may name. */
   readonly taskUsers: readonly string[];
@@ -16,7 +19,7 @@ export type ConfinementChoice = {
 };
 
 export const CONFINEMENT_OPTIONS = {
-  confine: { type: 'string', default: 'default' },
+  confine: { type: 'string' },
   'confine-syscalls': { type: 'string', default: 'default' },
   'user-range': { type: 'string' },
   'task-users': { type: 'string' },
@@ -26,7 +29,8 @@ export const CONFINEMENT_OPTIONS = {
 
 export const CONFINEMENT_USAGE = `  --confine POLICY      default: tasks of different frameworks cannot see each other's files,
                         processes and environment, nor the agent's files; they need bubblewrap.
-                        none: they see and may do what the agent does
+                        none: they see and may do what the agent does. When left out: default,
+                        but none with --isolation process
   --confine-syscalls FILTER
                         default: confined tasks cannot make system calls that mount, make
                         namespaces, load code into the kernel and the like. none: no filter
@@ -48,7 +52,7 @@ const LAST_USER = 2 ** 31 - 2;
 const CHOICES = ['default', 'none'] as const;
 
 type Values = {
-  readonly confine?: string;
+  readonly confine?: string | undefined;
   readonly 'confine-syscalls'?: string;
   readonly 'user-range'?: string | undefined;
   readonly 'task-users'?: string | undefined;
@@ -57,7 +61,8 @@ type Values = {
 };
 
 export function readConfinement(values: Values): Outcome<ConfinementChoice> {
-  const policy = CHOICES.find((one) => one === values.confine);
+  const { confine } = values;
+  const policy = confine === undefined ? 'inScopes' : CHOICES.find((one) => one === confine);
   if (policy === undefined) return fail('malformed', '--confine is one of default, none');
   const syscalls = CHOICES.find((one) => one === (values['confine-syscalls'] ?? 'default'));
   if (syscalls === undefined) {

@@ -1,4 +1,6 @@
 // What is told before anything starts on a host, or under a choice, that cannot confine tasks as asked.
+import { execFileSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -23,7 +25,7 @@ const isolation = {
 } as const;
 
 function prepared(
-  confine: string,
+  confine: string | undefined,
   kind: 'system-systemd' | 'process' = 'system-systemd',
   more: { 'task-users'?: string } = {},
 ) {
@@ -86,15 +88,17 @@ test('what tasks are to see they see where they have directories of their own, t
   expect(places).toContainEqual({ path: tools, is: 'readOnly' });
 });
 
-test('who asks for no confinement, or for plain processes, needs none of it', async () => {
+test('who asks for no confinement, or for plain processes and nothing more, needs none of it', async () => {
   expect(await prepared('none')).toMatchObject({ ok: true });
-  expect(await prepared('default', 'process')).toMatchObject({ ok: true });
+  expect(await prepared(undefined, 'process')).toMatchObject({ ok: true });
+  expect(await prepared('default', 'process')).toMatchObject({ ok: false });
+  expect(await prepared(undefined)).toMatchObject({ ok: false });
 });
 
 test('tasks name users only where the agent is root and confines them', async () => {
   for (const [confine, kind] of [
     ['none', 'system-systemd'],
-    ['default', 'process'],
+    [undefined, 'process'],
   ] as const) {
     const refused = await prepared(confine, kind, { 'task-users': 'nobody' });
     if (refused.ok) throw new Error('it was not refused');
@@ -143,3 +147,49 @@ test('each framework has a user of its own, after a restart the same; the last o
   const users = FrameworkUsers.open(workDirectory, range);
   expect(users.ok && users.value.ownerOf(framework('d'))).toMatchObject({ ok: false });
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'as root, who can mount a small disk: an agent that has confined tasks before does so on a disk without room',
+  async () => {
+    await chmod(workDirectory, 0o755);
+    const disk = path.join(workDirectory, 'work');
+    await mkdir(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=8', 'tmpfs', disk]);
+    try {
+      expect(await confinedIn(disk)).toMatchObject({ ok: true });
+      fill(disk);
+      expect(await confinedIn(disk)).toMatchObject({ ok: true });
+    } finally {
+      execFileSync('umount', ['--lazy', disk]);
+    }
+  },
+);
+
+function confinedIn(directory: string): ReturnType<typeof prepareConfinement> {
+  const choice = readConfinement({ confine: 'default' });
+  if (!choice.ok) throw new Error(choice.failure.message);
+  return prepareConfinement({
+    choice: choice.value,
+    isolation: { kind: 'system-systemd', enterCommand: [], rootPath: '/' },
+    workDirectory: directory,
+    secretFiles: [],
+  });
+}
+
+/** Every byte and every file that it has room for. */
+function fill(directory: string): void {
+  const isFull = (write: () => void): boolean => {
+    try {
+      write();
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  for (const size of [4096, 1]) {
+    while (!isFull(() => appendFileSync(path.join(directory, 'filler'), Buffer.alloc(size))));
+  }
+  for (let count = 0; !isFull(() => appendFileSync(path.join(directory, `file${count}`), '')); ) {
+    count += 1;
+  }
+}

@@ -1,7 +1,7 @@
 // Finds out what confining tasks takes on this host: whether its programs are there, which users there are to give, and
 // which places are hidden or let through. It refuses before anything was started, and never confines less than asked.
-import { mkdirSync, realpathSync, statSync } from 'node:fs';
-import { chown, mkdir, rmdir } from 'node:fs/promises';
+import { mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
   type Confinement,
@@ -39,11 +39,9 @@ export async function prepareConfinement(
 ): Promise<Outcome<TaskConfinement>> {
   const { choice, isolation, workDirectory } = request;
   const isRoot = process.getuid?.() === 0;
-  const isConfined = choice.policy !== 'none' && isolation.kind !== 'process';
-  if (choice.taskUsers.length > 0 && !(isConfined && isRoot)) {
-    return fail('notPermitted', '--task-users needs an agent that is root, and confined tasks');
-  }
-  // What confines is in the scope, and ends with it; a plain process has none.
+  const isConfined = confines(choice.policy, isolation.kind);
+  const fault = taskUsersFault(choice, { isRoot, isConfined });
+  if (fault !== undefined) return fail('notPermitted', fault);
   if (!isConfined) return succeed(new TaskConfinement(undefined));
   const missing = await missingPrograms(isolation.enterCommand);
   if (missing !== undefined) return refused(missing);
@@ -64,7 +62,27 @@ export async function prepareConfinement(
   const what = { places: places.value, syscallFilter: filter.value, hostSharesMounts };
   const why = await tried({ owner, ...what }, request);
   if (why !== undefined) return refused(`a confined task does not start here: ${why.trim()}`);
-  return succeed(new TaskConfinement({ users: users.value, taskUsers: taskUsers.value, ...what }));
+  // It takes root to mount one, and a scope to take it away with.
+  const canHaveImages = isRoot && isolation.kind !== 'process';
+  const whom = { users: users.value, taskUsers: taskUsers.value };
+  return succeed(new TaskConfinement({ ...whom, canHaveImages, ...what }));
+}
+
+/** Whether tasks are confined where they run so. */
+export function confines(
+  policy: ConfinementChoice['policy'],
+  kind: PreparedIsolation['kind'],
+): boolean {
+  return policy === 'default' || (policy === 'inScopes' && kind !== 'process');
+}
+
+function taskUsersFault(
+  { taskUsers }: ConfinementChoice,
+  { isRoot, isConfined }: { readonly isRoot: boolean; readonly isConfined: boolean },
+): string | undefined {
+  if (taskUsers.length === 0) return undefined;
+  if (!isRoot) return '--task-users needs an agent that is root: leave it out, or start it as root';
+  return isConfined ? undefined : '--task-users needs confined tasks: --confine default';
 }
 
 /** Whether what is mounted later on the host appears in copies of its mounts too: the optional fields (proc(5)). */
@@ -91,8 +109,19 @@ function writtenFilter(workDirectory: string): Outcome<string> {
     return fail('notPermitted', `${what}: do without, with --confine-syscalls none`);
   }
   const file = path.join(workDirectory, 'system-calls.bpf');
-  const written = replaceFile(file, syscallFilterFor(processor));
+  const filter = syscallFilterFor(processor);
+  // Without room it could not be replaced, and who makes room has to start.
+  if (isContent(file, filter)) return succeed(file);
+  const written = replaceFile(file, filter);
   return written.ok ? succeed(file) : written;
+}
+
+function isContent(file: string, content: Uint8Array): boolean {
+  try {
+    return readFileSync(file).equals(content);
+  } catch {
+    return false;
+  }
 }
 
 /** Starts nothing of a task's, in the way in which tasks are started; gives what was said when that fails. */
@@ -101,23 +130,20 @@ async function tried(
   { isolation, workDirectory }: ConfinementRequest,
 ): Promise<string | undefined> {
   const { owner, syscallFilter } = confinement;
+  // It stays: the next start may have no room to make it.
   const sandboxDirectory = path.join(workDirectory, 'confinement-trial');
   await mkdir(sandboxDirectory, { recursive: true, mode: 0o700 });
-  try {
-    if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
-    const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
-    const opened = [
-      `exec ${SYSCALL_FILTER_DESCRIPTOR}< "$0"; exec "$@"`,
-      syscallFilter ?? '/dev/null',
-    ];
-    const words = ['/bin/sh', '-c', ...opened, ...confiningWords(confinement, own)];
-    const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
-    const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
-    if (said.code === 0) return undefined;
-    return said.stderr === '' ? `it may not write to ${sandboxDirectory}` : said.stderr;
-  } finally {
-    await rmdir(sandboxDirectory);
-  }
+  if (owner !== undefined) await chown(sandboxDirectory, owner.userId, owner.groupId);
+  const own = { sandboxDirectory, temporaryDirectory: sandboxDirectory };
+  const opened = [
+    `exec ${SYSCALL_FILTER_DESCRIPTOR}< "$0"; exec "$@"`,
+    syscallFilter ?? '/dev/null',
+  ];
+  const words = ['/bin/sh', '-c', ...opened, ...confiningWords(confinement, own)];
+  const isWritable = ['/usr/bin/env', '-i', DEFAULT_SIGNALS, 'test', '-w', sandboxDirectory];
+  const said = await runCommand([...isolation.enterCommand, ...words, ...isWritable]);
+  if (said.code === 0) return undefined;
+  return said.stderr === '' ? `it may not write to ${sandboxDirectory}` : said.stderr;
 }
 
 function placesOf(request: ConfinementRequest, isRoot: boolean): Outcome<Place[]> {

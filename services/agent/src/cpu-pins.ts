@@ -1,10 +1,19 @@
 // Owns which CPUs belong to which task that asked for whole CPUs of its own: a file for each in the work directory, so that an
-// agent that starts again knows them. That the kernel keeps a task on them is in @parley/isolation.
+// agent that starts again knows them; and that other tasks keep off them. How the kernel does it is in @parley/isolation.
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { formatCpuList, parseCpuList } from '@parley/isolation/cpu-list';
-import { cpusetGroupOf, makeCpusetGroup, removeCpusetGroup } from '@parley/isolation/cpuset-group';
-import type { LaunchRequest } from '@parley/isolation/launcher';
+import {
+  cpusetGroupOf,
+  keepOthersOff,
+  makeCpusetGroup,
+  moveToOthers,
+  OTHERS_GROUP,
+  removeCpusetGroup,
+} from '@parley/isolation/cpuset-group';
+import type { LaunchRequest, TaskLauncher } from '@parley/isolation/launcher';
+import { listRuns, readShimProcess } from '@parley/isolation/run-directory';
+import { runRootOf } from '@parley/isolation/sandbox';
 import { isUnitName } from '@parley/isolation/unit-name';
 import { replaceFile } from './durable-file.ts';
 
@@ -31,6 +40,8 @@ export class CpuPins {
   readonly #taken = new Map<string, readonly number[]>();
   /** Of units that have ended, and that a process was still seen in. */
   readonly #leaving = new Set<string>();
+  /** That the others are off what is taken; undefined where this process has not seen to it yet. */
+  #keptOff: Promise<void> | undefined;
 
   /** Reads what an earlier process gave; whether its unit still runs it does not know. */
   constructor(options: CpuPinsOptions) {
@@ -47,6 +58,28 @@ export class CpuPins {
     return new Set(this.#taken.keys());
   }
 
+  /** A launcher whose tasks keep off the CPUs that are others' own, where its host can do so while they run. */
+  keepingOff(launcher: TaskLauncher): TaskLauncher {
+    const { host } = this.#options;
+    if (!('kind' in host) || host.kind === 'scope') return launcher;
+    const others = { cpus: [], group: OTHERS_GROUP };
+    const launch: TaskLauncher['launch'] = async (request) => {
+      const isKept = request.pinned === undefined && (await this.#areKeptOff(host.rootPath));
+      return launcher.launch(isKept ? { ...request, pinned: others } : request);
+    };
+    return { ...launcher, launch };
+  }
+
+  /** False where that cannot be: they run by weight there, as without. */
+  async #areKeptOff(rootPath: string): Promise<boolean> {
+    if (this.#taken.size === 0) return false;
+    this.#keptOff ??= keepOthersOff(rootPath, [...this.#taken.values()].flat());
+    return this.#keptOff.then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Those that no other unit has, the lowest numbers first. A unit keeps what it has: it may run. */
   async take(unit: string, count: number): Promise<PinOutcome> {
     const { host } = this.#options;
@@ -57,6 +90,7 @@ export class CpuPins {
     try {
       if (host.kind === 'scope') return { ok: true, pinned: { cpus } };
       await makeCpusetGroup(host.rootPath, unit, cpus);
+      await this.#keepOthersOff(host.rootPath);
       return { ok: true, pinned: { cpus, group: cpusetGroupOf(unit) } };
     } catch (error) {
       await this.release(unit);
@@ -78,6 +112,27 @@ export class CpuPins {
     this.#leaving.delete(unit);
     this.#taken.delete(unit);
     rmSync(path.join(this.#directory, unit), { force: true });
+    if (!('kind' in host) || host.kind !== 'group') return;
+    // What a unit had is free all the same; others keep off more than they must until the next change.
+    await this.#changeOthers(host.rootPath).catch(() => undefined);
+  }
+
+  #changeOthers(rootPath: string): Promise<void> {
+    this.#keptOff = keepOthersOff(rootPath, [...this.#taken.values()].flat());
+    return this.#keptOff;
+  }
+
+  /** Those that run already, too: of the first that has some, nobody was kept off. */
+  async #keepOthersOff(rootPath: string): Promise<void> {
+    await this.#changeOthers(rootPath);
+    if (this.#taken.size > 1) return;
+    const runRoot = runRootOf(this.#options.workDirectory);
+    for (const unit of await listRuns(runRoot).catch(() => [])) {
+      if (this.#taken.has(unit)) continue;
+      const shim = await readShimProcess(path.join(runRoot, unit));
+      if (shim === undefined || shim.memoryGroup === '') continue;
+      await moveToOthers(rootPath, path.join(shim.memoryGroup, 'cgroup.procs'));
+    }
   }
 
   /** Or why there are none. On the disk before anything runs on them. */

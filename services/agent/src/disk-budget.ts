@@ -18,6 +18,12 @@ export class DiskBudget {
     return `with it the sandbox would hold more than ${limitMib} MiB, the disk limit of the task`;
   }
 
+  /** Infinity: the task has no limit. */
+  get leftBytes(): number {
+    const limitMib = this.#limitMib ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, limitMib * MIB - this.#usedBytes);
+  }
+
   /** They are written, or will be. */
   take(bytes: number): void {
     this.#usedBytes += bytes;

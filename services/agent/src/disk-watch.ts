@@ -1,18 +1,18 @@
-// Owns looking, over and over, whether sandboxes hold more than they may, of the disk and of files, and telling the supervisor
-// of those that do, or that are too large to tell. Whose they are is in disk-shares.ts, how they are measured in @parley/isolation/disk-usage.
+// Owns looking, over and over, whether sandboxes and volumes hold more than they may, of the disk and of files, and telling
+// the supervisor of those that do, or that are too large to tell. Whose they are is in disk-shares.ts, how they are measured in @parley/isolation/disk-usage.
 import { type DiskUsage, measureDisk } from '@parley/isolation/disk-usage';
-import type { DiskExcess } from './disk-excess.ts';
+import type { DiskFinding } from './disk-excess.ts';
 import type { DiskShare } from './disk-shares.ts';
 
 export type DiskWatchOptions = {
   /** From the end of one look to the next; 0: nobody looks. */
   readonly intervalMs: number;
   readonly shares: () => Iterable<DiskShare>;
-  /** All that the task writes to the disk, its temporary files too. */
+  /** All that the task writes to the disk, its temporary files too; of a share of a volume, the volume. */
   readonly directoriesOf: (share: DiskShare) => readonly string[];
   /** Before each look: what is not to count goes. */
   readonly before: () => Promise<void>;
-  readonly onExceeded: (share: DiskShare, excess: DiskExcess) => void;
+  readonly onExceeded: (share: DiskShare, excess: DiskFinding) => void;
   /** For the log. */
   readonly onTrouble: (what: string) => void;
   readonly measure?: typeof measureDisk;
@@ -67,7 +67,7 @@ export class DiskWatch {
     await before();
     const usage = await measure(watched.flatMap(({ directories }) => directories));
     const { tooLarge, trouble } = usage;
-    if (trouble !== undefined) this.#trouble(`no sandbox can be measured: ${trouble}`);
+    if (trouble !== undefined) this.#trouble(`nothing can be measured: ${trouble}`);
     else if (tooLarge.length > 0) this.#trouble(`not measured in time: ${tooLarge.join(', ')}`);
     else this.#lastTrouble = undefined;
     this.#missed = new Map(tooLarge.map((each) => [each, (this.#missed.get(each) ?? 0) + 1]));
@@ -81,7 +81,7 @@ export class DiskWatch {
     { limitMib }: DiskShare,
     directories: readonly string[],
     { usedMib, files }: DiskUsage,
-  ): DiskExcess | undefined {
+  ): DiskFinding | undefined {
     const sumOf = (each: ReadonlyMap<string, number>): number =>
       directories.reduce((sum, directory) => sum + (each.get(directory) ?? 0), 0);
     const peakMib = Math.ceil(sumOf(usedMib));

@@ -1,16 +1,17 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { succeed } from '@parley/protocol/errors';
-import type { TaskKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
 import { AgentLink, isBusEffect } from './agent-link.ts';
+import type { AgentMeter } from './agent-meter.ts';
 import {
   fetching,
   type HostIsolation,
+  launching,
   objectCopies,
   supervisorOf,
   taskHost,
@@ -20,14 +21,14 @@ import {
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
-import { ExecutorShell } from './executors/executor-shell.ts';
+import { ExecutorShell, type ExecutorShellOptions } from './executors/executor-shell.ts';
+import { ExecutorTokens, SECRET_BYTES } from './executors/executor-tokens.ts';
 import { GroupDirectories } from './group-directories.ts';
 import { type HostEffect, HostEffects } from './host-effects.ts';
 import type { TaskImages } from './images/task-images.ts';
 import type { PreparedIsolation } from './isolation-setup.ts';
 import { PressureWatch } from './pressure-watch.ts';
 import { recoverTasks } from './recovery.ts';
-import { ReportLog } from './report-log.ts';
 import { SandboxCare } from './sandbox-care.ts';
 import { SandboxRetention } from './sandbox-retention.ts';
 import { spareTask } from './spare-task.ts';
@@ -35,6 +36,7 @@ import type { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
 import { TaskAccess } from './task-access.ts';
 import type { TaskHost } from './task-host.ts';
+import { TaskNarrator } from './task-narrator.ts';
 import { UnitWatch } from './unit-watch.ts';
 import { measureUsage } from './usage-measuring.ts';
 import type { UsageReports } from './usage-reports.ts';
@@ -48,6 +50,7 @@ type TaskEffect<Kind extends SupervisorEffect['kind']> = Extract<SupervisorEffec
 
 export class AgentShell {
   readonly #logger: Logger;
+  readonly #meter: AgentMeter | undefined;
   readonly #isolation: PreparedIsolation;
   readonly #supervisor: Supervisor;
   readonly #checkpoints: CheckpointStore;
@@ -57,7 +60,7 @@ export class AgentShell {
   readonly #effects: HostEffects;
   readonly #volumes: VolumeStore;
   readonly #images: TaskImages;
-  readonly #reports = new ReportLog();
+  readonly #narrator: TaskNarrator;
   readonly #groups: GroupDirectories;
   readonly #onLeave: (why: string) => void;
   readonly #work: WorkAccount;
@@ -68,7 +71,6 @@ export class AgentShell {
   readonly #care: SandboxCare;
   readonly #link: AgentLink;
   readonly #access: TaskAccess;
-  readonly #toldSequences = new Map<TaskKey, number>();
   readonly #writes = new Set<Promise<unknown>>();
   /** Units that were found running, and that no record explained. */
   #strays = 0;
@@ -80,33 +82,29 @@ export class AgentShell {
   constructor(
     config: AgentConfig,
     isolation: HostIsolation,
-    logger: Logger,
+    { logger, meter }: { readonly logger: Logger; readonly meter: AgentMeter | undefined },
     onLeave: (why: string) => void,
   ) {
     const { agentId, workDirectory, identity } = config;
     this.#logger = logger;
+    this.#meter = meter;
+    this.#narrator = new TaskNarrator(logger, meter);
     this.#isolation = isolation;
     this.#onLeave = onLeave;
     this.#volumes = new VolumeStore(workDirectory);
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
     this.#epochFile = new EpochFile(workDirectory);
-    const launcher = isolation.createLauncher((unit) => void this.#units.check(unit));
+    const way = launching(config, isolation, (unit) => void this.#units.check(unit));
     const { rootPath, confinement } = isolation;
     const place = { agentId, workDirectory };
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
-    this.#images = taskImages(config, launcher, confinement, logger);
-    this.#host = taskHost(config, isolation, { launcher, images: this.#images });
+    this.#images = taskImages(config, way.launcher, confinement, logger);
+    this.#host = taskHost(config, isolation, { ...way, images: this.#images });
     const { cache, fetcher } = fetching(config);
-    const given = { ...place, launcher, confinement, fetcher, images: this.#images };
+    const given = { ...place, launcher: way.launcher, confinement, fetcher, images: this.#images };
     this.#work = workAccount(identity, logger);
-    this.#executors = new ExecutorShell({
-      ...given,
-      logger,
-      dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
-      bus: () => this.#link.agent,
-      checkExit: (unit) => this.#units.check(unit),
-    });
+    this.#executors = this.#makeExecutors(config, given);
     this.#effects = new HostEffects({
       host: this.#host,
       executors: this.#executors.host,
@@ -116,14 +114,13 @@ export class AgentShell {
       groups: this.#groups,
     });
     this.#retention = new SandboxRetention({
+      isLive: (task) => this.#supervisor.task(task) !== undefined,
       ...place,
       onRemoved: (task) => this.#groups.leave(task),
       onFailure: (task, reason) => logger.warn({ ...task, reason }, 'sandbox not removed'),
     });
-    this.#supervisor = supervisorOf(config, isolation, {
-      ...newSession(),
-      epoch: this.#epochFile.read(),
-    });
+    const epoch = this.#epochFile.read();
+    this.#supervisor = supervisorOf(config, isolation, { ...newSession(), epoch });
     this.#access = this.#openAccess();
     this.#link = new AgentLink({
       cluster: identity.cluster,
@@ -132,6 +129,7 @@ export class AgentShell {
       dispatch,
       files: this.#access.files,
       exec: this.#access.exec,
+      relay: this.#executors.relay,
       watchUsage: ({ leaseMs }) => this.#usage.watch(leaseMs),
       logger,
     });
@@ -150,6 +148,10 @@ export class AgentShell {
     this.#care = this.#careFor(config);
   }
 
+  get isConnected(): boolean {
+    return this.#nats?.connected === true;
+  }
+
   /** Takes up the tasks of an earlier process and watches for their ends. Needs no bus. */
   async recover(): Promise<void> {
     const options = { checkpoints: this.#checkpoints, host: this.#host, logger: this.#logger };
@@ -158,12 +160,16 @@ export class AgentShell {
     for (const { record } of tasks) this.#units.add(record.task);
     const executors = await this.#executors.recover();
     this.#dispatch({ kind: 'recovered', tasks, executors });
+    this.#meter?.watch({
+      tasks: () => this.#supervisor.tasks(),
+      isConnected: () => this.isConnected,
+    });
     await this.#executors.listenAgain(executors);
     if (tasks.length > 0) this.#logger.info({ tasks: tasks.length }, 'tasks taken up again');
     await this.#groups.adopt((ref) => this.#host.hasSandbox(ref));
     this.#track(this.#volumes.clearTrash());
     this.#track(this.#images.begin());
-    await this.#retention.adopt((task) => this.#supervisor.task(task) !== undefined);
+    await this.#retention.adopt();
     // However much that is: tasks need not wait for it.
     this.#track(this.#retention.trim());
     this.#track(this.#executors.retention.trim());
@@ -181,8 +187,10 @@ export class AgentShell {
     if (this.#isolation.kind !== 'process') this.#usage.begin();
   }
 
+  /** Of no concern before `attach`, which looks itself. */
   connectedChanged(connected: boolean): void {
-    const server = this.#nats?.connection.getServer();
+    if (this.#nats === undefined) return;
+    const server = this.#nats.connection.getServer();
     this.#logger.info({ server }, connected ? 'connected to the bus' : 'the bus is away');
     this.#dispatch({ kind: connected ? 'connected' : 'disconnected' });
   }
@@ -234,7 +242,7 @@ export class AgentShell {
     }
     switch (effect.kind) {
       case 'persist':
-        this.#tell(effect);
+        this.#narrator.tell(effect);
         if (isTerminal(effect.record.state)) this.#effects.stopCopying(effect.task);
         this.#track(this.#persist(effect));
         return;
@@ -243,7 +251,7 @@ export class AgentShell {
         return;
       case 'copyInputs':
         this.#units.add(effect.ref);
-        this.#track(this.#carryOutOnHost(effect));
+        this.#track(this.#retention.settled(effect.ref).then(() => this.#carryOutOnHost(effect)));
         return;
       case 'launch':
       case 'copyOutputs':
@@ -266,7 +274,7 @@ export class AgentShell {
         this.#rememberEpoch(effect);
         return;
       case 'report':
-        this.#report(effect);
+        this.#narrator.report(effect);
         return;
       default:
         unreachable(effect);
@@ -294,7 +302,7 @@ export class AgentShell {
   }
 
   async #forget({ task, ref }: TaskEffect<'forget'>): Promise<void> {
-    this.#toldSequences.delete(task);
+    this.#narrator.forget(task);
     this.#units.forget(ref);
     const removed = await this.#checkpoints.remove(ref);
     if (!removed.ok) {
@@ -304,7 +312,10 @@ export class AgentShell {
   }
 
   async #carryOutOnHost(effect: HostEffect): Promise<void> {
-    this.#dispatch(await this.#effects.carryOut(effect));
+    const beganMs = systemClock.nowMs();
+    const came = await this.#effects.carryOut(effect);
+    if (effect.kind === 'launch') this.#meter?.launched(systemClock.nowMs() - beganMs);
+    this.#dispatch(came);
   }
 
   async #destroyVolume({ role, volumeId, reply }: TaskEffect<'destroyVolume'>): Promise<void> {
@@ -317,6 +328,21 @@ export class AgentShell {
     await this.#host.stop(ref, signal);
     // A killed shim leaves no marker: its end is looked for.
     if (signal === 'SIGKILL') await this.#units.checkTask(ref);
+  }
+
+  #makeExecutors(
+    { agentId, workDirectory, executorEndpoint }: AgentConfig,
+    given: Pick<ExecutorShellOptions, 'launcher' | 'confinement' | 'fetcher' | 'images'>,
+  ): ExecutorShell {
+    return new ExecutorShell({
+      ...{ ...given, agentId, workDirectory, executorEndpoint },
+      logger: this.#logger,
+      tokens: ExecutorTokens.open(workDirectory, randomBytes(SECRET_BYTES)),
+      dispatch: (input) => this.#dispatch({ kind: 'executor', input }),
+      bus: () => this.#link.agent,
+      checkExit: (unit) => this.#units.check(unit),
+      lastSequence: (key) => this.#supervisor.lastSequence(key),
+    });
   }
 
   #openAccess(): TaskAccess {
@@ -337,6 +363,7 @@ export class AgentShell {
       supervisor: this.#supervisor,
       logger: this.#logger,
       idleLending,
+      onMeasured: (totals) => this.#meter?.measured(totals),
       dispatch: (input) => this.#dispatch(input),
     });
   }
@@ -361,22 +388,6 @@ export class AgentShell {
       this.#logger.warn({ why }, 'a revocable task is taken back');
       this.#dispatch({ kind: 'pressed', why });
     });
-  }
-
-  /** One line a state of a task; a record that is written again tells nothing new. */
-  #tell({ task, record }: TaskEffect<'persist'>): void {
-    const update = record.updates.at(-1);
-    if (update === undefined || (this.#toldSequences.get(task) ?? 0) >= update.sequence) return;
-    this.#toldSequences.set(task, update.sequence);
-    const { state, reason, exitCode, signal, message } = update;
-    this.#logger.info({ ...record.task, state, reason, exitCode, signal, detail: message }, 'task');
-  }
-
-  /** What goes wrong here unforeseen is a defect, or a host that is out of order: it is told, and the agent goes on. */
-  #report({ about, what: reason }: TaskEffect<'report'>): void {
-    const { isWritten, before } = this.#reports.add(about, systemClock.nowMs());
-    for (const leftOut of before) this.#logger.warn(leftOut, 'reports left out');
-    if (isWritten) this.#logger.warn({ about, reason }, 'reported');
   }
 
   #track(work: Promise<void> | undefined): void {

@@ -5,7 +5,7 @@ import { type AgentId, type TaskId, type TaskKey, taskKey } from '@parley/protoc
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { SupervisedTask } from './supervised-task.ts';
 import type { Instant, SupervisorEffect } from './supervisor-messages.ts';
-import type { GroupPlace } from './task-record.ts';
+import { type GroupPlace, taskOrder } from './task-record.ts';
 import type { TaskTable } from './task-table.ts';
 
 /** Why the agent itself cannot run this group; undefined when it can. */
@@ -48,10 +48,10 @@ export class GroupOrder {
   }
 
   create(agentId: AgentId): SupervisedTask[] {
-    const { framework, role } = this.#order;
+    const { framework } = this.#order;
     return this.news.map((description) => {
       const ref = { ...framework, taskId: description.taskId };
-      return new SupervisedTask(agentId, ref, { role, description, group: this.place });
+      return new SupervisedTask(agentId, ref, taskOrder(this.#order, description, this.place));
     });
   }
 

@@ -5,14 +5,9 @@ import { makeDeviceNodes } from '@parley/isolation/device-nodes';
 import type { TaskDirectories } from '@parley/isolation/sandbox';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { TaskDescription } from '@parley/protocol/tasks';
+import type { GpuGrants } from './gpu-grants.ts';
 import type { HostAccessPolicy } from './host-access-options.ts';
-import {
-  type GrantedVolume,
-  gpuNodes,
-  grantedDevices,
-  grantedVolumes,
-  isSecret,
-} from './host-grants.ts';
+import { type GrantedVolume, grantedDevices, grantedVolumes, isSecret } from './host-grants.ts';
 import { linkInside, openDirectoryInside } from './sandbox-files.ts';
 
 type Asking = Pick<TaskDescription, 'devices' | 'hostVolumes' | 'resources'>;
@@ -20,11 +15,23 @@ type Asking = Pick<TaskDescription, 'devices' | 'hostVolumes' | 'resources'>;
 export class HostAccess {
   readonly #policy: HostAccessPolicy;
   readonly #workDirectory: string;
+  readonly #gpus: GpuGrants;
 
   /** `workDirectory`: no task is given anything in it, or what holds it. */
-  constructor(policy: HostAccessPolicy, workDirectory: string) {
+  constructor(policy: HostAccessPolicy, workDirectory: string, gpus: GpuGrants) {
     this.#policy = policy;
     this.#workDirectory = workDirectory;
+    this.#gpus = gpus;
+  }
+
+  /** The units that have something that no other can have meanwhile. */
+  units(): ReadonlySet<string> {
+    return this.#gpus.units();
+  }
+
+  /** When the unit has ended, or was not launched. */
+  release(unit: string): void {
+    this.#gpus.release(unit);
   }
 
   /**
@@ -34,7 +41,7 @@ export class HostAccess {
    */
   async give(
     { devices = [], hostVolumes = [], resources }: Asking,
-    { runDirectory, sandboxDirectory }: TaskDirectories,
+    { unit, runDirectory, sandboxDirectory }: TaskDirectories,
     confinement: Confinement | undefined,
     hidden: readonly string[],
   ): Promise<Outcome<Confinement | undefined>> {
@@ -44,8 +51,9 @@ export class HostAccess {
     if (!volumes.ok) return volumes;
     const fault = this.#secretFault(volumes.value, hidden);
     if (fault !== undefined) return fail('notPermitted', fault);
-    const ofGpus = (resources.scalars['gpus'] ?? 0) > 0 ? await gpuNodes() : [];
-    const all = [...new Set([...nodes.value, ...ofGpus])];
+    const ofGpus = await this.#gpus.take(unit, resources.scalars['gpus'] ?? 0);
+    if (!ofGpus.ok) return ofGpus;
+    const all = [...new Set([...nodes.value, ...ofGpus.value])];
     if (all.length === 0 && volumes.value.length === 0) return succeed(confinement);
     try {
       if (confinement === undefined) {
@@ -66,6 +74,7 @@ export class HostAccess {
         devices: given,
       });
     } catch (error) {
+      this.release(unit);
       const why = error instanceof Error ? error.message : String(error);
       return fail('internalError', `what it asks of its host cannot be given to it: ${why}`);
     }

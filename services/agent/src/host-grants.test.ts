@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readHostAccess } from './host-access-options.ts';
-import { gpuNodes, grantedDevices, grantedVolumes, isSecret } from './host-grants.ts';
+import { grantedDevices, grantedVolumes, isSecret } from './host-grants.ts';
 
 let root: string;
 beforeEach(() => {
@@ -92,15 +92,6 @@ test('a device is given where it, or a directory of devices, is allowed; those o
     });
   }
   expect(await grantedDevices(['/dev/shm'], ['/dev'])).toEqual(refused('is no device'));
-});
-
-test('who holds graphics processors takes the nodes of their drivers', async () => {
-  mkdirSync(at('dev/dri'), { recursive: true });
-  const nodes = ['nvidia0', 'nvidia1', 'nvidiactl', 'nvidia-uvm', 'kfd', 'dri/renderD128'];
-  for (const name of [...nodes, 'nvidia-cards', 'dri/card0', 'sda'])
-    writeFileSync(at(`dev/${name}`), '');
-  expect((await gpuNodes(at('dev'))).sort()).toEqual(nodes.map((name) => at(`dev/${name}`)).sort());
-  expect(await gpuNodes(at('none'))).toEqual([]);
 });
 
 test('what may be asked for is said by paths, and where to read only', () => {

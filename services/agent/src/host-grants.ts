@@ -1,6 +1,6 @@
 // Decides which devices and directories of its host a task is given, of those that it asks for, by the agent's policy: as they
 // are on the disk at this moment, without links. How the task comes to see them is in host-access.ts.
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isBelow } from '@parley/isolation/confinement';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
@@ -32,8 +32,6 @@ export function isSecret({ from, allowed }: GrantedVolume, secrets: Secrets): bo
 const EVERYBODYS = new Set(
   ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx'].map((name) => `/dev/${name}`),
 );
-/** Of drivers of NVIDIA and AMD; screens and their simple adapters are none. */
-const GPU_NODE = /^(nvidia\d+|nvidiactl|nvidia-uvm|nvidia-uvm-tools|kfd|dri\/renderD\d+)$/;
 /** Of a directory: its group or others may write to it. */
 const WRITABLE_BY_OTHERS = 0o022;
 
@@ -58,15 +56,6 @@ export async function grantedDevices(
     granted.add(node);
   }
   return succeed([...granted]);
-}
-
-/** What a task that holds gpus takes to use them; all of them, whichever it holds. */
-export async function gpuNodes(deviceDirectory = '/dev'): Promise<string[]> {
-  const namesIn = (directory: string): Promise<string[]> =>
-    readdir(path.join(deviceDirectory, directory)).catch(() => []);
-  const rendering = (await namesIn('dri')).map((name) => `dri/${name}`);
-  const names = [...(await namesIn('.')), ...rendering].filter((name) => GPU_NODE.test(name));
-  return names.map((name) => path.join(deviceDirectory, name));
 }
 
 /** Fails with `notPermitted`: the message names the directory and what to do. */

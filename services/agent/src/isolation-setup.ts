@@ -64,7 +64,8 @@ export type PreparedIsolation = {
   release(): Promise<void>;
 };
 
-const REMEDY = 'or run tasks as plain processes, without limits, with --isolation process';
+const REMEDY =
+  'or run tasks as plain processes, without limits, with --isolation process --confine default';
 
 /** Fails with `notPermitted`: this host cannot do what was asked; the message says why and what to do. */
 export async function prepareIsolation(

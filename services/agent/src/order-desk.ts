@@ -14,6 +14,7 @@ import { GroupOrder, groupFault } from './group-order.ts';
 import type { HeldAnswers } from './held-answers.ts';
 import { SupervisedTask } from './supervised-task.ts';
 import type { Instant, ReplyHandle, SupervisorEffect } from './supervisor-messages.ts';
+import { taskOrder } from './task-record.ts';
 import type { TaskTable } from './task-table.ts';
 
 type Out = SupervisorEffect[];
@@ -43,7 +44,7 @@ export class OrderDesk {
   }
 
   run(order: RunOrder, reply: ReplyHandle, now: Instant, out: Out): void {
-    const { framework, role, description } = order;
+    const { framework, description } = order;
     const ref = { ...framework, taskId: description.taskId };
     const key = taskKey(ref);
     const known = this.#table.get(key);
@@ -65,7 +66,7 @@ export class OrderDesk {
       return;
     }
     if (this.#isFull(1, reply, out)) return;
-    const task = new SupervisedTask(this.#agentId, ref, { role, description });
+    const task = new SupervisedTask(this.#agentId, ref, taskOrder(order, description));
     this.#table.add(task);
     task.accept(out);
     this.#answers.acceptWhenRecorded(task, reply, out);

@@ -1,5 +1,5 @@
-// Owns what an agent does all the time about the sandboxes on its disk: none holds more than it may, outputs stay bounded, what
-// is over goes in time. What is done when is in disk-watch.ts, output-limits.ts and sandbox-collector.ts.
+// Owns what an agent does all the time about the sandboxes on its disk: none holds more than it may, no volume either, outputs
+// stay bounded, what is over goes in time. What is done when is in disk-watch.ts, output-limits.ts and sandbox-collector.ts.
 import path from 'node:path';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { writtenDirectoryOf } from '@parley/isolation/image-root';
@@ -16,6 +16,7 @@ import type { SandboxRetention } from './sandbox-retention.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SupervisorInput } from './supervisor-messages.ts';
 import type { TaskHost } from './task-host.ts';
+import { volumeDirectoryOf } from './volume-store.ts';
 
 export type SandboxCareOptions = {
   readonly workDirectory: string;
@@ -48,8 +49,9 @@ export class SandboxCare {
     });
     this.#disk = new DiskWatch({
       intervalMs: limits.diskCheckMs,
-      shares: () => diskShares(supervisor.tasks(), executors.live()),
-      directoriesOf: ({ owner }) => {
+      shares: () => diskShares([...supervisor.tasks()], executors.live()),
+      directoriesOf: ({ owner, volume }) => {
+        if (volume !== undefined) return [volumeDirectoryOf(workDirectory, volume)];
         const { sandboxDirectory, runDirectory } =
           'executor' in owner ? executors.host.directoriesOf(owner) : host.directoriesOf(owner);
         return [
@@ -61,10 +63,14 @@ export class SandboxCare {
       // What an output has too much is given back before it counts against the task.
       before: () => this.#outputs.look(true),
       onExceeded: (share, excess) => {
-        logger.warn({ ...share.owner, ...excess }, 'a sandbox holds more than it may');
+        const what = share.volume === undefined ? 'a sandbox' : 'a volume';
+        logger.warn(
+          { ...share.owner, ...share.volume, ...excess },
+          `${what} holds more than it may`,
+        );
         options.dispatch(exceeded(share, excess));
       },
-      onTrouble: (trouble) => logger.error({ trouble }, 'measuring sandboxes failed'),
+      onTrouble: (trouble) => logger.error({ trouble }, 'measuring sandboxes and volumes failed'),
     });
     this.#collector = new SandboxCollector({
       workDirectory,

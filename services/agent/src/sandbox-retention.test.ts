@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createSandbox } from '@parley/isolation/sandbox';
 import { AgentId, TaskRef, taskKey } from '@parley/protocol/ids';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { SandboxRetention } from './sandbox-retention.ts';
+import { SandboxRetention, type SandboxRetentionOptions } from './sandbox-retention.ts';
 
 let workDirectory = '';
 beforeEach(async () => {
@@ -32,19 +32,23 @@ const onFailure = (_: TaskRef, message: string): void => {
   throw new Error(message);
 };
 
+const isTask =
+  (taskId: string) =>
+  (task: string): boolean =>
+    task === taskKey(refOf(taskId));
+
+function retentionOf(changes: Partial<SandboxRetentionOptions> = {}): SandboxRetention {
+  const isLive = (): boolean => false;
+  return new SandboxRetention({ agentId, workDirectory, isLive, onFailure, onRemoved, ...changes });
+}
+
 test('the newest are kept, whatever an earlier process left counts, and known tasks are spared', async () => {
   await makeSandbox('oldest', 40);
   await makeSandbox('live', 50);
   await makeSandbox('older', 30);
   await makeSandbox('old', 20);
-  const retention = new SandboxRetention({
-    agentId,
-    workDirectory,
-    onFailure,
-    onRemoved,
-    limit: 2,
-  });
-  await retention.adopt((task) => task === taskKey(refOf('live')));
+  const retention = retentionOf({ isLive: isTask('live'), limit: 2 });
+  await retention.adopt();
   // The agent is ready before it removes anything.
   expect(await sandboxes()).toEqual(['live', 'old', 'older', 'oldest']);
   await retention.trim();
@@ -55,8 +59,55 @@ test('the newest are kept, whatever an earlier process left counts, and known ta
 });
 
 test('with nothing there nothing is done', async () => {
-  const retention = new SandboxRetention({ agentId, workDirectory, onFailure, onRemoved });
-  await retention.adopt(() => false);
+  const retention = retentionOf();
+  await retention.adopt();
   await retention.keep(refOf('never-made'));
   expect(await readdir(workDirectory)).toEqual([]);
+});
+
+test('a task of an id that ran before keeps its sandbox while it runs, and is then as young as its own end', async () => {
+  let runsAgain = false;
+  let nowMs = 1000;
+  const retention = retentionOf({
+    isLive: (task) => runsAgain && isTask('again')(task),
+    wallTimeMs: () => nowMs,
+  });
+  for (const taskId of ['again', 'other']) {
+    await makeSandbox(taskId, 0);
+    await retention.keep(refOf(taskId));
+  }
+  runsAgain = true;
+  nowMs = 2000;
+  // Told late that the first run is over: the second one has begun meanwhile.
+  await retention.keep(refOf('again'));
+  await retention.removeOldest();
+  await retention.removeOldest();
+  expect(await sandboxes()).toEqual(['again']);
+  expect(retention.oldestMs).toBeUndefined();
+  runsAgain = false;
+  nowMs = 3000;
+  await retention.keep(refOf('again'));
+  expect(retention.oldestMs).toBe(3000);
+});
+
+test('the oldest entry of an id that runs again is passed over, and the next oldest goes', async () => {
+  let runsAgain = false;
+  const retention = retentionOf({ isLive: (task) => runsAgain && isTask('again')(task) });
+  for (const taskId of ['again', 'other']) {
+    await makeSandbox(taskId, 0);
+    await retention.keep(refOf(taskId));
+  }
+  runsAgain = true;
+  await retention.removeOldest();
+  expect(await sandboxes()).toEqual(['again']);
+});
+
+test('an id may run again once what is removed of its earlier run is gone', async () => {
+  await makeSandbox('again', 0);
+  const retention = retentionOf();
+  await retention.keep(refOf('again'));
+  const removing = retention.removeOldest();
+  await retention.settled(refOf('again'));
+  expect(await sandboxes()).toEqual([]);
+  await removing;
 });

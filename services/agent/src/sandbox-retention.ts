@@ -10,6 +10,8 @@ import type { Kept } from './sandbox-collector.ts';
 export type SandboxRetentionOptions = {
   readonly agentId: AgentId;
   readonly workDirectory: string;
+  /** A task of this id is not over: it may have run before, and runs again in the same directories. */
+  readonly isLive: (task: TaskKey) => boolean;
   /** Told when a directory cannot be removed; it is tried again after the next start. */
   readonly onFailure: (task: TaskRef, message: string) => void;
   /** Told when a task's directories are gone. */
@@ -26,6 +28,7 @@ export class SandboxRetention implements Kept {
   readonly #options: SandboxRetentionOptions;
   /** Oldest first. */
   readonly #kept = new Map<TaskKey, Entry>();
+  readonly #removing = new Map<TaskKey, Promise<void>>();
 
   constructor(options: SandboxRetentionOptions) {
     this.#options = options;
@@ -36,15 +39,15 @@ export class SandboxRetention implements Kept {
     return undefined;
   }
 
-  /** Takes charge of what an earlier process left behind, but for the tasks that are still known. What is too much: `trim`. */
-  async adopt(isKnown: (task: TaskKey) => boolean): Promise<void> {
+  /** Takes charge of what an earlier process left behind, but for the tasks that are live. What is too much: `trim`. */
+  async adopt(): Promise<void> {
     const found: Entry[] = [];
     const root = path.join(this.#options.workDirectory, 'sandboxes');
     for (const principal of await list(root)) {
       for (const frameworkId of await list(path.join(root, principal))) {
         for (const taskId of await list(path.join(root, principal, frameworkId))) {
           const ref = TaskRef.safeParse({ principal, frameworkId, taskId });
-          if (!ref.success || isKnown(taskKey(ref.data))) continue;
+          if (!ref.success || this.#options.isLive(taskKey(ref.data))) continue;
           found.push({ ref: ref.data, sinceMs: await modifiedMs(root, ref.data) });
         }
       }
@@ -55,9 +58,17 @@ export class SandboxRetention implements Kept {
 
   /** A task is over: its directories stay until enough others are, or they are too old, or their room is needed. */
   async keep(ref: TaskRef): Promise<void> {
-    const { wallTimeMs = systemClock.wallTimeMs } = this.#options;
+    const { isLive, wallTimeMs = systemClock.wallTimeMs } = this.#options;
+    // Where it was kept before, it goes to the end.
+    this.#kept.delete(taskKey(ref));
+    if (isLive(taskKey(ref))) return;
     this.#kept.set(taskKey(ref), { ref, sinceMs: wallTimeMs() });
     await this.trim();
+  }
+
+  /** Resolves when what is being removed of a task of this id is gone, so that the id can run again. */
+  async settled(ref: TaskRef): Promise<void> {
+    await this.#removing.get(taskKey(ref));
   }
 
   /** Removes what is too much. */
@@ -69,12 +80,20 @@ export class SandboxRetention implements Kept {
   async removeOldest(): Promise<void> {
     for (const [key, { ref }] of this.#kept) {
       this.#kept.delete(key);
-      const { agentId, workDirectory, onFailure, onRemoved } = this.#options;
-      const removed = await removeSandbox(workDirectory, { agentId, ...ref });
-      if (removed.ok) await onRemoved(ref);
-      else onFailure(ref, removed.failure.message);
+      // The directories are those of the run that is not over.
+      if (this.#options.isLive(key)) continue;
+      const removing = this.#remove(ref).finally(() => this.#removing.delete(key));
+      this.#removing.set(key, removing);
+      await removing;
       return;
     }
+  }
+
+  async #remove(ref: TaskRef): Promise<void> {
+    const { agentId, workDirectory, onFailure, onRemoved } = this.#options;
+    const removed = await removeSandbox(workDirectory, { agentId, ...ref });
+    if (removed.ok) await onRemoved(ref);
+    else onFailure(ref, removed.failure.message);
   }
 }
 

@@ -1,4 +1,4 @@
-import { TaskId, TaskRef } from '@parley/protocol/ids';
+import { TaskId, TaskRef, VolumeId } from '@parley/protocol/ids';
 import type { AskToStopOrder } from '@parley/protocol/revocations';
 import { expect, test } from 'vitest';
 import { EPOCH, KEY, keyOf, REF, ScriptedSupervisor } from './scripted-supervisor.ts';
@@ -120,6 +120,17 @@ test('a task whose sandbox holds more than it may is killed at once, and its end
   const last = story.supervisor.task(KEY)?.outbox.updates.at(-1);
   expect(last).toMatchObject({ cause: { kind: 'diskLimit', limit: 20, peak: 31 } });
   expect(story.ends('t1')).toEqual([['failed', 'diskFull']]);
+});
+
+test('a task whose volume holds more than its size ends likewise, and the message names the volume', () => {
+  const story = new ScriptedSupervisor().registered().running();
+  story.send({ kind: 'overDisk', ref: REF, volumeId: VolumeId.parse('v1'), ...EXCESS });
+  story.send({ kind: 'ended', task: KEY, outcome: { state: 'signaled', signal: 'SIGKILL' } });
+  expect(story.ends('t1')).toEqual([['failed', 'diskFull']]);
+  expect(story.supervisor.task(KEY)?.outbox.updates.at(-1)).toMatchObject({
+    cause: { kind: 'diskLimit', limit: 20, peak: 31 },
+    message: 'its volume v1 held 31 MiB, more than its limit of 20 MiB',
+  });
 });
 
 test('who was told to stop before ends for that, and not for its disk', () => {

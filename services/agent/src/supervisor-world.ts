@@ -1,62 +1,30 @@
 // A world around a supervisor for property tests: a disk, processes, an update stream and a leader, in which every
-// effect is carried out later or never, and the agent's process can die between any two of them.
+// effect is carried out later or never, and the agent's process can die between any two of them. Its tasks are in
+// supervisor-world-tasks.ts.
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
-import { ExecutorDescription } from '@parley/protocol/executor-description';
-import {
-  AgentId,
-  FrameworkRef,
-  PrincipalName,
-  RoleName,
-  type TaskKey,
-  TaskRef,
-  taskKey,
-} from '@parley/protocol/ids';
-import { isTerminal, type StatusUpdate, TaskDescription } from '@parley/protocol/tasks';
+import { AgentId, type TaskKey, taskKey } from '@parley/protocol/ids';
+import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { Supervisor } from './supervisor.ts';
 import type { SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
+import {
+  aDescription,
+  framework,
+  groupIndexes,
+  groupKeys,
+  isOfGroup,
+  keyOf,
+  limitedKeys,
+  MAX_COMPLETION_MS,
+  POD,
+  principal,
+  ROLE,
+  refOf,
+  TASKS,
+} from './supervisor-world-tasks.ts';
 import type { ObservedOutcome } from './task-outcome.ts';
 import type { TaskRecord } from './task-record.ts';
-
-const principal = PrincipalName.parse('team');
-const ROLE = RoleName.parse('a');
-const framework = FrameworkRef.parse({ principal, frameworkId: 'fw' });
-
-/** Tasks by themselves, then the tasks of one group. */
-export const TASKS = 7;
-const FIRST_OF_GROUP = 4;
-const isOfGroup = (index: number): boolean => index >= FIRST_OF_GROUP;
-/** One of the tasks may run only so long; another ends when its health check fails. */
-const LIMITED = 1;
-const CHECKED = 2;
-const LIMITED_IN_GROUP = 6;
-const MAX_COMPLETION_MS = 7000;
-const refOf = (index: number): TaskRef => TaskRef.parse({ ...framework, taskId: `t${index}` });
-export const keyOf = (index: number): TaskKey => taskKey(refOf(index));
-
-const groupIndexes = Array.from(
-  { length: TASKS - FIRST_OF_GROUP },
-  (_, index) => FIRST_OF_GROUP + index,
-);
-export const groupKeys: readonly TaskKey[] = groupIndexes.map(keyOf);
-const POD = ExecutorDescription.parse({ executorId: 'pod', kind: 'default' });
-
-function aDescription(index: number): TaskDescription {
-  const probe = { kind: 'tcp', port: 1 } as const;
-  return TaskDescription.parse({
-    taskId: refOf(index).taskId,
-    resources: {},
-    command: { argv: ['true'] },
-    outputs: index % 2 === 0 ? [{ object: 'o', path: 'o' }] : [],
-    ...((index === LIMITED || index === LIMITED_IN_GROUP) && {
-      maxCompletionMs: MAX_COMPLETION_MS,
-    }),
-    ...(index === CHECKED && {
-      healthCheck: { probe, delayMs: 0, intervalMs: 500, gracePeriodMs: 0, failures: 2 },
-    }),
-  });
-}
 
 type Job = { readonly effect: SupervisorEffect };
 type Process = { outcome: ObservedOutcome };
@@ -191,7 +159,7 @@ export class SupervisorWorld {
 
   /** Tasks that have run longer than they may and were not told to stop. */
   overdue(): TaskKey[] {
-    return [LIMITED, LIMITED_IN_GROUP].map(keyOf).filter((task) => {
+    return limitedKeys.filter((task) => {
       const since = this.disk.get(task)?.runningSinceMs;
       const isLate = since !== undefined && this.nowMs - since > MAX_COMPLETION_MS;
       return (

@@ -4,7 +4,8 @@ import { nextTaskState } from '@parley/lifecycle/transitions';
 import { TaskState } from '@parley/protocol/tasks';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { groupKeys, isTerminalName, keyOf, SupervisorWorld, TASKS } from './supervisor-world.ts';
+import { isTerminalName, SupervisorWorld } from './supervisor-world.ts';
+import { groupKeys, keyOf, TASKS } from './supervisor-world-tasks.ts';
 import type { ObservedOutcome } from './task-outcome.ts';
 
 type Event = (world: SupervisorWorld) => void;

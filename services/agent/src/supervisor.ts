@@ -3,7 +3,7 @@
 // leader has journalled its end (design 3 and 6). Effects are for effects.ts, or the simulator, to carry out.
 import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
 import type { Failure } from '@parley/protocol/errors';
-import type { AgentId, TaskKey } from '@parley/protocol/ids';
+import type { AgentId, ExecutorKey, TaskKey } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { AgentTask } from './agent-task.ts';
 import { Departure } from './departure.ts';
@@ -11,6 +11,8 @@ import { ExecutorDesk } from './executors/executor-desk.ts';
 import type { RecoveredExecutor } from './executors/executor-messages.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
 import { HeldAnswers } from './held-answers.ts';
+import { LaunchQueue } from './launch-queue.ts';
+import { LeaderDesk } from './leader-desk.ts';
 import { type AdmissionDesk, admits } from './order-admission.ts';
 import { OrderDesk } from './order-desk.ts';
 import { ProbeQueue } from './probe-queue.ts';
@@ -29,7 +31,7 @@ import {
   type SupervisorLimits,
   type SupervisorOptions,
 } from './supervisor-options.ts';
-import { byBegin } from './task-record.ts';
+import { byBegin, recordedOrder } from './task-record.ts';
 import { TaskTable } from './task-table.ts';
 import { ToldTasks } from './told-tasks.ts';
 
@@ -37,16 +39,14 @@ type Out = SupervisorEffect[];
 
 export class Supervisor {
   readonly #agentId: AgentId;
-  readonly #host: SupervisorOptions['host'];
-  readonly #limits: SupervisorLimits;
   readonly #registration: Registration;
   readonly #table: TaskTable;
   readonly #desk: OrderDesk;
+  readonly #leader: LeaderDesk;
   readonly #executors: ExecutorDesk;
   readonly #stops: StopDesk;
   readonly #probes: ProbeQueue;
-  readonly #ready = new Set<SupervisedTask>();
-  readonly #launching = new Set<TaskKey>();
+  readonly #launches: LaunchQueue;
   readonly #answers: HeldAnswers;
   #isConnected = false;
   readonly #departure = new Departure();
@@ -57,13 +57,16 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#agentId = options.agentId;
-    this.#host = options.host;
-    this.#limits = { ...DEFAULT_SUPERVISOR_LIMITS, ...options.limits };
+    const { host } = options;
+    const limits: SupervisorLimits = { ...DEFAULT_SUPERVISOR_LIMITS, ...options.limits };
     this.#registration = new Registration(options.registration);
     this.#admission = { registration: this.#registration, departure: this.#departure };
-    this.#probes = new ProbeQueue(this.#limits.probesInFlight);
-    this.#table = new TaskTable(this.#limits);
-    this.#answers = new HeldAnswers(this.#limits.heldAnswers, () => this.#registration.isUnderWay);
+    this.#probes = new ProbeQueue(limits.probesInFlight);
+    this.#table = new TaskTable(limits);
+    this.#launches = new LaunchQueue(limits.launchesInFlight, (task) =>
+      this.#table.groups.mayLaunch(task),
+    );
+    this.#answers = new HeldAnswers(limits.heldAnswers, () => this.#registration.isUnderWay);
     this.#stops = new StopDesk({
       session: options.registration.session,
       table: this.#table,
@@ -72,7 +75,7 @@ export class Supervisor {
     });
     this.#executors = new ExecutorDesk({
       agentId: this.#agentId,
-      hostname: this.#host.hostname,
+      hostname: host.hostname,
       session: options.registration.session,
       timing: options.executorTiming,
       table: this.#table,
@@ -86,6 +89,19 @@ export class Supervisor {
       table: this.#table,
       roster: this.#executors.roster,
       settle: (task, now, out) => this.#settle(task, now, out),
+    });
+    this.#leader = new LeaderDesk({
+      host,
+      registration: this.#registration,
+      told: this.#told,
+      departure: this.#departure,
+      answers: this.#answers,
+      table: this.#table,
+      roster: this.#executors.roster,
+      settleOne: (task, now, out) => {
+        if (task instanceof ExecutorTask) this.#settle(task, now, out);
+        else this.#settleOne(task, now, out);
+      },
     });
     this.#desk = new OrderDesk({
       agentId: this.#agentId,
@@ -103,6 +119,8 @@ export class Supervisor {
   get isRegistered(): boolean {
     return this.#registration.isRegistered;
   }
+
+  lastSequence = (key: ExecutorKey) => this.#executors.roster.executor(key)?.lastSequence ?? 0;
 
   task(key: TaskKey): AgentTask | undefined {
     return this.#table.get(key);
@@ -174,10 +192,8 @@ export class Supervisor {
         this.#registration.askedAgain(input, now.nowMs);
         return;
       case 'registerAnswered':
-        this.#registerAnswered(input, now, out);
-        return;
       case 'tasksTold':
-        this.#tasksTold(input, now, out);
+        if (this.#leader.answered(input, now, out)) this.#quietUntilMs = Number.NEGATIVE_INFINITY;
         return;
       case 'connected':
         this.#isConnected = true;
@@ -302,9 +318,7 @@ export class Supervisor {
 
   /** Its place in the launch queue, its next update, its next deadline. */
   #settleOne(task: SupervisedTask, now: Instant, out: Out): void {
-    if (task.phase === 'ready' && this.#table.groups.mayLaunch(task)) this.#ready.add(task);
-    else this.#ready.delete(task);
-    if (task.phase !== 'launching') this.#launching.delete(task.key);
+    this.#launches.settle(task);
     this.#publish(task, now, out);
   }
 
@@ -332,55 +346,9 @@ export class Supervisor {
   }
 
   #drop(task: AgentTask, out: Out): void {
-    if (!(task instanceof ExecutorTask)) this.#ready.delete(task);
+    if (!(task instanceof ExecutorTask)) this.#launches.remove(task);
     this.#answers.drop(task.key);
     this.#table.drop(task, out);
-  }
-
-  #registerAnswered(
-    input: Extract<SupervisorInput, { kind: 'registerAnswered' }>,
-    now: Instant,
-    out: Out,
-  ): void {
-    const { counter, epoch, answer } = input;
-    if (epoch !== undefined && !this.#registration.heard(epoch, now.nowMs)) return;
-    if (!answer.ok) {
-      const { code, message } = answer.failure;
-      out.push({ kind: 'report', about: 'register', what: `${code}: ${message}` });
-      if (code === 'agentGone') this.#retire(message, now, out);
-    }
-    if (!this.#registration.answered(counter, answer, now.nowMs) || !answer.ok) return;
-    this.#answers.registered(out);
-    if (answer.value.wantsTasks === true) {
-      this.#told.begin(now.nowMs);
-      return;
-    }
-    this.#told.end();
-    this.#quietUntilMs = Number.NEGATIVE_INFINITY;
-    this.#told.endUnknown(answer.value, now, out);
-  }
-
-  /** Until the last page is answered no status update is sent. */
-  #tasksTold(
-    { counter, epoch, answer }: Extract<SupervisorInput, { kind: 'tasksTold' }>,
-    now: Instant,
-    out: Out,
-  ): void {
-    if (epoch !== undefined && !this.#registration.heard(epoch, now.nowMs)) return;
-    const end = this.#told.answered(counter, answer, now, out);
-    if (end === 'refused') this.#registration.again(now.nowMs);
-    if (end === 'all') this.#quietUntilMs = Number.NEGATIVE_INFINITY;
-  }
-
-  /** An operator has declared this agent gone: it ends all tasks, and then itself. */
-  #retire(why: string, now: Instant, out: Out): void {
-    this.#registration.retire();
-    this.#departure.begin(why);
-    for (const task of this.#table.all()) {
-      task.stop({ reason: 'agentGone' }, now, out);
-      if (task instanceof ExecutorTask) this.#settle(task, now, out);
-      else this.#settleOne(task, now, out);
-    }
   }
 
   #recover(
@@ -392,9 +360,8 @@ export class Supervisor {
     const tasks = recovered.toSorted(byBegin).map(({ record, outcome }): AgentTask => {
       const ofExecutor = this.#executors.adopt(record, now);
       if (ofExecutor !== undefined) return ofExecutor;
-      const { task: ref, role, description, group } = record;
-      const order = description && { role, description, group };
-      const task = new SupervisedTask(this.#agentId, ref, order);
+      const { task: ref, group } = record;
+      const task = new SupervisedTask(this.#agentId, ref, recordedOrder(record));
       this.#table.add(task);
       if (group !== undefined) this.#table.groups.open(ref, group);
       task.recover(record, outcome, now, out);
@@ -417,17 +384,8 @@ export class Supervisor {
     this.#stops.tick(now, out);
     if (this.#isConnected) out.push(...this.#told.takeDue(now.nowMs));
     this.#probes.start(out);
-    for (const task of this.#ready) {
-      if (this.#launching.size >= this.#limits.launchesInFlight) break;
-      this.#ready.delete(task);
-      this.#launching.add(task.key);
-      task.launch(out);
-    }
-    const due = this.#registration.takeDue(now.nowMs, () => this.#told.describe(this.#host));
-    for (const effect of due) {
-      if (effect.kind === 'register') this.#executors.roster.named(effect.body.executors);
-    }
-    out.push(...due);
+    this.#launches.start(out);
+    out.push(...this.#leader.takeDue(now));
     this.#departure.leaveIfDone(this.#table.all(), out);
   }
 }

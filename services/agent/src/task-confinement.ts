@@ -15,6 +15,8 @@ export type ConfinementPolicy = {
   readonly taskUsers: ReadonlyMap<string, Owner>;
   readonly places: readonly Place[];
   readonly hostSharesMounts: boolean;
+  /** Tasks can have the files of an image instead of the host's. */
+  readonly canHaveImages: boolean;
   /** The file of the filter of system calls; undefined: they may make all. */
   readonly syscallFilter: string | undefined;
 };
@@ -51,9 +53,8 @@ export class TaskConfinement {
     return places.filter(({ is }) => is.startsWith('hidden')).map((place) => place.path);
   }
 
-  /** It takes root to mount one, and namespaces to mount it in. */
   get canHaveImages(): boolean {
-    return this.#policy?.users !== undefined;
+    return this.#policy?.canHaveImages === true;
   }
 
   /** `directories`: of the agent's, that a task or executor works in beside its sandbox. Fails as `ownerOf`. */

@@ -6,6 +6,7 @@ import { runInScope, spawnInScope } from '@parley/isolation/enter-scope';
 import { readOutcome, type TaskOutcome } from '@parley/isolation/exit-status';
 import { rememberedEnvironment } from '@parley/isolation/image-root';
 import type { LaunchOutcome, StopSignal, TaskLauncher } from '@parley/isolation/launcher';
+import type { LinkTraffic } from '@parley/isolation/link-traffic';
 import { LiveLooks } from '@parley/isolation/live-looks';
 import { underTerminal } from '@parley/isolation/pseudo-terminal';
 import { listRuns } from '@parley/isolation/run-directory';
@@ -124,7 +125,10 @@ export class TaskHost {
     if (!given.ok) return notLaunched(given.failure.message);
     const confinement = given.value;
     const network = await prepareNetwork(networks, directories.unit, description);
-    if (!network.ok) return network;
+    if (!network.ok) {
+      hostAccess.release(directories.unit);
+      return network;
+    }
     const pinned = await this.#pinnedTo(directories.unit, description);
     if (!pinned.ok) {
       await this.unitEnded(directories.unit);
@@ -143,22 +147,30 @@ export class TaskHost {
     return outcome;
   }
 
-  /** What it alone had is free again: its private network, its CPUs. */
+  /** What it alone had is free again: its private network, its CPUs and graphics processors. */
   async unitEnded(unit: string): Promise<void> {
-    const { networks, cpuPins } = this.#options;
+    const { networks, cpuPins, hostAccess } = this.#options;
+    hostAccess.release(unit);
     await networks?.remove(unit);
     await cpuPins.release(unit);
   }
 
   /** Of units that ended while nobody looked. */
   async sweepEnded(): Promise<void> {
-    const { networks, cpuPins } = this.#options;
-    const units = new Set([...(networks?.units() ?? []), ...cpuPins.units()]);
+    const { networks, cpuPins, hostAccess } = this.#options;
+    const own = [networks?.units() ?? [], cpuPins.units(), hostAccess.units()];
+    const units = new Set(own.flatMap((each) => [...each]));
     if (units.size === 0) return;
     const live = await this.listLive();
     for (const unit of units) {
       if (!live.has(unit)) await this.unitEnded(unit);
     }
+  }
+
+  /** Undefined where tasks have no private networks. */
+  get traffic(): (() => Promise<ReadonlyMap<string, LinkTraffic>>) | undefined {
+    const { networks } = this.#options;
+    return networks && (() => networks.traffic());
   }
 
   /** Where a task listens, as this host sees it. */

@@ -1,6 +1,6 @@
 // Owns what an agent keeps on its disk about one task: enough to go on after the agent's process died, and every
 // status update that the leader has not journalled yet. Writing it is in checkpoint-store.ts.
-import { KillReason } from '@parley/protocol/agents';
+import { KillReason, RunOrder } from '@parley/protocol/agents';
 import { CheckResult } from '@parley/protocol/checks';
 import { ExecutorId, RoleName, TaskId, TaskRef } from '@parley/protocol/ids';
 import { KnownCause } from '@parley/protocol/task-causes';
@@ -54,6 +54,7 @@ export const TaskRecord = FirstTaskRecord.extend({
   version: z.literal(TASK_RECORD_VERSION),
   /** Whose volumes the task's volumes are; missing in records that the first version wrote, which knew none. */
   role: RoleName.optional(),
+  volumeSizes: RunOrder.shape.volumeSizes,
   group: GroupPlace.optional(),
   /** Wall clock at `running`, since monotonic time does not outlive a process. Milliseconds since 1970. */
   runningSinceMs: z.int().optional(),
@@ -71,9 +72,33 @@ export const ReadableTaskRecord = z
 /** What a task was ordered to be. */
 export type TaskOrder = {
   readonly role?: RoleName | undefined;
+  /** Of its volumes. */
+  readonly volumeSizes?: RunOrder['volumeSizes'];
   readonly description: TaskDescription;
   readonly group?: GroupPlace | undefined;
 };
+
+/** Of one of the tasks of an order. */
+export function taskOrder(
+  { role, volumeSizes }: Pick<RunOrder, 'role' | 'volumeSizes'>,
+  description: TaskDescription,
+  group?: GroupPlace,
+): TaskOrder {
+  const own = new Set(description.volumes.map(({ volumeId }) => volumeId));
+  const sizes = volumeSizes?.filter(({ volumeId }) => own.has(volumeId));
+  return {
+    role,
+    ...(sizes !== undefined && sizes.length > 0 && { volumeSizes: sizes }),
+    description,
+    ...(group !== undefined && { group }),
+  };
+}
+
+/** As it stands in the record; undefined where no order to run came. */
+export function recordedOrder(record: TaskRecord): TaskOrder | undefined {
+  const { role, volumeSizes, description, group } = record;
+  return description && { role, volumeSizes, description, group };
+}
 
 /** Orders tasks as they began to run; those that have not come last. */
 export function byBegin(

@@ -43,8 +43,9 @@ export class UnitWatch {
 
   constructor(options: UnitWatchOptions) {
     this.#options = options;
-    const { rootPath } = options;
-    this.#sampler = new UsageSampler({ rootPath, nowMs: systemClock.nowMs });
+    const { rootPath, host } = options;
+    const { traffic } = host;
+    this.#sampler = new UsageSampler({ rootPath, traffic, nowMs: systemClock.nowMs });
   }
 
   /** There is, or may soon be, a unit of this task. */

@@ -99,7 +99,8 @@ export function partsOf(usage: MeterReport<UnitReading>): UnitsUsage[] {
 
 function toldOf(reading: MeterReport<UnitReading>['units'][number]): UnitUsage {
   const { task, executor, cpuUs, cpuNs, memoryBytes } = reading;
-  const { memoryPeakBytes, pids, throttledUs, ioReadBytes, ioWriteBytes } = reading;
+  const { memoryPeakBytes, pids, throttledUs, ioReadBytes, ioWriteBytes, network } = reading;
+  const { ioReadOperations, ioWriteOperations } = reading;
   return {
     ...(task && { task }),
     ...(executor && { executor }),
@@ -111,5 +112,8 @@ function toldOf(reading: MeterReport<UnitReading>['units'][number]): UnitUsage {
     ...(throttledUs !== undefined && { throttledUs }),
     ...(ioReadBytes !== undefined && { ioReadBytes }),
     ...(ioWriteBytes !== undefined && { ioWriteBytes }),
+    ...(ioReadOperations !== undefined && { ioReadOperations }),
+    ...(ioWriteOperations !== undefined && { ioWriteOperations }),
+    ...(network && { network }),
   };
 }

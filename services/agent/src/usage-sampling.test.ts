@@ -27,8 +27,12 @@ function unitOf(name: string, usedUs: number): SampledUnit {
   return { unit: name, runDirectory };
 }
 
-const endGroup = (name: string): void =>
-  rmSync(path.join(root, 'cgroup', `${name}.scope`), { recursive: true });
+/** A kept file of a group that went holds nothing any more: the kernel answers ENODEV, what is cut off here is empty. */
+function endGroup(name: string): void {
+  const group = path.join(root, 'cgroup', `${name}.scope`);
+  for (const file of ['cpu.stat', 'memory.current']) writeFileSync(path.join(group, file), '');
+  rmSync(group, { recursive: true });
+}
 
 test('a unit that has ended, or has recorded no groups yet, is left out, and the others are read', async () => {
   const sampler = new UsageSampler({ rootPath: root, nowMs: () => 0 });
@@ -69,4 +73,15 @@ test('others get their turn between slices, and their time is not counted', asyn
   expect(readings).toHaveLength(8);
   expect(turns).toBeGreaterThanOrEqual(2);
   expect(busyMs).toBeLessThan(100);
+});
+
+test('what passed its private network is told of a unit that has one, while somebody looks', async () => {
+  const passed = { inBytes: 1, inPackets: 2, outBytes: 3, outPackets: 4 };
+  const traffic = async () => new Map([['a', passed]]);
+  const sampler = new UsageSampler({ rootPath: root, nowMs: () => 0, traffic });
+  const units = [unitOf('a', 5), unitOf('b', 7)];
+  const networks = async (isDetailed: boolean) =>
+    (await sampler.sample(units, isDetailed)).readings.map(({ network }) => network);
+  expect(await networks(true)).toEqual([passed, undefined]);
+  expect(await networks(false)).toEqual([undefined, undefined]);
 });

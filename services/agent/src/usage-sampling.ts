@@ -1,6 +1,7 @@
 // Owns reading the counters of many cgroups: one after the other, in slices, so that the event loop is never held for
 // long. What the numbers add up to is in usage-meter.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { LinkTraffic } from '@parley/isolation/link-traffic';
 import { readShimProcess } from '@parley/isolation/run-directory';
 import { type GroupDetails, GroupReader, type GroupUsage } from '@parley/isolation/usage';
 import type { ExecutorRef, TaskRef } from '@parley/protocol/ids';
@@ -16,8 +17,10 @@ export type SampledUnit = {
 
 export type UnitReading = UsageReading &
   GroupUsage &
-  Partial<GroupDetails> &
-  Pick<SampledUnit, 'task' | 'executor'>;
+  Partial<GroupDetails> & { readonly network?: LinkTraffic | undefined } & Pick<
+    SampledUnit,
+    'task' | 'executor'
+  >;
 
 export type Sample = {
   /** Units that cannot be measured, because they have ended or are not there yet, are left out. */
@@ -27,6 +30,8 @@ export type Sample = {
 };
 
 export type UsageSamplerOptions = {
+  /** What passed the private networks of units, by unit; undefined where tasks have none. */
+  readonly traffic?: (() => Promise<ReadonlyMap<string, LinkTraffic>>) | undefined;
   /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
   readonly rootPath: string;
   readonly nowMs: () => number;
@@ -49,18 +54,21 @@ export class UsageSampler {
     const readers = new Map<string, GroupReader>();
     let busyMs = 0;
     let sliceMs = nowMs();
+    const traffic = isDetailed ? await this.#options.traffic?.() : undefined;
     for (const unit of units) {
       const reader = this.#readers.get(unit.unit) ?? (await this.#readerOf(unit));
       if (reader === undefined) continue;
       readers.set(unit.unit, reader);
       const reading = readOne(unit, reader, isDetailed);
-      if (reading !== undefined) readings.push(reading);
+      const network = traffic?.get(unit.unit);
+      if (reading !== undefined) readings.push(network ? { ...reading, network } : reading);
       const spentMs = nowMs() - sliceMs;
       if (spentMs < SLICE_MS) continue;
       busyMs += spentMs;
       await yieldToOthers();
       sliceMs = nowMs();
     }
+    for (const [unit, reader] of this.#readers) if (!readers.has(unit)) reader.close();
     this.#readers = readers;
     return { readings, busyMs: busyMs + nowMs() - sliceMs };
   }

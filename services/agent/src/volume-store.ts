@@ -11,13 +11,13 @@ import { RoleName, VolumeId } from '@parley/protocol/ids';
 import { volumesDirectoryOf } from './task-confinement.ts';
 
 export class VolumeStore {
-  readonly #root: string;
+  readonly #workDirectory: string;
   readonly #trash: string;
   readonly #last = new Map<string, Promise<unknown>>();
   #trashCount = 0;
 
   constructor(workDirectory: string) {
-    this.#root = volumesDirectoryOf(workDirectory);
+    this.#workDirectory = workDirectory;
     this.#trash = path.join(workDirectory, 'destroyed-volumes');
   }
 
@@ -81,10 +81,18 @@ export class VolumeStore {
     return outcome;
   }
 
-  // Both are parsed once more: what becomes part of a path here was an id when it came, and is one now.
   #directoryOf(role: RoleName, volumeId: VolumeId): string {
-    return path.join(this.#root, roleDirectory(RoleName.parse(role)), VolumeId.parse(volumeId));
+    return volumeDirectoryOf(this.#workDirectory, { role, volumeId });
   }
+}
+
+/** Where a volume is, or will be. Both are parsed once more: what becomes part of a path was an id when it came, and is one now. */
+export function volumeDirectoryOf(
+  workDirectory: string,
+  { role, volumeId }: { readonly role: RoleName; readonly volumeId: VolumeId },
+): string {
+  const ofRole = roleDirectory(RoleName.parse(role));
+  return path.join(volumesDirectoryOf(workDirectory), ofRole, VolumeId.parse(volumeId));
 }
 
 /** Whatever an earlier user put there: chown(1) goes down by directories that are open, and follows no link. */

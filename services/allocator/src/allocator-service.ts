@@ -15,6 +15,7 @@ import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { ActorLog } from '@parley/telemetry/logger';
+import type { Metrics } from '@parley/telemetry/metrics';
 import { ExplainDesk } from './explain-desk.ts';
 
 /** Different reasons why messages are dropped that are told apart in the log. */
@@ -29,6 +30,8 @@ export type AllocatorServiceOptions = {
   readonly seed: number;
   /** See AllocatorOptions. */
   readonly intervalMs?: number;
+  /** Where somebody wants to know. */
+  readonly metrics?: Metrics | undefined;
   /** Whether the term still holds; asked before every batch of proposals. */
   readonly mayAct: () => boolean;
 };
@@ -94,6 +97,7 @@ export class AllocatorService {
       return;
     }
     const { body, epoch } = message.value;
+    this.#options.metrics?.count('parley_allocator_facts_total');
     if (epoch === undefined) this.#drop(subject, 'facts without an epoch');
     else this.#carryOut(this.#term.allocator.facts(body, clock.nowMs(), epoch));
   }
@@ -133,11 +137,15 @@ export class AllocatorService {
 
   #wake(): void {
     if (this.#term === undefined) return;
-    this.#carryOut(this.#term.allocator.tick(this.#options.clock.nowMs()));
+    const { clock, metrics } = this.#options;
+    const beganMs = clock.nowMs();
+    const effects = this.#term.allocator.tick(beganMs);
+    metrics?.observe('parley_allocator_run_seconds', (clock.nowMs() - beganMs) / 1000);
+    this.#carryOut(effects);
   }
 
   #carryOut(effects: readonly AllocatorEffect[]): void {
-    const { mayAct, bus, logger } = this.#options;
+    const { mayAct, bus, logger, metrics } = this.#options;
     if (this.#term === undefined) return;
     const { epoch } = this.#term;
     for (const effect of mayAct() ? effects : []) {
@@ -146,9 +154,12 @@ export class AllocatorService {
       // All kinds come again by themselves: requests every second, proposals after their timeout.
       if (!sent.ok) logger.warn({ kind: effect.kind, failure: sent.failure }, 'not sent');
       else if (effect.kind === 'propose') {
+        metrics?.count('parley_allocator_proposals_total', {}, effect.proposals.length);
         logger.debug({ proposals: effect.proposals.length }, 'proposed');
       } else if (effect.kind === 'revoke') {
         const [revocations, calledOff] = [effect.revocations.length, effect.calledOff.length];
+        metrics?.count('parley_allocator_revocations_total', { kind: 'asked' }, revocations);
+        metrics?.count('parley_allocator_revocations_total', { kind: 'calledOff' }, calledOff);
         logger.info({ revocations, calledOff }, 'asked to take tasks back, or to leave them');
       }
     }
@@ -205,6 +216,7 @@ export class AllocatorService {
   /** Counted always, logged once a reason. */
   #drop(subject: string, reason: string): void {
     this.#dropped += 1;
+    this.#options.metrics?.count('parley_allocator_dropped_messages_total');
     if (this.#reasons.has(reason) || this.#reasons.size >= MAX_REASONS) return;
     this.#reasons.add(reason);
     this.#options.logger.warn({ subject, reason, dropped: this.#dropped }, 'message dropped');

@@ -2,15 +2,20 @@
 import { SERVICE_USAGE } from '@parley/actor/service-arguments';
 import { COALESCE_MS } from '@parley/allocation/allocator';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { METRICS_OPTIONS, METRICS_USAGE } from '@parley/telemetry/metrics-server';
 
-export const ALLOCATOR_OPTIONS = { 'allocation-interval': { type: 'string' } } as const;
+export const ALLOCATOR_OPTIONS = {
+  'allocation-interval': { type: 'string' },
+  ...METRICS_OPTIONS,
+} as const;
 
 const MAX_INTERVAL_MS = 10_000;
 
 export const USAGE = `usage: parley allocator --creds FILE [options]
 ${SERVICE_USAGE}
   --allocation-interval TIME  from the first news to the run that takes in all of them: 0 (at once, but at most one run every
-                              ${COALESCE_MS} ms), or such as 100ms, 2s, up to ${MAX_INTERVAL_MS / 1000}s (default: 0)`;
+                              ${COALESCE_MS} ms), or such as 100ms, 2s, up to ${MAX_INTERVAL_MS / 1000}s (default: 0)
+${METRICS_USAGE}`;
 
 /** Milliseconds; 0: as events come. Fails with `malformed`; the message names the option. */
 export function readInterval(own: Readonly<Record<string, unknown>>): Outcome<number> {

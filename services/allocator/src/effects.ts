@@ -13,6 +13,7 @@ import { leaveServers } from '@parley/actor/nats/server-watch';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { ActorId } from '@parley/protocol/ids';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import type { Metrics } from '@parley/telemetry/metrics';
 import { standForLead } from './allocator-candidacy.ts';
 import { AllocatorService } from './allocator-service.ts';
 
@@ -23,21 +24,25 @@ export type RunningAllocator = {
   stop(): void;
   /** What it does now, for people. */
   status(): string;
+  /** It stands by or leads. */
+  isReady(): boolean;
 };
 
 /** `intervalMs`: of the allocator's runs, see AllocatorOptions. */
 export function runAllocator(
   identity: Identity,
-  how: { readonly logger: Logger; readonly intervalMs: number },
+  how: Pick<Surroundings, 'logger' | 'intervalMs' | 'metrics'>,
 ): RunningAllocator {
   const id = ActorId.parse(identity.actor.id);
   const stopping = new AbortController();
   let status = (): string => 'has no bus yet';
-  const isNow = (present: () => string): void => {
+  let isReady = (): boolean => false;
+  const isNow: Surroundings['isNow'] = (present, ready) => {
     status = present;
+    isReady = ready;
   };
   const ended = serve({ ...how, identity, id, stopping: stopping.signal, isNow });
-  return { ended, stop: () => stopping.abort(), status: () => status() };
+  return { ended, stop: () => stopping.abort(), status: () => status(), isReady: () => isReady() };
 }
 
 type Surroundings = {
@@ -45,18 +50,14 @@ type Surroundings = {
   readonly id: ActorId;
   readonly logger: Logger;
   readonly intervalMs: number;
+  /** Where somebody wants to know. */
+  readonly metrics: Metrics | undefined;
   readonly stopping: AbortSignal;
-  readonly isNow: (status: () => string) => void;
+  readonly isNow: (status: () => string, isReady: () => boolean) => void;
 };
 
-async function serve({
-  identity,
-  id,
-  logger,
-  intervalMs,
-  stopping,
-  isNow,
-}: Surroundings): Promise<string | undefined> {
+async function serve(around: Surroundings): Promise<string | undefined> {
+  const { identity, id, logger, intervalMs, metrics, stopping, isNow } = around;
   const connect = (account: 'control' | 'books') =>
     connectUntilStopped(identity, {
       account,
@@ -72,11 +73,8 @@ async function serve({
   }
   // The lease says whether a server is cut off: for both connections, then.
   keepTogether(books.value, control.value);
-  for (const [account, one] of [
-    ['control', control],
-    ['books', books],
-  ] as const)
-    logConnection(one.value, account, logger);
+  logConnection(control.value, 'control', logger);
+  logConnection(books.value, 'books', logger);
   const { promise: closed, resolve: close } = Promise.withResolvers<string>();
   void books.value.closed().then(() => close('the connection to the books was closed'));
   const { cluster } = identity;
@@ -105,22 +103,39 @@ async function serve({
     clock: systemClock,
     seed: randomInt(1, 2 ** 31),
     intervalMs,
+    metrics,
     mayAct: () => candidacy.mayAct(),
   });
   service.start();
   candidacy.start();
   candidacy.stand(true);
-  isNow(() => (candidacy.mayAct() ? 'allocates' : 'stands by'));
+  isNow(
+    () => (candidacy.mayAct() ? 'allocates' : 'stands by'),
+    () => bus.connected,
+  );
+  watchStanding(metrics, candidacy, service);
   answerLogLevel(bus, {
     cluster,
     actor: { kind: 'allocator', id },
     change: (level) => changeLevel(logger, level),
   });
-  const stopped = once(stopping, 'abort').then(() => undefined);
-  const why = stopping.aborted ? undefined : await Promise.race([stopped, closed]);
+  const why = await Promise.race([untilAborted(stopping), closed]);
   service.termEnded();
   await candidacy.release();
   candidacy.close();
   await Promise.all([bus.close(), books.value.close()]);
   return why;
+}
+
+async function untilAborted(stopping: AbortSignal): Promise<undefined> {
+  if (!stopping.aborted) await once(stopping, 'abort');
+}
+
+function watchStanding(
+  metrics: Metrics | undefined,
+  candidacy: { mayAct(): boolean },
+  service: Pick<AllocatorService, 'isInStep'>,
+): void {
+  metrics?.gauge('parley_allocator_leader', () => Number(candidacy.mayAct()));
+  metrics?.gauge('parley_allocator_in_step', () => Number(service.isInStep));
 }

@@ -122,13 +122,14 @@ export function intervalArgument(value: string): number {
 }
 
 /** Commands whose words are another program's. */
-const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent']);
+const FOREIGN_WORDS: ReadonlySet<string> = new Set(['master', 'allocator', 'agent', 'gateway']);
 
-/** What an operator asks; every other word behind `agent`, `master` or `allocator` is for that program itself. */
+/** What an operator asks; every other word behind the name of a service is for that program itself. */
 export const OPERATOR_VERBS = {
   agent: ['list', 'deactivate', 'drain', 'reactivate', 'gone'],
   master: ['list', 'step-down'],
   allocator: [],
+  gateway: ['user'],
 } as const;
 export const isOperatorVerb = (service: string, word: string | undefined): boolean =>
   service in OPERATOR_VERBS &&

@@ -1,8 +1,9 @@
 // Owns the picture of a cluster that commands show: agents, frameworks, tasks by state, what is allocated. Plain
 // data, in thousandths of a unit as on the bus; making it from a followed state is in summarise.ts.
+
+import type { RoleSummary } from '@parley/cluster/role-summary';
 import type { TaskState } from '@parley/protocol/tasks';
 import type { Amounts } from './metrics/utilisation.ts';
-import type { RoleSummary } from './role-summary.ts';
 
 export type AgentSummary = {
   readonly agentId: string;

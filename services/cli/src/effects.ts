@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import type { HostCapacity } from './local-cluster/host-shares.ts';
 
 /** Milliseconds that never go back, for durations. */
@@ -39,3 +40,27 @@ export async function askAtTerminal(question: string): Promise<string | undefine
     terminal.close();
   }
 }
+
+/** As `askAtTerminal`, but what is typed is not shown. */
+export async function askSecretAtTerminal(question: string): Promise<string | undefined> {
+  process.stderr.write(question);
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: unseen, terminal: true });
+  const ended = new Promise<undefined>((resolve) =>
+    terminal.once('close', () => resolve(undefined)),
+  );
+  try {
+    return await Promise.race([terminal.question(''), ended]);
+  } finally {
+    terminal.close();
+    process.stderr.write('\n');
+  }
+}
+
+/** The first line of standard input, which no terminal is. Undefined: there is none. */
+export async function readLineOfInput(): Promise<string | undefined> {
+  for await (const line of createInterface({ input: process.stdin })) return line;
+  return undefined;
+}
+
+export const randomBytesOf = (count: number): Buffer => randomBytes(count);

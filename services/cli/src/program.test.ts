@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { OPERATOR_VERBS } from './arguments.ts';
+import { addGatewayCommands } from './gateway-commands.ts';
 import { allocatorArguments, masterArguments } from './local-cluster/service-catalog.ts';
 import { addAgentCommands, addMasterCommands } from './operator-commands.ts';
 import { buildProgram } from './program.ts';
@@ -19,6 +20,7 @@ const place = {
 const program = buildProgram(place);
 const agent = addAgentCommands(new Command('agent'), program, place);
 const master = addMasterCommands(new Command('master'), program, place);
+const gateway = addGatewayCommands(new Command('gateway'));
 
 const leaves = (command: Command, above: string): [string, Command][] =>
   command.commands.flatMap((each): [string, Command][] => {
@@ -29,12 +31,13 @@ const COMMANDS = new Map([
   ...leaves(program, ''),
   ...leaves(agent, 'agent'),
   ...leaves(master, 'master'),
+  ...leaves(gateway, 'gateway'),
 ]);
 const optionsOf = (name: string) => COMMANDS.get(name)?.options.map(({ long }) => long);
 
 /** They start something, or pass on what others wrote. */
 const PRINT_NO_DATA =
-  /^(start|stop|keep-cluster|run|master|allocator|agent|task (logs|files read|exec|attach))$/;
+  /^(start|stop|keep-cluster|run|master|allocator|agent|gateway|task (logs|files read|exec|attach))$/;
 
 it.each([...COMMANDS.keys()].filter((name) => !PRINT_NO_DATA.test(name)))(
   'parley %s prints JSON when asked to',
@@ -50,10 +53,10 @@ it.each(['task kill', 'framework teardown', 'agent gone', 'uninstall'])(
   },
 );
 
-it('the words behind agent and master that are for operators are those that are no arguments of theirs', () => {
-  for (const command of [agent, master] as const) {
-    const verbs = OPERATOR_VERBS[command.name() === 'agent' ? 'agent' : 'master'];
-    expect(command.commands.map((each) => each.name())).toEqual([...verbs]);
+it('the words behind agent, master and gateway that are for operators are those that are no arguments of theirs', () => {
+  for (const [name, command] of Object.entries({ agent, master, gateway })) {
+    const verbs = Object.entries(OPERATOR_VERBS).find(([service]) => service === name)?.[1];
+    expect(command.commands.map((each) => each.name())).toEqual(verbs);
   }
 });
 

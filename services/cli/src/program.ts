@@ -16,6 +16,7 @@ import { CommandFailure, EXIT } from './command-failure.ts';
 import { jsonOption, yesOption } from './command-options.ts';
 import type { Surroundings } from './config.ts';
 import { addExplainCommands } from './explain-commands.ts';
+import { addGatewayCommands } from './gateway-commands.ts';
 import { ISOLATION_CHOICES } from './local-cluster/isolation-choice.ts';
 import { LOG_LEVELS } from './log-levels.ts';
 import { addMaintenanceCommands } from './maintenance-commands.ts';
@@ -240,8 +241,15 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
     allocator: 'run an allocator (likewise)',
     agent:
       'run an agent (likewise); for operators: agent list, deactivate, drain, reactivate, gone (agent list --help)',
+    gateway:
+      'run a gateway: HTTP for people and for Mesos frameworks; who may sign in there: gateway user (gateway user --help)',
   } as const;
-  for (const name of ['master', 'allocator', 'agent'] as const) {
+  const operatorCommands = {
+    master: addMasterCommands,
+    agent: addAgentCommands,
+    gateway: addGatewayCommands,
+  };
+  for (const name of ['master', 'allocator', 'agent', 'gateway'] as const) {
     program
       .command(name)
       .description(describe[name])
@@ -251,8 +259,7 @@ function addServiceCommands(program: Command, place: ProgramPlace): void {
       .argument('[arguments...]')
       .action(async (words: string[]) => {
         if (name !== 'allocator' && isOperatorVerb(name, words[0])) {
-          const add = name === 'agent' ? addAgentCommands : addMasterCommands;
-          const operators = add(new Command(`parley ${name}`), program, place);
+          const operators = operatorCommands[name](new Command(`parley ${name}`), program, place);
           await operators.exitOverride().parseAsync(words, { from: 'user' });
           return;
         }
@@ -270,6 +277,6 @@ function refuseUnknownVerb(name: keyof typeof OPERATOR_VERBS, word: string | und
   throw new CommandFailure(EXIT.usage, {
     what: `there is no "parley ${name} ${word}"`,
     why: verbs === '' ? `${name} takes options only` : `for operators there are: ${verbs}`,
-    remedy: `see "parley ${name}${verbs === '' ? '' : ' list'} --help"; "parley ${name} --creds FILE ..." runs one`,
+    remedy: `see "parley ${name}${OPERATOR_VERBS[name].map((verb) => ` ${verb}`)[0] ?? ''} --help"; "parley ${name} --creds FILE ..." runs one`,
   });
 }

@@ -1,10 +1,11 @@
 // Tests of what is said of roles, on books that the core itself has kept.
+
+import { rolesOf } from '@parley/cluster/role-summary';
 import { aFramework, anAgentId, ScriptedCluster, some } from '@parley/cluster/scripted-cluster';
+import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { RoleName } from '@parley/protocol/ids';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { NumberedEvent } from './operator-link.ts';
 import { describeRole, reportRole } from './role-report.ts';
-import { rolesOf } from './role-summary.ts';
 import { summarise } from './summarise.ts';
 
 const [eng, ads] = [RoleName.parse('eng'), RoleName.parse('eng/ads')];
@@ -21,7 +22,8 @@ function note(effects: ReturnType<ScriptedCluster['share']>): void {
   for (const effect of effects) {
     if (effect.kind !== 'event') continue;
     const { sequence, nowMs: coreTimeMs } = cluster;
-    events.push({ sequence, index: 0, coreTimeMs, event: effect.event, isNew: false });
+    const at = { sequence, index: 0, coreTimeMs, wallTimeMs: coreTimeMs };
+    events.push({ ...at, event: effect.event, isNew: false });
   }
 }
 

@@ -1,22 +1,22 @@
 // Owns what there is to know of one role, out of the followed state and its history, and how it reads on a screen.
 import type { ClusterState } from '@parley/cluster/cluster-state';
-import { knownRoles } from '@parley/cluster/role-uses';
-import { pathOf } from '@parley/cluster/roles';
-import type { RoleName } from '@parley/protocol/ids';
-import { formatResources } from '@parley/resources/format';
-import { equals } from '@parley/resources/resources';
-import { formatDuration, formatPercent } from './cluster-summary.ts';
-import { CommandFailure, EXIT } from './command-failure.ts';
-import type { Amounts } from './metrics/utilisation.ts';
-import type { NumberedEvent } from './operator-link.ts';
-import { formatTable } from './print.ts';
 import {
   consumedBy,
   type FrameworkShares,
   frameworkSharesOf,
   type RoleSummary,
   roleOf,
-} from './role-summary.ts';
+} from '@parley/cluster/role-summary';
+import { knownRoles } from '@parley/cluster/role-uses';
+import { pathOf } from '@parley/cluster/roles';
+import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
+import type { RoleName } from '@parley/protocol/ids';
+import { formatResources } from '@parley/resources/format';
+import { equals } from '@parley/resources/resources';
+import { formatDuration, formatPercent } from './cluster-summary.ts';
+import { CommandFailure, EXIT } from './command-failure.ts';
+import type { Amounts } from './metrics/utilisation.ts';
+import { formatTable } from './print.ts';
 import { describeAmounts, describeChange, describeWeight } from './sharing-words.ts';
 import { shownText } from './shown-text.ts';
 

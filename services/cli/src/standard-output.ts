@@ -1,7 +1,7 @@
 // Owns writing bytes to stdout as fast as whoever reads them takes them, and no faster.
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FileSink } from './file-stream.ts';
+import type { FileSink } from '@parley/operator-sdk/file-stream';
 import { printNotice } from './print.ts';
 
 export async function writeOut(

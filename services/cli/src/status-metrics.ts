@@ -1,8 +1,8 @@
 // Owns the metrics that `parley status` shows: ramp-up and job completion from the events of the journal, utilisation
 // from the books. The definitions stand in infra/docs/glossary.md.
 import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { type Job, JobFold } from './metrics/jobs.ts';
-import type { NumberedEvent } from './operator-link.ts';
 
 export type StatusMetrics = {
   /** In the order of submission, as far back as the journal was read. */

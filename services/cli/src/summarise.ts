@@ -2,6 +2,8 @@
 import { clusterShare } from '@parley/cluster/cluster-share';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { FrameworkRecord, ReservedPart } from '@parley/cluster/records';
+import { rolesOf } from '@parley/cluster/role-summary';
+import type { Followed } from '@parley/operator-sdk/operator-link';
 import { type AgentId, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import type { TaskState } from '@parley/protocol/tasks';
@@ -14,13 +16,6 @@ import type {
 } from './cluster-summary.ts';
 import { maintenanceOf } from './maintenance-report.ts';
 import type { Amounts } from './metrics/utilisation.ts';
-import { rolesOf } from './role-summary.ts';
-
-export type Followed = {
-  readonly cluster: string;
-  readonly state: ClusterState;
-  readonly sequence: number;
-};
 
 export function summarise({ cluster, state, sequence }: Followed): ClusterSummary {
   const agents = agentsOf(state);

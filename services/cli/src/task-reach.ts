@@ -1,10 +1,12 @@
 // Owns how a command gets to the agent of a task: by the books of the cluster, or by the agent's name where they have
 // forgotten the task, whose files may be kept longer than its record.
+
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import { CommandFailure, EXIT } from './command-failure.ts';
 import { currentContext } from './commands/context.ts';
 import type { Surroundings } from './config.ts';
-import { type OperatorLink, withOperator } from './operator-link.ts';
+import { withOperator } from './operator-place.ts';
 import { findAgentOf } from './task-table.ts';
 
 export type TaskAddress = {

@@ -97,9 +97,10 @@ it('an agent that has told nothing, or nothing lately, is missing', () => {
 it('a page shows what is counted, a dash for what is not, and says who is missing', () => {
   const board = new UsageBoard();
   const executor = ExecutorRef.parse({ principal: 'p', frameworkId: 'f', executorId: 'e' });
+  const network = { inBytes: 3072, inPackets: 1, outBytes: 5, outPackets: 2 };
   const known = { memoryPeakBytes: 3 * MIB, pids: 7, throttledUs: 2_500_000, ioReadBytes: 100 };
   const units = [
-    unit('p/f/a', { ...known, cpuUs: 1_000_000, memoryBytes: MIB, ioWriteBytes: 2048 }),
+    unit('p/f/a', { ...known, cpuUs: 1_000_000, memoryBytes: MIB, ioWriteBytes: 2048, network }),
     { ...unit('p/f/b'), task: undefined, executor },
   ];
   board.add(a1, sample(units), 0);
@@ -114,6 +115,8 @@ it('a page shows what is counted, a dash for what is not, and says who is missin
     '3.0 MiB',
     '100 B',
     '2.0 KiB',
+    '3.0 KiB',
+    '5 B',
     '7',
   ]);
   expect(lines.find((line) => line.startsWith('p/f/e (executor)'))?.split(/ {2,}/)).toEqual([
@@ -127,7 +130,15 @@ it('a page shows what is counted, a dash for what is not, and says who is missin
     '-',
     '-',
     '-',
+    '-',
+    '-',
   ]);
+  expect(
+    lines
+      .find((line) => line.startsWith('a1'))
+      ?.split(/ {2,}/)
+      .slice(-4),
+  ).toEqual(['100 B', '2.0 KiB', '3.0 KiB', '5 B']);
   expect(lines.some((line) => line.startsWith('a2 tells nothing'))).toBe(true);
   expect(usagePage(board.view([a1], all, 0), 1)).toContain('1 more\n');
 });

@@ -3,7 +3,7 @@
 import type { AgentId, ExecutorRef, TaskRef } from '@parley/protocol/ids';
 import type { UnitsUsage, UnitUsage } from '@parley/protocol/usage';
 
-export const USAGE_ORDERS = ['cpu', 'memory', 'io', 'pids'] as const;
+export const USAGE_ORDERS = ['cpu', 'memory', 'io', 'network', 'pids'] as const;
 export type UsageOrder = (typeof USAGE_ORDERS)[number];
 
 export type UsageSelection = {
@@ -28,6 +28,11 @@ export type AgentUsage = {
   /** Of all its units, those that have ended in the interval included. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
+  /** Of its units that live, since the beginning of each; undefined where none is counted. */
+  readonly ioReadBytes: number | undefined;
+  readonly ioWriteBytes: number | undefined;
+  readonly receivedBytes: number | undefined;
+  readonly sentBytes: number | undefined;
 };
 
 export type UsageView = {
@@ -95,7 +100,19 @@ function sumOf(agentId: AgentId, parts: readonly UnitsUsage[]): AgentUsage {
     units: units.length,
     cpuMillis: millis(cpuUs, intervalMs),
     memoryBytes,
+    ioReadBytes: sumOfKnown(units, ({ ioReadBytes }) => ioReadBytes),
+    ioWriteBytes: sumOfKnown(units, ({ ioWriteBytes }) => ioWriteBytes),
+    receivedBytes: sumOfKnown(units, ({ network }) => network?.inBytes),
+    sentBytes: sumOfKnown(units, ({ network }) => network?.outBytes),
   };
+}
+
+function sumOfKnown(
+  units: readonly UnitUsage[],
+  amountOf: (unit: UnitUsage) => number | undefined,
+): number | undefined {
+  const known = units.map(amountOf).filter((amount) => amount !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, amount) => sum + amount, 0);
 }
 
 const millis = (cpuUs: number, intervalMs: number): number => Math.round(cpuUs / intervalMs);
@@ -113,6 +130,7 @@ const AMOUNTS: Record<UsageOrder, (row: UsageRow) => number> = {
   cpu: ({ cpuMillis }) => cpuMillis,
   memory: ({ memoryBytes }) => memoryBytes,
   io: ({ ioReadBytes = 0, ioWriteBytes = 0 }) => ioReadBytes + ioWriteBytes,
+  network: ({ network }) => (network ? network.inBytes + network.outBytes : 0),
   pids: ({ pids = 0 }) => pids,
 };
 

@@ -14,11 +14,18 @@ export function usagePage({ agents, rows: all, missing }: UsageView, rows: numbe
     units: agent.units,
     cpus: formatCpus(agent.cpuMillis),
     memory: bytes(agent.memoryBytes),
+    read: known(agent.ioReadBytes, bytes),
+    written: known(agent.ioWriteBytes, bytes),
+    received: known(agent.receivedBytes, bytes),
+    sent: known(agent.sentBytes, bytes),
   }));
   const shown = all.slice(0, rows);
   const left = all.length - shown.length;
   return [
-    formatTable(['agent', 'units', 'cpus', 'memory'], totals),
+    formatTable(
+      ['agent', 'units', 'cpus', 'memory', 'read', 'written', 'received', 'sent'],
+      totals,
+    ),
     formatTable(
       [
         'task',
@@ -30,6 +37,8 @@ export function usagePage({ agents, rows: all, missing }: UsageView, rows: numbe
         'peak',
         'read',
         'written',
+        'received',
+        'sent',
         'pids',
       ],
       shown.map(cellsOf),
@@ -53,6 +62,8 @@ function cellsOf(row: UsageRow): Record<string, string | number> {
     peak: known(row.memoryPeakBytes, bytes),
     read: known(row.ioReadBytes, bytes),
     written: known(row.ioWriteBytes, bytes),
+    received: known(row.network?.inBytes, bytes),
+    sent: known(row.network?.outBytes, bytes),
     pids: row.pids ?? '-',
   };
 }

@@ -10,6 +10,7 @@ import {
   type Quantities,
 } from '@parley/protocol/sharing';
 import { parseScalars } from '@parley/resources/parse';
+import { METRICS_OPTIONS, METRICS_USAGE } from '@parley/telemetry/metrics-server';
 import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
 export const SETTING_OPTIONS = {
@@ -29,6 +30,7 @@ export const SETTING_OPTIONS = {
   authorization: { type: 'string' },
   'calls-per-second': { type: 'string' },
   'outstanding-calls': { type: 'string' },
+  ...METRICS_OPTIONS,
 } as const;
 
 export const USAGE = `usage: parley master --creds FILE [options]
@@ -48,7 +50,8 @@ ${SERVICE_USAGE}
   --revocation-extension-ms N  what an executor that asks for more time gets beyond that at most (default: 120000)
   --authorization FILE      who may do what: infra/docs/authorization.md; read again on SIGHUP (default: all may)
   --calls-per-second N      of one principal, over all of its frameworks (default: ${DEFAULT_RATE_LIMITS.callsPerSecond})
-  --outstanding-calls N     of one principal that may wait for an answer (default: ${DEFAULT_RATE_LIMITS.outstandingCalls})`;
+  --outstanding-calls N     of one principal that may wait for an answer (default: ${DEFAULT_RATE_LIMITS.outstandingCalls})
+${METRICS_USAGE}`;
 
 type Own = Readonly<Record<string, unknown>>;
 

@@ -23,11 +23,13 @@ import { fail, type Outcome } from '@parley/protocol/errors';
 import { ActorId } from '@parley/protocol/ids';
 import { updatesStreamName } from '@parley/protocol/streams';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
+import type { Metrics } from '@parley/telemetry/metrics';
 import type { NatsConnection } from 'nats';
 import type { AuthorizationRules } from './authorization.ts';
 import { parseRules } from './authorization-file.ts';
 import type { AuthorizationSource } from './authorization-source.ts';
 import { BooksWatch } from './books-watch.ts';
+import { MasterMeter } from './master-meter.ts';
 import { Mastership, type Surroundings } from './mastership.ts';
 import { readPrincipals } from './principal-registry.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
@@ -45,6 +47,8 @@ export type RunningMaster = {
   stop(): void;
   /** What it does now, for people. */
   status(): string;
+  /** It stands by or leads. */
+  isReady(): boolean;
 };
 
 export type MasterPlan = {
@@ -53,6 +57,8 @@ export type MasterPlan = {
   readonly rateLimits: RateLimitSettings;
   readonly authorization: AuthorizationSource;
   readonly logger: Logger;
+  /** Where somebody wants to know. */
+  readonly metrics: Metrics | undefined;
   /** The arguments of this process. */
   readonly words: readonly string[];
 };
@@ -60,10 +66,12 @@ export type MasterPlan = {
 export function runMaster(plan: MasterPlan): RunningMaster {
   const stopping = new AbortController();
   let status = (): string => 'has no bus yet';
-  const ended = serve(plan, stopping.signal, (present) => {
+  let isReady = (): boolean => false;
+  const ended = serve(plan, stopping.signal, (present, ready = () => false) => {
     status = present;
+    isReady = ready;
   });
-  return { ended, stop: () => stopping.abort(), status: () => status() };
+  return { ended, stop: () => stopping.abort(), status: () => status(), isReady: () => isReady() };
 }
 
 /** Fails with `unavailable` when the file cannot be read, and as `parseRules` does. */
@@ -78,7 +86,7 @@ export async function readRulesFile(file: string): Promise<Outcome<Authorization
 async function serve(
   plan: MasterPlan,
   stopping: AbortSignal,
-  isNow: (status: () => string) => void,
+  isNow: (status: () => string, isReady?: () => boolean) => void,
 ): Promise<string | undefined> {
   const { identity, logger } = plan;
   const connect = (account: 'control' | 'books') =>
@@ -129,7 +137,11 @@ async function serve(
   isNow(() => 'waits for the streams of the cluster');
   const life = watch.areFit(stopping).then(() => {
     const mastership = new Mastership(around, stopping);
-    isNow(() => mastership.status);
+    around.meter?.watch(() => mastership.look);
+    isNow(
+      () => mastership.status,
+      () => bus.connected && mastership.look.state !== undefined,
+    );
     return mastership.run();
   });
   const why = await Promise.race([life, closed.promise]);
@@ -142,9 +154,11 @@ async function serve(
 function surroundingsOf(
   plan: MasterPlan,
   { bus, books, watch }: { bus: NatsBus; books: NatsConnection; watch: BooksWatch },
-): Surroundings {
-  const { identity, settings, logger } = plan;
+): Surroundings & { readonly meter: MasterMeter | undefined } {
+  const { identity, settings, logger, metrics } = plan;
   const { cluster } = identity;
+  const meter = metrics && new MasterMeter(metrics, systemClock);
+  const journal = new NatsJournal(books, cluster);
   const masterId = ActorId.parse(identity.actor.id);
   return {
     cluster,
@@ -161,7 +175,8 @@ function surroundingsOf(
       onDamaged: (damaged) => logger.error(damaged, DAMAGED_LEASE),
     }),
     onLeaseUnanswered: () => leaveServers(books, bus.connection),
-    journal: new NatsJournal(books, identity.cluster),
+    journal: meter?.measured(journal) ?? journal,
+    meter,
     snapshots: new NatsSnapshotStore(books, identity.cluster, identity.actor.id),
     updateWriter: new NatsUpdateWriter(bus.connection, () => bus.connected),
     readUpdates: ({ principal, ...reading }) =>

@@ -2,19 +2,11 @@
 // and updates are repeated until done, silence is noticed. Sans-IO: time comes in, outputs come out.
 import type { Effect } from '@parley/cluster/effects';
 import type { Input } from '@parley/cluster/inputs';
-import { compareEpochs, type Epoch } from '@parley/protocol/epoch';
+import type { Epoch } from '@parley/protocol/epoch';
 import type { Failure, Outcome } from '@parley/protocol/errors';
-import type {
-  ActorId,
-  AgentId,
-  ClusterName,
-  FrameworkRef,
-  PrincipalName,
-} from '@parley/protocol/ids';
+import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { type Answer, encodeAnswer, encodeMessage } from '@parley/protocol/message';
 import type { PrincipalRecord } from '@parley/protocol/operators';
-import type { Resources } from '@parley/protocol/resources';
-import type { CandidatesQuestion } from '@parley/protocol/revocations';
 import { MAX_MESSAGE_BYTES } from '@parley/protocol/streams';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -32,14 +24,15 @@ import {
 import type { ClusterView, StreamPosition } from './cluster-view.ts';
 import { DamageDesk, type UpdateStream } from './damage-desk.ts';
 import { logLineOf } from './event-log.ts';
-import { factsMessages, snapshotMessages } from './facts-messages.ts';
+import { factsMessages } from './facts-messages.ts';
 import { OrderDesk } from './order-desk.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
-import { askForRoles, askToRegister, tellUnsubscribed } from './reminders.ts';
+import { askToRegister } from './reminders.ts';
 import { SilenceJudge } from './silence-judge.ts';
 import { StandingDesk } from './standing-desk.ts';
 import { TakeoverCensus } from './takeover-census.ts';
-import { readUnanswered, type Unanswered } from './unanswered.ts';
+import { readUnanswered } from './unanswered.ts';
+import { UnansweredDesk } from './unanswered-desk.ts';
 import type { PassedOver } from './update-batch.ts';
 import { UpdateDesk } from './update-desk.ts';
 
@@ -97,6 +90,7 @@ export class MasterActor {
   readonly #damage: DamageDesk;
   readonly #census: TakeoverCensus;
   readonly #standings: StandingDesk;
+  readonly #heard: UnansweredDesk;
   /** Reply subjects of requests that are queued or in the append in flight. */
   readonly #replies = new Map<string, string>();
   readonly #readStreams = new Set<PrincipalName>();
@@ -114,6 +108,11 @@ export class MasterActor {
     this.#broadcasts = new Broadcasts(options);
     this.#damage = new DamageDesk(options, this.#broadcasts.damaged, this.#updates);
     this.#silence = new SilenceJudge(options.view, options.submit);
+    this.#heard = new UnansweredDesk(options, {
+      silence: this.#silence,
+      census: this.#census,
+      standings: this.#standings,
+    });
   }
 
   /** Messages that did not parse since the term began. */
@@ -225,7 +224,7 @@ export class MasterActor {
     for (const effect of effects) this.#carryOutOne(effect, nowMs);
   }
 
-  /** Heartbeats, usage, proposals, the allocator's wish for a snapshot: nobody waits for an answer. */
+  /** True: it was a message that nobody waits for an answer to. */
   #unanswered(subject: string, bytes: Uint8Array, nowMs: number): boolean {
     const message = readUnanswered(this.#options.cluster, subject, bytes);
     if (message === undefined) return false;
@@ -233,63 +232,8 @@ export class MasterActor {
       this.#countMalformed(subject, message.failure.message);
       return true;
     }
-    const { value } = message;
-    switch (value.kind) {
-      case 'frameworkAlive':
-        this.#silence.frameworkHeard(value.framework, value.session, nowMs);
-        this.#census.frameworkHeard(value.framework, nowMs);
-        this.#compare(value);
-        this.#publish(...tellUnsubscribed(this.#options, value.framework));
-        this.#confirm(value.framework, value.session, value.confirmed);
-        break;
-      case 'agentAlive':
-        this.#silence.agentHeard(value.agentId, nowMs);
-        this.#publish(...askToRegister(this.#options, value.agentId));
-        this.#standings.heard(value, nowMs);
-        break;
-      case 'agentOversubscribed':
-        this.#silence.agentHeard(value.agentId, nowMs);
-        this.#publish(...askToRegister(this.#options, value.agentId));
-        this.#oversubscribe(value.agentId, value.revocable);
-        break;
-      case 'factsWanted':
-        this.#publish(...snapshotMessages(this.#options));
-        break;
-      case 'candidatesWanted':
-        this.#sendCandidates(value.question);
-        break;
-      case 'proposals':
-      case 'revocations':
-        this.#options.submit(value);
-        break;
-      default:
-        unreachable(value);
-    }
+    this.#publish(...this.#heard.heard(message.value, nowMs));
     return true;
-  }
-
-  /** What it says of itself is compared with the books; where they differ in its roles it names them again. */
-  #compare({ framework, session, report }: Extract<Unanswered, { kind: 'frameworkAlive' }>): void {
-    const { epoch } = this.#options;
-    // Who has heard a later leader speaks of that one's books.
-    if (report === undefined || compareEpochs(report.epoch, epoch) > 0) return;
-    const reported = { framework, session, report };
-    const compared = this.#options.view.compareReport(reported);
-    if (compared === undefined || !this.#census.compared(reported, compared)) return;
-    this.#publish(askForRoles(this.#options, framework, session));
-  }
-
-  /** Agents say it again and again: what is new is journalled, and what gets lost comes again. */
-  #oversubscribe(agentId: AgentId, revocable: Resources): void {
-    const registration = this.#options.view.oversubscriptionNews(agentId, revocable);
-    if (registration === undefined) return;
-    this.#options.submit({ kind: 'agentOversubscribed', agentId, registration, revocable });
-  }
-
-  /** What a heartbeat confirms is journalled only where it counts: an offer that expires unseen is nobody's fault. */
-  #confirm(framework: FrameworkRef, session: number, number: number): void {
-    if (!this.#options.view.isConfirming(framework, session, number)) return;
-    this.#options.submit({ kind: 'frameworkConfirmed', framework, session, number });
   }
 
   #accept(call: IncomingCall, reply: string | undefined, nowMs: number): void {
@@ -408,13 +352,6 @@ export class MasterActor {
 
   #publish(...messages: { subject: string; bytes: Uint8Array }[]): void {
     for (const message of messages) this.#outputs.push({ kind: 'publish', ...message });
-  }
-
-  /** As the books are between two entries. */
-  #sendCandidates({ question, ...about }: CandidatesQuestion): void {
-    const { cluster, epoch, view } = this.#options;
-    const body = { question, ...view.candidates(about) };
-    this.#publish(encodeMessage(SUBJECTS.candidates, cluster, {}, body, { epoch }));
   }
 
   #noteEvent({ event }: Extract<Effect, { kind: 'event' }>): void {

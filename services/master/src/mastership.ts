@@ -18,6 +18,7 @@ import { unreachable } from '@parley/protocol/unreachable';
 import { HeldBooks } from './best-settings.ts';
 import { reportLeader, reportSetback } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
+import type { MasterLook } from './master-meter.ts';
 import { rehearse } from './rehearsal.ts';
 import { Term, type TermSurroundings } from './term.ts';
 
@@ -100,6 +101,16 @@ export class Mastership {
   get status(): string {
     const { phase } = this.#life;
     return `${phase}, at entry ${this.#standing().sequence} of the journal`;
+  }
+
+  /** For measurements. */
+  get look(): MasterLook {
+    return {
+      isLeading: this.#term?.note !== undefined,
+      sequence: this.#standing().sequence,
+      waitingInputs: this.#term?.pending ?? 0,
+      state: (this.#term ?? this.#standby)?.replica?.state,
+    };
   }
 
   /** Until the process is stopped, or has to end: then the value says why. */

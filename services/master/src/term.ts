@@ -28,6 +28,7 @@ import { lossOfJournal } from './journal-loss.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
+import type { MasterMeter } from './master-meter.ts';
 import { leaveThePast, type OpenedBooks, openBooks } from './open-books.ts';
 import type { Principals } from './principal-registry.ts';
 import { putBack } from './put-back.ts';
@@ -79,6 +80,8 @@ export type TermSurroundings = {
   readonly makeNonce: () => string;
   readonly limits?: Partial<SnapshotLimits>;
   readonly logger: ActorLog;
+  /** Where somebody wants to know. */
+  readonly meter?: Pick<MasterMeter, 'submitted' | 'stepped'> | undefined;
 };
 
 export type MasterReplica = Replica<ClusterState, Input, Effect>;
@@ -131,6 +134,11 @@ export class Term {
   /** Of the last entry that was stepped; 0 before the books are read. */
   get sequence(): number {
     return this.#shell?.sequence ?? this.#options.replica?.sequence ?? 0;
+  }
+
+  /** Inputs that wait for the journal. */
+  get pending(): number {
+    return this.#shell?.pending ?? 0;
   }
 
   /** As of that entry. */
@@ -259,6 +267,7 @@ export class Term {
 
   #effects(effects: readonly Effect[], { sequence }: StepContext): void {
     this.#options.onStepped(sequence, () => this.#shell?.hash() ?? '');
+    this.#around.meter?.stepped(effects);
     const nowMs = this.#around.clock.nowMs();
     if (this.#hasPast) {
       const shell = this.#shell;
@@ -284,7 +293,11 @@ export class Term {
       rules,
       epoch: this.#epoch,
       view,
-      submit: (input) => shell.submit(input),
+      submit: (input) => {
+        const queued = shell.submit(input);
+        if (queued.ok) this.#around.meter?.submitted(input);
+        return queued;
+      },
     });
     this.#actor = actor;
     this.#settings = new SettingsUpkeep(openSettings, logger, shell.state);

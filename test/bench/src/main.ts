@@ -3,10 +3,12 @@
 import { parseArgs } from 'node:util';
 import { allocationGridBenchmark } from './allocation/grid-benchmark.ts';
 import { allocationBenchmark } from './allocation-benchmark.ts';
+import { besideBenchmark } from './beside/beside-benchmark.ts';
 import { beyondBenchmark } from './beyond/beyond-benchmark.ts';
 import { coldstartBenchmark } from './coldstart-benchmark.ts';
 import { factsBenchmark } from './facts-benchmark.ts';
 import { failoverBenchmark } from './failover/failover-benchmark.ts';
+import { gatewayBenchmark } from './gateway/gateway-benchmark.ts';
 import { heedInterruptions } from './interruption.ts';
 import { isolationBenchmark } from './isolation/isolation-benchmark.ts';
 import { journalBenchmark } from './journal-benchmark.ts';
@@ -19,6 +21,8 @@ import { asTable, describeMachine, type Report } from './report.ts';
 import { restartBenchmark } from './restart-benchmark.ts';
 import { scaleBenchmark } from './scale/scale-benchmark.ts';
 import { sharingBenchmark } from './sharing/sharing-benchmark.ts';
+import { soakBenchmark } from './soak/soak-benchmark.ts';
+import { stormBenchmark } from './storm/storm-benchmark.ts';
 import { usageBenchmark } from './usage-benchmark.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -38,6 +42,10 @@ const BENCHMARKS: readonly Benchmark[] = [
   beyondBenchmark,
   sharingBenchmark,
   localityBenchmark,
+  gatewayBenchmark,
+  soakBenchmark,
+  stormBenchmark,
+  besideBenchmark,
 ];
 
 heedInterruptions();
@@ -75,12 +83,12 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const report: Report = { benchmark: name ?? 'all', machine: describeMachine(), results };
   process.stdout.write(`${json === true ? JSON.stringify(report) : asTable(report)}\n`);
-  return 0;
+  return results.some(({ isBroken }) => isBroken === true) ? 1 : 0;
 }
 
 /** Of all benchmarks: each heeds its own. */
-function ownOptions(): Record<string, { readonly type: 'string' }> {
-  const all: Record<string, { readonly type: 'string' }> = { only: { type: 'string' } };
+function ownOptions(): Record<string, { readonly type: 'string' | 'boolean' }> {
+  const all: Record<string, { readonly type: 'string' | 'boolean' }> = { only: { type: 'string' } };
   for (const { options } of BENCHMARKS) Object.assign(all, options);
   return all;
 }

@@ -8,6 +8,8 @@ export type Result = {
   readonly aim: number | null;
   /** What another system reached, and which; null when nobody measured it. */
   readonly reference: { readonly value: number; readonly of: string } | null;
+  /** What was to be shown is not so: the command fails. */
+  readonly isBroken?: boolean;
 };
 
 export type Benchmark = {
@@ -22,8 +24,8 @@ export type Benchmark = {
     only: string,
     options: Readonly<Record<string, string | undefined>>,
   ) => Promise<Result[]>;
-  /** Names that it may be told a value for on the command line. */
-  readonly options?: Readonly<Record<string, { readonly type: 'string' }>>;
+  /** Names that it may be told on the command line, with a value or (`boolean`) without. */
+  readonly options?: Readonly<Record<string, { readonly type: 'string' | 'boolean' }>>;
 };
 
 export function median(values: readonly number[]): number {

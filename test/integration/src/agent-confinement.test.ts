@@ -84,6 +84,7 @@ test(
   async () => {
     const before = await saidBy('before', 'id -u; id -G; touch file');
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     agent.start();
     await leader.registered();
     expect(await saidBy('after', 'id -u; id -G')).toBe(before);
@@ -103,6 +104,7 @@ test(
     const script = `grep Seccomp: /proc/self/status; unshare --user true || echo refused; '${process.execPath}' -e '${threads}'`;
     expect(await saidBy('filtered', script)).toBe('Seccomp:\t2\nrefused\nthreads\n');
     await agent.end('SIGTERM');
+    leader.awaitsNobody();
     agent.start('--confine-syscalls', 'none');
     await leader.registered();
     const own = /Seccomp:.*\n/.exec(await readFile('/proc/self/status', 'utf8'))?.[0];

@@ -10,7 +10,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
-import type { RegisterRequest, UsageReport } from '@parley/protocol/agents';
+import type { RegisterRequest, RunOrder, UsageReport } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail } from '@parley/protocol/errors';
 import { ExecutorDescription } from '@parley/protocol/executor-description';
@@ -110,6 +110,11 @@ export class AgentUnderTest {
   /** Everything that it said, over all its lives. */
   get output(): string {
     return this.#output;
+  }
+
+  /** 0 while it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -275,6 +280,17 @@ export class PlayedLeader {
     of: FrameworkRef = framework,
   ): Promise<Answer> {
     const body = { framework: of, role, description: TaskDescription.parse(description) };
+    return this.#run(body, epoch);
+  }
+
+  /** None of its volumes may hold more than so many MiB. */
+  async orderKeptTo(mib: number, input: TaskDescriptionInput): Promise<Answer> {
+    const description = TaskDescription.parse(input);
+    const volumeSizes = description.volumes.map(({ volumeId }) => ({ volumeId, mib }));
+    return this.#run({ framework, role, volumeSizes, description }, this.epoch);
+  }
+
+  #run(body: RunOrder, epoch: Epoch): Promise<Answer> {
     const message = encodeMessage(SUBJECTS.run, cluster, { agentId }, body, { epoch });
     return this.#ask('run', message.subject, message.bytes, this.#connection);
   }

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
+import { probeHost } from '@parley/isolation/host-probe';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
@@ -20,13 +21,20 @@ const POLL = { timeout: WAIT_MS, interval: 100 };
 const CPUS = availableParallelism();
 
 const DEVICE = `/dev/parley-agent-${process.pid}`;
+/** Two that stand for graphics processors: they are named so, and open without doing anything. */
+const GPUS = [
+  { node: `/dev/nvidia${process.pid}1`, minor: '235' },
+  { node: `/dev/nvidia${process.pid}2`, minor: '237' },
+] as const;
 /** Of the host: what tasks may have lies in it. */
 let shared: string;
+let isV1: boolean;
 let bus: BusFixture;
 let leader: PlayedLeader;
 let agent: AgentUnderTest;
 
 beforeAll(async () => {
+  isV1 = (await probeHost()).cgroupLayout !== 'unified';
   bus = await startBus('reference');
   leader = await PlayedLeader.lead(bus);
   shared = realpathSync(mkdtempSync(path.join(tmpdir(), 'parley-shared-')));
@@ -36,6 +44,7 @@ beforeAll(async () => {
   chmodSync(path.join(shared, 'results'), 0o777);
   // As /dev/autofs, which does nothing by itself.
   execFileSync('mknod', ['-m', '600', DEVICE, 'c', '10', '235']);
+  for (const { node, minor } of GPUS) execFileSync('mknod', ['-m', '666', node, 'c', '10', minor]);
   agent = new AgentUnderTest(bus, 'auto').start(...allowing());
   await leader.registered();
 }, WAIT_MS);
@@ -43,7 +52,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await agent?.close();
   await bus?.close();
-  rmSync(DEVICE, { force: true });
+  for (const node of [DEVICE, ...GPUS.map((gpu) => gpu.node)]) rmSync(node, { force: true });
   rmSync(shared, { recursive: true, force: true });
 }, WAIT_MS);
 
@@ -57,6 +66,10 @@ const allowed = (file: string): string => `grep Cpus_allowed_list /proc/self/sta
 const cpusIn = (taskId: string, file: string): string =>
   /:\s*(.*)/.exec(agent.sandboxFile(taskId, file))?.[1] ?? '';
 
+/** From this one on, as the kernel lists them. */
+const listed = (first: number): string =>
+  first === CPUS - 1 ? String(first) : `${first}-${CPUS - 1}`;
+
 const pinned = (taskId: string, cpus: number, script: string) => ({
   ...aShellTask(taskId, script),
   resources: { scalars: { cpus: cpus * 1000, mem: 32_000 } },
@@ -67,9 +80,18 @@ const lasting = `${allowed('at-first')}; until [ -e go ]; do sleep 0.1; done`;
 test(
   'tasks with CPUs of their own run nowhere else and have none in common, over a restart of the agent too',
   async () => {
+    // One that runs already, and has a process that left it.
+    const watching = `(while [ ! -e go ]; do ${allowed('now')}; sleep 0.1; done) & wait`;
+    await leader.order(aShellTask('before', watching));
+    await expect.poll(() => cpusIn('before', 'now'), POLL).toBe(listed(0));
     await leader.order(pinned('first', 1, lasting));
     await expect.poll(() => cpusIn('first', 'at-first'), POLL).toBe('0');
+    await expect.poll(() => cpusIn('before', 'now'), POLL).toBe(listed(isV1 ? 1 : 0));
+    await leader.order(aShellTask('beside', allowed('at-first')));
+    expect((await leader.ended('beside')).state).toBe('finished');
+    expect(cpusIn('beside', 'at-first')).toBe(listed(isV1 ? 1 : 0));
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     agent.start(...allowing());
     await leader.registered();
     const command = { argv: ['sh', '-c', allowed('probed')] };
@@ -81,7 +103,8 @@ test(
     await expect.poll(() => cpusIn('second', 'probed'), POLL).toBe('1');
     await leader.order(aShellTask('anywhere', allowed('at-first')));
     expect((await leader.ended('anywhere')).state).toBe('finished');
-    expect(cpusIn('anywhere', 'at-first')).toBe(`0-${CPUS - 1}`);
+    // Where all are somebody's own, the others run by weight.
+    expect(cpusIn('anywhere', 'at-first')).toBe(listed(isV1 && CPUS > 2 ? 2 : 0));
   },
   2 * WAIT_MS,
 );
@@ -101,11 +124,15 @@ test(
     await expect.poll(() => cpusIn('third', 'at-first'), POLL).toBe('0');
     // One that ends while there is no agent, too.
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     for (const taskId of ['second', 'third']) agent.touch(taskId, 'go');
     agent.start(...allowing());
     await leader.registered();
     for (const taskId of ['second', 'third'])
       expect((await leader.ended(taskId)).state).toBe('finished');
+    await expect.poll(() => cpusIn('before', 'now'), POLL).toBe(listed(0));
+    agent.touch('before', 'go');
+    expect((await leader.ended('before')).state).toBe('finished');
     await leader.order(pinned('all', CPUS, allowed('at-first')));
     expect((await leader.ended('all')).state).toBe('finished');
     expect(cpusIn('all', 'at-first')).toBe(`0-${CPUS - 1}`);
@@ -162,6 +189,35 @@ test(
     await leader.order(aShellTask('without', `${script}; true`));
     expect((await leader.ended('without')).state).toBe('finished');
     expect(agent.stdoutOf('without')).toBe('');
+  },
+  WAIT_MS,
+);
+
+test(
+  'a task opens the graphics processors that it was given, and not those of others, over a restart of the agent',
+  async () => {
+    const look = `for each in ${GPUS.map(({ node }) => node).join(' ')}; do (: < $each) 2> /dev/null && echo $each; done`;
+    const holding = (taskId: string, gpus: number, script: string) => ({
+      ...aShellTask(taskId, script),
+      resources: { scalars: { cpus: 100, mem: 32_000, gpus } },
+    });
+    const stays = `${look}; echo; until [ -e go ]; do sleep 0.1; done`;
+    await leader.order(holding('gpu-1', 1000, stays));
+    await expect.poll(() => agent.stdoutOf('gpu-1'), POLL).toBe(`${GPUS[0].node}\n\n`);
+    await agent.end('SIGKILL');
+    leader.awaitsNobody();
+    agent.start(...allowing());
+    await leader.registered();
+    await leader.order(holding('gpu-2', 1000, `${look}; true`));
+    expect((await leader.ended('gpu-2')).state).toBe('finished');
+    expect(agent.stdoutOf('gpu-2')).toBe(`${GPUS[1].node}\n`);
+    await leader.order(holding('gpu-3', 2000, look));
+    expect(await leader.ended('gpu-3')).toMatchObject({
+      reason: 'launchFailed',
+      message: expect.stringContaining('holds 2 gpus'),
+    });
+    agent.touch('gpu-1', 'go');
+    await leader.ended('gpu-1');
   },
   WAIT_MS,
 );

@@ -2,9 +2,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { decodeMessage, encodeMessage } from '@parley/protocol/message';
+import { wildcardOf } from '@parley/protocol/subject-entry';
+import { SUBJECTS } from '@parley/protocol/subjects';
+import type { NetworkTraffic, UnitUsage } from '@parley/protocol/usage';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
-import { type BusFixture, startBus } from './bus-fixture.ts';
+import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
 
 // Addresses for documentation (RFC 5737): nobody's.
 const OUTSIDE = '198.51.100.1';
@@ -86,6 +90,21 @@ function heard(address: string, port: number): Promise<string | undefined> {
   });
 }
 
+/** Until the connection ends with the bus. */
+async function watchUsage(onUnit: (unit: UnitUsage) => void): Promise<void> {
+  const operator = (await bus.as('operator', 'olga')).connection;
+  operator.subscribe(wildcardOf(SUBJECTS.unitsUsage, cluster), {
+    callback: (_, { subject, data }) => {
+      const part = decodeMessage(SUBJECTS.unitsUsage, cluster, subject, data);
+      if (!part.ok) throw new Error(part.failure.message);
+      for (const unit of part.value.body.units) onUnit(unit);
+    },
+  });
+  const { subject, bytes } = encodeMessage(SUBJECTS.watchUsage, cluster, {}, { leaseMs: 60_000 });
+  operator.publish(subject, bytes);
+  await operator.flush();
+}
+
 const SERVE = `exec '${process.execPath}' -e "require('net').createServer((socket) => socket.on('error', () => undefined).end(process.env.PARLEY_ADDRESS)).listen(${PORT}, '0.0.0.0')"`;
 const often = { delayMs: 0, intervalMs: 200, timeoutMs: 2000, graceMs: WAIT_MS };
 const resources = (scalars: Record<string, number> = {}) => ({
@@ -138,7 +157,7 @@ test(
 );
 
 test(
-  'a task with a private network sends no faster than the bandwidth that it holds',
+  'a task with a private network sends no faster than the bandwidth that it holds, and what it sends and receives is counted',
   async () => {
     let bytes = 0;
     const sink = createServer((socket) => {
@@ -150,7 +169,11 @@ test(
     sink.listen(0, OUTSIDE);
     await once(sink, 'listening');
     const { port } = sink.address() as AddressInfo;
-    const send = `exec '${process.execPath}' -e "const socket = require('net').connect(${port}, '${OUTSIDE}'); const block = Buffer.alloc(65536); const more = () => { while (socket.write(block)); socket.once('drain', more); }; more(); setTimeout(() => process.exit(), 2000)"`;
+    const passed = new Map<string, NetworkTraffic>();
+    await watchUsage((unit) => {
+      if (unit.task && unit.network) passed.set(unit.task.taskId, unit.network);
+    });
+    const send = `exec '${process.execPath}' -e "const socket = require('net').connect(${port}, '${OUTSIDE}'); const block = Buffer.alloc(65536); const more = () => { while (socket.write(block)); socket.once('drain', more); }; more(); setTimeout(() => process.exit(), 5000)"`;
     const sent = async (taskId: string, scalars: Record<string, number>): Promise<number> => {
       const before = bytes;
       await leader.order(
@@ -162,9 +185,16 @@ test(
     const slow = await sent('slow', { network_bandwidth: 8000 });
     const fast = await sent('fast', { network_bandwidth: 80_000 });
     sink.close();
-    // A megabyte a second, for two seconds and what the queue lets through at once.
+    // A megabyte a second, for five seconds and what the queue lets through at once.
     expect(slow).toBeGreaterThan(500_000);
-    expect(slow).toBeLessThan(3_500_000);
+    expect(slow).toBeLessThan(7_000_000);
+    // Agents tell it every two seconds: a part of what was sent, with the answers to it.
+    const { outBytes, outPackets, inPackets } = passed.get('slow') ?? {};
+    expect(outBytes).toBeGreaterThan(100_000);
+    expect(outBytes).toBeLessThan(slow * 1.2);
+    expect(outPackets).toBeGreaterThan(1);
+    expect(inPackets).toBeGreaterThan(1);
+    expect(passed.get('fast')?.outBytes).toBeGreaterThan(outBytes ?? 0);
     expect(fast).toBeGreaterThan(3 * slow);
   },
   WAIT_MS,

@@ -267,6 +267,7 @@ test(
     await leader.untilState('killed-later', 'running');
     await leader.untilState('meanwhile', 'running');
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     await expect
       .poll(() => agent.runFile('meanwhile', 'exit'), { timeout: WAIT_MS })
       .toContain('status=5');
@@ -313,6 +314,7 @@ test(
     await leader.order(aShellTask('onwards', 'while [ ! -e go ]; do sleep 0.05; done'));
     await leader.untilState('onwards', 'running');
     expect(await agent.end('SIGTERM')).toBe(0);
+    leader.awaitsNobody();
     agent.write('tasks/alice.fw.torn.task', 'torn');
     agent.touch('onwards', 'go');
     agent.start();

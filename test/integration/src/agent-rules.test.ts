@@ -81,6 +81,7 @@ test(
     await leader.untilState('one', 'running');
     await leader.untilState('two', 'running');
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     agent.start();
     await leader.registered();
     expect(await leader.kill('one', 100)).toEqual(OK);
@@ -123,6 +124,7 @@ test(
     await leader.order(aShellTask('listens', FOREVER, { check }));
     await untilUpdate('listens', { check: { kind: 'tcp', succeeded: true } });
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     await new Promise((resolve) => server.close(resolve));
     agent.start();
     await leader.registered();

@@ -1,5 +1,5 @@
-// What a real agent keeps of the sandboxes of its tasks, in real scopes: a task that fills the disk is ended with limit and
-// peak, what tasks write to their outputs stays bounded whatever they do to it, and nothing holds an ended task.
+// What a real agent keeps of the sandboxes of its tasks, in real scopes: a task that fills the disk, or its volume, is ended with
+// limit and peak, what tasks write to their outputs stays bounded whatever they do to it, and nothing holds an ended task.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -87,6 +87,26 @@ describe.each([
       await leader.order(aShellTask('free', write));
       for (const taskId of ['more', 'linked', 'free'])
         expect(await leader.ended(taskId), taskId).toMatchObject({ state: 'finished' });
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'a task that fills its volume is killed at the size of that, and what it wrote stays',
+    async () => {
+      const volumes = [{ volumeId: 'small', path: 'small' }];
+      const script = `head -c 40M /dev/zero > small/file; ${EVER}`;
+      await leader.orderKeptTo(20, aShellTask('vessel', script, { volumes }));
+      const end = await leader.ended('vessel');
+      expect(end).toMatchObject({
+        ...{ state: 'failed', reason: 'diskFull' },
+        cause: { kind: 'diskLimit', limit: 20 },
+        message: expect.stringMatching(
+          /^its volume small held \d+ MiB, more than its limit of 20 MiB$/,
+        ),
+      });
+      expect(end.cause?.peak).toBeGreaterThan(20);
+      expect(agent.has('volumes/a+b/small/file')).toBe(true);
     },
     WAIT_MS,
   );
@@ -258,6 +278,7 @@ describe('what is fetched, and how long it is kept', () => {
       };
       await expect.poll(left, { timeout: WAIT_MS, interval: 500 }).toEqual([]);
       await agent.end('SIGKILL');
+      leader.awaitsNobody();
       const before = new Date(Date.now() - 3 * 3_600_000);
       utimesSync(path.join(agent.workDirectory, 'sandboxes/alice/fw/old'), before, before);
       agent.start(...options, '--sandbox-keep-for', '2h');

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
 import { runRootOf } from '@parley/isolation/sandbox';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
 
@@ -17,125 +17,129 @@ let bus: BusFixture;
 let leader: PlayedLeader;
 let agent: AgentUnderTest;
 
-beforeAll(async () => {
-  bus = await startBus('reference');
-});
-afterAll(() => bus?.close());
-beforeEach(async () => {
-  leader = await PlayedLeader.lead(bus);
-  agent = new AgentUnderTest(bus, 'auto');
-});
-afterEach(async () => {
-  await agent.close();
-  await leader.close();
-});
-
-test('what runs without a record is killed when the agent is back, which says so; what has one goes on', async () => {
-  agent.start();
-  await leader.registered();
-  for (const taskId of ['explained', 'stray', 'damaged']) {
-    await leader.order(aShellTask(taskId, 'echo run; setsid sleep 1000 & sleep 1000'));
-    await leader.untilState(taskId, 'running');
-  }
-  await agent.end('SIGKILL');
-  rmSync(path.join(agent.workDirectory, 'tasks/alice.fw.stray.task'));
-  agent.write('tasks/alice.fw.damaged.task', 'torn');
-  expect(processesOf(agent, 'stray')).toHaveLength(2);
-  agent.start();
-  const { tasks } = await leader.registered();
-  expect(tasks.map(({ task }) => task.taskId)).toEqual(['explained']);
-  for (const taskId of ['stray', 'damaged']) {
-    await expect.poll(() => processesOf(agent, taskId), { timeout: WAIT_MS }).toEqual([]);
-  }
-  expect(agent.output.match(/a task without a record was killed/g)).toHaveLength(2);
-  expect(processesOf(agent, 'explained')).toHaveLength(2);
-  await leader.kill('explained', 0);
-  expect(await leader.ended('explained')).toMatchObject({ state: 'killed' });
-});
-
-test('tasks of an earlier boot of the host are told as ended by that, and are not started again', async () => {
-  agent.start();
-  await leader.registered();
-  await leader.order(aShellTask('of-before', 'echo run; sleep 1000'));
-  await leader.order(aShellTask('told-to-stop', 'echo run; trap "" TERM; sleep 1000'));
-  for (const taskId of ['of-before', 'told-to-stop']) await leader.untilState(taskId, 'running');
-  await leader.kill('told-to-stop', 600_000);
-  await leader.untilState('told-to-stop', 'killing');
-  await agent.end('SIGKILL');
-  await goDown(agent);
-  agent.start();
-  await leader.registered();
-  expect(await leader.ended('of-before')).toMatchObject({
-    ...{ state: 'failed', reason: 'exitStatusUnknown', cause: { kind: 'hostRebooted' } },
-    message: expect.stringContaining('started anew'),
+describe.each(['direct', 'systemd-run'] as const)('an agent with the launcher %s', (launcher) => {
+  beforeAll(async () => {
+    bus = await startBus('reference');
   });
-  expect(await leader.ended('told-to-stop')).toMatchObject({
-    ...{ state: 'killed', reason: 'killedByFramework' },
+  afterAll(() => bus?.close());
+  beforeEach(async () => {
+    leader = await PlayedLeader.lead(bus);
+    agent = new AgentUnderTest(bus, 'auto');
   });
-  expect(agent.output).toContain('the host was started anew');
-  expect(agent.stdoutOf('of-before')).toBe('run\n');
-  await leader.order(aShellTask('after', 'echo run'));
-  expect(await leader.ended('after')).toMatchObject({ state: 'finished' });
-});
+  afterEach(async () => {
+    await agent.close();
+    await leader.close();
+  });
 
-test('an agent that is killed beside two hundred running tasks has all of them when it is back, hardly later than without any', async () => {
-  const idleMs = await msUntilRegistered();
-  const taskIds = Array.from({ length: MANY }, (_, number) => `many${number}`);
-  const script = 'while [ ! -e go ]; do sleep 1; done; exit 5';
-  for (const taskId of taskIds) await leader.order(aShellTask(taskId, script));
-  const running = async () =>
-    (await leader.updates()).filter(({ task: { taskId }, state }) => {
-      return taskId.startsWith('many') && state === 'running';
-    }).length;
-  await expect.poll(running, { timeout: 2 * WAIT_MS, interval: 500 }).toBe(MANY);
-  await agent.end('SIGKILL');
-  const awayIds = taskIds.slice(0, MANY / 4);
-  for (const taskId of awayIds) agent.touch(taskId, 'go');
-  const busyMs = await msUntilRegistered();
-  expect(leader.registrations.at(-1)?.tasks).toHaveLength(MANY);
-  // A process of systemctl for each of them would take it many times as long.
-  expect(busyMs / idleMs).toBeLessThan(4);
-  for (const taskId of taskIds) agent.touch(taskId, 'go');
-  const ended = async () =>
-    (await leader.updates()).filter(
-      ({ task: { taskId }, exitCode }) => taskId.startsWith('many') && exitCode === 5,
-    ).length;
-  await expect.poll(ended, { timeout: 2 * WAIT_MS, interval: 500 }).toBe(MANY);
-});
-
-/** Of a new life of the agent, from its start on. */
-async function msUntilRegistered(): Promise<number> {
-  const beganMs = performance.now();
-  const before = leader.registrations.length;
-  agent.start();
-  const hasRegistered = () => leader.registrations.length > before;
-  await expect.poll(hasRegistered, { timeout: WAIT_MS, interval: 10 }).toBe(true);
-  return performance.now() - beganMs;
-}
-
-/** What a host that is started anew leaves of tasks: their files, of a boot that is no more. */
-async function goDown({ workDirectory }: AgentUnderTest): Promise<void> {
-  await stopPrivateSystemd(path.join(workDirectory, 'systemd'));
-  const runRoot = runRootOf(workDirectory);
-  for (const unit of readdirSync(runRoot).filter((name) => !name.startsWith('.'))) {
-    const file = path.join(runRoot, unit, 'exit');
-    const text = readFileSync(file, 'utf8');
-    expect(text).toMatch(/^boot=[0-9a-f-]{36}$/m);
-    writeFileSync(file, text.replace(/^boot=.*$/m, `boot=${EARLIER_BOOT}`));
-  }
-}
-
-/** Pids of what has a task's sandbox as its home, but for shells. */
-function processesOf({ workDirectory }: AgentUnderTest, taskId: string): string[] {
-  const home = `HOME=${path.join(workDirectory, 'sandboxes/alice/fw', taskId)}\0`;
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      const isSleep = readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n';
-      return isSleep && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home);
-    } catch {
-      // It has ended meanwhile.
-      return false;
+  test('what runs without a record is killed when the agent is back, which says so; what has one goes on', async () => {
+    agent.start('--launcher', launcher);
+    await leader.registered();
+    for (const taskId of ['explained', 'stray', 'damaged']) {
+      await leader.order(aShellTask(taskId, 'echo run; setsid sleep 1000 & sleep 1000'));
+      await leader.untilState(taskId, 'running');
     }
+    await agent.end('SIGKILL');
+    leader.awaitsNobody();
+    rmSync(path.join(agent.workDirectory, 'tasks/alice.fw.stray.task'));
+    agent.write('tasks/alice.fw.damaged.task', 'torn');
+    expect(processesOf(agent, 'stray')).toHaveLength(2);
+    agent.start('--launcher', launcher);
+    const { tasks } = await leader.registered();
+    expect(tasks.map(({ task }) => task.taskId)).toEqual(['explained']);
+    for (const taskId of ['stray', 'damaged']) {
+      await expect.poll(() => processesOf(agent, taskId), { timeout: WAIT_MS }).toEqual([]);
+    }
+    expect(agent.output.match(/a task without a record was killed/g)).toHaveLength(2);
+    expect(processesOf(agent, 'explained')).toHaveLength(2);
+    await leader.kill('explained', 0);
+    expect(await leader.ended('explained')).toMatchObject({ state: 'killed' });
   });
-}
+
+  test('tasks of an earlier boot of the host are told as ended by that, and are not started again', async () => {
+    agent.start('--launcher', launcher);
+    await leader.registered();
+    await leader.order(aShellTask('of-before', 'echo run; sleep 1000'));
+    await leader.order(aShellTask('told-to-stop', 'echo run; trap "" TERM; sleep 1000'));
+    for (const taskId of ['of-before', 'told-to-stop']) await leader.untilState(taskId, 'running');
+    await leader.kill('told-to-stop', 600_000);
+    await leader.untilState('told-to-stop', 'killing');
+    await agent.end('SIGKILL');
+    leader.awaitsNobody();
+    await goDown(agent);
+    agent.start('--launcher', launcher);
+    await leader.registered();
+    expect(await leader.ended('of-before')).toMatchObject({
+      ...{ state: 'failed', reason: 'exitStatusUnknown', cause: { kind: 'hostRebooted' } },
+      message: expect.stringContaining('started anew'),
+    });
+    expect(await leader.ended('told-to-stop')).toMatchObject({
+      ...{ state: 'killed', reason: 'killedByFramework' },
+    });
+    expect(agent.output).toContain('the host was started anew');
+    expect(agent.stdoutOf('of-before')).toBe('run\n');
+    await leader.order(aShellTask('after', 'echo run'));
+    expect(await leader.ended('after')).toMatchObject({ state: 'finished' });
+  });
+
+  test('an agent that is killed beside two hundred running tasks has all of them when it is back, hardly later than without any', async () => {
+    const idleMs = await msUntilRegistered();
+    const taskIds = Array.from({ length: MANY }, (_, number) => `many${number}`);
+    const script = 'while [ ! -e go ]; do sleep 1; done; exit 5';
+    for (const taskId of taskIds) await leader.order(aShellTask(taskId, script));
+    const running = async () =>
+      (await leader.updates()).filter(({ task: { taskId }, state }) => {
+        return taskId.startsWith('many') && state === 'running';
+      }).length;
+    await expect.poll(running, { timeout: 2 * WAIT_MS, interval: 500 }).toBe(MANY);
+    await agent.end('SIGKILL');
+    const awayIds = taskIds.slice(0, MANY / 4);
+    for (const taskId of awayIds) agent.touch(taskId, 'go');
+    const busyMs = await msUntilRegistered();
+    expect(leader.registrations.at(-1)?.tasks).toHaveLength(MANY);
+    // A process of systemctl for each of them would take it many times as long.
+    expect(busyMs / idleMs).toBeLessThan(4);
+    for (const taskId of taskIds) agent.touch(taskId, 'go');
+    const ended = async () =>
+      (await leader.updates()).filter(
+        ({ task: { taskId }, exitCode }) => taskId.startsWith('many') && exitCode === 5,
+      ).length;
+    await expect.poll(ended, { timeout: 2 * WAIT_MS, interval: 500 }).toBe(MANY);
+  });
+
+  /** Of a new life of the agent, from its start on. */
+  async function msUntilRegistered(): Promise<number> {
+    const beganMs = performance.now();
+    const before = leader.registrations.length;
+    agent.start('--launcher', launcher);
+    const hasRegistered = () => leader.registrations.length > before;
+    await expect.poll(hasRegistered, { timeout: WAIT_MS, interval: 10 }).toBe(true);
+    return performance.now() - beganMs;
+  }
+
+  /** What a host that is started anew leaves of tasks: their files, of a boot that is no more. */
+  async function goDown({ workDirectory }: AgentUnderTest): Promise<void> {
+    await stopPrivateSystemd(path.join(workDirectory, 'systemd'));
+    const runRoot = runRootOf(workDirectory);
+    for (const unit of readdirSync(runRoot).filter((name) => !name.startsWith('.'))) {
+      const file = path.join(runRoot, unit, 'exit');
+      const text = readFileSync(file, 'utf8');
+      expect(text).toMatch(/^boot=[0-9a-f-]{36}$/m);
+      writeFileSync(file, text.replace(/^boot=.*$/m, `boot=${EARLIER_BOOT}`));
+    }
+  }
+
+  /** Pids of what has a task's sandbox as its home, but for shells. */
+  function processesOf({ workDirectory }: AgentUnderTest, taskId: string): string[] {
+    const home = `HOME=${path.join(workDirectory, 'sandboxes/alice/fw', taskId)}\0`;
+    return readdirSync('/proc').filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        const isSleep = readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n';
+        return isSleep && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home);
+      } catch {
+        // It has ended meanwhile.
+        return false;
+      }
+    });
+  }
+});

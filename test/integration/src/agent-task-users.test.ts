@@ -1,11 +1,12 @@
 // Tasks and executors that name a user of their agent's host, on one real agent: whom they are, what they own, and that
 // nobody becomes a user that the agent does not list.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { FrameworkRef } from '@parley/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, startBus } from './bus-fixture.ts';
+import { asRootless, giveToRootless } from './rootless.ts';
 
 // With these numbers everywhere.
 const [DAEMON, NOBODY] = [1, 65_534];
@@ -39,11 +40,26 @@ async function saidBy(taskId: string, script: string, changes: Changes): Promise
   return agent.stdoutOf(taskId);
 }
 
-test.skipIf(isRoot)('an agent that is not root does not start with users for tasks', async () => {
-  agent.start('--task-users', 'daemon');
-  expect(await agent.ended()).not.toBe(0);
-  expect(agent.output).toContain('--task-users needs an agent that is root');
-});
+test(
+  'an agent that is not root does not start with users for tasks',
+  async () => {
+    const rootless = new AgentUnderTest(bus, 'process', asRootless());
+    try {
+      giveToRootless(rootless.workDirectory);
+      const credential = path.join(rootless.workDirectory, 'agent.json');
+      await copyFile(bus.server.credentialFile('agent', agentId), credential);
+      giveToRootless(credential);
+      rootless.start('--creds', credential, '--confine', 'default', '--task-users', 'daemon');
+      expect(await rootless.ended()).toBe(1);
+      const why = '--task-users needs an agent that is root: leave it out, or start it as root';
+      // What it wrote may come after its end.
+      await expect.poll(() => rootless.output).toContain(why);
+    } finally {
+      await rootless.close();
+    }
+  },
+  WAIT_MS,
+);
 
 rootTest(
   'a task that names a user is that user, in no other group and without capabilities; so is its sandbox, and a command beside it',
@@ -150,6 +166,7 @@ rootTest(
   'an agent that is told of none lets no task name a user',
   async () => {
     await agent.end('SIGTERM');
+    leader.awaitsNobody();
     agent.start();
     await leader.registered();
     await leader.order(aShellTask('none', 'id', { user: 'nobody' }));

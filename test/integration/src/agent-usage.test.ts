@@ -116,6 +116,28 @@ test(
 );
 
 test(
+  'a task that reads and writes past the cache moves its counters of bytes and requests',
+  async () => {
+    const script = [
+      'dd if=/dev/zero of=direct bs=1M count=8 oflag=direct 2> /dev/null',
+      'dd if=direct of=/dev/null bs=1M iflag=direct 2> /dev/null',
+      'touch done; while [ ! -e go ]; do sleep 0.1; done',
+    ].join('; ');
+    await leader.order(aShellTask('disk', script));
+    watch(60_000);
+    await expect.poll(() => agent.has('sandboxes/alice/fw/disk/done'), POLL).toBe(true);
+    await expect.poll(() => unitOf('disk')?.ioReadBytes, POLL).toBeGreaterThanOrEqual(8 * MIB);
+    const unit = unitOf('disk');
+    expect(unit?.ioWriteBytes).toBeGreaterThanOrEqual(8 * MIB);
+    expect(unit?.ioReadOperations).toBeGreaterThanOrEqual(8);
+    expect(unit?.ioWriteOperations).toBeGreaterThanOrEqual(8);
+    agent.touch('disk', 'go');
+    await leader.ended('disk');
+  },
+  WAIT_MS,
+);
+
+test(
   'the CPU time of a task before a restart of the agent is not counted in its first interval',
   async () => {
     await leader.order(
@@ -128,6 +150,7 @@ test(
     await expect.poll(() => agent.has('sandboxes/alice/fw/old/done'), POLL).toBe(true);
     await expect.poll(() => unitOf('old')?.cpuTotalUs, POLL).toBeGreaterThan(500_000);
     await agent.end('SIGKILL');
+    leader.awaitsNobody();
     const before = leader.usage.length;
     agent.start();
     await leader.registered();

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isTerminal } from '@parley/protocol/tasks';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
 
@@ -42,7 +42,11 @@ const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])
     'no child survives a kill, in whatever session it is, whoever its parent, whatever it ignores',
   ],
   ['exits at once', HERE, 'those that exit at once are told once each, with their own exit codes'],
-  ['1,000 tasks a minute', HERE, 'a thousand tasks, one after the other, each end once'],
+  [
+    '1,000 tasks a minute',
+    HERE,
+    'tasks one after the other, a thousand of them by the direct launcher, each end once',
+  ],
   [
     'shell metacharacters, quotes and newlines in command and environment',
     HERE,
@@ -91,17 +95,6 @@ let bus: BusFixture;
 let leader: PlayedLeader;
 let agent: AgentUnderTest;
 
-beforeAll(async () => {
-  bus = await startBus('reference');
-  leader = await PlayedLeader.lead(bus);
-  agent = new AgentUnderTest(bus, 'auto').start();
-  await leader.registered();
-}, 3 * WAIT_MS);
-afterAll(async () => {
-  await agent?.close();
-  await bus?.close();
-}, WAIT_MS);
-
 test('each kind of bad task has a test under the title that the table names', () => {
   const directory = fileURLToPath(new URL('.', import.meta.url));
   for (const [what, file, title] of BAD_TASKS) {
@@ -117,137 +110,151 @@ const HIDERS = `
 (cd /; exec env -i HOME="$HOME" nohup sh -c 'echo up3; exec sleep 10002' > "$HOME/stdout3" 2>&1 &)
 `;
 
-test(
-  'one that double-forks and hides leaves nothing when it ends',
-  async () => {
-    const until = 'until [ "$(cat stdout stdout3 | grep -c up)" = 3 ]; do sleep 0.05; done';
-    await leader.order(aShellTask('hider', `${HIDERS}\n${until}\nexit 3`));
-    expect(await leader.ended('hider')).toMatchObject({ state: 'failed', exitCode: 3 });
-    await expect.poll(() => processesOf('hider'), { timeout: WAIT_MS }).toEqual([]);
-  },
-  WAIT_MS,
-);
+describe.each(['direct', 'systemd-run'] as const)('started by the launcher %s', (launcher) => {
+  beforeAll(async () => {
+    bus = await startBus('reference');
+    leader = await PlayedLeader.lead(bus);
+    agent = new AgentUnderTest(bus, 'auto').start('--launcher', launcher);
+    await leader.registered();
+  }, 3 * WAIT_MS);
+  afterAll(async () => {
+    await agent?.close();
+    await bus?.close();
+  }, WAIT_MS);
 
-test(
-  'no child survives a kill, in whatever session it is, whoever its parent, whatever it ignores',
-  async () => {
-    await leader.order(aShellTask('deaf', `trap "" TERM; ${HIDERS}\nwhile :; do sleep 0.2; done`));
-    await expect.poll(() => upsOf('deaf'), { timeout: WAIT_MS }).toBe(3);
-    expect(processesOf('deaf').length).toBeGreaterThanOrEqual(4);
-    await leader.kill('deaf', 300);
-    expect(await leader.ended('deaf')).toMatchObject({
-      ...{ state: 'killed', reason: 'killedByFramework' },
-    });
-    await expect.poll(() => processesOf('deaf'), { timeout: WAIT_MS }).toEqual([]);
-  },
-  WAIT_MS,
-);
+  test(
+    'one that double-forks and hides leaves nothing when it ends',
+    async () => {
+      const until = 'until [ "$(cat stdout stdout3 | grep -c up)" = 3 ]; do sleep 0.05; done';
+      await leader.order(aShellTask('hider', `${HIDERS}\n${until}\nexit 3`));
+      expect(await leader.ended('hider')).toMatchObject({ state: 'failed', exitCode: 3 });
+      await expect.poll(() => processesOf('hider'), { timeout: WAIT_MS }).toEqual([]);
+    },
+    WAIT_MS,
+  );
 
-test(
-  'those that exit at once are told once each, with their own exit codes',
-  async () => {
-    const codes = [0, 1, 2, 126, 127, 255];
-    const command = (code: number) => ({ command: { argv: ['sh', '-c', `exit ${code}`] } });
-    await Promise.all(
-      codes.map((code) => leader.order(aShellTask(`exit${code}`, '', command(code)))),
-    );
-    await leader.order(aShellTask('true', '', { command: { argv: ['true'] } }));
-    for (const code of codes) {
-      expect(await leader.ended(`exit${code}`)).toMatchObject({
-        ...{ state: code === 0 ? 'finished' : 'failed', reason: 'commandExited', exitCode: code },
+  test(
+    'no child survives a kill, in whatever session it is, whoever its parent, whatever it ignores',
+    async () => {
+      await leader.order(
+        aShellTask('deaf', `trap "" TERM; ${HIDERS}\nwhile :; do sleep 0.2; done`),
+      );
+      await expect.poll(() => upsOf('deaf'), { timeout: WAIT_MS }).toBe(3);
+      expect(processesOf('deaf').length).toBeGreaterThanOrEqual(4);
+      await leader.kill('deaf', 300);
+      expect(await leader.ended('deaf')).toMatchObject({
+        ...{ state: 'killed', reason: 'killedByFramework' },
       });
-    }
-    expect(await leader.ended('true')).toMatchObject({ state: 'finished' });
-  },
-  WAIT_MS,
-);
+      await expect.poll(() => processesOf('deaf'), { timeout: WAIT_MS }).toEqual([]);
+    },
+    WAIT_MS,
+  );
 
-const AWKWARD = [
-  '$(touch /tmp/parley-was-here)',
-  '`id`; rm -rf "$HOME" | cat & #',
-  `it's "quoted" \\ and 'so' on`,
-  'two\nlines\r\n\tand a tab',
-  '--help',
-  '=',
-  '*',
-  '',
-  '\u0001\u001b[31m\u007f',
-  'ünï\u2028code \u{1f600}',
-  '%s%n$IFS',
-];
+  test(
+    'those that exit at once are told once each, with their own exit codes',
+    async () => {
+      const codes = [0, 1, 2, 126, 127, 255];
+      const command = (code: number) => ({ command: { argv: ['sh', '-c', `exit ${code}`] } });
+      await Promise.all(
+        codes.map((code) => leader.order(aShellTask(`exit${code}`, '', command(code)))),
+      );
+      await leader.order(aShellTask('true', '', { command: { argv: ['true'] } }));
+      for (const code of codes) {
+        expect(await leader.ended(`exit${code}`)).toMatchObject({
+          ...{ state: code === 0 ? 'finished' : 'failed', reason: 'commandExited', exitCode: code },
+        });
+      }
+      expect(await leader.ended('true')).toMatchObject({ state: 'finished' });
+    },
+    WAIT_MS,
+  );
 
-test(
-  'words and values reach the program as they are, whatever a shell would make of them',
-  async () => {
-    const environment = Object.fromEntries(AWKWARD.map((value, index) => [`V${index}`, value]));
-    const names = Object.keys(environment);
-    const script = `process.stdout.write(JSON.stringify([process.argv.slice(1), ${JSON.stringify(names)}.map((name) => process.env[name])]))`;
-    const argv = [process.execPath, '-e', script, '--', ...AWKWARD];
-    const resources = { scalars: { cpus: 500, mem: 256_000 } };
-    await leader.order(aShellTask('awkward', '', { command: { argv, environment }, resources }));
-    expect(await leader.ended('awkward')).toMatchObject({ state: 'finished' });
-    expect(JSON.parse(agent.stdoutOf('awkward'))).toEqual([AWKWARD, AWKWARD]);
-  },
-  WAIT_MS,
-);
+  const AWKWARD = [
+    '$(touch /tmp/parley-was-here)',
+    '`id`; rm -rf "$HOME" | cat & #',
+    `it's "quoted" \\ and 'so' on`,
+    'two\nlines\r\n\tand a tab',
+    '--help',
+    '=',
+    '*',
+    '',
+    '\u0001\u001b[31m\u007f',
+    'ünï\u2028code \u{1f600}',
+    '%s%n$IFS',
+  ];
 
-test(
-  'an environment of 100 KB arrives',
-  async () => {
-    const environment = { BIG: 'x'.repeat(100_000), SMALL: 'y' };
-    const command = {
-      argv: ['sh', '-c', 'echo "$(printf %s "$BIG" | wc -c) $SMALL"'],
-      environment,
+  test(
+    'words and values reach the program as they are, whatever a shell would make of them',
+    async () => {
+      const environment = Object.fromEntries(AWKWARD.map((value, index) => [`V${index}`, value]));
+      const names = Object.keys(environment);
+      const script = `process.stdout.write(JSON.stringify([process.argv.slice(1), ${JSON.stringify(names)}.map((name) => process.env[name])]))`;
+      const argv = [process.execPath, '-e', script, '--', ...AWKWARD];
+      const resources = { scalars: { cpus: 500, mem: 256_000 } };
+      await leader.order(aShellTask('awkward', '', { command: { argv, environment }, resources }));
+      expect(await leader.ended('awkward')).toMatchObject({ state: 'finished' });
+      expect(JSON.parse(agent.stdoutOf('awkward'))).toEqual([AWKWARD, AWKWARD]);
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'an environment of 100 KB arrives',
+    async () => {
+      const environment = { BIG: 'x'.repeat(100_000), SMALL: 'y' };
+      const command = {
+        argv: ['sh', '-c', 'echo "$(printf %s "$BIG" | wc -c) $SMALL"'],
+        environment,
+      };
+      await leader.order(aShellTask('large', '', { command }));
+      expect(await leader.ended('large')).toMatchObject({ state: 'finished' });
+      expect(agent.stdoutOf('large')).toBe('100000 y\n');
+      // More than the kernel passes on in one word: nothing runs, and the reason is told.
+      const tooLarge = { argv: ['true'], environment: { BIG: 'x'.repeat(131_072) } };
+      await leader.order(aShellTask('too-large', '', { command: tooLarge }));
+      expect(await leader.ended('too-large')).toMatchObject({ state: 'failed' });
+    },
+    WAIT_MS,
+  );
+
+  // By the schema that master and agent parse every order with.
+  test('bytes that are no text are refused where text is meant', async () => {
+    const description = aShellTask('no-text', 'true');
+    const withBytes = {
+      ...description,
+      command: { argv: ['echo', Uint8Array.from([0xff, 0xfe])] },
     };
-    await leader.order(aShellTask('large', '', { command }));
-    expect(await leader.ended('large')).toMatchObject({ state: 'finished' });
-    expect(agent.stdoutOf('large')).toBe('100000 y\n');
-    // More than the kernel passes on in one word: nothing runs, and the reason is told.
-    const tooLarge = { argv: ['true'], environment: { BIG: 'x'.repeat(131_072) } };
-    await leader.order(aShellTask('too-large', '', { command: tooLarge }));
-    expect(await leader.ended('too-large')).toMatchObject({ state: 'failed' });
-  },
-  WAIT_MS,
-);
+    await expect(leader.order(withBytes as unknown as typeof description)).rejects.toThrow();
+    const nul = aShellTask('nul', '', { command: { argv: ['echo', 'a\0b'] } });
+    await expect(leader.order(nul)).rejects.toThrow('NUL');
+  });
 
-// By the schema that master and agent parse every order with.
-test('bytes that are no text are refused where text is meant', async () => {
-  const description = aShellTask('no-text', 'true');
-  const withBytes = {
-    ...description,
-    command: { argv: ['echo', Uint8Array.from([0xff, 0xfe])] },
-  };
-  await expect(leader.order(withBytes as unknown as typeof description)).rejects.toThrow();
-  const nul = aShellTask('nul', '', { command: { argv: ['echo', 'a\0b'] } });
-  await expect(leader.order(nul)).rejects.toThrow('NUL');
-});
+  test('ids and paths that a shell or a file system could take for something else are refused', async () => {
+    for (const taskId of ['a b', '$(id)', "a'b", 'a\nb', '../up', '.', 'a/b', 'ä', '']) {
+      await expect(leader.order(aShellTask(taskId, 'true')), taskId).rejects.toThrow();
+    }
+    for (const where of ['../up', '/etc/passwd', 'a\nb', 'a//b', 'a\u0000b', 'a/../b']) {
+      const inputs = [{ object: 'x', path: where }];
+      await expect(leader.order(aShellTask('paths', 'true', { inputs })), where).rejects.toThrow();
+    }
+  });
 
-test('ids and paths that a shell or a file system could take for something else are refused', async () => {
-  for (const taskId of ['a b', '$(id)', "a'b", 'a\nb', '../up', '.', 'a/b', 'ä', '']) {
-    await expect(leader.order(aShellTask(taskId, 'true')), taskId).rejects.toThrow();
-  }
-  for (const where of ['../up', '/etc/passwd', 'a\nb', 'a//b', 'a\u0000b', 'a/../b']) {
-    const inputs = [{ object: 'x', path: where }];
-    await expect(leader.order(aShellTask('paths', 'true', { inputs })), where).rejects.toThrow();
-  }
-});
+  test(
+    'files whose names are no text are no trouble to anybody',
+    async () => {
+      const script = `mkdir "$(printf 'd\\377')"; : > "$(printf 'd\\377/f\\376\\nx')"; : > "a'b\\"c \\$(id)"; ls | wc -l`;
+      await leader.order(aShellTask('names', script));
+      expect(await leader.ended('names')).toMatchObject({ state: 'finished' });
+      // Beside them there are stdout and stderr.
+      expect(agent.stdoutOf('names').trim()).toBe('4');
+      await leader.order(aShellTask('after-names', 'exit 6'));
+      expect(await leader.ended('after-names')).toMatchObject({ exitCode: 6 });
+    },
+    WAIT_MS,
+  );
 
-test(
-  'files whose names are no text are no trouble to anybody',
-  async () => {
-    const script = `mkdir "$(printf 'd\\377')"; : > "$(printf 'd\\377/f\\376\\nx')"; : > "a'b\\"c \\$(id)"; ls | wc -l`;
-    await leader.order(aShellTask('names', script));
-    expect(await leader.ended('names')).toMatchObject({ state: 'finished' });
-    // Beside them there are stdout and stderr.
-    expect(agent.stdoutOf('names').trim()).toBe('4');
-    await leader.order(aShellTask('after-names', 'exit 6'));
-    expect(await leader.ended('after-names')).toMatchObject({ exitCode: 6 });
-  },
-  WAIT_MS,
-);
-
-/** Says hello as a client without a credential, then as one that claims to be somebody, and gives the server's words. */
-const INTRUDER = `
+  /** Says hello as a client without a credential, then as one that claims to be somebody, and gives the server's words. */
+  const INTRUDER = `
 const { connect } = require('node:net');
 for (const hello of ['{"verbose":false}', '{"user":"a1","pass":"a1"}', '{"nkey":"UDXU","sig":"x"}']) {
   const socket = connect(Number(process.argv[1]), '127.0.0.1', () => {
@@ -259,42 +266,46 @@ for (const hello of ['{"verbose":false}', '{"user":"a1","pass":"a1"}', '{"nkey":
   socket.on('close', () => console.log(said.includes('PONG') ? 'let in' : said.match(/-ERR '(.*)'/)?.[1]));
 }`;
 
-test(
-  'one that connects to the bus without a credential is refused',
-  async () => {
-    const argv = [process.execPath, '-e', INTRUDER, String(bus.server.port)];
-    const resources = { scalars: { cpus: 500, mem: 256_000 } };
-    await leader.order(aShellTask('intruder', '', { command: { argv }, resources }));
-    expect(await leader.ended('intruder')).toMatchObject({ state: 'finished' });
-    expect(agent.stdoutOf('intruder')).toBe('Authorization Violation\n'.repeat(3));
-  },
-  WAIT_MS,
-);
+  test(
+    'one that connects to the bus without a credential is refused',
+    async () => {
+      const argv = [process.execPath, '-e', INTRUDER, String(bus.server.port)];
+      const resources = { scalars: { cpus: 500, mem: 256_000 } };
+      await leader.order(aShellTask('intruder', '', { command: { argv }, resources }));
+      expect(await leader.ended('intruder')).toMatchObject({ state: 'finished' });
+      expect(agent.stdoutOf('intruder')).toBe('Authorization Violation\n'.repeat(3));
+    },
+    WAIT_MS,
+  );
 
-test(
-  'a thousand tasks, one after the other, each end once',
-  async () => {
-    const taskIds = Array.from({ length: 1000 }, (_, number) => `quick${number}`);
-    const open = [...taskIds];
-    const order = async (): Promise<void> => {
-      for (let taskId = open.pop(); taskId !== undefined; taskId = open.pop()) {
-        const answer = await leader.order(
-          aShellTask(taskId, '', { command: { argv: ['sh', '-c', 'exit 4'] } }),
-        );
-        expect(answer, taskId).toMatchObject({ ok: true });
-      }
-    };
-    await Promise.all(Array.from({ length: 8 }, order));
-    const ends = async (): Promise<string[]> =>
-      (await leader.updates())
-        .filter(({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state))
-        .map(({ task: { taskId }, exitCode }) => `${taskId}: ${exitCode}`);
-    const isAll = (told: readonly string[]) => new Set(told).size === taskIds.length;
-    await expect.poll(ends, { timeout: 3 * WAIT_MS, interval: 1000 }).toSatisfy(isAll);
-    expect((await ends()).every((told) => told.endsWith(': 4'))).toBe(true);
-  },
-  4 * WAIT_MS,
-);
+  test(
+    'tasks one after the other, a thousand of them by the direct launcher, each end once',
+    async () => {
+      const taskIds = Array.from(
+        { length: launcher === 'direct' ? 1000 : 200 },
+        (_, number) => `quick${number}`,
+      );
+      const open = [...taskIds];
+      const order = async (): Promise<void> => {
+        for (let taskId = open.pop(); taskId !== undefined; taskId = open.pop()) {
+          const answer = await leader.order(
+            aShellTask(taskId, '', { command: { argv: ['sh', '-c', 'exit 4'] } }),
+          );
+          expect(answer, taskId).toMatchObject({ ok: true });
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, order));
+      const ends = async (): Promise<string[]> =>
+        (await leader.updates())
+          .filter(({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state))
+          .map(({ task: { taskId }, exitCode }) => `${taskId}: ${exitCode}`);
+      const isAll = (told: readonly string[]) => new Set(told).size === taskIds.length;
+      await expect.poll(ends, { timeout: 3 * WAIT_MS, interval: 1000 }).toSatisfy(isAll);
+      expect((await ends()).every((told) => told.endsWith(': 4'))).toBe(true);
+    },
+    4 * WAIT_MS,
+  );
+});
 
 function upsOf(taskId: string): number {
   const texts = ['stdout', 'stdout3'].map((file) => agent.sandboxFile(taskId, file));

@@ -27,6 +27,7 @@ import type { NatsConnection } from 'nats';
 import { vi } from 'vitest';
 import { succeeded } from './actor-fixture.ts';
 import { binaryOf, type Tier } from './bus-fixture.ts';
+import { Gates } from './gates.ts';
 import type { Nats3 } from './nats3-fixture.ts';
 
 export const cluster = ClusterName.parse('whole');
@@ -144,6 +145,7 @@ type Options = {
 
 export class ClusterFixture {
   readonly directory: string;
+  readonly #gates: Gates;
   readonly #serverDirectory: string;
   readonly #processes = new Map<string, WatchedProcess>();
   readonly #connections: NatsConnection[] = [];
@@ -157,6 +159,7 @@ export class ClusterFixture {
     this.#nats = nats;
     this.directory = mkdtempSync(path.join(tmpdir(), 'parley-cluster-'));
     mkdirSync(path.join(this.directory, 'traces'));
+    this.#gates = new Gates(path.join(this.directory, 'gates'));
     this.#serverDirectory = serverDirectory ?? path.join(this.directory, 'server');
   }
 
@@ -266,8 +269,7 @@ export class ClusterFixture {
 
   /** Shell: waits until the gate is open. */
   waitAt(gate: string): string {
-    const shut = `[ -d ${this.directory} ] && [ ! -e ${path.join(this.directory, gate)} ]`;
-    return `while ${shut}; do sleep 0.1; done`;
+    return this.#gates.waitAt(gate);
   }
 
   /** A task of the same size that leaves a line a run and then runs this shell script. */
@@ -278,9 +280,10 @@ export class ClusterFixture {
     return { ...TaskDescription.parse({ taskId, resources, command }), command };
   }
 
-  /** Lets the tasks at this gate end. */
+  /** Lets the tasks at this gate end. A file of its name is there then, for processes that look for it. */
   open(gate = 'gate'): void {
     appendFileSync(path.join(this.directory, gate), '');
+    this.#gates.open(gate);
   }
 
   /** How often the task was run. */
@@ -303,6 +306,7 @@ export class ClusterFixture {
     await this.#server?.stop();
     await this.#nats?.close();
     rmSync(this.directory, { recursive: true, force: true });
+    this.#gates.close();
   }
 
   #process(name: string, id: ServiceId, directory = SERVICES_DIRECTORY): WatchedProcess {

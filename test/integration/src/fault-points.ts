@@ -1,29 +1,37 @@
-// Loaded into an agent's process before the agent itself (`node --import`): the process kills itself at the n-th thing that
-// it does to the outside world about one task. What it does is seen where it leaves the process: files that are made,
-// written, renamed, linked, removed and read, and what is sent to the spawner, to systemd and to the bus.
+// Loaded into an agent's process before the agent itself (`node --import`): the process kills itself before the first thing
+// that it does to the outside world about one task and that no life before ended at. What it does is seen where it leaves
+// the process: files that are made, written, renamed, linked, removed and read, and what is sent to the spawner, to systemd
+// and to the bus. Their order differs from life to life, so they are told apart by what they are and how often it was done.
 //
-//   PARLEY_FAULT_TASK  the id of the task
-//   PARLEY_FAULT_AT    before which of the things that concern it, from 1 on, the process ends
+//   PARLEY_FAULT_TASK    the id of the task
+//   PARLEY_FAULT_PASSED  the fault points that are let pass, as they were told, a line each
 import { promises, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 
-const { PARLEY_FAULT_TASK: taskId = '', PARLEY_FAULT_AT: text = '' } = process.env;
-const at = Number(text);
+const { PARLEY_FAULT_TASK: taskId = '', PARLEY_FAULT_PASSED: text = '' } = process.env;
+const passed = new Set(text.split('\n'));
 // Ids, file names and unit names go on with a letter or digit only where it is another task.
 const names = new RegExp(`(?<![A-Za-z0-9])${taskId}(?![A-Za-z0-9])`);
 /** Answers of the agent to whoever asked; while the leader orders, nobody else asks. */
 const ANSWER = /PUB _INBOX/;
 const STDERR = 2;
+/** What differs from one task, or one launch, to the next. */
+const OWN = /(?<=-)[0-9a-f]{16}(?![A-Za-z0-9])|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+/** A file that is waited for is read as often as the machine is slow. */
+const MOST_TIMES = 5;
 
-let count = 0;
+const times = new Map<string, number>();
 let hasBegun = false;
 
 function point(what: string): void {
-  count += 1;
-  if (count !== at) return;
-  writeSync(STDERR, `fault point: ${what}\n`);
+  const kind = what.replaceAll(new RegExp(names, 'g'), 'TASK').replaceAll(OWN, '*');
+  const time = (times.get(kind) ?? 0) + 1;
+  times.set(kind, time);
+  const name = `${kind} #${time}`;
+  if (time > MOST_TIMES || passed.has(name)) return;
+  writeSync(STDERR, `fault point: ${name}\n`);
   process.kill(process.pid, 'SIGKILL');
 }
 

@@ -234,6 +234,25 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     expect(await endOf(bench, task)).toEqual({ state: 'signaled', signal: 'SIGTERM' });
   });
 
+  it('gets a signal once, however far its start has come', async () => {
+    const script = `n=0; trap 'n=$((n + 1))' TERM; while [ $n = 0 ]; do sleep 0.02; done; sleep 0.3; exit $n`;
+    const ends = await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => {
+        const task = await sh(script);
+        await launched(bench, task);
+        await wait(index * 15);
+        await bench.launcher.stop(task.unit, 'SIGTERM');
+        return endOf(bench, task);
+      }),
+    );
+    for (const end of ends) {
+      expect([
+        { state: 'signaled', signal: 'SIGTERM' },
+        { state: 'exited', code: 1 },
+      ]).toContainEqual(end);
+    }
+  });
+
   it.each(['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
     'gets %s as well',
     async (signal) => {

@@ -144,6 +144,9 @@ describe('a kept cluster', () => {
       expect(stderr).toBe('');
       expect(code).toBe(0);
       expect(stdout).toMatch(/started in [\d.]+ s/);
+      // Before the first task of the first framework.
+      const link = /^console: (http:\/\/127\.0\.0\.1:\d+\/sign-in\?token=\S+)$/m.exec(stdout);
+      expect(link?.index).toBeLessThan(stdout.indexOf('batch      share'));
       expect(stdout).toContain('The twenty commonest words:');
       for (const metric of ['ramp-up', 'job completion', 'allocated', 'slots'])
         expect(stdout).toContain(metric);

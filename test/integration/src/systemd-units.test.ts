@@ -43,7 +43,7 @@ test('systemd finds nothing wrong with any unit', async () => {
   expect({ code, said: stdout + stderr }).toEqual({ code: 0, said: '' });
 });
 
-test.each(['parley-master@.service', 'parley-allocator@.service'])(
+test.each(['parley-master@.service', 'parley-allocator@.service', 'parley-gateway@.service'])(
   '%s leaves its service little to do harm with: systemd rates its exposure 2 of 10 at most',
   async (name) => {
     const words = ['security', '--offline=yes', '--threshold=20', '--no-pager', written(name)];

@@ -69,7 +69,9 @@ test('whoever looks asks the agents, and shows what they tell', async () => {
     expect(asked).toBe(1);
     const table = await terminal.type(...look, '--agent', 'a1');
     expect(table).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(table.stdout).toMatch(/^alice\/web\/t1 +a1 +0\.50 +9\.0 s +- +1\.0 KiB +- +- +- +3$/m);
+    expect(table.stdout).toMatch(
+      /^alice\/web\/t1 +a1 +0\.50 +9\.0 s +- +1\.0 KiB +- +- +- +- +- +3$/m,
+    );
     const going = terminal.watch('top', '--json');
     await vi.waitUntil(() => asked >= 4, { timeout: 30_000 });
     await going.end('SIGINT');

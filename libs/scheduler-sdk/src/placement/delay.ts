@@ -9,7 +9,7 @@ export type DelayLevels = Readonly<Record<string, number>>;
 
 /**
  * `delay({ agentId: 3000, zone: 5000 })`: up to 3 s for one of the agents that `near` names, up to 5 s more for one of the
- * zones, then anywhere. The wait begins when the first place is let go. A level for which the work names nothing costs no
+ * zones, then anywhere. The wait is that of the work's group and begins when the first place is let go (job-waits.ts). A level for which the work names nothing costs no
  * time; work that names nothing at all does not wait.
  */
 export function delay(levels: DelayLevels, weight = 1): Strategy {
@@ -36,7 +36,7 @@ export function delay(levels: DelayLevels, weight = 1): Strategy {
 
 /** 0: as near as can be; the number of levels: anywhere else. */
 export function levelOf(
-  want: Want,
+  want: Pick<Want, 'near'>,
   agent: ConstrainedAgent,
   levels: readonly { readonly name: string }[],
 ): number {

@@ -9,11 +9,11 @@ import type { TaskNeed } from './task-need.ts';
 export type Want = {
   readonly key: string;
   readonly needs: readonly TaskNeed[];
-  /** Wants that are spread and counted together. */
+  /** Wants that are spread and counted together, and that wait together for places near to their data. */
   readonly group: string;
   /** Where its data is: values of `agentId`, `hostname`, `region`, `zone` or attributes, by name. */
   readonly near: Readonly<Record<string, readonly string[]>>;
-  /** When it first let a place go that was not near enough; undefined as long as it did not. */
+  /** When its group began to let places go that were not near enough; undefined as long as it does not. */
   readonly waitingSinceMs?: number | undefined;
 };
 
@@ -30,7 +30,7 @@ export type Verdict =
   /** From 0 to 1, the higher the better. */
   | { readonly kind: 'score'; readonly score: number }
   | { readonly kind: 'refuse'; readonly reason: PlacementReason }
-  /** Not yet: the place would do later, and the want's wait begins now if it has not begun. */
+  /** Not yet: the place would do later, and the group's wait begins now if it has not begun. */
   | { readonly kind: 'wait'; readonly reason: PlacementReason; readonly untilMs: number };
 
 export type Strategy = {

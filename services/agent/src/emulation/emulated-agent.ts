@@ -56,6 +56,7 @@ export class EmulatedAgent implements WheelEntry {
       dispatch: (input) => this.dispatch(input),
       files: { answer: noProcess, ofPrincipal: noProcess, logs: noProcess },
       exec: { answer: noProcess },
+      relay: { answer: noProcess },
       // What sleeps uses nothing.
       watchUsage: () => undefined,
       logger,

@@ -1,7 +1,8 @@
-// Owns what is said between the agent and one executor on its present connection: acknowledgements, kill orders, and
+// Owns what is said between the agent and one executor on its present connection: acknowledgements, kill orders, messages, and
 // the comparison of what both have when it subscribes. What its words mean for the executor itself it does not decide.
 import type { ExecutorUpdate, FromExecutor, ToExecutor } from '@parley/protocol/executors';
 import { type ExecutorKey, executorKey, type TaskKey, taskKey } from '@parley/protocol/ids';
+import { unreachable } from '@parley/protocol/unreachable';
 import { missedByExecutor } from './executor-ends.ts';
 import type { ConnectionNumber, ExecutorPlace } from './executor-messages.ts';
 import type { ExecutorTask } from './executor-task.ts';
@@ -11,6 +12,8 @@ import { UpdateReceipts } from './update-receipts.ts';
 type Subscription = Extract<FromExecutor, { kind: 'subscribe' }>;
 type StopAnswerFrame = Extract<FromExecutor, { kind: 'stopAnswered' }>;
 
+/** Of a message between a scheduler and an executor, each way. */
+const MAX_MESSAGE_BYTES = 256 * 1024;
 /** Each is an entry of the leader's journal. */
 const MAX_ANSWERS_A_QUESTION = 16;
 
@@ -79,9 +82,22 @@ export class ExecutorConversation {
     this.#passQuestionOn(task, turn);
   }
 
-  hear(message: Extract<FromExecutor, { kind: 'update' | 'stopAnswered' }>, turn: Turn): void {
-    if (message.kind === 'update') this.#hearUpdate(message.update, turn);
-    else this.#hearAnswer(message, turn);
+  hear(message: Exclude<FromExecutor, Subscription>, turn: Turn): void {
+    switch (message.kind) {
+      case 'update':
+        this.#hearUpdate(message.update, turn);
+        return;
+      case 'stopAnswered':
+        this.#hearAnswer(message, turn);
+        return;
+      case 'message':
+        if (message.data.length > MAX_MESSAGE_BYTES) {
+          turn.report(this.#key, `a message of ${message.data.length} bytes is too long`);
+        } else turn.push({ kind: 'publishMessage', ...this.#place, data: message.data });
+        return;
+      default:
+        unreachable(message);
+    }
   }
 
   /** Every kill order once a connection. */
@@ -146,9 +162,12 @@ export class ExecutorConversation {
     if (task.reported(update, turn.now, turn.out) === 'refused') {
       const what = `an update (${update.state}) about ${taskId}, which is ${task.state}`;
       turn.report(this.#key, what);
-      this.send({ kind: 'acknowledged', sequence }, turn);
-      return;
+      if (task.phase !== 'ended' && task.phase !== 'collecting') {
+        this.send({ kind: 'acknowledged', sequence }, turn);
+        return;
+      }
     }
+    // A word after the end may be the end itself, said again by an executor that was not told that it was taken.
     this.#receipts.add(sequence, task);
     turn.changed(task);
     this.acknowledge(turn);

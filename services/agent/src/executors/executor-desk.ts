@@ -9,7 +9,7 @@ import { type AgentId, type FrameworkRef, type TaskKey, taskKey } from '@parley/
 import type { AgentTask } from '../agent-task.ts';
 import type { HeldAnswers } from '../held-answers.ts';
 import type { Instant, ReplyHandle, SupervisorEffect, TaskInput } from '../supervisor-messages.ts';
-import type { TaskOrder, TaskRecord } from '../task-record.ts';
+import { recordedOrder, type TaskOrder, type TaskRecord, taskOrder } from '../task-record.ts';
 import type { TaskTable } from '../task-table.ts';
 import type { RecoveredExecutor } from './executor-messages.ts';
 import { ExecutorRoster, type ExecutorRosterOptions } from './executor-roster.ts';
@@ -71,21 +71,21 @@ export class ExecutorDesk {
     now: Instant,
     out: Out,
   ): void {
-    const { framework, role, description } = order;
+    const { framework, description } = order;
     const launch = { kind: 'launch', task: description } as const;
     const fault = this.#fault(framework, executor, launch);
     if (fault !== undefined) {
       out.push({ kind: 'answer', reply, answer: { ok: false, failure: fault } });
       return;
     }
-    const task = this.#make(framework, { role, description }, executor, now);
+    const task = this.#make(framework, taskOrder(order, description), executor, now);
     task.accept(out);
     this.#options.answers.acceptWhenRecorded(task, reply, out);
   }
 
   /** Accepted, or refused, as a whole. One task of it that has ended already takes the others with it. */
   runGroup(order: RunGroupOrder, reply: ReplyHandle, now: Instant, out: Out): void {
-    const { framework, role, executor, descriptions } = order;
+    const { framework, executor, descriptions } = order;
     const { table } = this.#options;
     const taskIds = descriptions.map(({ taskId }) => taskId);
     const keys = taskIds.map((taskId) => taskKey({ ...framework, taskId }));
@@ -104,7 +104,7 @@ export class ExecutorDesk {
     }
     const group = { executorId: executor.executorId, taskIds };
     const news = missing.map((each) => {
-      const made = { role, description: { ...each, executor }, group };
+      const made = taskOrder(order, { ...each, executor }, group);
       return this.#make(framework, made, executor, now);
     });
     this.#await(keys, reply, news);
@@ -152,11 +152,10 @@ export class ExecutorDesk {
 
   /** Before `recover`. The task as an earlier process left it; undefined when it is none of a custom executor. */
   adopt(record: TaskRecord, now: Instant): ExecutorTask | undefined {
-    const { task: ref, role, description, group } = record;
-    const order = description && { role, description, group };
+    const order = recordedOrder(record);
     const executor = customExecutorOf(order);
     if (order === undefined || executor === undefined) return undefined;
-    const task = new ExecutorTask(this.#agentId, ref, order, executor);
+    const task = new ExecutorTask(this.#agentId, record.task, order, executor);
     this.#options.table.add(task);
     task.recover(record, now);
     return task;

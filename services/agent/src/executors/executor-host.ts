@@ -12,6 +12,7 @@ import {
 } from '@parley/isolation/sandbox';
 import { isExecutorUnit } from '@parley/isolation/unit-name';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
+import type { ExecutorProof } from '@parley/protocol/executor-relay';
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
 import type { AgentId } from '@parley/protocol/ids';
 import type { TaskImages } from '../images/task-images.ts';
@@ -20,6 +21,8 @@ import { type TaskConfinement, volumesDirectoryOf } from '../task-confinement.ts
 import type { ExecutorLimits, ExecutorPlace } from './executor-messages.ts';
 import { socketPathFor } from './executor-sockets.ts';
 import { RECOVERY_TIMEOUT_MS } from './executor-timing.ts';
+import type { ExecutorTokens } from './executor-tokens.ts';
+import { type ExecutorEndpoint, mesosEnvironment } from './mesos-environment.ts';
 
 export type ExecutorHostOptions = {
   readonly agentId: AgentId;
@@ -27,13 +30,18 @@ export type ExecutorHostOptions = {
   readonly launcher: TaskLauncher;
   readonly confinement: TaskConfinement;
   readonly images: TaskImages;
+  readonly tokens: ExecutorTokens;
+  /** Where a gateway answers executors that were written for Mesos; undefined: nowhere. */
+  readonly executorEndpoint: ExecutorEndpoint | undefined;
 };
 
 export class ExecutorHost {
   readonly #options: ExecutorHostOptions;
+  readonly #tokens: ExecutorTokens;
 
   constructor(options: ExecutorHostOptions) {
     this.#options = options;
+    this.#tokens = options.tokens;
   }
 
   directoriesOf({ executor, incarnation }: ExecutorPlace): TaskDirectories {
@@ -57,9 +65,10 @@ export class ExecutorHost {
   /** Undefined when the program runs. Repeated, it never starts it twice. */
   async launch(
     place: ExecutorPlace,
-    { command, image, user }: ExecutorDescription,
+    description: ExecutorDescription,
     limits: ExecutorLimits,
   ): Promise<StepFailure | undefined> {
+    const { command, image, user } = description;
     const { agentId, launcher, workDirectory, confinement, images } = this.#options;
     const root = await images.rootOf({ image });
     if (!root.ok) return { code: 'notConfined', message: root.failure.message };
@@ -77,6 +86,7 @@ export class ExecutorHost {
       environment: {
         ...(image !== undefined && (await rememberedEnvironment(runDirectory))),
         ...command?.environment,
+        ...this.#mesosEnvironment(place, description),
         [EXECUTOR_ENVIRONMENT.socket]: socketPathFor(sandboxDirectory),
         [EXECUTOR_ENVIRONMENT.executorId]: executorId,
         [EXECUTOR_ENVIRONMENT.frameworkId]: frameworkId,
@@ -88,6 +98,29 @@ export class ExecutorHost {
       limits,
     });
     return outcome.ok ? undefined : stepFailureOf(outcome.failure);
+  }
+
+  /** Empty for one that was not written for Mesos. */
+  #mesosEnvironment(
+    place: ExecutorPlace,
+    description: ExecutorDescription,
+  ): Readonly<Record<string, string>> {
+    if (description.mesos === undefined) return {};
+    const { agentId, executorEndpoint: endpoint } = this.#options;
+    const { sandboxDirectory } = this.directoriesOf(place);
+    const token = this.#tokens.tokenOf(place);
+    return mesosEnvironment(place, description, { agentId, sandboxDirectory, endpoint, token });
+  }
+
+  /** Why this does not show that somebody is the executor; undefined when it does. */
+  proofFault(
+    place: ExecutorPlace,
+    { user }: Pick<ExecutorDescription, 'user'>,
+    proof: ExecutorProof,
+  ): ReturnType<ExecutorTokens['faultOf']> {
+    const owner = this.#options.confinement.ownerOf(place.executor, user);
+    const userId = owner.ok ? (owner.value?.userId ?? process.getuid?.()) : undefined;
+    return this.#tokens.faultOf(place, userId, proof);
   }
 
   /** False when its scope is gone. Rejects when they cannot be set. */

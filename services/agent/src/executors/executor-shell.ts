@@ -3,7 +3,7 @@
 import { systemClock } from '@parley/actor/nats/system-clock';
 import type { TaskOutcome } from '@parley/isolation/exit-status';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
-import { executorKey } from '@parley/protocol/ids';
+import { type ExecutorKey, executorKey } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { Logger } from '@parley/telemetry/logger';
@@ -16,13 +16,15 @@ import { diskLimitMibOf } from '../task-limits.ts';
 import type { SampledUnit } from '../usage-sampling.ts';
 import { ExecutorHost, type ExecutorHostOptions } from './executor-host.ts';
 import type {
+  ConnectionNumber,
   ExecutorEffect,
   ExecutorInput,
   ExecutorPlace,
   RecoveredExecutor,
 } from './executor-messages.ts';
+import { ExecutorRelay } from './executor-relay.ts';
 import { ExecutorRetention } from './executor-retention.ts';
-import { ExecutorSockets } from './executor-sockets.ts';
+import { connectionNumbers, ExecutorSockets } from './executor-sockets.ts';
 import { ExecutorStore } from './executor-store.ts';
 
 export type ExecutorShellOptions = ExecutorHostOptions & {
@@ -33,6 +35,8 @@ export type ExecutorShellOptions = ExecutorHostOptions & {
   readonly bus: () => AgentBus | undefined;
   /** Looks for the end of a unit that was killed, which leaves no marker. */
   readonly checkExit: (unit: string) => Promise<void>;
+  /** The highest number of an update of the executor's that was taken for a task that it has. */
+  readonly lastSequence: (executor: ExecutorKey) => number;
 };
 
 /** One with a scope. */
@@ -47,7 +51,9 @@ export class ExecutorShell {
   readonly #options: ExecutorShellOptions;
   readonly #logger: Logger;
   readonly #store: ExecutorStore;
-  readonly #sockets = new ExecutorSockets();
+  readonly #nextNumber = connectionNumbers();
+  readonly #sockets = new ExecutorSockets(this.#nextNumber);
+  readonly relay: ExecutorRelay;
   readonly retention: ExecutorRetention;
   readonly #faults = new ReportLog();
   /** Executors with a scope, by its unit. */
@@ -63,6 +69,7 @@ export class ExecutorShell {
     this.#logger = logger;
     this.host = new ExecutorHost(options);
     this.#store = new ExecutorStore(workDirectory);
+    this.relay = this.#makeRelay(options);
     this.retention = new ExecutorRetention(agentId, workDirectory, (executor, reason) =>
       logger.warn({ ...executor, reason }, 'sandbox of an executor not removed'),
     );
@@ -111,10 +118,10 @@ export class ExecutorShell {
       case 'destroy':
         return this.#destroy(effect);
       case 'send':
-        if (!this.#sockets.send(effect.connection, effect.message)) this.#loses();
+        if (!this.#wayTo(effect.connection).send(effect.connection, effect.message)) this.#loses();
         return undefined;
       case 'closeConnection':
-        this.#sockets.end(effect.connection);
+        this.#wayTo(effect.connection).end(effect.connection);
         return undefined;
       case 'publishMessage':
         if (this.#options.bus()?.messageToFramework(effect.executor, effect.data) !== true) {
@@ -161,6 +168,28 @@ export class ExecutorShell {
 
   close(): void {
     this.#sockets.closeAll();
+    this.relay.closeAll();
+  }
+
+  #wayTo(connection: ConnectionNumber): Pick<ExecutorSockets, 'send' | 'end'> {
+    return this.relay.has(connection) ? this.relay : this.#sockets;
+  }
+
+  #makeRelay({ dispatch, lastSequence }: ExecutorShellOptions): ExecutorRelay {
+    return new ExecutorRelay({
+      find: (executor) => {
+        const key = executorKey(executor);
+        const found = [...this.#places.values()].find((each) => executorKey(each.executor) === key);
+        if (found?.description.mesos === undefined) return undefined;
+        const { description } = found;
+        return { place: namesOf(found), description, lastSequence: lastSequence(key) };
+      },
+      faultOf: ({ place, description }, proof) => this.host.proofFault(place, description, proof),
+      nextNumber: this.#nextNumber,
+      onMessage: (place, connection, message) =>
+        dispatch({ kind: 'said', ...place, connection, message }),
+      onClosed: (place, connection) => dispatch({ kind: 'connectionClosed', ...place, connection }),
+    });
   }
 
   async #persist({ record, revision, ...place }: Effect<'persist'>): Promise<void> {

@@ -16,6 +16,15 @@ const MAX_CONNECTIONS = 4;
 /** An executor that does not read what it is sent loses messages first, then the connection. Bytes. */
 const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 
+/** Numbers for connections, each given once. */
+export function connectionNumbers(): () => ConnectionNumber {
+  let last = 0;
+  return () => {
+    last += 1;
+    return last;
+  };
+}
+
 export type SocketHandlers = {
   readonly onMessage: (connection: ConnectionNumber, message: FromExecutor) => void;
   readonly onClosed: (connection: ConnectionNumber) => void;
@@ -38,7 +47,11 @@ export function socketPathFor(sandboxDirectory: string): string {
 export class ExecutorSockets {
   readonly #listening = new Map<string, Listening>();
   readonly #connections = new Map<ConnectionNumber, Socket>();
-  #connectionCount = 0;
+  readonly #nextNumber: () => ConnectionNumber;
+
+  constructor(nextNumber: () => ConnectionNumber = connectionNumbers()) {
+    this.#nextNumber = nextNumber;
+  }
 
   /** Listens in this sandbox, also where an earlier process of the agent did. Rejects with the file error. */
   async open(sandboxDirectory: string, handlers: SocketHandlers): Promise<void> {
@@ -108,8 +121,7 @@ export class ExecutorSockets {
   }
 
   #accept(socket: Socket, { onMessage, onClosed, onFault }: SocketHandlers): void {
-    this.#connectionCount += 1;
-    const connection = this.#connectionCount;
+    const connection = this.#nextNumber();
     this.#connections.set(connection, socket);
     const frames = new FrameReader(FromExecutor);
     socket.on('data', (bytes: Buffer) => {

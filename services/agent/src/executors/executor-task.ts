@@ -103,6 +103,10 @@ export class ExecutorTask {
   get isUnheardOf(): boolean {
     return this.#phase === 'handed' && this.#takenSequence === 0;
   }
+  /** The last update of the executor that was taken, be it on the disk or not. */
+  get heardUpTo(): number {
+    return this.#final?.sequence ?? this.#takenSequence;
+  }
   /** What the executor is to be asked before it is told to end it; `byMs` on the monotonic clock. The count goes up with every order, since each is passed on. */
   get stopQuestion(): StopQuestion | undefined {
     return this.#phase === 'handed' && this.#kill === undefined ? this.#question : undefined;
@@ -182,7 +186,7 @@ export class ExecutorTask {
 
   /** Takes the executor's word. */
   reported(update: ExecutorUpdate, now: Instant, out: Out): Reception {
-    if (update.sequence <= (this.#final?.sequence ?? this.#takenSequence)) return 'known';
+    if (update.sequence <= this.heardUpTo) return 'known';
     if (this.#phase !== 'handed') return 'refused';
     const next = nextTaskState(this.state, `agent.${update.state}`);
     if (next === undefined) return 'refused';

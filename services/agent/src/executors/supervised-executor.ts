@@ -1,5 +1,6 @@
 // Owns one custom executor from its first task to its exit: when its program is started and when it is given up, what
-// is sent to it, and what its words and its end mean for its tasks. Which executors there are is in executor-roster.ts.
+// is sent to it, and what its words and its end mean for its tasks, which are in executor-tasks.ts. Which executors there are is
+// in executor-roster.ts.
 //
 //   new -> recording -> launching -> registering -> live <-> returning -> shuttingDown -> destroying -> exited
 //   (`returning`: it has been live, and has no connection; any phase with processes can end in `exited`)
@@ -11,16 +12,13 @@ import {
   type ExecutorKey,
   type ExecutorRef,
   executorKey,
-  type TaskKey,
-  taskKey,
 } from '@parley/protocol/ids';
 import { unreachable } from '@parley/protocol/unreachable';
 import { overDisk } from '../disk-excess.ts';
 import type { Instant, StepFailure } from '../supervisor-messages.ts';
-import { type ObservedOutcome, type Status, type Stop, stepCause } from '../task-outcome.ts';
+import { type ObservedOutcome, type Stop, stepCause } from '../task-outcome.ts';
 import { ExecutorConversation } from './executor-conversation.ts';
 import { type ExecutorEnding, executorWasLeaving, exitOf, taskEndOf } from './executor-ends.ts';
-import { LimitsOfExecutor } from './executor-limits.ts';
 import type {
   ConnectionNumber,
   ExecutorPhase,
@@ -34,18 +32,15 @@ import {
   type ExecutorRecord,
 } from './executor-record.ts';
 import type { ExecutorTask } from './executor-task.ts';
+import { ExecutorTasks } from './executor-tasks.ts';
 import type { ExecutorTiming } from './executor-timing.ts';
 import type { Turn } from './executor-turn.ts';
-import { endedWithGroup, launchOf, TaskQueue } from './task-queue.ts';
 
 export type ExecutorHost = {
   readonly agentId: AgentId;
   readonly hostname: string;
   readonly timing: ExecutorTiming;
 };
-
-/** Of a message between a scheduler and an executor, each way. */
-const MAX_MESSAGE_BYTES = 256 * 1024;
 
 type Subscription = Extract<FromExecutor, { kind: 'subscribe' }>;
 
@@ -54,17 +49,13 @@ export class SupervisedExecutor {
   readonly key: ExecutorKey;
   readonly description: ExecutorDescription;
   readonly #host: ExecutorHost;
-  /** Its tasks that have not ended. */
-  readonly #tasks = new Map<TaskKey, ExecutorTask>();
-  readonly #queue = new TaskQueue();
-  readonly #limits: LimitsOfExecutor;
+  readonly #tasks: ExecutorTasks;
   readonly #talk: ExecutorConversation;
   #phase: ExecutorPhase = 'new';
   #hasRegistered = false;
   #ending: ExecutorExit['end'] | undefined;
   #exit: ExecutorExit | undefined;
   #stop: Stop | undefined;
-  #launchedWith = 0;
   #revision = 0;
   /** When the phase is given up. */
   #dueMs: number | undefined;
@@ -75,8 +66,8 @@ export class SupervisedExecutor {
     this.key = executorKey(place.executor);
     this.description = description;
     this.#host = host;
-    this.#limits = new LimitsOfExecutor(description);
-    this.#talk = new ExecutorConversation(place, this.#tasks);
+    this.#tasks = new ExecutorTasks(place, description);
+    this.#talk = new ExecutorConversation(place, this.#tasks.byKey);
   }
 
   get ref(): ExecutorRef {
@@ -93,34 +84,35 @@ export class SupervisedExecutor {
   get isOpen(): boolean {
     return !['shuttingDown', 'destroying', 'exited'].includes(this.#phase);
   }
+  /** The highest number of its updates that was taken for a task that has not ended. */
+  get lastSequence(): number {
+    return Math.max(0, ...[...this.#tasks.byKey.values()].map((task) => task.heardUpTo));
+  }
   /** Nothing of it is on the disk or runs. */
   get isUntouched(): boolean {
-    return this.#phase === 'new' && this.#tasks.size === 0;
+    return this.#phase === 'new' && this.#tasks.byKey.size === 0;
   }
 
   has(task: ExecutorTask): boolean {
-    return this.#tasks.get(task.key) === task;
+    return this.#tasks.has(task);
   }
 
   /** From now on the scope has room for the task. */
   attach(task: ExecutorTask): void {
-    this.#tasks.set(task.key, task);
-    task.place = this.place;
-    this.#limits.add(task.key, task.order.description);
+    this.#tasks.add(task);
   }
 
   /** The task is no more its own, for it was never accepted. */
   detach(task: ExecutorTask): void {
-    this.#tasks.delete(task.key);
-    this.#limits.remove(task.key);
+    this.#tasks.remove(task);
   }
 
   /** After anything happened to one of its tasks. */
   settle(task: ExecutorTask, turn: Turn): void {
     this.#talk.acknowledge(turn);
     if (!this.has(task)) return;
-    if (task.phase === 'ended') this.#taskEnded(task, turn);
-    else if (task.phase === 'queued') this.#enqueue(task, turn);
+    if (task.phase === 'ended') this.#tasks.ended(task, this.#talk, turn);
+    else if (task.phase === 'queued') this.#tasks.enqueue(task, turn);
     else if (task.phase === 'preparing' && this.#phase === 'new') {
       this.#phase = 'recording';
       this.#write(turn);
@@ -157,12 +149,13 @@ export class SupervisedExecutor {
         if (this.#hasProcesses()) this.#destroy(this.#ending ?? 'signaled', turn);
         return;
       case 'limitsSet':
-        this.#limits.settled(input.revision, true);
+        this.#tasks.limitsSet(input.revision);
         this.#changeLimits(turn);
         this.#handOver(turn);
         return;
       case 'limitsNotSet':
-        this.#limitsNotSet(input.revision, input.reason, turn);
+        turn.report(this.key, `the limits of its scope could not be changed: ${input.reason}`);
+        this.#tasks.limitsNotSet(input.revision, input.reason, turn);
         return;
       case 'said':
         this.#hear(input.connection, input.message, turn);
@@ -201,9 +194,7 @@ export class SupervisedExecutor {
     this.#dueMs = dueMs;
     this.#write(turn);
     this.#sendShutdown(turn);
-    for (const task of [...this.#tasks.values()].filter((each) => each.isBeforeHandOver)) {
-      this.#endTask(task, executorWasLeaving, turn);
-    }
+    this.#tasks.endBeforeHandOver(executorWasLeaving, turn);
   }
 
   /** Goes on from the record of an earlier process; its tasks are attached already. */
@@ -269,14 +260,13 @@ export class SupervisedExecutor {
   #launch(turn: Turn): void {
     this.#phase = 'launching';
     this.#dueMs = turn.now.nowMs + this.#host.timing.registrationMs;
-    const { revision, limits } = this.#limits.begin();
-    this.#launchedWith = revision;
+    const limits = this.#tasks.launch();
     turn.push({ kind: 'launch', ...this.place, description: this.description, limits });
   }
 
   #started(turn: Turn): void {
     if (!this.#hasProcesses()) return;
-    this.#limits.started(this.#launchedWith);
+    this.#tasks.launched();
     if (this.#phase === 'launching') this.#phase = 'registering';
     // It was asked to end before there was anything to kill.
     if (this.#phase === 'destroying') this.#destroy(this.#ending ?? 'unknown', turn);
@@ -312,84 +302,24 @@ export class SupervisedExecutor {
     this.#dueMs = undefined;
     this.#talk.drop(turn);
     this.#write(turn);
-    for (const task of [...this.#tasks.values()]) {
-      this.#endTask(task, taskEndOf(exit, outcome, this.#stop), turn);
-    }
+    this.#tasks.endAll(taskEndOf(exit, outcome, this.#stop), turn);
     turn.exited(this);
-  }
-
-  #endTask(task: ExecutorTask, status: Status, turn: Turn): void {
-    task.endedByExecutor(status, turn.now, turn.out);
-    turn.changed(task);
-  }
-
-  /** Of its group one may have ended before a restart of the agent, and that alone have got to the disk. */
-  #enqueue(task: ExecutorTask, turn: Turn): void {
-    const ended = turn.endedInGroupOf(task);
-    if (ended === undefined) this.#queue.add(task);
-    else this.#endTask(task, endedWithGroup(ended), turn);
-  }
-
-  /** Of a group of which no part was handed over, the rest ends with it (Mesos: all or nothing). */
-  #taskEnded(task: ExecutorTask, turn: Turn): void {
-    if (!this.#tasks.delete(task.key)) return;
-    this.#limits.remove(task.key);
-    this.#talk.taskEnded(task);
-    this.#queue.remove(task);
-    for (const taskId of task.order.group?.taskIds ?? []) {
-      const other = this.#tasks.get(taskKey({ ...this.ref, taskId }));
-      if (other?.isBeforeHandOver !== true) continue;
-      this.#endTask(other, endedWithGroup(task.ref.taskId), turn);
-    }
-  }
-
-  #limitsNotSet(revision: number, reason: string, turn: Turn): void {
-    this.#limits.settled(revision, false);
-    turn.report(this.key, `the limits of its scope could not be changed: ${reason}`);
-    const message = `the limits of its executor could not be raised: ${reason}`;
-    for (const task of this.#queue.tasks()) {
-      if (this.#limits.hasRoomFor(task.key)) continue;
-      this.#endTask(task, { state: 'failed', reason: 'launchFailed', message }, turn);
-    }
   }
 
   #changeLimits(turn: Turn): void {
     if (!this.#hasProcesses() || this.#phase === 'launching' || this.#phase === 'destroying')
       return;
-    const change = this.#limits.takeChange();
-    if (change !== undefined) turn.push({ kind: 'setLimits', ...this.place, ...change });
+    this.#tasks.changeLimits(turn);
   }
 
   #handOver(turn: Turn): void {
-    if (this.#phase !== 'live') return;
-    for (const tasks of this.#queue.takeReady((task) => this.#limits.hasRoomFor(task.key))) {
-      for (const task of tasks) task.handOver();
-      this.#talk.send(launchOf(tasks), turn);
-    }
+    if (this.#phase === 'live') this.#tasks.handOver(this.#talk, turn);
   }
 
   #hear(connection: ConnectionNumber, message: FromExecutor, turn: Turn): void {
-    if (message.kind === 'subscribe') {
-      this.#subscribe(connection, message, turn);
-      return;
-    }
-    if (!this.#talk.isOn(connection)) {
-      this.#talk.refuse(connection, 'the first message of a connection is `subscribe`', turn);
-      return;
-    }
-    switch (message.kind) {
-      case 'update':
-      case 'stopAnswered':
-        this.#talk.hear(message, turn);
-        return;
-      case 'message':
-        if (message.data.length > MAX_MESSAGE_BYTES) {
-          turn.report(this.key, `a message of ${message.data.length} bytes is too long`);
-        } else turn.push({ kind: 'publishMessage', ...this.place, data: message.data });
-        return;
-      default:
-        unreachable(message);
-    }
+    if (message.kind === 'subscribe') this.#subscribe(connection, message, turn);
+    else if (this.#talk.isOn(connection)) this.#talk.hear(message, turn);
+    else this.#talk.refuse(connection, 'the first message of a connection is `subscribe`', turn);
   }
 
   #subscribe(connection: ConnectionNumber, message: Subscription, turn: Turn): void {

@@ -4,7 +4,7 @@ import { chown, type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { runCommand } from '@parley/isolation/run-command';
 import { type ConfinedEnd, isRoot, NOBODY, runConfined } from './confined-command.ts';
-import { FetchFailure } from './fetch-failure.ts';
+import { FetchFailure, TooLarge } from './fetch-failure.ts';
 import { unzip, zipProgram, zipToTar } from './zip-archive.ts';
 
 export type Archive = {
@@ -133,11 +133,7 @@ export async function plainTar(
 
 /** Throws a `FetchFailure` unless the program unpacked it. */
 export function checkUnpacked(end: ConfinedEnd, program: string, maxBytes: number): void {
-  if (end.isTooLarge) {
-    throw new FetchFailure(
-      `what is in it is larger than ${maxBytes} bytes, the limit (--fetch-limit)`,
-    );
-  }
+  if (end.isTooLarge) throw new TooLarge('what is in it is', maxBytes);
   if (end.isTimedOut) throw new FetchFailure('it was not unpacked in time', 'fetchTimeout');
   if (end.code === 0) return;
   const why = end.stderr.split('\n').slice(0, 3).join('; ') || 'it could not be run';

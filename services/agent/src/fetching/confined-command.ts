@@ -17,6 +17,8 @@ export type ConfinedCommand = {
   readonly timeoutMs: number;
   /** Ends it as its timeout does; the end tells no difference. */
   readonly signal?: AbortSignal | undefined;
+  /** The end of what it says is given; 8 KiB where nothing is said. */
+  readonly maxStderrBytes?: number;
 };
 
 export type ConfinedEnd = {
@@ -34,7 +36,16 @@ const MAX_MEMORY_BYTES = 2 * 1024 ** 3;
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 
 export function runConfined(command: ConfinedCommand): Promise<ConfinedEnd> {
-  const { argv, stdin, stdout, cwd = '/', maxFileBytes, timeoutMs, signal } = command;
+  const {
+    argv,
+    stdin,
+    stdout,
+    cwd = '/',
+    maxFileBytes,
+    timeoutMs,
+    signal,
+    maxStderrBytes = MAX_STDERR_BYTES,
+  } = command;
   const [program = '', ...rest] = [...confinement(maxFileBytes), ...argv];
   return new Promise((resolve) => {
     const child = spawn(program, rest, {
@@ -57,7 +68,7 @@ export function runConfined(command: ConfinedCommand): Promise<ConfinedEnd> {
     };
     child.stderr?.setEncoding('utf8');
     child.stderr?.on('data', (text: string) => {
-      stderr = (stderr + text).slice(-MAX_STDERR_BYTES);
+      stderr = (stderr + text).slice(-maxStderrBytes);
     });
     child.on('error', (error) => {
       release();

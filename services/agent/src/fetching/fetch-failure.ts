@@ -7,3 +7,10 @@ export class FetchFailure extends Error {
     this.code = code;
   }
 }
+
+/** There is more of it than may be brought to the disk. `what`: such as `it is`. */
+export class TooLarge extends FetchFailure {
+  constructor(what: string, maxBytes: number) {
+    super(`${what} larger than ${maxBytes} bytes, the limit (--fetch-limit)`);
+  }
+}

@@ -2,11 +2,20 @@
 // end with the task, hold no turn of another principal, and bring no more than the task may hold.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pipeline, Readable } from 'node:stream';
 import { PrincipalName } from '@parley/protocol/ids';
 import { Uri } from '@parley/protocol/uris';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -25,8 +34,12 @@ const server = createServer((request, response) => {
     hanging.add(response);
     response.on('close', () => hanging.delete(response));
   } else if (request.url === '/archive.tar.gz') response.end(archive);
+  else if (request.url === '/endless') pipeline(Readable.from(zeros()), response, () => undefined);
   else response.end(Buffer.alloc(MIB));
 });
+function* zeros(): Generator<Buffer> {
+  for (;;) yield Buffer.alloc(MIB / 16);
+}
 let base: string;
 let root: string;
 let sandbox: string;
@@ -47,10 +60,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-function aFetcher(): Fetcher {
+function aFetcher(maxBytes = 100 * MIB): Fetcher {
   return new Fetcher({
     workDirectory: root,
-    policy: { addresses: 'any', directories: [], timeoutMs: 60_000, maxBytes: 100 * MIB },
+    policy: { addresses: 'any', directories: [], timeoutMs: 60_000, maxBytes },
     cache: new ObjectCache({ directory: path.join(root, 'objects'), maxBytes: 10 * MIB }),
   });
 }
@@ -144,4 +157,20 @@ test('no more is put into a sandbox than the task may hold there, of files and o
   const packed = aRequest([{ value: `${base}/archive.tar.gz` }], { budget: new DiskBudget(2) });
   expect(await fetcher.fetch(packed)).toMatchObject({ code: 'fetchFailed' });
   expect(existsSync(path.join(sandbox, 'zeros'))).toBe(false);
+});
+
+test('no more is brought to the disk than the task may hold, not even aside, however much there is', async () => {
+  const fetcher = aFetcher(10 * MIB);
+  const told = expect.stringContaining('more than 2 MiB, the disk limit of the task');
+  const endless = aRequest([{ value: `${base}/endless` }], { budget: new DiskBudget(2) });
+  expect(await fetcher.fetch(endless)).toMatchObject({ code: 'fetchFailed', message: told });
+  const bomb = path.join(root, 'zeros');
+  writeFileSync(bomb, '');
+  // More than this agent fetches at all.
+  truncateSync(bomb, 40 * MIB);
+  archive = execFileSync('tar', ['-cz', '-C', root, 'zeros']);
+  const packed = aRequest([{ value: `${base}/archive.tar.gz` }], { budget: new DiskBudget(2) });
+  expect(await fetcher.fetch(packed)).toMatchObject({ code: 'fetchFailed', message: told });
+  const unlimited = await fetcher.fetch(aRequest([{ value: `${base}/archive.tar.gz` }]));
+  expect(unlimited?.message).toContain('(--fetch-limit)');
 });

@@ -16,7 +16,7 @@ import { Turns } from '../turns.ts';
 import { type ArchiveFormat, archiveFormat, unpack } from './archive.ts';
 import { chunksOf, sha256Of } from './checksum.ts';
 import { isRoot } from './confined-command.ts';
-import { FetchFailure } from './fetch-failure.ts';
+import { FetchFailure, TooLarge } from './fetch-failure.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
 import { openHostFile } from './file-fetch.ts';
 import { fetchHttp } from './http-fetch.ts';
@@ -44,6 +44,8 @@ type Asked = Omit<FetchRequest, 'uris'> & { readonly uri: Uri };
 /** A principal alone has half of them. */
 const MAX_TASKS_AT_ONCE = 32;
 const MAX_TAGS = 16_384;
+/** What a server says beside what is asked for, such as where it is, has room in any case. */
+const LEAST_BYTES = 1024 * 1024;
 
 export class Fetcher {
   readonly #options: FetcherOptions;
@@ -99,13 +101,32 @@ export class Fetcher {
   }
 
   /** From its source, checked. */
-  async #fresh({ uri, signal }: Asked): Promise<FileHandle> {
-    const { policy } = this.#options;
+  async #fresh({ uri, signal, budget }: Asked): Promise<FileHandle> {
     return this.#staged(async (file) => {
-      if (uri.value.startsWith('file:')) await this.#copyHostFile(uri, file);
-      else await fetchHttp({ url: uri.value, into: file, policy, signal });
+      // Of what is packed only what is in it counts.
+      const isPlain = [undefined, 'tar'].includes(formatOf(uri));
+      await this.#within(isPlain ? budget : undefined, async (policy) => {
+        if (uri.value.startsWith('file:')) await copyHostFile(uri, file, policy);
+        else await fetchHttp({ url: uri.value, into: file, policy, signal });
+      });
       await verify(file, uri.checksum);
     });
+  }
+
+  /** No more comes to the disk, not even aside, than the task may hold there. Without a budget: than the agent fetches at all. */
+  async #within(
+    budget: DiskBudget | undefined,
+    work: (policy: FetchPolicy) => Promise<void>,
+  ): Promise<void> {
+    const { policy } = this.#options;
+    const left = Math.max(budget?.leftBytes ?? Number.POSITIVE_INFINITY, LEAST_BYTES);
+    if (left >= policy.maxBytes) return work(policy);
+    try {
+      await work({ ...policy, maxBytes: left });
+    } catch (error) {
+      if (!(error instanceof TooLarge)) throw error;
+      throw new FetchFailure(budget?.refusal(left + 1) ?? error.message);
+    }
   }
 
   /** From the cache where it is current there, else from its source, and then kept. */
@@ -169,15 +190,6 @@ export class Fetcher {
     }
   }
 
-  async #copyHostFile({ value }: Uri, into: FileHandle): Promise<void> {
-    const from = await openHostFile(value, this.#options.policy);
-    try {
-      await copyFile(pathOf(from), pathOf(into), constants.COPYFILE_FICLONE);
-    } finally {
-      await from.close();
-    }
-  }
-
   async #staged(fill: (file: FileHandle) => Promise<void>): Promise<FileHandle> {
     const file = await this.#staging.file();
     try {
@@ -192,7 +204,7 @@ export class Fetcher {
   async #place(asked: Asked, file: FileHandle): Promise<void> {
     const { uri, sandboxDirectory } = asked;
     const name = nameOf(uri.value);
-    const format = uri.extract && !uri.executable ? archiveFormat(name) : undefined;
+    const format = formatOf(uri);
     if (format !== undefined) {
       await this.#placeArchive(asked, { file, format });
       return;
@@ -214,16 +226,30 @@ export class Fetcher {
     { file, format }: { readonly file: FileHandle; readonly format: ArchiveFormat },
   ): Promise<void> {
     const { uri, sandboxDirectory, signal } = asked;
-    const { timeoutMs, maxBytes } = this.#options.policy;
     await this.#staging.inDirectory(async (directory) => {
       const makeScratch = (): Promise<FileHandle> => this.#staging.file();
       const onSize = (bytes: number): void => charge(asked, bytes);
-      const how = { maxBytes, timeoutMs, signal, onSize };
-      await unpack({ file, format, directory, makeScratch, ...how });
+      await this.#within(asked.budget, ({ maxBytes, timeoutMs }) => {
+        const how = { maxBytes, timeoutMs, signal, onSize };
+        return unpack({ file, format, directory, makeScratch, ...how });
+      });
       await letInto(directory, sandboxDirectory, uri.outputFile);
     });
   }
 }
+
+async function copyHostFile({ value }: Uri, into: FileHandle, policy: FetchPolicy): Promise<void> {
+  const from = await openHostFile(value, policy);
+  try {
+    await copyFile(pathOf(from), pathOf(into), constants.COPYFILE_FICLONE);
+  } finally {
+    await from.close();
+  }
+}
+
+/** Undefined of what is not to be unpacked. */
+const formatOf = ({ value, extract, executable }: Uri): ArchiveFormat | undefined =>
+  extract && !executable ? archiveFormat(nameOf(value)) : undefined;
 
 function charge({ budget }: Asked, bytes: number): void {
   const refusal = budget.refusal(bytes);

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { fileFailure } from '@parley/isolation/file-failure';
-import { FetchFailure } from './fetch-failure.ts';
+import { FetchFailure, TooLarge } from './fetch-failure.ts';
 import { type FetchPolicy, isBelowAny } from './fetch-policy.ts';
 
 /** `path`: without links in it. */
@@ -15,11 +15,7 @@ export async function openHostFile(url: string, policy: FetchPolicy): Promise<Fi
   try {
     const status = await handle.stat();
     if (!status.isFile()) throw new FetchFailure(REFUSAL);
-    if (status.size > policy.maxBytes) {
-      throw new FetchFailure(
-        `it is larger than ${policy.maxBytes} bytes, the limit (--fetch-limit)`,
-      );
-    }
+    if (status.size > policy.maxBytes) throw new TooLarge('it is', policy.maxBytes);
     return handle;
   } catch (error) {
     await handle.close();

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { type ConfinedEnd, runConfined } from './confined-command.ts';
-import { FetchFailure } from './fetch-failure.ts';
+import { FetchFailure, TooLarge } from './fetch-failure.ts';
 import { type FetchPolicy, mayFetchFrom } from './fetch-policy.ts';
 
 export type HttpRequest = {
@@ -127,7 +127,7 @@ function answerOf(
 ): { readonly status: number; readonly location: string; readonly tag: string | undefined } {
   const { code, stderr } = end;
   if (end.isTooLarge || code === CURL.tooLarge) {
-    throw new FetchFailure(`it is larger than ${policy.maxBytes} bytes, the limit (--fetch-limit)`);
+    throw new TooLarge('it is', policy.maxBytes);
   }
   const [said = '', status = '0', location = '', tag = ''] = SAID.exec(stderr) ?? [];
   const why = stderr.slice(0, stderr.length - said.length).trim();

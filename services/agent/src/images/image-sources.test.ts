@@ -309,6 +309,21 @@ test.runIf(isRoot)('devices are left out, and setuid bits taken away', async () 
   expect(statSync(path.join(root, 'program')).mode & 0o7777).toBe(0o755);
 });
 
+test.runIf(isRoot)('however many devices an image has, they are left out of it', async () => {
+  const layer = packed((directory) => {
+    // A root filesystem in one, which nobody starts.
+    const inner = path.join(directory, 'var/lib/machines/spare/dev');
+    mkdirSync(inner, { recursive: true });
+    const make = 'for i in $(seq 200); do mknod "terminal$i" c 4 "$i"; done';
+    execFileSync('sh', ['-c', make], { cwd: inner });
+    writeFileSync(path.join(directory, 'file'), 'there');
+  });
+  makeLayout(layout, [layer]);
+  const { root } = await used(`file://${layout}`);
+  expect(readdirSync(path.join(root, 'var/lib/machines/spare/dev'))).toEqual([]);
+  expect(readFileSync(path.join(root, 'file'), 'utf8')).toBe('there');
+});
+
 test('an image that holds more than may be fetched is refused, all its layers taken together', async () => {
   const large = (name: string): Buffer =>
     gzipSync(packed((directory) => writeFileSync(path.join(directory, name), Buffer.alloc(MIB))));

@@ -29,6 +29,9 @@ const LEFT_OUT = [
   /^tar: Exiting with failure status/,
 ];
 
+/** A line is said of each device, and all of them are looked at: thousands of them, which no image has. */
+const MAX_STDERR_BYTES = 1024 * 1024;
+
 /** How many bytes came out of it. Rejects with a `FetchFailure`, or the file error. */
 export async function unpackTarball(tarball: Tarball): Promise<number> {
   const { directory, format, scratch, maxBytes, timeoutMs } = tarball;
@@ -40,6 +43,7 @@ export async function unpackTarball(tarball: Tarball): Promise<number> {
     const end = await runConfined({
       argv: ['sh', '-c', PLAIN_UMASK, 'sh', ...TAR],
       ...{ stdin: from.fd, cwd: directory, maxFileBytes: maxBytes, timeoutMs },
+      maxStderrBytes: MAX_STDERR_BYTES,
     });
     if (!hasLeftOutDevices(end)) checkUnpacked(end, 'tar', maxBytes);
   } finally {

@@ -30,7 +30,7 @@ export class ExecSession {
     this.#processes = child.pid === undefined ? undefined : new CommandProcesses(child.pid);
     child.on('error', ({ message }) => this.#finish({ kind: 'notStarted', message }));
     child.on('exit', (code, signal) => this.#onExit(code, signal));
-    child.on('close', () => this.#exit && this.#finish(this.#exit));
+    child.on('close', () => this.#exit && this.#finish(this.#told(this.#exit)));
     this.#hear('stdout');
     this.#hear('stderr');
     const entered = child.stdio[3];
@@ -102,14 +102,16 @@ export class ExecSession {
   }
 
   #onExit(code: number | null, signal: string | null): void {
-    if (!this.#hasEntered) {
-      this.#exit = { kind: 'notStarted', message: 'the task has no scope to enter' };
-    } else {
-      this.#exit =
-        signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signaled', signal };
-    }
+    this.#exit =
+      signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signaled', signal };
     void this.#processes?.kill();
     this.#awaitLastWords(this.#exit, this.#output.end);
+  }
+
+  /** That it is over may be heard before what it said: asked once its pipes are closed, or had their time. */
+  #told(exit: ExecEnd): ExecEnd {
+    if (this.#hasEntered) return exit;
+    return { kind: 'notStarted', message: 'the task has no scope to enter' };
   }
 
   #awaitLastWords(exit: ExecEnd, heard: number): void {
@@ -117,7 +119,7 @@ export class ExecSession {
       if (this.#end !== undefined) return;
       const isMoving = this.#output.isFull || this.#output.end > heard;
       if (isMoving) this.#awaitLastWords(exit, this.#output.end);
-      else this.#finish(exit);
+      else this.#finish(this.#told(exit));
     }, LAST_WORDS_MS);
   }
 

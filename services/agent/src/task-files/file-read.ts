@@ -16,7 +16,7 @@ export async function readPiece(
   handle: FileHandle,
   asked: { readonly offset: number; readonly maxBytes: number; readonly firstKept?: number },
 ): Promise<Piece> {
-  const { size, blocks } = await handle.stat();
+  const { size, blocks } = await sizeOf(handle);
   const wanted = asked.offset < 0 ? size + asked.offset : asked.offset;
   const begin = Math.min(Math.max(asked.firstKept ?? 0, wanted), size);
   // stat(2): blocks are of 512 bytes whatever the file system's are.
@@ -25,8 +25,16 @@ export async function readPiece(
   const length = Math.min(asked.maxBytes, MAX_READ_BYTES, size - offset);
   const data = await readAt(handle, offset, length);
   // It has shrunk meanwhile.
-  const sizeNow = data.length < length ? (await handle.stat()).size : size;
+  const sizeNow = data.length < length ? (await sizeOf(handle)).size : size;
   return { data: Uint8Array.from(data), offset, size: sizeNow };
+}
+
+/** As far as a message can tell it, and a position be asked for: what lies behind 2^53 bytes is never read. */
+export async function sizeOf(
+  handle: FileHandle,
+): Promise<{ readonly size: number; readonly blocks: number }> {
+  const { size, blocks } = await handle.stat();
+  return { size: Math.min(size, Number.MAX_SAFE_INTEGER), blocks };
 }
 
 /** May be fewer bytes at the end of the file. */

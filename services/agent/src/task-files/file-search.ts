@@ -2,7 +2,7 @@
 // `next`. Bytes as they are, and no pattern: what a pattern costs is up to whoever writes it.
 import type { FileHandle } from 'node:fs/promises';
 import type { FilesAsk, FilesResult } from '@parley/protocol/task-files';
-import { readAt } from './file-read.ts';
+import { readAt, sizeOf } from './file-read.ts';
 
 export type Search = Pick<Extract<FilesAsk, { kind: 'search' }>, 'text' | 'offset' | 'maxMatches'>;
 export type Searched = Pick<Extract<FilesResult, { kind: 'search' }>, 'matches' | 'next' | 'size'>;
@@ -21,7 +21,7 @@ export async function searchFile(
   { text, offset, maxMatches }: Search,
   nowMs: () => number,
 ): Promise<Searched> {
-  const { size } = await handle.stat();
+  const { size } = await sizeOf(handle);
   const needle = Buffer.from(text);
   const limit = Math.min(size, offset + MAX_SEARCHED_BYTES);
   const untilMs = nowMs() + MAX_SEARCH_MS;

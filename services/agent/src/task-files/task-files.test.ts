@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PrincipalName, TaskRef } from '@parley/protocol/ids';
 import { FilesAsk, FilesResult } from '@parley/protocol/task-files';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { TaskFiles } from './task-files.ts';
 
 const task = TaskRef.parse({ principal: 'alice', frameworkId: 'fw', taskId: 't1' });
@@ -203,6 +203,24 @@ test('a hole at the front is passed over and not sent, and data that are zeros a
   truncateSync(inSandbox('zeros'), 50e9);
   const far = await read('zeros', 200_000, 10);
   expect(far.offset).toBe(200_000 + 64 * 1024 * 1024);
+});
+
+test('a file of 8 EiB, or of a time that nobody lives to see, hides neither itself nor those beside it', async () => {
+  // Only some file systems take them, one in memory does.
+  sandbox = await mkdtemp('/dev/shm/parley-files-');
+  onTestFinished(() => rm(sandbox, { recursive: true }));
+  execFileSync('truncate', ['--size', String(2n ** 63n - 1n), inSandbox('large')]);
+  execFileSync('touch', ['--date', `@${2n ** 53n}`, inSandbox('late')]);
+  await writeFile(inSandbox('plain'), 'seen');
+  const most = Number.MAX_SAFE_INTEGER;
+  expect((await list()).entries).toMatchObject([
+    { size: most },
+    { size: 0, modifiedMs: most },
+    { size: 4 },
+  ]);
+  expect(await read('large')).toMatchObject({ size: most });
+  expect(await read('large', -10)).toMatchObject({ size: most });
+  expect(await search('large', 'x')).toMatchObject({ size: most, matches: [] });
 });
 
 test('a search finds each line once, over the borders of what is read at a time, and says where to go on', async () => {

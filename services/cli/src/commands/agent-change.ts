@@ -1,12 +1,14 @@
 // Owns `parley agent deactivate|drain|reactivate|gone`: what an operator decides about an agent. A drain waits until
 // nothing runs on the agent any more, unless it is told not to.
+
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import type { AgentId } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { askAtTerminal } from '../effects.ts';
-import { type OperatorLink, withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine } from '../print.ts';
 import { currentContext } from './context.ts';
 

@@ -1,5 +1,7 @@
 // Owns `parley explain`: asks the leading allocator, adds what only the books know (agents that may not be offered, tasks
 // that are launched), and prints it. How it reads is explanation-page.ts's.
+
+import type { Followed, OperatorLink } from '@parley/operator-sdk/operator-link';
 import type { ExplainRequest } from '@parley/protocol/explanations';
 import type { FrameworkRef, RoleName, TaskRef } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -8,9 +10,8 @@ import type { Surroundings } from '../config.ts';
 import { describeFrameworkWait, describeRoleStanding, describeTask } from '../explanation-page.ts';
 import { isInBooks, unknownFramework } from '../framework-report.ts';
 import { type Explained, leftOutAgents } from '../left-out-agents.ts';
-import { type OperatorLink, withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printPage } from '../print.ts';
-import type { Followed } from '../summarise.ts';
 import { findTask } from '../task-table.ts';
 import { currentContext } from './context.ts';
 

@@ -3,7 +3,7 @@ import type { FrameworkRef } from '@parley/protocol/ids';
 import type { Surroundings } from '../config.ts';
 import { describeFramework } from '../framework-page.ts';
 import { reportFramework, unknownFramework } from '../framework-report.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printPage } from '../print.ts';
 import { currentContext } from './context.ts';
 

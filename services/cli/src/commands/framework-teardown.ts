@@ -7,7 +7,7 @@ import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { askAtTerminal } from '../effects.ts';
 import { isInBooks, isLive, liveTasksOf, unknownFramework } from '../framework-report.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine } from '../print.ts';
 import { currentContext } from './context.ts';
 

@@ -1,11 +1,12 @@
 // Owns `task list`, `agent list` and `framework list`: tables out of the followed state.
 
+import type { Followed } from '@parley/operator-sdk/operator-link';
 import { agentTable } from '../agent-table.ts';
 import { describeRoles, describeTasks, formatPercent } from '../cluster-summary.ts';
 import type { Surroundings } from '../config.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printPage, printTable } from '../print.ts';
-import { type Followed, summarise } from '../summarise.ts';
+import { summarise } from '../summarise.ts';
 import { listTasks } from '../task-table.ts';
 import { currentContext } from './context.ts';
 

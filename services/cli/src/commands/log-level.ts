@@ -6,7 +6,7 @@ import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts'
 import type { Surroundings } from '../config.ts';
 import { SERVICES } from '../local-cluster/service-catalog.ts';
 import { LOG_LEVELS } from '../log-levels.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine } from '../print.ts';
 import { currentContext } from './context.ts';
 

@@ -1,5 +1,6 @@
 // Owns `parley maintenance schedule|list|cancel|start|stop`: what an operator plans for agents.
 import type { ClusterState } from '@parley/cluster/cluster-state';
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import type { ErrorCode } from '@parley/protocol/errors';
 import type { AgentId, WindowId } from '@parley/protocol/ids';
 import type { OperatorMaintenanceRequest } from '@parley/protocol/maintenance';
@@ -10,7 +11,7 @@ import type { Surroundings } from '../config.ts';
 import { wallTimeMs } from '../effects.ts';
 import { startTime } from '../maintenance-arguments.ts';
 import { maintenanceOf, maintenanceTable } from '../maintenance-report.ts';
-import { type OperatorLink, withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine, printPage } from '../print.ts';
 import { currentContext } from './context.ts';
 

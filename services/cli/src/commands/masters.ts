@@ -1,12 +1,13 @@
 // Owns `parley master list` and `parley master step-down`: what operators see of leadership and do about it.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import { compareEpochs } from '@parley/protocol/epoch';
 import type { MasterList, MasterStanding } from '@parley/protocol/leadership';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { monotonicMs } from '../effects.ts';
-import { type OperatorLink, withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine, printTable } from '../print.ts';
 import { currentContext } from './context.ts';
 

@@ -1,11 +1,11 @@
 // Owns `parley replay state` and `parley replay diff`: the books of the master as they were, and what changed in between.
 
+import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { ReplayCursor } from '@parley/replay/cursor';
 import { type Difference, differenceOf, pictureOf, TaskChanges } from '@parley/replay/difference';
 import type { Moment } from '@parley/replay/moments';
 import { type StoredAt, storedAt } from '@parley/replay/replay-source';
 import type { ClusterSummary } from '../cluster-summary.ts';
-import type { NumberedEvent } from '../operator-link.ts';
 import { printJson, printPage } from '../print.ts';
 import { describeDifference } from '../replay/difference-page.ts';
 import { timeOf } from '../replay/line-page.ts';
@@ -45,16 +45,11 @@ async function statusAt(whole: WholePast, { at, jobs }: StateOptions): Promise<P
   const cursor = orThrow(await ReplayCursor.open(source, start));
   const events: NumberedEvent[] = [];
   const advanced = await cursor.advance(sequence, ({ effects, context }) => {
-    const { coreTimeMs } = context;
+    const { coreTimeMs, wallTimeMs } = context;
     for (const [index, effect] of effects.entries()) {
       if (effect.kind !== 'event') continue;
-      events.push({
-        sequence: context.sequence,
-        index,
-        coreTimeMs,
-        event: effect.event,
-        isNew: false,
-      });
+      const at = { sequence: context.sequence, index, coreTimeMs, wallTimeMs };
+      events.push({ ...at, event: effect.event, isNew: false });
     }
     return true;
   });

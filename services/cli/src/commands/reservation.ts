@@ -13,7 +13,7 @@ import type { Labels } from '@parley/protocol/tasks';
 import { formatResources } from '@parley/resources/format';
 import { add } from '@parley/resources/resources';
 import { failureFromCluster } from '../command-failure.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine, printTable } from '../print.ts';
 import { namesOf } from '../role-report.ts';
 import { describeAmounts } from '../sharing-words.ts';

@@ -1,11 +1,5 @@
 // Owns `parley role list|inspect`, `quota list` and `weight list`: tables out of the followed state.
-import type { RoleName } from '@parley/protocol/ids';
-import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
-import { formatPercent } from '../cluster-summary.ts';
-import type { Surroundings } from '../config.ts';
-import { withOperator } from '../operator-link.ts';
-import { printJson, printLine, printPage, printTable } from '../print.ts';
-import { describeRole, reportRole } from '../role-report.ts';
+
 import {
   consumedBy,
   type FrameworkShares,
@@ -13,9 +7,16 @@ import {
   type RoleSummary,
   roleOf,
   rolesOf,
-} from '../role-summary.ts';
+} from '@parley/cluster/role-summary';
+import type { Followed } from '@parley/operator-sdk/operator-link';
+import type { RoleName } from '@parley/protocol/ids';
+import { DEFAULT_WEIGHT } from '@parley/protocol/sharing';
+import { formatPercent } from '../cluster-summary.ts';
+import type { Surroundings } from '../config.ts';
+import { withOperator } from '../operator-place.ts';
+import { printJson, printLine, printPage, printTable } from '../print.ts';
+import { describeRole, reportRole } from '../role-report.ts';
 import { describeAmounts, describeWeight } from '../sharing-words.ts';
-import type { Followed } from '../summarise.ts';
 import { currentContext } from './context.ts';
 
 export type ListPlace = {

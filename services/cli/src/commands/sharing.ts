@@ -4,18 +4,17 @@ import { canonical } from '@parley/cluster/canonical-hash';
 import type { RoleShares } from '@parley/cluster/records';
 import { usedRoles } from '@parley/cluster/role-uses';
 import { changedRoleShares, roleSharesOf, sharesOf } from '@parley/cluster/shares';
-
+import type { Followed } from '@parley/operator-sdk/operator-link';
 import { frameworkKey, RoleName } from '@parley/protocol/ids';
 import type { SharingChange } from '@parley/protocol/operators';
 import type { Placement, Quantities } from '@parley/protocol/sharing';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine } from '../print.ts';
 import { namesOf } from '../role-report.ts';
 import { nameOf, type Whom } from '../sharing-arguments.ts';
 import { describeShares } from '../sharing-words.ts';
-import type { Followed } from '../summarise.ts';
 import { currentContext } from './context.ts';
 import type { ListPlace } from './sharing-lists.ts';
 

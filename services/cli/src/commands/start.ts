@@ -5,7 +5,10 @@ import { createInterface } from 'node:readline/promises';
 import type { ClusterName } from '@parley/protocol/ids';
 import { EXIT } from '../command-failure.ts';
 import { childEnvironment } from '../config.ts';
+import type { Context } from '../context-store.ts';
 import { monotonicMs, randomToken } from '../effects.ts';
+import { SIGN_IN_FILE } from '../local-cluster/cluster-paths.ts';
+import { awaitConsoleLink } from '../local-cluster/console-link.ts';
 import { runDemo } from '../local-cluster/demo.ts';
 import { chooseIsolation, type IsolationChoice } from '../local-cluster/isolation-choice.ts';
 import { KeeperClient } from '../local-cluster/keeper-client.ts';
@@ -32,6 +35,7 @@ export type StartOptions = {
 
 /** As shells report a Ctrl-C. */
 const INTERRUPTED = 130;
+const CONSOLE_TIMEOUT_MS = 90_000;
 
 class Interrupted extends Error {}
 
@@ -100,7 +104,10 @@ async function runToTheEnd(run: Run): Promise<number> {
     nowMs: monotonicMs,
     signal: stopDemo.signal,
     killsLeader: options.killLeader === true,
-    onReady: () => display.note(`started in ${formatSeconds(monotonicMs() - run.startedMs)}`),
+    onReady: async () => {
+      display.note(`started in ${formatSeconds(monotonicMs() - run.startedMs)}`);
+      await tellConsole(run, context);
+    },
   });
   try {
     await Promise.race([demo, keeper.failed, interrupted]);
@@ -112,6 +119,17 @@ async function runToTheEnd(run: Run): Promise<number> {
   if (options.exit === true || !surroundings.isTerminal) return EXIT.ok;
   await waitForEnter(run, cluster);
   return EXIT.ok;
+}
+
+/** Before the first task starts, so that one can watch it. */
+async function tellConsole({ display }: Run, { local }: Context): Promise<void> {
+  if (local === undefined) return;
+  const link = await awaitConsoleLink(path.join(local.directory, SIGN_IN_FILE), CONSOLE_TIMEOUT_MS);
+  display.note(
+    link === undefined
+      ? 'console: the gateway does not answer; see "npx parley logs gateway-1"'
+      : `console: ${link}`,
+  );
 }
 
 async function keepRunning({ display, keeper }: Run, cluster: ClusterName): Promise<number> {

@@ -1,6 +1,6 @@
 // Owns `parley status`: one picture of the cluster from snapshot and journal, its metrics included.
 import type { Surroundings } from '../config.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printPage } from '../print.ts';
 import { readMetrics } from '../status-metrics.ts';
 import { describeStatus } from '../status-page.ts';

@@ -1,11 +1,11 @@
 // Owns `parley task attach`: both outputs of a task as they come, until it ends or whoever looks has seen enough. Tasks
 // have no input, so nothing that is typed goes to them; Ctrl-C leaves, and the task goes on.
 import { setTimeout as delay } from 'node:timers/promises';
+import { copyStream, offsetOfLastLines } from '@parley/operator-sdk/file-stream';
 import { taskKey } from '@parley/protocol/ids';
 import { failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { monotonicMs } from '../effects.ts';
-import { copyStream, offsetOfLastLines } from '../file-stream.ts';
 import { STANDARD_OUTPUT, writeOut } from '../standard-output.ts';
 import { type ReachedTask, type TaskAddress, withTask } from '../task-reach.ts';
 import { findTask } from '../task-table.ts';

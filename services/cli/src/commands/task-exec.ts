@@ -2,6 +2,7 @@
 // the command's exit code.
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ExecCall, ExecClient, type ExecOutcome } from '@parley/operator-sdk/exec-session';
 import { taskKey } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TerminalSize } from '@parley/protocol/task-exec';
@@ -9,7 +10,6 @@ import { unreachable } from '@parley/protocol/unreachable';
 import { CommandFailure, EXIT, failureFromCluster } from '../command-failure.ts';
 import { type Surroundings, terminalType } from '../config.ts';
 import { randomToken } from '../effects.ts';
-import { type ExecCall, ExecClient, type ExecOutcome } from '../exec-session.ts';
 import { writeOut } from '../standard-output.ts';
 import { type ReachedTask, type TaskAddress, withTask } from '../task-reach.ts';
 

@@ -1,9 +1,10 @@
 // Owns `parley task files list`, `read` and `search`: what lies in a task's sandbox, read from its agent over the bus.
+
+import { copyStream, type FileSource, offsetOfLastLines } from '@parley/operator-sdk/file-stream';
 import { showName } from '@parley/protocol/file-names';
 import type { FileEntry } from '@parley/protocol/task-files';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
-import { copyStream, type FileSource, offsetOfLastLines } from '../file-stream.ts';
 import { formatTable, printJson, printPage } from '../print.ts';
 import { RemoteFiles, type RemotePath } from '../remote-files.ts';
 import { STANDARD_OUTPUT, writeOut } from '../standard-output.ts';

@@ -2,7 +2,7 @@
 import { type TaskRef, taskKey } from '@parley/protocol/ids';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printPage } from '../print.ts';
 import { describeTask } from '../task-page.ts';
 import { findTask } from '../task-table.ts';

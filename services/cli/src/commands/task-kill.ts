@@ -7,7 +7,7 @@ import type { Surroundings } from '../config.ts';
 import { confirm } from '../confirmation.ts';
 import { askAtTerminal } from '../effects.ts';
 import { checkKilled, describeKill, isEndNear, type Killed } from '../kill-report.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine } from '../print.ts';
 import { findTask } from '../task-table.ts';
 import { currentContext } from './context.ts';

@@ -1,9 +1,10 @@
 // Owns `parley task logs`: what a task wrote, read in pieces from its agent, also while it is still running.
+
+import { copyStream, type FileSource, offsetOfLastLines } from '@parley/operator-sdk/file-stream';
 import { taskKey } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { failureFromCluster } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
-import { copyStream, type FileSource, offsetOfLastLines } from '../file-stream.ts';
 import { STANDARD_OUTPUT } from '../standard-output.ts';
 import { type ReachedTask, type TaskAddress, withTask } from '../task-reach.ts';
 

@@ -1,12 +1,13 @@
 // Owns `parley top`: asks agents what each task uses, and goes on asking as long as somebody looks.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Followed, OperatorLink } from '@parley/operator-sdk/operator-link';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import { monotonicMs } from '../effects.ts';
-import { type OperatorLink, withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { printJson, printLine, printNotice, printPage } from '../print.ts';
 import { shownPage } from '../shown-text.ts';
-import { type Followed, summarise } from '../summarise.ts';
+import { summarise } from '../summarise.ts';
 import { UsageBoard, type UsageSelection, type UsageView } from '../usage-board.ts';
 import { silenceOf, usagePage } from '../usage-table.ts';
 import { currentContext } from './context.ts';

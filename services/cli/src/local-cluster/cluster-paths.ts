@@ -11,9 +11,16 @@ export type ClusterPaths = {
   readonly systemd: string;
   /** Which processes belong to the cluster, for whoever cleans up after a killed keeper. */
   readonly record: string;
+  /** Which link signs a browser in; written by the gateway. */
+  readonly signIn: string;
+  /** What Node has compiled of the services: they start sooner when they are started again. */
+  readonly compiled: string;
   agentWork(agentId: string): string;
   log(service: string): string;
 };
+
+/** In the folder of a cluster. */
+export const SIGN_IN_FILE = 'sign-in.json';
 
 /** Folders of `.parley` that are no clusters. */
 const RESERVED: ReadonlySet<string> = new Set(['tools', 'contexts']);
@@ -30,6 +37,8 @@ export function clusterPaths(directory: string, cluster: ClusterName): ClusterPa
     logs,
     systemd: path.join(root, 'systemd'),
     record: path.join(root, 'processes.json'),
+    signIn: path.join(root, SIGN_IN_FILE),
+    compiled: path.join(root, 'compiled'),
     agentWork: (agentId) => path.join(root, 'agents', agentId),
     log: (service) => path.join(logs, `${service}.log`),
   };

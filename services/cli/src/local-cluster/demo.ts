@@ -3,6 +3,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import { PrincipalName } from '@parley/protocol/ids';
 import { MILLI } from '@parley/protocol/resources';
 import { type ClusterSummary, frameworkLine } from '../cluster-summary.ts';
@@ -10,7 +11,7 @@ import { ClusterWatch } from '../cluster-watch.ts';
 import { CommandFailure, EXIT } from '../command-failure.ts';
 import type { Surroundings } from '../config.ts';
 import type { Context } from '../context-store.ts';
-import { type OperatorLink, openOperatorLink } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import { summarise } from '../summarise.ts';
 import { DEMO_PRINCIPALS } from './demo-principals.ts';
 import { type DemoSizing, sizeDemo } from './demo-sizing.ts';
@@ -35,7 +36,7 @@ export type DemoOptions = {
   /** Kill the leading master when half of the tasks have ended. */
   readonly killsLeader: boolean;
   /** All agents are registered. */
-  readonly onReady: () => void;
+  readonly onReady: () => Promise<void>;
 };
 
 /** How long batch has the cluster to itself. */
@@ -44,32 +45,31 @@ const READY_TIMEOUT_MS = 60_000;
 const DRAW_INTERVAL_MS = 250;
 
 /** Rejects when a framework fails or the cluster cannot be followed. */
-export async function runDemo(options: DemoOptions): Promise<void> {
-  const link = await openOperatorLink(options.context);
+export function runDemo(options: DemoOptions): Promise<void> {
+  return withOperator(options.context, (link) => demonstrate(link, options));
+}
+
+async function demonstrate(link: OperatorLink, options: DemoOptions): Promise<void> {
+  const first = await waitUntilReady(link);
+  await options.onReady();
+  const sizing = sizeDemo(sharesOf(first));
+  const slot = { cpus: sizing.map.cpuMillis, mem: sizing.map.memoryMib * MILLI };
+  const watch = new ClusterWatch(slot);
+  const stopWatching = watchCluster(link, watch, options);
+  const killing = options.killsLeader
+    ? killLeaderHalfWay(link, {
+        ...options,
+        leader: first.leader?.masterId ?? '',
+        tasks: sizing.batch.instances + sizing.map.tasks,
+      })
+    : undefined;
   try {
-    const first = await waitUntilReady(link);
-    options.onReady();
-    const sizing = sizeDemo(sharesOf(first));
-    const slot = { cpus: sizing.map.cpuMillis, mem: sizing.map.memoryMib * MILLI };
-    const watch = new ClusterWatch(slot);
-    const stopWatching = watchCluster(link, watch, options);
-    const killing = options.killsLeader
-      ? killLeaderHalfWay(link, {
-          ...options,
-          leader: first.leader?.masterId ?? '',
-          tasks: sizing.batch.instances + sizing.map.tasks,
-        })
-      : undefined;
-    try {
-      const words = await runFrameworks(options, sizing, watch);
-      options.display.finish();
-      for (const line of killing?.() ?? []) options.display.note(line);
-      report(options, words, watch);
-    } finally {
-      stopWatching();
-    }
+    const words = await runFrameworks(options, sizing, watch);
+    options.display.finish();
+    for (const line of killing?.() ?? []) options.display.note(line);
+    report(options, words, watch);
   } finally {
-    await link.close();
+    stopWatching();
   }
 }
 

@@ -1,8 +1,8 @@
 // Owns the accident of `npm start -- --kill-leader`: the leading master is killed when half of the tasks have ended, and
 // it is measured how long nobody led. The word counts must be exact all the same.
 import type { ClusterEvent } from '@parley/cluster/events';
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import { isTerminal } from '@parley/protocol/tasks';
-import type { OperatorLink } from '../operator-link.ts';
 import type { KeeperClient } from './keeper-client.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import { formatSeconds } from './start-report.ts';

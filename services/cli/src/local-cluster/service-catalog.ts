@@ -6,7 +6,9 @@ import type { Isolation } from './isolation-choice.ts';
 
 export const SERVICES = ['master', 'allocator', 'agent'] as const;
 export type ServiceName = (typeof SERVICES)[number];
-export type EntryName = ServiceName | 'framework-batch' | 'framework-mapreduce';
+/** What `parley NAME` becomes. */
+export type RunnableName = ServiceName | 'gateway';
+export type EntryName = RunnableName | 'framework-batch' | 'framework-mapreduce';
 
 const entryFile = (clone: string, name: EntryName): string =>
   path.join(clone, 'services', name, 'src', 'main.ts');

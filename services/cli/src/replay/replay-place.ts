@@ -7,7 +7,7 @@ import { currentContext } from '../commands/context.ts';
 import type { Surroundings } from '../config.ts';
 import { wallTimeMs } from '../effects.ts';
 import { credentialOf } from '../local-credentials.ts';
-import { withOperator } from '../operator-link.ts';
+import { withOperator } from '../operator-place.ts';
 import type { LineReading } from './line-reading.ts';
 import { PageReading } from './page-reading.ts';
 import { withReplayFile } from './replay-file.ts';

@@ -35,6 +35,12 @@ const TARGETS = {
   'rss.50000x200': { unit: 'MB', mesos: 5900, aim: 300 },
   'facts.snapshot.50000': { unit: 'ms', aim: 1000 },
   'facts.offer.p50': { unit: 'ms', aim: 3 },
+  'gateway.state.10000.first': { unit: 'ms', aim: 1000 },
+  'gateway.state.10000.p50': { unit: 'ms', aim: 1000 },
+  'gateway.lists.10000.first': { unit: 'ms', aim: 50 },
+  'gateway.lists.10000.again': { unit: 'ms', aim: 5 },
+  'gateway.lists.50000.first': { unit: 'ms', aim: 250 },
+  'gateway.lists.50000.again': { unit: 'ms', aim: 10 },
 } as const satisfies Record<string, Target>;
 
 export type TargetName = keyof typeof TARGETS;

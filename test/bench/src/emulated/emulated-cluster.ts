@@ -16,10 +16,12 @@ const AGENTS_A_PROCESS = 10_000;
 const START_TIMEOUT_MS = 900_000;
 const MASTERS = ['master-1', 'master-2'] as const;
 const ALLOCATORS = ['allocator-1', 'allocator-2'] as const;
+const GATEWAYS = ['gateway-1', 'gateway-2'] as const;
 const ACTORS: readonly Holder[] = [
   ...MASTERS.map((id): Holder => ({ kind: 'master', id })),
   ...ALLOCATORS.map((id): Holder => ({ kind: 'allocator', id })),
   { kind: 'emulator', id: EMULATOR },
+  ...GATEWAYS.map((id): Holder => ({ kind: 'operator', id })),
 ];
 const SERVICES = fileURLToPath(new URL('../../../../services', import.meta.url));
 
@@ -81,6 +83,16 @@ export class EmulatedCluster {
     other.start();
     await standing;
     for (const id of ALLOCATORS) this.#service('allocator', id).start();
+  }
+
+  /** Of the whole cluster; the server's files are in it. */
+  get directory(): string {
+    return this.#directory;
+  }
+
+  /** Every process but the server, by name. */
+  get pids(): ReadonlyMap<string, number> {
+    return new Map([...this.#processes].map(([name, one]) => [name, one.pid]));
   }
 
   get masters(): Pair {
@@ -166,6 +178,19 @@ export class EmulatedCluster {
       registeredMs: Math.max(...lines.map(({ timeMs }) => timeMs)),
       memoryMib: lines.reduce((all, { fields }) => all + Number(fields['memoryMib']), 0),
     };
+  }
+
+  /** Resolves when they answer; each with its address. */
+  async startGateways(): Promise<{ readonly process: BenchProcess; readonly url: string }[]> {
+    const main = path.join(SERVICES, 'gateway/src/main.ts');
+    const starting = GATEWAYS.map(async (id) => {
+      const how = ['--creds', this.server.credential('operator', id), '--listen', '127.0.0.1:0'];
+      const process = this.#add(id, [main, ...how]);
+      const started = process.says('started');
+      process.start();
+      return { process, url: String((await started).fields['url']) };
+    });
+    return Promise.all(starting);
   }
 
   #service(kind: 'master' | 'allocator', id: string): BenchProcess {

@@ -34,6 +34,8 @@ export type EmulatedServer = {
   readonly pid: number | undefined;
   /** Rejects where there is more than one server. */
   readonly counts: () => Promise<ServerCounts>;
+  /** Ends the one server as a crash of its process would, and starts it again; resolves when it answers. Rejects where there are more. */
+  readonly restart: () => Promise<void>;
   /** Path of the file. */
   readonly credential: (kind: HolderKind, id: string) => string;
   /** Ends the node that leads the journal as a power cut would; the returned function starts it again and waits until all is whole. */
@@ -49,11 +51,19 @@ export async function startOneServer(
   const monitorPort = await freePort();
   const tuning = { sync, monitorPort };
   const place = { directory, cluster: CLUSTER, actors, principals: [], tuning };
-  const server = await startNatsServer(place);
+  let server = await startNatsServer(place);
   await provisionOne(server);
   return {
-    pid: server.pid,
+    get pid() {
+      return server.pid;
+    },
     counts: () => countsOf(monitorPort),
+    restart: async () => {
+      const ended = new Promise<void>((resolve) => server.onEnd(() => resolve()));
+      process.kill(server.pid, 'SIGKILL');
+      await ended;
+      server = await startNatsServer({ ...place, port: server.port });
+    },
     credential: (kind, id) => server.credentialFile(kind, id),
     killJournalNode: () => Promise.reject(new Error('there is no other server')),
     close: () => server.stop(),
@@ -79,6 +89,7 @@ export async function startThreeServers(actors: readonly Holder[]): Promise<Emul
   return {
     pid: undefined,
     counts: () => Promise.reject(new Error('three servers are not counted')),
+    restart: () => Promise.reject(new Error('three servers are not restarted together')),
     credential: (kind, id) => nats.credential(kind, id),
     killJournalNode: () => killJournalNode(nats),
     close: () => nats.close(),

@@ -11,7 +11,7 @@ const server = createServer((_, response) => {
   response.end(pbkdf2Sync('some', 'work', ROUNDS, 32, 'sha256').toString('hex'));
 });
 server.listen(0, '127.0.0.1', async () => {
-  const { port } = server.address();
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   for (;;) {
     const beganMs = performance.now();
     await new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 // Owns a framework that scans a file whose blocks lie on three agents each: places and waits are those of the SDK (`placeAll`,
-// `delay`). What waits is the job, as in Zaharia et al., "Delay Scheduling", EuroSys 2010, algorithm 1: on an agent that holds
-// blocks of its own it takes these first, and having found one it waits anew; or each task by itself, as in the SDK's Framework.
+// `delay`, `JobWaits`, `nearestFirst`), as its Framework has them. What waits is the job, as in Zaharia et al., "Delay
+// Scheduling", EuroSys 2010, algorithm 1: on an agent that holds blocks of its own it takes these first, and having found one
+// it waits anew. Or, to compare, each task waits by itself in the order of the list.
 import type { AgentId } from '@parley/protocol/ids';
 import type { Offer } from '@parley/protocol/offers';
 import type { Resources } from '@parley/protocol/resources';
@@ -8,6 +9,7 @@ import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { answerFor } from '@parley/scheduler-sdk/framework-answers';
 import { delay } from '@parley/scheduler-sdk/placement/delay';
+import { JobWaits, nearestFirst } from '@parley/scheduler-sdk/placement/job-waits';
 import { placeAll, type RoomPlan } from '@parley/scheduler-sdk/placement/place-all';
 import type { Strategy, Want } from '@parley/scheduler-sdk/placement/strategy';
 import {
@@ -42,9 +44,7 @@ export class Scan {
   readonly #scheduler: VirtualScheduler;
   readonly #strategies: readonly Strategy[];
   readonly #waiting: Map<string, Block>;
-  readonly #byHolder = new Map<AgentId, string[]>();
-  /** By task; that of the job has no name. */
-  readonly #waitingSinceMs = new Map<string, number>();
+  readonly #waits = new JobWaits();
   #ended = 0;
 
   constructor(cluster: VirtualCluster, plan: ScanPlan) {
@@ -53,13 +53,6 @@ export class Scan {
     this.#cluster = cluster;
     this.#strategies = [delay({ agentId: delayMs })];
     this.#waiting = new Map(blocks.map((block, index) => [`block-${index}`, block]));
-    for (const [key, { holders }] of this.#waiting) {
-      for (const holder of holders) {
-        const held = this.#byHolder.get(holder) ?? [];
-        held.push(key);
-        this.#byHolder.set(holder, held);
-      }
-    }
     const demand = [{ count: blocks.length, resources: task }];
     this.#scheduler = cluster.join(name, this, { demand });
   }
@@ -67,6 +60,7 @@ export class Scan {
   offered(offers: readonly Offer[]): void {
     const { nowMs } = this.#cluster;
     const wants = this.#wantsFor(offers);
+    const byKey = new Map(wants.map((want) => [want.key, want]));
     const strategies = this.#strategies;
     const { rooms, unplaced } = placeAll({
       offers,
@@ -76,9 +70,8 @@ export class Scan {
       seed: this.#plan.name,
     });
     for (const { key, untilMs } of unplaced) {
-      const waits = this.#waitOf(key);
-      if (untilMs === undefined || this.#waitingSinceMs.has(waits)) continue;
-      this.#waitingSinceMs.set(waits, nowMs);
+      const want = byKey.get(key);
+      if (want !== undefined && untilMs !== undefined) this.#waits.letGo(want, nowMs);
     }
     for (const room of rooms) this.#answer(room);
   }
@@ -92,46 +85,23 @@ export class Scan {
     if (this.#ended === this.#plan.blocks.length) this.endMs = this.#cluster.nowMs;
   }
 
-  /** For the job those that are near come first, and of the others as many as there may be room for. */
   #wantsFor(offers: readonly Offer[]): Want[] {
-    if (this.#plan.waits === 'task') return [...this.#waiting.keys()].map((key) => this.#want(key));
-    const keys = new Set(offers.flatMap(({ agentId }) => this.#nearTo(agentId)));
-    let others = offers.reduce((sum, { resources }) => sum + (resources.scalars['cpus'] ?? 0), 0);
-    for (const key of this.#waiting.keys()) {
-      if (others <= 0) break;
-      if (keys.has(key)) continue;
-      keys.add(key);
-      others -= this.#plan.task.scalars['cpus'] ?? Number.POSITIVE_INFINITY;
-    }
-    return [...keys].map((key) => this.#want(key));
+    const wants = [...this.#waiting].map(([key, block]) => this.#want(key, block));
+    return this.#plan.waits === 'task' ? wants : nearestFirst(wants, offers, (want) => want);
   }
 
-  #nearTo(agentId: AgentId): string[] {
-    const left = (this.#byHolder.get(agentId) ?? []).filter((key) => this.#waiting.has(key));
-    this.#byHolder.set(agentId, left);
-    return left;
-  }
-
-  #want(key: string): Want {
-    const needs = [{ resources: this.#plan.task }];
-    const near = { agentId: this.#waiting.get(key)?.holders ?? [] };
-    return {
-      key,
-      needs,
-      group: '',
-      near,
-      waitingSinceMs: this.#waitingSinceMs.get(this.#waitOf(key)),
-    };
-  }
-
-  #waitOf(key: string): string {
-    return this.#plan.waits === 'task' ? key : '';
+  /** Of tasks that wait by themselves each is a group of its own. */
+  #want(key: string, { holders }: Block): Want {
+    const group = this.#plan.waits === 'task' ? key : '';
+    const near = { agentId: holders };
+    const waitingSinceMs = this.#waits.sinceMs({ group, near });
+    return { key, needs: [{ resources: this.#plan.task }], group, near, waitingSinceMs };
   }
 
   #answer(room: RoomPlan): void {
     const { agentId, offers, placed } = room;
     const { nowMs } = this.#cluster;
-    const tasks = placed.map(({ key }) => this.#launch(key, agentId));
+    const tasks = placed.map(({ key }) => this.#launch(key, room));
     const isAnythingWanted = this.#waiting.size > 0;
     const { filter } = answerFor(room, { isAnythingWanted, isMoreExpected: false, nowMs });
     const body = { offerIds: offers.map(({ offerId }) => offerId), filter };
@@ -142,15 +112,13 @@ export class Scan {
     }
   }
 
-  #launch(key: string, agentId: AgentId): object {
+  #launch(key: string, room: RoomPlan): object {
     const block = this.#waiting.get(key);
     assert(block !== undefined, 'what is placed was waiting');
     this.#waiting.delete(key);
-    const isNear = block.holders.includes(agentId);
-    if (isNear) {
-      this.nearTasks += 1;
-      if (this.#plan.waits !== 'jobOnce') this.#waitingSinceMs.delete(this.#waitOf(key));
-    }
+    const isNear = block.holders.includes(room.agentId);
+    if (isNear) this.nearTasks += 1;
+    if (this.#plan.waits !== 'jobOnce') this.#waits.placed(this.#want(key, block), room);
     const command = sleepFor(isNear ? block.nearMs : block.farMs);
     return { taskId: key, resources: this.#plan.task, command };
   }

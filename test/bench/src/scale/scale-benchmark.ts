@@ -1,17 +1,13 @@
 // Owns the benchmark of the Mesos paper's scalability experiment (Hindman et al., NSDI 2011), against real masters, allocators and a
 // real nats-server: what a task costs beyond its own length in a cluster of so many agents, all of them busy.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { linePicture } from '../line-picture.ts';
 import { type Benchmark, median, type Result, rounded } from '../measurement.ts';
-import { readScalePlan, SCALE_OPTIONS } from './scale-options.ts';
+import { keepRun, readRuns } from './kept-runs.ts';
+import { readScalePlan, SCALE_OPTIONS, type ScalePlan } from './scale-options.ts';
+import { drawScale } from './scale-pictures.ts';
 import { type ScaleRun, scaleRun } from './scale-run.ts';
 import type { Figures } from './taker-messages.ts';
 
 const PAPER = { value: 1000, of: 'Mesos (paper, 99 machines)' } as const;
-const BLUE = '#1f77b4';
-const ORANGE = '#ff7f0e';
-const GREEN = '#2ca02c';
 
 export const scaleBenchmark: Benchmark = {
   name: 'scale',
@@ -19,12 +15,37 @@ export const scaleBenchmark: Benchmark = {
   options: SCALE_OPTIONS,
   run: async (say, _only, options) => {
     const plan = readScalePlan(options);
-    const runs: ScaleRun[] = [];
-    for (const agents of plan.agents) runs.push(await scaleRun(plan, agents, say));
-    if (plan.pictures !== undefined) draw(plan.pictures, runs);
-    return runs.flatMap(resultsOf);
+    const { pictures } = plan;
+    const results: Result[] = [];
+    for (const agents of plan.agents) {
+      const told = await resultsFor(plan, agents, say);
+      results.push(...told);
+    }
+    if (pictures !== undefined) drawScale(pictures, readRuns(pictures));
+    return results;
   },
 };
+
+/** One size that fails must not take the others with it: it is told, and has one figure. */
+async function resultsFor(
+  plan: ScalePlan,
+  agents: number,
+  say: (line: string) => void,
+): Promise<Result[]> {
+  try {
+    const run = await scaleRun(plan, agents, say);
+    const results = resultsOf(run);
+    if (plan.pictures !== undefined) {
+      const { probesMs, samples } = run;
+      say(`kept as ${keepRun(plan.pictures, { agents, probesMs, samples, results })}`);
+    }
+    return results;
+  } catch (error) {
+    say(`the run with ${agents} agents has failed: ${String(error)}`);
+    const name = `scale.${agents}.broken`;
+    return [{ name, value: 1, unit: 'run', aim: 0, reference: null, isBroken: true }];
+  }
+}
 
 /** By number of agents: the figure of this name should be at most that, or at least for a share. */
 const AIMS: Readonly<Record<number, Readonly<Record<string, number>>>> = {
@@ -104,57 +125,3 @@ function timesOf(
 
 const sum = (steady: readonly Figures[], pick: (figures: Figures) => number): number =>
   steady.reduce((all, each) => all + pick(each), 0);
-
-function draw(folder: string, runs: readonly ScaleRun[]): void {
-  mkdirSync(folder, { recursive: true });
-  const write = (name: string, picture: string): void =>
-    writeFileSync(path.join(folder, `${name}.svg`), picture);
-  write(
-    'scale-latency',
-    linePicture(
-      {
-        title: 'What the cluster adds to a task of a framework that comes to it',
-        caption: 'agents; milliseconds upwards',
-        isLogarithmic: true,
-      },
-      [
-        line('the middle probe', BLUE, runs, ({ probesMs }) => median(probesMs)),
-        line('the slowest probe', ORANGE, runs, ({ probesMs }) => Math.max(...probesMs)),
-      ],
-    ),
-  );
-  const largest = runs.at(-1);
-  if (largest === undefined) return;
-  const { agents, samples } = largest;
-  const caption = 'seconds; per cent upwards';
-  const share = (name: string, colour: string, place: 0 | 1 | 2) => ({
-    ...{ name, colour },
-    points: samples.map(({ seconds, shares }) => [seconds, shares[place] * 100] as const),
-  });
-  write(
-    'scale-utilisation',
-    linePicture({ title: `Allocated CPUs of ${agents} agents`, caption, top: 100 }, [
-      {
-        ...{ name: 'allocated', colour: BLUE },
-        points: samples.map(({ seconds, allocated }) => [seconds, allocated * 100] as const),
-      },
-    ]),
-  );
-  write(
-    'scale-shares',
-    linePicture({ title: `Shares of frameworks in ${agents} agents`, caption }, [
-      share('the most', ORANGE, 2),
-      share('in the middle', BLUE, 1),
-      share('the least', GREEN, 0),
-    ]),
-  );
-}
-
-function line(
-  name: string,
-  colour: string,
-  runs: readonly ScaleRun[],
-  y: (run: ScaleRun) => number,
-) {
-  return { name, colour, points: runs.map((run) => [run.agents, y(run)] as const) };
-}

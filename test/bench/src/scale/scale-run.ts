@@ -1,17 +1,15 @@
 // Owns one run of the scale experiment: a cluster of emulated agents that is kept busy, what it takes until all are registered
 // and busy, and what it does then, while probes come and go. What is made of the figures is in scale-benchmark.ts.
-import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EmulatedCluster } from '../emulated/emulated-cluster.ts';
 import { PRINCIPALS, type ServerCounts } from '../emulated/emulated-server.ts';
-import { Worker } from '../emulated/worker.ts';
 import { sharedConnections } from '../failover/failover-options.ts';
 import { probeOnce } from './probe.ts';
 import { shareBetween, type Usage, type UsageShare, usageOfAll } from './process-usage.ts';
 import type { ScalePlan } from './scale-options.ts';
-import { type Figures, FromTakers, type TakersPlan, type ToTakers } from './taker-messages.ts';
+import type { Figures } from './taker-messages.ts';
+import { Takers } from './takers.ts';
 
-const TAKERS = path.join(import.meta.dirname, 'taker-process.ts');
 const LOOK_MS = 1000;
 /** Of the agents, from which on the cluster counts as busy. */
 const BUSY_SHARE = 0.99;
@@ -63,9 +61,10 @@ export async function scaleRun(
   }
 }
 
-type Begun = Pick<ScaleRun, 'registeredSeconds' | 'offeredSeconds' | 'busySeconds'>;
+export type Begun = Pick<ScaleRun, 'registeredSeconds' | 'offeredSeconds' | 'busySeconds'>;
 
-async function begin(
+/** Until all are registered, and all are busy or no more become so. */
+export async function begin(
   cluster: EmulatedCluster,
   takers: Takers,
   agents: number,
@@ -178,42 +177,4 @@ function pidsOf(cluster: EmulatedCluster, takers: Takers): ReadonlyMap<string, r
 
 function usages(pids: ReadonlyMap<string, readonly number[]>): Map<string, Usage> {
   return new Map([...pids].map(([name, each]): [string, Usage] => [name, usageOfAll(each)]));
-}
-
-/** The process of the frameworks that take every offer. */
-class Takers {
-  readonly #worker: Worker<ToTakers, FromTakers>;
-
-  private constructor(worker: Worker<ToTakers, FromTakers>) {
-    this.#worker = worker;
-  }
-
-  /** Resolves when all are subscribed. */
-  static async start(cluster: EmulatedCluster, plan: ScalePlan): Promise<Takers> {
-    const { frameworks, taskSeconds: meanSeconds, deviationSeconds } = plan;
-    const credentials = PRINCIPALS.map((name) => cluster.server.credential('principal', name));
-    const told: TakersPlan = { credentials, frameworks, meanSeconds, deviationSeconds };
-    const parse = (raw: unknown): FromTakers => FromTakers.parse(raw);
-    const worker = new Worker<ToTakers, FromTakers>({
-      name: 'the frameworks',
-      ...{ file: TAKERS, plan: told, parse },
-    });
-    await worker.hear(({ kind }) => (kind === 'ready' ? true : undefined));
-    return new Takers(worker);
-  }
-
-  get pid(): number {
-    return this.#worker.pid;
-  }
-
-  /** Since the last ones. */
-  async figures(): Promise<Figures> {
-    const told = this.#worker.hear((message) => (message.kind === 'figures' ? message : undefined));
-    this.#worker.tell({ kind: 'tell' });
-    return told;
-  }
-
-  close(): Promise<void> {
-    return this.#worker.close();
-  }
 }

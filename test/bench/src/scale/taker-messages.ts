@@ -12,8 +12,11 @@ export const TakersPlan = z.object({
 });
 export type TakersPlan = z.infer<typeof TakersPlan>;
 
-/** Answered with `figures`, which are counted anew from then on. */
-export const ToTakers = z.object({ kind: z.literal('tell') });
+/**
+ * Answered with `figures`, which are counted anew from then on. `mark`: agents offered and the first accept as well. `drain`: no
+ * offer is taken any more.
+ */
+export const ToTakers = z.object({ kind: z.enum(['tell', 'mark', 'drain']) });
 export type ToTakers = z.infer<typeof ToTakers>;
 
 /** Milliseconds. */
@@ -24,13 +27,17 @@ export const Figures = z.object({
   kind: z.literal('figures'),
   /** At the moment: launched, and not told to have ended. */
   open: z.int(),
-  /** Agents that were offered at least once, since the process began. */
+  /** Agents that were offered at least once, since the process began or the last mark. */
   offeredAgents: z.int(),
+  /** Of the first accept that began after the last mark and that the leader answered with yes; milliseconds since 1970. */
+  firstAcceptMs: z.number().nullable(),
   /** Since the last figures. */
   launched: z.int(),
   finished: z.int(),
   /** Accepts that were refused, and tasks that ended otherwise than well. */
   failed: z.int(),
+  /** Of those the refused accepts: their tasks were never launched. */
+  refused: z.int(),
   /** From the accept until the task runs. */
   start: Times,
   /** From the end of a task until the next task on its agent was accepted. */

@@ -30,14 +30,23 @@ const open = new Map<string, Open>();
 const offeredAgents = new Set<AgentId>();
 /** When the last task on an agent ended, until the next one is accepted there. */
 const freeSinceMs = new Map<AgentId, number>();
-const counted = { launched: 0, finished: 0, failed: 0, start: [0], reuse: [0] };
+const counted = { launched: 0, finished: 0, failed: 0, refused: 0, start: [0], reuse: [0] };
 let troubles = 0;
+let isDraining = false;
+let marks = 0;
+let firstAcceptMs: number | null = null;
 
 const say = (message: FromTakers): void => void process.send?.(message);
 
+process.on('disconnect', () => process.exit(0));
 process.on('message', (raw) => {
-  ToTakers.parse(raw);
+  const { kind } = ToTakers.parse(raw);
   say(figures());
+  if (kind === 'drain') isDraining = true;
+  if (kind !== 'mark') return;
+  marks += 1;
+  firstAcceptMs = null;
+  offeredAgents.clear();
 });
 forget();
 for (let next = 0; next < plan.frameworks; next += CONNECT_AT_ONCE) {
@@ -55,6 +64,7 @@ async function connect(index: number): Promise<void> {
     ...{ frameworkId: taker.name, name: taker.name, role: taker.name },
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     onOffers: (offers, self) => {
+      if (isDraining) return;
       for (const offer of offers) void take(self, offer, taker);
     },
     onUpdate: heard,
@@ -64,6 +74,7 @@ async function connect(index: number): Promise<void> {
 
 async function take(scheduler: Scheduler, offer: Offer, taker: Taker): Promise<void> {
   const { agentId } = offer;
+  const mark = marks;
   offeredAgents.add(agentId);
   taker.launched += 1;
   const id = `${taker.name}-${taker.launched}`;
@@ -75,8 +86,13 @@ async function take(scheduler: Scheduler, offer: Offer, taker: Taker): Promise<v
   if (since !== undefined) counted.reuse.push(acceptedMs - since);
   freeSinceMs.delete(agentId);
   const answer = await scheduler.launch(offer, [task({ id, command, ...NEED })], { refuseMs: 0 });
-  if (answer.ok) counted.launched += 1;
-  else ended(id, false);
+  if (answer.ok) {
+    counted.launched += 1;
+    if (mark === marks) firstAcceptMs ??= Date.now();
+  } else {
+    counted.refused += 1;
+    ended(id, false);
+  }
 }
 
 /** Box and Muller's way to a normal distribution. */
@@ -114,6 +130,8 @@ function figures(): Figures {
     launched: counted.launched,
     finished: counted.finished,
     failed: counted.failed,
+    refused: counted.refused,
+    firstAcceptMs,
     start: timesOf(counted.start),
     reuse: timesOf(counted.reuse),
     tasks: [each[0] ?? 0, each[Math.floor(each.length / 2)] ?? 0, each.at(-1) ?? 0],
@@ -123,7 +141,7 @@ function figures(): Figures {
 }
 
 function forget(): void {
-  Object.assign(counted, { launched: 0, finished: 0, failed: 0, start: [], reuse: [] });
+  Object.assign(counted, { launched: 0, finished: 0, failed: 0, refused: 0, start: [], reuse: [] });
 }
 
 function timesOf(values: readonly number[]): Times {

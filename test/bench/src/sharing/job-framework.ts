@@ -1,6 +1,6 @@
-// Owns a framework that runs jobs in a virtual cluster: it states what waits as its demand, gives what it is offered to the
-// job with the fewest running tasks (fair sharing, as in the paper's Hadoop), and keeps offers for a gang until it is
-// complete. One at a time, so that it keeps no more from others than it is about to use.
+// Owns a framework that runs jobs in a cluster, virtual or real (job-place.ts): it states what waits as its demand, gives what
+// it is offered to the job with the fewest running tasks (fair sharing, as in the paper's Hadoop), and keeps offers for a gang
+// until it is complete. One at a time, so that it keeps no more from others than it is about to use.
 
 import { timesContained } from '@parley/allocation/need-fit';
 import type { Offer } from '@parley/protocol/offers';
@@ -8,11 +8,7 @@ import type { Resources } from '@parley/protocol/resources';
 import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import { assert } from '@parley/protocol/unreachable';
 import { contains, subtract } from '@parley/resources/resources';
-import {
-  sleepFor,
-  type VirtualCluster,
-  type VirtualScheduler,
-} from '../virtual/virtual-cluster.ts';
+import type { JobDesk, JobPlace, JobTask } from './job-place.ts';
 import type { Job, Stage, Workload } from './workloads.ts';
 
 /** Of a job, from its submission to the end of its last task. */
@@ -28,29 +24,26 @@ type RunningJob = {
 };
 type Launch = { readonly job: RunningJob; readonly lengthMs: number };
 
-/** Longer than a gang is gathered. */
-const OFFER_TIMEOUT_MS = 600_000;
-
 export class JobFramework {
   readonly name: string;
   readonly completions: Completion[] = [];
   readonly #jobs: readonly Job[];
-  readonly #cluster: VirtualCluster;
-  readonly #scheduler: VirtualScheduler;
+  readonly #place: JobPlace;
+  readonly #desk: JobDesk;
   readonly #active: RunningJob[] = [];
   readonly #launches = new Map<string, Launch>();
   #kept: Offer[] = [];
   #nextTask = 1;
   #isDemandEmpty = true;
 
-  constructor(cluster: VirtualCluster, { name, jobs }: Workload) {
+  constructor(place: JobPlace, { name, jobs }: Workload) {
     this.name = name;
     this.#jobs = jobs;
-    this.#cluster = cluster;
-    this.#scheduler = cluster.join(name, this, { demand: [], offerTimeoutMs: OFFER_TIMEOUT_MS });
+    this.#place = place;
+    this.#desk = place.join(name, this);
     for (const job of jobs) {
       const { submission } = job;
-      if ('atMs' in submission) cluster.clock.after(submission.atMs, () => this.#submit(job));
+      if ('atMs' in submission) place.after(submission.atMs, () => this.#submit(job));
     }
     this.#submitAfter(undefined);
   }
@@ -59,8 +52,11 @@ export class JobFramework {
     return this.completions.length === this.#jobs.length;
   }
 
-  get role() {
-    return this.#scheduler.role;
+  /** Of what it launched and was not told to have ended, thousandths. */
+  heldOf(name: string): number {
+    let sum = 0;
+    for (const { job } of this.#launches.values()) sum += stageOf(job).need.scalars[name] ?? 0;
+    return sum;
   }
 
   /** It could use more than it has. */
@@ -80,10 +76,19 @@ export class JobFramework {
   updated({ task, state }: StatusUpdate): void {
     if (!isTerminal(state)) return;
     const launch = this.#launches.get(task.taskId);
-    assert(launch !== undefined && state === 'finished', `a task that was launched is ${state}`);
+    assert(
+      launch !== undefined && (state === 'finished' || state === 'dropped'),
+      `a task that was launched is ${state}`,
+    );
     this.#launches.delete(task.taskId);
-    const { job } = launch;
+    const { job, lengthMs } = launch;
     job.running -= 1;
+    if (state === 'dropped') {
+      // Its offer was taken back meanwhile: it never ran, and waits again.
+      job.waitingMs.push(lengthMs);
+      this.#stateDemand();
+      return;
+    }
     if (job.running > 0 || job.waitingMs.length > 0) return;
     job.stage += 1;
     if (job.stage < job.job.stages.length) this.#beginStage(job);
@@ -91,7 +96,7 @@ export class JobFramework {
   }
 
   #submit(job: Job): void {
-    const running = { job, submittedMs: this.#cluster.nowMs, stage: 0, waitingMs: [], running: 0 };
+    const running = { job, submittedMs: this.#place.nowMs, stage: 0, waitingMs: [], running: 0 };
     this.#active.push(running);
     this.#beginStage(running);
   }
@@ -99,7 +104,7 @@ export class JobFramework {
   #submitAfter(previous: Job | undefined): void {
     const next = this.#jobs[previous === undefined ? 0 : this.#jobs.indexOf(previous) + 1];
     if (next === undefined || !('afterPreviousMs' in next.submission)) return;
-    this.#cluster.clock.after(next.submission.afterPreviousMs, () => this.#submit(next));
+    this.#place.after(next.submission.afterPreviousMs, () => this.#submit(next));
   }
 
   #beginStage(job: RunningJob): void {
@@ -109,7 +114,7 @@ export class JobFramework {
 
   #end(ended: RunningJob): void {
     const { job, submittedMs } = ended;
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#place;
     this.#active.splice(this.#active.indexOf(ended), 1);
     this.completions.push({ kind: job.kind, tookMs: nowMs - submittedMs, endMs: nowMs });
     this.#submitAfter(job);
@@ -127,7 +132,7 @@ export class JobFramework {
     const demand = [...counts].map(([resources, count]) => ({ count, resources }));
     if (demand.length === 0 && this.#isDemandEmpty) return;
     this.#isDemandEmpty = demand.length === 0;
-    this.#scheduler.call('demand', { demand });
+    this.#desk.demand(demand);
   }
 
   #gang(): RunningJob | undefined {
@@ -176,27 +181,20 @@ export class JobFramework {
   /** Every offer that is kept, with what is launched on it. */
   #answer(launchesOn: (offer: Offer, index: number) => readonly Launch[]): void {
     for (const [index, offer] of this.#kept.entries()) {
-      const { offerId, agentId } = offer;
-      const answer = { offerIds: [offerId], filter: NO_FILTER };
       const tasks = launchesOn(offer, index).map((launch) => this.#describe(launch));
-      if (tasks.length === 0) this.#scheduler.call('decline', answer);
-      else {
-        const operations = [{ kind: 'launch', agentId, tasks }];
-        this.#scheduler.call('accept', { ...answer, operations });
-      }
+      if (tasks.length === 0) this.#desk.decline(offer);
+      else this.#desk.launch(offer, tasks);
     }
     this.#kept = [];
   }
 
-  #describe(launch: Launch): object {
+  #describe(launch: Launch): JobTask {
     const taskId = `task-${this.#nextTask}`;
     this.#nextTask += 1;
     this.#launches.set(taskId, launch);
-    return { taskId, resources: stageOf(launch.job).need, command: sleepFor(launch.lengthMs) };
+    return { taskId, resources: stageOf(launch.job).need, lengthMs: launch.lengthMs };
   }
 }
-
-const NO_FILTER = { refuseMs: 0 };
 
 function stageOf({ job, stage }: RunningJob): Stage {
   const found = job.stages[stage];

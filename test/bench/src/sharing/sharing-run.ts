@@ -1,8 +1,11 @@
 // Owns one run of the four workloads: all in one cluster, or each in a static part of it; and what is kept of it: when jobs
 // ended, and how much was allocated, to whom, as time went by.
+import { RoleName } from '@parley/protocol/ids';
+import type { Resources } from '@parley/protocol/resources';
 import { normalise } from '@parley/resources/resources';
 import { VirtualCluster } from '../virtual/virtual-cluster.ts';
 import { type Completion, JobFramework } from './job-framework.ts';
+import { virtualPlace } from './virtual-place.ts';
 import type { Workload } from './workloads.ts';
 
 /** The paper's: 96 nodes of 4 cores and 15 GB. */
@@ -11,6 +14,8 @@ const SAMPLE_MS = 5000;
 
 export type SharingPlan = {
   readonly agents: number;
+  /** Of each agent; the paper's when left out. */
+  readonly total?: Resources;
   readonly seed: number;
   readonly workloads: readonly Workload[];
 };
@@ -31,15 +36,16 @@ export type SharingRun = {
   readonly endMs: number;
 };
 
-export function runShared({ agents, seed, workloads }: SharingPlan): SharingRun {
-  return run(new VirtualCluster({ count: agents, total: AGENT, seed }), workloads, agents);
+export function runShared({ agents, total = AGENT, seed, workloads }: SharingPlan): SharingRun {
+  const cluster = new VirtualCluster({ count: agents, total, seed });
+  return run(cluster, workloads, { agents, total });
 }
 
 /** As many agents for each, and the samples summed up. */
-export function runStatic({ agents, seed, workloads }: SharingPlan): SharingRun {
+export function runStatic({ agents, total = AGENT, seed, workloads }: SharingPlan): SharingRun {
   const count = Math.floor(agents / workloads.length);
   const runs = workloads.map((workload) =>
-    run(new VirtualCluster({ count, total: AGENT, seed }), [workload], agents),
+    run(new VirtualCluster({ count, total, seed }), [workload], { agents, total }),
   );
   const endMs = Math.max(...runs.map((one) => one.endMs));
   const samples = Array.from({ length: Math.floor(endMs / SAMPLE_MS) + 1 }, (_, index) => {
@@ -54,13 +60,15 @@ export function runStatic({ agents, seed, workloads }: SharingPlan): SharingRun 
   return { completions: new Map(runs.flatMap((one) => [...one.completions])), samples, endMs };
 }
 
-/** `agents`: of the whole cluster, of which this may be a part. */
-function run(cluster: VirtualCluster, workloads: readonly Workload[], agents: number): SharingRun {
-  const frameworks = workloads.map((workload) => new JobFramework(cluster, workload));
+type Whole = { readonly agents: number; readonly total: Resources };
+
+/** `whole`: the cluster of which this may be a part. */
+function run(cluster: VirtualCluster, workloads: readonly Workload[], whole: Whole): SharingRun {
+  const frameworks = workloads.map((workload) => new JobFramework(virtualPlace(cluster), workload));
   const isOver = (): boolean => frameworks.every(({ isDone }) => isDone);
   const samples: Sample[] = [];
   const sample = (): void => {
-    samples.push(sampleOf(cluster, frameworks, agents));
+    samples.push(sampleOf(cluster, frameworks, whole));
     if (!isOver()) cluster.clock.after(SAMPLE_MS, sample);
   };
   sample();
@@ -73,12 +81,13 @@ function run(cluster: VirtualCluster, workloads: readonly Workload[], agents: nu
 function sampleOf(
   cluster: VirtualCluster,
   frameworks: readonly JobFramework[],
-  agents: number,
+  { agents, total }: Whole,
 ): Sample {
   const partOf = (name: string, amount: number): number =>
-    amount / (agents * (AGENT.scalars[name] ?? Number.NaN));
+    amount / (agents * (total.scalars[name] ?? Number.NaN));
   const { allocated } = cluster.state.books;
-  const shares = frameworks.map(({ name, role }) => {
+  const shares = frameworks.map(({ name }) => {
+    const role = RoleName.parse(name);
     const parts = ['cpus', 'mem'].map((each) => partOf(each, cluster.allocatedTo(role, each)));
     return [name, Math.max(...parts)];
   });

@@ -25,10 +25,10 @@ export type Job = {
 
 export type Workload = { readonly name: string; readonly jobs: readonly Job[] };
 
-const MAP = need(1, 2);
-const REDUCE = need(1, 3);
-const ALS = need(1, 3.5);
-const RAY_TRACER = need(1, 1);
+export const MAP = need(1, 2);
+export const REDUCE = need(1, 3);
+export const ALS = need(1, 3.5);
+export const RAY_TRACER = need(1, 1);
 
 /** Of 100 jobs so many. Tasks and their seconds. */
 type Bin = {

@@ -1,0 +1,160 @@
+// Owns the page of the machinery itself: who leads, how fresh this gateway's knowledge is, what the bus keeps, who is
+// signed in, versions.
+import { events } from '../data/events.ts';
+import { session } from '../data/gateway.ts';
+import { lostSinceMs } from '../data/live.ts';
+import { openedFile } from '../data/past.ts';
+import { useOverview } from '../data/rows.ts';
+import { useAsked } from '../data/use-asked.ts';
+import { counted, showBytes, showCount } from '../format/amounts.ts';
+import { showDuration } from '../format/times.ts';
+import { linkTo } from '../navigation.ts';
+import { Command, Empty } from '../parts/command.tsx';
+import { Count } from '../parts/count.tsx';
+import { Facts } from '../parts/facts.tsx';
+
+type Ready = { readonly journalSequence: number; readonly staleMs: number };
+type Version = { readonly version?: string };
+
+/** As `/v1/system` tells it. */
+type MachineryAnswer = {
+  readonly rulesVersion: number;
+  readonly gateway: {
+    readonly sequence: number;
+    readonly behind: number;
+    readonly staleMs: number;
+  };
+  readonly snapshot: { readonly sequence: number; readonly ageMs: number } | null;
+  readonly streams: readonly {
+    readonly name: string;
+    readonly messages: number;
+    readonly bytes: number;
+    readonly firstSequence: number;
+    readonly lastSequence: number;
+  }[];
+  readonly updates: readonly { readonly principal: string; readonly readUpTo: number }[];
+};
+
+const LOOK_MS = 2000;
+
+export const System = () =>
+  openedFile.value === undefined ? (
+    <Machinery />
+  ) : (
+    <>
+      <h1>System</h1>
+      <Empty words="An exported window has nothing of the machinery." />
+    </>
+  );
+
+function Machinery() {
+  const overview = useOverview();
+  const ready = useAsked<Ready>('/readyz', LOOK_MS);
+  const version = useAsked<Version>('/version');
+  const { answer: machinery } = useAsked<MachineryAnswer>('/v1/system', LOOK_MS);
+  return (
+    <>
+      <h1>System</h1>
+      <Facts
+        facts={[
+          ['leading master', overview?.leader ?? 'nobody leads'],
+          [
+            'entries in the journal',
+            ready.answer === undefined
+              ? (ready.problem ?? '…')
+              : showCount(ready.answer.journalSequence),
+          ],
+          [
+            'knowledge of this gateway',
+            ready.answer === undefined
+              ? '…'
+              : ready.answer.staleMs === 0
+                ? 'up to date'
+                : `${showDuration(ready.answer.staleMs)} old`,
+          ],
+          ...(machinery === undefined ? [] : factsOf(machinery)),
+          ['feed of this page', lostSinceMs.value === undefined ? 'open' : 'lost: trying again'],
+          [
+            'events known to this page',
+            <Count key="events" of={events.value.length} href={linkTo('events')} />,
+          ],
+          [
+            'signed in as',
+            session.value === undefined
+              ? '…'
+              : `${session.value.name} (${session.value.permissions.join(', ')})`,
+          ],
+          ['speaks Mesos', version.answer?.version ?? '…'],
+          [
+            'for scripts',
+            <a key="api" href="/openapi.json" target="_blank" rel="noreferrer">
+              the HTTP API
+            </a>,
+          ],
+          [
+            'for Prometheus',
+            <a key="metrics" href="/metrics" target="_blank" rel="noreferrer">
+              metrics
+            </a>,
+          ],
+          ['the same in a terminal', <Command key="command" words="npx parley status" />],
+        ]}
+      />
+      {machinery !== undefined && <Streams of={machinery} />}
+      <form method="post" action="/sign-out" hidden={session.value?.csrfToken == null}>
+        <input type="hidden" name="csrf" value={session.value?.csrfToken ?? ''} />
+        <button type="submit">Sign out</button>
+      </form>
+    </>
+  );
+}
+
+const factsOf = ({ gateway, snapshot, rulesVersion }: MachineryAnswer) =>
+  [
+    ['this gateway is behind by', counted(gateway.behind, 'entry', 'entries')],
+    [
+      'newest snapshot',
+      snapshot === null
+        ? 'none yet'
+        : `of entry ${showCount(snapshot.sequence)}, ${showDuration(snapshot.ageMs)} old`,
+    ],
+    ['rules', `version ${rulesVersion}`],
+  ] as const;
+
+/** What the bus keeps, and how far it is read. */
+const Streams = ({ of: { streams, updates } }: { readonly of: MachineryAnswer }) => (
+  <section aria-label="streams">
+    <h2>Streams</h2>
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>stream</th>
+          <th>messages</th>
+          <th>size</th>
+          <th>first</th>
+          <th>last</th>
+        </tr>
+      </thead>
+      <tbody>
+        {streams.map(({ name, messages, bytes, firstSequence, lastSequence }) => (
+          <tr key={name}>
+            <td>{name}</td>
+            <td>{showCount(messages)}</td>
+            <td>{showBytes(bytes)}</td>
+            <td>{showCount(firstSequence)}</td>
+            <td>{showCount(lastSequence)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+    {updates.length > 0 && (
+      <p class="soft">
+        Updates of tasks are read by the leader up to{' '}
+        {updates
+          .map(({ principal, readUpTo }) => `${showCount(readUpTo)} of ${principal}`)
+          .join(', ')}
+        .
+      </p>
+    )}
+  </section>
+);

@@ -1,0 +1,8 @@
+// Owns access where nobody has to sign in: everybody may do everything. Only for a gateway on loopback (config.ts).
+import { succeed } from '@parley/protocol/errors';
+import { type Access, ALL_PERMISSIONS } from './visitor.ts';
+
+export const openAccess: Access = {
+  visitorOf: async () =>
+    succeed({ name: 'anybody', principal: undefined, permissions: ALL_PERMISSIONS }),
+};

@@ -1,0 +1,26 @@
+// Owns what every group of routes is given: the followed cluster, the way to the bus, who may do what.
+import type { Identity } from '@parley/actor/nats/credential-file';
+import type { OperatorLink } from '@parley/operator-sdk/operator-link';
+import type { Logger } from '@parley/telemetry/logger';
+import type { Access } from './access/visitor.ts';
+import type { GatewayConfig } from './config.ts';
+import type { LiveCluster } from './live-cluster.ts';
+import type { PrincipalDirectory } from './principal-directory.ts';
+import type { SlowReaders } from './slow-readers.ts';
+import type { StartUp } from './start-up.ts';
+import type { UsageBoard } from './usage-board.ts';
+
+export type GatewayContext = {
+  readonly config: GatewayConfig;
+  readonly identity: Identity;
+  readonly link: OperatorLink;
+  readonly live: LiveCluster;
+  readonly usage: UsageBoard;
+  readonly principals: PrincipalDirectory;
+  readonly access: Access;
+  readonly startUp: StartUp;
+  readonly slowReaders: SlowReaders;
+  readonly logger: Logger;
+  /** Never goes back, in milliseconds. */
+  readonly nowMs: () => number;
+};

@@ -1,0 +1,173 @@
+// An agent that is not root, as a whole: what it runs and how that is confined where it is told to run plain processes, and
+// what it refuses at its start, with which sentence. The test itself may be root: the agent is another user's.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { probeHost } from '@parley/isolation/host-probe';
+import { detectIsolation } from '@parley/isolation/host-support';
+import { startPrivateSystemd } from '@parley/isolation/private-systemd';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { type BusFixture, startBus } from './bus-fixture.ts';
+import { asRootless, giveToRootless, ROOTLESS_USER, withManagerOfUser } from './rootless.ts';
+
+/** Seconds that nobody else sleeps: processes are found by them. */
+const [VICTIM, ESCAPED] = [String(100_000_000 + process.pid), String(200_000_000 + process.pid)];
+const NO_MANAGER = { answers: false, controllers: [] };
+const isRoot = process.getuid?.() === 0;
+
+type Start = { readonly options?: readonly string[]; readonly through?: readonly string[] };
+
+let bus: BusFixture;
+let leader: PlayedLeader;
+let home: string;
+let credential: string;
+const agents: AgentUnderTest[] = [];
+
+beforeAll(async () => {
+  bus = await startBus('reference');
+  leader = await PlayedLeader.lead(bus);
+  home = mkdtempSync(path.join(tmpdir(), 'parley-rootless-'));
+  credential = path.join(home, 'credential', 'agent.json');
+  mkdirSync(path.dirname(credential));
+  copyFileSync(bus.server.credentialFile('agent', agentId), credential);
+  giveToRootless(home, path.dirname(credential), credential);
+}, WAIT_MS);
+afterAll(async () => {
+  for (const agent of agents) await agent.close();
+  await bus?.close();
+  rmSync(home, { recursive: true, force: true });
+}, WAIT_MS);
+
+function anAgent(
+  how: 'auto' | 'process',
+  { options = [], through = asRootless() }: Start = {},
+): AgentUnderTest {
+  const agent = new AgentUnderTest(bus, how, through);
+  giveToRootless(agent.workDirectory);
+  agents.push(agent);
+  return agent.start('--creds', credential, ...options);
+}
+
+/** What it says last, and ends by. */
+async function refusalOf(agent: AgentUnderTest): Promise<string> {
+  expect(await agent.ended()).toBe(1);
+  // What it wrote may come after its end.
+  await expect.poll(() => agent.output).toContain('parley agent: ');
+  return agent.output;
+}
+
+/** Processes of the host, whoever's. */
+function sleepers(seconds: string): string[] {
+  const found = spawnSync('pgrep', ['-f', `^sleep ${seconds}$`], { encoding: 'utf8' });
+  return found.stdout.split('\n').filter((pid) => pid !== '');
+}
+
+async function saidBy(
+  agent: AgentUnderTest,
+  taskId: string,
+  script: string,
+  changes: Parameters<typeof aShellTask>[2] = {},
+): Promise<string> {
+  expect(await leader.order(aShellTask(taskId, script, changes))).toMatchObject({ ok: true });
+  expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
+  return agent.stdoutOf(taskId);
+}
+
+test(
+  'plain processes run as the agent’s user, who may read what the agent may, and the agent says so',
+  async () => {
+    const agent = anAgent('process');
+    await leader.registered();
+    const script = `id -u; grep CapEff /proc/self/status; cat '${credential}' > /dev/null && echo read`;
+    const said = await saidBy(agent, 'plain', script);
+    expect(said).toBe(`${ROOTLESS_USER}\nCapEff:\t${'0'.repeat(16)}\nread\n`);
+    expect(agent.output).toContain('tasks are not confined');
+    await agent.end('SIGTERM');
+  },
+  WAIT_MS,
+);
+
+test(
+  'told to confine them, it keeps its files, its credential and other tasks’ processes from them, without root',
+  async () => {
+    const agent = anAgent('process', { options: ['--confine', 'default'] });
+    await leader.registered();
+    await leader.order(aShellTask('victim', `exec sleep ${VICTIM}`));
+    await leader.untilState('victim', 'running');
+    const spy = [
+      `id -u; cat '${credential}' 2> /dev/null || echo hidden`,
+      `ls '${agent.workDirectory}/tasks' 2> /dev/null || echo none`,
+      `grep -l "^sleep.${VICTIM}" /proc/[0-9]*/cmdline 2> /dev/null || echo alone`,
+      'grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status; echo kept > file && cat file',
+    ];
+    const said = await saidBy(agent, 'spy', spy.join('; '));
+    expect(said).toBe(`${ROOTLESS_USER}\nhidden\nnone\nalone\nNoNewPrivs:\t1\nSeccomp:\t2\nkept\n`);
+    await leader.kill('victim', 0);
+    expect(await leader.ended('victim')).toMatchObject({ state: 'killed' });
+    await expect.poll(() => sleepers(VICTIM), { timeout: 5000 }).toEqual([]);
+
+    // It is signalled, may end by itself, and takes with it what has left its session.
+    const script = `setsid sh -c 'echo $$ > escaped; exec sleep ${ESCAPED}' & trap 'echo asked; exit 7' TERM; until [ -s checked ]; do sleep 0.05; done; echo ready; while :; do sleep 0.05; done`;
+    const command = { argv: ['sh', '-c', 'id -u > checked'] };
+    const probe = { kind: 'command', command } as const;
+    const healthCheck = { probe, delayMs: 0, intervalMs: 200 };
+    await leader.order(aShellTask('asked', script, { healthCheck }));
+    await expect.poll(() => agent.stdoutOf('asked'), { timeout: WAIT_MS }).toBe('ready\n');
+    expect(agent.sandboxFile('asked', 'checked')).toBe(`${ROOTLESS_USER}\n`);
+    expect(sleepers(ESCAPED)).toHaveLength(1);
+
+    // The next life of the agent finds it.
+    await agent.end('SIGKILL');
+    leader.awaitsNobody();
+    agent.start('--creds', credential, '--confine', 'default');
+    await leader.registered();
+    await leader.kill('asked', 30_000);
+    expect(await leader.ended('asked')).toMatchObject({ state: 'killed', exitCode: 7 });
+    expect(agent.stdoutOf('asked')).toBe('ready\nasked\n');
+    await expect.poll(() => sleepers(ESCAPED)).toEqual([]);
+    await agent.end('SIGTERM');
+  },
+  WAIT_MS,
+);
+
+test(
+  'where no systemd makes scopes for its user, it says why and what else there is',
+  async () => {
+    const facts = { ...(await probeHost()), isRoot: false };
+    const support = detectIsolation({ ...facts, userManager: facts.userManager ?? NO_MANAGER });
+    // Whose manager answers has what the next test makes for the others.
+    if (support.kind !== 'unsupported') return;
+    const agent = anAgent('auto');
+    const said = await refusalOf(agent);
+    expect(said).toContain(`this host cannot run tasks: ${support.reason}`);
+    expect(said).toContain('--isolation process --confine default');
+  },
+  WAIT_MS,
+);
+
+test.runIf(isRoot)(
+  'with a systemd of its user it runs tasks in scopes on cgroup v2, and refuses v1, which cannot be delegated',
+  async () => {
+    const { cgroupLayout } = await probeHost();
+    const systemd = await startPrivateSystemd({
+      stateDirectory: path.join(home, 'systemd'),
+      name: 'rootless',
+    });
+    try {
+      const agent = anAgent('auto', { through: withManagerOfUser(systemd) });
+      if (cgroupLayout === 'unified') {
+        await leader.registered();
+        expect(await saidBy(agent, 'scoped', 'id -u')).toBe(`${ROOTLESS_USER}\n`);
+        await agent.end('SIGTERM');
+        return;
+      }
+      const why = `the host uses cgroup v1 (${cgroupLayout}), which cannot be delegated to a user`;
+      expect(await refusalOf(agent)).toContain(`this host cannot run tasks: ${why}`);
+    } finally {
+      await systemd.stop();
+    }
+  },
+  WAIT_MS,
+);
