@@ -18,7 +18,13 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSandbox, readLog, removeSandbox } from './sandbox.ts';
 
-const identity = { agentId: 'agent-1', principal: 'team', frameworkId: 'batch', taskId: 'task-1' };
+const identity = {
+  cluster: 'prod',
+  agentId: 'agent-1',
+  principal: 'team',
+  frameworkId: 'batch',
+  taskId: 'task-1',
+};
 let work = '';
 
 beforeEach(async () => {

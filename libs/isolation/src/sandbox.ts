@@ -54,8 +54,8 @@ export function locateTask(
   workDirectory: string,
   identity: TaskIdentity,
 ): SandboxOutcome<{ readonly directories: TaskDirectories }> {
-  const { agentId, principal, frameworkId, taskId } = identity;
-  const unsafe = [agentId, principal, frameworkId, taskId].find((id) => !isSafeId(id));
+  const { cluster, agentId, principal, frameworkId, taskId } = identity;
+  const unsafe = [cluster, agentId, principal, frameworkId, taskId].find((id) => !isSafeId(id));
   if (unsafe !== undefined) {
     const message = `${JSON.stringify(unsafe)} is not an id of [A-Za-z0-9_-]{1,64}`;
     return { ok: false, failure: { code: 'invalidId', message } };
@@ -67,8 +67,8 @@ export function locateTask(
 
 /** Where everything of an executor is. Throws when an id is none: they were parsed before. */
 export function locateExecutor(workDirectory: string, identity: ExecutorIdentity): TaskDirectories {
-  const { agentId, principal, frameworkId, executorId, incarnation } = identity;
-  const unsafe = [agentId, principal, frameworkId, executorId].find((id) => !isSafeId(id));
+  const { cluster, agentId, principal, frameworkId, executorId, incarnation } = identity;
+  const unsafe = [cluster, agentId, principal, frameworkId, executorId].find((id) => !isSafeId(id));
   if (unsafe !== undefined) throw new RangeError(`${JSON.stringify(unsafe)} is no id`);
   // The dot is in no id, so no two executors share a name.
   const name = [principal, frameworkId, executorId, incarnation].join('.');

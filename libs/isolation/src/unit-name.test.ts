@@ -12,22 +12,57 @@ import {
 } from './unit-name.ts';
 
 const anId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
-const anIdentity = fc.record({ agentId: anId, principal: anId, frameworkId: anId, taskId: anId });
+const anIdentity = fc.record({
+  cluster: anId,
+  agentId: anId,
+  principal: anId,
+  frameworkId: anId,
+  taskId: anId,
+});
 
 it('every task gets a valid unit name, however long its ids', () => {
   fc.assert(fc.property(anIdentity, (identity) => isUnitName(unitNameFor(identity))));
 });
 
 it('moving a character from one id to its neighbour gives another name', () => {
-  const one = { agentId: 'agent-1', principal: 'a-b', frameworkId: 'c', taskId: 't' };
-  const other = { agentId: 'agent-1', principal: 'a', frameworkId: 'b-c', taskId: 't' };
+  const one = {
+    cluster: 'prod',
+    agentId: 'agent-1',
+    principal: 'a-b',
+    frameworkId: 'c',
+    taskId: 't',
+  };
+  const other = {
+    cluster: 'prod',
+    agentId: 'agent-1',
+    principal: 'a',
+    frameworkId: 'b-c',
+    taskId: 't',
+  };
   expect(unitNameFor(one)).not.toBe(unitNameFor(other));
 });
 
 it('two tasks whose long ids differ only at the end get different names', () => {
   const start = 'x'.repeat(63);
-  const one = { agentId: 'agent-1', principal: 'p', frameworkId: 'f', taskId: `${start}1` };
+  const one = {
+    cluster: 'prod',
+    agentId: 'agent-1',
+    principal: 'p',
+    frameworkId: 'f',
+    taskId: `${start}1`,
+  };
   expect(unitNameFor(one)).not.toBe(unitNameFor({ ...one, taskId: `${start}2` }));
+});
+
+it('two clusters whose agents on one host have the same id share no unit', () => {
+  fc.assert(
+    fc.property(anIdentity, anId, fc.nat(), (one, cluster, incarnation) => {
+      fc.pre(cluster !== one.cluster);
+      expect(unitNameFor({ ...one, cluster })).not.toBe(unitNameFor(one));
+      const executor = { ...one, executorId: one.taskId, incarnation };
+      expect(executorUnitNameFor({ ...executor, cluster })).not.toBe(executorUnitNameFor(executor));
+    }),
+  );
 });
 
 it('an executor shares its unit with no task of its name and with no later executor of its id', () => {

@@ -14,8 +14,13 @@ const UNIT_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 const READABLE_LENGTH = 40;
 
-export type TaskIdentity = {
+/** Whose units they are: agents of two clusters may have one id on a host. */
+export type AgentIdentity = {
+  readonly cluster: string;
   readonly agentId: string;
+};
+
+export type TaskIdentity = AgentIdentity & {
   readonly principal: string;
   readonly frameworkId: string;
   readonly taskId: string;
@@ -31,20 +36,19 @@ export function isSafeId(id: string): boolean {
 }
 
 /**
- * The unit of a task: readable beginnings of its ids, then a hash of all of them, since four ids of 64
+ * The unit of a task: readable beginnings of its ids, then a hash of all of them, since five ids of 64
  * characters do not fit into a unit name. Different tasks never share a name.
  */
 export function unitNameFor(identity: TaskIdentity): string {
-  const { agentId, principal, frameworkId, taskId } = identity;
+  const { cluster, agentId, principal, frameworkId, taskId } = identity;
   const hash = createHash('sha256')
-    .update([agentId, principal, frameworkId, taskId].join('/'))
+    .update([cluster, agentId, principal, frameworkId, taskId].join('/'))
     .digest('hex');
   const readable = [principal, frameworkId, taskId].map((id) => id.slice(0, READABLE_LENGTH));
   return ['parley', ...readable, hash.slice(0, 16)].join('-');
 }
 
-export type ExecutorIdentity = {
-  readonly agentId: string;
+export type ExecutorIdentity = AgentIdentity & {
   readonly principal: string;
   readonly frameworkId: string;
   readonly executorId: string;
@@ -60,10 +64,12 @@ export const isExecutorUnit = (unit: string): boolean => unit.startsWith(EXECUTO
 
 /** The unit of an executor and of the tasks in it; never that of a task, nor of another incarnation. */
 export function executorUnitNameFor(identity: ExecutorIdentity): string {
-  const { agentId, principal, frameworkId, executorId, incarnation } = identity;
-  // A task's unit is a hash of four parts: of six is none of those.
+  const { cluster, agentId, principal, frameworkId, executorId, incarnation } = identity;
+  // A task's unit is a hash of five parts: of seven is none of those.
   const hash = createHash('sha256')
-    .update(['executor', agentId, principal, frameworkId, executorId, incarnation].join('/'))
+    .update(
+      ['executor', cluster, agentId, principal, frameworkId, executorId, incarnation].join('/'),
+    )
     .digest('hex');
   const readable = [principal, frameworkId, executorId].map((id) => id.slice(0, READABLE_LENGTH));
   return `${EXECUTOR_UNIT_PREFIX}${[...readable, hash.slice(0, 16)].join('-')}`;

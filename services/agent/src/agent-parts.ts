@@ -32,13 +32,13 @@ export function fetching({ workDirectory, objectCacheBytes, sandboxes }: AgentCo
 }
 
 export function taskHost(
-  { agentId, workDirectory, hostAccess: policy }: AgentConfig,
+  { identity: { cluster }, agentId, workDirectory, hostAccess: policy }: AgentConfig,
   isolation: PreparedIsolation & { readonly confinement: TaskConfinement },
   given: Pick<TaskHostOptions, 'launcher' | 'images' | 'cpuPins'>,
 ): TaskHost {
   const { enterCommand, confinement, networks } = isolation;
   const hostAccess = new HostAccess(policy, workDirectory, new GpuGrants(workDirectory));
-  const place = { agentId, workDirectory, enterCommand };
+  const place = { cluster, agentId, workDirectory, enterCommand };
   return new TaskHost({ ...place, ...given, confinement, networks, hostAccess });
 }
 

@@ -97,7 +97,7 @@ export class AgentShell {
     this.#epochFile = new EpochFile(workDirectory);
     const way = launching(config, isolation, (unit) => void this.#units.check(unit));
     const { rootPath, confinement } = isolation;
-    const place = { agentId, workDirectory };
+    const place = { cluster: identity.cluster, agentId, workDirectory };
     const dispatch = (input: SupervisorInput): void => this.#dispatch(input);
     this.#images = taskImages(config, way.launcher, confinement, logger);
     this.#host = taskHost(config, isolation, { ...way, images: this.#images });
@@ -331,11 +331,11 @@ export class AgentShell {
   }
 
   #makeExecutors(
-    { agentId, workDirectory, executorEndpoint }: AgentConfig,
+    { identity: { cluster }, agentId, workDirectory, executorEndpoint }: AgentConfig,
     given: Pick<ExecutorShellOptions, 'launcher' | 'confinement' | 'fetcher' | 'images'>,
   ): ExecutorShell {
     return new ExecutorShell({
-      ...{ ...given, agentId, workDirectory, executorEndpoint },
+      ...{ ...given, cluster, agentId, workDirectory, executorEndpoint },
       logger: this.#logger,
       tokens: ExecutorTokens.open(workDirectory, randomBytes(SECRET_BYTES)),
       dispatch: (input) => this.#dispatch({ kind: 'executor', input }),

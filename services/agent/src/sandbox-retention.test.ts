@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createSandbox } from '@parley/isolation/sandbox';
-import { AgentId, TaskRef, taskKey } from '@parley/protocol/ids';
+import { AgentId, ClusterName, TaskRef, taskKey } from '@parley/protocol/ids';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SandboxRetention, type SandboxRetentionOptions } from './sandbox-retention.ts';
 
@@ -13,12 +13,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(workDirectory, { recursive: true, force: true }));
 
+const cluster = ClusterName.parse('prod');
 const agentId = AgentId.parse('agent-1');
 const refOf = (taskId: string): TaskRef =>
   TaskRef.parse({ principal: 'team', frameworkId: 'fw', taskId });
 
 async function makeSandbox(taskId: string, ageSeconds: number): Promise<void> {
-  const made = await createSandbox(workDirectory, { agentId, ...refOf(taskId) });
+  const made = await createSandbox(workDirectory, { cluster, agentId, ...refOf(taskId) });
   if (!made.ok) throw new Error(made.failure.message);
   const time = 1_700_000_000 - ageSeconds;
   await utimes(made.directories.sandboxDirectory, time, time);
@@ -39,7 +40,15 @@ const isTask =
 
 function retentionOf(changes: Partial<SandboxRetentionOptions> = {}): SandboxRetention {
   const isLive = (): boolean => false;
-  return new SandboxRetention({ agentId, workDirectory, isLive, onFailure, onRemoved, ...changes });
+  return new SandboxRetention({
+    cluster,
+    agentId,
+    workDirectory,
+    isLive,
+    onFailure,
+    onRemoved,
+    ...changes,
+  });
 }
 
 test('the newest are kept, whatever an earlier process left counts, and known tasks are spared', async () => {

@@ -4,10 +4,17 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { removeSandbox } from '@parley/isolation/sandbox';
-import { type AgentId, type TaskKey, TaskRef, taskKey } from '@parley/protocol/ids';
+import {
+  type AgentId,
+  type ClusterName,
+  type TaskKey,
+  TaskRef,
+  taskKey,
+} from '@parley/protocol/ids';
 import type { Kept } from './sandbox-collector.ts';
 
 export type SandboxRetentionOptions = {
+  readonly cluster: ClusterName;
   readonly agentId: AgentId;
   readonly workDirectory: string;
   /** A task of this id is not over: it may have run before, and runs again in the same directories. */
@@ -90,8 +97,8 @@ export class SandboxRetention implements Kept {
   }
 
   async #remove(ref: TaskRef): Promise<void> {
-    const { agentId, workDirectory, onFailure, onRemoved } = this.#options;
-    const removed = await removeSandbox(workDirectory, { agentId, ...ref });
+    const { cluster, agentId, workDirectory, onFailure, onRemoved } = this.#options;
+    const removed = await removeSandbox(workDirectory, { cluster, agentId, ...ref });
     if (removed.ok) await onRemoved(ref);
     else onFailure(ref, removed.failure.message);
   }

@@ -20,7 +20,7 @@ import { notLaunched } from '@parley/isolation/start-shim';
 import type { TaskNetworks } from '@parley/isolation/task-networks';
 import { isExecutorUnit, type TaskIdentity } from '@parley/isolation/unit-name';
 import type { Probe } from '@parley/protocol/checks';
-import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import type { AgentId, ClusterName, TaskRef } from '@parley/protocol/ids';
 import { MILLI } from '@parley/protocol/resources';
 import type { TaskDescription } from '@parley/protocol/tasks';
 import { unreachable } from '@parley/protocol/unreachable';
@@ -35,6 +35,7 @@ import type { ExecStart } from './task-exec/exec-desk.ts';
 import { limitsOf } from './task-limits.ts';
 
 export type TaskHostOptions = {
+  readonly cluster: ClusterName;
   readonly agentId: AgentId;
   readonly workDirectory: string;
   readonly launcher: TaskLauncher;
@@ -70,7 +71,8 @@ export class TaskHost {
   }
 
   identityOf(ref: TaskRef): TaskIdentity {
-    return { agentId: this.#options.agentId, ...ref };
+    const { cluster, agentId } = this.#options;
+    return { cluster, agentId, ...ref };
   }
 
   directoriesOf(ref: TaskRef): TaskDirectories {

@@ -5,7 +5,7 @@ import type { TaskOutcome } from '@parley/isolation/exit-status';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import { type ExitWatch, watchExits } from '@parley/isolation/watch-exits';
-import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
+import { type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { Logger } from '@parley/telemetry/logger';
 import type { ExecutorShell } from './executors/executor-shell.ts';
 import { ExecutorTask } from './executors/executor-task.ts';
@@ -19,7 +19,6 @@ import { type SampledUnit, UsageSampler } from './usage-sampling.ts';
 const SWEEP_MS = 5000;
 
 export type UnitWatchOptions = {
-  readonly agentId: AgentId;
   readonly workDirectory: string;
   /** Leads to the cgroups' files as tasks see them: `/`, or the root of a private systemd. */
   readonly rootPath: string;
@@ -136,7 +135,7 @@ export class UnitWatch {
   #unitOf(ref: TaskRef): string {
     const known = this.#names.get(ref);
     if (known !== undefined) return known;
-    const name = unitNameFor({ agentId: this.#options.agentId, ...ref });
+    const name = unitNameFor(this.#options.host.identityOf(ref));
     this.#names.set(ref, name);
     return name;
   }

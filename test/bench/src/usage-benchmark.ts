@@ -84,7 +84,7 @@ async function taskOf(directory: string, number: number): Promise<Task> {
     frameworkId: 'sleepers',
     taskId: `sleeper-${number}`,
   });
-  const made = await createSandbox(directory, { agentId: AGENT, ...task });
+  const made = await createSandbox(directory, { cluster: CLUSTER, agentId: AGENT, ...task });
   if (!made.ok) throw new Error(made.failure.message);
   const { unit, runDirectory } = made.directories;
   const command = ['sleep', '1000'];

@@ -189,7 +189,7 @@ export class AgentUnderTest {
 
   /** What the shim of a task has recorded. */
   runFile(taskId: string, file: string): string {
-    const unit = unitNameFor({ agentId, ...framework, taskId });
+    const unit = unitNameFor({ cluster, agentId, ...framework, taskId });
     return readFileSync(path.join(runRootOf(this.workDirectory), unit, file), 'utf8');
   }
 }

@@ -21,7 +21,7 @@ import { unitNameFor } from '@parley/isolation/unit-name';
 import { LogsResult } from '@parley/protocol/agents';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
-import { type BusFixture, startBus } from './bus-fixture.ts';
+import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
 
 const MIB = 1024 * 1024;
 const OUTPUT_LIMIT = 8 * MIB;
@@ -48,7 +48,7 @@ describe.each([
   }, WAIT_MS);
 
   const outputOf = (taskId: string): string => {
-    const unit = unitNameFor({ agentId, ...leader.task(taskId) });
+    const unit = unitNameFor({ cluster, agentId, ...leader.task(taskId) });
     return outputFile(path.join(runRootOf(agent.workDirectory), unit), 'stdout');
   };
   const onDisk = (taskId: string): number =>

@@ -139,6 +139,7 @@ export async function aTask(
   // One that is to run as somebody else is not confined: that user has a home and files of its own here.
   const confinement = 'user' in changes ? undefined : (changes.confinement ?? bench.confinement);
   const identity = {
+    cluster: 'isolation',
     agentId: `agent-${process.pid}`,
     principal: 'team',
     frameworkId: bench.settings.kind,

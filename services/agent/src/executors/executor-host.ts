@@ -10,11 +10,11 @@ import {
   runRootOf,
   type TaskDirectories,
 } from '@parley/isolation/sandbox';
-import { isExecutorUnit } from '@parley/isolation/unit-name';
+import { type ExecutorIdentity, isExecutorUnit } from '@parley/isolation/unit-name';
 import type { ExecutorDescription } from '@parley/protocol/executor-description';
 import type { ExecutorProof } from '@parley/protocol/executor-relay';
 import { EXECUTOR_ENVIRONMENT } from '@parley/protocol/executors';
-import type { AgentId } from '@parley/protocol/ids';
+import type { AgentId, ClusterName } from '@parley/protocol/ids';
 import type { TaskImages } from '../images/task-images.ts';
 import { type StepFailure, stepFailureOf } from '../supervisor-messages.ts';
 import { type TaskConfinement, volumesDirectoryOf } from '../task-confinement.ts';
@@ -25,6 +25,7 @@ import type { ExecutorTokens } from './executor-tokens.ts';
 import { type ExecutorEndpoint, mesosEnvironment } from './mesos-environment.ts';
 
 export type ExecutorHostOptions = {
+  readonly cluster: ClusterName;
   readonly agentId: AgentId;
   readonly workDirectory: string;
   readonly launcher: TaskLauncher;
@@ -45,8 +46,13 @@ export class ExecutorHost {
   }
 
   directoriesOf({ executor, incarnation }: ExecutorPlace): TaskDirectories {
-    const { agentId, workDirectory } = this.#options;
-    return locateExecutor(workDirectory, { agentId, ...executor, incarnation });
+    const { workDirectory } = this.#options;
+    return locateExecutor(workDirectory, this.#identityOf({ executor, incarnation }));
+  }
+
+  #identityOf({ executor, incarnation }: ExecutorPlace): ExecutorIdentity {
+    const { cluster, agentId } = this.#options;
+    return { cluster, agentId, ...executor, incarnation };
   }
 
   /** Makes the sandbox; undefined when it is there. */
@@ -54,10 +60,10 @@ export class ExecutorHost {
     { executor, incarnation }: ExecutorPlace,
     { user }: Pick<ExecutorDescription, 'user'>,
   ): Promise<StepFailure | undefined> {
-    const { agentId, workDirectory, confinement } = this.#options;
+    const { workDirectory, confinement } = this.#options;
     const owner = confinement.ownerOf(executor, user);
     if (!owner.ok) return stepFailureOf(owner.failure);
-    const identity = { agentId, ...executor, incarnation };
+    const identity = this.#identityOf({ executor, incarnation });
     const made = await createExecutorSandbox(workDirectory, identity, owner.value);
     return made.ok ? undefined : stepFailureOf(made.failure);
   }

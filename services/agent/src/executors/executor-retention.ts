@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { removeExecutorSandbox } from '@parley/isolation/sandbox';
-import type { AgentId } from '@parley/protocol/ids';
+import type { AgentIdentity } from '@parley/isolation/unit-name';
 import { ExecutorRef } from '@parley/protocol/ids';
 import type { Kept } from '../sandbox-collector.ts';
 import type { ExecutorPlace } from './executor-messages.ts';
@@ -11,7 +11,7 @@ import type { ExecutorPlace } from './executor-messages.ts';
 const LIMIT = 100;
 
 export class ExecutorRetention implements Kept {
-  readonly #agentId: AgentId;
+  readonly #agent: AgentIdentity;
   readonly #workDirectory: string;
   readonly #onFailure: (executor: ExecutorRef, message: string) => void;
   readonly #wallTimeMs: () => number;
@@ -19,13 +19,13 @@ export class ExecutorRetention implements Kept {
   readonly #kept: { readonly place: ExecutorPlace; readonly sinceMs: number }[] = [];
 
   constructor(
-    agentId: AgentId,
+    agent: AgentIdentity,
     workDirectory: string,
     onFailure: (executor: ExecutorRef, message: string) => void,
     wallTimeMs: () => number = systemClock.wallTimeMs,
   ) {
     this.#wallTimeMs = wallTimeMs;
-    this.#agentId = agentId;
+    this.#agent = agent;
     this.#workDirectory = workDirectory;
     this.#onFailure = onFailure;
   }
@@ -63,7 +63,7 @@ export class ExecutorRetention implements Kept {
     const oldest = this.#kept.shift();
     if (oldest === undefined) return;
     const { executor, incarnation } = oldest.place;
-    const identity = { agentId: this.#agentId, ...executor, incarnation };
+    const identity = { ...this.#agent, ...executor, incarnation };
     const removed = await removeExecutorSandbox(this.#workDirectory, identity);
     if (!removed.ok) this.#onFailure(executor, removed.failure.message);
   }

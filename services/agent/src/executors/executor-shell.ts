@@ -64,14 +64,17 @@ export class ExecutorShell {
   #lostToldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ExecutorShellOptions) {
-    const { agentId, workDirectory, logger } = options;
+    const { cluster, agentId, workDirectory, logger } = options;
     this.#options = options;
     this.#logger = logger;
     this.host = new ExecutorHost(options);
     this.#store = new ExecutorStore(workDirectory);
     this.relay = this.#makeRelay(options);
-    this.retention = new ExecutorRetention(agentId, workDirectory, (executor, reason) =>
-      logger.warn({ ...executor, reason }, 'sandbox of an executor not removed'),
+    this.retention = new ExecutorRetention(
+      { cluster, agentId },
+      workDirectory,
+      (executor, reason) =>
+        logger.warn({ ...executor, reason }, 'sandbox of an executor not removed'),
     );
   }
 

@@ -109,7 +109,7 @@ async function launch(
   { command, limits }: { readonly command: readonly string[]; readonly limits: TaskLimits },
 ): Promise<LaunchRequest> {
   const ids = { principal: 'bench', frameworkId: 'isolation', taskId };
-  const made = await createSandbox(directory, { agentId: AGENT, ...ids });
+  const made = await createSandbox(directory, { cluster: 'bench', agentId: AGENT, ...ids });
   if (!made.ok) throw new Error(made.failure.message);
   const request = { ...made.directories, command, environment: {}, limits };
   const launched = await launcher.launch(request);
