@@ -1,7 +1,8 @@
-// Tests what a real agent takes back while the kernel says that its host is short of memory. The kernel's file is one of the
-// test's, put in its place where the agent sees it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Tests what a real agent takes back while the kernel says that its host is short of memory or CPU. That tasks wait for CPU is
+// real; a host that is short of memory would take the tests along, so there the kernel's file is one of the test's, put in its
+// place where the agent sees it.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
@@ -47,6 +48,46 @@ describe.runIf(process.getuid?.() === 0)('as root, who can put a file in place o
         state: 'killed',
         reason: 'revoked',
         message: expect.stringContaining('short of memory: tasks waited for it 34 % of'),
+      });
+      agent.touch('own', 'go');
+      expect(await leader.ended('own')).toMatchObject({ state: 'finished' });
+    },
+    WAIT_MS,
+  );
+});
+
+const CPU_PRESSURE = '/proc/pressure/cpu';
+
+describe.runIf(existsSync(CPU_PRESSURE))(`on a kernel that has ${CPU_PRESSURE}`, () => {
+  let bus: BusFixture;
+  let leader: PlayedLeader;
+  let agent: AgentUnderTest;
+
+  beforeAll(async () => {
+    bus = await startBus('reference');
+    leader = await PlayedLeader.lead(bus);
+    const lending = ['--oversubscribe', 'cpus=1,mem=256MiB', '--qos-cpu-pressure', '30'];
+    agent = new AgentUnderTest(bus, 'auto').start(...lending);
+    await leader.registered();
+  }, WAIT_MS);
+  afterAll(async () => {
+    await agent?.close();
+    await bus?.close();
+  }, WAIT_MS);
+
+  test(
+    'tasks that wait for CPU cost what is lent, not what is not, and the end says how long they waited',
+    async () => {
+      const spins = availableParallelism() * 2;
+      const script = `trap 'kill $(jobs -p)' EXIT; for n in $(seq ${spins}); do while :; do :; done & done;`;
+      await leader.order(aShellTask('own', `${script} while [ ! -e go ]; do sleep 0.1; done`));
+      await leader.order(aShellTask('lent', `${script} wait`, { revocable: true }));
+      expect(await leader.ended('lent')).toMatchObject({
+        state: 'killed',
+        reason: 'revoked',
+        message: expect.stringMatching(
+          /short of CPU: tasks waited for it [\d.]+ % of the last 10 s/,
+        ),
       });
       agent.touch('own', 'go');
       expect(await leader.ended('own')).toMatchObject({ state: 'finished' });
