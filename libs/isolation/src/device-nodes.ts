@@ -39,6 +39,6 @@ export async function makeDeviceNodes(
 }
 
 /** Major and minor: makedev(3), as far as the kernel's own 32 bits go. */
-function numbersOf(rdev: number): string[] {
+export function numbersOf(rdev: number): string[] {
   return [(rdev >>> 8) & 0xfff, (rdev & 0xff) | ((rdev >>> 12) & 0xfff00)].map(String);
 }

@@ -42,6 +42,12 @@ describe('a launch request', () => {
     ['no CPU', { limits: { cpuMillis: 0, memoryMib: 32 } }, /cpuMillis/],
     ['part of a MiB', { limits: { cpuMillis: 100, memoryMib: 0.5 } }, /memoryMib/],
     ['a bad environment name', { environment: { 'a b': 'c' } }, /environment name/],
+    ['a word that no program can be given', { command: ['sh', 'x'.repeat(131_001)] }, /word 1/],
+    [
+      'a value that no program can be given',
+      { environment: { A: 'ä'.repeat(65_500) } },
+      /^variable A/,
+    ],
     ['a null character in a value', { environment: { A: 'b\0c' } }, /null character/],
   ] as const)('with %s is refused', (_title, changes, reason) => {
     expect(requestFault(aRequest(changes))).toMatch(reason);

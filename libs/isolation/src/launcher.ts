@@ -91,6 +91,9 @@ export interface TaskLauncher {
   inspect(unit: string): Promise<UnitInspection>;
 }
 
+// What the kernel passes on in one piece (MAX_ARG_STRLEN, execve(2): 32 pages), less what `hiddenVariables` puts before.
+const MAX_WORD_BYTES = 131_000;
+const TOO_LARGE = `is larger than the ${MAX_WORD_BYTES} bytes that a program can be given in one piece: put it into a file`;
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Why a request cannot be launched, or undefined when it can. */
@@ -111,6 +114,8 @@ export function requestFault(request: LaunchRequest): string | undefined {
   // `env` would take these for an option or an assignment.
   if (program.startsWith('-') || program.includes('=')) return `no program is named ${program}`;
   if (command.some((word) => word.includes('\0'))) return 'the command contains a null character';
+  const tooLarge = command.findIndex((word) => Buffer.byteLength(word) > MAX_WORD_BYTES);
+  if (tooLarge >= 0) return `word ${tooLarge} of the command ${TOO_LARGE}`;
   return limitsFault(limits) ?? environmentFault(environment);
 }
 
@@ -282,6 +287,8 @@ function environmentFault(environment: Readonly<Record<string, string>>): string
   for (const [name, value] of Object.entries(environment)) {
     if (!ENVIRONMENT_NAME.test(name)) return `${JSON.stringify(name)} is no environment name`;
     if (value.includes('\0')) return `the value of ${name} contains a null character`;
+    if (Buffer.byteLength(`${name}=${value}`) > MAX_WORD_BYTES)
+      return `variable ${name} ${TOO_LARGE}`;
   }
   return undefined;
 }

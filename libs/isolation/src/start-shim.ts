@@ -81,7 +81,17 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
         return await giveUp(start, answer);
     }
   } catch (error) {
-    return refused(launchFailureOf(fileFailure(error)));
+    return await giveUpAfter(start, launchFailureOf(fileFailure(error)));
+  }
+}
+
+/** This launch came to nothing, but an earlier one of the same run may be on its way. */
+async function giveUpAfter(start: ShimStart, failure: LaunchFailure): Promise<LaunchOutcome> {
+  try {
+    return (await isFenced(start)) ? refused(failure) : { ok: true, alreadyStarted: true };
+  } catch {
+    // Where `started` cannot be made, for want of the directory or of space, no shim makes it either.
+    return refused(failure);
   }
 }
 
@@ -96,25 +106,28 @@ async function prepareRoot({
   await prepareImageRoot(runDirectory, confinement.image, [...places, sandboxDirectory]);
 }
 
-/**
- * Nothing was heard. An earlier launch of the same run (its agent died meanwhile) may hold the unit's name, so it
- * is given time to start the task. Then whoever creates `started` first, a shim or we, has decided.
- */
 async function giveUp(start: ShimStart, answer: ShimAnswer): Promise<LaunchOutcome> {
-  const { request, isPending } = start;
-  for (let look = 0; look < PENDING_LOOKS; look += 1) {
-    if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
-    // A unit shows a moment after its name is taken, so one look is not enough to see none.
-    if (look >= LEAST_LOOKS && !(await isPending())) break;
-    await delay(PENDING_PAUSE_MS);
-  }
-  if (!(await fenceRun(request.runDirectory))) return { ok: true, alreadyStarted: true };
-  const said = answer.detail ?? (await readTail(request.stderrPath));
+  if (!(await isFenced(start))) return { ok: true, alreadyStarted: true };
+  const said = answer.detail ?? (await readTail(start.request.stderrPath));
   const what =
     answer.word === 'timedOut'
       ? `the task was not started within ${START_TIMEOUT_MS} ms`
       : 'the launch command ended without starting the task';
   return refused({ code: 'launchFailed', message: said === '' ? what : `${what}: ${said}` });
+}
+
+/**
+ * Nothing was heard. An earlier launch of the same run (its agent died meanwhile) may hold the unit's name, so it
+ * is given time to start the task. Then whoever creates `started` first, a shim or we, has decided: false when a shim has.
+ */
+async function isFenced({ request, isPending }: ShimStart): Promise<boolean> {
+  for (let look = 0; look < PENDING_LOOKS; look += 1) {
+    if (await hasStarted(request.runDirectory)) return false;
+    // A unit shows a moment after its name is taken, so one look is not enough to see none.
+    if (look >= LEAST_LOOKS && !(await isPending())) break;
+    await delay(PENDING_PAUSE_MS);
+  }
+  return fenceRun(request.runDirectory);
 }
 
 /** Starts shim.sh by a child process of this one. Rejects when the program cannot be started. */

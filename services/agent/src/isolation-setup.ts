@@ -7,6 +7,7 @@ import {
   type IsolationSupport,
   scopeControllers,
 } from '@parley/isolation/host-support';
+import { countInputOutput } from '@parley/isolation/io-counting';
 import { findIoHost } from '@parley/isolation/io-host';
 import type { IoHost } from '@parley/isolation/io-limits';
 import type { TaskLauncher } from '@parley/isolation/launcher';
@@ -124,7 +125,7 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
     systemdVersion: support.systemdVersion,
     cgroupMode: cgroupModeOf(facts.cgroupLayout),
     isDirect: isDirect.value,
-    io: await findIoHost({ directory: workDirectory, controllers }),
+    io: await ioHostOf(workDirectory, controllers),
     hasCpusets: controllers.includes('cpuset'),
   };
   if (privateSystemd !== undefined) {
@@ -145,6 +146,12 @@ async function prepareScopes(request: IsolationRequest): Promise<Outcome<Prepare
     createLauncher: scopeLaunchers({ ...how, manager, enterCommand: [] }),
     release: async () => undefined,
   });
+}
+
+async function ioHostOf(directory: string, controllers: readonly string[]): Promise<IoHost> {
+  const io = await findIoHost({ directory, controllers });
+  if ('device' in io && controllers.includes('blkio')) await countInputOutput(io.device);
+  return io;
 }
 
 /** Whether scopes are asked for directly. Fails when that was asked for and cannot be. */

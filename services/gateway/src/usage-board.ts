@@ -1,5 +1,6 @@
 // Owns what tasks and executors use, as their agents tell it while somebody looks: agents tell of each unit for a while when
 // they are asked to, and who looks asks again.
+import { News } from '@parley/actor/news';
 import type { OperatorLink } from '@parley/operator-sdk/operator-link';
 import {
   type AgentId,
@@ -30,7 +31,7 @@ export class UsageBoard {
   readonly #nowMs: () => number;
   readonly #units = new Map<string, Known>();
   readonly #agents = new Map<AgentId, number>();
-  #news = Promise.withResolvers<void>();
+  readonly #news = new News();
   #isListening = false;
 
   /** `nowMs`: a clock that never goes back. */
@@ -53,7 +54,7 @@ export class UsageBoard {
     this.#watch();
     const untilMs = this.#nowMs() + patienceMs;
     while (!this.#hasTold(agentId) && this.#nowMs() < untilMs) {
-      await this.#somethingNew(untilMs - this.#nowMs());
+      await this.#news.next(untilMs - this.#nowMs());
     }
     return (unit) => this.#known(keyOf(unit) ?? '');
   }
@@ -96,19 +97,7 @@ export class UsageBoard {
     }
     if (part + 1 < parts) return;
     this.#agents.set(agentId, atMs);
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
-  }
-
-  #somethingNew(waitMs: number): Promise<void> {
-    const { promise } = this.#news;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      void promise.then(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    this.#news.tell();
   }
 }
 

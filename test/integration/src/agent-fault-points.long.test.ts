@@ -1,56 +1,25 @@
-// That an agent may die at any moment: by kill -9 before each thing that it does for a task, one life after the other, from the
-// order to the last word about its end.
-import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { isTerminal } from '@parley/protocol/tasks';
+// That an agent may die at any moment: by kill -9 before each thing that it does for a task, a group or an executor's tasks, one
+// life after the other, from the order to the last word about the end. A point of each phase: agent-fault-points.test.ts.
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
-import { type BusFixture, startBus } from './bus-fixture.ts';
-
-const FAULTS = fileURLToPath(new URL('./fault-points.ts', import.meta.url));
-const MOST_POINTS = 100;
-const LOOK_MS = 300;
+import { WAIT_MS } from './agent-fixture.ts';
+import { EXECUTOR, FaultStage, GROUP, SINGLE_TASK } from './fault-lives.ts';
 
 vi.setConfig({ testTimeout: 20 * WAIT_MS, hookTimeout: WAIT_MS });
 
-let bus: BusFixture;
-let leader: PlayedLeader;
-let agent: AgentUnderTest;
+let stage: FaultStage;
 
 beforeAll(async () => {
-  bus = await startBus('reference');
-  leader = await PlayedLeader.lead(bus);
-  agent = new AgentUnderTest(bus, 'auto');
+  stage = await FaultStage.open();
 });
 afterEach(async () => {
-  if (agent.pid !== 0) await agent.end('SIGKILL');
+  if (stage.agent.pid !== 0) await stage.agent.end('SIGKILL');
 });
-afterAll(async () => {
-  await agent?.close();
-  await bus?.close();
-});
+afterAll(() => stage?.close());
 
-const once = (taskId: string) => aShellTask(taskId, 'echo run; sleep 0.05; exit 7');
-
-/** Before what the lives of the agent ended, from that place of its output on. */
-const pointsSince = (start: number): string[] =>
-  [...agent.output.slice(start).matchAll(/^fault point: (.*)$/gm)].map(([, what = '']) => what);
-
-/** The next life of the agent ends before the first thing that it does for the task and that is none of `passed`. */
-async function startFaulty(
-  taskId: string,
-  passed: readonly string[],
-  launcher: string,
-): Promise<void> {
-  const options = `NODE_OPTIONS=--import=${FAULTS}`;
-  const asked = [`PARLEY_FAULT_TASK=${taskId}`, `PARLEY_FAULT_PASSED=${passed.join('\n')}`];
-  agent.through = ['env', options, ...asked];
-  const before = leader.registrations.length;
-  agent.start('--launcher', launcher);
-  const hasRegistered = () => leader.registrations.length > before;
-  await vi.waitUntil(hasRegistered, { timeout: 2 * WAIT_MS, interval: 20 }).catch((cause) => {
-    throw new Error(`for ${taskId} nobody registered: ${agent.output.slice(-2000)}`, { cause });
-  });
+function expectAmong(points: readonly string[], expected: readonly RegExp[]): void {
+  for (const what of expected) {
+    expect(points, points.join('\n')).toContainEqual(expect.stringMatching(what));
+  }
 }
 
 const LAUNCHERS = [
@@ -61,24 +30,7 @@ const LAUNCHERS = [
 test.each(LAUNCHERS)(
   'with --launcher %s an agent that dies by kill -9 before whatever it does for a task runs it once and tells its end once',
   async (launcher, prefix, ofThis) => {
-    const start = agent.output.length;
-    const taskIds: string[] = [];
-    let points: string[] = [];
-    for (let hasDied = true; hasDied; ) {
-      const taskId = `${prefix}${taskIds.length + 1}`;
-      await startFaulty(taskId, points, launcher);
-      const [before] = taskIds.slice(-1);
-      // As a leader does, which has had no answer, or lost the one that it had.
-      if (before !== undefined) await leader.order(once(before));
-      taskIds.push(taskId);
-      const died = agent.dies();
-      await Promise.race([leader.order(once(taskId)).catch(() => undefined), died]);
-      hasDied = await diesBeforeTheEnd(taskId, died);
-      if (hasDied) await vi.waitUntil(() => pointsSince(start).length === taskIds.length, WAIT_MS);
-      points = pointsSince(start);
-      expect(points.length, points.join('\n')).toBeLessThan(MOST_POINTS);
-    }
-    for (const what of [
+    expectAmong(await stage.liveThrough(SINGLE_TASK, prefix, launcher), [
       /^writeFile tasks\/alice.fw.TASK.task.partial/,
       /^rename .*\.task\.partial/,
       /^send the answer to the order/,
@@ -86,29 +38,33 @@ test.each(LAUNCHERS)(
       ofThis,
       /^readFile .*\/exit /,
       /^send .*a status update/,
-    ]) {
-      expect(points, points.join('\n')).toContainEqual(expect.stringMatching(what));
-    }
-    const updates = await leader.updates();
-    for (const taskId of taskIds) {
-      expect(await leader.ended(taskId), taskId).toMatchObject({ state: 'failed', exitCode: 7 });
-      expect(agent.stdoutOf(taskId), taskId).toBe('run\n');
-      const own = updates.filter(({ task }) => task.taskId === taskId);
-      const ends = own.filter(({ state }) => isTerminal(state));
-      expect(new Set(ends.map(({ sequence }) => sequence)).size, taskId).toBe(1);
-    }
+    ]);
   },
 );
 
-/** False when the task's end is stored, and the agent had nothing more to do for it. */
-async function diesBeforeTheEnd(taskId: string, died: Promise<void>): Promise<boolean> {
-  let hasDied = false;
-  void died.then(() => {
-    hasDied = true;
-  });
-  for (;;) {
-    const isToldOf = (await leader.history(taskId)).some(({ state }) => isTerminal(state));
-    await Promise.race([died, wait(LOOK_MS)]);
-    if (hasDied || isToldOf) return hasDied;
-  }
-}
+// Whichever the launcher, it gets one task after the other, as above.
+test('an agent that dies by kill -9 before whatever it does for a group runs each task of it once and tells each end once', async () => {
+  expectAmong(await stage.liveThrough(GROUP, 'g', 'auto'), [
+    ...['a', 'b'].flatMap((one) => [
+      new RegExp(`^writeFile tasks/alice.fw.TASK-${one}.task.partial`),
+      new RegExp(`^writeFile members/TASK-${one} `),
+      new RegExp(`^writeFile into parley-.*TASK-${one}.*/launch\\.`),
+      new RegExp(`^readFile parley-.*TASK-${one}.*/exit `),
+    ]),
+    /^send the answer to the order/,
+    /^send .*a status update/,
+  ]);
+});
+
+test('an agent that dies by kill -9 before whatever it does for an executor and its tasks has each task run once and tells each end once', async () => {
+  expectAmong(await stage.liveThrough(EXECUTOR, 'x', 'auto'), [
+    /^writeFile tasks\/alice.fw.TASK-a.task.partial/,
+    /^writeFile tasks\/alice.fw.TASK-b.task.partial/,
+    /^rename .*TASK\.executor/,
+    /^send the answer to the order/,
+    /^writeFile into parley-executor.*\/launch\./,
+    /^send the executor launch/,
+    /^send the executor acknowledged/,
+    /^send .*a status update/,
+  ]);
+});

@@ -2,7 +2,7 @@
 // with a master's credential on a real bus. It tests nothing itself.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -187,6 +187,13 @@ export class AgentUnderTest {
     return existsSync(place) ? readFileSync(place, 'utf8') : '';
   }
 
+  /** What stands in the files of that name in the sandboxes of executors, all that there have been. */
+  executorFiles(name: string): string {
+    const root = path.join(this.workDirectory, 'executor-sandboxes');
+    const files = readdirSync(root).map((sandbox) => path.join(root, sandbox, name));
+    return files.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')).join('');
+  }
+
   /** What the shim of a task has recorded. */
   runFile(taskId: string, file: string): string {
     const unit = unitNameFor({ cluster, agentId, ...framework, taskId });
@@ -296,8 +303,11 @@ export class PlayedLeader {
   }
 
   /** The default executor is to run these together. */
-  async orderGroup(descriptions: readonly TaskDescriptionInput[]): Promise<Answer> {
-    const executor = ExecutorDescription.parse({ executorId: 'pod', kind: 'default' });
+  async orderGroup(
+    descriptions: readonly TaskDescriptionInput[],
+    executorId = 'pod',
+  ): Promise<Answer> {
+    const executor = ExecutorDescription.parse({ executorId, kind: 'default' });
     const tasks = descriptions.map((description) => TaskDescription.parse(description));
     const body = { framework, role, executor, descriptions: tasks };
     const { epoch } = this;

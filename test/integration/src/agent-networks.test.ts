@@ -1,4 +1,5 @@
-// A real agent that gives its tasks private networks, on a host that is a network namespace with one link.
+// A real agent that gives its tasks private networks, on a host that is a network namespace with one link. How a
+// task gets into its network is tried with each launcher; the rest with the one that an agent takes by itself.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
@@ -6,7 +7,7 @@ import { decodeMessage, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { NetworkTraffic, UnitUsage } from '@parley/protocol/usage';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
 
@@ -47,13 +48,9 @@ beforeAll(async () => {
   way.listen(0, OUTSIDE);
   await once(way, 'listening');
   leader = await PlayedLeader.lead(bus);
-  agent = new AgentUnderTest(bus, 'auto', ['nsenter', `--net=/proc/${host.pid}/ns/net`, '--']);
-  agent.start(...reached(), ...RANGE);
-  await leader.registered();
 }, WAIT_MS);
 
 afterAll(async () => {
-  await agent?.close();
   way?.close();
   host?.kill('SIGKILL');
   // Goes with the namespace, as soon as nothing is in it.
@@ -66,11 +63,14 @@ const reached = (): string[] => [
   `nats://${OUTSIDE}:${(way.address() as AddressInfo).port}`,
 ];
 
+const newAgent = (): AgentUnderTest =>
+  new AgentUnderTest(bus, 'auto', ['nsenter', `--net=/proc/${host.pid}/ns/net`, '--']);
+
 /** It may have registered more than once before: it hears no leader, and looks for one. */
 async function startAgain(...options: string[]): Promise<void> {
   const before = leader.registrations.length;
   agent.start(...reached(), ...options);
-  await expect.poll(() => leader.registrations.length, POLL).toBeGreaterThan(before);
+  await vi.waitUntil(() => leader.registrations.length > before, POLL);
 }
 
 const inHost = (...words: string[]): string =>
@@ -112,113 +112,136 @@ const resources = (scalars: Record<string, number> = {}) => ({
   ports: [[PORT, PORT] as [number, number]],
 });
 
-test('the agent says that its tasks can have private networks', () => {
-  expect(leader.registrations[0]?.attributes).toMatchObject({ task_network: 'private' });
+describe.each(['direct', 'systemd-run'] as const)('with the launcher %s', (launcher) => {
+  /** The stream remembers those of the other launcher. */
+  const own = (taskId: string): string => `${taskId}-${launcher}`;
+
+  beforeAll(async () => {
+    agent = newAgent();
+    await startAgain(...RANGE, '--launcher', launcher);
+  }, WAIT_MS);
+  afterAll(() => agent.close(), WAIT_MS);
+
+  test(
+    'a server in a private network is reached by the port that it holds, is probed there, and knows its address',
+    async () => {
+      const healthCheck = { ...often, probe: { kind: 'tcp' as const, port: PORT } };
+      const task = { resources: resources(), network: 'private' as const, healthCheck };
+      expect(await leader.order(aShellTask(own('server'), SERVE, task))).toMatchObject({
+        ok: true,
+      });
+      await expect.poll(() => heard(HOST, PORT), POLL).toBe('10.88.0.1');
+      await expect
+        .poll(async () => (await leader.history(own('server'))).at(-1)?.healthy, POLL)
+        .toBe(true);
+      // Nothing on the host listens there.
+      expect(inHost('ss', '-Htln')).not.toContain(`:${PORT}`);
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'the network outlives a kill -9 of the agent, goes when its task ends, and one that ended meanwhile is removed',
+    async () => {
+      await leader.order(
+        aShellTask(own('short'), 'until [ -e go ]; do sleep 0.1; done', { network: 'private' }),
+      );
+      await leader.untilState(own('short'), 'running');
+      expect(inHost('ip', '-brief', 'link').match(/^parl/gm)).toHaveLength(2);
+      await agent.end('SIGKILL');
+      agent.touch(own('short'), 'go');
+      expect(await heard(HOST, PORT)).toBe('10.88.0.1');
+      await expect.poll(() => agent.runFile(own('short'), 'exit'), POLL).toContain('end');
+      await startAgain(...RANGE, '--launcher', launcher);
+      await leader.ended(own('short'));
+      expect(await heard(HOST, PORT)).toBe('10.88.0.1');
+      await expect
+        .poll(() => inHost('ip', '-brief', 'link').match(/^parl/gm), POLL)
+        .toHaveLength(1);
+      await leader.kill(own('server'), 0);
+      await leader.ended(own('server'));
+      await expect.poll(() => inHost('ip', '-brief', 'link'), POLL).not.toContain('parl');
+      expect(await heard(HOST, PORT)).toBeUndefined();
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'a task without a network finds nothing to connect to',
+    async () => {
+      const script = `'${process.execPath}' -e "require('net').connect(${(way.address() as AddressInfo).port}, '${OUTSIDE}').on('error', ({ code }) => { console.log(code); process.exit(7); })"`;
+      await leader.order(aShellTask(own('alone'), script, { network: 'none' }));
+      expect(await leader.ended(own('alone'))).toMatchObject({ state: 'failed', exitCode: 7 });
+    },
+    WAIT_MS,
+  );
 });
 
-test(
-  'a server in a private network is reached by the port that it holds, is probed there, and knows its address',
-  async () => {
-    const healthCheck = { ...often, probe: { kind: 'tcp' as const, port: PORT } };
-    const task = { resources: resources(), network: 'private' as const, healthCheck };
-    expect(await leader.order(aShellTask('server', SERVE, task))).toMatchObject({ ok: true });
-    await expect.poll(() => heard(HOST, PORT), POLL).toBe('10.88.0.1');
-    await expect
-      .poll(async () => (await leader.history('server')).at(-1)?.healthy, POLL)
-      .toBe(true);
-    // Nothing on the host listens there.
-    expect(inHost('ss', '-Htln')).not.toContain(`:${PORT}`);
-  },
-  WAIT_MS,
-);
-
-test(
-  'the network outlives a kill -9 of the agent, goes when its task ends, and one that ended meanwhile is removed',
-  async () => {
-    await leader.order(
-      aShellTask('short', 'until [ -e go ]; do sleep 0.1; done', { network: 'private' }),
-    );
-    await leader.untilState('short', 'running');
-    expect(inHost('ip', '-brief', 'link').match(/^parl/gm)).toHaveLength(2);
-    await agent.end('SIGKILL');
-    agent.touch('short', 'go');
-    expect(await heard(HOST, PORT)).toBe('10.88.0.1');
-    await expect.poll(() => agent.runFile('short', 'exit'), POLL).toContain('end');
+describe('with the direct launcher alone', () => {
+  beforeAll(async () => {
+    agent = newAgent();
     await startAgain(...RANGE);
-    await leader.ended('short');
-    expect(await heard(HOST, PORT)).toBe('10.88.0.1');
-    await expect.poll(() => inHost('ip', '-brief', 'link').match(/^parl/gm), POLL).toHaveLength(1);
-    await leader.kill('server', 0);
-    await leader.ended('server');
-    await expect.poll(() => inHost('ip', '-brief', 'link'), POLL).not.toContain('parl');
-    expect(await heard(HOST, PORT)).toBeUndefined();
-  },
-  WAIT_MS,
-);
+  }, WAIT_MS);
+  afterAll(() => agent.close(), WAIT_MS);
 
-test(
-  'a task with a private network sends no faster than the bandwidth that it holds, and what it sends and receives is counted',
-  async () => {
-    let bytes = 0;
-    const sink = createServer((socket) => {
-      socket.on('data', (data) => {
-        bytes += data.length;
+  test('the agent says that its tasks can have private networks', () => {
+    expect(leader.registrations.at(-1)?.attributes).toMatchObject({ task_network: 'private' });
+  });
+
+  test(
+    'a task with a private network sends no faster than the bandwidth that it holds, and what it sends and receives is counted',
+    async () => {
+      let bytes = 0;
+      const sink = createServer((socket) => {
+        socket.on('data', (data) => {
+          bytes += data.length;
+        });
+        socket.on('error', () => undefined);
       });
-      socket.on('error', () => undefined);
-    });
-    sink.listen(0, OUTSIDE);
-    await once(sink, 'listening');
-    const { port } = sink.address() as AddressInfo;
-    const passed = new Map<string, NetworkTraffic>();
-    await watchUsage((unit) => {
-      if (unit.task && unit.network) passed.set(unit.task.taskId, unit.network);
-    });
-    const send = `exec '${process.execPath}' -e "const socket = require('net').connect(${port}, '${OUTSIDE}'); const block = Buffer.alloc(65536); const more = () => { while (socket.write(block)); socket.once('drain', more); }; more(); setTimeout(() => process.exit(), 5000)"`;
-    const sent = async (taskId: string, scalars: Record<string, number>): Promise<number> => {
-      const before = bytes;
-      await leader.order(
-        aShellTask(taskId, send, { resources: resources(scalars), network: 'private' }),
-      );
-      expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
-      return bytes - before;
-    };
-    const slow = await sent('slow', { network_bandwidth: 8000 });
-    const fast = await sent('fast', { network_bandwidth: 80_000 });
-    sink.close();
-    // A megabyte a second, for five seconds and what the queue lets through at once.
-    expect(slow).toBeGreaterThan(500_000);
-    expect(slow).toBeLessThan(7_000_000);
-    // Agents tell it every two seconds: a part of what was sent, with the answers to it.
-    const { outBytes, outPackets, inPackets } = passed.get('slow') ?? {};
-    expect(outBytes).toBeGreaterThan(100_000);
-    expect(outBytes).toBeLessThan(slow * 1.2);
-    expect(outPackets).toBeGreaterThan(1);
-    expect(inPackets).toBeGreaterThan(1);
-    expect(passed.get('fast')?.outBytes).toBeGreaterThan(outBytes ?? 0);
-    expect(fast).toBeGreaterThan(3 * slow);
-  },
-  WAIT_MS,
-);
+      sink.listen(0, OUTSIDE);
+      await once(sink, 'listening');
+      const { port } = sink.address() as AddressInfo;
+      const passed = new Map<string, NetworkTraffic>();
+      await watchUsage((unit) => {
+        if (unit.task && unit.network) passed.set(unit.task.taskId, unit.network);
+      });
+      const send = `exec '${process.execPath}' -e "const socket = require('net').connect(${port}, '${OUTSIDE}'); const block = Buffer.alloc(65536); const more = () => { while (socket.write(block)); socket.once('drain', more); }; more(); setTimeout(() => process.exit(), 5000)"`;
+      const sent = async (taskId: string, scalars: Record<string, number>): Promise<number> => {
+        const before = bytes;
+        await leader.order(
+          aShellTask(taskId, send, { resources: resources(scalars), network: 'private' }),
+        );
+        expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
+        return bytes - before;
+      };
+      const slow = await sent('slow', { network_bandwidth: 8000 });
+      const fast = await sent('fast', { network_bandwidth: 80_000 });
+      sink.close();
+      // A megabyte a second, for five seconds and what the queue lets through at once.
+      expect(slow).toBeGreaterThan(500_000);
+      expect(slow).toBeLessThan(7_000_000);
+      // Agents tell it every two seconds: a part of what was sent, with the answers to it.
+      const { outBytes, outPackets, inPackets } = passed.get('slow') ?? {};
+      expect(outBytes).toBeGreaterThan(100_000);
+      expect(outBytes).toBeLessThan(slow * 1.2);
+      expect(outPackets).toBeGreaterThan(1);
+      expect(inPackets).toBeGreaterThan(1);
+      expect(passed.get('fast')?.outBytes).toBeGreaterThan(outBytes ?? 0);
+      expect(fast).toBeGreaterThan(3 * slow);
+    },
+    WAIT_MS,
+  );
 
-test(
-  'a task without a network finds nothing to connect to',
-  async () => {
-    const script = `'${process.execPath}' -e "require('net').connect(${(way.address() as AddressInfo).port}, '${OUTSIDE}').on('error', ({ code }) => { console.log(code); process.exit(7); })"`;
-    await leader.order(aShellTask('alone', script, { network: 'none' }));
-    expect(await leader.ended('alone')).toMatchObject({ state: 'failed', exitCode: 7 });
-  },
-  WAIT_MS,
-);
-
-test(
-  'an agent without such networks starts no task that wants one, and says what to do',
-  async () => {
-    await agent.end('SIGTERM');
-    await startAgain();
-    await leader.order(aShellTask('refused', 'true', { network: 'private' }));
-    const { state, reason, message } = await leader.ended('refused');
-    expect({ state, reason }).toEqual({ state: 'failed', reason: 'launchFailed' });
-    expect(message).toContain('start it with --task-network');
-  },
-  WAIT_MS,
-);
+  test(
+    'an agent without such networks starts no task that wants one, and says what to do',
+    async () => {
+      await agent.end('SIGTERM');
+      await startAgain();
+      await leader.order(aShellTask('refused', 'true', { network: 'private' }));
+      const { state, reason, message } = await leader.ended('refused');
+      expect({ state, reason }).toEqual({ state: 'failed', reason: 'launchFailed' });
+      expect(message).toContain('start it with --task-network');
+    },
+    WAIT_MS,
+  );
+});

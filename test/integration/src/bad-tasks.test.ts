@@ -209,10 +209,19 @@ describe.each(['direct', 'systemd-run'] as const)('started by the launcher %s', 
       await leader.order(aShellTask('large', '', { command }));
       expect(await leader.ended('large')).toMatchObject({ state: 'finished' });
       expect(agent.stdoutOf('large')).toBe('100000 y\n');
-      // More than the kernel passes on in one word: nothing runs, and the reason is told.
+      // More than the kernel passes on in one piece: nothing runs, and who reads the update sees what is too large.
       const tooLarge = { argv: ['true'], environment: { BIG: 'x'.repeat(131_072) } };
       await leader.order(aShellTask('too-large', '', { command: tooLarge }));
-      expect(await leader.ended('too-large')).toMatchObject({ state: 'failed' });
+      expect(await leader.ended('too-large')).toMatchObject({
+        ...{ state: 'failed', reason: 'launchFailed' },
+        message:
+          'variable BIG is larger than the 131000 bytes that a program can be given in one piece: put it into a file',
+      });
+      // The largest one that there can be.
+      const largest = { ...command, environment: { ...environment, BIG: 'x'.repeat(130_996) } };
+      await leader.order(aShellTask('largest', '', { command: largest }));
+      expect(await leader.ended('largest')).toMatchObject({ state: 'finished' });
+      expect(agent.stdoutOf('largest')).toBe('130996 y\n');
     },
     WAIT_MS,
   );

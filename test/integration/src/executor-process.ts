@@ -1,7 +1,7 @@
 // An executor for tests, written with the SDK: what a task does, its name says. It says in which scope it runs and with
 // which limit, answers every message with the same bytes in reverse, and can crash.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { runExecutor } from '@parley/executor-sdk/run-executor';
@@ -43,6 +43,10 @@ runExecutor({
         };
       case 'limit':
         return { message: String(memoryLimitMib()) };
+      case 'once':
+        appendFileSync(`run-${task.taskId}`, 'run\n');
+        await wait(50);
+        return undefined;
       case 'crash':
         return process.exit(7);
       case 'fail':

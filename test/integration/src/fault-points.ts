@@ -1,22 +1,25 @@
 // Loaded into an agent's process before the agent itself (`node --import`): the process kills itself before the first thing
-// that it does to the outside world about one task and that no life before ended at. What it does is seen where it leaves
+// that it does to the outside world about one task, or all whose names begin with its id, and that no life before ended at. What it does is seen where it leaves
 // the process: files that are made, written, renamed, linked, removed and read, and what is sent to the spawner, to systemd
 // and to the bus. Their order differs from life to life, so they are told apart by what they are and how often it was done.
 //
-//   PARLEY_FAULT_TASK    the id of the task
+//   PARLEY_FAULT_TASK    the id of the task, which may be the first part of others' (`g1` of `g1-a`), and an executor's
 //   PARLEY_FAULT_PASSED  the fault points that are let pass, as they were told, a line each
+//   PARLEY_FAULT_AT      only before such a one, a regular expression
 import { promises, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 
 const { PARLEY_FAULT_TASK: taskId = '', PARLEY_FAULT_PASSED: text = '' } = process.env;
+const wanted = new RegExp(process.env['PARLEY_FAULT_AT'] ?? '');
 const passed = new Set(text.split('\n'));
 // Ids, file names and unit names go on with a letter or digit only where it is another task.
 const names = new RegExp(`(?<![A-Za-z0-9])${taskId}(?![A-Za-z0-9])`);
 /** Answers of the agent to whoever asked; while the leader orders, nobody else asks. */
 const ANSWER = /PUB _INBOX/;
 const STDERR = 2;
+const HEADER_BYTES = 4;
 /** What differs from one task, or one launch, to the next. */
 const OWN = /(?<=-)[0-9a-f]{16}(?![A-Za-z0-9])|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 /** A file that is waited for is read as often as the machine is slow. */
@@ -30,7 +33,7 @@ function point(what: string): void {
   const time = (times.get(kind) ?? 0) + 1;
   times.set(kind, time);
   const name = `${kind} #${time}`;
-  if (time > MOST_TIMES || passed.has(name)) return;
+  if (time > MOST_TIMES || passed.has(name) || !wanted.test(name)) return;
   writeSync(STDERR, `fault point: ${name}\n`);
   process.kill(process.pid, 'SIGKILL');
 }
@@ -74,10 +77,20 @@ const write = Socket.prototype.write as (...words: unknown[]) => boolean;
 Socket.prototype.write = function intercepted(this: Socket, ...words: unknown[]): boolean {
   const [data] = words;
   const said = data instanceof Uint8Array ? Buffer.from(data).toString('latin1') : String(data);
-  if (names.test(said)) point(`send ${describe(said)}`);
+  const frame = hasBegun ? frameOf(data) : undefined;
+  if (frame !== undefined) point(`send the executor ${frame}`);
+  else if (names.test(said)) point(`send ${describe(said)}`);
   else if (hasBegun && ANSWER.test(said)) point('send the answer to the order');
   return write.apply(this, words);
 };
+
+/** The kind of a message to an executor, as executor-frames.ts lays it on the socket. */
+function frameOf(data: unknown): string | undefined {
+  if (!(data instanceof Uint8Array) || data.length <= HEADER_BYTES) return undefined;
+  const bytes = Buffer.from(data);
+  if (bytes.readUInt32BE(0) !== data.length - HEADER_BYTES) return undefined;
+  return /subscribed|launchGroup|launch|acknowledged|kill/.exec(bytes.toString('latin1'))?.[0];
+}
 
 function describe(said: string): string {
   if (/^go /.test(said)) return 'the shim its go';

@@ -58,6 +58,19 @@ describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', 
     expect(status).toEqual([...expected, 'NoNewPrivs:\t1']);
   });
 
+  it('is told as one without a sandbox when that went before its start', async () => {
+    const stdoutPath = path.join(bench.workDirectory, `gone-${kind}-stdout`);
+    const stderrPath = path.join(bench.workDirectory, `gone-${kind}-stderr`);
+    const task = await sh('echo ran', { stdoutPath, stderrPath });
+    await rm(task.sandboxDirectory, { recursive: true });
+    await launched(bench, task);
+    expect(await endOf(bench, task)).toEqual({
+      state: 'couldNotStart',
+      fault: 'sandboxUnavailable',
+    });
+    expect(await readFile(stdoutPath, 'utf8')).toBe('');
+  });
+
   it('opens no device but those that every program needs, whatever rights the node gives', async ({
     skip,
   }) => {

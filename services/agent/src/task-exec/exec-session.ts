@@ -2,6 +2,7 @@
 // What it holds is bounded: where the client takes nothing the command is paused by its full pipe, and the other way round.
 import type { ChildProcess } from 'node:child_process';
 import { Readable } from 'node:stream';
+import { News } from '@parley/actor/news';
 import { CommandProcesses } from '@parley/isolation/command-processes';
 import { resizeTerminal, type Size } from '@parley/isolation/pseudo-terminal';
 import type { ExecAsk, ExecEnd, ExecResult } from '@parley/protocol/task-exec';
@@ -22,7 +23,7 @@ export class ExecSession {
   #hasEntered = false;
   #exit: ExecEnd | undefined;
   #end: ExecEnd | undefined;
-  #news = Promise.withResolvers<void>();
+  readonly #news = new News();
 
   /** `child`: as `spawnInScope` starts it, with pipes. */
   constructor(child: ChildProcess) {
@@ -52,7 +53,7 @@ export class ExecSession {
 
   /** Waits for output where there is none behind `from`. */
   async output(from: number, waitMs: number): Promise<ExecResult> {
-    if (this.#output.end <= from && this.#end === undefined) await this.#somethingNew(waitMs);
+    if (this.#output.end <= from && this.#end === undefined) await this.#news.next(waitMs);
     const output = this.#output.from(from);
     if (!this.#output.isFull) this.#resume();
     const arriving = output.reduce((sum, { data }) => sum + data.length, from);
@@ -91,7 +92,7 @@ export class ExecSession {
     this.#child[stream]?.on('data', (data: Buffer) => {
       this.#output.append(stream, data);
       if (this.#output.isFull) this.#child[stream]?.pause();
-      this.#tell();
+      this.#news.tell();
     });
     this.#child[stream]?.on('error', () => undefined);
   }
@@ -126,22 +127,6 @@ export class ExecSession {
   #finish(end: ExecEnd): void {
     this.#end ??= end;
     for (const stream of this.#child.stdio) stream?.destroy();
-    this.#tell();
-  }
-
-  #tell(): void {
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
-  }
-
-  #somethingNew(waitMs: number): Promise<void> {
-    const { promise } = this.#news;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      void promise.then(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    this.#news.tell();
   }
 }
