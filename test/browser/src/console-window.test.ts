@@ -75,9 +75,9 @@ test(
       ['/ui/agents?as=grid', '3 agents'],
       ['/ui/agents/a1', 'a1.example'],
       ['/ui/offers', 'outstanding'],
-      ['/ui/roles', 'no roles'],
+      ['/ui/roles', 'cpus: has 4, guarantee none, limit 12'],
       ['/ui/events', 'frameworkRemoved'],
-      ['/ui/system', 'nothing of the machinery'],
+      ['/ui/system', 'it begins after entry'],
     ] as const) {
       const page = await browser.open('about:blank');
       page.on('request', (one) => asked.add(new URL(one.url()).pathname));
