@@ -11,6 +11,7 @@ import {
   wasOffered,
 } from './framework-deeds.ts';
 import { countTask, hold, offer } from './holdings.ts';
+import { changeRole } from './role-rows.ts';
 import {
   type AgentRow,
   type ExecutorRow,
@@ -72,6 +73,7 @@ const FOLD: Fold = {
   offerAccepted: (view, { offerId }) => endOffer(view, offerId, 'accepted'),
   offerDeclined: (view, { offerId, reason }) => endOffer(view, offerId, 'declined', reason),
   offerRescinded: (view, { offerId, reason }) => endOffer(view, offerId, 'rescinded', reason),
+  roleSharesChanged: (view, { role, after }) => changeRole(view, role, after),
   taskStateChanged,
 };
 

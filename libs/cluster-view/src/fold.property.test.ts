@@ -25,6 +25,7 @@ function comparable(view: View): unknown {
     tasks: sorted(tasks),
     executors: sorted([...view.executors]),
     offers: sorted([...view.offers]),
+    roles: sorted([...view.roleSettings]),
   };
 }
 

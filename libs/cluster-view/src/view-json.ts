@@ -2,7 +2,15 @@
 // Pure; runs in a browser.
 import { executorRowKey } from './apply.ts';
 import { RowMap } from './row-map.ts';
-import type { AgentRow, ExecutorRow, FrameworkRow, OfferRow, TaskRow, View } from './view.ts';
+import type {
+  AgentRow,
+  ExecutorRow,
+  FrameworkRow,
+  OfferRow,
+  RoleSettingRow,
+  TaskRow,
+  View,
+} from './view.ts';
 
 export type ViewJson = Pick<View, 'moment' | 'total' | 'allocated' | 'offered'> & {
   readonly leader?: string;
@@ -15,6 +23,8 @@ export type ViewJson = Pick<View, 'moment' | 'total' | 'allocated' | 'offered'> 
   readonly endedOffers: readonly OfferRow[];
   /** Absent in windows of before they were kept. */
   readonly endedFrameworks?: readonly FrameworkRow[];
+  /** Likewise. */
+  readonly roleSettings?: readonly RoleSettingRow[];
 };
 
 export function toJson(view: View): ViewJson {
@@ -29,6 +39,7 @@ export function toJson(view: View): ViewJson {
     endedTasks: [...view.endedTasks.values()],
     endedOffers: [...view.endedOffers.values()],
     endedFrameworks: [...view.endedFrameworks.values()],
+    roleSettings: [...view.roleSettings.values()],
   };
 }
 
@@ -45,6 +56,7 @@ export function fromJson({ leader, ...json }: ViewJson): View {
     endedTasks: byKey(json.endedTasks, taskRowKey),
     endedOffers: byKey(json.endedOffers, ({ offerId }) => offerId),
     endedFrameworks: byKey(json.endedFrameworks ?? [], frameworkRowKey),
+    roleSettings: byKey(json.roleSettings ?? [], ({ role }) => role),
   };
 }
 

@@ -5,6 +5,7 @@ import { frameworkKey, taskKey } from '@parley/protocol/ids';
 import type { Resources } from '@parley/protocol/resources';
 import { executorRowKey } from './apply.ts';
 import { countTask, hold, offer } from './holdings.ts';
+import { setRole } from './role-rows.ts';
 import {
   type AgentRow,
   type Amounts,
@@ -24,6 +25,8 @@ export function viewOf(state: ClusterState, moment: Moment): View {
   putFrameworks(view, state);
   putTasks(view, state);
   putOffers(view, state);
+  for (const { role, weight, guarantee, limit } of state.roleSettings.rows())
+    setRole(view, { role, weight, guarantee, limit });
   for (const agent of view.agents.values()) {
     if (agent.state !== 'registered') continue;
     view.total = plus(view.total, agent.total);

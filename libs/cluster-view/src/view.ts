@@ -87,6 +87,15 @@ export type ExecutorRow = {
   readonly resources: Amounts;
 };
 
+/** What operators set for a role, in thousandths; there is none where all is as by default. */
+export type RoleSettingRow = {
+  readonly role: string;
+  readonly weight: number;
+  readonly guarantee: Amounts;
+  readonly limit: Amounts;
+};
+export const DEFAULT_ROLE_WEIGHT = 1000;
+
 export type View = {
   moment: Moment;
   leader: string | undefined;
@@ -106,6 +115,7 @@ export type View = {
   readonly endedOffers: RowMap<OfferRow>;
   /** Likewise, at most `MAX_ENDED_FRAMEWORKS`. */
   readonly endedFrameworks: RowMap<FrameworkRow>;
+  readonly roleSettings: RowMap<RoleSettingRow>;
 };
 
 const MAX_ENDED = 5000;
@@ -125,6 +135,7 @@ export const emptyView = (): View => ({
   endedTasks: new RowMap(),
   endedOffers: new RowMap(),
   endedFrameworks: new RowMap(),
+  roleSettings: new RowMap(),
 });
 
 /** `sign` -1 takes away. */

@@ -74,6 +74,27 @@ test.each<Deed>([
   TIMEOUT_MS,
 );
 
+test.each([
+  ['/ui/frameworks/alice/web-2', 'Tear down framework'],
+  ['/ui/agents/a1', 'Drain agent'],
+  ['/ui/roles', 'Set quota and weight'],
+  ['/ui/tasks/alice/web/begins', 'Kill task'],
+])(
+  'in the past %s has no "%s" that can be pressed',
+  async (place, title) => {
+    const page = await browser.open(url + place);
+    const button = page.getByRole('button', { name: title });
+    await button.first().waitFor();
+    expect(await button.first().isEnabled()).toBe(true);
+    await page.getByRole('button', { name: 'an event back' }).click();
+    await page.getByText('nothing can be changed').waitFor();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    for (const one of await button.all()) expect(await one.isDisabled()).toBe(true);
+    await page.close();
+  },
+  TIMEOUT_MS,
+);
+
 test(
   'output of running tasks is read together, each line with whose it is, stopped, and searched',
   async () => {

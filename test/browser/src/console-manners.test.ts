@@ -101,3 +101,24 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  'a framework says why it waits when it is asked, and a task that was launched that it waits for no offer',
+  async () => {
+    // Of the page of a task its output and files are asked, too.
+    const output = { data: Buffer.from(''), offset: 0, size: 0, ended: true };
+    const files = { kind: 'list', entries: [], isCut: false };
+    gateway.answer = succeed({ ...output, ...files, ...explanation('waits') });
+    for (const [place, words] of [
+      ['frameworks/alice/web-2', '2 are too small in cpus (best 16 of 64)'],
+      ['tasks/alice/web/begins', 'It waits for no offer: it is staging on a10.'],
+    ] as const) {
+      const page = await browser.open(`${url}/ui/${place}`);
+      const why = page.getByRole('region', { name: 'why it waits' });
+      await why.getByRole('button', { name: 'Why does it wait?' }).click();
+      await why.getByText(words).first().waitFor();
+      await page.close();
+    }
+  },
+  TIMEOUT_MS,
+);

@@ -75,9 +75,9 @@ test(
       ['/ui/agents?as=grid', '3 agents'],
       ['/ui/agents/a1', 'a1.example'],
       ['/ui/offers', 'outstanding'],
-      ['/ui/roles', 'no roles'],
+      ['/ui/roles', 'cpus: has 4, guarantee none, limit 12'],
       ['/ui/events', 'frameworkRemoved'],
-      ['/ui/system', 'nothing of the machinery'],
+      ['/ui/system', 'it begins after entry'],
     ] as const) {
       const page = await browser.open('about:blank');
       page.on('request', (one) => asked.add(new URL(one.url()).pathname));
@@ -107,6 +107,38 @@ test(
     await page.reload();
     await page.getByRole('status').getByText('7 tasks', { exact: true }).waitFor();
     expect(await page.getByRole('button', { name: 'live' }).isDisabled()).toBe(true);
+    await page.close();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'one drags through a window, and it is played to its end',
+  async () => {
+    const page = await browser.open(`${url}/ui/tasks`);
+    const tasks = (count: number) =>
+      page
+        .getByRole('status')
+        .getByText(count === 1 ? '1 task' : `${count} tasks`, { exact: true });
+    await tasks(8).waitFor();
+    const bar = await page.getByRole('slider', { name: 'moment' }).boundingBox();
+    if (bar === null) throw new Error('the bar of time is not there');
+    const y = bar.y + bar.height / 2;
+    await page.mouse.move(bar.x + bar.width - 1, y);
+    await page.mouse.down();
+    await page.mouse.move(bar.x + bar.width / 2, y, { steps: 5 });
+    await page.mouse.move(bar.x + 1, y, { steps: 5 });
+    await tasks(0).waitFor();
+    await page.mouse.move(bar.x + bar.width - 1, y, { steps: 5 });
+    await tasks(8).waitFor();
+    await page.mouse.move(bar.x + 1, y, { steps: 5 });
+    await page.mouse.up();
+    // Nobody drags any more.
+    await page.mouse.move(bar.x + bar.width - 1, y, { steps: 5 });
+    await tasks(0).waitFor();
+    await page.getByRole('combobox', { name: 'how fast' }).selectOption('100');
+    await page.getByRole('button', { name: 'play' }).click();
+    await tasks(8).waitFor();
     await page.close();
   },
   TIMEOUT_MS,

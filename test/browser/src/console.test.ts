@@ -32,7 +32,7 @@ beforeAll(async () => {
   framework.add([
     cluster.scriptTask(
       'talks',
-      `echo from the sandbox > note; printf 'plain\\n\\033[31mred\\033[0m\\nlast'; ${cluster.waitAt('gate')}`,
+      `echo from the sandbox > note; printf 'plain\\n\\033[31mred\\033[0m\\nlast\\n'; ${cluster.waitAt('later')}; echo more of it; ${cluster.waitAt('gate')}`,
     ),
   ]);
   await until(
@@ -202,6 +202,22 @@ test(
     await files.getByRole('button', { name: 'note', exact: true }).click();
     await files.getByText('from the sandbox').waitFor();
     await picture(page, 'output');
+    // While it is paused nothing is added, and then all that came meanwhile.
+    await page.getByRole('searchbox', { name: 'search in the output' }).fill('');
+    await log.getByText('plain').waitFor();
+    await page.getByRole('button', { name: 'pause', exact: true }).last().click();
+    cluster.open('later');
+    await until(
+      async () => {
+        const logs = await fetch(`${gateway.url}/v1/tasks/alice/web/talks/logs?stream=stdout`);
+        return (await logs.text()).includes('more of it');
+      },
+      () => 'the task has written more',
+    );
+    await delay(1500);
+    expect(await log.getByText('more of it').count()).toBe(0);
+    await page.getByRole('button', { name: 'go on' }).click();
+    await log.getByText('more of it').waitFor();
     await page.close();
   },
   TEST_TIMEOUT_MS,

@@ -17,6 +17,7 @@ export function play(history: ScriptedHistory, gateway: ScriptedGateway): void {
   const [web, web2, gone] = [aFramework('web'), aFramework('web-2'), aFramework('gone')];
   const inEng = { role: 'eng' } as const;
   const inTeam = { role: 'eng/team' } as const;
+  history.share([{ kind: 'role', role: 'eng', weight: 2000, limit: { cpus: 12_000 } }]);
   history.subscribe(web, { roles: ['eng'] });
   history.subscribe(web2, { roles: ['eng/team'] });
   history.subscribe(gone, { roles: ['eng'] });

@@ -7,6 +7,7 @@ import { DrawnSeries } from '@parley/mesos-api/drawn-message';
 import { MESSAGE_TYPES, type MessageName } from '@parley/mesos-api/message-types';
 import { encodeRecord } from '@parley/mesos-api/record-io';
 import { FuzzInsider } from './fuzz-insider.ts';
+import { drawOwn, drawRecords, type Input } from './fuzz-own.ts';
 
 /** So many that those which wait for the end of a stream, or for none at all, hold up nobody. */
 const AT_ONCE = 48;
@@ -197,13 +198,6 @@ const RAW = [
   'GET /state HTTP/1.1\r\n\r\n',
 ];
 
-type Input = {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-};
-
 export type FuzzReport = {
   /** How many answers had which status; `cut` where the connection ended without one. */
   readonly answers: Map<number | 'cut', number>;
@@ -236,6 +230,8 @@ function drawInput(series: DrawnSeries, insider: FuzzInsider): Input {
   if (series.below(4) === 0) {
     return { method: 'POST', path: '/api/v1/scheduler', ...insider.drawCall(series) };
   }
+  if (series.below(4) === 0) return drawOwn(series);
+  if (series.below(10) === 0) return drawRecords(series);
   const headers: Record<string, string> = {};
   for (let more = series.below(3); more > 0; more -= 1) {
     headers[series.oneOf(ODD_HEADERS)] = series.oneOf(ODD_VALUES);

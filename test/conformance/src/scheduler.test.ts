@@ -71,11 +71,6 @@ describe('which status answers what (Mesos looks in this order)', () => {
     expect((await post(url(), body, JSON_TYPE)).status).toBe(400);
   });
 
-  test('a call of the type UNKNOWN is not implemented', async () => {
-    const body = json({ type: 'UNKNOWN', framework_id: { value: 'alice.a' } });
-    expect((await post(url(), body, JSON_TYPE)).status).toBe(501);
-  });
-
   test('a subscription is refused with 406 where no encoding is accepted, with 400 where it names a stream', async () => {
     const body = json({ type: 'SUBSCRIBE', subscribe: { framework_info: info } });
     expect((await post(url(), body, { ...JSON_TYPE, Accept: 'text/html' })).status).toBe(406);

@@ -7,6 +7,7 @@ import { effect, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { subscribe } from './live.ts';
 import { isPast, loadPlayer, past } from './past.ts';
+import type { Role } from './roles.ts';
 
 export type Overview = {
   readonly moment: Moment;
@@ -70,6 +71,18 @@ export function useOverview(): Overview | undefined {
       tell(askView.countsOf(view));
     },
     'overview',
+  );
+}
+
+/** Of the moment of the past that is shown: what is known of roles now is asked of the gateway. */
+export function useRolesOfPast(): readonly Role[] | undefined {
+  return useKeptUp<readonly Role[]>(
+    () => () => undefined,
+    async (tell, view) => {
+      const { askView } = await loadPlayer();
+      tell(askView.rolesOf(view));
+    },
+    'roles',
   );
 }
 

@@ -5,12 +5,13 @@ import type { ClusterEvent } from '@parley/cluster/events';
 import { apply } from '@parley/cluster-view/apply';
 import { countsOf } from '@parley/cluster-view/counts';
 import { query } from '@parley/cluster-view/query';
+import { rolesOf } from '@parley/cluster-view/role-rows';
 import type { View } from '@parley/cluster-view/view';
 import { fromJson, toJson, type ViewJson } from '@parley/cluster-view/view-json';
 import type { ToldEvent } from './events.ts';
 
 /** Loaded with it: what of the past is asked as the gateway is asked of the present. */
-export const askView = { countsOf, query };
+export const askView = { countsOf, query, rolesOf };
 
 /** So far apart are views that are kept, so that going back is not from the begin. */
 const STEP_EVENTS = 1000;

@@ -1,7 +1,8 @@
 // Owns the page of roles: a tree with weight, guarantee and limit of each beside what it has, and its share.
 import { mayOperate } from '../data/gateway.ts';
-import { isPast, openedFile } from '../data/past.ts';
+import { isPast } from '../data/past.ts';
 import { partsByWeight, type Role, type TreeRole, treeOf } from '../data/roles.ts';
+import { useRolesOfPast } from '../data/rows.ts';
 import { useAsked } from '../data/use-asked.ts';
 import { byUse, showAmount, showNumber, showPercent } from '../format/amounts.ts';
 import { linkTo } from '../navigation.ts';
@@ -13,20 +14,21 @@ import { stateFilter, THERE } from './columns.tsx';
 const LOOK_MS = 2000;
 
 export function Roles() {
-  const { answer, problem, again } = useAsked<{ items: readonly Role[] }>('/v1/roles', LOOK_MS);
-  const roles = answer?.items;
+  const { answer, problem, again } = useAsked<{ items: readonly Role[] }>(
+    isPast.value ? undefined : '/v1/roles',
+    LOOK_MS,
+  );
+  const rolesThen = useRolesOfPast();
+  const roles = isPast.value ? rolesThen : answer?.items;
   const parts = partsByWeight(roles ?? []);
   return (
     <>
       <h1>Roles and quota</h1>
       {isPast.value && (
-        <Empty
-          words={
-            openedFile.value === undefined
-              ? 'Roles are shown as they are now: the past that is kept here has none.'
-              : 'An exported window has no roles.'
-          }
-        />
+        <p class="soft">
+          As it was at this moment. What a framework in several roles held counts in the roles that
+          all of them are in; what was reserved is not known here.
+        </p>
       )}
       {roles === undefined && problem !== undefined && <p role="alert">{problem}</p>}
       {roles?.length === 0 && (

@@ -3,7 +3,7 @@
 import { events } from '../data/events.ts';
 import { session } from '../data/gateway.ts';
 import { lostSinceMs } from '../data/live.ts';
-import { openedFile } from '../data/past.ts';
+import { isPast, openedFile, past } from '../data/past.ts';
 import { useOverview } from '../data/rows.ts';
 import { useAsked } from '../data/use-asked.ts';
 import { counted, showBytes, showCount } from '../format/amounts.ts';
@@ -18,6 +18,7 @@ type Version = { readonly version?: string };
 
 /** As `/v1/system` tells it. */
 type MachineryAnswer = {
+  readonly leader: string | null;
   readonly rulesVersion: number;
   readonly gateway: {
     readonly sequence: number;
@@ -37,27 +38,60 @@ type MachineryAnswer = {
 
 const LOOK_MS = 2000;
 
-export const System = () =>
-  openedFile.value === undefined ? (
-    <Machinery />
-  ) : (
+export const System = () => (
+  <>
+    <h1>System</h1>
+    {isPast.value && <Then />}
+    {openedFile.value === undefined && <Machinery />}
+  </>
+);
+
+/** What is known of the moment that is shown. */
+function Then() {
+  const overview = useOverview();
+  const shown = past.value;
+  const file = openedFile.value;
+  return (
     <>
-      <h1>System</h1>
-      <Empty words="An exported window has nothing of the machinery." />
+      <Facts
+        facts={[
+          ['leading master then', overview?.leader ?? 'nobody led'],
+          [
+            'entries in the journal then',
+            overview === undefined ? '…' : showCount(overview.moment.sequence),
+          ],
+          ...(file === undefined || shown === undefined
+            ? []
+            : ([
+                ['this window is of the file', file],
+                ['it begins after entry', showCount(shown.player.firstSequence)],
+                [
+                  'events of it until this moment',
+                  <Count key="until" of={shown.count} href={linkTo('events')} />,
+                ],
+              ] as const)),
+        ]}
+      />
+      <Empty
+        words={
+          file === undefined
+            ? 'The rest is as it is now:'
+            : 'Streams, snapshots and sessions are not in an exported window.'
+        }
+      />
     </>
   );
+}
 
 function Machinery() {
-  const overview = useOverview();
   const ready = useAsked<Ready>('/readyz', LOOK_MS);
   const version = useAsked<Version>('/version');
   const { answer: machinery } = useAsked<MachineryAnswer>('/v1/system', LOOK_MS);
   return (
     <>
-      <h1>System</h1>
       <Facts
         facts={[
-          ['leading master', overview?.leader ?? 'nobody leads'],
+          ['leading master', machinery?.leader ?? (machinery ? 'nobody leads' : '…')],
           [
             'entries in the journal',
             ready.answer === undefined

@@ -87,7 +87,7 @@ function Confirmation({
           <button
             type="submit"
             class="danger"
-            disabled={typed !== name || !isReady || told?.isDone === true}
+            disabled={isPast.value || typed !== name || !isReady || told?.isDone === true}
           >
             {title}
           </button>

@@ -192,3 +192,9 @@ test('a window comes compressed for whoever takes it so, and as a compressed fil
   for (const { rawPayload } of [compressed, file])
     expect(gunzipSync(rawPayload).toString()).toBe(plain.body);
 });
+
+test('who asks for the head of the live feed is no reader of it', async () => {
+  const server = await serve('view');
+  expect((await server.inject({ method: 'HEAD', url: '/v1/feed' })).statusCode).toBe(404);
+  expect((await server.inject({ method: 'HEAD', url: '/v1/overview' })).statusCode).toBe(200);
+});

@@ -18,6 +18,8 @@ export function addFeedRoutes(
   server.get(
     '/v1/feed',
     {
+      // Of an answer that never ends nobody asks the head alone: it would be a reader to whom nothing can be sent.
+      exposeHeadRoute: false,
       schema: {
         summary: 'events as they happen (text/event-stream); Last-Event-ID goes on',
       } as object,

@@ -89,7 +89,6 @@ class SchedulerEndpoint {
       throw new Refusal(405, `Expecting one of { 'POST' }, but received '${request.method}'`);
     }
     const call = readCall(request);
-    if (call.type === 'UNKNOWN') throw new Refusal(501, 'Unknown call type');
     const fault = callFault(call, principal);
     if (fault !== undefined) throw new Refusal(400, `Failed to validate scheduler::Call: ${fault}`);
     const streamId = request.headers['mesos-stream-id'];
@@ -101,7 +100,10 @@ class SchedulerEndpoint {
       return this.#subscribe(call, { reply, encoding, principal });
     }
     if (call.type === 'RECONCILE_OPERATIONS') acceptedEncoding(request);
-    const { status, message } = await this.#subscriptionOf(call, principal, streamId).handle(call);
+    const subscription = this.#subscriptionOf(call, principal, streamId);
+    // The last that Mesos looks at.
+    if (call.type === 'UNKNOWN') throw new Refusal(501, 'Unknown call type');
+    const { status, message } = await subscription.handle(call);
     reply.code(status);
     return message === undefined
       ? reply.send()
