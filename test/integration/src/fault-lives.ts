@@ -4,9 +4,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isTerminal } from '@parley/protocol/tasks';
 import { expect, vi } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
 import { anExecutorTask, ExecutorStage } from './executor-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const FAULTS = fileURLToPath(new URL('./fault-points.ts', import.meta.url));
 const LOOK_MS = 300;
