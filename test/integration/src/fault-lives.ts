@@ -127,7 +127,8 @@ export class FaultStage {
   async expectOnce(work: Work, ids: readonly string[]): Promise<void> {
     const taskIds = ids.flatMap((id) => work.tasksOf(id));
     for (const taskId of taskIds) {
-      expect(await this.leader.ended(taskId), taskId).toMatchObject(work.end);
+      const end = await this.leader.ended(taskId);
+      expect(end, JSON.stringify(end)).toMatchObject(work.end);
     }
     const updates = await this.leader.updates();
     for (const taskId of taskIds) {
