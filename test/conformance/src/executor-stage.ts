@@ -5,10 +5,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Encoding } from '@parley/mesos-api/codec';
 import type { TaskDescriptionInput } from '@parley/protocol/tasks';
-import { AgentUnderTest, PlayedLeader, WAIT_MS } from '@parley/test-integration/agent-fixture';
+import { AgentUnderTest, WAIT_MS } from '@parley/test-integration/agent-fixture';
 import { type BusFixture, startBus } from '@parley/test-integration/bus-fixture';
 import { WatchedProcess } from '@parley/test-integration/cluster-fixture';
 import { ExecutorStage } from '@parley/test-integration/executor-fixture';
+import { PlayedLeader } from '@parley/test-integration/played-leader';
 import { expect, vi } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('./executor-process.ts', import.meta.url));

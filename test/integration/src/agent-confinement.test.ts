@@ -5,8 +5,9 @@ import path from 'node:path';
 import { LogsResult } from '@parley/protocol/agents';
 import { FrameworkRef } from '@parley/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const isRoot = process.getuid?.() === 0;
 const other = FrameworkRef.parse({ principal: alice, frameworkId: 'other' });

@@ -3,8 +3,9 @@
 import type { RegisterRequest } from '@parley/protocol/agents';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 vi.setConfig({ testTimeout: 2 * WAIT_MS, hookTimeout: 2 * WAIT_MS });
 

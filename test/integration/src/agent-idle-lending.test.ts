@@ -1,8 +1,9 @@
 // Tests that a real agent lends what real tasks leave idle, and takes it back when they want it themselves. What a leader makes
 // of it is in oversubscription.test.ts.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const AFTER_S = 4;
 const REQUESTED = { resources: { scalars: { cpus: 1000, mem: 128_000 } } };

@@ -19,8 +19,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { copyPrograms, makeLayout, packed, sha256 } from '@parley/agent/images/made-layout';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const OK = { ok: true, value: {} };
 const POLL = { timeout: WAIT_MS, interval: 100 };

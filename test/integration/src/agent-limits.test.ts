@@ -13,8 +13,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { probeHost } from '@parley/isolation/host-probe';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const POLL = { timeout: WAIT_MS, interval: 100 };
 /** The agent says that it has so many; the host may have more. */

@@ -8,8 +8,9 @@ import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { NetworkTraffic, UnitUsage } from '@parley/protocol/usage';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 // Addresses for documentation (RFC 5737): nobody's.
 const OUTSIDE = '198.51.100.1';

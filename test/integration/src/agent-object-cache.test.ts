@@ -4,8 +4,9 @@ import { type ObjectStore, Objm } from '@nats-io/obj';
 import { LogsResult } from '@parley/protocol/agents';
 import { workBucketName } from '@parley/protocol/streams';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 let bus: BusFixture;
 let leader: PlayedLeader;

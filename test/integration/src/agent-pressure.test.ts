@@ -5,8 +5,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const BIND = 'mount --bind "$0" /proc/pressure/memory && exec "$@"';
 

@@ -6,8 +6,9 @@ import { LogsResult, type UsageReport } from '@parley/protocol/agents';
 import type { PrincipalName } from '@parley/protocol/ids';
 import { workBucketName } from '@parley/protocol/streams';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, bob, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 let bus: BusFixture;
 let leader: PlayedLeader;

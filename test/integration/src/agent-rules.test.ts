@@ -5,8 +5,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { LogsResult } from '@parley/protocol/agents';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 let bus: BusFixture;
 let leader: PlayedLeader;

@@ -20,8 +20,9 @@ import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import { LogsResult } from '@parley/protocol/agents';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const MIB = 1024 * 1024;
 const OUTPUT_LIMIT = 8 * MIB;

@@ -6,9 +6,10 @@ import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
 import { runRootOf } from '@parley/isolation/sandbox';
 import type { StatusUpdate } from '@parley/protocol/tasks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
 import { Gates } from './gates.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const MANY = 200;
 const COUNT_PROGRAMS = path.join(import.meta.dirname, 'count-programs.mjs');

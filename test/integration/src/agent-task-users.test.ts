@@ -4,8 +4,9 @@ import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { FrameworkRef } from '@parley/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 import { asRootless, giveToRootless } from './rootless.ts';
 
 // With these numbers everywhere.

@@ -9,8 +9,9 @@ import { ActorId } from '@parley/protocol/ids';
 import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, binaryOf, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const NO_RESPONDERS_MS = 50;
 

@@ -7,8 +7,9 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import type { UnitsUsage, UnitUsage } from '@parley/protocol/usage';
 import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const MIB = 1024 * 1024;
 const POLL = { timeout: WAIT_MS, interval: 100 };

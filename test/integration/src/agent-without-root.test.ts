@@ -8,8 +8,9 @@ import { probeHost } from '@parley/isolation/host-probe';
 import { detectIsolation } from '@parley/isolation/host-support';
 import { startPrivateSystemd } from '@parley/isolation/private-systemd';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 import { asRootless, giveToRootless, ROOTLESS_USER, withManagerOfUser } from './rootless.ts';
 
 /** Seconds that nobody else sleeps: processes are found by them. */

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isTerminal } from '@parley/protocol/tasks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const HERE = 'bad-tasks.test.ts';
 const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])[] = [

@@ -14,8 +14,9 @@ import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TaskDescriptionInput } from '@parley/protocol/tasks';
 import type { NatsConnection } from 'nats';
-import { agentId, type PlayedLeader } from './agent-fixture.ts';
+import { agentId } from './agent-fixture.ts';
 import { alice, type BusFixture, cluster } from './bus-fixture.ts';
+import type { PlayedLeader } from './played-leader.ts';
 
 const PROGRAM = fileURLToPath(new URL('./executor-process.ts', import.meta.url));
 export const EXECUTOR_MIB = 256;

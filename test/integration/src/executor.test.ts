@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { RegisterRequest } from '@parley/protocol/agents';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
 import { anExecutorTask, EXECUTOR_MIB, ExecutorStage, executorRef } from './executor-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 let bus: BusFixture;
 let leader: PlayedLeader;

@@ -4,9 +4,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isTerminal } from '@parley/protocol/tasks';
 import { expect, vi } from 'vitest';
-import { AgentUnderTest, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
 import { anExecutorTask, ExecutorStage } from './executor-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 const FAULTS = fileURLToPath(new URL('./fault-points.ts', import.meta.url));
 const LOOK_MS = 300;
@@ -126,7 +127,8 @@ export class FaultStage {
   async expectOnce(work: Work, ids: readonly string[]): Promise<void> {
     const taskIds = ids.flatMap((id) => work.tasksOf(id));
     for (const taskId of taskIds) {
-      expect(await this.leader.ended(taskId), taskId).toMatchObject(work.end);
+      const end = await this.leader.ended(taskId);
+      expect(end, JSON.stringify(end)).toMatchObject(work.end);
     }
     const updates = await this.leader.updates();
     for (const taskId of taskIds) {

@@ -21,7 +21,8 @@ const ANSWER = /PUB _INBOX/;
 const STDERR = 2;
 const HEADER_BYTES = 4;
 /** What differs from one task, or one launch, to the next. */
-const OWN = /(?<=-)[0-9a-f]{16}(?![A-Za-z0-9])|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+const OWN =
+  /(?<=-)[0-9a-f]{16}(?![A-Za-z0-9])|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=\.)\d{10,}(?![A-Za-z0-9])/g;
 /** A file that is waited for is read as often as the machine is slow. */
 const MOST_TIMES = 5;
 

@@ -4,8 +4,9 @@ import { decodeAnswer, encodeMessage } from '@parley/protocol/message';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { type ExecAsk, ExecResult } from '@parley/protocol/task-exec';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, type Client, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 let bus: BusFixture;
 let leader: PlayedLeader;

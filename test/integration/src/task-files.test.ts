@@ -6,8 +6,9 @@ import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { type FilesAsk, FilesResult, type OwnFilesAnswer } from '@parley/protocol/task-files';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AgentUnderTest, agentId, aShellTask, PlayedLeader, WAIT_MS } from './agent-fixture.ts';
+import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, bob, cluster, startBus } from './bus-fixture.ts';
+import { PlayedLeader } from './played-leader.ts';
 
 let bus: BusFixture;
 let leader: PlayedLeader;
