@@ -113,7 +113,7 @@ describe.each(['json', 'protobuf'] as const)('a framework that speaks %s', (enco
     'is told by FAILURE of an agent that is lost, without an executor, and of each task there by itself',
     async () => {
       const client = await mesos.subscribed(modern(`loses-${encoding}`), { encoding });
-      const { agent_id } = await running(client, 'there', 'sleep 600');
+      const { agent_id } = await running(client, 'there', mesos.cluster.waitAt('there'));
       await change(agent_id.value, 'gone');
       const failure = await client.told(({ type, failure: told }) =>
         type === 'FAILURE' ? told : undefined,
