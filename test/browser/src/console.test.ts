@@ -150,8 +150,12 @@ test(
     );
     expect(seen.toSorted()).toStrictEqual(expected.toSorted());
     await page.getByText('nothing can be changed').waitFor();
+    const frame = () =>
+      page.evaluate<string>(`getComputedStyle(document.querySelector('footer')).backgroundColor`);
+    const then = await frame();
     await page.getByRole('button', { name: 'live' }).click();
     await page.getByText('nothing can be changed').waitFor({ state: 'detached' });
+    expect(await frame()).not.toBe(then);
     await page.close();
   },
   TEST_TIMEOUT_MS,
@@ -189,7 +193,7 @@ test(
 );
 
 test(
-  'output is followed in its colours, searched, and files are listed',
+  'output is followed in its colours, searched and paused, and files are listed',
   async () => {
     const page = await open('/ui/tasks/alice/web/talks');
     const log = page.getByRole('region', { name: 'output' }).last();

@@ -102,6 +102,13 @@ describe('a page', () => {
     expect(await answer.text()).toMatch(/^cb\(\{.*\}\);$/s);
   });
 
+  test('/health says by its status alone that somebody is there, under the aliases too', async () => {
+    for (const path of ['/health', '/master/health', '/health/']) {
+      const answer = await fetch(`${gateway.url}${path}`);
+      expect([path, answer.status, await answer.text()]).toStrictEqual([path, 200, '']);
+    }
+  });
+
   test('/redirect leads to this gateway, which stands for the leader', async () => {
     const answer = await fetch(`${gateway.url}/redirect`, { redirect: 'manual' });
     expect([answer.status, answer.headers.get('location')]).toStrictEqual([

@@ -4,7 +4,7 @@
 import { AgentId } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { succeeded } from '@parley/test-integration/actor-fixture';
-import { TEST_TIMEOUT_MS } from '@parley/test-integration/cluster-fixture';
+import { TEST_TIMEOUT_MS, until } from '@parley/test-integration/cluster-fixture';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { MesosCluster, running } from './mesos-cluster.ts';
 import { accept, modern, scalar } from './mesos-words.ts';
@@ -21,6 +21,29 @@ async function change(agent: string, what: 'deactivate' | 'reactivate' | 'gone')
   const body = { agentId: AgentId.parse(agent), change: what };
   succeeded(await link.callLeader(SUBJECTS.operatorAgent, { operator: link.operator }, body));
 }
+
+test(
+  'a stream on which nothing happens beats again and again, in either encoding',
+  async () => {
+    const clients = await Promise.all(
+      (['json', 'protobuf'] as const).map((encoding) => {
+        const info = { ...modern(`quiet-${encoding}`), roles: [`quiet-${encoding}`] };
+        return mesos.subscribed(info, { encoding });
+      }),
+    );
+    for (const client of clients) {
+      // The first one comes with the subscription.
+      await until(
+        () => client.events.filter(({ type }) => type === 'HEARTBEAT').length >= 2,
+        () => `a second heartbeat; there were ${client.texts()}`,
+      );
+      expect(client.events.find(({ subscribed }) => subscribed)).toMatchObject({
+        subscribed: { heartbeat_interval_seconds: 15 },
+      });
+    }
+  },
+  TEST_TIMEOUT_MS,
+);
 
 describe.each(['json', 'protobuf'] as const)('a framework that speaks %s', (encoding) => {
   test(
@@ -90,7 +113,7 @@ describe.each(['json', 'protobuf'] as const)('a framework that speaks %s', (enco
     'is told by FAILURE of an agent that is lost, without an executor, and of each task there by itself',
     async () => {
       const client = await mesos.subscribed(modern(`loses-${encoding}`), { encoding });
-      const { agent_id } = await running(client, 'there', 'sleep 600');
+      const { agent_id } = await running(client, 'there', mesos.cluster.waitAt('there'));
       await change(agent_id.value, 'gone');
       const failure = await client.told(({ type, failure: told }) =>
         type === 'FAILURE' ? told : undefined,

@@ -135,33 +135,36 @@ describe('what a framework can read is what it is told', () => {
     expect(ports?.ranges?.range).toStrictEqual([{ begin: 31000n, end: 31010n }]);
   });
 
-  test('a group runs under the default executor, all of it or nothing', async () => {
-    const client = await mesos.subscribed(modern('group'));
-    const offer = await client.offer();
-    const executor = {
-      type: 'DEFAULT',
-      executor_id: { value: 'pod.1' },
-      resources: [scalar('cpus', 0.1), scalar('mem', 32)],
-    } as const;
-    const group = (...tasks: Task[]) =>
-      ({ type: 'LAUNCH_GROUP', launch_group: { executor, task_group: { tasks } } }) as const;
-    const bad = shell(offer, 'bad', 'true', { container: { type: 'DOCKER' } });
-    await client.call(
-      accept(
-        [offer],
-        group(shell(offer, 'with-bad', 'true'), bad),
-        group(shell(offer, 'p', 'true'), shell(offer, 'q', 'true')),
-      ),
-    );
-    for (const id of ['with-bad', 'bad']) {
-      expect(await client.status(id, 'TASK_ERROR')).toMatchObject({
-        reason: 'REASON_TASK_GROUP_INVALID',
-      });
-    }
-    const told: Status[] = [];
-    for (const id of ['p', 'q']) told.push(await client.follow(id, 'TASK_FINISHED'));
-    expect(told.map(({ executor_id }) => executor_id?.value)).toStrictEqual(['pod.1', 'pod.1']);
-  });
+  test.each(['json', 'protobuf'] as const)(
+    'a group runs under the default executor, all of it or nothing (%s)',
+    async (encoding) => {
+      const client = await mesos.subscribed(modern(`group-${encoding}`), { encoding });
+      const offer = await client.offer();
+      const executor = {
+        type: 'DEFAULT',
+        executor_id: { value: 'pod.1' },
+        resources: [scalar('cpus', 0.1), scalar('mem', 32)],
+      } as const;
+      const group = (...tasks: Task[]) =>
+        ({ type: 'LAUNCH_GROUP', launch_group: { executor, task_group: { tasks } } }) as const;
+      const bad = shell(offer, 'bad', 'true', { container: { type: 'DOCKER' } });
+      await client.call(
+        accept(
+          [offer],
+          group(shell(offer, 'with-bad', 'true'), bad),
+          group(shell(offer, 'p', 'true'), shell(offer, 'q', 'true')),
+        ),
+      );
+      for (const id of ['with-bad', 'bad']) {
+        expect(await client.status(id, 'TASK_ERROR')).toMatchObject({
+          reason: 'REASON_TASK_GROUP_INVALID',
+        });
+      }
+      const told: Status[] = [];
+      for (const id of ['p', 'q']) told.push(await client.follow(id, 'TASK_FINISHED'));
+      expect(told.map(({ executor_id }) => executor_id?.value)).toStrictEqual(['pod.1', 'pod.1']);
+    },
+  );
 });
 
 describe('a framework goes on', () => {
