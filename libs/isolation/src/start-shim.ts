@@ -17,7 +17,13 @@ import {
   requestFault,
 } from './launcher.ts';
 import { SYSTEM_PATH } from './run-command.ts';
-import { fenceRun, hasStarted, linkOutputs, prepareRunDirectory } from './run-directory.ts';
+import {
+  fenceRun,
+  hasStarted,
+  isPrepared,
+  linkOutputs,
+  prepareRunDirectory,
+} from './run-directory.ts';
 import type { Owner } from './sandbox.ts';
 
 export type ShimStart = {
@@ -69,6 +75,9 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
   try {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
+    // What an earlier launch has left in the unit would keep this one from its name.
+    const isRepeated = await isPrepared(request.runDirectory);
+    if (isRepeated && (await startsMeanwhile(start))) return { ok: true, alreadyStarted: true };
     await prepareRunDirectory(request.runDirectory, start.files, request.confinement !== undefined);
     await prepareRoot(request);
     const answer = await start.start();
@@ -116,18 +125,23 @@ async function giveUp(start: ShimStart, answer: ShimAnswer): Promise<LaunchOutco
   return refused({ code: 'launchFailed', message: said === '' ? what : `${what}: ${said}` });
 }
 
+/** Whoever creates `started` first, a shim or we, has decided: false when a shim has. */
+async function isFenced(start: ShimStart): Promise<boolean> {
+  return !(await startsMeanwhile(start)) && fenceRun(start.request.runDirectory);
+}
+
 /**
- * Nothing was heard. An earlier launch of the same run (its agent died meanwhile) may hold the unit's name, so it
- * is given time to start the task. Then whoever creates `started` first, a shim or we, has decided: false when a shim has.
+ * An earlier launch of the same run (its agent died meanwhile) may hold the unit's name: it is given time to start the task,
+ * or to go without.
  */
-async function isFenced({ request, isPending }: ShimStart): Promise<boolean> {
+async function startsMeanwhile({ request, isPending }: ShimStart): Promise<boolean> {
   for (let look = 0; look < PENDING_LOOKS; look += 1) {
-    if (await hasStarted(request.runDirectory)) return false;
+    if (await hasStarted(request.runDirectory)) return true;
     // A unit shows a moment after its name is taken, so one look is not enough to see none.
     if (look >= LEAST_LOOKS && !(await isPending())) break;
     await delay(PENDING_PAUSE_MS);
   }
-  return fenceRun(request.runDirectory);
+  return false;
 }
 
 /** Starts shim.sh by a child process of this one. Rejects when the program cannot be started. */
