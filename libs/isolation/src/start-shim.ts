@@ -34,6 +34,8 @@ export type ShimStart = {
   readonly start: () => Promise<ShimAnswer>;
   /** Whether an earlier launch of this unit is still on its way: it may be about to start the task. */
   readonly isPending: () => Promise<boolean>;
+  /** Ends what an earlier launch has left in the unit, which neither starts the task nor goes. */
+  readonly dissolve?: () => Promise<unknown>;
 };
 
 export type ShimSpawn = {
@@ -75,9 +77,12 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
   try {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
-    // What an earlier launch has left in the unit would keep this one from its name.
-    const isRepeated = await isPrepared(request.runDirectory);
-    if (isRepeated && (await startsMeanwhile(start))) return { ok: true, alreadyStarted: true };
+    if (await isPrepared(request.runDirectory)) {
+      // What an earlier launch has left in the unit would keep this one from its name.
+      const earlier = await awaitEarlier(start);
+      if (earlier === 'started') return { ok: true, alreadyStarted: true };
+      if (earlier === 'stays') await start.dissolve?.();
+    }
     await prepareRunDirectory(request.runDirectory, start.files, request.confinement !== undefined);
     await prepareRoot(request);
     const answer = await start.start();
@@ -127,21 +132,24 @@ async function giveUp(start: ShimStart, answer: ShimAnswer): Promise<LaunchOutco
 
 /** Whoever creates `started` first, a shim or we, has decided: false when a shim has. */
 async function isFenced(start: ShimStart): Promise<boolean> {
-  return !(await startsMeanwhile(start)) && fenceRun(start.request.runDirectory);
+  return (await awaitEarlier(start)) !== 'started' && fenceRun(start.request.runDirectory);
 }
 
 /**
  * An earlier launch of the same run (its agent died meanwhile) may hold the unit's name: it is given time to start the task,
- * or to go without.
+ * or to go without. Of one whose process died while it was put into its scope, systemd may never see that it is over.
  */
-async function startsMeanwhile({ request, isPending }: ShimStart): Promise<boolean> {
+async function awaitEarlier({
+  request,
+  isPending,
+}: ShimStart): Promise<'started' | 'gone' | 'stays'> {
   for (let look = 0; look < PENDING_LOOKS; look += 1) {
-    if (await hasStarted(request.runDirectory)) return true;
+    if (await hasStarted(request.runDirectory)) return 'started';
     // A unit shows a moment after its name is taken, so one look is not enough to see none.
-    if (look >= LEAST_LOOKS && !(await isPending())) break;
+    if (look >= LEAST_LOOKS && !(await isPending())) return 'gone';
     await delay(PENDING_PAUSE_MS);
   }
-  return false;
+  return 'stays';
 }
 
 /** Starts shim.sh by a child process of this one. Rejects when the program cannot be started. */

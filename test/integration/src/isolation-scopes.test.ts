@@ -2,6 +2,7 @@
 // nothing of a task left behind, and a status that survives a full disk.
 
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -232,20 +233,24 @@ describe.each(['scope', 'systemd-run'] as const)('by the launcher %s', (kind) =>
     expect(await outcomeOfTask(bench, task)).toEqual({ state: 'unknown' });
   });
 
-  it(
-    'a launch waits for its name, which an earlier one of the same run has taken whose agent died, and starts the task then',
-    async () => {
+  it.each([
+    ['waits for its name, which an earlier one of the same run has taken whose agent died', '1'],
+    ['takes its name from an earlier one of the same run that neither starts nor goes', '1000'],
+  ])(
+    'a launch %s, and starts the task then',
+    async (_, seconds) => {
       const task = await sh('echo ran');
       await prepareRunDirectory(task.runDirectory, {});
       const { enterCommand, manager } = bench.settings;
       const flags = manager === 'user' ? ['--user'] : [];
-      const scope = ['--scope', '--quiet', `--unit=${task.unit}.scope`, 'sleep', '1'];
+      const scope = ['--scope', '--quiet', `--unit=${task.unit}.scope`, 'sleep', seconds];
       const [program = '', ...words] = [...enterCommand, 'systemd-run', ...flags, ...scope];
       const before = spawn(program, words, { stdio: 'ignore' });
+      const isOver = once(before, 'exit');
       const isThere = async (): Promise<boolean> => (await bench.launcher.inspect(task.unit)).alive;
       await expect.poll(isThere, { timeout: WAIT_MS }).toBe(true);
       expect(await launched(bench, task)).toEqual({ ok: true, alreadyStarted: false });
-      expect(before.exitCode).toBe(0);
+      await isOver;
       expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
       expect(await textOf(task)).toBe('ran\n');
     },
