@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
+  access,
   chmod,
   chown,
   link,
@@ -130,6 +131,14 @@ async function replaceByLink(own: string, file: string): Promise<void> {
 async function isSameFile(one: string, other: string): Promise<boolean> {
   const [a, b] = await Promise.all([one, other].map((file) => lstat(file).catch(() => undefined)));
   return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Whether somebody, maybe an agent that died since, has come so far as to launch this run: `exit` is written last before. */
+export function isPrepared(directory: string): Promise<boolean> {
+  return access(path.join(directory, 'exit')).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Takes the right to start away from every shim that comes later. Answers false when one has it already. */

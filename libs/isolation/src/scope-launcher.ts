@@ -97,6 +97,7 @@ export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLau
           ({ alive }) => alive,
           () => false,
         ),
+      dissolve: () => systemd.stopUnit(scope).catch(() => undefined),
     });
     // A process that dies while it is put into its scope can leave a scope that systemd never sees become empty.
     if (!outcome.ok && isScopeOurs) await systemd.stopUnit(scope).catch(() => undefined);

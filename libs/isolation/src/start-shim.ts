@@ -17,7 +17,13 @@ import {
   requestFault,
 } from './launcher.ts';
 import { SYSTEM_PATH } from './run-command.ts';
-import { fenceRun, hasStarted, linkOutputs, prepareRunDirectory } from './run-directory.ts';
+import {
+  fenceRun,
+  hasStarted,
+  isPrepared,
+  linkOutputs,
+  prepareRunDirectory,
+} from './run-directory.ts';
 import type { Owner } from './sandbox.ts';
 
 export type ShimStart = {
@@ -28,6 +34,8 @@ export type ShimStart = {
   readonly start: () => Promise<ShimAnswer>;
   /** Whether an earlier launch of this unit is still on its way: it may be about to start the task. */
   readonly isPending: () => Promise<boolean>;
+  /** Ends what an earlier launch has left in the unit, which neither starts the task nor goes. */
+  readonly dissolve?: () => Promise<unknown>;
 };
 
 export type ShimSpawn = {
@@ -69,6 +77,12 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
   try {
     if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
+    if (await isPrepared(request.runDirectory)) {
+      // What an earlier launch has left in the unit would keep this one from its name.
+      const earlier = await awaitEarlier(start);
+      if (earlier === 'started') return { ok: true, alreadyStarted: true };
+      if (earlier === 'stays') await start.dissolve?.();
+    }
     await prepareRunDirectory(request.runDirectory, start.files, request.confinement !== undefined);
     await prepareRoot(request);
     const answer = await start.start();
@@ -116,18 +130,26 @@ async function giveUp(start: ShimStart, answer: ShimAnswer): Promise<LaunchOutco
   return refused({ code: 'launchFailed', message: said === '' ? what : `${what}: ${said}` });
 }
 
+/** Whoever creates `started` first, a shim or we, has decided: false when a shim has. */
+async function isFenced(start: ShimStart): Promise<boolean> {
+  return (await awaitEarlier(start)) !== 'started' && fenceRun(start.request.runDirectory);
+}
+
 /**
- * Nothing was heard. An earlier launch of the same run (its agent died meanwhile) may hold the unit's name, so it
- * is given time to start the task. Then whoever creates `started` first, a shim or we, has decided: false when a shim has.
+ * An earlier launch of the same run (its agent died meanwhile) may hold the unit's name: it is given time to start the task,
+ * or to go without. Of one whose process died while it was put into its scope, systemd may never see that it is over.
  */
-async function isFenced({ request, isPending }: ShimStart): Promise<boolean> {
+async function awaitEarlier({
+  request,
+  isPending,
+}: ShimStart): Promise<'started' | 'gone' | 'stays'> {
   for (let look = 0; look < PENDING_LOOKS; look += 1) {
-    if (await hasStarted(request.runDirectory)) return false;
+    if (await hasStarted(request.runDirectory)) return 'started';
     // A unit shows a moment after its name is taken, so one look is not enough to see none.
-    if (look >= LEAST_LOOKS && !(await isPending())) break;
+    if (look >= LEAST_LOOKS && !(await isPending())) return 'gone';
     await delay(PENDING_PAUSE_MS);
   }
-  return fenceRun(request.runDirectory);
+  return 'stays';
 }
 
 /** Starts shim.sh by a child process of this one. Rejects when the program cannot be started. */

@@ -96,6 +96,7 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
               ({ alive }) => alive,
               () => false,
             ),
+          dissolve: () => systemctl('stop', `${request.unit}.scope`),
         }),
       );
     },

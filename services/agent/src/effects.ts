@@ -18,6 +18,7 @@ import {
   taskImages,
   workAccount,
 } from './agent-parts.ts';
+import { CheckpointEffects } from './checkpoint-effects.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { AgentConfig } from './config.ts';
 import { EpochFile } from './epoch-file.ts';
@@ -54,6 +55,7 @@ export class AgentShell {
   readonly #isolation: PreparedIsolation;
   readonly #supervisor: Supervisor;
   readonly #checkpoints: CheckpointStore;
+  readonly #records: CheckpointEffects;
   readonly #epochFile: EpochFile;
   readonly #host: TaskHost;
   readonly #executors: ExecutorShell;
@@ -71,7 +73,6 @@ export class AgentShell {
   readonly #care: SandboxCare;
   readonly #link: AgentLink;
   readonly #access: TaskAccess;
-  readonly #writes = new Set<Promise<unknown>>();
   /** Units that were found running, and that no record explained. */
   #strays = 0;
   #nats: NatsBus | undefined;
@@ -94,6 +95,7 @@ export class AgentShell {
     this.#volumes = new VolumeStore(workDirectory);
     this.#groups = new GroupDirectories(workDirectory);
     this.#checkpoints = new CheckpointStore(workDirectory);
+    this.#records = new CheckpointEffects(this.#checkpoints, logger);
     this.#epochFile = new EpochFile(workDirectory);
     const way = launching(config, isolation, (unit) => void this.#units.check(unit));
     const { rootPath, confinement } = isolation;
@@ -216,7 +218,7 @@ export class AgentShell {
     this.#units.close();
     this.#executors.close();
     this.#link.close();
-    const ends = Promise.all([...this.#writes, this.#access.exec.close()]);
+    const ends = Promise.all([this.#records.settled(), this.#access.exec.close()]);
     await Promise.race([ends, wait(ANSWER_TO_STOP_MS)]);
     await this.#work.close();
     await this.#nats?.close();
@@ -244,7 +246,7 @@ export class AgentShell {
       case 'persist':
         this.#narrator.tell(effect);
         if (isTerminal(effect.record.state)) this.#effects.stopCopying(effect.task);
-        this.#track(this.#persist(effect));
+        this.#track(this.#records.persist(effect).then((came) => this.#dispatch(came)));
         return;
       case 'forget':
         this.#track(this.#forget(effect));
@@ -287,27 +289,10 @@ export class AgentShell {
     this.#logger.error({ epoch, reason: written.failure.message }, 'the term was not written down');
   }
 
-  async #persist({ task, revision, record }: TaskEffect<'persist'>): Promise<void> {
-    const writing = this.#checkpoints.write(record);
-    this.#writes.add(writing);
-    const written = await writing;
-    this.#writes.delete(writing);
-    if (written.ok) {
-      this.#dispatch({ kind: 'recorded', task, revision });
-      return;
-    }
-    const { failure } = written;
-    this.#logger.error({ ...record.task, reason: failure.message }, 'task record not written');
-    this.#dispatch({ kind: 'recordFailed', task, revision, failure });
-  }
-
   async #forget({ task, ref }: TaskEffect<'forget'>): Promise<void> {
     this.#narrator.forget(task);
     this.#units.forget(ref);
-    const removed = await this.#checkpoints.remove(ref);
-    if (!removed.ok) {
-      this.#logger.error({ ...ref, reason: removed.failure.message }, 'task record not removed');
-    }
+    await this.#records.forget(ref);
     await this.#retention.keep(ref);
   }
 

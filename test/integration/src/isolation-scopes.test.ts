@@ -1,12 +1,13 @@
 // What only a scope promises, whichever way the shim got into it: limits that the kernel enforces and that are read back, memory deaths told as such,
 // nothing of a task left behind, and a status that survives a full disk.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { LaunchRequest } from '@parley/isolation/launcher';
-import { readShimProcess } from '@parley/isolation/run-directory';
+import { prepareRunDirectory, readShimProcess } from '@parley/isolation/run-directory';
 import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { readGroupUsage, sliceGroupsOf } from '@parley/isolation/usage';
@@ -231,6 +232,30 @@ describe.each(['scope', 'systemd-run'] as const)('by the launcher %s', (kind) =>
     });
     expect(await outcomeOfTask(bench, task)).toEqual({ state: 'unknown' });
   });
+
+  it.each([
+    ['waits for its name, which an earlier one of the same run has taken whose agent died', '1'],
+    ['takes its name from an earlier one of the same run that neither starts nor goes', '1000'],
+  ])(
+    'a launch %s, and starts the task then',
+    async (_, seconds) => {
+      const task = await sh('echo ran');
+      await prepareRunDirectory(task.runDirectory, {});
+      const { enterCommand, manager } = bench.settings;
+      const flags = manager === 'user' ? ['--user'] : [];
+      const scope = ['--scope', '--quiet', `--unit=${task.unit}.scope`, 'sleep', seconds];
+      const [program = '', ...words] = [...enterCommand, 'systemd-run', ...flags, ...scope];
+      const before = spawn(program, words, { stdio: 'ignore' });
+      const isOver = once(before, 'exit');
+      const isThere = async (): Promise<boolean> => (await bench.launcher.inspect(task.unit)).alive;
+      await expect.poll(isThere, { timeout: WAIT_MS }).toBe(true);
+      expect(await launched(bench, task)).toEqual({ ok: true, alreadyStarted: false });
+      await isOver;
+      expect(await endOf(bench, task)).toEqual({ state: 'exited', code: 0 });
+      expect(await textOf(task)).toBe('ran\n');
+    },
+    WAIT_MS,
+  );
 
   it(
     'a full disk fails a launch by name, and does not lose the status of a running task',
