@@ -5,6 +5,7 @@ import type { Logger } from '@parley/telemetry/logger';
 import type { Access } from './access/visitor.ts';
 import type { GatewayConfig } from './config.ts';
 import type { LiveCluster } from './live-cluster.ts';
+import type { MemberBoard } from './member-board.ts';
 import type { PrincipalDirectory } from './principal-directory.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { StartUp } from './start-up.ts';
@@ -15,6 +16,7 @@ export type GatewayContext = {
   readonly identity: Identity;
   readonly link: OperatorLink;
   readonly live: LiveCluster;
+  readonly members: MemberBoard;
   readonly usage: UsageBoard;
   readonly principals: PrincipalDirectory;
   readonly access: Access;

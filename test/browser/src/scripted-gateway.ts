@@ -99,6 +99,7 @@ export class ScriptedGateway {
         },
         onReset: nothing,
       },
+      members: { masters: () => [], gateways: () => [] },
       usage: new UsageBoard(link as never, () => performance.now()),
       principals: {},
       startUp: new StartUp(logger),
