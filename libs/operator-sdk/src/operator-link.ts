@@ -106,6 +106,7 @@ export class OperatorLink {
   readonly #ending = Promise.withResolvers<never>();
   #follower: ClusterFollower | undefined;
   #requests = 0;
+  #isClosed = false;
 
   constructor(identity: Identity, control: NatsConnection, books: NatsConnection) {
     this.#identity = identity;
@@ -128,7 +129,9 @@ export class OperatorLink {
     });
   }
 
+  /** Calls that nobody has answered yet are not repeated any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#follower?.close();
     await this.#bus.close();
     await this.#books.close();
@@ -303,8 +306,8 @@ export class OperatorLink {
     for (;;) {
       const reply = await this.#bus.request(message.subject, message.bytes, CALL_TIMEOUT_MS);
       const answer = reply.ok ? answerOf<Entry>(entry, reply.value) : reply;
-      if (answer.ok || !isRetryable(answer.failure.code) || systemClock.nowMs() > deadlineMs)
-        return answer;
+      const isLast = this.#isClosed || systemClock.nowMs() > deadlineMs;
+      if (answer.ok || !isRetryable(answer.failure.code) || isLast) return answer;
       await delay(CALL_AGAIN_MS);
     }
   }
