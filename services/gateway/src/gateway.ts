@@ -52,7 +52,7 @@ export async function openGateway(
   }
 }
 
-type Means = Pick<GatewayContext, 'identity' | 'config' | 'logger' | 'nowMs'>;
+type Means = Pick<GatewayContext, 'config' | 'logger' | 'nowMs'> & { readonly identity: Identity };
 
 async function serve(means: Means, gate: Gate, link: OperatorLink): Promise<RunningGateway> {
   const { identity, config, logger, nowMs } = means;

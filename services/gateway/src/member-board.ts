@@ -5,7 +5,7 @@ import type { AgentId, PrincipalName } from '@parley/protocol/ids';
 import type { GatewayBeat, LeadershipBeat, LeadershipPhase } from '@parley/protocol/leadership';
 
 /** A gateway gives a sign of life so often; masters do each second at least. */
-export const GATEWAY_BEAT_MS = 5000;
+const GATEWAY_BEAT_MS = 5000;
 /** Who was not heard for so long is forgotten. */
 const KNOWN_MS = 60_000;
 /** Of each kind; beyond, the one that was not heard for longest is forgotten. */
