@@ -70,6 +70,8 @@ export class MasterLife {
   #differences = 0;
   #isRebuilding = false;
   #listeningSinceMs: number | undefined;
+  /** When it first gave a sign of life. */
+  #beganMs: number | undefined;
   #snapshotWriter: ActorId | undefined;
   /** Who writes snapshots, as the leader says. */
   #namedWriter: ActorId | undefined;
@@ -181,8 +183,11 @@ export class MasterLife {
       differences: this.#differences,
       isFit: this.#isFit,
     };
+    this.#beganMs ??= nowMs;
+    const upMs = Math.floor(nowMs - this.#beganMs);
     const writer = this.snapshotWriter(nowMs);
-    return { id, phase: this.phase, version, books, ...(writer && { snapshotWriter: writer }) };
+    const own = { id, phase: this.phase, version, upMs, books };
+    return { ...own, ...(writer && { snapshotWriter: writer }) };
   }
 
   /** Named by the leader: a standby where one is alive, the same one as long as it is. */

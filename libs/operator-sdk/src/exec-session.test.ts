@@ -81,6 +81,20 @@ test('a session that the agent does not know any more is lost, and a refused sta
   expect(await refused.client.run({ task, argv: ['x'] })).toMatchObject({ ok: false });
 });
 
+test('an agent that answers no more is told with the reason, and its farewell is not waited for', async () => {
+  const asked: ExecAsk['kind'][] = [];
+  const { client } = clientOf((ask) => {
+    asked.push(ask.kind);
+    if (ask.kind === 'start') return Promise.resolve(succeed({ kind: 'started' }));
+    if (ask.kind === 'output') return Promise.resolve(fail('unavailable', 'nobody answers'));
+    return new Promise(() => undefined);
+  }, words());
+  expect(await client.run({ task, argv: ['x'] })).toMatchObject({
+    value: { kind: 'cutOff', failure: { message: 'nobody answers' } },
+  });
+  expect(asked).toContain('end');
+});
+
 test('a command that ends is not waited for by input that never comes', async () => {
   const agent = new EchoAgent();
   agent.isInputOver = true;

@@ -1,6 +1,6 @@
 // Owns the client's half of a command beside a task: asks for output as long as there is any to come, brings input as it
 // is taken, and says when the terminal's size changes. Offsets make a question that had to be repeated harmless.
-import type { Outcome } from '@parley/protocol/errors';
+import type { Failure, Outcome } from '@parley/protocol/errors';
 import {
   type ExecAsk,
   type ExecEnd,
@@ -24,7 +24,9 @@ export type ExecEnds = {
 export type ExecOutcome =
   | ExecEnd
   /** The agent does not know it any more: it was started anew, or heard nothing for too long. */
-  | { readonly kind: 'lost' };
+  | { readonly kind: 'lost' }
+  /** It was begun, and then the agent did not answer any more for as long as a call is repeated: what became of it is not known. */
+  | { readonly kind: 'cutOff'; readonly failure: Failure };
 
 /** What a full input waits before it is offered again. */
 const INPUT_AGAIN_MS = 50;
@@ -45,10 +47,15 @@ export class ExecClient {
     // Input that cannot be read, or that nobody sends any more, is none: what the command does then is up to it.
     this.#feed().catch(() => undefined);
     try {
-      return await this.#read();
+      const outcome = await this.#read();
+      this.#isOver = true;
+      const farewell = this.#ends.call({ kind: 'end' });
+      // Nobody waits for one that does not answer.
+      if (outcome.kind === 'cutOff') farewell.catch(() => undefined);
+      else await farewell;
+      return { ok: true, value: outcome };
     } finally {
       this.#isOver = true;
-      await this.#ends.call({ kind: 'end' });
     }
   }
 
@@ -56,16 +63,16 @@ export class ExecClient {
     if (!this.#isOver) await this.#ends.call({ kind: 'resize', size });
   }
 
-  async #read(): Promise<Outcome<ExecOutcome>> {
+  async #read(): Promise<ExecOutcome> {
     for (let from = 0; ; ) {
       const answer = await this.#ends.call({ kind: 'output', from, waitMs: MAX_OUTPUT_WAIT_MS });
-      if (!answer.ok) return answer;
-      if (answer.value.kind !== 'output') return { ok: true, value: { kind: 'lost' } };
+      if (!answer.ok) return { kind: 'cutOff', failure: answer.failure };
+      if (answer.value.kind !== 'output') return { kind: 'lost' };
       for (const { stream, data } of answer.value.output) {
         await this.#ends.write(stream, data);
         from += data.length;
       }
-      if (answer.value.end !== undefined) return { ok: true, value: answer.value.end };
+      if (answer.value.end !== undefined) return answer.value.end;
     }
   }
 

@@ -18,8 +18,10 @@ import type { Effect } from '@parley/cluster/effects';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { Input } from '@parley/cluster/inputs';
 import type { UsageReport } from '@parley/protocol/agents';
+import type { Epoch } from '@parley/protocol/epoch';
 import { type Failure, fail, isRetryable, type Outcome, succeed } from '@parley/protocol/errors';
 import { type AgentId, type ClusterName, PrincipalName } from '@parley/protocol/ids';
+import type { GatewayBeat, LeadershipBeat } from '@parley/protocol/leadership';
 import { decodeAnswer, decodeMessage, encodeMessage } from '@parley/protocol/message';
 import { journalStreamName, snapshotStreamName } from '@parley/protocol/streams';
 import {
@@ -104,6 +106,7 @@ export class OperatorLink {
   readonly #ending = Promise.withResolvers<never>();
   #follower: ClusterFollower | undefined;
   #requests = 0;
+  #isClosed = false;
 
   constructor(identity: Identity, control: NatsConnection, books: NatsConnection) {
     this.#identity = identity;
@@ -126,7 +129,9 @@ export class OperatorLink {
     });
   }
 
+  /** Calls that nobody has answered yet are not repeated any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#follower?.close();
     await this.#bus.close();
     await this.#books.close();
@@ -192,6 +197,31 @@ export class OperatorLink {
       const part = decodeMessage(SUBJECTS.unitsUsage, cluster, subject, bytes);
       if (part.ok) handle(part.value.parameters.agentId, part.value.body);
     });
+  }
+
+  /** Signs of life of masters. `epoch`: of the term of one that leads. */
+  onMasterBeat(handle: (beat: LeadershipBeat, epoch: Epoch | undefined) => void): void {
+    const { cluster } = this.#identity;
+    this.#bus.subscribe(wildcardOf(SUBJECTS.masterBeat, cluster), ({ subject, bytes }) => {
+      const beat = decodeMessage(SUBJECTS.masterBeat, cluster, subject, bytes);
+      if (beat.ok) handle(beat.value.body, beat.value.epoch);
+    });
+  }
+
+  /** Signs of life of gateways; `operator`: as whom it runs. */
+  onGatewayBeat(handle: (operator: PrincipalName, beat: GatewayBeat) => void): void {
+    const { cluster } = this.#identity;
+    this.#bus.subscribe(wildcardOf(SUBJECTS.gatewayBeat, cluster), ({ subject, bytes }) => {
+      const beat = decodeMessage(SUBJECTS.gatewayBeat, cluster, subject, bytes);
+      if (beat.ok) handle(beat.value.parameters.gateway, beat.value.body);
+    });
+  }
+
+  /** A gateway that runs as this operator is there. */
+  beatAsGateway(beat: GatewayBeat): void {
+    const { cluster } = this.#identity;
+    const message = encodeMessage(SUBJECTS.gatewayBeat, cluster, { gateway: this.operator }, beat);
+    this.#bus.publish(message.subject, message.bytes);
   }
 
   /** Agents tell of each task for so long from now on; whoever goes on looking repeats it. */
@@ -276,8 +306,8 @@ export class OperatorLink {
     for (;;) {
       const reply = await this.#bus.request(message.subject, message.bytes, CALL_TIMEOUT_MS);
       const answer = reply.ok ? answerOf<Entry>(entry, reply.value) : reply;
-      if (answer.ok || !isRetryable(answer.failure.code) || systemClock.nowMs() > deadlineMs)
-        return answer;
+      const isLast = this.#isClosed || systemClock.nowMs() > deadlineMs;
+      if (answer.ok || !isRetryable(answer.failure.code) || isLast) return answer;
       await delay(CALL_AGAIN_MS);
     }
   }

@@ -1,5 +1,7 @@
-// Owns the part of the subject table by which one of several masters or allocators leads and the others stand by.
+// Owns the part of the subject table by which one of several masters or allocators leads and the others stand by, and by which
+// gateways say that they are there.
 import {
+  GatewayBeat,
   LeaderPong,
   LeadershipBeat,
   MasterList,
@@ -47,6 +49,15 @@ export const leadershipMessages = {
     body: Empty,
     reply: LeaderPong,
     summary: 'Whether any allocator leads; only the leader listens.',
+  }),
+  gatewayBeat: entry({
+    kind: 'gateway.beat',
+    pattern: 'gateway.{gateway}.beat',
+    delivery: 'publish',
+    from: ['operator'],
+    to: ['operator'],
+    body: GatewayBeat,
+    summary: 'A gateway is there, every 5 s, under the name of the operator as whom it runs.',
   }),
   masterList: entry({
     kind: 'leadership.masterList',

@@ -1,7 +1,7 @@
 // Owns what those who may lead tell each other: signs of life, who stands by, and what operators ask about it.
 import * as z from 'zod';
 import { Epoch } from './epoch.ts';
-import { ActorId } from './ids.ts';
+import { ActorId, AgentId, Token } from './ids.ts';
 
 /**
  * `opening`: has the lease, nothing of its term is journalled yet. `leaving`: hands over, takes no more requests.
@@ -41,11 +41,29 @@ export const LeadershipBeat = z.object({
   phase: LeadershipPhase,
   /** Of the release that it runs. */
   version: z.string().max(64),
+  /** Since it was started; absent from earlier releases. */
+  upMs: z.int().min(0).optional(),
   books: BooksStanding.optional(),
   /** From the leader: who writes the snapshots. */
   snapshotWriter: ActorId.optional(),
 });
 export type LeadershipBeat = z.infer<typeof LeadershipBeat>;
+
+/** Every few seconds from each gateway, and once more with `isLeaving` when it is told to stop. */
+export const GatewayBeat = z.object({
+  /** Of its process: several may run with one credential, and one that is started again is another. */
+  instance: Token,
+  /** Of the release that it runs. */
+  version: z.string().max(64),
+  /** Where it answers, as it was told to. */
+  url: z.string().max(256),
+  /** Of the agent for whose executors it is there; absent of one for everybody. */
+  agentId: AgentId.optional(),
+  /** Since it was started. */
+  upMs: z.int().min(0),
+  isLeaving: z.boolean().optional(),
+});
+export type GatewayBeat = z.infer<typeof GatewayBeat>;
 
 /** Answered only by who leads, so that "no responders" tells that nobody does. */
 export const LeaderPong = z.object({ id: ActorId });

@@ -180,6 +180,20 @@ it('only a master may look like a leading master, only an allocator like a leadi
   }
 });
 
+it('gateways of all operators are heard by operators alone, and each speaks under its own name', () => {
+  fc.assert(
+    fc.property(anyHolder, anyId, ({ kind, id }, gateway) => {
+      const { control } = usersFor({ kind, id });
+      const subject = wildcardOf(SUBJECTS.gatewayBeat, cluster, { gateway });
+      expect(mayPublish(control, subject)).toBe(kind === 'operator' && id === gateway);
+      expect(maySubscribe(control, subject)).toBe(kind === 'operator');
+    }),
+  );
+  const { control } = usersFor({ kind: 'operator', id: 'olga' });
+  const own = wildcardOf(SUBJECTS.gatewayBeat, cluster, { gateway: 'olga' });
+  expect(mayPublish(control, own)).toBe(true);
+});
+
 it('an operator tells the leader to step down under its own name only', () => {
   fc.assert(
     fc.property(anyHolder, anyId, (holder, operator) => {

@@ -182,8 +182,10 @@ function identityOf({ kind, id }: Holder): Partial<Record<ParameterName, string>
 }
 
 function sent(holder: Holder, kind: ActorKind, cluster: ClusterName): string[] {
+  // Of a sender only: operators hear the gateways of all operators.
+  const sender = { ...identityOf(holder), ...(kind === 'operator' && { gateway: holder.id }) };
   return ENTRIES.filter((entry) => entry.from.includes(kind)).map((entry) =>
-    wildcardOf(entry, cluster, identityOf(holder)),
+    wildcardOf(entry, cluster, sender),
   );
 }
 

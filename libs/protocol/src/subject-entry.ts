@@ -24,6 +24,8 @@ const PARAMETERS = {
   taskId: TaskId,
   executorId: ExecutorId,
   operator: PrincipalName,
+  /** The operator as whom a gateway runs: who hears of gateways hears of those of all operators. */
+  gateway: PrincipalName,
   actorKind: Token,
   actorId: ActorId,
   /** An agent's id, or `master`. */

@@ -213,7 +213,7 @@ export const METRIC_FAMILIES = {
   parley_gateway_unread_bytes: family({
     services: ['gateway'],
     type: 'gauge',
-    help: 'What waits in memory for those that read streams of events of Mesos',
+    help: 'What waits in memory for those that read streams of events: of Mesos, executors among them, and live feeds',
   }),
   parley_gateway_staleness_seconds: family({
     services: ['gateway'],

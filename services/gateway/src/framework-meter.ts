@@ -6,7 +6,7 @@ import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { type FrameworkKey, type FrameworkRef, frameworkKey } from '@parley/protocol/ids';
 import { isTerminal } from '@parley/protocol/tasks';
 import type { Labels, Metrics } from '@parley/telemetry/metrics';
-import type { LiveCluster } from './live-cluster.ts';
+import type { FollowedCluster } from './live-cluster.ts';
 
 /** Names that are told apart; a registry keeps each for the life of the process. */
 export const MAX_NAMES = 200;
@@ -30,14 +30,14 @@ type Job = {
 };
 
 export class FrameworkMeter {
-  readonly #live: Pick<LiveCluster, 'followed'>;
+  readonly #live: Pick<FollowedCluster, 'followed'>;
   readonly #metrics: Metrics;
   readonly #jobs = new Map<FrameworkKey, Job>();
   readonly #counted = new Map<string, Labels>();
   readonly #completions = new LastByName();
   readonly #rampUps = new LastByName();
 
-  constructor(live: Pick<LiveCluster, 'followed' | 'onEvent' | 'onReset'>, metrics: Metrics) {
+  constructor(live: Pick<FollowedCluster, 'followed' | 'onEvent' | 'onReset'>, metrics: Metrics) {
     this.#live = live;
     this.#metrics = metrics;
     this.#begin();

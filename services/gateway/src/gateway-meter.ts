@@ -10,7 +10,7 @@ import type { Labels, Metrics } from '@parley/telemetry/metrics';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { permitted } from './access/permit.ts';
 import type { Access } from './access/visitor.ts';
-import type { LiveCluster } from './live-cluster.ts';
+import type { FollowedCluster } from './live-cluster.ts';
 
 type Sample = readonly [Labels, number];
 
@@ -28,7 +28,7 @@ export function countRequests(server: FastifyInstance, metrics: Metrics): void {
   metrics.gauge('parley_gateway_open_requests', () => open);
 }
 
-export function measureCluster(live: LiveCluster, metrics: Metrics): void {
+export function measureCluster(live: FollowedCluster, metrics: Metrics): void {
   metrics.gauge('parley_gateway_staleness_seconds', () => live.staleMs() / 1000);
   metrics.gauge('parley_gateway_journal_sequence', () => live.followed.sequence);
   metrics.gauge('parley_cluster_utilisation', () => utilisationOf(live.followed.state));

@@ -1,9 +1,11 @@
 // Owns a running gateway: its connections, what it follows, its server; opened and closed as one.
 import type { AddressInfo } from 'node:net';
 import type { Identity } from '@parley/actor/nats/credential-file';
-import { systemClock } from '@parley/actor/nats/system-clock';
+import { randomNonce, systemClock } from '@parley/actor/nats/system-clock';
+import { RELEASE_VERSION } from '@parley/actor/release';
 import { connectOperator, type OperatorLink } from '@parley/operator-sdk/operator-link';
 import { type Outcome, succeed } from '@parley/protocol/errors';
+import { Token } from '@parley/protocol/ids';
 import type { Logger } from '@parley/telemetry/logger';
 import { Metrics } from '@parley/telemetry/metrics';
 import { type Gate, openGate } from './access/gate.ts';
@@ -14,6 +16,7 @@ import type { GatewayContext } from './gateway-context.ts';
 import { countRequests, measureCluster, metricsRoutes } from './gateway-meter.ts';
 import { makeServer, urlOf } from './http-server.ts';
 import { LiveCluster } from './live-cluster.ts';
+import { MemberBoard } from './member-board.ts';
 import { PrincipalDirectory } from './principal-directory.ts';
 import { addRoutes } from './routes.ts';
 import { SlowReaders } from './slow-readers.ts';
@@ -49,7 +52,7 @@ export async function openGateway(
   }
 }
 
-type Means = Pick<GatewayContext, 'identity' | 'config' | 'logger' | 'nowMs'>;
+type Means = Pick<GatewayContext, 'config' | 'logger' | 'nowMs'> & { readonly identity: Identity };
 
 async function serve(means: Means, gate: Gate, link: OperatorLink): Promise<RunningGateway> {
   const { identity, config, logger, nowMs } = means;
@@ -65,16 +68,19 @@ async function serve(means: Means, gate: Gate, link: OperatorLink): Promise<Runn
   const slowReaders = new SlowReaders(logger, metrics);
   metrics.gauge('parley_gateway_unread_bytes', () => slowReaders.totalBytes());
   const usage = new UsageBoard(link, nowMs);
+  const members = memberBoard(link, config, nowMs);
   addRoutes(server, {
-    ...{ ...means, live, principals, link, usage },
+    ...{ ...means, live, principals, link, usage, members },
     ...{ access: gate.access, startUp: new StartUp(logger), slowReaders },
   });
   try {
     await server.listen({ host: config.host, port: config.port });
     const url = urlOf(server.server.address() as AddressInfo, config.tls !== undefined);
     gate.announce(url);
+    members.announce(url);
     const close = async (): Promise<void> => {
       gate.close();
+      members.leave();
       await server.close();
       await link.close();
     };
@@ -83,4 +89,16 @@ async function serve(means: Means, gate: Gate, link: OperatorLink): Promise<Runn
     await server.close();
     throw error;
   }
+}
+
+function memberBoard(
+  link: OperatorLink,
+  { agentId }: GatewayConfig,
+  nowMs: () => number,
+): MemberBoard {
+  const own = { instance: Token.parse(randomNonce()), version: RELEASE_VERSION };
+  return new MemberBoard(link, {
+    ...{ nowMs, wallTimeMs: () => systemClock.wallTimeMs() },
+    own: { ...own, ...(agentId !== undefined && { agentId }) },
+  });
 }

@@ -8,6 +8,9 @@ const COMPARE_MS = 500;
 /** What is younger counts as how it is now. */
 const CURRENT_MS = 1000;
 
+/** What those who read of it use. */
+export type FollowedCluster = Pick<LiveCluster, 'followed' | 'staleMs' | 'onEvent' | 'onReset'>;
+
 export class LiveCluster {
   readonly #link: OperatorLink;
   readonly #nowMs: () => number;

@@ -8,7 +8,7 @@ const MAX_TOTAL_BYTES = 256 * 1024 * 1024;
 
 export type Reader = {
   /** Which stream it reads, as a word for logs and metrics. */
-  readonly stream: 'scheduler' | 'operator';
+  readonly stream: 'scheduler' | 'operator' | 'executor' | 'feed' | 'socket';
   readonly unreadBytes: () => number;
   /** At once: what waits for it is let go. */
   readonly end: () => void;

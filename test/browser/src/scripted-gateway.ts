@@ -8,15 +8,18 @@ import { signInRoutes } from '@parley/gateway/access/sign-in-routes';
 import { readGatewayConfig } from '@parley/gateway/config';
 import type { GatewayContext } from '@parley/gateway/gateway-context';
 import { makeServer } from '@parley/gateway/http-server';
+import { PrincipalDirectory } from '@parley/gateway/principal-directory';
 import { addRoutes } from '@parley/gateway/routes';
 import { SlowReaders } from '@parley/gateway/slow-readers';
 import { StartUp } from '@parley/gateway/start-up';
 import { UsageBoard } from '@parley/gateway/usage-board';
 import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { type Outcome, succeed } from '@parley/protocol/errors';
-import { PrincipalName } from '@parley/protocol/ids';
+import { ClusterName, PrincipalName } from '@parley/protocol/ids';
+import type { ReplyOf, SubjectEntry } from '@parley/protocol/subject-entry';
 import { assert } from '@parley/protocol/unreachable';
 import type { ScriptedHistory } from '@parley/replay/scripted-history';
+import { createLogger } from '@parley/telemetry/logger';
 
 type Effects = Parameters<typeof eventsOf>[0];
 type TestedEvent = Pick<ClusterEvent, 'type'> & Readonly<Record<string, unknown>>;
@@ -76,36 +79,43 @@ export class ScriptedGateway {
     const history = this.#history;
     const config = readGatewayConfig({ listen: '127.0.0.1:0' });
     assert(config.ok, 'these options are right');
-    const call = async () => this.answer;
-    const logger = { error: () => undefined, warn: () => undefined, info: () => undefined };
-    const nothing = () => () => true;
+    const call = async <Entry extends SubjectEntry>(): Promise<Outcome<ReplyOf<Entry>>> =>
+      // Each test says what it is, for the one path that it looks at.
+      this.answer as Outcome<ReplyOf<Entry>>;
+    const logger = createLogger({
+      ...{ service: 'gateway', actorId: 'scripted', destination: { write: () => undefined } },
+    });
+    const nothing = () => undefined;
     const link = {
-      ...{ cluster: 'scripted', operator: PrincipalName.parse('olga') },
+      ...{ cluster: ClusterName.parse('scripted'), operator: PrincipalName.parse('olga') },
       ...{ call, callLeader: call, onUsage: nothing, onUnitsUsage: nothing, watchUsage: nothing },
       source: () => history.source,
       streams: async () => succeed([]),
-      startedMs: 0,
     };
-    const context = {
-      ...{ config: config.value, access: openAccess, link, nowMs: () => performance.now() },
-      live: {
-        get followed() {
-          return { cluster: 'scripted', state: history.state, sequence: history.sequence };
-        },
-        staleMs: () => 0,
-        onEvent: (tell: (event: NumberedEvent) => void) => {
-          this.#tell.add(tell);
-          return () => this.#tell.delete(tell);
-        },
-        onReset: nothing,
-      },
-      usage: new UsageBoard(link as never, () => performance.now()),
-      principals: {},
+    const nowMs = () => performance.now();
+    return {
+      ...{ config: config.value, access: openAccess, link, nowMs, logger },
+      live: this.#live(),
+      usage: new UsageBoard(link, nowMs),
+      members: { masters: () => [], gateways: () => [] },
+      principals: new PrincipalDirectory(undefined, []),
       startUp: new StartUp(logger),
-      slowReaders: new SlowReaders(logger, { count: () => undefined }),
-      logger,
+      slowReaders: new SlowReaders(logger, { count: nothing }),
     };
-    // What the paths of the console use of a gateway's context.
-    return context as unknown as GatewayContext;
+  }
+
+  #live(): GatewayContext['live'] {
+    const history = this.#history;
+    return {
+      get followed() {
+        return { cluster: 'scripted', state: history.state, sequence: history.sequence };
+      },
+      staleMs: () => 0,
+      onEvent: (tell) => {
+        this.#tell.add(tell);
+        return () => this.#tell.delete(tell);
+      },
+      onReset: () => () => undefined,
+    };
   }
 }

@@ -96,6 +96,55 @@ test('lists and numbers show what agents and frameworks there are', async () => 
   expect(Object.keys(document.paths)).toContain('/v1/tasks');
 });
 
+type Machinery = Record<
+  'masters' | 'gateways',
+  readonly {
+    readonly id?: string;
+    readonly phase?: string;
+    readonly url?: string;
+    readonly silentMs: number;
+    readonly startedWallMs: number;
+  }[]
+>;
+
+test(
+  'the system names leader, standbys and gateways; one that was killed falls silent, one that was stopped is gone',
+  async () => {
+    cluster.service('master-2').start();
+    const [killed, stopped] = [new GatewayFixture(cluster), new GatewayFixture(cluster)];
+    await Promise.all([killed.start(), stopped.start()]);
+    const own = gateway.url;
+    let seen: Machinery = { masters: [], gateways: [] };
+    const look = async (): Promise<Machinery> => {
+      seen = await get<Machinery>('/v1/system');
+      return seen;
+    };
+    const told = (): string => JSON.stringify(seen);
+    const urls = async (): Promise<unknown[]> => (await look()).gateways.map(({ url }) => url);
+    const all = [own, killed.url, stopped.url].sort();
+    await until(async () => (await urls()).join() === all.join(), told);
+    await until(async () => (await look()).masters.length === 2, told);
+    expect(seen.masters).toMatchObject([
+      { id: 'master-1', phase: 'leading', version: expect.stringMatching(/\d/), lagEntries: 0 },
+      { id: 'master-2', phase: 'following' },
+    ]);
+    const [leader, standby] = seen.masters;
+    expect(leader?.startedWallMs).toBeLessThan(standby?.startedWallMs ?? 0);
+    expect(seen.gateways.filter((one) => 'isThis' in one && one.isThis)).toMatchObject([
+      { url: own, operator: 'olga' },
+    ]);
+    await stopped.process.end('SIGTERM');
+    await killed.process.end('SIGKILL');
+    await until(async () => !(await urls()).includes(stopped.url), told);
+    // Longer than any that is there is silent.
+    const silence = () => seen.gateways.find(({ url }) => url === killed.url)?.silentMs ?? 0;
+    await until(async () => (await urls()).includes(killed.url) && silence() > 6000, told);
+    await cluster.service('master-2').end('SIGTERM');
+    await until(async () => (await look()).masters.length === 1, told);
+  },
+  TEST_TIMEOUT_MS,
+);
+
 test(
   'a task reaches readers of the feed and of a socket as it happens, and the list of tasks',
   async () => {

@@ -150,6 +150,26 @@ test('at a terminal a command is told of its size and hears the keys, Ctrl-C as 
   expect(typed.exitCode).toBe(5);
 });
 
+test('who runs a command, or is attached, is told why and what to do when the agent is killed', async () => {
+  const [row] = (await terminal.read('task', 'list')) as { agent: 'a1' | 'a2' }[];
+  const agent = fixture.service(row?.agent ?? 'a1');
+  const script = 'echo up; sleep 1000';
+  const executing = terminal.watch('task', 'exec', TASK, '--', 'sh', '-c', script);
+  const attached = terminal.watch('task', 'attach', TASK, '--tail', '1');
+  await Promise.all([executing.says('up'), attached.says('three')]);
+  await agent.end('SIGKILL');
+  const running = () => [executing, attached].filter(({ isRunning }) => isRunning);
+  await expect.poll(() => running().map(({ name }) => name), WAITING).toEqual([]);
+  expect(executing.output).toMatch(/was cut off: its agent a\d does not answer any more/);
+  expect(executing.output).toMatch(/why: .*\n +what to do: .*begin it again/);
+  expect(attached.output).toMatch(/its agent a\d does not answer\n +why: /);
+  expect(attached.output).toMatch(/what to do: the task may go on; .*attach again/);
+  expect([await executing.end('SIGTERM'), await attached.end('SIGTERM')]).toEqual([5, 5]);
+  agent.start();
+  const isBack = async () => (await type('files', 'list', TASK, 'ready')).exitCode === 0;
+  await vi.waitUntil(isBack, WAITING);
+});
+
 test('who follows or is attached sees what comes, and is done when the task is over; its files stay', async () => {
   const attached = terminal.watch('task', 'attach', TASK, '--tail', '1');
   const following = terminal.watch('task', 'logs', TASK, '-f', '--tail', '1');

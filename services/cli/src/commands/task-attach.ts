@@ -44,7 +44,15 @@ async function pass(
     : start;
   if (failed === undefined) return;
   const what = `the ${stream} of ${taskKey(reached.task)} cannot be read`;
-  throw failureFromCluster(what, failed.failure);
+  if (failed.failure.code !== 'unavailable') throw failureFromCluster(what, failed.failure);
+  throw failureFromCluster(
+    `${what}: its agent ${reached.agentId} does not answer`,
+    failed.failure,
+    {
+      remedy:
+        'the task may go on; see "parley agent list", and attach again when the agent is back',
+    },
+  );
 }
 
 async function exitCodeOf({ link, task }: ReachedTask): Promise<number> {

@@ -13,6 +13,9 @@ import { randomToken } from '../effects.ts';
 import { writeOut } from '../standard-output.ts';
 import { type ReachedTask, type TaskAddress, withTask } from '../task-reach.ts';
 
+const SILENT_AGENT_REMEDY =
+  'see "parley agent list"; a command does not outlive its agent: begin it again when that is back';
+
 export type TaskExecHow = {
   readonly argv: readonly string[];
   /** Whether what comes in here is its input. */
@@ -120,6 +123,12 @@ function exitCodeOf({ task, agentId }: ReachedTask, outcome: ExecOutcome): numbe
         why: `its agent ${agentId} was started anew, heard nothing from here for 15 s, or was told to end it`,
         remedy: 'begin it again',
       });
+    case 'cutOff':
+      throw failureFromCluster(
+        `the command beside ${taskKey(task)} was cut off: its agent ${agentId} does not answer any more`,
+        outcome.failure,
+        { remedy: SILENT_AGENT_REMEDY },
+      );
     default:
       return unreachable(outcome);
   }

@@ -1,4 +1,4 @@
-// Owns the page of the machinery itself: who leads, how fresh this gateway's knowledge is, what the bus keeps, who is
+// Owns the page of the machinery itself: which masters and gateways there are and who leads, how fresh this gateway's knowledge is, what the bus keeps, who is
 // signed in, versions.
 import { events } from '../data/events.ts';
 import { session } from '../data/gateway.ts';
@@ -12,13 +12,34 @@ import { linkTo } from '../navigation.ts';
 import { Command, Empty } from '../parts/command.tsx';
 import { Count } from '../parts/count.tsx';
 import { Facts } from '../parts/facts.tsx';
+import { WhenWall } from '../parts/when.tsx';
 
 type Ready = { readonly journalSequence: number; readonly staleMs: number };
 type Version = { readonly version?: string };
 
+type Member = {
+  readonly version: string;
+  readonly startedWallMs: number | null;
+  readonly silentMs: number;
+};
+type MasterRow = Member & {
+  readonly id: string;
+  readonly phase: 'following' | 'opening' | 'leading' | 'leaving';
+  readonly lagEntries: number | null;
+};
+type GatewayRow = Member & {
+  readonly instance: string;
+  readonly operator: string;
+  readonly url: string;
+  readonly agentId: string | null;
+  readonly isThis: boolean;
+};
+
 /** As `/v1/system` tells it. */
 type MachineryAnswer = {
   readonly leader: string | null;
+  readonly masters: readonly MasterRow[];
+  readonly gateways: readonly GatewayRow[];
   readonly rulesVersion: number;
   readonly gateway: {
     readonly sequence: number;
@@ -134,6 +155,8 @@ function Machinery() {
           ['the same in a terminal', <Command key="command" words="npx parley status" />],
         ]}
       />
+      {machinery !== undefined && <Masters of={machinery.masters} />}
+      {machinery !== undefined && <Gateways of={machinery.gateways} />}
       {machinery !== undefined && <Streams of={machinery} />}
       <form method="post" action="/sign-out" hidden={session.value?.csrfToken == null}>
         <input type="hidden" name="csrf" value={session.value?.csrfToken ?? ''} />
@@ -154,6 +177,86 @@ const factsOf = ({ gateway, snapshot, rulesVersion }: MachineryAnswer) =>
     ],
     ['rules', `version ${rulesVersion}`],
   ] as const;
+
+const PHASES: Record<MasterRow['phase'], string> = {
+  following: 'stands by',
+  opening: 'begins to lead',
+  leading: 'leads',
+  leaving: 'hands over',
+};
+/** So long a silence is none: signs of life come that far apart. */
+const MASTER_QUIET_MS = 3500;
+const GATEWAY_QUIET_MS = 12_000;
+
+const Masters = ({ of: masters }: { readonly of: readonly MasterRow[] }) => (
+  <section aria-label="masters">
+    <h2>Masters</h2>
+    {masters.length === 0 && <Empty words="No master was heard in the last minute." />}
+    <table class="plain" hidden={masters.length === 0}>
+      <thead>
+        <tr>
+          <th>master</th>
+          <th>role</th>
+          <th>heard</th>
+          <th>started</th>
+          <th>version</th>
+          <th>behind</th>
+        </tr>
+      </thead>
+      <tbody>
+        {masters.map((master) => (
+          <tr key={master.id}>
+            <td>{master.id}</td>
+            <td>{PHASES[master.phase]}</td>
+            <Times of={master} quietMs={MASTER_QUIET_MS} />
+            <td>
+              {master.lagEntries === null ? '–' : counted(master.lagEntries, 'entry', 'entries')}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </section>
+);
+
+const Gateways = ({ of: gateways }: { readonly of: readonly GatewayRow[] }) => (
+  <section aria-label="gateways">
+    <h2>Gateways</h2>
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>address</th>
+          <th>for</th>
+          <th>heard</th>
+          <th>started</th>
+          <th>version</th>
+          <th>runs as</th>
+        </tr>
+      </thead>
+      <tbody>
+        {gateways.map((gateway) => (
+          <tr key={gateway.instance}>
+            <td>
+              {gateway.url}
+              {gateway.isThis && ' (this one)'}
+            </td>
+            <td>{gateway.agentId === null ? 'everybody' : `executors of ${gateway.agentId}`}</td>
+            <Times of={gateway} quietMs={GATEWAY_QUIET_MS} />
+            <td>{gateway.operator}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </section>
+);
+
+const Times = ({ of: member, quietMs }: { readonly of: Member; readonly quietMs: number }) => (
+  <>
+    <td>{member.silentMs <= quietMs ? 'now' : `silent for ${showDuration(member.silentMs)}`}</td>
+    <td>{member.startedWallMs === null ? '–' : <WhenWall wallMs={member.startedWallMs} />}</td>
+    <td>{member.version}</td>
+  </>
+);
 
 /** What the bus keeps, and how far it is read. */
 const Streams = ({ of: { streams, updates } }: { readonly of: MachineryAnswer }) => (

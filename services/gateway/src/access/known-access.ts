@@ -53,6 +53,21 @@ export class KnownAccess implements Access {
     return visitor === undefined ? fail('notPermitted', NOT_SHOWN) : succeed(visitor);
   }
 
+  stillBehind(request: FastifyRequest): () => Visitor | undefined {
+    const { users, nowMs } = this.#parts;
+    const shown = authorizationOf(request.headers);
+    const token = cookieOf(request.headers, cookieName(request));
+    // The password fitted this hash when it was let in.
+    const passwordHash = shown?.way === 'basic' ? users?.named(shown.name)?.password : undefined;
+    return () => {
+      users?.look(nowMs());
+      if (shown?.way === 'bearer') return this.#ownerOfToken(shown.token);
+      if (shown?.way === 'basic') return this.#visitorOfHash(shown.name, passwordHash);
+      const session = token === undefined ? undefined : this.#sessions.peek(token, nowMs());
+      return session && this.#visitorOfSession(session);
+    };
+  }
+
   /** Of the browser that sent it; it may be one whose user has lost everything since. */
   sessionOf(request: FastifyRequest): Session | undefined {
     const token = cookieOf(request.headers, cookieName(request));
@@ -87,9 +102,20 @@ export class KnownAccess implements Access {
   }
 
   #visitorOfSession({ user: name, passwordHash }: Session): Visitor | undefined {
-    if (passwordHash === undefined) return OWNER;
-    const user = this.#parts.users?.named(name);
-    return user?.password === passwordHash ? visitorOfUser(user) : undefined;
+    return passwordHash === undefined ? OWNER : this.#visitorOfHash(name, passwordHash);
+  }
+
+  /** Undefined: nobody of that name, or one with another password by now. */
+  #visitorOfHash(name: string, passwordHash: string | undefined): Visitor | undefined {
+    const user = passwordHash === undefined ? undefined : this.#parts.users?.named(name);
+    return user?.password === passwordHash ? user && visitorOfUser(user) : undefined;
+  }
+
+  #ownerOfToken(token: string): Visitor | undefined {
+    const { users, signInFile } = this.#parts;
+    const user = users?.ofToken(hashToken(token));
+    if (user !== undefined) return visitorOfUser(user);
+    return signInFile !== undefined && isSameSecret(token, signInFile.token) ? OWNER : undefined;
   }
 
   async #visitorShown(request: FastifyRequest, shown: Shown): Promise<Outcome<Visitor>> {
@@ -100,14 +126,12 @@ export class KnownAccess implements Access {
   }
 
   #visitorOfToken(request: FastifyRequest, token: string): Outcome<Visitor> {
-    const { users, signInFile, nowMs } = this.#parts;
-    const user = users?.ofToken(hashToken(token));
-    if (user !== undefined) return succeed(visitorOfUser(user));
-    if (signInFile !== undefined && isSameSecret(token, signInFile.token)) return succeed(OWNER);
+    const owner = this.#ownerOfToken(token);
+    if (owner !== undefined) return succeed(owner);
     const guesser = { address: addressKey(request.ip) };
     const waiting = this.#mustWait(guesser);
     if (waiting !== undefined) return waiting;
-    this.#limits.wasWrong(guesser, nowMs());
+    this.#limits.wasWrong(guesser, this.#parts.nowMs());
     return fail('notPermitted', WRONG);
   }
 

@@ -4,12 +4,13 @@ import { type AddressInfo, connect } from 'node:net';
 import { type Failure, fail, type Outcome, succeed } from '@parley/protocol/errors';
 import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
+import { openAccess } from './open-access.ts';
 import { identified, permitted, visitorBehind } from './permit.ts';
 import type { Permission, Visitor } from './visitor.ts';
 
 function serverOf(visitor: Outcome<Visitor>) {
   const server = Fastify();
-  const access = { visitorOf: async () => visitor };
+  const access = { ...openAccess, visitorOf: async () => visitor };
   server.addHook(
     'onRequest',
     permitted(access, { permission: 'operate', realm: 'mesos-master-readwrite' }),
@@ -66,7 +67,7 @@ test('of nobody that is known no body is read, where the body says which permiss
   const server = Fastify();
   server.addHook(
     'onRequest',
-    identified({ visitorOf: async () => failed }, () => 'mesos-master-readonly'),
+    identified({ ...openAccess, visitorOf: async () => failed }, () => 'mesos-master-readonly'),
   );
   server.post('/', async () => 'carried out');
   const { promise, resolve } = Promise.withResolvers<string>();

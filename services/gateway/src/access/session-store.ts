@@ -56,6 +56,12 @@ export class SessionStore {
     return session;
   }
 
+  /** Likewise, without being a use. */
+  peek(token: string, nowMs: number): Session | undefined {
+    const session = this.#sessions.get(hashToken(token));
+    return session === undefined || isOver(session, nowMs) ? undefined : session;
+  }
+
   end(token: string): void {
     this.#sessions.delete(hashToken(token));
   }

@@ -17,6 +17,11 @@ export type Visitor = {
 export type Access = {
   /** Fails with `notPermitted`: nobody that is known; with `rateLimited` or `overloaded`: it tried too often. */
   visitorOf(request: FastifyRequest): Promise<Outcome<Visitor>>;
+  /**
+   * To be called for a request that was let in; the answer says, whenever it is asked later, who that would be by then:
+   * undefined when nobody. Asking does not count as a use of a session.
+   */
+  stillBehind(request: FastifyRequest): () => Visitor | undefined;
 };
 
 /** Of whoever may do everything: at a gateway where nobody signs in, and who holds its sign-in file. */

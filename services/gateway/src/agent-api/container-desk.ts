@@ -152,7 +152,7 @@ export class ContainerDesk {
   #sessionOf({ task, agentId }: Container): ContainerSession {
     const { link } = this.#context;
     const session = Token.parse(randomNonce());
-    return new ContainerSession(task, (ask) =>
+    return new ContainerSession({ task, agentId }, (ask) =>
       link.call(SUBJECTS.exec, { agentId }, { session, ask }),
     );
   }

@@ -3,14 +3,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ExecCall, ExecClient, type ExecOutcome } from '@parley/operator-sdk/exec-session';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import type { TaskRef } from '@parley/protocol/ids';
+import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { ExecAsk, TerminalSize } from '@parley/protocol/task-exec';
+import { unreachable } from '@parley/protocol/unreachable';
 import type { OutputStream, ProcessStream } from './process-stream.ts';
 
 export type SessionStart = Omit<Extract<ExecAsk, { kind: 'start' }>, 'kind'>;
 
+export type SessionPlace = { readonly task: TaskRef; readonly agentId: AgentId };
+
 export class ContainerSession {
-  readonly task: TaskRef;
+  readonly #place: SessionPlace;
   readonly #call: ExecCall;
   readonly #client: ExecClient;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -23,8 +26,8 @@ export class ContainerSession {
   #isInputOver = false;
   #isOver = false;
 
-  constructor(task: TaskRef, call: ExecCall) {
-    this.task = task;
+  constructor(place: SessionPlace, call: ExecCall) {
+    this.#place = place;
     this.#call = call;
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     this.#input = writable.getWriter();
@@ -97,8 +100,15 @@ export class ContainerSession {
     this.#isOver = true;
     this.#begun.resolve(outcome.ok ? fail('unavailable', 'the agent ended it') : outcome);
     this.#input.abort().catch(() => undefined);
-    for (const reader of [this.#owner, ...this.#readers]) reader?.end();
-    this.#ended.resolve(outcome.ok ? outcome.value : { kind: 'lost' });
+    const end: ExecOutcome = outcome.ok
+      ? outcome.value
+      : { kind: 'cutOff', failure: outcome.failure };
+    const why = cutOffWords(end, this.#place);
+    for (const reader of [this.#owner, ...this.#readers]) {
+      if (why === undefined) reader?.end();
+      else reader?.endBecause(why);
+    }
+    this.#ended.resolve(end);
   }
 
   async #ask(ask: ExecAsk): ReturnType<ExecCall> {
@@ -114,5 +124,23 @@ export class ContainerSession {
   async #write(stream: OutputStream, data: Uint8Array): Promise<void> {
     for (const reader of this.#readers) reader.writeOrLeave(stream, data);
     await this.#owner?.write(stream, data);
+  }
+}
+
+/** Undefined: it came to its end, which whoever waits for it is told. */
+function cutOffWords(end: ExecOutcome, { task, agentId }: SessionPlace): string | undefined {
+  const what = `the command beside ${taskKey(task)} was cut off`;
+  const again = 'see "parley agent list", and begin it again when the agent is there';
+  switch (end.kind) {
+    case 'lost':
+      return `${what}: its agent ${agentId} was started anew, heard nothing from here for 15 s, or was told to end it; ${again}`;
+    case 'cutOff':
+      return `${what}: its agent ${agentId} does not answer any more (${end.failure.message}), and a command does not outlive its agent; ${again}`;
+    case 'exited':
+    case 'signaled':
+    case 'notStarted':
+      return undefined;
+    default:
+      return unreachable(end);
   }
 }

@@ -79,6 +79,11 @@ export function terminationOf(outcome: ExecOutcome): Termination {
       return { state: 'TASK_FAILED', message: outcome.message };
     case 'lost':
       return { state: 'TASK_FAILED', message: 'its agent knows nothing of it any more' };
+    case 'cutOff':
+      return {
+        state: 'TASK_FAILED',
+        message: `its agent does not answer any more: ${outcome.failure.message}`,
+      };
   }
 }
 

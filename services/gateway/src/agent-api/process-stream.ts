@@ -75,6 +75,12 @@ export class ProcessStream {
     if (this.#answer.writableLength > MAX_WAITING_BYTES) this.#answer.destroy();
   }
 
+  /** Ends, and says why in words, among the errors: records have no other place for it. */
+  endBecause(why: string): void {
+    this.#send('stderr', new TextEncoder().encode(`parley: ${why}\n`));
+    this.end();
+  }
+
   /** What was sent still arrives. */
   end(): void {
     clearInterval(this.#heartbeat);

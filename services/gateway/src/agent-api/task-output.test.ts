@@ -19,7 +19,7 @@ afterEach(() => {
   server.close();
 });
 
-test('an agent that goes away while a task is attached to ends the answer, after all that it gave', async () => {
+test('an agent that goes away while a task is attached to ends the answer, after all that it gave, with the reason', async () => {
   let isThere = true;
   let asked = 0;
   const call = async (_: unknown, __: unknown, { offset }: { offset: number }) => {
@@ -38,12 +38,18 @@ test('an agent that goes away while a task is attached to ends the answer, after
   const request = http.get({ host: '127.0.0.1', port, agent: false });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';
+  const said = (): string[] =>
+    [...text.matchAll(/"data":"([^"]*)"/g)].map(([, data]) =>
+      Buffer.from(data ?? '', 'base64').toString(),
+    );
   response.on('data', (data) => {
     text += String(data);
     isThere = false;
   });
   await once(response, 'end');
   expect(text).toContain(WRITTEN.toString('base64'));
+  expect(said().filter((words) => words.includes('does not answer'))).toHaveLength(1);
+  expect(said().at(-1)).toMatch(/its agent a1 does not answer \(nobody answers\)\. .*attach again/);
   const answeredLast = asked;
   await new Promise(setImmediate);
   expect(asked).toBe(answeredLast);

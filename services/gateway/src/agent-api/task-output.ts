@@ -3,8 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { copyStream, type FileSource } from '@parley/operator-sdk/file-stream';
 import type { OperatorLink } from '@parley/operator-sdk/operator-link';
-import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import type { AgentId, TaskRef } from '@parley/protocol/ids';
+import { type Failure, fail, type Outcome, succeed } from '@parley/protocol/errors';
+import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { OutputStream, ProcessStream } from './process-stream.ts';
 
@@ -26,18 +26,26 @@ export async function attachToTask(
     ends.push({ stream, offset: piece.value.size });
   }
   const reader = open();
-  void Promise.all(ends.map((end) => follow(link, place, { ...end, reader }))).then(() =>
-    reader.end(),
-  );
+  void Promise.all(ends.map((end) => follow(link, place, { ...end, reader }))).then((outcomes) => {
+    const failure = outcomes.find((outcome) => outcome !== undefined);
+    if (failure === undefined) reader.end();
+    else reader.endBecause(wordsOf(failure, place));
+  });
   return succeed(undefined);
 }
 
-/** Never rejects: what the agent cannot give ends it. */
+function wordsOf({ code, message }: Failure, { task, agentId }: Place): string {
+  const what = `the output of ${taskKey(task)} cannot be read any more`;
+  if (code !== 'unavailable') return `${what}: ${message}`;
+  return `${what}: its agent ${agentId} does not answer (${message}). The task may go on: see "parley agent list", and attach again when the agent is back`;
+}
+
+/** Never rejects: what the agent cannot give ends it, and is told. */
 async function follow(
   link: Link,
   place: Place,
   { stream, offset, reader }: { stream: OutputStream; offset: number; reader: ProcessStream },
-): Promise<void> {
+): Promise<Failure | undefined> {
   const source: FileSource = {
     read: async (from, maxBytes) =>
       reader.isClosed
@@ -50,7 +58,8 @@ async function follow(
     notice: () => undefined,
     pause: (durationMs: number) => delay(durationMs),
   };
-  await copyStream(source, sink, { follow: true, offset });
+  const failed = await copyStream(source, sink, { follow: true, offset });
+  return failed?.failure;
 }
 
 const read = (

@@ -19,6 +19,7 @@ import { attributesOf } from '../read-model/agent-model.ts';
 import { executorContainerId } from '../read-model/mesos-ids.ts';
 import { mesosResources } from '../read-model/mesos-resources.ts';
 import { partsOfAgent } from '../read-model/parts.ts';
+import type { SlowReaders } from '../slow-readers.ts';
 import { ExecutorSession, type SubscribedFacts } from './executor-session.ts';
 import type { ExecutorStream } from './executor-stream.ts';
 import { mesosExecutor, mesosFramework } from './executor-translation.ts';
@@ -35,13 +36,15 @@ export type Caller = {
 /** Executors whose updates are remembered over their connections; an agent has at most a thousand. */
 const MAX_REMEMBERED = 2000;
 
+type Context = Pick<GatewayContext, 'live' | 'logger' | 'config' | 'slowReaders'>;
+
 export class ExecutorDesk {
   readonly #relay: AgentRelay;
-  readonly #context: Pick<GatewayContext, 'live' | 'logger' | 'config'>;
+  readonly #context: Context;
   readonly #sessions = new Map<ExecutorKey, ExecutorSession>();
   readonly #updates = new Map<ExecutorKey, ExecutorUpdates>();
 
-  constructor(relay: AgentRelay, context: Pick<GatewayContext, 'live' | 'logger' | 'config'>) {
+  constructor(relay: AgentRelay, context: Context) {
     this.#relay = relay;
     this.#context = context;
   }
@@ -61,7 +64,7 @@ export class ExecutorDesk {
   async subscribe(
     caller: Caller,
     subscribe: NonNullable<ExecutorCall['subscribe']>,
-    begin: () => ExecutorStream,
+    begin: (slowReaders: SlowReaders) => ExecutorStream,
   ): Promise<Outcome<Accepted | Refused>> {
     const { executor, proof } = caller;
     const connection = Token.parse(randomNonce());
@@ -71,7 +74,12 @@ export class ExecutorDesk {
     const updates = this.#updatesOf(key);
     updates.countFrom(opened.value.lastSequence);
     this.#sessions.get(key)?.close();
-    const session = this.#sessionOf(caller, opened.value, updates, begin());
+    const session = this.#sessionOf(
+      caller,
+      opened.value,
+      updates,
+      begin(this.#context.slowReaders),
+    );
     this.#sessions.set(key, session);
     const { logger } = this.#context;
     const link = new RelayLink(this.#relay, connection, {

@@ -10,6 +10,7 @@ import { AgentId } from '@parley/protocol/ids';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { GatewayContext } from '../gateway-context.ts';
+import { SlowReaders } from '../slow-readers.ts';
 import { executorRoutes } from './executor-routes.ts';
 
 const agentId = AgentId.parse('a1');
@@ -50,6 +51,7 @@ class ScriptedAgent {
 
 let agent: ScriptedAgent;
 let server: FastifyInstance;
+const slowReaders = new SlowReaders({ warn: vi.fn() }, { count: vi.fn() });
 
 beforeEach(async () => {
   agent = new ScriptedAgent();
@@ -61,6 +63,7 @@ beforeEach(async () => {
     live: { followed: { state: clusterCore.create() } },
     logger: { info: () => undefined },
     config: { port: 5051 },
+    slowReaders,
   };
   server = fastify();
   server.register(executorRoutes(agentId)(context as unknown as GatewayContext));

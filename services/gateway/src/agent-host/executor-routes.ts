@@ -25,9 +25,9 @@ const STATUS_OF_REFUSAL = { unknownExecutor: 400, noProof: 401, wrongProof: 403 
 
 export const executorRoutes =
   (agentId: AgentId): RouteGroup =>
-  ({ link, live, logger, config }) =>
+  ({ link, ...context }) =>
   async (server) => {
-    const desk = new ExecutorDesk(new AgentRelay(link, agentId), { live, logger, config });
+    const desk = new ExecutorDesk(new AgentRelay(link, agentId), context);
     server.removeAllContentTypeParsers();
     server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -96,10 +96,10 @@ async function subscribe(
   }
   const caller = callerOf(call, request);
   if (caller === undefined) return sendText(reply, 400, 'Framework cannot be found');
-  const begun = await desk.subscribe(caller, call.subscribe ?? {}, () => {
+  const begun = await desk.subscribe(caller, call.subscribe ?? {}, (slowReaders) => {
     const headers = reply.getHeaders() as Record<string, string>;
     reply.hijack();
-    const stream = new ExecutorStream(reply.raw, encoding);
+    const stream = new ExecutorStream(reply.raw, encoding, slowReaders);
     stream.begin(headers);
     return stream;
   });

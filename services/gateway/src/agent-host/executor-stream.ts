@@ -5,6 +5,7 @@ import { type Encoding, encode } from '@parley/mesos-api/codec';
 import { mediaTypeOf } from '@parley/mesos-api/media-type';
 import type { ExecutorEvent } from '@parley/mesos-api/message-types';
 import { encodeRecord } from '@parley/mesos-api/record-io';
+import type { SlowReaders } from '../slow-readers.ts';
 
 /** Mesos's DEFAULT_EXECUTOR_HEARTBEAT_INTERVAL, in milliseconds. */
 const HEARTBEAT_MS = 30 * 60_000;
@@ -14,12 +15,25 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 export class ExecutorStream {
   readonly #answer: ServerResponse;
   readonly #encoding: Encoding;
+  readonly #slowReaders: SlowReaders;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(answer: ServerResponse, encoding: Encoding) {
+  constructor(answer: ServerResponse, encoding: Encoding, slowReaders: SlowReaders) {
     this.#answer = answer;
     this.#encoding = encoding;
-    answer.once('close', () => clearInterval(this.#heartbeat));
+    this.#slowReaders = slowReaders;
+    // Of a closed one nobody would say again that it is.
+    const uncount = answer.closed
+      ? undefined
+      : slowReaders.add({
+          stream: 'executor',
+          unreadBytes: () => answer.writableLength,
+          end: () => answer.destroy(),
+        });
+    answer.once('close', () => {
+      uncount?.();
+      clearInterval(this.#heartbeat);
+    });
     // Its `close` follows.
     answer.on('error', () => undefined);
   }
@@ -38,8 +52,10 @@ export class ExecutorStream {
 
   send(event: ExecutorEvent): void {
     if (this.#answer.writableEnded || this.#answer.destroyed) return;
-    this.#answer.write(encodeRecord(encode('executor.Event', this.#encoding, event)));
+    const record = encodeRecord(encode('executor.Event', this.#encoding, event));
+    const isRead = this.#answer.write(record);
     if (this.#answer.writableLength > MAX_WAITING_BYTES) this.#answer.destroy();
+    else if (!isRead) this.#slowReaders.look();
   }
 
   /** What was sent still arrives. */

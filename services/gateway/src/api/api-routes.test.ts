@@ -47,6 +47,7 @@ async function serve(...permissions: Permission[]): Promise<FastifyInstance> {
           { name: 'J', messages: 3, bytes: 300, createdMs: 1, firstSequence: 1, lastSequence: 3 },
         ]),
     },
+    members: { masters: () => [], gateways: () => [] },
     logger: { error: () => undefined },
   };
   const server = Fastify();

@@ -1,3 +1,4 @@
+// Tests one reader of Server-Sent Events over a real server on loopback; what happens in the cluster is scripted.
 import { once } from 'node:events';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,21 +7,26 @@ import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LiveCluster } from '../live-cluster.ts';
 import { aBusyCluster } from '../read-model/scripted-model.ts';
+import { SlowReaders } from '../slow-readers.ts';
 import { EventFeed, type FeedBegin } from './event-feed.ts';
 import { LiveView } from './live-view.ts';
 
 /** So large that a thousand are more than what may lie unread. */
 const NAME = 'x'.repeat(2000);
+const count = vi.fn();
 let tell: (event: NumberedEvent) => void;
 let sequence: number;
 let liveView: LiveView;
 let server: http.Server;
 let begin: FeedBegin;
+let slowReaders: SlowReaders;
+let feed: EventFeed | undefined;
 let beforeBegin: (response: ServerResponse) => Promise<unknown>;
 
 beforeEach(async () => {
   sequence = 10;
   begin = 'now';
+  slowReaders = new SlowReaders({ warn: vi.fn() }, { count });
   beforeBegin = async () => undefined;
   const { state } = aBusyCluster();
   const live = {
@@ -37,7 +43,7 @@ beforeEach(async () => {
   server = http.createServer(async (_request, response) => {
     await beforeBegin(response);
     response.writeHead(200);
-    EventFeed.begin(response, liveView, begin);
+    feed = EventFeed.begin(response, { liveView, slowReaders }, begin);
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
 });
@@ -129,4 +135,31 @@ test('who has left before anything was told is not told for ever', async () => {
   asked.resolve();
   await done.promise;
   expect(listen).not.toHaveBeenCalled();
+});
+
+test('what a reader leaves unread counts for the bound of all readers, and past it the reader is ended', async () => {
+  const MAX_TOTAL_BYTES = 1000;
+  slowReaders = new SlowReaders({ warn: vi.fn() }, { count }, MAX_TOTAL_BYTES);
+  const { response } = await read();
+  expect(slowReaders.count).toBe(1);
+  response.pause();
+  // Broken off, which is an error to whoever reads.
+  const closed = new Promise((resolve) => response.once('close', resolve));
+  happen(5000);
+  expect(count).toHaveBeenCalledWith('parley_gateway_slow_readers_ended_total', { stream: 'feed' });
+  response.resume();
+  await closed;
+  expect([slowReaders.count, slowReaders.totalBytes()]).toEqual([0, 0]);
+});
+
+test('a reader that is not to read on is told why after all that was sent, and nothing after it', async () => {
+  const { response, ids, text } = await read();
+  happen(1);
+  const ended = once(response, 'end');
+  feed?.endBecause('signed out');
+  happen(1);
+  feed?.endBecause('again');
+  await ended;
+  expect(ids()).toStrictEqual([sequence - 1]);
+  expect(text().endsWith('event: end\ndata: {"why":"signed out"}\n\n')).toBe(true);
 });

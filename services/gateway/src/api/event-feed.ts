@@ -1,6 +1,7 @@
 // Owns one reader of the live feed as Server-Sent Events: it is told what the live view keeps from its place on, as fast as
 // it reads. Nothing is kept for it beside that: one that is too far behind is told to begin anew.
 import type { ServerResponse } from 'node:http';
+import type { SlowReaders } from '../slow-readers.ts';
 import type { LiveView, ToldEvent } from './live-view.ts';
 
 const KEEP_ALIVE_MS = 15_000;
@@ -9,6 +10,7 @@ const BATCH = 500;
 /** Signs of life that nobody reads: then nobody is there. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
+export type FeedMeans = { readonly liveView: LiveView; readonly slowReaders: SlowReaders };
 export type Place = Pick<ToldEvent, 'sequence' | 'index'>;
 /** `unknown`: where the reader was cannot be told any more. */
 export type FeedBegin = Place | 'now' | 'unknown';
@@ -16,21 +18,29 @@ export type FeedBegin = Place | 'now' | 'unknown';
 export class EventFeed {
   readonly #raw: ServerResponse;
   readonly #liveView: LiveView;
+  readonly #slowReaders: SlowReaders;
   /** Of what was told last. */
   #told: Place;
 
-  private constructor(raw: ServerResponse, liveView: LiveView, told: Place) {
+  private constructor(raw: ServerResponse, { liveView, slowReaders }: FeedMeans, told: Place) {
     this.#raw = raw;
     this.#liveView = liveView;
+    this.#slowReaders = slowReaders;
     this.#told = told;
   }
 
-  /** `raw`: its head has been sent. Tells until it is closed. */
-  static begin(raw: ServerResponse, liveView: LiveView, begin: FeedBegin): void {
+  /** `raw`: its head has been sent. Tells until it is closed; undefined when it is already. */
+  static begin(raw: ServerResponse, means: FeedMeans, begin: FeedBegin): EventFeed | undefined {
     // Closed while it was asked whether it may: nobody would tell of it again.
-    if (raw.closed || raw.destroyed) return;
+    if (raw.closed || raw.destroyed) return undefined;
+    const { liveView, slowReaders } = means;
     const isKnown = typeof begin === 'object';
-    const feed = new EventFeed(raw, liveView, isKnown ? begin : liveView.view.moment);
+    const feed = new EventFeed(raw, means, isKnown ? begin : liveView.view.moment);
+    const uncount = slowReaders.add({
+      stream: 'feed',
+      unreadBytes: () => raw.writableLength,
+      end: () => raw.destroy(),
+    });
     raw.write(': events of the cluster\n\n');
     if (begin === 'unknown') feed.#resync();
     const stop = liveView.listen({
@@ -43,13 +53,25 @@ export class EventFeed {
     raw.once('close', () => {
       clearInterval(timer);
       stop();
+      uncount();
     });
     feed.#tell();
+    return feed;
+  }
+
+  /** What was sent still arrives, and then why there is no more. */
+  endBecause(why: string): void {
+    if (this.#isOver) return;
+    this.#raw.end(`event: end\ndata: ${JSON.stringify({ why })}\n\n`);
+  }
+
+  get #isOver(): boolean {
+    return this.#raw.writableEnded || this.#raw.destroyed;
   }
 
   /** As much as is read; the rest when that has been. */
   #tell(): void {
-    while (!this.#raw.writableNeedDrain && !this.#raw.destroyed) {
+    while (!this.#raw.writableNeedDrain && !this.#isOver) {
       const events = this.#liveView.eventsAfter(this.#told)?.slice(0, BATCH);
       if (events === undefined) this.#resync();
       else if (events.length === 0) return;
@@ -60,7 +82,7 @@ export class EventFeed {
   #write(events: readonly ToldEvent[]): void {
     for (const event of events) {
       if (this.#raw.writableNeedDrain) return;
-      this.#raw.write(asServerSentEvent(event));
+      this.#send(asServerSentEvent(event));
       this.#told = event;
     }
   }
@@ -68,11 +90,15 @@ export class EventFeed {
   #resync(): void {
     const { moment } = this.#liveView.view;
     this.#told = moment;
-    this.#raw.write(`event: resync\ndata: ${JSON.stringify(moment)}\n\n`);
+    this.#send(`event: resync\ndata: ${JSON.stringify(moment)}\n\n`);
+  }
+
+  #send(text: string): void {
+    if (!this.#isOver && !this.#raw.write(text)) this.#slowReaders.look();
   }
 
   #beat(): void {
-    this.#raw.write(': alive\n\n');
+    this.#send(': alive\n\n');
     if (this.#raw.writableLength > MAX_UNREAD_BYTES) this.#raw.destroy();
   }
 }

@@ -5,7 +5,7 @@ import type { Moment, View } from '@parley/cluster-view/view';
 import { viewOf } from '@parley/cluster-view/view-of-state';
 import type { NumberedEvent } from '@parley/operator-sdk/operator-link';
 import { describeEvent } from '@parley/replay/event-sentences';
-import type { LiveCluster } from '../live-cluster.ts';
+import type { FollowedCluster } from '../live-cluster.ts';
 
 const MAX_EVENTS = 10_000;
 
@@ -21,7 +21,7 @@ export type LiveViewListener = {
 };
 
 export class LiveView {
-  readonly #live: LiveCluster;
+  readonly #live: FollowedCluster;
   readonly #listeners = new Set<LiveViewListener>();
   #view: View;
   /** The oldest first. */
@@ -29,7 +29,7 @@ export class LiveView {
   /** What happened after this is in `#events`. */
   #knownSince: Moment;
 
-  constructor(live: LiveCluster) {
+  constructor(live: FollowedCluster) {
     this.#live = live;
     this.#view = this.#made();
     this.#knownSince = this.#view.moment;

@@ -1,4 +1,4 @@
-// Owns the path to the machinery itself: who leads, where the books stand and how they are kept, how far the leader has
+// Owns the path to the machinery itself: who leads, which masters and gateways there are, where the books stand and how they are kept, how far the leader has
 // read the streams of updates, and how fresh the knowledge of this gateway is.
 import { readManifest } from '@parley/actor/snapshots';
 import type { Outcome } from '@parley/protocol/errors';
@@ -7,10 +7,37 @@ import type { GatewayContext } from '../gateway-context.ts';
 import { orProblem, type TypedServer } from './answering.ts';
 
 const EpochShape = z.object({ bucketCreatedMs: z.number(), revision: z.number() });
+const MEMBER_TIMES = {
+  version: z.string().describe('of its release'),
+  startedWallMs: z.number().nullable().describe('milliseconds since 1970'),
+  silentMs: z.number().describe('since its last sign of life; it is forgotten after a minute'),
+};
 const SystemShape = z.object({
   cluster: z.string(),
   leader: z.string().nullable(),
   epoch: EpochShape,
+  masters: z
+    .array(
+      z.object({
+        id: z.string(),
+        phase: z.enum(['following', 'opening', 'leading', 'leaving']),
+        lagEntries: z.number().nullable().describe('entries that it has not stepped yet'),
+        ...MEMBER_TIMES,
+      }),
+    )
+    .describe('the leader first, then those that stand by, as their signs of life say'),
+  gateways: z
+    .array(
+      z.object({
+        instance: z.string().describe('of its process'),
+        operator: z.string().describe('as whom it runs'),
+        url: z.string(),
+        agentId: z.string().nullable().describe('of the agent for whose executors it is there'),
+        isThis: z.boolean().describe('the one that answers'),
+        ...MEMBER_TIMES,
+      }),
+    )
+    .describe('likewise, by address'),
   rulesVersion: z.number().describe('of the rules by which entries are stepped'),
   allocator: z.object({ epoch: EpochShape, decided: z.number().describe('proposals of its term') }),
   gateway: z.object({
@@ -37,7 +64,7 @@ const SystemShape = z.object({
 });
 type SystemShape = z.infer<typeof SystemShape>;
 
-type Context = Pick<GatewayContext, 'live' | 'link'>;
+type Context = Pick<GatewayContext, 'live' | 'link' | 'members'>;
 
 export function addSystemRoute(
   typed: TypedServer,
@@ -48,18 +75,21 @@ export function addSystemRoute(
     method: 'GET',
     url: '/v1/system',
     schema: {
-      summary: 'the machinery: who leads, where the books stand, how fresh this gateway is',
+      summary:
+        'the machinery: who leads and stands by, which gateways there are, where the books stand, how fresh this gateway is',
       response: { 200: SystemShape },
     },
     handler: async () => ({
       ...fromBooks(context),
+      masters: context.members.masters(),
+      gateways: context.members.gateways(),
       ...orProblem(await standing(context)),
       snapshot: orProblem(await newestSnapshot(context, wallTimeMs())),
     }),
   });
 }
 
-function fromBooks({ live, link }: Context) {
+function fromBooks({ live, link }: Pick<Context, 'live' | 'link'>) {
   const { state } = live.followed;
   const { masterId, epoch, allocatorEpoch, allocatorDecided } = state.record;
   return {

@@ -14,10 +14,10 @@ import {
 } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import { type FilesAsk, type FilesResult, MAX_LISTED } from '@parley/protocol/task-files';
-import type { LiveCluster } from '../live-cluster.ts';
+import type { FollowedCluster } from '../live-cluster.ts';
 
 type Link = Pick<OperatorLink, 'call'>;
-type Live = Pick<LiveCluster, 'followed'>;
+type Live = Pick<FollowedCluster, 'followed'>;
 
 export type Piece = {
   readonly data: Uint8Array;

@@ -6,7 +6,7 @@ import type { OfferId } from '@parley/protocol/ids';
 import type { Offer } from '@parley/protocol/offers';
 import type { ClientEvent, SchedulerClient } from '@parley/scheduler-sdk/client';
 import type { Logger } from '@parley/telemetry/logger';
-import type { LiveCluster } from '../live-cluster.ts';
+import type { FollowedCluster } from '../live-cluster.ts';
 import { mesosFrameworkId } from '../read-model/mesos-ids.ts';
 import { type EventStream, HEARTBEAT_SECONDS } from './event-stream.ts';
 import { type CallAnswer, FrameworkCalls } from './framework-calls.ts';
@@ -29,7 +29,7 @@ export type SubscriptionParts = {
   readonly checkpoint: boolean;
   readonly suppressed: SuppressedRoles;
   readonly masterInfo: object;
-  readonly live: LiveCluster;
+  readonly live: FollowedCluster;
   readonly hosts: HostAddresses;
   readonly logger: Logger;
   readonly nowMs: () => number;

@@ -7,7 +7,7 @@ import type { Offer } from '@parley/protocol/offers';
 import { MILLI } from '@parley/protocol/resources';
 import type { ClientEvent } from '@parley/scheduler-sdk/client';
 import type { StopReason } from '@parley/scheduler-sdk/session-vocabulary';
-import type { LiveCluster } from '../live-cluster.ts';
+import type { FollowedCluster } from '../live-cluster.ts';
 import type { Capabilities } from './framework-translation.ts';
 import type { HostAddresses } from './host-addresses.ts';
 import type { Event } from './mesos-types.ts';
@@ -28,7 +28,7 @@ import { updateUuid } from './update-uuid.ts';
 
 export type TellingParts = {
   readonly mesosFrameworkId: string;
-  readonly live: LiveCluster;
+  readonly live: FollowedCluster;
   readonly hosts: HostAddresses;
   readonly ids: OriginalIds;
 };

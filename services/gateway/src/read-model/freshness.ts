@@ -1,12 +1,12 @@
 // Owns telling whoever reads how old it is what he reads: in headers, and with a refusal where it is too old to be of use.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { LiveCluster } from '../live-cluster.ts';
+import type { FollowedCluster } from '../live-cluster.ts';
 
 /** What is older is not shown any more. */
 const MAX_STALE_MS = 60_000;
 
 /** A hook before a route's handler. */
-export function refuseStale(live: LiveCluster) {
+export function refuseStale(live: FollowedCluster) {
   return async (
     _request: FastifyRequest,
     reply: FastifyReply,

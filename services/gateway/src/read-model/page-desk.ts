@@ -1,7 +1,7 @@
 // Owns the pages that are dear on a large cluster, each kept for a moment, and the JSON of agents that they share.
 import { systemTimers } from '@parley/actor/nats/system-clock';
 import type { GatewayConfig } from '../config.ts';
-import type { LiveCluster } from '../live-cluster.ts';
+import type { FollowedCluster } from '../live-cluster.ts';
 import { agentPage } from './agent-model.ts';
 import { AgentTexts } from './agent-texts.ts';
 import { CachedPage } from './cached-page.ts';
@@ -19,7 +19,7 @@ import {
 } from './state-pages.ts';
 
 type Surroundings = {
-  readonly live: Pick<LiveCluster, 'followed' | 'onEvent' | 'onReset'>;
+  readonly live: Pick<FollowedCluster, 'followed' | 'onEvent' | 'onReset'>;
   readonly config: Pick<GatewayConfig, 'usersFile'>;
   /** Never goes back, in milliseconds. */
   readonly nowMs: () => number;
