@@ -33,20 +33,27 @@ export function Task() {
       {row !== null && row !== undefined && <About row={row} taskKey={key} />}
       <WhyPending of={path} />
       <TaskTimeline principal={principal} frameworkId={frameworkId} taskId={taskId} />
-      {isPast.value ? (
-        <Empty words="Output and files are those of now: go to the present to read them." />
-      ) : (
-        <>
-          <section aria-label="output">
-            <h2>Output</h2>
-            <LogView tasks={[{ name: taskId, path }]} command={`npx parley task logs -f ${key}`} />
-          </section>
-          <section aria-label="files">
-            <h2>Files</h2>
-            <FileBrowser of={path} />
-          </section>
-        </>
-      )}
+      {row !== null && <Written path={path} taskId={taskId} taskKey={key} />}
+    </>
+  );
+}
+
+/** Its output and its files: of a task that nobody knows there is nowhere to ask for them. */
+function Written(of: { readonly path: string; readonly taskId: string; readonly taskKey: string }) {
+  const { path, taskId, taskKey } = of;
+  if (isPast.value) {
+    return <Empty words="Output and files are those of now: go to the present to read them." />;
+  }
+  return (
+    <>
+      <section aria-label="output">
+        <h2>Output</h2>
+        <LogView tasks={[{ name: taskId, path }]} command={`npx parley task logs -f ${taskKey}`} />
+      </section>
+      <section aria-label="files">
+        <h2>Files</h2>
+        <FileBrowser of={path} />
+      </section>
     </>
   );
 }
