@@ -70,6 +70,7 @@ test.each([
   ['/ui/roles', 'roles', 'by weight'],
   ['/ui/events?filter=first', 'events', 'taskStateChanged'],
   ['/ui/system', 'system', 'newest snapshot'],
+  ['/ui/system', 'system-members', '(this one)'],
   ['/ui/compare', 'compare', 'came'],
 ])(
   'the page %s shows what there is, and complains of nothing',
