@@ -16,6 +16,7 @@ const PAGES = [
   ['/ui/frameworks/alice/web', 'ended-2'],
   ['/ui/tasks', 'ended-2'],
   ['/ui/tasks/alice/web/ended-2', 'failed'],
+  ['/ui/tasks/alice/web/unheard-of', 'It is not launched'],
   ['/ui/agents', 'a10'],
   ['/ui/agents?as=grid', '3 agents'],
   ['/ui/agents/a1', 'a1.example'],

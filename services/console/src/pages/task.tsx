@@ -30,15 +30,15 @@ export function Task() {
           command={`npx parley explain task ${key}`}
         />
       )}
-      {row !== null && row !== undefined && <About row={row} taskKey={key} />}
+      {row && <About row={row} taskKey={key} />}
       <WhyPending of={path} />
       <TaskTimeline principal={principal} frameworkId={frameworkId} taskId={taskId} />
-      {row !== null && <Written path={path} taskId={taskId} taskKey={key} />}
+      {row && <Written path={path} taskId={taskId} taskKey={key} />}
     </>
   );
 }
 
-/** Its output and its files: of a task that nobody knows there is nowhere to ask for them. */
+/** Its output and its files: of a task that is not known there is nowhere to ask for them. */
 function Written(of: { readonly path: string; readonly taskId: string; readonly taskKey: string }) {
   const { path, taskId, taskKey } = of;
   if (isPast.value) {
