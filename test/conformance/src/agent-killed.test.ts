@@ -20,7 +20,8 @@ beforeAll(async () => {
   framework = await MesosClient.subscribe(gateway.url, modern('killed'));
   await framework.subscribed();
   const offer = await framework.offer(({ agent_id }) => agent_id.value === agentId);
-  const script = 'while :; do echo tick; sleep 0.2; done';
+  // What outlives its agent ends with what the test leaves.
+  const script = 'while [ -d "$HOME" ]; do echo tick; sleep 0.2; done';
   await framework.call(accept([offer], launch(shell(offer, 'task.1', script))));
   await framework.follow('task.1', 'TASK_RUNNING');
   task = { value: `${framework.frameworkId}.__e_task_p1` };
@@ -44,7 +45,7 @@ test(
           type: 'LAUNCH_NESTED_CONTAINER_SESSION',
           launch_nested_container_session: {
             container_id: ids[index] ?? task,
-            command: { value: 'echo up; sleep 1000' },
+            command: { value: 'echo up; while [ -d "$HOME" ]; do sleep 1; done' },
           },
         }),
       ),

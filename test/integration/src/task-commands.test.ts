@@ -153,7 +153,8 @@ test('at a terminal a command is told of its size and hears the keys, Ctrl-C as 
 test('who runs a command, or is attached, is told why and what to do when the agent is killed', async () => {
   const [row] = (await terminal.read('task', 'list')) as { agent: 'a1' | 'a2' }[];
   const agent = fixture.service(row?.agent ?? 'a1');
-  const script = 'echo up; sleep 1000';
+  // It outlives its agent, but not what the test leaves.
+  const script = 'echo up; while [ -d "$HOME" ]; do sleep 1; done';
   const executing = terminal.watch('task', 'exec', TASK, '--', 'sh', '-c', script);
   const attached = terminal.watch('task', 'attach', TASK, '--tail', '1');
   await Promise.all([executing.says('up'), attached.says('three')]);
