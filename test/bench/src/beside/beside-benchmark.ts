@@ -10,6 +10,7 @@ import { FailoverCluster } from '../failover/failover-cluster.ts';
 import { sharedConnections } from '../failover/failover-options.ts';
 import { type Benchmark, median, percentile, type Result, rounded } from '../measurement.ts';
 import { FromPoller, type ToPoller } from './poller-messages.ts';
+import { type Halves, halves, keepOn } from './processors.ts';
 
 const POLLER = path.join(import.meta.dirname, 'poller-process.ts');
 const NEED = { cpus: 1, mem: '1GiB', disk: '1GiB' } as const;
@@ -26,6 +27,8 @@ type Plan = {
   /** Of each kind in each round. */
   readonly seconds: number;
   readonly logs: string | undefined;
+  /** The cluster on half of the processors, gateways and who polls them on the other. */
+  readonly apart: Halves | undefined;
 };
 
 export const besideBenchmark: Benchmark = {
@@ -33,11 +36,12 @@ export const besideBenchmark: Benchmark = {
   summary: 'how long offers take beside gateways that are polled, and without',
   options: {
     ...{ agents: { type: 'string' }, rounds: { type: 'string' }, seconds: { type: 'string' } },
-    logs: { type: 'string' },
+    ...{ logs: { type: 'string' }, apart: { type: 'boolean' } },
   },
   run: async (say, _only, options) => {
     const plan = readPlan(options);
     const { agents, logs } = plan;
+    if (plan.apart !== undefined) keepOn(plan.apart.first, process.pid);
     const cluster = new FailoverCluster(
       {
         ...{ agents, connections: sharedConnections(agents), logs, frameworks: 50 },
@@ -64,12 +68,14 @@ function readPlan(options: Readonly<Record<string, string | undefined>>): Plan {
   return {
     ...{ agents: number('agents', 10_000), rounds: number('rounds', 5) },
     ...{ seconds: number('seconds', 15), logs: options['logs'] },
+    // Counted before this process is kept to some of them.
+    apart: options['apart'] === 'true' ? halves() : undefined,
   };
 }
 
 async function measure(
   cluster: FailoverCluster,
-  { rounds, seconds }: Plan,
+  { rounds, seconds, apart }: Plan,
   say: (line: string) => void,
 ): Promise<Result[]> {
   const asker = await Asker.connect(cluster.server.credential('principal', PRINCIPALS[0] ?? ''));
@@ -84,6 +90,10 @@ async function measure(
         ...{ name: 'the poller', file: POLLER, plan: { urls: gateways.map(({ url }) => url) } },
         parse: (raw) => FromPoller.parse(raw),
       });
+      if (apart !== undefined) {
+        const pids = [poller.pid, ...gateways.map((gateway) => gateway.process.pid)];
+        for (const pid of pids) keepOn(apart.second, pid);
+      }
       await wait(SETTLE_MS);
       const within = await asker.ask(seconds);
       const told = poller.hear((message) => message);
