@@ -58,6 +58,8 @@ export interface Core<State, Input, Effect> {
   readonly rulesVersion: number;
   /** The oldest: entries of all from there to the newest are stepped as they were first. */
   readonly oldestRulesVersion: number;
+  /** The first rules whose releases read entries that are packed. Absent: none are. */
+  readonly packsEntriesSince?: number;
   readonly inputSchema: z.ZodType<Input>;
   /** The first rules whose releases know such an input: under older ones nobody journals it. Absent: all know all. */
   inputSince?(input: Input): number;

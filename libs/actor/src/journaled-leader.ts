@@ -163,7 +163,8 @@ export class JournaledLeader<State, Input, Effect> {
       ...(previous !== undefined && { previous }),
       inputSchema: fingerprintOf(this.#replica.core.inputSchema),
     };
-    const bytes = encodeEntry(head, inputs);
+    const packsSince = this.#replica.core.packsEntriesSince ?? Number.POSITIVE_INFINITY;
+    const bytes = encodeEntry(head, inputs, head.rulesVersion >= packsSince);
     const request = { expectedSequence: this.#replica.sequence, nonce, bytes };
     this.#inFlight = { request, inputs };
     return request;

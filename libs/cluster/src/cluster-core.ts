@@ -23,7 +23,14 @@ import { stepProposals } from './proposals.ts';
 import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
 import { stepRevocations } from './revocations.ts';
-import { enterRules, inputSince, NEWEST_RULES, OLDEST_RULES, settingsUnderRules } from './rules.ts';
+import {
+  enterRules,
+  inputSince,
+  NEWEST_RULES,
+  OLDEST_RULES,
+  PACKED_ENTRIES_SINCE,
+  settingsUnderRules,
+} from './rules.ts';
 import { createState, restoreState, StateRestorer, snapshotState } from './snapshot.ts';
 import { stepUpdates } from './task-updates.ts';
 import { report, type StepContext, type Turn } from './turn.ts';
@@ -33,6 +40,7 @@ import { integrate } from './utilisation.ts';
 export const clusterCore = {
   rulesVersion: NEWEST_RULES,
   oldestRulesVersion: OLDEST_RULES,
+  packsEntriesSince: PACKED_ENTRIES_SINCE,
   inputSchema: Input,
   inputSince,
   create: createState,

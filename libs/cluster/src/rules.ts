@@ -10,6 +10,8 @@ import { MAX_AGENTS, MAX_AGENTS_BEFORE } from './limits.ts';
 /** Entries of these rules and newer ones can be stepped. */
 export const OLDEST_RULES = 4;
 export const NEWEST_RULES = 6;
+/** Entries of these rules and newer ones may be packed: releases before know nothing of it. */
+export const PACKED_ENTRIES_SINCE = 6;
 
 /** The first version under which each of them holds; what `step` did before stands beside the question. */
 const RULE_SINCE = {
