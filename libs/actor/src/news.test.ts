@@ -26,7 +26,7 @@ it('all who wait go on when it is told, and nothing of them is left to wait for'
   news.tell();
   await vi.advanceTimersByTimeAsync(0);
   expect(gone).toEqual(['one', 'other']);
-  expect(vi.getTimerCount()).toBe(0);
+  expect([vi.getTimerCount(), news.waiting]).toEqual([0, 0]);
 });
 
 it('who asks after it was told waits for the next time, and at most as long as it wants', async () => {
@@ -35,6 +35,7 @@ it('who asks after it was told waits for the next time, and at most as long as i
   const gone = waiting(news, { patient: 2000, hasty: 1000 });
   await vi.advanceTimersByTimeAsync(1000);
   expect(gone).toEqual(['hasty']);
+  expect(news.waiting).toBe(1);
   news.tell();
   await vi.advanceTimersByTimeAsync(0);
   expect(gone).toEqual(['hasty', 'patient']);

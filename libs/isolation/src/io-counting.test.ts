@@ -20,10 +20,18 @@ it('a disk without limits is given one that limits nothing, by its numbers', asy
   expect(await readFile(limits, 'utf8')).toBe('1:3 0');
 });
 
-it('limits that somebody has set are kept', async () => {
-  await writeFile(limits, '8:0 1048576\n');
+it('a limit that somebody has set for the disk is kept', async () => {
+  const others = '8:0 1048576\n1:3 1048576\n';
+  await writeFile(limits, others);
   expect(await countInputOutput('/dev/null', hierarchy)).toBe(true);
-  expect(await readFile(limits, 'utf8')).toBe('8:0 1048576\n');
+  expect(await readFile(limits, 'utf8')).toBe(others);
+});
+
+it('a limit that somebody has set for another disk is none for this one', async () => {
+  await writeFile(limits, '8:0 1048576\n11:3 1048576\n');
+  expect(await countInputOutput('/dev/null', hierarchy)).toBe(true);
+  // The kernel adds a line to those that are there; a file does not.
+  expect(await readFile(limits, 'utf8')).toBe('1:3 0');
 });
 
 it('where the hierarchy is not there, or the disk, nothing is done', async () => {

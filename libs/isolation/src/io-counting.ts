@@ -11,9 +11,10 @@ const LIMITS = 'blkio.throttle.read_bps_device';
 export async function countInputOutput(device: string, hierarchy = HIERARCHY): Promise<boolean> {
   const file = path.join(hierarchy, LIMITS);
   try {
-    // Whoever has limits there has begun it, and is to keep them.
-    if ((await readFile(file, 'utf8')) !== '') return true;
     const numbers = numbersOf((await stat(device)).rdev).join(':');
+    // Whoever has a limit there has begun it for this disk, and is to keep it.
+    const limits = (await readFile(file, 'utf8')).split('\n');
+    if (limits.some((line) => line.startsWith(`${numbers} `))) return true;
     // No limit, which is what every group has before.
     await writeFile(file, `${numbers} 0`);
     return true;

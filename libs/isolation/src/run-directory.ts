@@ -146,6 +146,11 @@ export async function fenceRun(directory: string): Promise<boolean> {
   return writeNew(path.join(directory, 'started'), '');
 }
 
+/** Gives that right back, where it was taken by `fenceRun`. */
+export async function unfenceRun(directory: string): Promise<void> {
+  await rm(path.join(directory, 'started'));
+}
+
 export async function hasStarted(directory: string): Promise<boolean> {
   return (await readFileIfThere(path.join(directory, 'started'))) !== undefined;
 }

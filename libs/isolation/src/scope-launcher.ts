@@ -97,7 +97,7 @@ export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLau
           ({ alive }) => alive,
           () => false,
         ),
-      dissolve: () => systemd.stopUnit(scope).catch(() => undefined),
+      dissolve: () => dissolve(systemd, scope),
     });
     // A process that dies while it is put into its scope can leave a scope that systemd never sees become empty.
     if (!outcome.ok && isScopeOurs) await systemd.stopUnit(scope).catch(() => undefined);
@@ -144,6 +144,12 @@ export function createScopeLauncher(options: ScopeLauncherOptions): ScopeTaskLau
     list: () => plain.list(),
     inspect: (unit) => plain.inspect(unit),
   };
+}
+
+/** A scope without processes goes when it is stopped, those of others when they are dead. */
+async function dissolve(systemd: SystemdConnection, scope: string): Promise<void> {
+  await systemd.kill(scope, constants.signals.SIGKILL).catch(() => undefined);
+  await systemd.stopUnit(scope).catch(() => undefined);
 }
 
 /** Undefined when systemd did not do it, and the plain way may say why. */

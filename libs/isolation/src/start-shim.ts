@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { type EarlierLaunch, isFenced, makeWay } from './earlier-launch.ts';
 import { type FileFailure, fileFailure } from './file-failure.ts';
 import { prepareImageRoot } from './image-root.ts';
 import { outputFile } from './kept-output.ts';
@@ -17,13 +17,7 @@ import {
   requestFault,
 } from './launcher.ts';
 import { SYSTEM_PATH } from './run-command.ts';
-import {
-  fenceRun,
-  hasStarted,
-  isPrepared,
-  linkOutputs,
-  prepareRunDirectory,
-} from './run-directory.ts';
+import { hasStarted, isPrepared, linkOutputs, prepareRunDirectory } from './run-directory.ts';
 import type { Owner } from './sandbox.ts';
 
 export type ShimStart = {
@@ -32,11 +26,7 @@ export type ShimStart = {
   readonly files: Readonly<Record<string, string>>;
   /** Gets a shim going and says what was heard of it. May reject when none was started. */
   readonly start: () => Promise<ShimAnswer>;
-  /** Whether an earlier launch of this unit is still on its way: it may be about to start the task. */
-  readonly isPending: () => Promise<boolean>;
-  /** Ends what an earlier launch has left in the unit, which neither starts the task nor goes. */
-  readonly dissolve?: () => Promise<unknown>;
-};
+} & Pick<EarlierLaunch, 'isPending' | 'dissolve'>;
 
 export type ShimSpawn = {
   readonly request: LaunchRequest;
@@ -62,10 +52,8 @@ export type ShimAnswer = { readonly word: ShimWord; readonly detail?: string };
 
 const SHIM_PATH = fileURLToPath(new URL('./shim.sh', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
-const PENDING_LOOKS = 100;
-const LEAST_LOOKS = 4;
-const PENDING_PAUSE_MS = 50;
 const REASON_BYTES = 2_000;
+const STARTED_BEFORE: LaunchOutcome = { ok: true, alreadyStarted: true };
 
 /**
  * The task runs in a session of its own, so the terminal's Ctrl-C does not reach it, and outlives this process.
@@ -76,12 +64,13 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
   const fault = requestFault(request);
   if (fault !== undefined) return refused({ code: 'invalidRequest', message: fault });
   try {
-    if (await hasStarted(request.runDirectory)) return { ok: true, alreadyStarted: true };
+    if (await hasStarted(request.runDirectory)) return STARTED_BEFORE;
     if (await isPrepared(request.runDirectory)) {
       // What an earlier launch has left in the unit would keep this one from its name.
-      const earlier = await awaitEarlier(start);
-      if (earlier === 'started') return { ok: true, alreadyStarted: true };
-      if (earlier === 'stays') await start.dissolve?.();
+      const way = await makeWay(earlierOf(start));
+      if (way === 'started') return STARTED_BEFORE;
+      if (way === 'stays')
+        return notLaunched('what an earlier launch left in its unit does not go');
     }
     await prepareRunDirectory(request.runDirectory, start.files, request.confinement !== undefined);
     await prepareRoot(request);
@@ -90,7 +79,7 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
       case 'started':
         return { ok: true, alreadyStarted: false };
       case 'alreadyStarted':
-        return { ok: true, alreadyStarted: true };
+        return STARTED_BEFORE;
       default:
         return await giveUp(start, answer);
     }
@@ -101,13 +90,13 @@ export async function startShim(start: ShimStart): Promise<LaunchOutcome> {
 
 /** This launch came to nothing, but an earlier one of the same run may be on its way. */
 async function giveUpAfter(start: ShimStart, failure: LaunchFailure): Promise<LaunchOutcome> {
-  try {
-    return (await isFenced(start)) ? refused(failure) : { ok: true, alreadyStarted: true };
-  } catch {
-    // Where `started` cannot be made, for want of the directory or of space, no shim makes it either.
-    return refused(failure);
-  }
+  return (await isFenced(earlierOf(start))) ? refused(failure) : STARTED_BEFORE;
 }
+
+const earlierOf = ({ request, isPending, dissolve }: ShimStart): EarlierLaunch => ({
+  ...{ runDirectory: request.runDirectory, isPending },
+  ...(dissolve && { dissolve }),
+});
 
 /** Of a task that has an image. */
 async function prepareRoot({
@@ -121,35 +110,13 @@ async function prepareRoot({
 }
 
 async function giveUp(start: ShimStart, answer: ShimAnswer): Promise<LaunchOutcome> {
-  if (!(await isFenced(start))) return { ok: true, alreadyStarted: true };
-  const said = answer.detail ?? (await readTail(start.request.stderrPath));
+  if (!(await isFenced(earlierOf(start)))) return STARTED_BEFORE;
+  const said = answer.detail ?? (await readTail(start.request.stderrPath).catch(() => ''));
   const what =
     answer.word === 'timedOut'
       ? `the task was not started within ${START_TIMEOUT_MS} ms`
       : 'the launch command ended without starting the task';
   return refused({ code: 'launchFailed', message: said === '' ? what : `${what}: ${said}` });
-}
-
-/** Whoever creates `started` first, a shim or we, has decided: false when a shim has. */
-async function isFenced(start: ShimStart): Promise<boolean> {
-  return (await awaitEarlier(start)) !== 'started' && fenceRun(start.request.runDirectory);
-}
-
-/**
- * An earlier launch of the same run (its agent died meanwhile) may hold the unit's name: it is given time to start the task,
- * or to go without. Of one whose process died while it was put into its scope, systemd may never see that it is over.
- */
-async function awaitEarlier({
-  request,
-  isPending,
-}: ShimStart): Promise<'started' | 'gone' | 'stays'> {
-  for (let look = 0; look < PENDING_LOOKS; look += 1) {
-    if (await hasStarted(request.runDirectory)) return 'started';
-    // A unit shows a moment after its name is taken, so one look is not enough to see none.
-    if (look >= LEAST_LOOKS && !(await isPending())) return 'gone';
-    await delay(PENDING_PAUSE_MS);
-  }
-  return 'stays';
 }
 
 /** Starts shim.sh by a child process of this one. Rejects when the program cannot be started. */

@@ -50,6 +50,8 @@ export const OOM_POLICY_VERSION = 252;
 const LISTED_SCOPE = /^\W*(\S+)\.scope\s+\S+\s+(\S+)/gm;
 
 /** Whoever only lists and stops starts nothing. */
+type Systemctl = (...words: string[]) => Promise<CommandResult>;
+
 const NO_IO: IoHost = { lacks: 'it was not looked for' };
 
 export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskLauncher {
@@ -96,7 +98,7 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
               ({ alive }) => alive,
               () => false,
             ),
-          dissolve: () => systemctl('stop', `${request.unit}.scope`),
+          dissolve: () => dissolve(systemctl, `${request.unit}.scope`),
         }),
       );
     },
@@ -132,10 +134,13 @@ export function createSystemdRunLauncher(options: SystemdRunOptions): ScopeTaskL
   };
 }
 
+async function dissolve(systemctl: Systemctl, scope: string): Promise<void> {
+  await systemctl('kill', '--signal=SIGKILL', scope);
+  await systemctl('stop', '--no-block', scope);
+}
+
 /** All scopes of the host, whoever's: to ask for the slice of each would cost systemd all that it knows of each. */
-async function listScopes(
-  systemctl: (...words: string[]) => Promise<CommandResult>,
-): Promise<ReadonlySet<string>> {
+async function listScopes(systemctl: Systemctl): Promise<ReadonlySet<string>> {
   const columns = ['--plain', '--no-legend', '--full'];
   const said = await systemctl('list-units', '--type=scope', ...columns);
   if (said.code !== 0) throw new Error(`systemctl cannot list the scopes: ${said.stderr}`);
@@ -144,7 +149,7 @@ async function listScopes(
 }
 
 async function listShares(
-  systemctl: (...words: string[]) => Promise<CommandResult>,
+  systemctl: Systemctl,
   slice: string,
   mode: CgroupMode,
 ): Promise<ReadonlyMap<string, SliceShare>> {

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { WAIT_MS } from './agent-fixture.ts';
 import { EXECUTOR, FaultStage, GROUP, SINGLE_TASK, type Work } from './fault-lives.ts';
 
-vi.setConfig({ testTimeout: 2 * WAIT_MS, hookTimeout: WAIT_MS });
+vi.setConfig({ testTimeout: 5 * WAIT_MS, hookTimeout: WAIT_MS });
 
 let stage: FaultStage;
 

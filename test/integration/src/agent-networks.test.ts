@@ -178,7 +178,7 @@ describe.each(['direct', 'systemd-run'] as const)('with the launcher %s', (launc
   );
 });
 
-describe('with the direct launcher alone', () => {
+describe('with the launcher that an agent takes by itself', () => {
   beforeAll(async () => {
     agent = newAgent();
     await startAgain(...RANGE);

@@ -102,7 +102,7 @@ describe.each(['direct', 'systemd-run'] as const)('an agent with the launcher %s
     gates.open('away');
     const whenBusy = await programsUntilRegistered();
     expect(leader.registrations.at(-1)?.tasks).toHaveLength(MANY);
-    // A systemctl for each of them would take it many times as long.
+    // There is none for each of them.
     expect(whenBusy.length - whenIdle.length, whenBusy.join(' ')).toBeLessThan(MANY / 20);
     gates.open('back');
     const ended = () => countOfMany(({ exitCode }) => exitCode === 5);

@@ -133,7 +133,7 @@ describe.each(['direct', 'systemd-run'] as const)('with the launcher %s', (launc
   );
 });
 
-describe('with the direct launcher alone', () => {
+describe('with the launcher that an agent takes by itself', () => {
   beforeAll(() => begin('direct'), WAIT_MS);
   afterAll(close, WAIT_MS);
 

@@ -1,3 +1,5 @@
+// Owns the leader that a test plays for an agent: it hears registrations, gives orders and reads what the agent tells. It tests
+// nothing itself.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { RegisterRequest, RunOrder, UsageReport } from '@parley/protocol/agents';
 import type { Epoch } from '@parley/protocol/epoch';
