@@ -16,6 +16,7 @@ import { SUBJECTS } from '@parley/protocol/subjects';
 import { isTerminal, type TaskDescription } from '@parley/protocol/tasks';
 import { connectScheduler, type Scheduler } from '@parley/scheduler-sdk/scheduler';
 import { takeFitting, task } from '@parley/scheduler-sdk/task';
+import type { NatsConnection } from 'nats';
 import { benchCluster, spyOn } from './bench-cluster.ts';
 import { type Benchmark, median, type Result, rounded } from './measurement.ts';
 
@@ -53,7 +54,7 @@ async function measure(
   ageSeconds: () => number,
   say: (line: string) => void,
 ): Promise<Result[]> {
-  const reports = await hearReports(cluster);
+  const { reports, connection } = await hearReports(cluster);
   const states = new Map<string, string>();
   let untimelyEnds = 0;
   const scheduler = await launchAll(cluster, (taskId, isEnd, state) => {
@@ -82,6 +83,7 @@ async function measure(
     return resultsOf(seconds, lost, untimelyEnds);
   } finally {
     await scheduler.teardown();
+    await connection.close();
   }
 }
 
@@ -113,7 +115,9 @@ function ageOfAgent(directory: string): number {
 }
 
 /** How many tasks each register request of the agent names, as a master hears them. */
-async function hearReports(cluster: LocalCluster): Promise<readonly number[]> {
+async function hearReports(
+  cluster: LocalCluster,
+): Promise<{ readonly reports: readonly number[]; readonly connection: NatsConnection }> {
   const reports: number[] = [];
   const connection = await spyOn(cluster, 'master', 'master-1');
   connection.subscribe(wildcardOf(SUBJECTS.register, CLUSTER), {
@@ -122,7 +126,7 @@ async function hearReports(cluster: LocalCluster): Promise<readonly number[]> {
       if (request.ok) reports.push(request.value.body.tasks.length);
     },
   });
-  return reports;
+  return { reports, connection };
 }
 
 function launchAll(
