@@ -102,6 +102,7 @@ export const agentCalls = {
     to: ['agent'],
     body: RunOrder,
     reply: Empty,
+    holdsCommands: true,
     summary: 'Launch a task; repeated until answered.',
   }),
   kill: entry({
@@ -122,6 +123,7 @@ export const agentCalls = {
     to: ['agent'],
     body: RunGroupOrder,
     reply: Empty,
+    holdsCommands: true,
     summary: 'Launch a group of tasks, all or none; repeated until answered.',
   }),
   shutdownExecutorOrder: entry({

@@ -10,7 +10,10 @@ export function encode(value: unknown): Uint8Array {
   return Uint8Array.from(packr.pack(value));
 }
 
-/** Throws on bytes that are not MessagePack; callers at the edge turn that into `malformed`. */
+/**
+ * Throws on bytes that are not MessagePack; callers at the edge turn that into `malformed`. A string that is no UTF-8
+ * comes out with U+FFFD in it; text-bytes.ts finds it in the bytes.
+ */
 export function decode(bytes: Uint8Array): unknown {
   return unpackr.unpack(bytes);
 }

@@ -164,6 +164,7 @@ export const frameworkCalls = {
     to: ['master'],
     body: AcceptRequest,
     reply: AcceptResult,
+    holdsCommands: true,
     summary: 'Launches, reserves, makes volumes on offers; the rest is declined with the filter.',
   }),
   decline: entry({

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import * as z from 'zod';
 import { decode, encode } from './codec.ts';
 import { PROTOCOL_VERSION } from './envelope.ts';
 import { AgentId, ClusterName, FrameworkId, PrincipalName } from './ids.ts';
@@ -88,6 +89,46 @@ it('a body that breaks its schema is refused with the field named', () => {
     ok: false,
     failure: { message: expect.stringContaining('name') },
   });
+});
+
+/** As one that is written in C may send: a word in Latin-1, where text is meant. */
+const inLatin1 = (bytes: Uint8Array, word: string, latin1: string): Uint8Array =>
+  Buffer.from(Buffer.from(bytes).toString('latin1').replace(word, latin1), 'latin1');
+
+it('a message by whose words programs are started is refused when a string in it is no UTF-8', () => {
+  const agentId = AgentId.parse('a2');
+  const task = { principal, frameworkId, taskId: 't1' };
+  const ask = { kind: 'start', task, argv: ['cat', 'caf3'] };
+  const { subject, bytes } = encodeMessage(SUBJECTS.exec, cluster, { agentId }, {
+    session: 's',
+    ask,
+  } as never);
+  expect(decodeMessage(SUBJECTS.exec, cluster, subject, bytes).ok).toBe(true);
+  const latin1 = inLatin1(bytes, 'caf3', 'caf\u00e9');
+  expect(decodeMessage(SUBJECTS.exec, cluster, subject, latin1)).toMatchObject({
+    failure: { code: 'malformed', message: "agent.exec: the string 'caf\\xe9' is no UTF-8" },
+  });
+});
+
+it('any other message arrives with U+FFFD for what is no UTF-8', () => {
+  const parameters = { principal, frameworkId };
+  const body = { name: 'caf3', roles: ['*'] as never };
+  const { subject, bytes } = encodeMessage(SUBJECTS.subscribe, cluster, parameters, body);
+  const latin1 = inLatin1(bytes, 'caf3', 'caf\u00e9');
+  expect(decodeMessage(SUBJECTS.subscribe, cluster, subject, latin1)).toMatchObject({
+    value: { body: { name: 'caf\ufffd' } },
+  });
+});
+
+it('every order, call and question with a command in it is one by whose words programs are started', () => {
+  const jsonOf = (body: z.ZodType): string =>
+    JSON.stringify(z.toJSONSchema(body, { unrepresentable: 'any', io: 'input' }));
+  const withCommands = Object.values(SUBJECTS).filter(
+    ({ from, body }) => !from.every((kind) => kind === 'agent') && jsonOf(body).includes('"argv"'),
+  );
+  const unchecked = withCommands.filter((entry) => !('holdsCommands' in entry));
+  // Its operations are those of an accept but for launches.
+  expect(unchecked.map(({ kind }) => kind)).toEqual(['operator.operate']);
 });
 
 it('an id with a character that is special to NATS is no parameter', () => {

@@ -20,6 +20,7 @@ import {
   type SubjectEntry,
   subjectOf,
 } from './subject-entry.ts';
+import { troubleWithText } from './text-bytes.ts';
 
 export type MessageHeader = {
   readonly epoch?: Epoch;
@@ -63,7 +64,7 @@ export type Received<Entry extends SubjectEntry> = MessageHeader & {
   readonly body: BodyOf<Entry>;
 };
 
-/** Checks subject, checksum where a stream keeps it, version, kind, target and schema, in that order. Fails with `malformed` or `unsupportedVersion`. */
+/** Checks subject, checksum where a stream keeps it, version, kind, target, schema and, where it holds commands, that its text is text, in that order. Fails with `malformed` or `unsupportedVersion`. */
 export function decodeMessage<Entry extends SubjectEntry>(
   entry: Entry,
   cluster: ClusterName,
@@ -85,6 +86,8 @@ export function decodeMessage<Entry extends SubjectEntry>(
   if (target !== subject) return fail('malformed', `meant for ${target}, arrived on ${subject}`);
   const body = entry.body.safeParse(envelope.value.body);
   if (!body.success) return fail('malformed', describeIssues(entry.kind, body.error));
+  const trouble = entry.holdsCommands && troubleWithText(bytes);
+  if (trouble !== undefined) return fail('malformed', `${entry.kind}: ${trouble}`);
   return succeed({
     parameters,
     body: body.data as BodyOf<Entry>,

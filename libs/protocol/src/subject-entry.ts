@@ -57,6 +57,11 @@ export type SubjectEntry<
   readonly to: readonly ActorKind[];
   readonly body: Body;
   readonly reply?: Reply;
+  /**
+   * Programs are started by its words: it is refused when a string in it is no UTF-8. In any other message such a string is
+   * read with U+FFFD in it: a report has to arrive, with a torn sentence too.
+   */
+  readonly holdsCommands?: true;
   readonly summary: string;
 };
 

@@ -27,6 +27,9 @@ Each message is a MessagePack map \`{ version, kind, target, epoch?, request?, f
 request. An answer is \`{ version, kind: "answer", epoch?, answer }\`, where \`answer\` is \`{ ok: true, value }\` or
 \`{ ok: false, failure: { code, message, retryAfterMs? } }\`.
 
+Strings are UTF-8. What is none is read as U+FFFD; but a message by which programs are started is refused then, with \`malformed\`: no
+program is run with other words than were meant.
+
 The last column says what a framework needs: five messages make a working one, all others are optional
 ([Writing a framework](writing-a-framework.md)). A \`?\` behind a field means that it may be left out.
 `;
@@ -66,12 +69,13 @@ export function renderSubjectReference(): string {
 }
 
 function renderEntry(entry: SubjectEntry): string {
-  const { kind, pattern, summary, body, reply } = entry;
+  const { kind, pattern, summary, body, reply, holdsCommands } = entry;
   const lines = [
     `### ${kind}\n`,
     `\`${pattern}\`: ${whoToWhom(entry)}, ${DELIVERIES[entry.delivery]}. ${summary}\n`,
     `- body: ${fieldsOf(body)}`,
   ];
+  if (holdsCommands) lines.push('- refused when a string in it is no UTF-8');
   if (reply !== undefined) lines.push(`- answer: ${fieldsOf(reply)}`);
   return `${lines.join('\n')}\n`;
 }

@@ -44,6 +44,7 @@ export const taskAccess = {
     to: ['agent'],
     body: ExecRequest,
     reply: ExecResult,
+    holdsCommands: true,
     summary:
       "Runs a command in a task's scope for somebody at a terminal: started, fed and read by questions; 15 s without one end it.",
   }),

@@ -111,6 +111,24 @@ describe('calls to the master', () => {
     expect(readCall(cluster, subject, bytes)).toMatchObject({ failure: { code: 'malformed' } });
   });
 
+  // A framework in another language can send such strings; read as MessagePack they have U+FFFD in them, and are other words.
+  it('that launch tasks are refused when a string in them is no UTF-8', () => {
+    const command = { argv: ['echo', 'XX'] };
+    const tasks = [{ taskId: 't1', resources: { scalars: { cpus: 1 } }, command }];
+    const launch = { offerIds: ['o1'], operations: [{ kind: 'launch', agentId: 'a1', tasks }] };
+    const { subject, bytes } = aCall(SUBJECTS.accept, launch);
+    const withWord = (word: string) =>
+      Buffer.from(Buffer.from(bytes).toString('latin1').replace('XX', word), 'latin1');
+    // In UTF-8, and in Latin-1.
+    expect(readCall(cluster, subject, withWord('\u00c3\u00a9'))).toMatchObject({ ok: true });
+    expect(readCall(cluster, subject, withWord('\u00e9!'))).toMatchObject({
+      failure: {
+        code: 'malformed',
+        message: "offer.accept: the string '\\xe9!' is no UTF-8",
+      },
+    });
+  });
+
   it('of another cluster, of unpublished verbs and of ids that are none are nobody’s', () => {
     for (const subject of [
       'parley.c2.master.call.framework.alice.f1.subscribe',

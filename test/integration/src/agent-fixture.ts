@@ -137,6 +137,12 @@ export class AgentUnderTest {
     return existsSync(path.join(this.workDirectory, file));
   }
 
+  /** Names of all files and directories below one; none where there is no such directory. */
+  filesBelow(directory: string): string[] {
+    const place = path.join(this.workDirectory, directory);
+    return existsSync(place) ? readdirSync(place, { recursive: true }).map(String).toSorted() : [];
+  }
+
   write(file: string, text: string): void {
     writeFileSync(path.join(this.workDirectory, file), text);
   }

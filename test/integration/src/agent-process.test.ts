@@ -136,6 +136,24 @@ test(
 );
 
 test(
+  'a task whose command dies of a signal fails with that signal as its cause',
+  async () => {
+    await leader.order(aShellTask('crashed', 'kill -SEGV $$'));
+    expect(await leader.ended('crashed')).toMatchObject({
+      ...{ state: 'failed', reason: 'commandSignaled', signal: 'SIGSEGV' },
+      cause: { kind: 'signal' },
+      message: expect.stringContaining('SIGSEGV'),
+    });
+    // What a child of it dies of is for the command to tell, as a shell does.
+    await leader.order(aShellTask('childless', "sh -c 'kill -SEGV $$'; exit $?"));
+    const childless = await leader.ended('childless');
+    expect(childless).toMatchObject({ reason: 'commandExited', exitCode: 128 + 11 });
+    expect(childless).not.toHaveProperty('cause');
+  },
+  WAIT_MS,
+);
+
+test(
   'a task that ignores SIGTERM is killed after its grace',
   async () => {
     await leader.order(

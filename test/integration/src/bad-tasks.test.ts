@@ -1,5 +1,6 @@
-// Bad tasks, each run by a real agent in a real scope: what they do stays with them. The table below has every kind that somebody
-// who runs other people's tasks must expect, with the test that shows what becomes of it, here or elsewhere.
+// Bad tasks in real scopes: what they do stays with them. The table below has every kind that somebody who runs other people's
+// tasks must expect, with the test that shows what becomes of it, here or elsewhere: with a real agent in all files but
+// isolation-limits.test.ts, which starts what an agent starts, with an agent's launchers.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,7 @@ import { type BusFixture, startBus } from './bus-fixture.ts';
 import { PlayedLeader } from './played-leader.ts';
 
 const HERE = 'bad-tasks.test.ts';
+const ORDERS = 'bad-orders.test.ts';
 const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])[] = [
   [
     'fork bomb',
@@ -43,8 +45,9 @@ const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])
     'no child survives a kill, in whatever session it is, whoever its parent, whatever it ignores',
   ],
   ['exits at once', HERE, 'those that exit at once are told once each, with their own exit codes'],
+  // How many a minute depends on the host: the test says it, and holds no host to it.
   [
-    '1,000 tasks a minute',
+    '1,000 tasks as fast as they start',
     HERE,
     'tasks one after the other, a thousand of them by the direct launcher, each end once',
   ],
@@ -54,14 +57,19 @@ const BAD_TASKS: readonly (readonly [what: string, file: string, title: string])
     'words and values reach the program as they are, whatever a shell would make of them',
   ],
   [
-    'no UTF-8 in command and environment',
-    HERE,
-    'bytes that are no text are refused where text is meant',
+    'no UTF-8 in command, environment, ids and paths',
+    ORDERS,
+    'an order with a string in it that is no UTF-8 is refused, wherever the string stands',
   ],
   [
-    'shell metacharacters, quotes and newlines in ids and file names',
-    HERE,
-    'ids and paths that a shell or a file system could take for something else are refused',
+    'bytes, NUL, and names that are none, in command and environment',
+    ORDERS,
+    'words, values and names that no program can be given are refused by the agent',
+  ],
+  [
+    'shell metacharacters, quotes and newlines in ids and paths',
+    ORDERS,
+    'ids and paths that a shell or a file system could take for something else are refused by the agent',
   ],
   ['no UTF-8 in file names', HERE, 'files whose names are no text are no trouble to anybody'],
   ['environment of 100 KB', HERE, 'an environment of 100 KB arrives'],
@@ -227,28 +235,6 @@ describe.each(['direct', 'systemd-run'] as const)('started by the launcher %s', 
     WAIT_MS,
   );
 
-  // By the schema that master and agent parse every order with.
-  test('bytes that are no text are refused where text is meant', async () => {
-    const description = aShellTask('no-text', 'true');
-    const withBytes = {
-      ...description,
-      command: { argv: ['echo', Uint8Array.from([0xff, 0xfe])] },
-    };
-    await expect(leader.order(withBytes as unknown as typeof description)).rejects.toThrow();
-    const nul = aShellTask('nul', '', { command: { argv: ['echo', 'a\0b'] } });
-    await expect(leader.order(nul)).rejects.toThrow('NUL');
-  });
-
-  test('ids and paths that a shell or a file system could take for something else are refused', async () => {
-    for (const taskId of ['a b', '$(id)', "a'b", 'a\nb', '../up', '.', 'a/b', 'ä', '']) {
-      await expect(leader.order(aShellTask(taskId, 'true')), taskId).rejects.toThrow();
-    }
-    for (const where of ['../up', '/etc/passwd', 'a\nb', 'a//b', 'a\u0000b', 'a/../b']) {
-      const inputs = [{ object: 'x', path: where }];
-      await expect(leader.order(aShellTask('paths', 'true', { inputs })), where).rejects.toThrow();
-    }
-  });
-
   test(
     'files whose names are no text are no trouble to anybody',
     async () => {
@@ -304,14 +290,26 @@ for (const hello of ['{"verbose":false}', '{"user":"a1","pass":"a1"}', '{"nkey":
           expect(answer, taskId).toMatchObject({ ok: true });
         }
       };
+      const beganMs = Date.now();
       await Promise.all(Array.from({ length: 8 }, order));
-      const ends = async (): Promise<string[]> =>
-        (await leader.updates())
-          .filter(({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state))
-          .map(({ task: { taskId }, exitCode }) => `${taskId}: ${exitCode}`);
-      const isAll = (told: readonly string[]) => new Set(told).size === taskIds.length;
+      const ends = async () =>
+        (await leader.updates()).filter(
+          ({ task: { taskId }, state }) => taskId.startsWith('quick') && isTerminal(state),
+        );
+      const isAll = (told: Awaited<ReturnType<typeof ends>>) =>
+        new Set(told.map(({ task }) => task.taskId)).size === taskIds.length;
       await expect.poll(ends, { timeout: 3 * WAIT_MS, interval: 1000 }).toSatisfy(isAll);
-      expect((await ends()).every((told) => told.endsWith(': 4'))).toBe(true);
+      const told = await ends();
+      // An update that was written again has the number that it had.
+      const different = new Set(
+        told.map(({ task, sequence, exitCode }) => `${task.taskId} ${sequence}: ${exitCode}`),
+      );
+      expect(different.size).toBe(taskIds.length);
+      expect([...different].filter((end) => !end.endsWith(': 4'))).toEqual([]);
+      // By the agent's own clock, which is this one: how long they took to be read here is left out.
+      const tookMs = Math.max(...told.map(({ wallTimeMs }) => wallTimeMs)) - beganMs;
+      const aMinute = Math.round((taskIds.length * 60_000) / tookMs);
+      process.stdout.write(`${launcher}: ${taskIds.length} tasks, ${aMinute} a minute\n`);
     },
     4 * WAIT_MS,
   );

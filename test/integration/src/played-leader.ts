@@ -122,6 +122,18 @@ export class PlayedLeader {
     return this.#run(body, epoch);
   }
 
+  /** As somebody may send who does not look at it first: whether it can be is left to the agent. */
+  orderUnchecked(description: object): Promise<Answer> {
+    return this.orderBytes(this.runBytes(description));
+  }
+
+  /** The bytes of such an order. */
+  runBytes(description: object): Uint8Array {
+    const body = { framework, role, description: description as TaskDescription };
+    const { epoch } = this;
+    return encodeMessage(SUBJECTS.run, cluster, { agentId }, body, { epoch }).bytes;
+  }
+
   /** None of its volumes may hold more than so many MiB. */
   async orderKeptTo(mib: number, input: TaskDescriptionInput): Promise<Answer> {
     const description = TaskDescription.parse(input);

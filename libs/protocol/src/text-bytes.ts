@@ -1,0 +1,105 @@
+// Owns the check that the strings of a message are text, before programs are started by its words. MessagePack says that a
+// string is UTF-8, and what reads it puts U+FFFD for what is not: a program would be run with other words than were meant,
+// and nobody would know. It looks at bytes that have been read as MessagePack already.
+import { isUtf8 } from 'node:buffer';
+import { showName } from './file-names.ts';
+
+// What the first byte of a value says, as in https://github.com/msgpack/msgpack/blob/master/spec.md#overview: values in maps
+// and arrays stand one behind the other, so that a map or an array is no more than its header here.
+const SHORT_STRINGS = Array.from({ length: 32 }, (_, length) => [0xa0 + length, length] as const);
+const IS_STRING = tableOf([
+  ...SHORT_STRINGS.map(([first]) => [first, 1] as const),
+  [0xd9, 1],
+  [0xda, 1],
+  [0xdb, 1],
+]);
+/** Of strings and bytes that say how long they are: how many bytes say so. */
+const LENGTH_BYTES = tableOf([
+  [0xc4, 1],
+  [0xc5, 2],
+  [0xc6, 4],
+  [0xd9, 1],
+  [0xda, 2],
+  [0xdb, 4],
+]);
+/** Of all others: how many bytes follow. None where nothing is said here. */
+const CONTENT_BYTES = tableOf([
+  ...SHORT_STRINGS,
+  ...([
+    [0xca, 4],
+    [0xcb, 8],
+    [0xcc, 1],
+    [0xcd, 2],
+    [0xce, 4],
+    [0xcf, 8],
+    [0xd0, 1],
+    [0xd1, 2],
+    [0xd2, 4],
+    [0xd3, 8],
+  ] as const),
+  ...([
+    [0xdc, 2],
+    [0xdd, 4],
+    [0xde, 2],
+    [0xdf, 4],
+  ] as const),
+]);
+const IS_EXTENSION = tableOf(
+  [0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8].map((first) => [first, 1] as const),
+);
+/** The extension that msgpackr writes for `undefined`: three bytes. */
+const UNDEFINED = [0xd4, 0, 0];
+
+/** Why the strings of a message, keys of maps included, cannot be taken as they are read; undefined where they can. */
+export function troubleWithText(bytes: Uint8Array): string | undefined {
+  for (let at = 0; at < bytes.length; ) {
+    const first = bytes[at] ?? 0;
+    if (IS_EXTENSION[first] === 1) {
+      // What is made of its bytes may be strings as well, and no message has a use for one.
+      if (!UNDEFINED.every((byte, index) => bytes[at + index] === byte))
+        return 'it holds an extension of MessagePack';
+      at += UNDEFINED.length;
+      continue;
+    }
+    const lengthBytes = LENGTH_BYTES[first] ?? 0;
+    const from = at + 1 + lengthBytes;
+    const length =
+      lengthBytes > 0 ? lengthAt(bytes, at + 1, lengthBytes) : (CONTENT_BYTES[first] ?? 0);
+    if (IS_STRING[first] === 1 && !isText(bytes, from, length)) {
+      return `the string '${shown(bytes.subarray(from, from + length))}' is no UTF-8`;
+    }
+    at = from + length;
+  }
+  return undefined;
+}
+
+/** In fewer bytes than this, looking at each is faster than the call. */
+const SHORT_BYTES = 32;
+
+function isText(bytes: Uint8Array, from: number, length: number): boolean {
+  const end = from + length;
+  if (length >= SHORT_BYTES) return isUtf8(bytes.subarray(from, end));
+  let at = from;
+  while (at < end && (bytes[at] ?? 0) < 0x80) at += 1;
+  return at === end || isUtf8(bytes.subarray(from, end));
+}
+
+function lengthAt(bytes: Uint8Array, from: number, count: number): number {
+  let length = 0;
+  for (let at = from; at < from + count; at += 1) length = length * 256 + (bytes[at] ?? 0);
+  return length;
+}
+
+const MAX_SHOWN_BYTES = 100;
+
+/** The beginning has to do: it tells which one it is. */
+function shown(string: Uint8Array): string {
+  const beginning = showName(string.subarray(0, MAX_SHOWN_BYTES));
+  return string.length > MAX_SHOWN_BYTES ? `${beginning}…` : beginning;
+}
+
+function tableOf(entries: readonly (readonly [first: number, value: number])[]): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const [first, value] of entries) table[first] = value;
+  return table;
+}
