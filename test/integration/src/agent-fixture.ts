@@ -19,24 +19,35 @@ export const framework = FrameworkRef.parse({ principal: alice, frameworkId: 'fw
 const CLONE = fileURLToPath(new URL('../../..', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../services/agent/src/main.ts', import.meta.url));
 
+/** What an agent of the tests is told to offer, whatever its host has. */
+const SIZES: readonly string[] = [
+  ...['--cpus', '2', '--mem', '1GiB', '--disk', '1GiB'],
+  ...['--network-bandwidth', '0', '--ports', '31000-31010'],
+];
+
 /** The agent `a1` in a work directory of its own, started and ended as often as a test likes. */
 export class AgentUnderTest {
-  readonly workDirectory = mkdtempSync(path.join(tmpdir(), 'parley-agent-'));
+  readonly workDirectory: string;
   readonly #bus: BusFixture;
   readonly #how: 'auto' | 'process' | 'emulated';
   /** Words of a command that ends by becoming the agent, whose own words are put after them; heeded by `start`. */
   through: readonly string[];
+  /** Options that say what it offers; heeded by `start`. Without any it looks at its host. */
+  sizes = SIZES;
   #child: ChildProcess | undefined;
   #output = '';
 
   /**
    * `emulated`: by the process that emulates many, of which this is one; the bus has to know the emulator `many`.
+   * `place`: the directory that its work directory is made in.
    */
   constructor(
     bus: BusFixture,
     how: 'auto' | 'process' | 'emulated',
     through: readonly string[] = [],
+    place: string = tmpdir(),
   ) {
+    this.workDirectory = mkdtempSync(path.join(place, 'parley-agent-'));
     this.through = through;
     this.#bus = bus;
     this.#how = how;
@@ -56,19 +67,7 @@ export class AgentUnderTest {
           // Programs of the tests are run as tasks, wherever the clone is.
           ...['--confine-show', CLONE],
         ];
-    const size = [
-      '--cpus',
-      '2',
-      '--mem',
-      '1GiB',
-      '--disk',
-      '1GiB',
-      '--network-bandwidth',
-      '0',
-      '--ports',
-      '31000-31010',
-    ];
-    const words = [process.execPath, MAIN, ...place, ...agent, ...size, ...more];
+    const words = [process.execPath, MAIN, ...place, ...agent, ...this.sizes, ...more];
     const [program = '', ...argv] = [...this.through, ...words];
     const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,4 +1,4 @@
-// A real agent that gives its tasks private networks, on a host that is a network namespace with one link. How a
+// A real agent that gives its tasks private networks, on a host that is a network namespace with one link: only root can. How a
 // task gets into its network is tried with each launcher; the rest with the one that an agent takes by itself.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import type { NetworkTraffic, UnitUsage } from '@parley/protocol/usage';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { isRoot } from './each-launcher.ts';
 import { PlayedLeader } from './played-leader.ts';
 
 // Addresses for documentation (RFC 5737): nobody's.
@@ -113,72 +114,75 @@ const resources = (scalars: Record<string, number> = {}) => ({
   ports: [[PORT, PORT] as [number, number]],
 });
 
-describe.each(['direct', 'systemd-run'] as const)('with the launcher %s', (launcher) => {
-  /** The stream remembers those of the other launcher. */
-  const own = (taskId: string): string => `${taskId}-${launcher}`;
+describe.runIf(isRoot).each(['direct', 'systemd-run'] as const)(
+  'with the launcher %s',
+  (launcher) => {
+    /** The stream remembers those of the other launcher. */
+    const own = (taskId: string): string => `${taskId}-${launcher}`;
 
-  beforeAll(async () => {
-    agent = newAgent();
-    await startAgain(...RANGE, '--launcher', launcher);
-  }, WAIT_MS);
-  afterAll(() => agent.close(), WAIT_MS);
-
-  test(
-    'a server in a private network is reached by the port that it holds, is probed there, and knows its address',
-    async () => {
-      const healthCheck = { ...often, probe: { kind: 'tcp' as const, port: PORT } };
-      const task = { resources: resources(), network: 'private' as const, healthCheck };
-      expect(await leader.order(aShellTask(own('server'), SERVE, task))).toMatchObject({
-        ok: true,
-      });
-      await expect.poll(() => heard(HOST, PORT), POLL).toBe('10.88.0.1');
-      await expect
-        .poll(async () => (await leader.history(own('server'))).at(-1)?.healthy, POLL)
-        .toBe(true);
-      // Nothing on the host listens there.
-      expect(inHost('ss', '-Htln')).not.toContain(`:${PORT}`);
-    },
-    WAIT_MS,
-  );
-
-  test(
-    'the network outlives a kill -9 of the agent, goes when its task ends, and one that ended meanwhile is removed',
-    async () => {
-      await leader.order(
-        aShellTask(own('short'), 'until [ -e go ]; do sleep 0.1; done', { network: 'private' }),
-      );
-      await leader.untilState(own('short'), 'running');
-      expect(inHost('ip', '-brief', 'link').match(/^parl/gm)).toHaveLength(2);
-      await agent.end('SIGKILL');
-      agent.touch(own('short'), 'go');
-      expect(await heard(HOST, PORT)).toBe('10.88.0.1');
-      await expect.poll(() => agent.runFile(own('short'), 'exit'), POLL).toContain('end');
+    beforeAll(async () => {
+      agent = newAgent();
       await startAgain(...RANGE, '--launcher', launcher);
-      await leader.ended(own('short'));
-      expect(await heard(HOST, PORT)).toBe('10.88.0.1');
-      await expect
-        .poll(() => inHost('ip', '-brief', 'link').match(/^parl/gm), POLL)
-        .toHaveLength(1);
-      await leader.kill(own('server'), 0);
-      await leader.ended(own('server'));
-      await expect.poll(() => inHost('ip', '-brief', 'link'), POLL).not.toContain('parl');
-      expect(await heard(HOST, PORT)).toBeUndefined();
-    },
-    WAIT_MS,
-  );
+    }, WAIT_MS);
+    afterAll(() => agent.close(), WAIT_MS);
 
-  test(
-    'a task without a network finds nothing to connect to',
-    async () => {
-      const script = `'${process.execPath}' -e "require('net').connect(${(way.address() as AddressInfo).port}, '${OUTSIDE}').on('error', ({ code }) => { console.log(code); process.exit(7); })"`;
-      await leader.order(aShellTask(own('alone'), script, { network: 'none' }));
-      expect(await leader.ended(own('alone'))).toMatchObject({ state: 'failed', exitCode: 7 });
-    },
-    WAIT_MS,
-  );
-});
+    test(
+      'a server in a private network is reached by the port that it holds, is probed there, and knows its address',
+      async () => {
+        const healthCheck = { ...often, probe: { kind: 'tcp' as const, port: PORT } };
+        const task = { resources: resources(), network: 'private' as const, healthCheck };
+        expect(await leader.order(aShellTask(own('server'), SERVE, task))).toMatchObject({
+          ok: true,
+        });
+        await expect.poll(() => heard(HOST, PORT), POLL).toBe('10.88.0.1');
+        await expect
+          .poll(async () => (await leader.history(own('server'))).at(-1)?.healthy, POLL)
+          .toBe(true);
+        // Nothing on the host listens there.
+        expect(inHost('ss', '-Htln')).not.toContain(`:${PORT}`);
+      },
+      WAIT_MS,
+    );
 
-describe('with the launcher that an agent takes by itself', () => {
+    test(
+      'the network outlives a kill -9 of the agent, goes when its task ends, and one that ended meanwhile is removed',
+      async () => {
+        await leader.order(
+          aShellTask(own('short'), 'until [ -e go ]; do sleep 0.1; done', { network: 'private' }),
+        );
+        await leader.untilState(own('short'), 'running');
+        expect(inHost('ip', '-brief', 'link').match(/^parl/gm)).toHaveLength(2);
+        await agent.end('SIGKILL');
+        agent.touch(own('short'), 'go');
+        expect(await heard(HOST, PORT)).toBe('10.88.0.1');
+        await expect.poll(() => agent.runFile(own('short'), 'exit'), POLL).toContain('end');
+        await startAgain(...RANGE, '--launcher', launcher);
+        await leader.ended(own('short'));
+        expect(await heard(HOST, PORT)).toBe('10.88.0.1');
+        await expect
+          .poll(() => inHost('ip', '-brief', 'link').match(/^parl/gm), POLL)
+          .toHaveLength(1);
+        await leader.kill(own('server'), 0);
+        await leader.ended(own('server'));
+        await expect.poll(() => inHost('ip', '-brief', 'link'), POLL).not.toContain('parl');
+        expect(await heard(HOST, PORT)).toBeUndefined();
+      },
+      WAIT_MS,
+    );
+
+    test(
+      'a task without a network finds nothing to connect to',
+      async () => {
+        const script = `'${process.execPath}' -e "require('net').connect(${(way.address() as AddressInfo).port}, '${OUTSIDE}').on('error', ({ code }) => { console.log(code); process.exit(7); })"`;
+        await leader.order(aShellTask(own('alone'), script, { network: 'none' }));
+        expect(await leader.ended(own('alone'))).toMatchObject({ state: 'failed', exitCode: 7 });
+      },
+      WAIT_MS,
+    );
+  },
+);
+
+describe.runIf(isRoot)('with the launcher that an agent takes by itself', () => {
   beforeAll(async () => {
     agent = newAgent();
     await startAgain(...RANGE);

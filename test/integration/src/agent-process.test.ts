@@ -1,5 +1,7 @@
 // The real agent process on a real bus with real scopes, led by the test.
-import { release } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { statfsSync } from 'node:fs';
+import { availableParallelism, release, totalmem } from 'node:os';
 import { jetstream } from '@nats-io/jetstream';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import { LogsResult, type UsageReport } from '@parley/protocol/agents';
@@ -38,6 +40,20 @@ async function textOf(taskId: string, stream: 'stdout' | 'stderr' = 'stdout'): P
   return new TextDecoder().decode(LogsResult.parse(answer.value).data);
 }
 
+/** As the host's own programs tell it; a processor may have no name. */
+function hostFacts(): Record<string, unknown> {
+  const said = (script: string): string =>
+    execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trim();
+  const cpu = said("sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1");
+  const isUnified = said('stat -f -c %T /sys/fs/cgroup') === 'cgroup2fs';
+  return {
+    os: said('. /etc/os-release; printf "%s" "$ID"; [ -z "$VERSION_ID" ] || echo "-$VERSION_ID"'),
+    systemd: said("systemd-run --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'"),
+    cgroup: isUnified ? 'v2' : expect.stringMatching(/^(hybrid|v1)$/),
+    ...(cpu !== '' && { cpu }),
+  };
+}
+
 test('the agent registers with what it was told to offer', () => {
   expect(leader.registrations[0]).toMatchObject({
     total: {
@@ -45,7 +61,7 @@ test('the agent registers with what it was told to offer', () => {
       ports: [[31_000, 31_010]],
     },
     // What it finds out about this host by itself, too.
-    attributes: { rack: '7', kernel: release(), systemd: expect.stringMatching(/^\d+$/) },
+    attributes: { rack: '7', kernel: release(), ...hostFacts() },
     tasks: [],
   });
 });
@@ -364,4 +380,29 @@ test(
     expect(await leader.ended('current')).toMatchObject({ state: 'finished' });
   },
   2 * WAIT_MS,
+);
+
+test(
+  'an agent that is told no sizes offers what its host has, less what the system keeps; a fact that it is told counts instead, an empty one is left out',
+  async () => {
+    await agent.end('SIGTERM');
+    leader.awaitsNobody();
+    agent.sizes = [];
+    const facts = ['--attribute', 'kernel=mine', '--attribute', 'cpu='];
+    agent.start('--system-reserve', 'cpus=0.5,mem=1.5GiB,disk=100MiB', ...facts);
+    const { total, attributes } = await leader.registered();
+    const { blocks, bsize } = statfsSync(agent.workDirectory);
+    const inMib = (bytes: number): number => Math.floor(bytes / 1024 ** 2);
+    expect(total).toMatchObject({
+      scalars: {
+        cpus: availableParallelism() * 1000 - 500,
+        mem: (inMib(totalmem()) - 1536) * 1000,
+        disk: (inMib(blocks * bsize) - 100) * 1000,
+      },
+      ports: [[31_000, 32_000]],
+    });
+    const { cpu: _, ...found } = hostFacts();
+    expect(attributes).toEqual({ ...found, kernel: 'mine' });
+  },
+  WAIT_MS,
 );

@@ -1,5 +1,5 @@
-// The real agent process with real scopes, led by the test: groups, checks against real servers, volumes, the longest
-// time to run, and the agent's own end when it is declared gone.
+// The real agent process with real scopes, led by the test: checks against real servers, volumes, the longest time to run, and
+// the agent's own end when it is declared gone. Groups, and checks by commands, are in agent-groups.test.ts.
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { LogsResult } from '@parley/protocol/agents';
@@ -41,58 +41,6 @@ async function untilUpdate(taskId: string, wanted: Partial<StatusUpdate>): Promi
 const often = { delayMs: 100, intervalMs: 200, timeoutMs: 5000, gracePeriodMs: 0, failures: 2 };
 
 test(
-  'the tasks of a group share a directory, and see their own sandboxes',
-  async () => {
-    const writes =
-      'echo hello > "$PARLEY_GROUP_DIRECTORY/word"; until [ -e shared/read ]; do sleep 0.05; done';
-    const reads =
-      'until [ -e shared/word ]; do sleep 0.05; done; cat shared/word; : > shared/read; pwd';
-    const group = [aShellTask('writer', writes), aShellTask('reader', reads)];
-    expect(await leader.orderGroup(group)).toEqual(OK);
-    expect(await leader.orderGroup(group)).toEqual(OK);
-    expect(await leader.ended('writer')).toMatchObject({ state: 'finished', executorId: 'pod' });
-    expect(await leader.ended('reader')).toMatchObject({ state: 'finished' });
-    expect(await textOf('reader')).toMatch(/^hello\n\/.*\/sandboxes\/alice\/fw\/reader\n$/);
-  },
-  WAIT_MS,
-);
-
-test(
-  'when one task of a group fails the rest is killed, whatever it does against it',
-  async () => {
-    const stubborn = `trap "" TERM; : > shared/up; ${FOREVER}`;
-    const fails = 'until [ -e shared/up ]; do sleep 0.05; done; exit 4';
-    await leader.orderGroup([
-      aShellTask('stays', stubborn, { killGraceMs: 200 }),
-      aShellTask('fails', fails),
-    ]);
-    expect(await leader.ended('fails')).toMatchObject({ state: 'failed', exitCode: 4 });
-    expect(await leader.ended('stays')).toMatchObject({
-      state: 'killed',
-      reason: 'groupMemberEnded',
-    });
-  },
-  WAIT_MS,
-);
-
-test(
-  'a group goes on after the agent was killed, and still ends as a whole',
-  async () => {
-    await leader.orderGroup([aShellTask('one', FOREVER), aShellTask('two', FOREVER)]);
-    await leader.untilState('one', 'running');
-    await leader.untilState('two', 'running');
-    await agent.end('SIGKILL');
-    leader.awaitsNobody();
-    agent.start();
-    await leader.registered();
-    expect(await leader.kill('one', 100)).toEqual(OK);
-    expect(await leader.ended('one')).toMatchObject({ reason: 'killedByFramework' });
-    expect(await leader.ended('two')).toMatchObject({ reason: 'groupMemberEnded' });
-  },
-  WAIT_MS,
-);
-
-test(
   'an HTTP health check finds a server well, and ends the task when it answers with an error',
   async () => {
     let status = 204;
@@ -132,48 +80,6 @@ test(
     await untilUpdate('listens', { check: { kind: 'tcp', succeeded: false } });
     await leader.kill('listens', 0);
     await leader.ended('listens');
-  },
-  WAIT_MS,
-);
-
-test(
-  'a command probe runs in the scope of its task, in its sandbox, with its environment',
-  async () => {
-    const tells = 'cat /proc/self/cgroup > groups; pwd > place; [ "$COLOUR$SHADE" = bluedark ]';
-    const argv = ['sh', '-c', tells];
-    const command = { argv, environment: { SHADE: 'dark' } };
-    const script = `until [ -s groups ] && [ -s place ]; do sleep 0.05; done; cat /proc/self/cgroup | sort > own; sort groups | cmp - own && cat place; ${FOREVER}`;
-    await leader.order(
-      aShellTask('probed', '', {
-        command: { argv: ['sh', '-c', script], environment: { COLOUR: 'blue' } },
-        healthCheck: { ...often, probe: { kind: 'command', command } },
-      }),
-    );
-    await untilUpdate('probed', { healthy: true });
-    await expect
-      .poll(() => textOf('probed'), { timeout: WAIT_MS })
-      .toMatch(/^\/.*\/sandboxes\/alice\/fw\/probed\n$/);
-    await leader.kill('probed', 0);
-    await leader.ended('probed');
-  },
-  WAIT_MS,
-);
-
-test(
-  'a command probe that hangs is killed at its timeout, with all that it started',
-  async () => {
-    const hangs = 'echo $$ >> pids; sleep 1000 & echo $! >> pids; wait';
-    const probe = { kind: 'command' as const, command: { argv: ['sh', '-c', hangs] } };
-    const healthCheck = { ...often, timeoutMs: 300, failures: 1, probe };
-    // A killed process may be seen for a moment until it is reaped; one that lives is there for long.
-    const looks =
-      'for pid in $(cat pids); do while kill -0 $pid 2> /dev/null; do sleep 0.05; done; done';
-    const waits = `trap '${looks}; echo looked; exit 0' TERM; ${FOREVER}`;
-    await leader.order(aShellTask('hung', waits, { healthCheck, killGraceMs: 5000 }));
-    const end = await leader.ended('hung');
-    expect(end).toMatchObject({ state: 'failed', reason: 'unhealthy' });
-    expect(end.message).toContain('did not end within 300 ms');
-    expect(await textOf('hung')).toBe('looked\n');
   },
   WAIT_MS,
 );

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -10,8 +11,10 @@ import {
   statSync,
   symlinkSync,
   utimesSync,
+  writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -22,16 +25,19 @@ import { LogsResult } from '@parley/protocol/agents';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { type Authority, issue, makeAuthority } from './certificates.ts';
+import { eachLauncher, isRoot } from './each-launcher.ts';
 import { PlayedLeader } from './played-leader.ts';
 
 const MIB = 1024 * 1024;
 const OUTPUT_LIMIT = 8 * MIB;
+/** Whom curl of the host trusts, by its package. Root can put others in their place, for one process. */
+const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+const mayTrust = isRoot && existsSync(AUTHORITIES);
+const TRUST = `mount --bind "$0" ${AUTHORITIES} && exec "$@"`;
 const EVER = 'while :; do sleep 0.1; done';
 
-describe.each([
-  ['auto', 'direct'],
-  ['auto', 'systemd-run'],
-] as const)('with --isolation %s --launcher %s', (isolation, launcher) => {
+eachLauncher(['direct', 'systemd-run'])('with --launcher %s', (launcher) => {
   let bus: BusFixture;
   let leader: PlayedLeader;
   let agent: AgentUnderTest;
@@ -40,7 +46,7 @@ describe.each([
     bus = await startBus('reference');
     leader = await PlayedLeader.lead(bus);
     const limits = ['--disk-check', '1', '--output-limit', '8MiB'];
-    agent = new AgentUnderTest(bus, isolation).start('--launcher', launcher, ...limits);
+    agent = new AgentUnderTest(bus, 'auto').start('--launcher', launcher, ...limits);
     await leader.registered();
   }, WAIT_MS);
   afterAll(async () => {
@@ -189,6 +195,10 @@ describe('what is fetched, and how long it is kept', () => {
   /** Times that something slow was asked for. */
   let slow = 0;
   let base: string;
+  const trusted = makeAuthority('an authority that the host trusts');
+  const tlsServers: ReturnType<typeof createTlsServer>[] = [];
+  /** Times that anything was asked for over TLS. */
+  let securely = 0;
   const options = ['--fetch-addresses', 'any', '--fetch-timeout', '3'];
 
   beforeAll(async () => {
@@ -198,16 +208,34 @@ describe('what is fetched, and how long it is kept', () => {
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     bus = await startBus('reference');
     leader = await PlayedLeader.lead(bus);
-    agent = new AgentUnderTest(bus, 'auto').start(...options);
+    const file = path.join(directory, 'authority.pem');
+    writeFileSync(file, trusted.certificate, { mode: 0o644 });
+    const trusting = mayTrust ? ['unshare', '--mount', '--', 'sh', '-c', TRUST, file] : [];
+    agent = new AgentUnderTest(bus, 'auto', trusting).start(...options);
     await leader.registered();
   }, WAIT_MS);
   afterAll(async () => {
     await agent?.close();
     await bus?.close();
-    server.closeAllConnections();
-    server.close();
+    for (const each of [server, ...tlsServers]) {
+      each.closeAllConnections();
+      each.close();
+    }
     rmSync(directory, { recursive: true, force: true });
   }, WAIT_MS);
+
+  /** The address of something that a server has, whose certificate the authority signed. */
+  async function behindTls(authority: Authority): Promise<string> {
+    const { certificate: cert, key } = issue(authority, 'a server');
+    const secure = createTlsServer({ cert, key }, (_, response) => {
+      securely += 1;
+      response.end('echo fetched securely\n');
+    });
+    tlsServers.push(secure);
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    return `https://127.0.0.1:${(secure.address() as AddressInfo).port}/run`;
+  }
 
   test(
     'a task finds what it named in its sandbox, unpacked, before it starts',
@@ -222,6 +250,35 @@ describe('what is fetched, and how long it is kept', () => {
       if (!answer.ok) throw new Error(answer.failure.message);
       const { data } = LogsResult.parse(answer.value);
       expect(new TextDecoder().decode(data)).toBe('fetched\n');
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'nothing is fetched from a server whose certificate the host does not trust, and one sentence says so',
+    async () => {
+      const value = await behindTls(makeAuthority('an authority that nobody knows'));
+      await leader.order(aShellTask('deceived', 'true', { uris: [{ value }] }));
+      const end = await leader.ended('deceived');
+      const why = `${value}: this host does not trust the certificate of the server: `;
+      expect(end).toMatchObject({
+        ...{ state: 'failed', reason: 'inputsFailed', cause: { kind: 'fetchFailed' } },
+        message: expect.stringContaining(why),
+      });
+      expect(end.message).not.toMatch(/\n|curl/);
+      expect(securely).toBe(0);
+    },
+    WAIT_MS,
+  );
+
+  test.runIf(mayTrust)(
+    'a task finds what a server has whose certificate the host trusts',
+    async () => {
+      const uris = [{ value: await behindTls(trusted) }];
+      await leader.order(aShellTask('secure', 'sh run', { uris }));
+      expect(await leader.ended('secure')).toMatchObject({ state: 'finished' });
+      expect(agent.stdoutOf('secure')).toBe('fetched securely\n');
+      expect(securely).toBe(1);
     },
     WAIT_MS,
   );

@@ -5,9 +5,10 @@ import path from 'node:path';
 import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
 import { runRootOf } from '@parley/isolation/sandbox';
 import type { StatusUpdate } from '@parley/protocol/tasks';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { eachLauncher } from './each-launcher.ts';
 import { Gates } from './gates.ts';
 import { PlayedLeader } from './played-leader.ts';
 
@@ -22,7 +23,7 @@ let leader: PlayedLeader;
 let agent: AgentUnderTest;
 let gates: Gates;
 
-describe.each(['direct', 'systemd-run'] as const)('an agent with the launcher %s', (launcher) => {
+eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launcher) => {
   beforeAll(async () => {
     bus = await startBus('reference');
   });

@@ -1,6 +1,7 @@
 // What a real agent tells of the use of real scopes, as an operator hears it: true by the kernel's own counters, in
 // sum what the agent's totals say, and only while somebody watches. What a launcher asks of systemd, that a scope be counted
 // and limited, is tried with each; the rest with the one that an agent takes by itself.
+import { probeHost } from '@parley/isolation/host-probe';
 import { decodeMessage, encodeMessage } from '@parley/protocol/message';
 import { wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -9,6 +10,7 @@ import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, cluster, startBus } from './bus-fixture.ts';
+import { eachLauncher, isRoot } from './each-launcher.ts';
 import { PlayedLeader } from './played-leader.ts';
 
 const MIB = 1024 * 1024;
@@ -49,7 +51,7 @@ async function close(): Promise<void> {
   await bus?.close();
 }
 
-describe.each(['direct', 'systemd-run'] as const)('with the launcher %s', (launcher) => {
+eachLauncher(['direct', 'systemd-run'])('with the launcher %s', (launcher) => {
   beforeAll(() => begin(launcher), WAIT_MS);
   afterAll(close, WAIT_MS);
 
@@ -112,7 +114,10 @@ describe.each(['direct', 'systemd-run'] as const)('with the launcher %s', (launc
 
   test(
     'a task that reads and writes past the cache moves its counters of bytes and requests',
-    async () => {
+    async ({ skip }) => {
+      const { userManager } = await probeHost();
+      const isGiven = isRoot || userManager?.controllers.includes('io') === true;
+      skip(!isGiven, 'the systemd of this user was not given the controller io');
       const script = [
         'dd if=/dev/zero of=direct bs=1M count=8 oflag=direct 2> /dev/null',
         'dd if=direct of=/dev/null bs=1M iflag=direct 2> /dev/null',

@@ -5,9 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isTerminal } from '@parley/protocol/tasks';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
+import { eachLauncher } from './each-launcher.ts';
 import { PlayedLeader } from './played-leader.ts';
 
 const HERE = 'bad-tasks.test.ts';
@@ -119,7 +120,7 @@ const HIDERS = `
 (cd /; exec env -i HOME="$HOME" nohup sh -c 'echo up3; exec sleep 10002' > "$HOME/stdout3" 2>&1 &)
 `;
 
-describe.each(['direct', 'systemd-run'] as const)('started by the launcher %s', (launcher) => {
+eachLauncher(['direct', 'systemd-run'])('started by the launcher %s', (launcher) => {
   beforeAll(async () => {
     bus = await startBus('reference');
     leader = await PlayedLeader.lead(bus);

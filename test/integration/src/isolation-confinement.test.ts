@@ -10,7 +10,8 @@ import { makeDeviceNodes } from '@parley/isolation/device-nodes';
 import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
 import { stopScope } from '@parley/isolation/stop-scope';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { eachLauncher } from './each-launcher.ts';
 import {
   aTask,
   type Bench,
@@ -25,7 +26,7 @@ import {
 const isRoot = process.getuid?.() === 0;
 const OTHER = { userId: 2_000_777, groupId: 2_000_777 };
 
-describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', (kind) => {
+eachLauncher(['scope', 'systemd-run'])('a confined task run as a %s', (kind) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await openBench(kind);

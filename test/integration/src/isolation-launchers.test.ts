@@ -15,7 +15,8 @@ import { readShimProcess } from '@parley/isolation/run-directory';
 import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { watchExits } from '@parley/isolation/watch-exits';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eachLauncher } from './each-launcher.ts';
 import {
   aTask,
   type Bench,
@@ -37,7 +38,7 @@ async function memoryLimitOf(bench: Bench, memoryGroup: string): Promise<number>
   throw new Error(`${memoryGroup} has no memory limit`);
 }
 
-describe.each(['scope', 'systemd-run', 'process'] as const)('a task run as a %s', (kind) => {
+eachLauncher(['scope', 'systemd-run', 'process'])('a task run as a %s', (kind) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await openBench(kind);
@@ -295,7 +296,7 @@ it('scopes of a user’s own manager are what the tests above ran in', async ({ 
   const who = process.getuid?.() === 0 ? 'root uses the system’s or a private systemd' : 'a user';
   const why = support.kind === 'unsupported' ? support.reason : support.kind;
   skip(support.kind !== 'user-systemd', `not tried here: ${who} (${why})`);
-  const bench = await openBench('scope');
+  const bench = await openBench('systemd-run');
   expect(bench.settings.manager).toBe('user');
   await bench.close();
 });

@@ -13,7 +13,8 @@ import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { sliceOf } from '@parley/isolation/unit-name';
 import { readGroupUsage } from '@parley/isolation/usage';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { eachLauncher } from './each-launcher.ts';
 import { aTask, type Bench, endOf, launched, openBench, WAIT_MS } from './isolation-fixture.ts';
 
 const LONG_MS = 2 * WAIT_MS;
@@ -31,7 +32,7 @@ const spinner = (perCpu: number): string =>
   `for i in $(seq ${perCpu * CPUS}); do (while :; do :; done) & done; wait`;
 const SPINNER = spinner(2);
 
-describe.each(['scope', 'systemd-run'] as const)('a task in a scope, started by %s', (kind) => {
+eachLauncher(['scope', 'systemd-run'])('a task in a scope, started by %s', (kind) => {
   let bench: Bench;
   const open: LaunchRequest[] = [];
   beforeAll(async () => {

@@ -8,7 +8,8 @@ import path from 'node:path';
 import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
 import { stopScope } from '@parley/isolation/stop-scope';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eachLauncher } from './each-launcher.ts';
 import {
   aTask,
   type Bench,
@@ -26,7 +27,7 @@ const MAKE = 'ipcmk -M 64 -Q -S 1 -p 0666';
 /** Prints how many there are. */
 const COUNT = 'cat /proc/sysvipc/shm /proc/sysvipc/msg /proc/sysvipc/sem | grep -vc key';
 
-describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', (kind) => {
+eachLauncher(['scope', 'systemd-run'])('a confined task run as a %s', (kind) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await openBench(kind);

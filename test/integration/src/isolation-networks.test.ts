@@ -1,9 +1,11 @@
-// Private networks of tasks, made by the kernel's own means in a network namespace that stands for a host.
+// Private networks of tasks, made by the kernel's own means in a network namespace that stands for a host: only root can make
+// either.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseNetworkRange } from '@parley/isolation/network-range';
 import { type TaskNetwork, TaskNetworks } from '@parley/isolation/task-networks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isRoot } from './each-launcher.ts';
 
 const PORT = 31_007;
 const ECHO = `require('net').createServer((socket) => socket.end('from ' + socket.remoteAddress)).listen(${PORT}, '0.0.0.0', () => console.log('listening'))`;
@@ -88,7 +90,7 @@ async function started(command: string): Promise<ChildProcess> {
   return server;
 }
 
-describe('a task with a private network', () => {
+describe.runIf(isRoot)('a task with a private network', () => {
   it('has an address of its own, a loopback of its own, and no link of the host', async () => {
     const network = await made('own');
     const links = inHost(inTask(network, 'ip -brief address'));

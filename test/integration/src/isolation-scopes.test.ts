@@ -11,7 +11,8 @@ import { prepareRunDirectory, readShimProcess } from '@parley/isolation/run-dire
 import { readLog } from '@parley/isolation/sandbox';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { readGroupUsage, sliceGroupsOf } from '@parley/isolation/usage';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eachLauncher } from './each-launcher.ts';
 import {
   aTask,
   type Bench,
@@ -58,7 +59,7 @@ async function expectNothingOf(task: LaunchRequest): Promise<void> {
   expect(readGroupUsage(await groupsOf(task), bench.rootPath)).toBeUndefined();
 }
 
-describe.each(['scope', 'systemd-run'] as const)('by the launcher %s', (kind) => {
+eachLauncher(['scope', 'systemd-run'])('by the launcher %s', (kind) => {
   beforeAll(async () => {
     bench = await openBench(kind);
   }, WAIT_MS);

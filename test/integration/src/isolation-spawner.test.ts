@@ -1,5 +1,5 @@
 // The processes that stand between a launcher and scopes die, or a shim is somewhere else than it should be: tasks
-// start once or not at all, go on, and the next launches work.
+// start once or not at all, go on, and the next launches work. Only root has these processes.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { parseStat } from '@parley/isolation/process-identity';
 import { hasStarted, prepareRunDirectory } from '@parley/isolation/run-directory';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { isRoot } from './each-launcher.ts';
 import { aTask, type Bench, endOf, launched, openBench, WAIT_MS } from './isolation-fixture.ts';
 
 const SHIM = fileURLToPath(new URL('../../../libs/isolation/src/shim.sh', import.meta.url));
@@ -20,6 +21,8 @@ beforeAll(async () => {
   bench = await openBench('scope');
 }, WAIT_MS);
 afterAll(() => bench.close(), WAIT_MS);
+
+const rootIt = it.runIf(isRoot);
 
 /** The children of this process whose command line has the word. */
 async function children(word: string): Promise<number[]> {
@@ -41,7 +44,7 @@ async function children(word: string): Promise<number[]> {
   return found.flat();
 }
 
-it.each(['spawner.sh', 'systemd-stdio-bridge'])(
+rootIt.each(['spawner.sh', 'systemd-stdio-bridge'])(
   'when %s is killed its tasks go on and the next launch works',
   async (word) => {
     const before = await aTask(bench, ['sleep', '1000']);
@@ -60,7 +63,7 @@ it.each(['spawner.sh', 'systemd-stdio-bridge'])(
   WAIT_MS,
 );
 
-it(
+rootIt(
   'launches under way when the spawner is killed start once or never',
   async () => {
     const tasks = await Promise.all(
@@ -88,7 +91,7 @@ it(
   WAIT_MS,
 );
 
-it(
+rootIt(
   'a task that signals its whole process group reaches no other task',
   async () => {
     const other = await aTask(bench, ['sleep', '1000']);
@@ -102,7 +105,7 @@ it(
   WAIT_MS,
 );
 
-it.each(['SIGINT', 'SIGHUP'] as const)(
+rootIt.each(['SIGINT', 'SIGHUP'] as const)(
   '%s to the scope ends a task that does not catch it',
   async (signal) => {
     const task = await aTask(bench, ['sleep', '1000']);
@@ -122,7 +125,7 @@ it.each(['SIGINT', 'SIGHUP'] as const)(
   WAIT_MS,
 );
 
-it('a shim in another scope than its own starts nothing', async () => {
+rootIt('a shim in another scope than its own starts nothing', async () => {
   const task = await aTask(bench, ['true']);
   await prepareRunDirectory(task.runDirectory, { environment: 'whole=1\n' });
   const shim = ['/bin/sh', SHIM, 'scope', task.runDirectory, task.sandboxDirectory, '--', 'true'];

@@ -6,7 +6,8 @@ import { runInScope } from '@parley/isolation/enter-scope';
 import type { LaunchRequest } from '@parley/isolation/launcher';
 import { stopScope } from '@parley/isolation/stop-scope';
 import { ARGUMENT_RULES, CLONE3, REFUSED_CALLS } from '@parley/isolation/syscall-filter';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eachLauncher } from './each-launcher.ts';
 import { aTask, type Bench, launched, openBench, saidBy, WAIT_MS } from './isolation-fixture.ts';
 
 const processor = process.arch === 'x64' ? 0 : 1;
@@ -19,7 +20,7 @@ function errorsOf(calls: readonly string[]): string {
   return `perl -e '${each.join(' ')}'`;
 }
 
-describe.each(['scope', 'systemd-run'] as const)('a confined task run as a %s', (kind) => {
+eachLauncher(['scope', 'systemd-run'])('a confined task run as a %s', (kind) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await openBench(kind);

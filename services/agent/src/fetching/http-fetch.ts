@@ -29,7 +29,9 @@ const MAX_REDIRECTS = 5;
 const STALL_S = 60;
 const CONNECT_S = 30;
 /** curl(1), "EXIT CODES". */
-const CURL = { timedOut: 28, writeError: 23, tooLarge: 63 } as const;
+const CURL = { timedOut: 28, notTrusted: 60, tooLarge: 63 } as const;
+/** Before and behind the reason in what curl says: its own name and number, and where to read about curl. */
+const REASON = /^(?:curl: (?:\(\d+\) )?)?(?:SSL(?: certificate problem)?: )?(.*)/;
 /** A name, or an address. What curl is told of a host (`--resolve`) means something else where it begins with `-`, `+` or `*`. */
 const HOST = /^[a-z0-9_[]/;
 const TAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/;
@@ -130,12 +132,15 @@ function answerOf(
     throw new TooLarge('it is', policy.maxBytes);
   }
   const [said = '', status = '0', location = '', tag = ''] = SAID.exec(stderr) ?? [];
-  const why = stderr.slice(0, stderr.length - said.length).trim();
+  const [, why = ''] = REASON.exec(stderr.slice(0, stderr.length - said.length).trim()) ?? [];
   if (end.isTimedOut || code === CURL.timedOut) {
     throw new FetchFailure(
       `it did not come in time: ${why || 'nothing was heard'}`,
       'fetchTimeout',
     );
+  }
+  if (code === CURL.notTrusted) {
+    throw new FetchFailure(`this host does not trust the certificate of the server: ${why}`);
   }
   if (code === 0) return { status: Number(status), location, tag: TAG.test(tag) ? tag : undefined };
   throw new FetchFailure(why || 'curl of this agent could not be run');
