@@ -1,9 +1,9 @@
 // Tests of the client's half of a command beside a task, against an agent that loses answers and takes input in bits.
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
-import { TaskRef } from '@parley/protocol/ids';
+import { AgentId, TaskRef } from '@parley/protocol/ids';
 import type { ExecAsk, ExecResult } from '@parley/protocol/task-exec';
 import { expect, test } from 'vitest';
-import { type ExecCall, ExecClient } from './exec-session.ts';
+import { cutOffWords, type ExecCall, ExecClient } from './exec-session.ts';
 
 const task = TaskRef.parse({ principal: 'alice', frameworkId: 'web', taskId: 't1' });
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -93,6 +93,33 @@ test('an agent that answers no more is told with the reason, and its farewell is
     value: { kind: 'cutOff', failure: { message: 'nobody answers' } },
   });
   expect(asked).toContain('end');
+});
+
+test('a command whose output nobody takes any more is ended, and the failure is told', async () => {
+  const agent = new EchoAgent();
+  const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+  const never: AsyncIterable<Uint8Array> = {
+    async *[Symbol.asyncIterator]() {
+      yield bytes('y');
+      await new Promise(() => undefined);
+    },
+  };
+  const client = new ExecClient({
+    ...{ call: agent.call, input: never },
+    write: () => Promise.reject(broken),
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  await expect(client.run({ task, argv: ['yes'] })).rejects.toBe(broken);
+  expect(agent.asked.at(-1)).toBe('end');
+});
+
+test('only an agent that nobody reaches is said not to answer', () => {
+  const { failure: away } = fail('unavailable', 'nobody answers');
+  expect(cutOffWords(away, AgentId.parse('a1'))).toBe(
+    'was cut off: its agent a1 does not answer any more',
+  );
+  expect(cutOffWords(away)).toBe('was cut off: its agent does not answer any more');
+  expect(cutOffWords(fail('notPermitted', 'not you').failure)).toBe('was cut off');
 });
 
 test('a command that ends is not waited for by input that never comes', async () => {

@@ -1,6 +1,7 @@
 // Owns the client's half of a command beside a task: asks for output as long as there is any to come, brings input as it
 // is taken, and says when the terminal's size changes. Offsets make a question that had to be repeated harmless.
 import type { Failure, Outcome } from '@parley/protocol/errors';
+import type { AgentId } from '@parley/protocol/ids';
 import {
   type ExecAsk,
   type ExecEnd,
@@ -25,8 +26,15 @@ export type ExecOutcome =
   | ExecEnd
   /** The agent does not know it any more: it was started anew, or heard nothing for too long. */
   | { readonly kind: 'lost' }
-  /** It was begun, and then the agent did not answer any more for as long as a call is repeated: what became of it is not known. */
+  /** It was begun, and then no more could be read of it (`cutOffWords`): what became of it is not known. */
   | { readonly kind: 'cutOff'; readonly failure: Failure };
+
+/** What is said of a command that was cut off; the failure's own message says more. */
+export function cutOffWords({ code }: Failure, agentId?: AgentId): string {
+  if (code !== 'unavailable') return 'was cut off';
+  const agent = agentId === undefined ? 'its agent' : `its agent ${agentId}`;
+  return `was cut off: ${agent} does not answer any more`;
+}
 
 /** What a full input waits before it is offered again. */
 const INPUT_AGAIN_MS = 50;
@@ -39,7 +47,7 @@ export class ExecClient {
     this.#ends = ends;
   }
 
-  /** Until the command has ended and everything it wrote is written. */
+  /** Until the command has ended and everything it wrote is written. Rejects as `write` does; then it is ended. */
   async run(start: ExecStart): Promise<Outcome<ExecOutcome>> {
     const started = await this.#ends.call({ kind: 'start', ...start });
     if (!started.ok) return started;
@@ -54,8 +62,11 @@ export class ExecClient {
       if (outcome.kind === 'cutOff') farewell.catch(() => undefined);
       else await farewell;
       return { ok: true, value: outcome };
-    } finally {
+    } catch (error) {
       this.#isOver = true;
+      // Else it would run on for as long as its agent waits to be asked.
+      this.#ends.call({ kind: 'end' }).catch(() => undefined);
+      throw error;
     }
   }
 

@@ -5,7 +5,7 @@ import type { FollowedEffect, Follower, FollowerOptions } from '@parley/actor/fo
 import { catchUp, loadReplica } from '@parley/actor/load-replica';
 import type { Identity } from '@parley/actor/nats/credential-file';
 import { readStanding, type StreamStanding } from '@parley/actor/nats/jetstream-requests';
-import { NatsBus } from '@parley/actor/nats/nats-bus';
+import { type BusTrouble, NatsBus } from '@parley/actor/nats/nats-bus';
 import { openNatsFollower } from '@parley/actor/nats/nats-follower';
 import { NatsJournal } from '@parley/actor/nats/nats-journal';
 import { NatsSnapshotStore } from '@parley/actor/nats/nats-snapshot-store';
@@ -103,6 +103,7 @@ export class OperatorLink {
   readonly #session = randomNonce().slice(0, 12);
   readonly #onEvent: ((event: NumberedEvent) => void)[] = [];
   readonly #onChange: ((followed: Followed) => void)[] = [];
+  readonly #onBeatRefused: ((why: string) => void)[] = [];
   readonly #ending = Promise.withResolvers<never>();
   #follower: ClusterFollower | undefined;
   #requests = 0;
@@ -117,7 +118,7 @@ export class OperatorLink {
       connection: control,
       cluster: identity.cluster,
       onConnectedChange: () => undefined,
-      onTrouble: () => undefined,
+      onTrouble: (trouble) => this.#onTrouble(trouble),
       onClosed: (reason) =>
         this.#ending.reject(
           new LinkError(
@@ -222,6 +223,11 @@ export class OperatorLink {
     const { cluster } = this.#identity;
     const message = encodeMessage(SUBJECTS.gatewayBeat, cluster, { gateway: this.operator }, beat);
     this.#bus.publish(message.subject, message.bytes);
+  }
+
+  /** Called for each `beatAsGateway` that the bus refuses: the permissions of this operator are those of an earlier release. */
+  onBeatRefused(handle: (why: string) => void): void {
+    this.#onBeatRefused.push(handle);
   }
 
   /** Agents tell of each task for so long from now on; whoever goes on looking repeats it. */
@@ -353,6 +359,13 @@ export class OperatorLink {
       found.push({ name, ...standing.value });
     }
     return succeed(found);
+  }
+
+  #onTrouble(trouble: BusTrouble): void {
+    const { cluster } = this.#identity;
+    const beat = wildcardOf(SUBJECTS.gatewayBeat, cluster, { gateway: this.operator });
+    if (trouble.kind !== 'notPermitted' || trouble.subject !== beat) return;
+    for (const handle of this.#onBeatRefused) handle(trouble.message);
   }
 
   #followed(state: ClusterState, sequence: number): Followed {

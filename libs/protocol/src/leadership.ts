@@ -41,7 +41,7 @@ export const LeadershipBeat = z.object({
   phase: LeadershipPhase,
   /** Of the release that it runs. */
   version: z.string().max(64),
-  /** Since it was started; absent from earlier releases. */
+  /** Since its first sign of life, which it gives soon after it was started; absent from earlier releases. */
   upMs: z.int().min(0).optional(),
   books: BooksStanding.optional(),
   /** From the leader: who writes the snapshots. */

@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { contextFirst } from './arguments.ts';
-import { CommandFailure, EXIT } from './command-failure.ts';
+import { CommandFailure, EXIT, systemCode } from './command-failure.ts';
 import { readSurroundings } from './config.ts';
 import { printNotice } from './print.ts';
 import { buildProgram } from './program.ts';
@@ -30,6 +30,8 @@ function leave(error: unknown): number {
     printNotice(`parley: ${error.message}`);
     return EXIT.failed;
   }
+  // Whoever read what is printed has enough of it, as `head`.
+  if (systemCode(error) === 'EPIPE') return EXIT.failed;
   process.stderr.write(`parley: defect: ${error instanceof Error ? error.stack : error}\n`);
   return EXIT.failed;
 }

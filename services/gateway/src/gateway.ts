@@ -68,7 +68,7 @@ async function serve(means: Means, gate: Gate, link: OperatorLink): Promise<Runn
   const slowReaders = new SlowReaders(logger, metrics);
   metrics.gauge('parley_gateway_unread_bytes', () => slowReaders.totalBytes());
   const usage = new UsageBoard(link, nowMs);
-  const members = memberBoard(link, config, nowMs);
+  const members = memberBoard(link, { config, nowMs, logger });
   addRoutes(server, {
     ...{ ...means, live, principals, link, usage, members },
     ...{ access: gate.access, startUp: new StartUp(logger), slowReaders },
@@ -93,12 +93,12 @@ async function serve(means: Means, gate: Gate, link: OperatorLink): Promise<Runn
 
 function memberBoard(
   link: OperatorLink,
-  { agentId }: GatewayConfig,
-  nowMs: () => number,
+  { config, nowMs, logger }: Pick<GatewayContext, 'config' | 'nowMs' | 'logger'>,
 ): MemberBoard {
+  const { agentId } = config;
   const own = { instance: Token.parse(randomNonce()), version: RELEASE_VERSION };
   return new MemberBoard(link, {
-    ...{ nowMs, wallTimeMs: () => systemClock.wallTimeMs() },
+    ...{ nowMs, logger, wallTimeMs: () => systemClock.wallTimeMs() },
     own: { ...own, ...(agentId !== undefined && { agentId }) },
   });
 }

@@ -1,26 +1,29 @@
 // Owns which masters and gateways there are, as each of them says by its signs of life on the bus. Nobody is asked: one that
-// falls silent is shown as silent, and then forgotten.
+// falls silent is shown as silent, and then forgotten. Of those that say that they lead only the last to begin does.
 import type { OperatorLink } from '@parley/operator-sdk/operator-link';
+import { compareEpochs, type Epoch, NO_EPOCH } from '@parley/protocol/epoch';
 import type { AgentId, PrincipalName } from '@parley/protocol/ids';
 import type { GatewayBeat, LeadershipBeat, LeadershipPhase } from '@parley/protocol/leadership';
+import type { ActorLog } from '@parley/telemetry/logger';
 
 /** A gateway gives a sign of life so often; masters do each second at least. */
 const GATEWAY_BEAT_MS = 5000;
 /** Who was not heard for so long is forgotten. */
 const KNOWN_MS = 60_000;
-/** Of each kind; beyond, the one that was not heard for longest is forgotten. */
+/** Of each kind; beyond, of the operator that has the most the one that was not heard for longest is forgotten. */
 const MAX_KNOWN = 100;
 
 export type MemberTimes = {
   /** Since it was heard last. */
   readonly silentMs: number;
-  /** When it was started, milliseconds since 1970; null where its release does not tell. */
+  /** When it was started or began to give signs of life, milliseconds since 1970; null where its release does not tell. */
   readonly startedWallMs: number | null;
   readonly version: string;
 };
 export type KnownMaster = MemberTimes & {
   readonly id: string;
-  readonly phase: Exclude<LeadershipPhase, 'left'>;
+  /** `silent`: it led when it was heard last, and another one has begun to since. */
+  readonly phase: Exclude<LeadershipPhase, 'left'> | 'silent';
   /** Entries that it knows of and has not stepped yet; null where it does not tell. */
   readonly lagEntries: number | null;
 };
@@ -33,9 +36,12 @@ export type KnownGateway = MemberTimes & {
   readonly isThis: boolean;
 };
 
-type Link = Pick<OperatorLink, 'onMasterBeat' | 'onGatewayBeat' | 'beatAsGateway'>;
+type Link = Pick<
+  OperatorLink,
+  'operator' | 'onMasterBeat' | 'onGatewayBeat' | 'onBeatRefused' | 'beatAsGateway'
+>;
 type Heard<Told> = Told & { readonly atMs: number };
-type HeardMaster = Heard<{ readonly beat: LeadershipBeat }>;
+type HeardMaster = Heard<{ readonly beat: LeadershipBeat; readonly epoch: Epoch }>;
 type HeardGateway = Heard<{ readonly operator: PrincipalName; readonly beat: GatewayBeat }>;
 type Times = { readonly nowMs: number; readonly wallTimeMs: number };
 
@@ -45,6 +51,7 @@ export type MemberBoardOptions = {
   readonly wallTimeMs: () => number;
   /** Of this gateway. */
   readonly own: Pick<GatewayBeat, 'instance' | 'version' | 'agentId'>;
+  readonly logger: Pick<ActorLog, 'warn'>;
 };
 
 export class MemberBoard {
@@ -54,7 +61,10 @@ export class MemberBoard {
   /** Those heard last at the end. */
   readonly #masters = new Map<string, HeardMaster>();
   readonly #gateways = new Map<string, HeardGateway>();
+  /** The highest that was heard of. */
+  #epoch = NO_EPOCH;
   #url: string | undefined;
+  #isRefusalTold = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** Listens from now on. */
@@ -62,8 +72,9 @@ export class MemberBoard {
     this.#link = link;
     this.#options = options;
     this.#beganMs = options.nowMs();
-    link.onMasterBeat((beat) => this.#heardMaster(beat));
+    link.onMasterBeat((beat, epoch) => this.#heardMaster(beat, epoch));
     link.onGatewayBeat((operator, beat) => this.#heardGateway(operator, beat));
+    link.onBeatRefused((why) => this.#refused(why));
   }
 
   /** This gateway answers at `url`: says so now and again. */
@@ -84,29 +95,47 @@ export class MemberBoard {
   masters(): KnownMaster[] {
     const times = this.#times();
     return this.#fresh(this.#masters)
-      .map((heard) => masterOf(heard, times))
+      .map((heard) => masterOf(heard, times, this.#epoch))
       .sort((one, other) => rank(one) - rank(other) || compareText(one.id, other.id));
   }
 
   /** By address. */
   gateways(): KnownGateway[] {
     const times = this.#times();
+    const { operator } = this.#link;
     const { instance } = this.#options.own;
     return this.#fresh(this.#gateways)
-      .map((heard) => gatewayOf(heard, times, instance))
+      .map((heard) => gatewayOf(heard, times, { operator, instance }))
       .sort((one, other) => compareText(one.url, other.url));
   }
 
-  #heardMaster(beat: LeadershipBeat): void {
-    if (beat.phase === 'left') this.#masters.delete(beat.id);
-    else keep(this.#masters, beat.id, { beat, atMs: this.#options.nowMs() });
+  #heardMaster(beat: LeadershipBeat, epoch: Epoch = NO_EPOCH): void {
+    if (compareEpochs(epoch, this.#epoch) > 0) this.#epoch = epoch;
+    this.#masters.delete(beat.id);
+    if (beat.phase === 'left') return;
+    this.#masters.set(beat.id, { beat, epoch, atMs: this.#options.nowMs() });
+    const [longestSilent] = this.#masters.keys();
+    if (this.#masters.size > MAX_KNOWN && longestSilent !== undefined)
+      this.#masters.delete(longestSilent);
   }
 
   #heardGateway(operator: PrincipalName, beat: GatewayBeat): void {
     // An instance is its operator's: nobody can speak for the gateway of another.
     const key = `${operator} ${beat.instance}`;
-    if (beat.isLeaving === true) this.#gateways.delete(key);
-    else keep(this.#gateways, key, { operator, beat, atMs: this.#options.nowMs() });
+    this.#gateways.delete(key);
+    if (beat.isLeaving === true) return;
+    this.#gateways.set(key, { operator, beat, atMs: this.#options.nowMs() });
+    const spare = this.#gateways.size > MAX_KNOWN ? spareOf(this.#gateways) : undefined;
+    if (spare !== undefined) this.#gateways.delete(spare);
+  }
+
+  #refused(why: string): void {
+    if (this.#isRefusalTold) return;
+    this.#isRefusalTold = true;
+    this.#options.logger.warn(
+      { why },
+      'this gateway is in no list of gateways: its operator may not say that it is there; give it the permissions of this release',
+    );
   }
 
   #fresh<Known extends Heard<object>>(known: ReadonlyMap<string, Known>): Known[] {
@@ -130,17 +159,20 @@ export class MemberBoard {
   }
 }
 
-function keep<Known>(known: Map<string, Known>, key: string, value: Known): void {
-  known.delete(key);
-  known.set(key, value);
-  const [longestSilent] = known.keys();
-  if (known.size > MAX_KNOWN && longestSilent !== undefined) known.delete(longestSilent);
+/** Of the operator that has the most, so that none can have those of all others forgotten. Those heard last at the end. */
+function spareOf(gateways: ReadonlyMap<string, HeardGateway>): string | undefined {
+  const keysOf = Map.groupBy(gateways.keys(), (key) => gateways.get(key)?.operator);
+  let most: readonly string[] = [];
+  for (const keys of keysOf.values()) if (keys.length > most.length) most = keys;
+  return most[0];
 }
 
-function masterOf({ beat, atMs }: HeardMaster, times: Times): KnownMaster {
+function masterOf({ beat, epoch, atMs }: HeardMaster, times: Times, highest: Epoch): KnownMaster {
   const { id, phase, books } = beat;
+  const isOver = phase !== 'following' && compareEpochs(epoch, highest) < 0;
+  const shown = isOver ? 'silent' : phase === 'left' ? 'leaving' : phase;
   return {
-    ...{ id, phase: phase === 'left' ? 'leaving' : phase, lagEntries: books?.lagEntries ?? null },
+    ...{ id, phase: shown, lagEntries: books?.lagEntries ?? null },
     ...timesOf(beat, atMs, times),
   };
 }
@@ -148,11 +180,12 @@ function masterOf({ beat, atMs }: HeardMaster, times: Times): KnownMaster {
 function gatewayOf(
   { operator, beat, atMs }: HeardGateway,
   times: Times,
-  ownInstance: string,
+  own: Pick<KnownGateway, 'operator' | 'instance'>,
 ): KnownGateway {
   const { instance, url, agentId } = beat;
+  const isThis = operator === own.operator && instance === own.instance;
   return {
-    ...{ instance, operator, url, agentId: agentId ?? null, isThis: instance === ownInstance },
+    ...{ instance, operator, url, agentId: agentId ?? null, isThis },
     ...timesOf(beat, atMs, times),
   };
 }
@@ -167,6 +200,7 @@ function timesOf(
   return { silentMs, startedWallMs, version };
 }
 
-const rank = ({ phase }: KnownMaster): number => (phase === 'following' ? 1 : 0);
+const STANDS_BY: ReadonlySet<KnownMaster['phase']> = new Set(['following', 'silent']);
+const rank = ({ phase }: KnownMaster): number => (STANDS_BY.has(phase) ? 1 : 0);
 const compareText = (one: string, other: string): number =>
   one < other ? -1 : one > other ? 1 : 0;

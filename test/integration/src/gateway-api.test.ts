@@ -107,43 +107,62 @@ type Machinery = Record<
   }[]
 >;
 
+let machinery: Machinery = { masters: [], gateways: [] };
+async function look(): Promise<Machinery> {
+  machinery = await get<Machinery>('/v1/system');
+  return machinery;
+}
+const looked = (): string => JSON.stringify(machinery);
+const phases = async (): Promise<string> =>
+  (await look()).masters.map(({ id, phase }) => `${id} ${phase}`).join(', ');
+
 test(
   'the system names leader, standbys and gateways; one that was killed falls silent, one that was stopped is gone',
   async () => {
-    cluster.service('master-2').start();
-    const [killed, stopped] = [new GatewayFixture(cluster), new GatewayFixture(cluster)];
-    await Promise.all([killed.start(), stopped.start()]);
-    const own = gateway.url;
-    let seen: Machinery = { masters: [], gateways: [] };
-    const look = async (): Promise<Machinery> => {
-      seen = await get<Machinery>('/v1/system');
-      return seen;
-    };
-    const told = (): string => JSON.stringify(seen);
-    const urls = async (): Promise<unknown[]> => (await look()).gateways.map(({ url }) => url);
-    const all = [own, killed.url, stopped.url].sort();
-    await until(async () => (await urls()).join() === all.join(), told);
-    await until(async () => (await look()).masters.length === 2, told);
-    expect(seen.masters).toMatchObject([
-      { id: 'master-1', phase: 'leading', version: expect.stringMatching(/\d/), lagEntries: 0 },
-      { id: 'master-2', phase: 'following' },
-    ]);
-    const [leader, standby] = seen.masters;
-    expect(leader?.startedWallMs).toBeLessThan(standby?.startedWallMs ?? 0);
-    expect(seen.gateways.filter((one) => 'isThis' in one && one.isThis)).toMatchObject([
-      { url: own, operator: 'olga' },
-    ]);
-    await stopped.process.end('SIGTERM');
-    await killed.process.end('SIGKILL');
-    await until(async () => !(await urls()).includes(stopped.url), told);
-    // Longer than any that is there is silent.
-    const silence = () => seen.gateways.find(({ url }) => url === killed.url)?.silentMs ?? 0;
-    await until(async () => (await urls()).includes(killed.url) && silence() > 6000, told);
-    await cluster.service('master-2').end('SIGTERM');
-    await until(async () => (await look()).masters.length === 1, told);
+    const others = ['killed', 'stopped'].map(() => new GatewayFixture(cluster));
+    try {
+      cluster.service('master-2').start();
+      await Promise.all(others.map((one) => one.start()));
+      await seeMembers(others);
+    } finally {
+      await Promise.all(others.map((one) => one.close()));
+      await cluster.service('master-2').close();
+    }
+    await until(async () => (await phases()) === 'master-1 leading', looked);
   },
-  TEST_TIMEOUT_MS,
+  2 * TEST_TIMEOUT_MS,
 );
+
+async function seeMembers([killed, stopped]: readonly GatewayFixture[]): Promise<void> {
+  if (killed === undefined || stopped === undefined) throw new Error('there are two');
+  const own = gateway.url;
+  const urls = async (): Promise<unknown[]> => (await look()).gateways.map(({ url }) => url);
+  const all = [own, killed.url, stopped.url].sort();
+  await until(async () => (await urls()).join() === all.join(), looked);
+  await until(async () => (await look()).masters.length === 2, looked);
+  expect(machinery.masters).toMatchObject([
+    { id: 'master-1', phase: 'leading', version: expect.stringMatching(/\d/), lagEntries: 0 },
+    { id: 'master-2', phase: 'following' },
+  ]);
+  const [leader, standby] = machinery.masters;
+  expect(leader?.startedWallMs).toBeLessThan(standby?.startedWallMs ?? 0);
+  expect(machinery.gateways.filter((one) => 'isThis' in one && one.isThis)).toMatchObject([
+    { url: own, operator: 'olga' },
+  ]);
+  await stopped.process.end('SIGTERM');
+  await killed.process.end('SIGKILL');
+  await until(async () => !(await urls()).includes(stopped.url), looked);
+  // Longer than any that is there is silent.
+  const silence = () => machinery.gateways.find(({ url }) => url === killed.url)?.silentMs ?? 0;
+  await until(async () => (await urls()).includes(killed.url) && silence() > 6000, looked);
+  const [first, second] = [cluster.service('master-1'), cluster.service('master-2')];
+  await first.end('SIGKILL');
+  await until(async () => (await phases()) === 'master-2 leading, master-1 silent', looked);
+  first.start();
+  await until(async () => (await phases()) === 'master-2 leading, master-1 following', looked);
+  await second.end('SIGTERM');
+  await until(async () => (await look()).masters.length === 1, looked);
+}
 
 test(
   'a task reaches readers of the feed and of a socket as it happens, and the list of tasks',

@@ -2,7 +2,12 @@
 // the command's exit code.
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ExecCall, ExecClient, type ExecOutcome } from '@parley/operator-sdk/exec-session';
+import {
+  cutOffWords,
+  type ExecCall,
+  ExecClient,
+  type ExecOutcome,
+} from '@parley/operator-sdk/exec-session';
 import { taskKey } from '@parley/protocol/ids';
 import { SUBJECTS } from '@parley/protocol/subjects';
 import type { TerminalSize } from '@parley/protocol/task-exec';
@@ -123,12 +128,12 @@ function exitCodeOf({ task, agentId }: ReachedTask, outcome: ExecOutcome): numbe
         why: `its agent ${agentId} was started anew, heard nothing from here for 15 s, or was told to end it`,
         remedy: 'begin it again',
       });
-    case 'cutOff':
-      throw failureFromCluster(
-        `the command beside ${taskKey(task)} was cut off: its agent ${agentId} does not answer any more`,
-        outcome.failure,
-        { remedy: SILENT_AGENT_REMEDY },
-      );
+    case 'cutOff': {
+      const { failure } = outcome;
+      const what = `the command beside ${taskKey(task)} ${cutOffWords(failure, agentId)}`;
+      const remedy = failure.code === 'unavailable' ? SILENT_AGENT_REMEDY : 'begin it again';
+      throw failureFromCluster(what, failure, { remedy });
+    }
     default:
       return unreachable(outcome);
   }

@@ -1,5 +1,5 @@
-// Owns the page of the machinery itself: which masters and gateways there are and who leads, how fresh this gateway's knowledge is, what the bus keeps, who is
-// signed in, versions.
+// Owns the page of the machinery itself: which masters and gateways there are and who leads, how fresh this gateway's
+// knowledge is, what the bus keeps, who is signed in, versions.
 import { events } from '../data/events.ts';
 import { session } from '../data/gateway.ts';
 import { lostSinceMs } from '../data/live.ts';
@@ -24,7 +24,7 @@ type Member = {
 };
 type MasterRow = Member & {
   readonly id: string;
-  readonly phase: 'following' | 'opening' | 'leading' | 'leaving';
+  readonly phase: 'following' | 'opening' | 'leading' | 'leaving' | 'silent';
   readonly lagEntries: number | null;
 };
 type GatewayRow = Member & {
@@ -183,6 +183,7 @@ const PHASES: Record<MasterRow['phase'], string> = {
   opening: 'begins to lead',
   leading: 'leads',
   leaving: 'hands over',
+  silent: 'led before',
 };
 /** So long a silence is none: signs of life come that far apart. */
 const MASTER_QUIET_MS = 3500;
@@ -222,7 +223,8 @@ const Masters = ({ of: masters }: { readonly of: readonly MasterRow[] }) => (
 const Gateways = ({ of: gateways }: { readonly of: readonly GatewayRow[] }) => (
   <section aria-label="gateways">
     <h2>Gateways</h2>
-    <table class="plain">
+    {gateways.length === 0 && <Empty words="No gateway was heard in the last minute." />}
+    <table class="plain" hidden={gateways.length === 0}>
       <thead>
         <tr>
           <th>address</th>
@@ -235,7 +237,7 @@ const Gateways = ({ of: gateways }: { readonly of: readonly GatewayRow[] }) => (
       </thead>
       <tbody>
         {gateways.map((gateway) => (
-          <tr key={gateway.instance}>
+          <tr key={`${gateway.operator} ${gateway.instance}`}>
             <td>
               {gateway.url}
               {gateway.isThis && ' (this one)'}

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { hashPassword, hashToken } from '@parley/operator-sdk/secret-hash';
 import { createLogger } from '@parley/telemetry/logger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { newSecret } from '../effects.ts';
 import { makeServer } from '../http-server.ts';
@@ -100,6 +100,21 @@ describe('with a file of users', () => {
     const unknown = await costOf('nobody:wrong');
     expect(unknown / known).toBeGreaterThan(0.5);
     expect(unknown / known).toBeLessThan(2);
+  });
+
+  test('what a password let in does not go on once its user has another, also when that came while it was let in', async () => {
+    const { gate } = await openServer({ usersFile });
+    const { access } = gate;
+    const asks = (headers: object): FastifyRequest =>
+      // What is asked of a request.
+      ({ headers, ip: '127.0.0.1', socket: { localPort: 1 } }) as unknown as FastifyRequest;
+    const request = asks(basic('olga:secret'));
+    expect(await access.visitorOf(request)).toMatchObject({ ok: true });
+    expect(access.stillBehind(request)()).toMatchObject({ name: 'olga' });
+    writeFile(await hashPassword('another', Buffer.alloc(16)));
+    nowMs += 2000;
+    await access.visitorOf(asks({}));
+    expect(access.stillBehind(request)()).toBeUndefined();
   });
 
   test('a token lets in with the permissions of its user', async () => {

@@ -32,6 +32,8 @@ export class KnownAccess implements Access {
   readonly #limits = new TryLimits();
   readonly #desk: PasswordDesk;
   readonly #sessions: SessionStore;
+  /** Which hash the password that was shown fitted. */
+  readonly #fitted = new WeakMap<FastifyRequest, string>();
 
   constructor(parts: KnownAccessParts) {
     this.#parts = parts;
@@ -57,8 +59,7 @@ export class KnownAccess implements Access {
     const { users, nowMs } = this.#parts;
     const shown = authorizationOf(request.headers);
     const token = cookieOf(request.headers, cookieName(request));
-    // The password fitted this hash when it was let in.
-    const passwordHash = shown?.way === 'basic' ? users?.named(shown.name)?.password : undefined;
+    const passwordHash = this.#fitted.get(request);
     return () => {
       users?.look(nowMs());
       if (shown?.way === 'bearer') return this.#ownerOfToken(shown.token);
@@ -122,7 +123,10 @@ export class KnownAccess implements Access {
     if (shown.way === 'unreadable') return fail('notPermitted', WRONG);
     if (shown.way === 'bearer') return this.#visitorOfToken(request, shown.token);
     const user = await this.#userOf(request, shown);
-    return user.ok ? succeed(visitorOfUser(user.value)) : user;
+    if (!user.ok) return user;
+    const { password } = user.value;
+    if (password !== undefined) this.#fitted.set(request, password);
+    return succeed(visitorOfUser(user.value));
   }
 
   #visitorOfToken(request: FastifyRequest, token: string): Outcome<Visitor> {

@@ -30,7 +30,9 @@ test.each([
   expect(end).not.toHaveBeenCalled();
   visitor = later;
   vi.advanceTimersByTime(1000);
-  expect(end).toHaveBeenCalledTimes(1);
+  expect(end.mock.calls).toEqual([
+    ['signed out, or the permission view was taken: sign in and ask again'],
+  ]);
   vi.advanceTimersByTime(10_000);
   expect(end).toHaveBeenCalledTimes(1);
 });

@@ -9,6 +9,7 @@ import { mediaTypeOf } from '@parley/mesos-api/media-type';
 import { type Failure, fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { AgentId } from '@parley/protocol/ids';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LetIn } from '../access/let-in.ts';
 import { awaitLongBody } from '../access/long-bodies.ts';
 import { permit } from '../access/permit.ts';
 import type { GatewayContext } from '../gateway-context.ts';
@@ -51,12 +52,16 @@ export class AgentEndpoint {
   readonly #source: ModelSource;
   readonly #desk: OperatorDesk;
   readonly #containers: ContainerDesk;
+  /** What goes on, by what it takes. */
+  readonly #letIn: { readonly view: LetIn; readonly operate: LetIn };
 
   constructor(context: GatewayContext, source: ModelSource, desk: OperatorDesk) {
     this.#context = context;
     this.#source = source;
     this.#desk = desk;
     this.#containers = new ContainerDesk(context);
+    const { access } = context;
+    this.#letIn = { view: new LetIn(access, 'view'), operate: new LetIn(access, 'operate') };
   }
 
   /** Kills what was begun here. */
@@ -72,14 +77,21 @@ export class AgentEndpoint {
   ): Promise<FastifyReply> {
     const read = readRequest(request);
     const isChange = 'records' in read || ('call' in read && CHANGES.has(read.call.type));
+    const permission = isChange ? 'operate' : 'view';
     const visitor = await permit(this.#context.access, request, reply, {
-      permission: isChange ? 'operate' : 'view',
+      permission,
       realm: isChange ? 'mesos-agent-readwrite' : 'mesos-agent-readonly',
     });
     if (visitor === undefined) return reply;
     if ('refused' in read) return refuse(reply, read.refused);
     if ('records' in read) return this.#feed(request, reply, read.records, agentId);
-    const open = (): ProcessStream => openStream(reply, read.form);
+    const open = (): ProcessStream => {
+      const stream = openStream(reply, read.form);
+      // A command ends with the answer to whoever began it.
+      const forget = this.#letIn[permission].add(request, (why) => stream.dismiss(why));
+      stream.onClosed(forget);
+      return stream;
+    };
     const left = closeOf(reply.raw);
     const answer = await this.#carryOut(read.call, { agentId, visitor: visitor.name, open, left });
     return send(reply, answer, read.form.encoding);
@@ -112,24 +124,29 @@ export class AgentEndpoint {
   }
 
   async #feed(
-    { body, raw }: FastifyRequest,
+    request: FastifyRequest,
     reply: FastifyReply,
     encoding: Encoding,
     agentId: AgentId | undefined,
   ): Promise<FastifyReply> {
+    const { body, raw } = request;
     if (!(body instanceof Readable)) {
       return refuse(reply, { status: 400, message: 'There is no body' });
     }
     const arrived = awaitLongBody({ raw });
+    const dismissed = Promise.withResolvers<string>();
+    const forget = this.#letIn.operate.add(request, dismissed.resolve);
     try {
-      const fed = await this.#containers.feed(body, encoding, agentId);
-      // Where the command ended before its input, the rest of that is not read.
+      const visit = { agentId, dismissed: dismissed.promise };
+      const fed = await this.#containers.feed(body, encoding, visit);
+      // Where the command ended before its input, or whoever brings it was dismissed, the rest of that is not read.
       reply.header('Connection', 'close');
       return send(reply, fed, encoding);
     } catch {
       // Who sent it has left.
       return reply.code(400).send();
     } finally {
+      forget();
       arrived();
     }
   }

@@ -36,6 +36,10 @@ export type Visit = {
   /** Comes when nobody waits for the answer any more. */
   readonly left: Promise<void>;
 };
+export type InputVisit = Pick<Visit, 'agentId'> & {
+  /** Comes, with the reason, when whoever brings it may not go on. */
+  readonly dismissed: Promise<string>;
+};
 /** What is answered; a number is a status without a body. Undefined: a stream answers already. */
 export type Answer = AgentResponse | number | undefined;
 
@@ -100,13 +104,28 @@ export class ContainerDesk {
     }
   }
 
-  /** ATTACH_CONTAINER_INPUT. Fails likewise, with `malformed`, `tooLarge`, or `invalidOperation`: somebody else does so. */
-  async feed(
+  /**
+   * ATTACH_CONTAINER_INPUT. Fails likewise, with `malformed`, `tooLarge`, `invalidOperation`: somebody else does so, or
+   * `notPermitted`: dismissed.
+   */
+  feed(
     body: AsyncIterable<Uint8Array>,
     encoding: Encoding,
-    agentId: AgentId | undefined,
+    { agentId, dismissed }: InputVisit,
   ): Promise<Outcome<Answer>> {
     const calls = new InputCalls(body, encoding);
+    const stopped = dismissed.then((why) => {
+      calls.stop();
+      return fail('notPermitted', why);
+    });
+    return Promise.race([this.#feed(calls, agentId, stopped), stopped]);
+  }
+
+  async #feed(
+    calls: InputCalls,
+    agentId: AgentId | undefined,
+    stopped: Promise<Outcome<never>>,
+  ): Promise<Outcome<Answer>> {
     const id = await calls.container();
     if (!id.ok) return id;
     const container = this.#find(id.value, agentId);
@@ -121,7 +140,7 @@ export class ContainerDesk {
     }
     try {
       const over = session.ended.then(() => succeed(undefined));
-      const fed = await Promise.race([calls.feed(session), over]);
+      const fed = await Promise.race([calls.feed(session), over, stopped]);
       return fed.ok ? succeed(200) : fed;
     } finally {
       session.releaseInput();

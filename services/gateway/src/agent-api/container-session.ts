@@ -1,7 +1,12 @@
 // Owns one command that a client of Mesos runs beside a task: it is a nested container for it, and a session of the agent
 // (@parley/operator-sdk/exec-session) on the bus. Who begins it reads its output; when that one leaves, it is ended.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ExecCall, ExecClient, type ExecOutcome } from '@parley/operator-sdk/exec-session';
+import {
+  cutOffWords,
+  type ExecCall,
+  ExecClient,
+  type ExecOutcome,
+} from '@parley/operator-sdk/exec-session';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import type { ExecAsk, TerminalSize } from '@parley/protocol/task-exec';
@@ -103,7 +108,7 @@ export class ContainerSession {
     const end: ExecOutcome = outcome.ok
       ? outcome.value
       : { kind: 'cutOff', failure: outcome.failure };
-    const why = cutOffWords(end, this.#place);
+    const why = endWords(end, this.#place);
     for (const reader of [this.#owner, ...this.#readers]) {
       if (why === undefined) reader?.end();
       else reader?.endBecause(why);
@@ -128,14 +133,18 @@ export class ContainerSession {
 }
 
 /** Undefined: it came to its end, which whoever waits for it is told. */
-function cutOffWords(end: ExecOutcome, { task, agentId }: SessionPlace): string | undefined {
-  const what = `the command beside ${taskKey(task)} was cut off`;
+function endWords(end: ExecOutcome, { task, agentId }: SessionPlace): string | undefined {
+  const what = `the command beside ${taskKey(task)}`;
   const again = 'see "parley agent list", and begin it again when the agent is there';
   switch (end.kind) {
     case 'lost':
-      return `${what}: its agent ${agentId} was started anew, heard nothing from here for 15 s, or was told to end it; ${again}`;
-    case 'cutOff':
-      return `${what}: its agent ${agentId} does not answer any more (${end.failure.message}), and a command does not outlive its agent; ${again}`;
+      return `${what} was cut off: its agent ${agentId} was started anew, heard nothing from here for 15 s, or was told to end it; ${again}`;
+    case 'cutOff': {
+      const { code, message } = end.failure;
+      const why = `${what} ${cutOffWords(end.failure, agentId)} (${message})`;
+      if (code !== 'unavailable') return `${why}; begin it again`;
+      return `${why}, and a command does not outlive its agent; ${again}`;
+    }
     case 'exited':
     case 'signaled':
     case 'notStarted':

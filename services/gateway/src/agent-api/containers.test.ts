@@ -1,4 +1,5 @@
 // Tests which containers there are, and how what ended is told.
+import { fail } from '@parley/protocol/errors';
 import { AgentId } from '@parley/protocol/ids';
 import { expect, test } from 'vitest';
 import { aBusyCluster } from '../read-model/scripted-model.ts';
@@ -33,6 +34,8 @@ test('an end is told as wait(2) tells it', () => {
   expect(terminationOf({ kind: 'exited', code: 3 }).exit_status).toBe(768);
   expect(terminationOf({ kind: 'signaled', signal: 'SIGKILL' }).exit_status).toBe(9);
   expect(terminationOf({ kind: 'lost' })).toMatchObject({ state: 'TASK_FAILED' });
+  const { failure } = fail('notPermitted', 'not you');
+  expect(terminationOf({ kind: 'cutOff', failure }).message).toBe('it was cut off: not you');
   const ended = { principal: 'alice', frameworkId: 'f1', taskId: 't0' } as never;
   expect(terminationOfTask(state, ended)).toMatchObject({
     ...{ state: 'TASK_FAILED', reason: 'REASON_COMMAND_EXECUTOR_FAILED', message: 'exit 3' },

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { EndedTaskRecord, TaskRecord } from '@parley/cluster/records';
 import type { MessageOf } from '@parley/mesos-api/message-types';
-import type { ExecOutcome } from '@parley/operator-sdk/exec-session';
+import { cutOffWords, type ExecOutcome } from '@parley/operator-sdk/exec-session';
 import { type AgentId, type TaskRef, taskKey } from '@parley/protocol/ids';
 import { taskOfContainerId } from '../read-model/mesos-ids.ts';
 import { mesosReason, mesosTaskState } from '../read-model/mesos-words.ts';
@@ -82,7 +82,7 @@ export function terminationOf(outcome: ExecOutcome): Termination {
     case 'cutOff':
       return {
         state: 'TASK_FAILED',
-        message: `its agent does not answer any more: ${outcome.failure.message}`,
+        message: `it ${cutOffWords(outcome.failure)}: ${outcome.failure.message}`,
       };
   }
 }

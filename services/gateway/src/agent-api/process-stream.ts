@@ -5,6 +5,7 @@ import { type Encoding, encode } from '@parley/mesos-api/codec';
 import { mediaTypeOf, RECORDIO_TYPE } from '@parley/mesos-api/media-type';
 import type { MessageOf } from '@parley/mesos-api/message-types';
 import { encodeRecord } from '@parley/mesos-api/record-io';
+import { endSoon } from '../end-answer.ts';
 
 /** Mesos's DEFAULT_AGENT_HTTP_HEARTBEAT_INTERVAL of its switchboard, in seconds. */
 const HEARTBEAT_SECONDS = 30;
@@ -77,8 +78,15 @@ export class ProcessStream {
 
   /** Ends, and says why in words, among the errors: records have no other place for it. */
   endBecause(why: string): void {
-    this.#send('stderr', new TextEncoder().encode(`parley: ${why}\n`));
+    this.#say(why);
     this.end();
+  }
+
+  /** Likewise, of who may not read on: whoever does not take the end is broken off. */
+  dismiss(why: string): void {
+    this.#say(why);
+    clearInterval(this.#heartbeat);
+    endSoon(this.#answer);
   }
 
   /** What was sent still arrives. */
@@ -90,6 +98,10 @@ export class ProcessStream {
   onClosed(tell: () => void): void {
     if (this.#answer.closed) tell();
     else this.#answer.once('close', tell);
+  }
+
+  #say(why: string): void {
+    this.#send('stderr', new TextEncoder().encode(`parley: ${why}\n`));
   }
 
   /** False: there is no room for more. */

@@ -17,6 +17,7 @@ const MAX_SIDE = 10_000;
 /** The records of a body. Each is a call; the first says whose input it is. */
 export class InputCalls {
   readonly #calls: AsyncGenerator<Outcome<AgentCall>>;
+  #isStopped = false;
 
   constructor(body: AsyncIterable<Uint8Array>, encoding: Encoding) {
     this.#calls = callsOf(body, encoding);
@@ -33,9 +34,15 @@ export class InputCalls {
       : fail('malformed', "Expecting 'attach_container_input.container_id' in the first record");
   }
 
+  /** From now on nothing reaches the command. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** To the end of the body or of the session. Fails likewise. */
   async feed(session: ContainerSession): Promise<Outcome<undefined>> {
     for await (const call of this.#calls) {
+      if (this.#isStopped) break;
       if (!call.ok) return call;
       const record = call.value.attach_container_input?.process_io;
       if (record === undefined) {

@@ -19,7 +19,6 @@ import { attributesOf } from '../read-model/agent-model.ts';
 import { executorContainerId } from '../read-model/mesos-ids.ts';
 import { mesosResources } from '../read-model/mesos-resources.ts';
 import { partsOfAgent } from '../read-model/parts.ts';
-import type { SlowReaders } from '../slow-readers.ts';
 import { ExecutorSession, type SubscribedFacts } from './executor-session.ts';
 import type { ExecutorStream } from './executor-stream.ts';
 import { mesosExecutor, mesosFramework } from './executor-translation.ts';
@@ -36,7 +35,7 @@ export type Caller = {
 /** Executors whose updates are remembered over their connections; an agent has at most a thousand. */
 const MAX_REMEMBERED = 2000;
 
-type Context = Pick<GatewayContext, 'live' | 'logger' | 'config' | 'slowReaders'>;
+type Context = Pick<GatewayContext, 'live' | 'logger' | 'config'>;
 
 export class ExecutorDesk {
   readonly #relay: AgentRelay;
@@ -64,7 +63,7 @@ export class ExecutorDesk {
   async subscribe(
     caller: Caller,
     subscribe: NonNullable<ExecutorCall['subscribe']>,
-    begin: (slowReaders: SlowReaders) => ExecutorStream,
+    begin: () => ExecutorStream,
   ): Promise<Outcome<Accepted | Refused>> {
     const { executor, proof } = caller;
     const connection = Token.parse(randomNonce());
@@ -74,12 +73,7 @@ export class ExecutorDesk {
     const updates = this.#updatesOf(key);
     updates.countFrom(opened.value.lastSequence);
     this.#sessions.get(key)?.close();
-    const session = this.#sessionOf(
-      caller,
-      opened.value,
-      updates,
-      begin(this.#context.slowReaders),
-    );
+    const session = this.#sessionOf(caller, opened.value, updates, begin());
     this.#sessions.set(key, session);
     const { logger } = this.#context;
     const link = new RelayLink(this.#relay, connection, {

@@ -11,6 +11,7 @@ import { ownIdOf } from '../mesos/foreign-id.ts';
 import { Untranslatable } from '../mesos/mesos-values.ts';
 import { frameworkOfMesosId } from '../read-model/mesos-ids.ts';
 import type { RouteGroup } from '../routes.ts';
+import type { SlowReaders } from '../slow-readers.ts';
 import { executorCallFault } from './executor-call.ts';
 import { type Caller, ExecutorDesk } from './executor-desk.ts';
 import { ExecutorStream } from './executor-stream.ts';
@@ -38,11 +39,14 @@ export const executorRoutes =
       handler: (_request, reply) =>
         sendText(reply.header('Allow', 'POST'), 405, "Expecting 'POST'"),
     });
-    server.post(PATH, (request, reply) => answer(desk, request, reply));
+    const means = { desk, slowReaders: context.slowReaders };
+    server.post(PATH, (request, reply) => answer(means, request, reply));
   };
 
+type Means = { readonly desk: ExecutorDesk; readonly slowReaders: SlowReaders };
+
 async function answer(
-  desk: ExecutorDesk,
+  means: Means,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -62,8 +66,8 @@ async function answer(
     return sendText(reply, 400, `Failed to validate executor::Call: ${fault}`);
   }
   return call.value.type === 'SUBSCRIBE'
-    ? subscribe(desk, call.value, request, reply)
-    : tell(desk, call.value, request, reply);
+    ? subscribe(means, call.value, request, reply)
+    : tell(means.desk, call.value, request, reply);
 }
 
 /** What we have no way to say is refused before anything is done. */
@@ -81,7 +85,7 @@ function faultOf(call: ExecutorCall): string | undefined {
 }
 
 async function subscribe(
-  desk: ExecutorDesk,
+  { desk, slowReaders }: Means,
   call: ExecutorCall,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -96,7 +100,7 @@ async function subscribe(
   }
   const caller = callerOf(call, request);
   if (caller === undefined) return sendText(reply, 400, 'Framework cannot be found');
-  const begun = await desk.subscribe(caller, call.subscribe ?? {}, (slowReaders) => {
+  const begun = await desk.subscribe(caller, call.subscribe ?? {}, () => {
     const headers = reply.getHeaders() as Record<string, string>;
     reply.hijack();
     const stream = new ExecutorStream(reply.raw, encoding, slowReaders);

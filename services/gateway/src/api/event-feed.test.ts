@@ -24,6 +24,7 @@ let feed: EventFeed | undefined;
 let beforeBegin: (response: ServerResponse) => Promise<unknown>;
 
 beforeEach(async () => {
+  count.mockClear();
   sequence = 10;
   begin = 'now';
   slowReaders = new SlowReaders({ warn: vi.fn() }, { count });
@@ -137,6 +138,20 @@ test('who has left before anything was told is not told for ever', async () => {
   expect(listen).not.toHaveBeenCalled();
 });
 
+test('a reader that takes what it is sent is not ended, however much that is', async () => {
+  const MAX_TOTAL_BYTES = 100_000;
+  slowReaders = new SlowReaders({ warn: vi.fn() }, { count }, MAX_TOTAL_BYTES);
+  const { ids, text } = await read();
+  for (let round = 0; round < 20; round += 1) {
+    happen(100);
+    await vi.waitFor(() => expect(ids().at(-1)).toBe(sequence));
+    await vi.waitFor(() => expect(slowReaders.totalBytes()).toBe(0));
+    slowReaders.look();
+  }
+  expect(text().length).toBeGreaterThan(10 * MAX_TOTAL_BYTES);
+  expect([slowReaders.count, count.mock.calls]).toEqual([1, []]);
+});
+
 test('what a reader leaves unread counts for the bound of all readers, and past it the reader is ended', async () => {
   const MAX_TOTAL_BYTES = 1000;
   slowReaders = new SlowReaders({ warn: vi.fn() }, { count }, MAX_TOTAL_BYTES);
@@ -162,4 +177,19 @@ test('a reader that is not to read on is told why after all that was sent, and n
   await ended;
   expect(ids()).toStrictEqual([sequence - 1]);
   expect(text().endsWith('event: end\ndata: {"why":"signed out"}\n\n')).toBe(true);
+});
+
+test('a reader that does not take the end is left ten seconds later', async () => {
+  const { response } = await read();
+  response.pause();
+  happen(10_000);
+  await new Promise(setImmediate);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    feed?.endBecause('signed out');
+    vi.advanceTimersByTime(10_000);
+  } finally {
+    vi.useRealTimers();
+  }
+  await vi.waitFor(() => expect(slowReaders.count).toBe(0));
 });

@@ -1,6 +1,7 @@
 // Owns one reader of the live feed as Server-Sent Events: it is told what the live view keeps from its place on, as fast as
 // it reads. Nothing is kept for it beside that: one that is too far behind is told to begin anew.
 import type { ServerResponse } from 'node:http';
+import { endSoon } from '../end-answer.ts';
 import type { SlowReaders } from '../slow-readers.ts';
 import type { LiveView, ToldEvent } from './live-view.ts';
 
@@ -59,10 +60,10 @@ export class EventFeed {
     return feed;
   }
 
-  /** What was sent still arrives, and then why there is no more. */
+  /** What was sent still arrives, and then why there is no more; whoever does not read that is broken off. */
   endBecause(why: string): void {
     if (this.#isOver) return;
-    this.#raw.end(`event: end\ndata: ${JSON.stringify({ why })}\n\n`);
+    endSoon(this.#raw, `event: end\ndata: ${JSON.stringify({ why })}\n\n`);
   }
 
   get #isOver(): boolean {

@@ -159,6 +159,34 @@ test('what a socket leaves unread counts for the bound of all readers, and past 
   await vi.waitFor(() => expect(slowReaders.count).toBe(0));
 });
 
+test('a socket that takes what it is sent is not ended, however much that is', async () => {
+  const { socket } = await openSocket(await signIn());
+  let [told, bytes] = [0, 0];
+  socket.addEventListener('message', ({ data }) => {
+    bytes += String(data).length;
+    told += JSON.parse(String(data)).events?.length ?? 0;
+  });
+  socket.send(JSON.stringify({ type: 'sub', id: 'x', topic: 'events' }));
+  // Events are told from when that has arrived.
+  await vi.waitFor(
+    () => {
+      if (told === 0) happen(1);
+      expect(told).toBeGreaterThan(0);
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+  for (let round = 0; round < 5; round += 1) {
+    const before = told;
+    happen(20);
+    await vi.waitFor(() => expect(told).toBeGreaterThanOrEqual(before + 20), 20_000);
+    await vi.waitFor(() => expect(slowReaders.totalBytes()).toBe(0));
+    slowReaders.look();
+  }
+  expect(bytes).toBeGreaterThan(100 * MAX_TOTAL_BYTES);
+  expect([slowReaders.count, count.mock.calls]).toEqual([1, []]);
+  socket.close();
+});
+
 function happen(times: number): void {
   for (let each = 0; each < times; each += 1) {
     sequence += 1;

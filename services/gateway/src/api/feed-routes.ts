@@ -1,6 +1,5 @@
 // Owns the live feeds: Server-Sent Events for scripts, which go on after the last event that they have seen, and one
 // WebSocket for each tab of a page, on which it asks for as many topics as it shows.
-
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LetIn } from '../access/let-in.ts';
@@ -15,9 +14,10 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** Less waits for a moment after each message, until the network has taken it. */
 const NOTICED_BYTES = 64 * 1024;
-/** Of a WebSocket that is ended because whoever opened it would not be let in any more: RFC 6455 leaves 4000 and above to us. */
+/**
+ * Of a WebSocket that is ended because whoever opened it would not be let in any more: RFC 6455 leaves 4000 and above to us.
+ */
 const SIGNED_OUT = 4401;
-const SIGNED_OUT_WORDS = 'signed out, or the permission to view was taken: sign in and ask again';
 
 export function addFeedRoutes(
   server: FastifyInstance,
@@ -37,7 +37,7 @@ export function addFeedRoutes(
     async (request, reply) => {
       const feed = streamEvents(request, reply, { liveView, slowReaders: context.slowReaders });
       if (feed === undefined) return reply;
-      const forget = letIn.add(request, () => feed.endBecause(SIGNED_OUT_WORDS));
+      const forget = letIn.add(request, (why) => feed.endBecause(why));
       reply.raw.once('close', forget);
       return reply;
     },
@@ -47,9 +47,9 @@ export function addFeedRoutes(
     { websocket: true, schema: { summary: 'WebSocket of live topics' } as object },
     (socket, request) => {
       const session = openSession(socket, context, liveView);
-      const forget = letIn.add(request, () => {
+      const forget = letIn.add(request, (why) => {
         session.close();
-        socket.close(SIGNED_OUT, SIGNED_OUT_WORDS);
+        socket.close(SIGNED_OUT, why);
       });
       socket.once('close', forget);
     },

@@ -1,5 +1,5 @@
-// Owns the path to the machinery itself: who leads, which masters and gateways there are, where the books stand and how they are kept, how far the leader has
-// read the streams of updates, and how fresh the knowledge of this gateway is.
+// Owns the path to the machinery itself: who leads, which masters and gateways there are, where the books stand and how they
+// are kept, how far the leader has read the streams of updates, and how fresh the knowledge of this gateway is.
 import { readManifest } from '@parley/actor/snapshots';
 import type { Outcome } from '@parley/protocol/errors';
 import * as z from 'zod';
@@ -20,7 +20,9 @@ const SystemShape = z.object({
     .array(
       z.object({
         id: z.string(),
-        phase: z.enum(['following', 'opening', 'leading', 'leaving']),
+        phase: z
+          .enum(['following', 'opening', 'leading', 'leaving', 'silent'])
+          .describe('silent: it led when it was heard last, and another one has begun to since'),
         lagEntries: z.number().nullable().describe('entries that it has not stepped yet'),
         ...MEMBER_TIMES,
       }),

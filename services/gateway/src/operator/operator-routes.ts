@@ -1,5 +1,5 @@
-// Owns the paths of Mesos's operator interfaces, and that of its master: what is looked at in which order before a call is carried out, in
-// which encoding it is answered, and with which status it is refused.
+// Owns the paths of Mesos's operator interfaces, and that of its master: what is looked at in which order before a call is
+// carried out, in which encoding it is answered, and with which status it is refused.
 import type { OutgoingHttpHeaders } from 'node:http';
 import { systemClock } from '@parley/actor/nats/system-clock';
 import { decode, type Encoding, encode } from '@parley/mesos-api/codec';
@@ -13,6 +13,7 @@ import {
 } from '@parley/mesos-api/media-type';
 import type { MasterEvent, MasterResponse } from '@parley/mesos-api/message-types';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LetIn } from '../access/let-in.ts';
 import { identified, permit, type Realm } from '../access/permit.ts';
 import { isForContainer } from '../agent-api/agent-call.ts';
 import { AgentEndpoint } from '../agent-api/agent-endpoint.ts';
@@ -81,11 +82,13 @@ class OperatorEndpoint {
   readonly #source: ModelSource;
   readonly #desk: OperatorDesk;
   readonly #streams: OperatorStreams;
+  readonly #letIn: LetIn;
 
   constructor(context: GatewayContext, source: ModelSource, desk: OperatorDesk) {
     this.#context = context;
     this.#source = source;
     this.#desk = desk;
+    this.#letIn = new LetIn(context.access, 'view');
     this.#streams = new OperatorStreams(
       (event, encoding) => encode('master.Event', encoding, event as MasterEvent),
       context.slowReaders,
@@ -115,7 +118,7 @@ class OperatorEndpoint {
       const message = `Expecting 'Accept' to allow ${JSON_TYPE} or ${PROTOBUF_TYPE}`;
       return refuse(reply, { status: 406, message });
     }
-    if (call.type === 'SUBSCRIBE') return this.#subscribe(reply, encoding);
+    if (call.type === 'SUBSCRIBE') return this.#subscribe(request, reply, encoding);
     const answer = await this.#desk.carryOut(call, visitor);
     if (!answer.ok) {
       const { failure } = answer;
@@ -126,7 +129,7 @@ class OperatorEndpoint {
     return reply.type(mediaTypeOf(encoding)).send(Buffer.from(bytes));
   }
 
-  #subscribe(reply: FastifyReply, encoding: Encoding): FastifyReply {
+  #subscribe(request: FastifyRequest, reply: FastifyReply, encoding: Encoding): FastifyReply {
     const model = this.#source.now();
     reply.hijack();
     reply.raw.writeHead(200, {
@@ -139,7 +142,10 @@ class OperatorEndpoint {
       get_state: getState(model),
       heartbeat_interval_seconds: HEARTBEAT_SECONDS,
     };
-    this.#streams.add(reply.raw, encoding, model, { type: 'SUBSCRIBED', subscribed });
+    const first = { type: 'SUBSCRIBED', subscribed } as const;
+    const end = this.#streams.add(reply.raw, encoding, model, first);
+    // Mesos has no word for why: whoever subscribes again is told.
+    if (end !== undefined) reply.raw.once('close', this.#letIn.add(request, end));
     return reply;
   }
 }

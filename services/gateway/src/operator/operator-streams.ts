@@ -6,6 +6,7 @@ import { systemTimers } from '@parley/actor/nats/system-clock';
 import type { ClusterEvent } from '@parley/cluster/events';
 import type { Encoding } from '@parley/mesos-api/codec';
 import { encodeRecord } from '@parley/mesos-api/record-io';
+import { endSoon } from '../end-answer.ts';
 import type { Model } from '../read-model/model.ts';
 import type { SlowReaders } from '../slow-readers.ts';
 import { type OperatorEvent, OperatorEvents } from './operator-events.ts';
@@ -39,10 +40,18 @@ export class OperatorStreams {
     this.#slowReaders = slowReaders;
   }
 
-  /** `first`: of the state as it is now. The head of the response has been sent. */
-  add(response: ServerResponse, encoding: Encoding, model: Model, first: OperatorEvent): void {
+  /**
+   * `first`: of the state as it is now. The head of the response has been sent. Returns how to end it; undefined when it is
+   * closed already.
+   */
+  add(
+    response: ServerResponse,
+    encoding: Encoding,
+    model: Model,
+    first: OperatorEvent,
+  ): (() => void) | undefined {
     // Closed while it was asked whether it may: nobody would tell of it again.
-    if (response.closed || response.destroyed) return;
+    if (response.closed || response.destroyed) return undefined;
     this.#events ??= new OperatorEvents(model);
     const record = encodeRecord(this.#encode(first, encoding));
     const subscriber: Subscriber = {
@@ -64,6 +73,7 @@ export class OperatorStreams {
     this.#stopBeating ??= systemTimers.every(HEARTBEAT_SECONDS * 1000, () =>
       this.#send({ type: 'HEARTBEAT' }),
     );
+    return () => this.#end(subscriber);
   }
 
   happened(model: () => Model, event: ClusterEvent, wallTimeMs: number): void {
@@ -92,7 +102,7 @@ export class OperatorStreams {
   #end(subscriber: Subscriber, atOnce = false): void {
     this.#forget(subscriber);
     if (atOnce) subscriber.response.destroy();
-    else subscriber.response.end();
+    else endSoon(subscriber.response);
   }
 
   #forget(subscriber: Subscriber): void {
