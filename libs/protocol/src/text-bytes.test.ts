@@ -54,6 +54,37 @@ it('a string that is no UTF-8 is found wherever it stands, as a value and as a k
   );
 });
 
+// First byte and the bytes behind it: https://github.com/msgpack/msgpack/blob/master/spec.md#formats.
+it.each([
+  ['float 32', 0xca, 4],
+  ['float 64', 0xcb, 8],
+  ['uint 8', 0xcc, 1],
+  ['uint 16', 0xcd, 2],
+  ['uint 32', 0xce, 4],
+  ['uint 64', 0xcf, 8],
+  ['int 8', 0xd0, 1],
+  ['int 16', 0xd1, 2],
+  ['int 32', 0xd2, 4],
+  ['int 64', 0xd3, 8],
+  ['array 16', 0xdc, 2],
+  ['array 32', 0xdd, 4],
+  ['map 16', 0xde, 2],
+  ['map 32', 0xdf, 4],
+])(
+  'what looks like a string in a number or a header (%s) is none, and the one behind it is',
+  (_, first, count) => {
+    for (const two of [
+      [0xa1, 0xff],
+      [0xff, 0xa1],
+    ]) {
+      const inside = Array.from({ length: count }, (_, at) => two[at % 2] ?? 0);
+      const before = [first, ...inside, 0xa1];
+      expect(troubleWithText(Uint8Array.of(...before, 0x41))).toBeUndefined();
+      expect(troubleWithText(Uint8Array.of(...before, 0xff))).toContain('is no UTF-8');
+    }
+  },
+);
+
 it('the string is shown as far as it can be', () => {
   const bytes = Buffer.from(encode({ argv: ['echo', 'caféX'] }));
   bytes.set([0x27, 0xe9], bytes.indexOf('é'));

@@ -6,47 +6,17 @@ import { showName } from './file-names.ts';
 
 // What the first byte of a value says, as in https://github.com/msgpack/msgpack/blob/master/spec.md#overview: values in maps
 // and arrays stand one behind the other, so that a map or an array is no more than its header here.
-const SHORT_STRINGS = Array.from({ length: 32 }, (_, length) => [0xa0 + length, length] as const);
-const IS_STRING = tableOf([
-  ...SHORT_STRINGS.map(([first]) => [first, 1] as const),
-  [0xd9, 1],
-  [0xda, 1],
-  [0xdb, 1],
-]);
-/** Of strings and bytes that say how long they are: how many bytes say so. */
-const LENGTH_BYTES = tableOf([
-  [0xc4, 1],
-  [0xc5, 2],
-  [0xc6, 4],
-  [0xd9, 1],
-  [0xda, 2],
-  [0xdb, 4],
-]);
-/** Of all others: how many bytes follow. None where nothing is said here. */
-const CONTENT_BYTES = tableOf([
-  ...SHORT_STRINGS,
-  ...([
-    [0xca, 4],
-    [0xcb, 8],
-    [0xcc, 1],
-    [0xcd, 2],
-    [0xce, 4],
-    [0xcf, 8],
-    [0xd0, 1],
-    [0xd1, 2],
-    [0xd2, 4],
-    [0xd3, 8],
-  ] as const),
-  ...([
-    [0xdc, 2],
-    [0xdd, 4],
-    [0xde, 2],
-    [0xdf, 4],
-  ] as const),
-]);
-const IS_EXTENSION = tableOf(
-  [0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8].map((first) => [first, 1] as const),
+const SHORT_LENGTHS = Array.from({ length: 32 }, (_, length) => length);
+const IS_STRING = tableOf([0xa0, SHORT_LENGTHS.map(() => 1)], [0xd9, [1, 1, 1]]);
+/** Of bytes and of long strings, which say how long they are: how many bytes say so. */
+const LENGTH_BYTES = tableOf([0xc4, [1, 2, 4]], [0xd9, [1, 2, 4]]);
+/** Of all others, if any, how many bytes follow: of short strings, of numbers, of arrays and maps how much is in them. */
+const CONTENT_BYTES = tableOf(
+  [0xa0, SHORT_LENGTHS],
+  [0xca, [4, 8, 1, 2, 4, 8, 1, 2, 4, 8]],
+  [0xdc, [2, 4, 2, 4]],
 );
+const IS_EXTENSION = tableOf([0xc7, [1, 1, 1]], [0xd4, [1, 1, 1, 1, 1]]);
 /** The extension that msgpackr writes for `undefined`: three bytes. */
 const UNDEFINED = [0xd4, 0, 0];
 
@@ -56,8 +26,8 @@ export function troubleWithText(bytes: Uint8Array): string | undefined {
     const first = bytes[at] ?? 0;
     if (IS_EXTENSION[first] === 1) {
       // What is made of its bytes may be strings as well, and no message has a use for one.
-      if (!UNDEFINED.every((byte, index) => bytes[at + index] === byte))
-        return 'it holds an extension of MessagePack';
+      const isUndefined = UNDEFINED.every((byte, index) => bytes[at + index] === byte);
+      if (!isUndefined) return 'it holds an extension of MessagePack';
       at += UNDEFINED.length;
       continue;
     }
@@ -98,8 +68,9 @@ function shown(string: Uint8Array): string {
   return string.length > MAX_SHOWN_BYTES ? `${beginning}…` : beginning;
 }
 
-function tableOf(entries: readonly (readonly [first: number, value: number])[]): Uint8Array {
+/** By the first byte: these values from there on, each for the byte behind the one before. */
+function tableOf(...runs: (readonly [from: number, values: readonly number[]])[]): Uint8Array {
   const table = new Uint8Array(256);
-  for (const [first, value] of entries) table[first] = value;
+  for (const [from, values] of runs) table.set(values, from);
   return table;
 }

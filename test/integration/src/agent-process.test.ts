@@ -160,11 +160,15 @@ test(
       cause: { kind: 'signal' },
       message: expect.stringContaining('SIGSEGV'),
     });
-    // What a child of it dies of is for the command to tell, as a shell does.
-    await leader.order(aShellTask('childless', "sh -c 'kill -SEGV $$'; exit $?"));
-    const childless = await leader.ended('childless');
-    expect(childless).toMatchObject({ reason: 'commandExited', exitCode: 128 + 11 });
-    expect(childless).not.toHaveProperty('cause');
+    // A shell exits with 128 and the number of the signal that ended its program: that is told likewise. 128 is none.
+    await leader.order(aShellTask('crash-inside', "sh -c 'kill -SEGV $$'; exit $?"));
+    expect(await leader.ended('crash-inside')).toMatchObject({
+      ...{ reason: 'commandSignaled', signal: 'SIGSEGV', cause: { kind: 'signal' } },
+    });
+    await leader.order(aShellTask('no-crash', 'exit 128'));
+    const noCrash = await leader.ended('no-crash');
+    expect(noCrash).toMatchObject({ reason: 'commandExited', exitCode: 128 });
+    expect(noCrash).not.toHaveProperty('cause');
   },
   WAIT_MS,
 );
