@@ -54,6 +54,7 @@ test('an executor that takes what it is sent is not ended, however much that is'
   response.on('data', ({ length }: Buffer) => {
     bytes += length;
   });
+  response.resume();
   for (let round = 1; round <= 20; round += 1) {
     for (let sent = 0; sent < 5; sent += 1) stream.send(MESSAGE);
     const all = 5 * round * MESSAGE.message.data.length;
