@@ -56,17 +56,22 @@ export class ClusterTerminal {
   }
 
   type(...words: string[]): Promise<Typed> {
+    return this.#execute([process.execPath, PARLEY, ...words]);
+  }
+
+  /** Likewise, with another command to read what it prints; done when both are. */
+  typeInto(reader: string, ...words: string[]): Promise<Typed> {
+    const line = [process.execPath, PARLEY, ...words];
+    return this.#execute(['sh', '-c', `"$@" | ${reader}`, 'sh', ...line]);
+  }
+
+  #execute([program = '', ...rest]: readonly string[]): Promise<Typed> {
     const env = this.#env;
     const maxBuffer = 64 * 1024 * 1024;
     return new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        [PARLEY, ...words],
-        { env, maxBuffer },
-        (error, stdout, stderr) => {
-          resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-        },
-      );
+      execFile(program, rest, { env, maxBuffer }, (error, stdout, stderr) => {
+        resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+      });
     });
   }
 

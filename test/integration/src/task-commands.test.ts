@@ -1,6 +1,14 @@
 // `parley task logs`, `files`, `exec` and `attach` on a whole cluster: what a person reads, what lands on the disk, and the
 // exit codes. One task, first running and then over.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -148,6 +156,23 @@ test('at a terminal a command is told of its size and hears the keys, Ctrl-C as 
   expect(typed.stdout).toMatch(/^40 120\r+\n/);
   expect(typed.stdout).toContain('caught');
   expect(typed.exitCode).toBe(5);
+});
+
+test('a command whose output nobody reads any more ends at once, and not only when its agent has waited for its client', async () => {
+  const isThere = async (file: string): Promise<boolean> => {
+    const pid = Number(await said('files', 'read', TASK, file));
+    expect(pid).toBeGreaterThan(1);
+    return existsSync(`/proc/${pid}`);
+  };
+  const waiting = 'echo $$ > killed; echo up; while [ -d "$HOME" ]; do sleep 0.1; done';
+  const killed = terminal.watch('task', 'exec', TASK, '--', 'sh', '-c', waiting);
+  await killed.says('up');
+  await killed.end('SIGKILL');
+  const endless = ['sh', '-c', 'echo $$ > piped; exec yes'];
+  const piped = await terminal.typeInto('head -n 1', 'task', 'exec', TASK, '--', ...endless);
+  expect(piped).toEqual({ exitCode: 0, stdout: 'y\n', stderr: '' });
+  await vi.waitUntil(async () => !(await isThere('piped')), WAITING);
+  expect(await isThere('killed')).toBe(true);
 });
 
 test('who runs a command, or is attached, is told why and what to do when the agent is killed', async () => {
