@@ -44,6 +44,13 @@ async function saidBy(
   return textOf(taskId);
 }
 
+/** The same of the other framework. */
+async function saidByOther(taskId: string, script: string): Promise<string> {
+  expect(await leader.order(aShellTask(taskId, script), leader.epoch, other)).toEqual(OK);
+  expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
+  return readFile(placeOf('sandboxes', alice, 'other', taskId, 'stdout'), 'utf8');
+}
+
 const placeOf = (...parts: string[]): string => path.join(agent.workDirectory, ...parts);
 
 test(
@@ -81,18 +88,26 @@ test(
 );
 
 test(
-  'what a task writes is its framework’s, the same after a restart of the agent, and never root’s',
+  'what a task writes is its framework’s, the same after a restart of the agent, and never root’s or another framework’s',
   async () => {
-    const before = await saidBy('before', 'id -u; id -G; touch file');
+    const script = 'id -u; id -G; touch file';
+    const mine = await saidBy('mine', script);
+    const theirs = await saidByOther('theirs', script);
     await agent.end('SIGKILL');
     leader.awaitsNobody();
     agent.start();
     await leader.registered();
-    expect(await saidBy('after', 'id -u; id -G')).toBe(before);
-    const [user] = before.split('\n');
-    const { uid } = await stat(placeOf('sandboxes', alice, 'fw', 'before', 'file'));
-    expect(String(uid)).toBe(user);
-    if (isRoot) expect(uid).toBeGreaterThanOrEqual(1_900_000_000);
+    // The other one comes first this time.
+    expect(await saidByOther('theirs-after', script)).toBe(theirs);
+    expect(await saidBy('mine-after', script)).toBe(mine);
+    const ownerOf = async (...names: string[]): Promise<number> =>
+      (await stat(placeOf('sandboxes', alice, ...names, 'file'))).uid;
+    const owners = [await ownerOf('fw', 'mine'), await ownerOf('other', 'theirs')];
+    expect(owners.map(String)).toEqual([mine.split('\n')[0], theirs.split('\n')[0]]);
+    // All tasks of an agent that is not root are its own user's.
+    if (!isRoot) return;
+    expect(new Set(owners).size).toBe(2);
+    for (const uid of owners) expect(uid).toBeGreaterThanOrEqual(1_900_000_000);
   },
   WAIT_MS,
 );

@@ -75,7 +75,7 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
     served = `http://127.0.0.1:${(server.address() as AddressInfo).port}/layout`;
     bus = await startBus('reference');
     leader = await PlayedLeader.lead(bus);
-    agent = new AgentUnderTest(bus, 'auto').start(...options());
+    agent = new AgentUnderTest(bus, 'auto').start(...options(), '--task-users', 'root');
     await leader.registered();
   }, WAIT_MS);
   afterAll(async () => {
@@ -106,6 +106,19 @@ describe.runIf(process.getuid?.() === 0)('on an agent that is root', () => {
       ]);
       expect(Number(said[4])).toBeGreaterThanOrEqual(1_900_000_000);
       expect(said[5]).toBe('alone');
+    },
+    WAIT_MS,
+  );
+
+  test(
+    'a task with an image is not root, where its agent lists root too',
+    async () => {
+      await leader.order(aShellTask('as-root', 'id -u', { ...image(), user: 'root' }));
+      expect(await leader.ended('as-root')).toMatchObject({
+        ...{ state: 'failed', reason: 'launchFailed', cause: { kind: 'notConfined' } },
+        message: expect.stringContaining('a task with an image cannot be root'),
+      });
+      expect(agent.stdoutOf('as-root')).toBe('');
     },
     WAIT_MS,
   );

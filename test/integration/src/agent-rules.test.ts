@@ -85,13 +85,18 @@ test(
 );
 
 test(
-  'a task that runs longer than it may is killed and ends as failed',
+  'a task that runs longer than it may is killed and ends as failed, with the limit and how long it ran',
   async () => {
-    await leader.order(aShellTask('long', FOREVER, { maxCompletionMs: 700 }));
-    expect(await leader.ended('long')).toMatchObject({
-      state: 'failed',
-      reason: 'maxCompletionTime',
+    // It does not go when it is asked, so it runs for longer than its limit.
+    const stays = { maxCompletionMs: 700, killGraceMs: 300 };
+    await leader.order(aShellTask('long', `trap "" TERM; ${FOREVER}`, stays));
+    const end = await leader.ended('long');
+    expect(end).toMatchObject({
+      ...{ state: 'failed', reason: 'maxCompletionTime' },
+      cause: { kind: 'timeLimit', limit: 700 },
+      message: 'it ran for the 700 ms that it may run at most',
     });
+    expect(end.cause?.peak).toBeGreaterThan(700);
   },
   WAIT_MS,
 );

@@ -18,7 +18,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { outputFile } from '@parley/isolation/kept-output';
+import { type OutputStream, outputFile } from '@parley/isolation/kept-output';
 import { runRootOf } from '@parley/isolation/sandbox';
 import { unitNameFor } from '@parley/isolation/unit-name';
 import { LogsResult } from '@parley/protocol/agents';
@@ -54,12 +54,33 @@ eachLauncher(['direct', 'systemd-run'])('with --launcher %s', (launcher) => {
     await bus?.close();
   }, WAIT_MS);
 
-  const outputOf = (taskId: string): string => {
+  const outputOf = (taskId: string, stream: OutputStream = 'stdout'): string => {
     const unit = unitNameFor({ cluster, agentId, ...leader.task(taskId) });
-    return outputFile(path.join(runRootOf(agent.workDirectory), unit), 'stdout');
+    return outputFile(path.join(runRootOf(agent.workDirectory), unit), stream);
   };
-  const onDisk = (taskId: string): number =>
-    (statSync(outputOf(taskId), { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+  const onDisk = (taskId: string, stream?: OutputStream): number =>
+    (statSync(outputOf(taskId, stream), { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+
+  /** A task writes so many MiB at once to one of its streams, of which the newest part is left. */
+  async function expectBounded(taskId: string, stream: OutputStream, mib: number): Promise<void> {
+    const much = `head -c ${mib}M /dev/zero | tr "\\0" x; echo; echo the last line`;
+    await leader.order(aShellTask(taskId, stream === 'stdout' ? much : `{ ${much}; } >&2`));
+    expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
+    await expect
+      .poll(() => onDisk(taskId, stream), { timeout: WAIT_MS })
+      .toBeLessThanOrEqual(OUTPUT_LIMIT);
+    const read = async (offset: number): Promise<LogsResult> => {
+      const answer = await leader.logs(taskId, stream, offset);
+      if (!answer.ok) throw new Error(answer.failure.message);
+      return LogsResult.parse(answer.value);
+    };
+    const size = mib * MIB + 15;
+    expect(new TextDecoder().decode((await read(-15)).data)).toBe('\nthe last line\n');
+    const begin = await read(0);
+    expect(begin.size).toBe(size);
+    expect(size - begin.offset).toBeLessThanOrEqual(OUTPUT_LIMIT);
+    expect(new TextDecoder().decode(begin.data)).toMatch(/^x+$/);
+  }
 
   test(
     'a task that fills the disk is killed at its limit, and its end tells limit and peak',
@@ -120,25 +141,13 @@ eachLauncher(['direct', 'systemd-run'])('with --launcher %s', (launcher) => {
 
   test(
     'of a gigabyte that a task writes at once to its output the newest part stays, and can be read',
-    async () => {
-      const flood = 'head -c 1073741824 /dev/zero | tr "\\0" x; echo; echo the last line';
-      await leader.order(aShellTask('flood', flood));
-      expect(await leader.ended('flood')).toMatchObject({ state: 'finished' });
-      await expect
-        .poll(() => onDisk('flood'), { timeout: WAIT_MS })
-        .toBeLessThanOrEqual(OUTPUT_LIMIT);
-      const read = async (offset: number): Promise<LogsResult> => {
-        const answer = await leader.logs('flood', 'stdout', offset);
-        if (!answer.ok) throw new Error(answer.failure.message);
-        return LogsResult.parse(answer.value);
-      };
-      const size = 1024 * MIB + 15;
-      expect(new TextDecoder().decode((await read(-15)).data)).toBe('\nthe last line\n');
-      const begin = await read(0);
-      expect(begin.size).toBe(size);
-      expect(size - begin.offset).toBeLessThanOrEqual(OUTPUT_LIMIT);
-      expect(new TextDecoder().decode(begin.data)).toMatch(/^x+$/);
-    },
+    () => expectBounded('flood', 'stdout', 1024),
+    WAIT_MS,
+  );
+
+  test(
+    'of what a task writes to its standard error the newest part stays likewise',
+    () => expectBounded('complains', 'stderr', 64),
     WAIT_MS,
   );
 

@@ -1,13 +1,12 @@
 // Tasks and executors that name a user of their agent's host, on one real agent: whom they are, what they own, and that
 // nobody becomes a user that the agent does not list.
-import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { FrameworkRef } from '@parley/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AgentUnderTest, agentId, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { alice, type BusFixture, startBus } from './bus-fixture.ts';
 import { PlayedLeader } from './played-leader.ts';
-import { asRootless, giveToRootless } from './rootless.ts';
 
 // With these numbers everywhere.
 const [DAEMON, NOBODY] = [1, 65_534];
@@ -40,27 +39,6 @@ async function saidBy(taskId: string, script: string, changes: Changes): Promise
   expect(await leader.ended(taskId)).toMatchObject({ state: 'finished' });
   return agent.stdoutOf(taskId);
 }
-
-test(
-  'an agent that is not root does not start with users for tasks',
-  async () => {
-    const rootless = new AgentUnderTest(bus, 'process', asRootless());
-    try {
-      giveToRootless(rootless.workDirectory);
-      const credential = path.join(rootless.workDirectory, 'agent.json');
-      await copyFile(bus.server.credentialFile('agent', agentId), credential);
-      giveToRootless(credential);
-      rootless.start('--creds', credential, '--confine', 'default', '--task-users', 'daemon');
-      expect(await rootless.ended()).toBe(1);
-      const why = '--task-users needs an agent that is root: leave it out, or start it as root';
-      // What it wrote may come after its end.
-      await expect.poll(() => rootless.output).toContain(why);
-    } finally {
-      await rootless.close();
-    }
-  },
-  WAIT_MS,
-);
 
 rootTest(
   'a task that names a user is that user, in no other group and without capabilities; so is its sandbox, and a command beside it',
@@ -159,6 +137,29 @@ rootTest(
     expect(ends.map(({ message }) => message)).toContain(
       'the tasks of a group share a directory, so they run as one user',
     );
+  },
+  WAIT_MS,
+);
+
+rootTest(
+  'a task is root where its agent lists root, and then without capabilities, on files that it cannot change',
+  async () => {
+    await agent.end('SIGTERM');
+    leader.awaitsNobody();
+    agent.start('--task-users', 'root');
+    await leader.registered();
+    const credential = bus.server.credentialFile('agent', agentId);
+    const script = [
+      'id -u; id -G; grep -E "^(CapEff|CapBnd|NoNewPrivs):" /proc/self/status',
+      `{ cat '${credential}' || ls '${agent.workDirectory}/tasks'; } 2> /dev/null || echo hidden`,
+      '(: > /etc/by-root) 2> /dev/null || echo kept; mount -t tmpfs none /mnt 2> /dev/null || echo refused',
+    ];
+    const none = '0'.repeat(16);
+    expect(await saidBy('as-listed-root', script.join('; '), { user: 'root' })).toBe(
+      `0\n0\nCapEff:\t${none}\nCapBnd:\t${none}\nNoNewPrivs:\t1\nhidden\nkept\nrefused\n`,
+    );
+    // Nobody is who does not ask for it.
+    expect(Number(await saidBy('asks-nothing', 'id -u', {}))).toBeGreaterThanOrEqual(1_900_000_000);
   },
   WAIT_MS,
 );

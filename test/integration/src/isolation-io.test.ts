@@ -1,6 +1,8 @@
 // What a task reads and writes of its agent's disk in a real scope stays near its limit, beside what it has without one.
-// cgroup v1 throttles what goes to the disk at once: reads, and writes that no cache takes.
+// cgroup v1 throttles what goes to the disk at once: reads, and writes that no cache takes. A weight counts where the scheduler
+// of the disk knows weights; what systemd keeps of it is read everywhere.
 
+import { execFileSync } from 'node:child_process';
 import { copyFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { LaunchRequest, TaskLimits } from '@parley/isolation/launcher';
@@ -112,6 +114,30 @@ eachLauncher(['scope', 'systemd-run'])('a task in a scope, started by %s', (kind
     },
     LONG_MS,
   );
+
+  it('weighs what it asked for beside others, what it asks for later, and then as everybody', async ({
+    skip,
+  }) => {
+    const { cgroupMode, enterCommand, manager, io } = bench.settings;
+    const isOfUser = process.getuid?.() !== 0;
+    skip('lacks' in io && isOfUser, 'a systemd of a user is seldom given the controller');
+    // v2 counts as the task does, from 1 to 10,000 with 100 for everybody; v1 from 10 to 1,000 with 500.
+    const [name, half, twice] =
+      cgroupMode === 'v2' ? ['IOWeight', '50', '200'] : ['BlockIOWeight', '250', '1000'];
+    const task = await start('sleep 1000', { weight: 50 });
+    const limits = { cpuMillis: 1000, memoryMib: 64 };
+    const weightOf = (): string => {
+      const whose = manager === 'user' ? ['--user'] : [];
+      const words = ['systemctl', ...whose, 'show', '--value', '-p', name, `${task.unit}.scope`];
+      const [program = '', ...rest] = [...enterCommand, ...words];
+      return execFileSync(program, rest, { encoding: 'utf8' }).trim();
+    };
+    expect(weightOf()).toBe(half);
+    await bench.launcher.setLimits(task.unit, { ...limits, io: { weight: 200 } });
+    expect(weightOf()).toBe(twice);
+    await bench.launcher.setLimits(task.unit, limits);
+    expect(weightOf()).toBe('[not set]');
+  });
 
   it('with a limit is not started where its agent has no disk to limit, nor told that it has one', async () => {
     const launcher = createLauncher({ ...bench.settings, io: { lacks: 'it is in memory' } });
