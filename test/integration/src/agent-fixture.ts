@@ -17,7 +17,6 @@ export const WAIT_MS = 60_000;
 export const agentId = AgentId.parse('a1');
 export const framework = FrameworkRef.parse({ principal: alice, frameworkId: 'fw' });
 const CLONE = fileURLToPath(new URL('../../..', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../../services/agent/src/main.ts', import.meta.url));
 
 /** What an agent of the tests is told to offer, whatever its host has. */
 const SIZES: readonly string[] = [
@@ -34,6 +33,10 @@ export class AgentUnderTest {
   through: readonly string[];
   /** Options that say what it offers; heeded by `start`. Without any it looks at its host. */
   sizes = SIZES;
+  /** Where the services of this release lie. */
+  static readonly services = path.join(CLONE, 'services');
+  /** Those of the release that `start` starts. */
+  services = AgentUnderTest.services;
   #child: ChildProcess | undefined;
   #output = '';
 
@@ -67,7 +70,8 @@ export class AgentUnderTest {
           // Programs of the tests are run as tasks, wherever the clone is.
           ...['--confine-show', CLONE],
         ];
-    const words = [process.execPath, MAIN, ...place, ...agent, ...this.sizes, ...more];
+    const main = path.join(this.services, 'agent/src/main.ts');
+    const words = [process.execPath, main, ...place, ...agent, ...this.sizes, ...more];
     const [program = '', ...argv] = [...this.through, ...words];
     const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
@@ -170,6 +174,23 @@ export class AgentUnderTest {
     const root = path.join(this.workDirectory, 'executor-sandboxes');
     const files = readdirSync(root).map((sandbox) => path.join(root, sandbox, name));
     return files.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')).join('');
+  }
+
+  /** Pids of what has a task's sandbox as its home, of the program of that name where one is given. */
+  processesOf(taskId: string, program?: string): string[] {
+    const { principal, frameworkId } = framework;
+    const sandbox = path.join(this.workDirectory, 'sandboxes', principal, frameworkId, taskId);
+    return readdirSync('/proc').filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
+        if (program !== undefined && name !== program) return false;
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`HOME=${sandbox}\0`);
+      } catch {
+        // It has ended meanwhile.
+        return false;
+      }
+    });
   }
 
   /** What the shim of a task has recorded. */

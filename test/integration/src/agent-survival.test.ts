@@ -1,10 +1,11 @@
 // What outlives the agent and what does not: it is started again beside tasks that no record explains, beside two hundred
 // running ones, and on a host that was started anew. That it may die at any moment: agent-fault-points.long.test.ts.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stopPrivateSystemd } from '@parley/isolation/private-systemd';
 import { runRootOf } from '@parley/isolation/sandbox';
-import type { StatusUpdate } from '@parley/protocol/tasks';
+import { isTerminal, type StatusUpdate } from '@parley/protocol/tasks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { AgentUnderTest, aShellTask, WAIT_MS } from './agent-fixture.ts';
 import { type BusFixture, startBus } from './bus-fixture.ts';
@@ -21,6 +22,7 @@ vi.setConfig({ testTimeout: 5 * WAIT_MS, hookTimeout: WAIT_MS });
 let bus: BusFixture;
 let leader: PlayedLeader;
 let agent: AgentUnderTest;
+let place: string;
 let gates: Gates;
 
 eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launcher) => {
@@ -31,16 +33,18 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
   beforeEach(async () => {
     leader = await PlayedLeader.lead(bus);
     agent = new AgentUnderTest(bus, 'auto');
-    gates = new Gates(path.join(agent.workDirectory, 'gates'));
+    place = mkdtempSync(path.join(tmpdir(), 'parley-survival-'));
+    gates = new Gates(path.join(place, 'gates'));
   });
   afterEach(async () => {
     await agent.close();
     gates.close();
     await leader.close();
+    rmSync(place, { recursive: true, force: true });
   });
 
   test('what runs without a record is killed when the agent is back, which says so; what has one goes on', async () => {
-    agent.start('--launcher', launcher);
+    start();
     await leader.registered();
     for (const taskId of ['explained', 'stray', 'damaged']) {
       await leader.order(aShellTask(taskId, 'echo run; setsid sleep 1000 & sleep 1000'));
@@ -50,21 +54,21 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
     leader.awaitsNobody();
     rmSync(path.join(agent.workDirectory, 'tasks/alice.fw.stray.task'));
     agent.write('tasks/alice.fw.damaged.task', 'torn');
-    expect(processesOf(agent, 'stray')).toHaveLength(2);
-    agent.start('--launcher', launcher);
+    expect(agent.processesOf('stray', 'sleep')).toHaveLength(2);
+    start();
     const { tasks } = await leader.registered();
     expect(tasks.map(({ task }) => task.taskId)).toEqual(['explained']);
     for (const taskId of ['stray', 'damaged']) {
-      await expect.poll(() => processesOf(agent, taskId), { timeout: WAIT_MS }).toEqual([]);
+      await expect.poll(() => agent.processesOf(taskId, 'sleep'), { timeout: WAIT_MS }).toEqual([]);
     }
     expect(agent.output.match(/a task without a record was killed/g)).toHaveLength(2);
-    expect(processesOf(agent, 'explained')).toHaveLength(2);
+    expect(agent.processesOf('explained', 'sleep')).toHaveLength(2);
     await leader.kill('explained', 0);
     expect(await leader.ended('explained')).toMatchObject({ state: 'killed' });
   });
 
   test('tasks of an earlier boot of the host are told as ended by that, and are not started again', async () => {
-    agent.start('--launcher', launcher);
+    start();
     await leader.registered();
     await leader.order(aShellTask('of-before', 'echo run; sleep 1000'));
     await leader.order(aShellTask('told-to-stop', 'echo run; trap "" TERM; sleep 1000'));
@@ -74,7 +78,7 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
     await agent.end('SIGKILL');
     leader.awaitsNobody();
     await goDown(agent);
-    agent.start('--launcher', launcher);
+    start();
     await leader.registered();
     expect(await leader.ended('of-before')).toMatchObject({
       ...{ state: 'failed', reason: 'exitStatusUnknown', cause: { kind: 'hostRebooted' } },
@@ -99,6 +103,7 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
     }
     const running = () => countOfMany(({ state }) => state === 'running');
     await expect.poll(running, { timeout: 2 * WAIT_MS, interval: 500 }).toBe(MANY);
+    expect(await countOfMany(({ state }) => isTerminal(state))).toBe(0);
     await agent.end('SIGKILL');
     gates.open('away');
     const whenBusy = await programsUntilRegistered();
@@ -109,6 +114,11 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
     const ended = () => countOfMany(({ exitCode }) => exitCode === 5);
     await expect.poll(ended, { timeout: 2 * WAIT_MS, interval: 500 }).toBe(MANY);
   });
+
+  /** Its tasks see the gates. */
+  function start(): void {
+    agent.start('--launcher', launcher, '--confine-show', gates.directory);
+  }
 
   /** Of the many tasks: an update that is not acknowledged is told again. */
   async function countOfMany(isOf: (update: StatusUpdate) => boolean): Promise<number> {
@@ -122,7 +132,7 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
     writeFileSync(file, '');
     agent.through = ['env', `NODE_OPTIONS=--import=${COUNT_PROGRAMS}`, `PROGRAMS_FILE=${file}`];
     const before = leader.registrations.length;
-    agent.start('--launcher', launcher);
+    start();
     const hasRegistered = () => leader.registrations.length > before;
     await expect.poll(hasRegistered, { timeout: WAIT_MS, interval: 10 }).toBe(true);
     return readFileSync(file, 'utf8').trim().split('\n');
@@ -138,20 +148,5 @@ eachLauncher(['direct', 'systemd-run'])('an agent with the launcher %s', (launch
       expect(text).toMatch(/^boot=[0-9a-f-]{36}$/m);
       writeFileSync(file, text.replace(/^boot=.*$/m, `boot=${EARLIER_BOOT}`));
     }
-  }
-
-  /** Pids of what has a task's sandbox as its home, but for shells. */
-  function processesOf({ workDirectory }: AgentUnderTest, taskId: string): string[] {
-    const home = `HOME=${path.join(workDirectory, 'sandboxes/alice/fw', taskId)}\0`;
-    return readdirSync('/proc').filter((pid) => {
-      if (!/^\d+$/.test(pid)) return false;
-      try {
-        const isSleep = readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n';
-        return isSleep && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home);
-      } catch {
-        // It has ended meanwhile.
-        return false;
-      }
-    });
   }
 });

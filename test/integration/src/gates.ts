@@ -8,13 +8,14 @@ import path from 'node:path';
 const PASSES = '\n'.repeat(32_768);
 
 export class Gates {
-  readonly #directory: string;
+  /** Tasks that see not all of the host have to be shown it. */
+  readonly directory: string;
   /** Held open, for reading too: a task that waits sees the pipe's end only when this process is gone. */
   readonly #pipes = new Map<string, number>();
   readonly #open = new Set<string>();
 
   constructor(directory: string) {
-    this.#directory = directory;
+    this.directory = directory;
     mkdirSync(directory);
   }
 
@@ -48,6 +49,6 @@ export class Gates {
   }
 
   #pathOf(gate: string): string {
-    return path.join(this.#directory, gate);
+    return path.join(this.directory, gate);
   }
 }

@@ -24,8 +24,12 @@ export type OlderRelease = {
   readonly remove: () => void;
 };
 
-/** It speaks the protocol version before this one's and knows no rules but the oldest that this one knows. */
-export function copyOlderRelease(): OlderRelease {
+/**
+ * It speaks the protocol version before this one's and knows no rules but the oldest that this one knows.
+ * `writesFirstRecords`: its agent writes records of tasks of the first version, and reads no others. What the first version
+ * did not know stands in them still; who reads them leaves it out.
+ */
+export function copyOlderRelease({ writesFirstRecords = false } = {}): OlderRelease {
   const root = mkdtempSync(path.join(tmpdir(), 'parley-older-'));
   for (const part of [...COPIED, 'package.json']) {
     cpSync(path.join(TREE, part), path.join(root, part), { recursive: true });
@@ -39,6 +43,11 @@ export function copyOlderRelease(): OlderRelease {
     /export const NEWEST_RULES = \d+;/,
     `export const NEWEST_RULES = ${OLDEST_RULES};`,
   ]);
+  if (writesFirstRecords) {
+    const file = 'services/agent/src/task-record.ts';
+    patch(root, file, ['TASK_RECORD_VERSION = 2;', 'TASK_RECORD_VERSION = 1;']);
+    patch(root, file, ['[FirstTaskRecord, TaskRecord]', '[TaskRecord]']);
+  }
   return {
     services: path.join(root, 'services'),
     remove: () => rmSync(root, { recursive: true, force: true }),

@@ -1,6 +1,6 @@
 // Owns the services of a cluster as the units of infra/systemd run them, in a systemd of their own: units with the places of a
 // test in them, what systemd says of each, and what each has logged. It tests nothing itself.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type PrivateSystemd, startPrivateSystemd } from '@parley/isolation/private-systemd';
@@ -80,6 +80,13 @@ export class UnitHost {
         ?.slice(name.length + 1)
         .trim() ?? ''
     );
+  }
+
+  /** What systemd has loaded for the service, each file by its name, with its mode; `.`: the directory that holds them. */
+  credentials(unit: string): Map<string, number> {
+    const folder = path.join(this.#systemd.rootPath, 'run/credentials', `${unit}.service`);
+    const names = ['.', ...readdirSync(folder)];
+    return new Map(names.map((name) => [name, statSync(path.join(folder, name)).mode]));
   }
 
   logOf(unit: string): string {
