@@ -23,8 +23,8 @@ import {
   HEARTBEATS_PER_SECOND_BEFORE,
   MAX_AGENT_HEARTBEAT_INTERVAL_MS,
 } from './limits.ts';
-import { resendOrders } from './order-book.ts';
-import { confirmLaunch, tasksOfOrder } from './orders.ts';
+import { isSpent, resendOrders, tasksOfOrder } from './order-book.ts';
+import { confirmLaunch, killRest } from './orders.ts';
 import type { AgentRecord, TaskRecord } from './records.ts';
 import { readRevocable, takeBackRevocable } from './revocable-resources.ts';
 import { maxAgents, ruleHolds } from './rules.ts';
@@ -81,6 +81,7 @@ export function registerAgent(turn: Turn, agentId: AgentId, request: RegisterReq
   const unknownTasks = reconcile(turn, agentId, request.tasks);
   const unknownExecutors = reconcileExecutors(turn, agentId, request.executors);
   resendOrders(turn, state.books.agents.get(agentId)?.orders ?? []);
+  killRestOfSpent(turn, agentId);
   empty(turn, agentId);
   stopExcess(turn, agentId);
   takeBackRevocable(turn, agentId);
@@ -185,6 +186,15 @@ function reconcile(turn: Turn, agentId: AgentId, named: readonly AgentTask[]): T
     });
   }
   return unknown;
+}
+
+/** It does not name all that is left of them. Where it has forgotten a task it says so to the kill. */
+function killRestOfSpent(turn: Turn, agentId: AgentId): void {
+  const { state } = turn;
+  for (const orderId of [...(state.books.agents.get(agentId)?.orders ?? [])]) {
+    const order = state.orders.get(orderId)?.order;
+    if (order !== undefined && isSpent(state, order)) killRest(turn, order);
+  }
 }
 
 function returnTask(

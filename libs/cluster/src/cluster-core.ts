@@ -19,6 +19,7 @@ import { setWindowsAnew } from './maintenance-book.ts';
 import { announceOffers, outstandingOffers } from './offer-book.ts';
 import { confirmMessages } from './offer-expiry.ts';
 import { stepOrderAnswered } from './order-answers.ts';
+import { isSpent } from './order-book.ts';
 import { stepProposals } from './proposals.ts';
 import { stepOversubscribed } from './revocable-resources.ts';
 import { callOffUnneeded } from './revocation-ends.ts';
@@ -61,7 +62,9 @@ export const clusterCore = {
 export function takeoverEffects(state: ClusterState): Effect[] {
   const { factsSequence: sequence, coreTimeMs } = state.record;
   const effects: Effect[] = [state.recentFacts.asOne({ sequence, coreTimeMs })];
-  for (const { order } of state.orders.rows()) effects.push({ kind: 'order', order });
+  for (const { order } of state.orders.rows()) {
+    if (!isSpent(state, order)) effects.push({ kind: 'order', order });
+  }
   for (const { update } of state.unwritten.rows()) effects.push({ kind: 'writeUpdate', update });
   return effects;
 }

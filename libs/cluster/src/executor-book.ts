@@ -13,7 +13,7 @@ import {
 import type { Resources } from '@parley/protocol/resources';
 import { executorRecordKey } from './books.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { dropOrder, nextOrderId, sendOrder } from './order-book.ts';
+import { dropOrder, nextOrderId, orderToSend, sendOrder } from './order-book.ts';
 import { clearOvercommitment } from './overcommitment.ts';
 import type { ExecutorRecord, TaskRecord } from './records.ts';
 import { report, type Turn } from './turn.ts';
@@ -151,9 +151,11 @@ export function putExecutor(state: ClusterState, record: ExecutorRecord): void {
   state.executors.put(executorRecordKey(record.agentId, record.executor), record);
 }
 
-/** Tasks of it that the agent has not yet confirmed: they start it anew where it is not there. */
+/** Tasks of it that the agent has not yet confirmed, and is still ordered: they start it anew where it is not there. */
 export function isLaunchPending(state: ClusterState, record: ExecutorRecord): boolean {
-  return tasksOfExecutor(state, record).some(({ runOrder }) => runOrder !== undefined);
+  return tasksOfExecutor(state, record).some(({ runOrder }) => {
+    return runOrder !== undefined && orderToSend(state, runOrder) !== undefined;
+  });
 }
 
 function recordsOf(state: ClusterState, keys: Iterable<string>): ExecutorRecord[] {

@@ -8,6 +8,7 @@ import { executorOfTask, tasksOfExecutor } from './executor-book.ts';
 import { ExecutorTasks } from './executor-tasks.ts';
 import { goneAgents } from './gone-agents.ts';
 import { effectiveState } from './leader-updates.ts';
+import { orderToSend } from './order-book.ts';
 
 export function executorsAndEvents(state: ClusterState): string[] {
   return [
@@ -37,7 +38,7 @@ function executors(state: ClusterState): string[] {
   return broken;
 }
 
-/** Until the agent has confirmed a launch, the executor of the task holds its resources: it may have to be started. */
+/** While a launch may be ordered again, the executor of the task holds its resources: it may have to be started. */
 function tasksOfExecutors(state: ClusterState): string[] {
   const broken: string[] = [];
   for (const [key, task] of state.tasks.entries()) {
@@ -45,6 +46,7 @@ function tasksOfExecutors(state: ClusterState): string[] {
       broken.push(`${key}: its launch is not ordered`);
     }
     if (task.runOrder === undefined || task.executorId === undefined) continue;
+    if (orderToSend(state, task.runOrder) === undefined) continue;
     if (executorOfTask(state, task) === undefined) broken.push(`${key}: no executor for it`);
   }
   return broken;

@@ -10,8 +10,8 @@ import {
 import { executorIsNoMore } from './executor-ends.ts';
 import type { Input, Order } from './inputs.ts';
 import { effectiveState, orderUpdate } from './leader-updates.ts';
-import { dropOrder } from './order-book.ts';
-import { confirmLaunch, orderKill, tasksOfOrder } from './orders.ts';
+import { dropOrder, tasksOfOrder } from './order-book.ts';
+import { confirmLaunch, orderKill } from './orders.ts';
 import type { TaskRecord } from './records.ts';
 import { killTaken } from './revocation-enforcement.ts';
 import { stopOrderAnswered } from './stop-orders.ts';

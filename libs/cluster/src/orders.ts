@@ -5,8 +5,9 @@ import { type AgentId, taskKey } from '@parley/protocol/ids';
 import type { ClusterState } from './cluster-state.ts';
 import { confirmExecutor, executorOfTask } from './executor-book.ts';
 import type { Order } from './inputs.ts';
-import { dropOrder, nextOrderId, sendOrder } from './order-book.ts';
+import { dropOrder, nextOrderId, sendOrder, tasksOfOrder } from './order-book.ts';
 import type { KillWish, TaskRecord } from './records.ts';
+import { ruleHolds } from './rules.ts';
 import type { Turn } from './turn.ts';
 
 export function orderRun(
@@ -85,34 +86,36 @@ export function confirmLaunch(turn: Turn, task: TaskRecord): void {
   }
 }
 
-/** Live tasks that this order is to launch. */
-export function tasksOfOrder(state: ClusterState, order: Order): TaskRecord[] {
-  return taskIdsOf(order)
-    .map((key) => state.tasks.get(key))
-    .filter((task) => task?.runOrder === order.orderId)
-    .filter((task) => task !== undefined);
-}
-
 /**
  * The task has ended: nothing needs to be said to the agent about it any more. The order of its group must not be
- * repeated either: an agent that was told to forget the task, and then began anew, would start it a second time. As
- * nobody knows whether the agent has the others, they are killed.
+ * repeated either: an agent that was told to forget the task, and then began anew, would start it a second time. Where
+ * the task had run, the agent has all of its group, as it takes a group as a whole: the order is spent, and the others
+ * wait for its answer alone. Otherwise nobody knows whether the agent has the others, and they are killed.
  */
 export function dropOrdersOf(turn: Turn, task: TaskRecord): void {
   const { state } = turn;
-  const { runOrder, killOrder, stopOrder } = task;
+  const { runOrder, killOrder, stopOrder, runningAtMs } = task;
   const order = runOrder === undefined ? undefined : state.orders.get(runOrder)?.order;
   if (order !== undefined) {
-    const key = taskKey(task.task);
-    const others = tasksOfOrder(state, order).filter((one) => taskKey(one.task) !== key);
-    dropOrder(state, order.orderId);
-    for (const { runOrder: _, ...other } of others) {
-      state.tasks.put(taskKey(other.task), other);
-      orderKill(turn, other, { reason: 'groupMemberEnded' });
-    }
+    const { runOrder: _, ...ended } = task;
+    state.tasks.put(taskKey(task.task), ended);
+    const others = tasksOfOrder(state, order);
+    const hasBegun = runningAtMs !== undefined && ruleHolds(state, 'begunGroupsGoOn');
+    if (others.length === 0 || !hasBegun) killRest(turn, order);
   }
   if (killOrder !== undefined) dropOrder(state, killOrder);
   if (stopOrder !== undefined) dropOrder(state, stopOrder);
+}
+
+/** Of a group whose order goes out no more, while nobody knows whether the agent has them. */
+export function killRest(turn: Turn, order: Order): void {
+  const { state } = turn;
+  const rest = tasksOfOrder(state, order);
+  dropOrder(state, order.orderId);
+  for (const { runOrder: _, ...task } of rest) {
+    state.tasks.put(taskKey(task.task), task);
+    orderKill(turn, task, { reason: 'groupMemberEnded' });
+  }
 }
 
 /** Its agent is gone: there is nobody to send them to. */
@@ -123,15 +126,6 @@ export function forgetOrdersOf(state: ClusterState, task: TaskRecord): TaskRecor
   if (killOrder !== undefined) dropOrder(state, killOrder);
   state.tasks.put(taskKey(task.task), rest);
   return rest;
-}
-
-function taskIdsOf(order: Order): string[] {
-  if (order.kind === 'run') {
-    return [taskKey({ ...order.body.framework, taskId: order.body.description.taskId })];
-  }
-  if (order.kind !== 'runGroup') return [];
-  const { framework, descriptions } = order.body;
-  return descriptions.map(({ taskId }) => taskKey({ ...framework, taskId }));
 }
 
 function shorter(a: number | undefined, b: number | undefined): number | undefined {

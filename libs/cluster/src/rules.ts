@@ -42,6 +42,8 @@ const RULE_SINCE = {
   volumeSizesAreTold: 6,
   /** A task whose ordered end does not come after all holds what it was lent only while there is enough of it. */
   stayingIsChecked: 6,
+  /** A group a task of which ran and ended before its order was answered goes on; before, it was killed. */
+  begunGroupsGoOn: 6,
 } as const;
 
 /** The first version whose releases know an input or a call; those that are not here were always known. */

@@ -1,8 +1,10 @@
 // Tests what becomes of a group whose order the agent has not answered: when one of its tasks ends, that order must never
-// be repeated, or the ended task could be started a second time; when the agent names only some of them, it must be.
+// be repeated, or the ended task could be started a second time, and the others go on where the agent is known to have
+// them; when the agent names only some of them, it must be repeated.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeoverEffects } from './cluster-core.ts';
 import type { Effect } from './effects.ts';
+import { orderToSend } from './order-book.ts';
 import {
   aCluster,
   aFramework,
@@ -14,9 +16,12 @@ import {
 import {
   aCommandTask,
   aDefaultExecutor,
+  anExecutor,
+  executorExits,
   groupOf,
   launchAnswered,
   launchRaw,
+  raw,
   registers,
   taskRef,
   writtenOf,
@@ -81,6 +86,82 @@ describe('a group', () => {
       cluster.readBack(answers);
       expect(cluster.state.orders.size + cluster.state.tasks.size).toBe(0);
     });
+  });
+
+  describe('one task of which ran and ended before its order was answered', () => {
+    let orderId: string;
+    let ended: ReturnType<ScriptedCluster['enter']>;
+    const named = (taskId: string) =>
+      ({ task: taskRef(framework, taskId), state: 'running', lastSequence: 1 }) as const;
+    const registersWith = (...taskIds: string[]) =>
+      cluster.register(anAgentId(), some(20), taskIds.map(named));
+    const ordersOf = (effects: readonly Effect[]) => of(effects, 'order').map(({ order }) => order);
+
+    beforeEach(() => {
+      const effects = group(pod, aCommandTask('t1'), aCommandTask('t2'), aCommandTask('t3'));
+      orderId = of(effects, 'order')[0]?.order.orderId ?? '';
+      cluster.update(taskRef(framework, 't1'), 'running');
+      ended = cluster.update(taskRef(framework, 't1'), 'finished');
+    });
+
+    test('goes on: its agent has all of it', () => {
+      expect(ordersOf(ended)).toEqual([]);
+      expect(live()).toEqual(['t2', 't3']);
+    });
+
+    test('is ordered no more: not now, not at registration, not by the next leader', () => {
+      expect(orderToSend(cluster.state, orderId)).toBeUndefined();
+      expect(ordersOf(registersWith('t2', 't3'))).toEqual([]);
+      cluster.startTerm();
+      expect(ordersOf(takeoverEffects(cluster.state))).toEqual([]);
+    });
+
+    test('is confirmed by the answer when it comes: what the agent names no more is gone', () => {
+      expect(writtenOf(cluster.answerOrder(orderId))).toEqual([]);
+      expect(cluster.state.orders.size).toBe(0);
+      expect(writtenOf(registersWith('t2'))).toMatchObject([{ taskId: 't3', state: 'gone' }]);
+    });
+
+    test('is confirmed when the agent names all that is left of it', () => {
+      expect(ordersOf(registersWith('t2', 't3'))).toEqual([]);
+      expect(cluster.state.orders.size).toBe(0);
+      expect(live()).toEqual(['t2', 't3']);
+    });
+
+    test('is killed, and not gone, when the agent names less: it may have registered before it had them', () => {
+      const effects = registersWith('t2');
+      expect(writtenOf(effects)).toEqual([]);
+      expect(ordersOf(effects)).toMatchObject([
+        { kind: 'kill', body: { task: { taskId: 't2' }, reason: 'groupMemberEnded' } },
+        { kind: 'kill', body: { task: { taskId: 't3' }, reason: 'groupMemberEnded' } },
+      ]);
+    });
+
+    test('leaves nothing when the last of it has ended', () => {
+      cluster.update(taskRef(framework, 't2'), 'finished');
+      cluster.update(taskRef(framework, 't3'), 'finished');
+      expect(cluster.state.orders.size + cluster.state.executors.size).toBe(0);
+    });
+  });
+
+  test('one task of which ran and ended early does not have its executor, which has exited, started anew', () => {
+    group(anExecutor(), raw('t1'), raw('t2'));
+    cluster.update(taskRef(framework, 't1'), 'running');
+    cluster.update(taskRef(framework, 't1'), 'finished');
+    executorExits(cluster, framework);
+    expect(cluster.state.executors.size).toBe(0);
+    cluster.update(taskRef(framework, 't2'), 'failed', { reason: 'executorExited' });
+    expect(cluster.state.orders.size + cluster.state.tasks.size).toBe(0);
+  });
+
+  test('one task of which ran and ended early was killed under the rules before', () => {
+    cluster.rulesVersion = 5;
+    cluster.state.change({ rulesVersion: 5 });
+    group(pod, aCommandTask('t1'), aCommandTask('t2'));
+    cluster.update(taskRef(framework, 't1'), 'running');
+    expect(of(cluster.update(taskRef(framework, 't1'), 'finished'), 'order')).toMatchObject([
+      { order: { kind: 'kill', body: { task: { taskId: 't2' }, reason: 'groupMemberEnded' } } },
+    ]);
   });
 
   describe('whose order was not answered when its agent registers', () => {

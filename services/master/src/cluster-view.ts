@@ -71,7 +71,7 @@ export interface ClusterView {
   streamPositions(): Iterable<StreamPosition>;
   /** Principals of all frameworks in the books. */
   principals(): Iterable<PrincipalName>;
-  /** As it stands now; undefined when nothing waits for its answer any more. */
+  /** As it stands now; undefined when it must not be sent, or not again. */
   order(orderId: string): Order | undefined;
   /** One of the leader's own that was not read back yet, by task and sequence; undefined when nobody needs it. */
   unwrittenUpdate(key: string): StatusUpdate | undefined;

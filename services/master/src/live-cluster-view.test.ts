@@ -1,6 +1,14 @@
 // Tests of what the master reads of the books, on records as the core keeps them.
 import { ClusterState } from '@parley/cluster/cluster-state';
 import type { FrameworkRecord, OfferRecord } from '@parley/cluster/records';
+import { aCluster, of, some } from '@parley/cluster/scripted-cluster';
+import {
+  aCommandTask,
+  aDefaultExecutor,
+  groupOf,
+  launchRaw,
+  taskRef,
+} from '@parley/cluster/scripted-tasks';
 import {
   AgentId,
   FrameworkRef,
@@ -11,7 +19,7 @@ import {
   taskKey,
 } from '@parley/protocol/ids';
 import { NO_RESOURCES } from '@parley/protocol/resources';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { LiveClusterView } from './live-cluster-view.ts';
 
 const framework = FrameworkRef.parse({ principal: 'alice', frameworkId: 'f1' });
@@ -112,6 +120,22 @@ it("names the leader's own updates on a task that were not read back, and none o
     ],
   ]);
   expect([...view.unwrittenOf(TaskRef.parse({ ...framework, taskId: 't3' }))]).toEqual([]);
+});
+
+test('an order of a group is sent until one of its tasks has ended, and then never again', () => {
+  const cluster = aCluster(some(8));
+  const view = new LiveClusterView(() => cluster.state);
+  const effects = launchRaw(
+    cluster,
+    framework,
+    groupOf(aDefaultExecutor(), aCommandTask('t1'), aCommandTask('t2')),
+  );
+  const [order] = of(effects, 'order').map((effect) => effect.order);
+  const orderId = order?.orderId ?? '';
+  cluster.update(taskRef(framework, 't1'), 'running');
+  expect(view.order(orderId)).toBe(order);
+  cluster.update(taskRef(framework, 't1'), 'finished');
+  expect(view.order(orderId)).toBeUndefined();
 });
 
 describe('what the rules ask of the books', () => {

@@ -10,6 +10,7 @@ import {
   type ReportedFramework,
 } from '@parley/cluster/framework-report';
 import type { ClusterSettings, Order } from '@parley/cluster/inputs';
+import { orderToSend } from '@parley/cluster/order-book';
 import { isWorthAnEntry } from '@parley/cluster/revocable-resources';
 import { revocationCandidates } from '@parley/cluster/revocation-candidates';
 import type { Fact } from '@parley/protocol/allocation';
@@ -149,7 +150,7 @@ export class LiveClusterView implements ClusterView {
   }
 
   order(orderId: string): Order | undefined {
-    return this.#state().orders.get(orderId)?.order;
+    return orderToSend(this.#state(), orderId);
   }
 
   unwrittenUpdate(key: string): StatusUpdate | undefined {
