@@ -7,13 +7,25 @@ import { resources, task } from '@parley/scheduler-sdk/task';
 const TIMEOUT_MS = 120_000;
 const NEED = { cpus: 1, mem: '1GiB', disk: '1GiB' } as const;
 
-/** Milliseconds beyond the task's, from before it connects until it has heard that its task has finished. */
+/** Milliseconds. */
+export type ProbeTimes = {
+  /** Beyond the task's own, from before it connects until it has heard that its task has finished: the sum of what follows. */
+  readonly beyond: number;
+  /** From before it connects until it is offered what it then launches its task on; `connected` is the part before it is subscribed. */
+  readonly offered: number;
+  readonly connected: number;
+  /** From that offer until it hears that its task runs. */
+  readonly started: number;
+  /** From then until it hears that the task has finished, less the task's length. */
+  readonly told: number;
+};
+
 export async function probeOnce(how: {
   readonly credential: string;
   /** Never used before. */
   readonly name: string;
   readonly taskSeconds: number;
-}): Promise<number> {
+}): Promise<ProbeTimes> {
   const { credential, name, taskSeconds } = how;
   const done = Promise.withResolvers<void>();
   const late = setTimeout(
@@ -25,6 +37,8 @@ export async function probeOnce(how: {
   let attempts = 0;
   let accepted: string | undefined;
   const beganMs = performance.now();
+  let offeredMs = beganMs;
+  let runningMs = beganMs;
   const scheduler = await connectScheduler({
     ...{ credential, name, frameworkId: name, role: name },
     connectTimeoutMs: TIMEOUT_MS,
@@ -35,6 +49,7 @@ export async function probeOnce(how: {
       if (isLaunching) return self.decline([offer], { refuseMs: 0 });
       isLaunching = true;
       attempts += 1;
+      offeredMs = performance.now();
       const id = `probe-${attempts}`;
       const only = task({ id, command: ['sleep', String(taskSeconds)], ...NEED });
       const answer = await self.launch(offer, [only], { refuseMs: 0 });
@@ -42,15 +57,20 @@ export async function probeOnce(how: {
       if (answer.ok) accepted = id;
     },
     onUpdate: ({ task: { taskId }, state, message }) => {
+      if (state === 'running') runningMs = performance.now();
       if (state === 'finished') done.resolve();
       else if (isTerminal(state) && taskId === accepted) {
         done.reject(new Error(`the probe's task is ${state}: ${message}`));
       }
     },
   });
+  const connected = performance.now() - beganMs;
   try {
     await done.promise;
-    return performance.now() - beganMs - taskSeconds * 1000;
+    const told = performance.now() - runningMs - taskSeconds * 1000;
+    const offered = offeredMs - beganMs;
+    const started = runningMs - offeredMs;
+    return { beyond: offered + started + told, offered, connected, started, told };
   } finally {
     clearTimeout(late);
     await scheduler.teardown();

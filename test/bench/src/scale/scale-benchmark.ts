@@ -36,7 +36,8 @@ async function resultsFor(
     const run = await scaleRun(plan, agents, say);
     const results = resultsOf(run);
     if (plan.pictures !== undefined) {
-      const { probesMs, samples } = run;
+      const { probes, samples } = run;
+      const probesMs = probes.map(({ beyond }) => beyond);
       say(`kept as ${keepRun(plan.pictures, { agents, probesMs, samples, results })}`);
     }
     return results;
@@ -61,8 +62,10 @@ const AIMS: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   },
 };
 
+const PROBE_PARTS = ['connected', 'offered', 'started', 'told'] as const;
+
 function resultsOf(run: ScaleRun): Result[] {
-  const { agents, probesMs, seconds, samples, steady, usage } = run;
+  const { agents, probes, seconds, samples, steady, usage } = run;
   const figure = (what: string, value: number, unit: string): Result => ({
     ...{ name: `scale.${agents}.${what}`, value: rounded(value), unit },
     aim: AIMS[agents]?.[what] ?? null,
@@ -72,8 +75,11 @@ function resultsOf(run: ScaleRun): Result[] {
   const { messages, bytes, journal } = costs(run, tasks);
   const allocated = samples.map((sample) => sample.allocated * 100);
   return [
-    figure('probe.p50', median(probesMs), 'ms'),
-    figure('probe.max', Math.max(...probesMs), 'ms'),
+    figure('probe.p50', median(probes.map(({ beyond }) => beyond)), 'ms'),
+    figure('probe.max', Math.max(...probes.map(({ beyond }) => beyond)), 'ms'),
+    ...PROBE_PARTS.map((part) => {
+      return figure(`probe.${part}`, median(probes.map((times) => times[part])), 'ms');
+    }),
     ...timesOf('start', steady, ({ start }) => start).map((each) => figure(...each)),
     ...timesOf('reuse', steady, ({ reuse }) => reuse).map((each) => figure(...each)),
     figure('launches', tasks / seconds, '1/s'),

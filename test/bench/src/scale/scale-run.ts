@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { EmulatedCluster } from '../emulated/emulated-cluster.ts';
 import { PRINCIPALS, type ServerCounts } from '../emulated/emulated-server.ts';
 import { sharedConnections } from '../failover/failover-options.ts';
-import { probeOnce } from './probe.ts';
+import { type ProbeTimes, probeOnce } from './probe.ts';
 import { shareBetween, type Usage, type UsageShare, usageOfAll } from './process-usage.ts';
 import type { ScalePlan } from './scale-options.ts';
 import type { Figures } from './taker-messages.ts';
@@ -31,8 +31,7 @@ export type ScaleRun = {
   readonly registeredSeconds: number;
   readonly offeredSeconds: number;
   readonly busySeconds: number;
-  /** Milliseconds beyond each probe's own task. */
-  readonly probesMs: readonly number[];
+  readonly probes: readonly ProbeTimes[];
   /** Of the time in which probes ran. */
   readonly seconds: number;
   readonly samples: readonly Sample[];
@@ -145,16 +144,15 @@ async function observe(place: Place): Promise<Omit<ScaleRun, keyof Begun | 'agen
       return [name, shareBetween(first, after, seconds)];
     }),
   );
-  const probesMs = await probing;
-  say(
-    `probes took ${probesMs.map((ms) => `${Math.round(ms)} ms`).join(', ')} longer than their task`,
-  );
-  return { probesMs, seconds, samples, steady, counts, usage };
+  const probes = await probing;
+  const beyond = probes.map((times) => `${Math.round(times.beyond)} ms`).join(', ');
+  say(`probes took ${beyond} longer than their task`);
+  return { probes, seconds, samples, steady, counts, usage };
 }
 
-async function probe({ plan, cluster }: Place): Promise<number[]> {
+async function probe({ plan, cluster }: Place): Promise<ProbeTimes[]> {
   const credential = cluster.server.credential('principal', PRINCIPALS[0] ?? '');
-  const times: number[] = [];
+  const times: ProbeTimes[] = [];
   for (let number = 1; number <= plan.probes; number += 1) {
     const how = { credential, name: `probe-${number}`, taskSeconds: plan.probeSeconds };
     times.push(await probeOnce(how));
