@@ -73,6 +73,8 @@ export type AgentBusOptions = {
   readonly cluster: ClusterName;
   readonly agentId: AgentId;
   readonly handlers: AgentHandlers;
+  /** Where many agents are one process, they may share what they have read. */
+  readonly read?: typeof decodeMessage | undefined;
 };
 
 const REGISTER_TIMEOUT_MS = 2000;
@@ -83,14 +85,16 @@ export class AgentBus {
   readonly #cluster: ClusterName;
   readonly #agentId: AgentId;
   readonly #handlers: AgentHandlers;
+  readonly #read: typeof decodeMessage;
   readonly #subscriptions: BusSubscription[];
   readonly #malformed = new Set<string>();
 
-  constructor({ bus, cluster, agentId, handlers }: AgentBusOptions) {
+  constructor({ bus, cluster, agentId, handlers, read = decodeMessage }: AgentBusOptions) {
     this.#bus = bus;
     this.#cluster = cluster;
     this.#agentId = agentId;
     this.#handlers = handlers;
+    this.#read = read;
     const { run, runGroup, destroyVolume, kill, logs, logLevel, presence, watermarks } = SUBJECTS;
     const { shutdownExecutorOrder, messageToExecutor } = SUBJECTS;
     this.#subscriptions = [
@@ -259,7 +263,7 @@ export class AgentBus {
     };
     const subject = wildcardOf(entry, this.#cluster, own);
     return this.#bus.subscribe(subject, (message) => {
-      const received = decodeMessage(entry, this.#cluster, message.subject, message.bytes);
+      const received = this.#read(entry, this.#cluster, message.subject, message.bytes);
       if (received.ok) handler(received.value, message);
       else this.#refuse(message, received);
     });

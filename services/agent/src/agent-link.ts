@@ -1,13 +1,12 @@
 // Owns an agent's half of the bus: messages become inputs of its supervisor, the supervisor's effects for the bus go out,
 // and what is answered becomes inputs again. The process of one agent and an emulation of many use it alike.
-import type { Bus } from '@parley/actor/bus';
 import { type Requester, store } from '@parley/actor/nats/jetstream-requests';
 import type { AgentId, ClusterName } from '@parley/protocol/ids';
 import type { Answer } from '@parley/protocol/message';
 import { unreachable } from '@parley/protocol/unreachable';
 import type { WatchUsage } from '@parley/protocol/usage';
 import { changeLevel, type Logger } from '@parley/telemetry/logger';
-import { AgentBus, type AgentHandlers } from './agent-bus.ts';
+import { AgentBus, type AgentBusOptions, type AgentHandlers } from './agent-bus.ts';
 import { OpenReplies } from './open-replies.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { ReplyHandle, SupervisorEffect, SupervisorInput } from './supervisor-messages.ts';
@@ -29,7 +28,9 @@ export const isBusEffect = (effect: SupervisorEffect): effect is BusEffect =>
   kinds.has(effect.kind);
 
 /** The bus as this agent has it; `requester` takes the acknowledgements of stored updates into its own inbox. */
-export type AgentConnection = { readonly bus: Bus; readonly requester: Requester };
+export type AgentConnection = Pick<AgentBusOptions, 'bus' | 'read'> & {
+  readonly requester: Requester;
+};
 
 export type AgentLinkOptions = {
   readonly cluster: ClusterName;
@@ -60,9 +61,9 @@ export class AgentLink {
   }
 
   /** From now on the supervisor hears the bus. */
-  attach({ bus, requester }: AgentConnection): void {
+  attach({ bus, requester, read }: AgentConnection): void {
     const { cluster, agentId } = this.#options;
-    const agent = new AgentBus({ bus, cluster, agentId, handlers: this.#handlers() });
+    const agent = new AgentBus({ bus, cluster, agentId, read, handlers: this.#handlers() });
     this.#connection = { agent, requester };
   }
 

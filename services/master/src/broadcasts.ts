@@ -9,6 +9,8 @@ import type { MasterOutput } from './master-actor.ts';
 
 /** Watermarks and presence every 5 s (design: "the leader's broadcast watermark"). */
 const BROADCAST_INTERVAL_MS = 5000;
+/** Each agent gets each of them. Nobody waits for watermarks: of thousands of agents so many get theirs in a second. */
+const WATERMARKS_PER_SECOND = 2000;
 const CHECK_INTERVAL_MS = 1000;
 /** Reports of a new term and the answers to them, of all agents and frameworks together. */
 const MESSAGES_PER_SECOND = 10_000;
@@ -35,7 +37,8 @@ export class Broadcasts {
   readonly #options: BroadcastsOptions;
   readonly damaged = new DamagedUpdates();
   #checkDueMs = Number.NEGATIVE_INFINITY;
-  #broadcastDueMs = Number.NEGATIVE_INFINITY;
+  #presenceDueMs = Number.NEGATIVE_INFINITY;
+  #watermarksDueMs = Number.NEGATIVE_INFINITY;
   #heartbeatDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: BroadcastsOptions) {
@@ -50,15 +53,24 @@ export class Broadcasts {
   take(nowMs: number): MasterOutput[] {
     this.#checkDueMs = nowMs + CHECK_INTERVAL_MS;
     const outputs: MasterOutput[] = [];
-    if (nowMs >= this.#broadcastDueMs) {
-      this.#broadcastDueMs = nowMs + BROADCAST_INTERVAL_MS;
-      outputs.push(this.#presence(), this.#watermarks());
+    if (nowMs >= this.#presenceDueMs) {
+      this.#presenceDueMs = nowMs + BROADCAST_INTERVAL_MS;
+      outputs.push(this.#presence());
+    }
+    if (nowMs >= this.#watermarksDueMs) {
+      this.#watermarksDueMs = nowMs + this.#watermarksIntervalMs();
+      outputs.push(this.#watermarks());
     }
     if (nowMs >= this.#heartbeatDueMs) {
       this.#heartbeatDueMs = nowMs + this.#options.view.settings().frameworkHeartbeatIntervalMs;
       outputs.push(...this.#heartbeats());
     }
     return outputs;
+  }
+
+  #watermarksIntervalMs(): number {
+    const wantedMs = (this.#options.view.registeredAgentCount() * 1000) / WATERMARKS_PER_SECOND;
+    return Math.max(BROADCAST_INTERVAL_MS, wantedMs);
   }
 
   #presence(): MasterOutput {

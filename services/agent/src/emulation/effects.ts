@@ -16,6 +16,7 @@ import type { EmulationConfig } from './config.ts';
 import { EmulatedAgent } from './emulated-agent.ts';
 import { EmulatorBus } from './emulator-bus.ts';
 import { LaunchTally } from './launch-tally.ts';
+import { SharedReading } from './shared-reading.ts';
 import { TICK_MS, TimerWheel } from './timer-wheel.ts';
 
 const LOOK_MS = 250;
@@ -33,6 +34,7 @@ export class Emulation {
   readonly #wheel = new TimerWheel(systemClock.nowMs());
   readonly #tally = new LaunchTally();
   readonly #reports = new ReportLog();
+  readonly #reading = new SharedReading();
   readonly #buses: NatsBus[] = [];
   readonly #members: Member[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -156,7 +158,7 @@ export class Emulation {
     const member = { agent, bus };
     group.push(member);
     this.#members.push(member);
-    agent.attach({ bus, requester: bus.requester });
+    agent.attach({ bus, requester: bus.requester, read: this.#reading.read });
   }
 
   #report(agentId: AgentId, about: string, reason: string): void {
