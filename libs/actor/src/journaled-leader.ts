@@ -14,6 +14,7 @@ import { ENTRY_FRAME_BYTES, encodeEntry } from './journal-entry.ts';
 import type { Replica, Skipped, SkippedInput } from './replica.ts';
 
 export type LeaderLimits = {
+  /** They are stepped in one go, which keeps a process from everything else. */
   readonly maxInputsPerEntry: number;
   /** Where gathering ends. One larger input is appended alone. */
   readonly maxEntryBytes: number;
@@ -22,7 +23,7 @@ export type LeaderLimits = {
   readonly maxQueuedInputs: number;
 };
 const LEADER_LIMITS: LeaderLimits = {
-  maxInputsPerEntry: 1024,
+  maxInputsPerEntry: 256,
   maxEntryBytes: 512 * 1024,
   maxInputBytes: MAX_MESSAGE_BYTES - ENTRY_FRAME_BYTES,
   maxQueuedInputs: 16_384,

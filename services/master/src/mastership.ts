@@ -20,7 +20,8 @@ import { reportLeader, reportSetback } from './leader-reports.ts';
 import { LeadershipDesk } from './leadership-desk.ts';
 import type { MasterLook } from './master-meter.ts';
 import { rehearse } from './rehearsal.ts';
-import { Term, type TermSurroundings } from './term.ts';
+import { Term } from './term.ts';
+import type { TermSurroundings } from './term-surroundings.ts';
 
 const OTHER_LEADS =
   'another process leads; if it has this id too, give each master an id of its own';

@@ -14,7 +14,7 @@ import { type Failure, type Outcome, succeed } from '@parley/protocol/errors';
 import { PrincipalName } from '@parley/protocol/ids';
 import type { ActorLog } from '@parley/telemetry/logger';
 import { type BestSettings, bestSettings } from './best-settings.ts';
-import type { TermSurroundings } from './term.ts';
+import type { TermSurroundings } from './term-surroundings.ts';
 
 type MasterReplica = Replica<ClusterState, Input, Effect>;
 

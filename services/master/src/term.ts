@@ -1,41 +1,35 @@
 // Owns one term of a leading master: from the replica of the journal's end to the end of the leadership. It joins
 // the writer of the journal, the actor, the bus and the readers of update streams; it decides nothing itself.
 
-import type { Bus, BusSubscription } from '@parley/actor/bus';
-import type { Clock } from '@parley/actor/clock';
-import type { Core, StepContext } from '@parley/actor/core';
-import type { Journal, JournalTail } from '@parley/actor/journal';
+import type { BusSubscription } from '@parley/actor/bus';
+import type { StepContext } from '@parley/actor/core';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
 import type { LeaseNote } from '@parley/actor/lease';
-import type { UpdateStreamReaderOptions } from '@parley/actor/nats/update-stream-reader';
-import type { UpdateWriter } from '@parley/actor/nats/update-writer';
-import type { Replica, Skipped } from '@parley/actor/replica';
-import type { SnapshotLimits } from '@parley/actor/snapshot-keeper';
-import type { SnapshotStore } from '@parley/actor/snapshot-store';
-import type { Timers } from '@parley/actor/timers';
+import type { Skipped } from '@parley/actor/replica';
 import { takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
 import type { Effect } from '@parley/cluster/effects';
-import { type ClusterSettings, Input } from '@parley/cluster/inputs';
+import { Input } from '@parley/cluster/inputs';
 import type { Epoch } from '@parley/protocol/epoch';
 import { fail, type Outcome } from '@parley/protocol/errors';
-import type { ActorId, ClusterName, PrincipalName } from '@parley/protocol/ids';
 import { subjectPrefix } from '@parley/protocol/subject-entry';
 import { unreachable } from '@parley/protocol/unreachable';
-import type { ActorLog } from '@parley/telemetry/logger';
-import type { AuthorizationRules } from './authorization.ts';
+import { Intake } from './intake.ts';
 import { lossOfJournal } from './journal-loss.ts';
 import { reportLeader } from './leader-reports.ts';
 import { LiveClusterView } from './live-cluster-view.ts';
 import { MasterActor, type MasterOutput } from './master-actor.ts';
-import type { MasterMeter } from './master-meter.ts';
 import { leaveThePast, type OpenedBooks, openBooks } from './open-books.ts';
 import type { Principals } from './principal-registry.ts';
 import { putBack } from './put-back.ts';
-import type { RateLimitSettings } from './rate-limits.ts';
-import type { SettingsStore } from './settings-store.ts';
 import { SettingsUpkeep } from './settings-upkeep.ts';
 import { StreamLooks } from './stream-looks.ts';
+import type {
+  MasterReplica,
+  TermOptions,
+  TermSurroundings,
+  UpdateReader,
+} from './term-surroundings.ts';
 import { takeIn } from './update-intake.ts';
 
 const TICK_MS = 50;
@@ -43,66 +37,10 @@ const ORDER_TIMEOUT_MS = 2000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
 const JOURNAL_INTERVAL_MS = 2000;
+/** Inputs that wait for the journal: some entries full. Before more is looked at, they are written. */
+const MAX_PENDING = 2048;
 
-/** Reads a principal's update stream in order. */
-export type UpdateReader = { start(): void; close(): Promise<void> };
-export type UpdateReading = Pick<UpdateStreamReaderOptions, 'from' | 'onBatch' | 'onTrouble'> & {
-  readonly principal: PrincipalName;
-};
-
-export type StreamEnd = { readonly createdMs: number; readonly lastSequence: number };
-
-/** All that a term meets of the world: ports, and what is configured. */
-export type TermSurroundings = {
-  readonly cluster: ClusterName;
-  readonly masterId: ActorId;
-  readonly settings: ClusterSettings;
-  readonly rateLimits: RateLimitSettings;
-  readonly rules: () => AuthorizationRules | undefined;
-  readonly bus: Bus;
-  readonly core: Core<ClusterState, Input, Effect>;
-  readonly journal: Journal & JournalTail;
-  readonly snapshots: SnapshotStore;
-  readonly updateWriter: UpdateWriter;
-  readonly readUpdates: (reading: UpdateReading) => UpdateReader;
-  /** As of `readPrincipals`. */
-  readonly readPrincipals: (knownVersion?: string) => Promise<Outcome<Principals | undefined>>;
-  /** What operators have set, beside the books: anew for each term. */
-  readonly openSettings: () => SettingsStore;
-  /** Of a principal's stream of updates. */
-  readonly endOfUpdates: (principal: PrincipalName) => Promise<Outcome<StreamEnd>>;
-  /** The journal takes nothing: whoever looks after the streams may say more. */
-  readonly onJournalTrouble: () => void;
-  /** It is time that somebody looks whether streams are as they must be and take writes. */
-  readonly lookAtStreams?: (principals: readonly PrincipalName[]) => void;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly makeNonce: () => string;
-  readonly limits?: Partial<SnapshotLimits>;
-  readonly logger: ActorLog;
-  /** Where somebody wants to know. */
-  readonly meter?: Pick<MasterMeter, 'submitted' | 'stepped'> | undefined;
-};
-
-export type MasterReplica = Replica<ClusterState, Input, Effect>;
 type Shell = LeaderShell<ClusterState, Input, Effect>;
-
-export type TermOptions = {
-  readonly epoch: Epoch;
-  readonly mayAct: () => boolean;
-  /** What a standby held; undefined: the books are read first. */
-  readonly replica: MasterReplica | undefined;
-  /** What it held last of whole books, if these are lost. */
-  readonly memory: () => MasterReplica | undefined;
-  /** What the leader before has left behind with the lease. */
-  readonly note: LeaseNote | undefined;
-  /** An entry of this term is in the journal: before that nobody hears of it. */
-  readonly onCommitted: () => void;
-  /** After each entry; `hash` costs something. */
-  readonly onStepped: (sequence: number, hash: () => string) => void;
-  /** Where a standby writes the snapshots, the leader need not. */
-  readonly mayWriteSnapshot: (sequence: number) => boolean;
-};
 
 export class Term {
   readonly #around: TermSurroundings;
@@ -123,6 +61,7 @@ export class Term {
   #settings: SettingsUpkeep | undefined;
   #journalDueMs = 0;
   #looks: StreamLooks | undefined;
+  #intake: Intake | undefined;
 
   constructor(around: TermSurroundings, options: TermOptions) {
     this.#around = around;
@@ -303,6 +242,7 @@ export class Term {
     this.#settings = new SettingsUpkeep(openSettings, logger, shell.state);
     this.#looks = new StreamLooks({ nowMs, view, look: this.#around.lookAtStreams });
     actor.begin(takeoverEffects(shell.state), nowMs);
+    const intake = this.#openIntake(shell, actor);
     const prefix = subjectPrefix(cluster);
     for (const pattern of [
       `${prefix}.master.call.>`,
@@ -310,14 +250,31 @@ export class Term {
       `${prefix}.master.proposals`,
     ]) {
       const subscription = bus.subscribe(pattern, ({ subject, bytes, reply }) => {
-        actor.received(subject, bytes, reply, this.#around.clock.nowMs());
-        this.#carryOut();
+        intake.add({ subject, bytes, ...(reply !== undefined && { reply }) });
       });
       this.#subscriptions.push(subscription);
     }
     void this.#readPrincipals(actor);
     this.#cancelTicks = this.#around.timers.every(TICK_MS, () => this.#tick());
     this.#options.onCommitted();
+  }
+
+  #openIntake(shell: Shell, actor: MasterActor): Intake {
+    const { clock, timers, logger } = this.#around;
+    const intake = new Intake({
+      clock,
+      timers,
+      hasRoom: () => shell.pending < MAX_PENDING,
+      take: ({ subject, bytes, reply }, nowMs) => actor.received(subject, bytes, reply, nowMs),
+      onTaken: () => this.#carryOut(),
+      onDropping: (waiting) =>
+        logger.warn(
+          { waiting },
+          'more comes in than this master can take: what comes now is dropped, and asked again by whoever wants an answer. A master needs a fast core of its own in a cluster as busy as this',
+        ),
+    });
+    this.#intake = intake;
+    return intake;
   }
 
   #tick(): void {
@@ -464,6 +421,7 @@ export class Term {
   #close(): void {
     this.#over = true;
     this.#cancelTicks?.();
+    this.#intake?.close();
     for (const subscription of this.#subscriptions) subscription.close();
     for (const reader of this.#readers) void reader.close();
   }

@@ -8,7 +8,7 @@ import type { UpdateWriter } from '@parley/actor/nats/update-writer';
 import { mayReply } from '@parley/actor/reply-check';
 import type { SnapshotStore } from '@parley/actor/snapshot-store';
 import type { SettingsStore } from '@parley/master/settings-store';
-import type { StreamEnd, UpdateReader, UpdateReading } from '@parley/master/term';
+import type { StreamEnd, UpdateReader, UpdateReading } from '@parley/master/term-surroundings';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { PrincipalName } from '@parley/protocol/ids';
 import type { ActorLog } from '@parley/telemetry/logger';

@@ -1,0 +1,98 @@
+// Owns what has come in for the leading master and is not looked at yet: it is taken in slices, so that thousands of agents
+// that ask at once keep this process neither from showing that it lives nor from reading its sockets, which the server would
+// cut. No message is understood here.
+import type { BusMessage } from '@parley/actor/bus';
+import type { Clock } from '@parley/actor/clock';
+import type { Timers } from '@parley/actor/timers';
+import { Fifo } from '@parley/cluster/fifo';
+
+export type IncomingMessage = Pick<BusMessage, 'subject' | 'bytes' | 'reply'>;
+
+export type IntakeLimits = {
+  /** A slice ends with the message in which so much time has passed. */
+  readonly sliceMs: number;
+  /** What comes beyond is dropped: whoever wants an answer asks again. */
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+};
+export const INTAKE_LIMITS: IntakeLimits = {
+  sliceMs: 20,
+  maxMessages: 200_000,
+  maxBytes: 128 * 1024 * 1024,
+};
+/** Where what is taken has no room yet. */
+const LOOK_AGAIN_MS = 5;
+
+export type IntakeOptions = {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly timers: Pick<Timers, 'soon' | 'after'>;
+  /** Whether there is room for what a message asks for. */
+  readonly hasRoom: () => boolean;
+  readonly take: (message: IncomingMessage, nowMs: number) => void;
+  /** After each slice. */
+  readonly onTaken: () => void;
+  /** Once until everything is taken again. */
+  readonly onDropping: (waiting: number) => void;
+  readonly limits?: Partial<IntakeLimits>;
+};
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #limits: IntakeLimits;
+  readonly #waiting = new Fifo<IncomingMessage>();
+  #bytes = 0;
+  #isDropping = false;
+  #isClosed = false;
+  /** Of the next slice. */
+  #cancel: (() => void) | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#limits = { ...INTAKE_LIMITS, ...options.limits };
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  add(message: IncomingMessage): void {
+    if (this.#isClosed) return;
+    const { maxMessages, maxBytes } = this.#limits;
+    const isFull = this.size >= maxMessages || this.#bytes + message.bytes.length > maxBytes;
+    if (isFull && this.size > 0) {
+      if (!this.#isDropping) this.#options.onDropping(this.size);
+      this.#isDropping = true;
+      return;
+    }
+    this.#waiting.push(message);
+    this.#bytes += message.bytes.length;
+    this.#cancel ??= this.#options.timers.soon(() => this.#slice());
+  }
+
+  /** What waits is dropped. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancel?.();
+  }
+
+  #slice(): void {
+    this.#cancel = undefined;
+    const { clock, timers, hasRoom, take, onTaken } = this.#options;
+    const beganMs = clock.nowMs();
+    let nowMs = beganMs;
+    let isRoom = hasRoom();
+    while (isRoom && !this.#isClosed && nowMs - beganMs < this.#limits.sliceMs) {
+      const message = this.#waiting.shift();
+      if (message === undefined) break;
+      this.#bytes -= message.bytes.length;
+      take(message, nowMs);
+      nowMs = clock.nowMs();
+      isRoom = hasRoom();
+    }
+    onTaken();
+    if (this.#isClosed) return;
+    if (this.size === 0) this.#isDropping = false;
+    else if (isRoom) this.#cancel = timers.soon(() => this.#slice());
+    else this.#cancel = timers.after(LOOK_AGAIN_MS, () => this.#slice());
+  }
+}
