@@ -23,7 +23,7 @@ export type LeaderLimits = {
   readonly maxQueuedInputs: number;
 };
 const LEADER_LIMITS: LeaderLimits = {
-  maxInputsPerEntry: 256,
+  maxInputsPerEntry: 1024,
   maxEntryBytes: 512 * 1024,
   maxInputBytes: MAX_MESSAGE_BYTES - ENTRY_FRAME_BYTES,
   maxQueuedInputs: 16_384,

@@ -3,7 +3,8 @@
 import type { RequestId } from '@parley/protocol/envelope';
 
 export type RetryPolicy = { readonly firstMs: number; readonly maxMs: number };
-const DEFAULT_RETRY: RetryPolicy = { firstMs: 500, maxMs: 5000 };
+/** What a busy leader has not looked at yet is not asked again and again, or it never catches up; a new leader or connection is asked at once. */
+const DEFAULT_RETRY: RetryPolicy = { firstMs: 500, maxMs: 20_000 };
 
 type Outstanding<Payload> = {
   readonly payload: Payload;

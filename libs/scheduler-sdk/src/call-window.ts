@@ -19,6 +19,9 @@ export type PendingCall = {
   firstSession?: number;
 };
 
+/** A new leader or connection is asked at once; one that has more to do than it can do is not asked again and again. */
+const RETRY = { firstMs: 1000, maxMs: 20_000 };
+
 export class CallWindow {
   readonly #requests: OutstandingRequests<PendingCall>;
   /** Counters that are not answered, ascending. */
@@ -27,7 +30,7 @@ export class CallWindow {
   #highest = 0;
 
   constructor(callerSession: string) {
-    this.#requests = new OutstandingRequests(callerSession, { firstMs: 1000, maxMs: 5000 });
+    this.#requests = new OutstandingRequests(callerSession, RETRY);
   }
 
   get openCount(): number {

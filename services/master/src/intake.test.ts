@@ -123,6 +123,19 @@ test('one message that is larger than all that may wait is taken where nothing e
   expect([bench.taken, bench.dropped]).toEqual([['0'], []]);
 });
 
+test('up to when everything was taken is told by what waits longest', () => {
+  const bench = new Bench(10, { sliceMs: 10 });
+  bench.nowMs = 100;
+  bench.add(1);
+  bench.nowMs = 500;
+  bench.add(1);
+  expect(bench.intake.takenUpToMs(900)).toBe(100);
+  bench.step();
+  expect(bench.intake.takenUpToMs(900)).toBe(500);
+  bench.run();
+  expect(bench.intake.takenUpToMs(900)).toBe(900);
+});
+
 test('after the end nothing is taken, neither what waits nor what comes', () => {
   const bench = new Bench(0);
   bench.add(5);

@@ -39,7 +39,7 @@ export type IntakeOptions = {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #limits: IntakeLimits;
-  readonly #waiting = new Fifo<IncomingMessage>();
+  readonly #waiting = new Fifo<{ readonly message: IncomingMessage; readonly atMs: number }>();
   #bytes = 0;
   #isDropping = false;
   #isClosed = false;
@@ -55,6 +55,11 @@ export class Intake {
     return this.#waiting.size;
   }
 
+  /** Everything that came in before then has been taken. */
+  takenUpToMs(nowMs: number): number {
+    return this.#waiting.peek()?.atMs ?? nowMs;
+  }
+
   add(message: IncomingMessage): void {
     if (this.#isClosed) return;
     const { maxMessages, maxBytes } = this.#limits;
@@ -64,7 +69,7 @@ export class Intake {
       this.#isDropping = true;
       return;
     }
-    this.#waiting.push(message);
+    this.#waiting.push({ message, atMs: this.#options.clock.nowMs() });
     this.#bytes += message.bytes.length;
     this.#cancel ??= this.#options.timers.soon(() => this.#slice());
   }
@@ -82,7 +87,7 @@ export class Intake {
     let nowMs = beganMs;
     let isRoom = hasRoom();
     while (isRoom && !this.#isClosed && nowMs - beganMs < this.#limits.sliceMs) {
-      const message = this.#waiting.shift();
+      const message = this.#waiting.shift()?.message;
       if (message === undefined) break;
       this.#bytes -= message.bytes.length;
       take(message, nowMs);

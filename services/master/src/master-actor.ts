@@ -202,14 +202,17 @@ export class MasterActor {
     this.#gate.principalsRead(records, nowMs);
   }
 
-  /** Everything that is due. Call it every 100 ms or so, and after `carryOut`. */
-  tick(nowMs: number): void {
+  /**
+   * Everything that is due. Call it every 100 ms or so, and after `carryOut`. `heardUpToMs`: what came in later waits
+   * still, so that silence from then on says nothing.
+   */
+  tick(nowMs: number, heardUpToMs = nowMs): void {
     this.#outputs.push(...this.#orders.takeDue(nowMs), ...this.#updates.takeDue(nowMs));
     this.#publish(...this.#standings.takeDue(nowMs));
-    this.#silence.judgeAgents(nowMs);
+    this.#silence.judgeAgents(heardUpToMs);
     if (!this.#broadcasts.isDue(nowMs)) return;
     this.#outputs.push(...this.#broadcasts.take(nowMs));
-    this.#silence.judgeFrameworks(nowMs);
+    this.#silence.judgeFrameworks(heardUpToMs);
     const heldBack = this.#silence.takeHeldBack();
     if (heldBack !== undefined) this.#log('warn', 'silent agents wait to be given up', heldBack);
     for (const { level, message, fields } of this.#census.takeLines()) {

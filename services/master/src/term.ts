@@ -2,6 +2,7 @@
 // the writer of the journal, the actor, the bus and the readers of update streams; it decides nothing itself.
 
 import type { BusSubscription } from '@parley/actor/bus';
+import type { Clock } from '@parley/actor/clock';
 import type { StepContext } from '@parley/actor/core';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
 import type { LeaseNote } from '@parley/actor/lease';
@@ -38,7 +39,7 @@ const ORDER_TIMEOUT_MS = 2000;
 const PRINCIPALS_INTERVAL_MS = 3000;
 const JOURNAL_INTERVAL_MS = 2000;
 /** Inputs that wait for the journal: some entries full. Before more is looked at, they are written. */
-const MAX_PENDING = 2048;
+const MAX_PENDING = 4096;
 
 type Shell = LeaderShell<ClusterState, Input, Effect>;
 
@@ -62,6 +63,17 @@ export class Term {
   #journalDueMs = 0;
   #looks: StreamLooks | undefined;
   #intake: Intake | undefined;
+  /**
+   * The time of the books is that up to which everything has been looked at: an answer that came in time is not too late
+   * because this master is behind.
+   */
+  readonly #heard: Clock = {
+    nowMs: () => {
+      const nowMs = this.#around.clock.nowMs();
+      return this.#intake?.takenUpToMs(nowMs) ?? nowMs;
+    },
+    wallTimeMs: () => this.#around.clock.wallTimeMs(),
+  };
 
   constructor(around: TermSurroundings, options: TermOptions) {
     this.#around = around;
@@ -108,6 +120,7 @@ export class Term {
     logger.info({ epoch: this.#epoch, sequence: replica.sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
+      clock: this.#heard,
       replica,
       epoch: this.#epoch,
       mayAct: this.#mayAct,
@@ -282,7 +295,6 @@ export class Term {
     const actor = this.#actor;
     if (shell === undefined || actor === undefined) return;
     const nowMs = this.#around.clock.nowMs();
-    actor.tick(nowMs);
     if (nowMs >= this.#principalsDueMs) void this.#readPrincipals(actor);
     if (nowMs >= this.#journalDueMs) {
       void this.#lookAtJournal(shell, nowMs);
@@ -308,7 +320,8 @@ export class Term {
   #carryOut(): void {
     const actor = this.#actor;
     if (actor === undefined || !this.#mayAct()) return;
-    actor.tick(this.#around.clock.nowMs());
+    const nowMs = this.#around.clock.nowMs();
+    actor.tick(nowMs, this.#heard.nowMs());
     for (const output of actor.takeOutputs()) this.#carryOutOne(actor, output);
   }
 
