@@ -3,6 +3,11 @@
 import type { RequestId } from '@parley/protocol/envelope';
 
 export type RetryPolicy = { readonly firstMs: number; readonly maxMs: number };
+/**
+ * So long an answer is listened for, milliseconds: longer than any wait before the request goes out again. A leader that is
+ * later than the first repetition would otherwise never be heard, and asked for good.
+ */
+export const ANSWER_WITHIN_MS = 30_000;
 /** What a busy leader has not looked at yet is not asked again and again, or it never catches up; a new leader or connection is asked at once. */
 const DEFAULT_RETRY: RetryPolicy = { firstMs: 500, maxMs: 20_000 };
 

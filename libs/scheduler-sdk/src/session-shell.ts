@@ -1,5 +1,6 @@
 // Owns what lies between a session and its ports: carries out the session's effects, feeds it messages, answers and
 // time, hands its events on. It decides nothing. The driver (scheduler.ts) and the plain client share it.
+import { ANSWER_WITHIN_MS } from '@parley/actor/outstanding-requests';
 import { type Failure, fail, type Outcome } from '@parley/protocol/errors';
 import type { FrameworkRef } from '@parley/protocol/ids';
 import { decodeMessage } from '@parley/protocol/message';
@@ -24,8 +25,6 @@ import {
   schedulerSubjects,
 } from './session-wire.ts';
 import { isFromItsSource } from './update-message.ts';
-
-const REQUEST_TIMEOUT_MS = 2000;
 
 export type SessionShellOptions = {
   readonly session: Omit<SessionOptions, 'callerSession'>;
@@ -211,7 +210,7 @@ export class SessionShell {
     const outgoing = encodeCall(this.#ports.cluster, this.framework, call, header);
     if (!outgoing.ok) return this.#answer(counter, outgoing);
     const { subject, bytes } = outgoing.value;
-    const reply = await this.#bus.request(subject, bytes, REQUEST_TIMEOUT_MS);
+    const reply = await this.#bus.request(subject, bytes, ANSWER_WITHIN_MS);
     if (!reply.ok) {
       // Nobody there: the session sends it again. Anything else would be the same the next time.
       if (reply.failure.code !== 'unavailable') this.#answer(counter, reply);

@@ -1,6 +1,7 @@
 // Owns what passes between an agent and the bus: subscriptions that become inputs of the supervisor, and the messages
 // that its effects ask for. Every message is parsed here once; what does not parse is answered and stays out.
 import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
+import { ANSWER_WITHIN_MS } from '@parley/actor/outstanding-requests';
 import { type TellTasksRequest, TellTasksResult } from '@parley/protocol/adoption';
 import {
   type AgentHeartbeat,
@@ -77,7 +78,6 @@ export type AgentBusOptions = {
   readonly read?: typeof decodeMessage | undefined;
 };
 
-const REGISTER_TIMEOUT_MS = 2000;
 const MAX_REMEMBERED_REASONS = 1000;
 
 export class AgentBus {
@@ -192,7 +192,7 @@ export class AgentBus {
     const message = encodeMessage<SubjectEntry>(entry, this.#cluster, parameters, body, {
       request,
     });
-    const bytes = await this.#bus.request(message.subject, message.bytes, REGISTER_TIMEOUT_MS);
+    const bytes = await this.#bus.request(message.subject, message.bytes, ANSWER_WITHIN_MS);
     if (!bytes.ok) {
       return bytes.failure.code === 'unavailable' ? undefined : { epoch: undefined, answer: bytes };
     }

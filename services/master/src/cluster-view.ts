@@ -73,6 +73,8 @@ export interface ClusterView {
   principals(): Iterable<PrincipalName>;
   /** As it stands now; undefined when it must not be sent, or not again. */
   order(orderId: string): Order | undefined;
+  /** Likewise, also when it must not be sent again; undefined when nothing waits for its answer any more. */
+  awaitedOrder(orderId: string): Order | undefined;
   /** One of the leader's own that was not read back yet, by task and sequence; undefined when nobody needs it. */
   unwrittenUpdate(key: string): StatusUpdate | undefined;
   /** All of the leader's own on a task that were not read back yet. */

@@ -122,7 +122,7 @@ it("names the leader's own updates on a task that were not read back, and none o
   expect([...view.unwrittenOf(TaskRef.parse({ ...framework, taskId: 't3' }))]).toEqual([]);
 });
 
-test('an order of a group is sent until one of its tasks has ended, and then never again', () => {
+test('an order of a group is sent until one of its tasks has ended, and then never again; its answer is awaited', () => {
   const cluster = aCluster(some(8));
   const view = new LiveClusterView(() => cluster.state);
   const effects = launchRaw(
@@ -136,6 +136,9 @@ test('an order of a group is sent until one of its tasks has ended, and then nev
   expect(view.order(orderId)).toBe(order);
   cluster.update(taskRef(framework, 't1'), 'finished');
   expect(view.order(orderId)).toBeUndefined();
+  expect(view.awaitedOrder(orderId)).toBe(order);
+  cluster.answerOrder(orderId);
+  expect(view.awaitedOrder(orderId)).toBeUndefined();
 });
 
 describe('what the rules ask of the books', () => {

@@ -149,6 +149,10 @@ export class LiveClusterView implements ClusterView {
     for (const { framework } of this.#state().frameworks.rows()) yield framework.principal;
   }
 
+  awaitedOrder(orderId: string): Order | undefined {
+    return this.#state().orders.get(orderId)?.order;
+  }
+
   order(orderId: string): Order | undefined {
     return orderToSend(this.#state(), orderId);
   }

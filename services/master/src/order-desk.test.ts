@@ -40,7 +40,8 @@ const KINDS = Object.keys(BODIES) as Order['kind'][];
 function aDesk(kind: Order['kind']) {
   const order = AnyOrder.parse({ kind, orderId: 'x1', agentId: 'a1', body: BODIES[kind] });
   let isNeeded = true;
-  const view = { order: () => (isNeeded ? order : undefined) };
+  const needed = () => (isNeeded ? order : undefined);
+  const view = { order: needed, awaitedOrder: needed };
   const desk = new OrderDesk({ cluster, epoch, view });
   desk.add(order, 0);
   const forget = (): void => {
@@ -128,3 +129,34 @@ it.each(['run', 'runGroup'] as const)(
     expect(desk.takeDue(1_000_000)).toEqual([]);
   },
 );
+
+it.each(KINDS)(
+  'an order of kind %s that was given up is sent again, and the answer to whatever try comes first counts',
+  (kind) => {
+    const { desk } = aDesk(kind);
+    desk.takeDue(0);
+    expect(desk.replied('x1', undefined, 2000)).toBeUndefined();
+    const late = desk.replied('x1', encodeAnswer({ ok: true, value: {} }), 2100);
+    expect(late).toEqual({ kind: 'orderAnswered', agentId: 'a1', orderId: 'x1' });
+    if (late?.kind === 'orderAnswered') desk.answered(late, 2100);
+    expect(desk.takeDue(60_000)).toEqual([]);
+  },
+);
+
+it('an answer counts though the order must not go out again, as long as the books wait for it', () => {
+  const { order, desk, forget } = aDesk('runGroup');
+  desk.takeDue(0);
+  forget();
+  desk.replied('x1', undefined, 2000);
+  expect(desk.takeDue(5000)).toEqual([]);
+  expect(desk.replied('x1', encodeAnswer({ ok: true, value: {} }), 6000)).toBeUndefined();
+  const spent = new OrderDesk({
+    cluster,
+    epoch,
+    view: { order: () => undefined, awaitedOrder: () => order },
+  });
+  expect(spent.replied('x1', encodeAnswer({ ok: true, value: {} }), 1)).toMatchObject({
+    kind: 'orderAnswered',
+    orderId: 'x1',
+  });
+});

@@ -19,8 +19,8 @@ const ORDERS = {
   destroyVolume: SUBJECTS.destroyVolume,
 } as const satisfies Record<Order['kind'], SubjectEntry>;
 
-/** Orders being tried at once: beyond that agents would only queue them. */
-const MAX_IN_FLIGHT = 256;
+/** Orders being tried at once: beyond that they would only queue on the way. */
+const MAX_IN_FLIGHT = 1024;
 const RETRY = { firstMs: 250, maxMs: 5000 };
 /** For orders that the agent refused and that stand all the same: each refusal is an entry of the journal. */
 const REFUSED_RETRY = { firstMs: 1000, maxMs: 60_000 };
@@ -38,14 +38,14 @@ type OrderAnswered = Extract<Input, { kind: 'orderAnswered' }>;
 export class OrderDesk {
   readonly #cluster: ClusterName;
   readonly #epoch: Epoch;
-  readonly #view: Pick<ClusterView, 'order'>;
+  readonly #view: Pick<ClusterView, 'order' | 'awaitedOrder'>;
   readonly #queue = new RetryQueue<Order>(RETRY);
   readonly #trying = new Map<string, Order>();
 
   constructor(options: {
     readonly cluster: ClusterName;
     readonly epoch: Epoch;
-    readonly view: Pick<ClusterView, 'order'>;
+    readonly view: Pick<ClusterView, 'order' | 'awaitedOrder'>;
   }) {
     this.#cluster = options.cluster;
     this.#epoch = options.epoch;
@@ -61,7 +61,7 @@ export class OrderDesk {
    * never does, and must not be repeated before the books say so: the agent might start what they call dropped.
    */
   answered({ orderId, failure }: OrderAnswered, nowMs: number): void {
-    const kind = this.#trying.get(orderId)?.kind;
+    const kind = this.#awaited(orderId)?.kind;
     this.#trying.delete(orderId);
     const mayStand = failure !== undefined && kind !== 'run' && kind !== 'runGroup';
     if (mayStand) this.#queue.failed(orderId, nowMs, REFUSED_RETRY);
@@ -92,13 +92,16 @@ export class OrderDesk {
     return outputs;
   }
 
-  /** The input that the answer makes; a log line when a later term answered; undefined when it is tried again. */
+  /**
+   * The input that the answer makes, also of one that is late and was given up; a log line when a later term answered;
+   * undefined when it is tried again.
+   */
   replied(
     orderId: string,
     bytes: Uint8Array | undefined,
     nowMs: number,
   ): OrderAnswered | Extract<MasterOutput, { kind: 'log' }> | undefined {
-    const order = this.#trying.get(orderId);
+    const order = this.#awaited(orderId);
     if (order === undefined) return undefined;
     const answer = bytes === undefined ? undefined : decodeAnswer(ORDERS[order.kind], bytes);
     if (!answer?.ok) {
@@ -118,6 +121,10 @@ export class OrderDesk {
       return later ? laterTerm(agentId, failure.message) : undefined;
     }
     return { kind: 'orderAnswered', agentId, orderId, failure };
+  }
+
+  #awaited(orderId: string): Order | undefined {
+    return this.#trying.get(orderId) ?? this.#view.awaitedOrder(orderId);
   }
 
   #encode(order: Order): { subject: string; bytes: Uint8Array } {

@@ -46,6 +46,7 @@ export function aScriptedView(changes: Partial<ClusterView> = {}): ClusterView {
     streamPositions: () => [],
     principals: () => [],
     order: () => aKillOrder().order,
+    awaitedOrder: () => aKillOrder().order,
     unwrittenUpdate: () => undefined,
     unwrittenOf: () => [],
     facts: () => ({ sequence: 4, facts: [] }),

@@ -6,6 +6,7 @@ import type { Clock } from '@parley/actor/clock';
 import type { StepContext } from '@parley/actor/core';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
 import type { LeaseNote } from '@parley/actor/lease';
+import { ANSWER_WITHIN_MS } from '@parley/actor/outstanding-requests';
 import type { Skipped } from '@parley/actor/replica';
 import { takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
@@ -34,6 +35,7 @@ import type {
 import { takeIn } from './update-intake.ts';
 
 const TICK_MS = 50;
+/** Then an order is given up, and sent again; its answer counts all the same when it comes. */
 const ORDER_TIMEOUT_MS = 2000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
@@ -360,10 +362,21 @@ export class Term {
     actor: MasterActor,
     { orderId, subject, bytes }: Extract<MasterOutput, { kind: 'order' }>,
   ): Promise<void> {
-    const answer = await this.#around.bus.request(subject, bytes, ORDER_TIMEOUT_MS);
-    if (this.#over) return;
-    actor.orderReplied(orderId, answer.ok ? answer.value : undefined, this.#around.clock.nowMs());
-    this.#carryOut();
+    const { bus, clock, timers } = this.#around;
+    let isGivenUp = false;
+    const replied = (answer: Uint8Array | undefined): void => {
+      if (this.#over) return;
+      actor.orderReplied(orderId, answer, clock.nowMs());
+      this.#carryOut();
+    };
+    const cancel = timers.after(ORDER_TIMEOUT_MS, () => {
+      isGivenUp = true;
+      replied(undefined);
+    });
+    const answer = await bus.request(subject, bytes, ANSWER_WITHIN_MS);
+    cancel();
+    if (answer.ok) replied(answer.value);
+    else if (!isGivenUp) replied(undefined);
   }
 
   async #writeUpdate(
