@@ -151,6 +151,19 @@ it('a leader that is told of a later term says so and changes nothing', () => {
   expect(inputs).toEqual([]);
 });
 
+it('nobody is silent whose word may be among what came in and was not looked at yet', () => {
+  const { actor, inputs } = aMaster({
+    view: {
+      subscribedFrameworks: () => [{ ref, session: 3, lastNumber: 0 }],
+      registeredAgents: () => [{ agentId, registration: 1 }],
+    },
+  });
+  for (let nowMs = 0; nowMs <= 300_000; nowMs += 1000) actor.tick(nowMs, Math.min(nowMs, 15_000));
+  expect(inputs).toEqual([]);
+  for (let nowMs = 301_000; nowMs <= 400_000; nowMs += 1000) actor.tick(nowMs);
+  expect(inputs.map((input) => input.kind).sort()).toEqual(['agentSilent', 'frameworkSilent']);
+});
+
 it('a framework that is silent for longer than the limit is judged once, and not before', () => {
   const { actor, inputs } = aMaster({
     view: { subscribedFrameworks: () => [{ ref, session: 3, lastNumber: 0 }] },
