@@ -177,8 +177,8 @@ test('whoever had to step much since the newest snapshot writes one with its nex
   expect(await keeping.kept()).toEqual([30]);
 });
 
-test('a large snapshot is not written again before twice its size was journalled', async () => {
-  const limits = { everyEntries: 1000, everyBytes: 100, everySizes: 2 };
+test('a large snapshot is not written again before twice its size was journalled, nor for as many more entries', async () => {
+  const limits = { everyEntries: 10, everyBytes: 100, everySizes: 2 };
   const keeping = new Keeping(limits);
   await keeping.write(1);
   keeping.enter(50);
@@ -186,6 +186,18 @@ test('a large snapshot is not written again before twice its size was journalled
   // It may have filled a part of 512 KiB.
   await setTimeout(20);
   expect(await keeping.kept()).toEqual([1]);
+});
+
+test('a snapshot that is small beside what is journalled is written after so many entries', async () => {
+  const keeping = new Keeping({ everyEntries: 10, everyBytes: 2 * 1024 ** 2, everySizes: 2 });
+  await keeping.write(1);
+  keeping.enter(10);
+  keeping.keeper.entryApplied(keeping.replica);
+  await setTimeout(20);
+  expect(await keeping.kept()).toEqual([1]);
+  keeping.enter(11);
+  keeping.keeper.entryApplied(keeping.replica);
+  await vi.waitUntil(async () => (await keeping.kept()).length === 2);
 });
 
 test('whoever begins to lead does not write what another should have written before: that may have been', async () => {

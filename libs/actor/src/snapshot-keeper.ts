@@ -30,7 +30,10 @@ export type SnapshotLimits = RetentionLimits & {
   readonly everyEntries: number;
   /** Bytes of entries after which one is due. */
   readonly everyBytes: number;
-  /** But not before so many times the size of the last snapshot: what is saved of stepping is to be worth writing it. */
+  /**
+   * But not before so many times the size of the last snapshot, and for as many more entries: what is saved of stepping is to
+   * be worth writing it.
+   */
   readonly everySizes: number;
   /** Time after which one is due when there was an entry at all. */
   readonly everyMs: number;
@@ -42,7 +45,7 @@ export type SnapshotLimits = RetentionLimits & {
 const SNAPSHOT_LIMITS: SnapshotLimits = {
   everyEntries: 5000,
   everyBytes: 32 * 1024 ** 2,
-  everySizes: 2,
+  everySizes: 4,
   everyMs: 300_000,
   kept: 3,
   historyEveryMs: 3600_000,
@@ -148,10 +151,10 @@ export class SnapshotKeeper {
 
   #isDue(entries: number, bytes: number, times: number): boolean {
     const { everyEntries, everyBytes, everySizes, everyMs } = this.#limits;
-    const dueBytes = Math.max(everyBytes, everySizes * this.#newestBytes);
+    const longer = Math.max(1, (everySizes * this.#newestBytes) / everyBytes);
     return (
-      entries >= times * everyEntries ||
-      bytes >= times * dueBytes ||
+      entries >= times * longer * everyEntries ||
+      bytes >= times * longer * everyBytes ||
       this.#clock.nowMs() - this.#lastMs >= times * everyMs
     );
   }
