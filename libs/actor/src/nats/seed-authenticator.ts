@@ -1,7 +1,7 @@
 // Owns proving to a NATS server that a connection holds the key of its user, with the host's own Ed25519: the client
 // library's, in JavaScript, takes some 300 times as long (infra/docs/performance.md), and keeps a process with hundreds of
 // connections away from its work when a server of the cluster dies.
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { type Authenticator, nkeys } from 'nats';
 
 /** Of a private key in PKCS #8: the 32 bytes of the key itself follow. RFC 8410, section 7. */
@@ -24,11 +24,51 @@ export function seedAuthenticator(seed: string): Authenticator {
 type User = { readonly nkey: string; readonly key: KeyObject };
 
 function readSeed(seed: string): User {
-  // Checks it, too.
-  const nkey = nkeys.fromSeed(Buffer.from(seed)).getPublicKey();
-  const raw = decodeBase32(seed).subarray(SEED_PREFIX_BYTES, SEED_PREFIX_BYTES + KEY_BYTES);
+  // Checks it, and derives nothing yet.
+  nkeys.fromSeed(Buffer.from(seed));
+  const bytes = decodeBase32(seed);
+  const raw = bytes.subarray(SEED_PREFIX_BYTES, SEED_PREFIX_BYTES + KEY_BYTES);
   const der = Buffer.concat([PKCS8_ED25519, raw]);
-  return { nkey, key: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) };
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return { nkey: publicText(kindOf(bytes), key), key };
+}
+
+/** What the seed is one of: five bits, which follow the five that say that it is one. */
+function kindOf([first = 0, second = 0]: Buffer): number {
+  return ((first & 7) << 5) | (second >> 3);
+}
+
+/** As NKeys write a public key: its kind, the key, and a checksum, in base 32. */
+function publicText(kind: number, key: KeyObject): string {
+  const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
+  const named = Buffer.concat([Buffer.from([kind]), Buffer.from(x, 'base64url')]);
+  const checksum = Buffer.alloc(2);
+  checksum.writeUInt16LE(crc16(named));
+  return encodeBase32(Buffer.concat([named, checksum]));
+}
+
+/** CRC-16 of XMODEM. */
+function crc16(bytes: Buffer): number {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit += 1) {
+      crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
+      crc &= 0xffff;
+    }
+  }
+  return crc;
+}
+
+function encodeBase32(bytes: Buffer): string {
+  let text = '';
+  let [bits, held] = [0, 0];
+  for (const byte of bytes) {
+    held = ((held << 8) | byte) & 0xffff;
+    bits += 8;
+    for (; bits >= 5; bits -= 5) text += BASE32[(held >> (bits - 5)) & 31];
+  }
+  return bits === 0 ? text : text + BASE32[(held << (5 - bits)) & 31];
 }
 
 function decodeBase32(text: string): Buffer {
