@@ -7,7 +7,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { DamagedUpdates } from './damaged-updates.ts';
 import type { MasterOutput } from './master-actor.ts';
 
-/** Watermarks and presence every 5 s (design: "the leader's broadcast watermark"). */
+/** Presence, and watermarks of a small cluster, every 5 s (design: "the leader's broadcast watermark"). */
 const BROADCAST_INTERVAL_MS = 5000;
 /** Each agent gets each of them. Nobody waits for watermarks: of thousands of agents so many get theirs in a second. */
 const WATERMARKS_PER_SECOND = 2000;

@@ -10,6 +10,9 @@ class Bench {
   readonly taken: string[] = [];
   readonly slices: number[] = [];
   readonly dropped: number[] = [];
+  readonly failed: string[] = [];
+  /** Subject of a message that cannot be taken. */
+  poison: string | undefined;
   readonly intake: Intake;
   #due: { readonly atMs: number; readonly run: () => void }[] = [];
   #inSlice = 0;
@@ -26,7 +29,9 @@ class Bench {
       clock: { nowMs: () => this.nowMs },
       timers: { soon: (run) => plan(0, run), after: plan },
       hasRoom: () => this.room > 0,
+      onFailed: (subject) => this.failed.push(subject),
       take: ({ subject }) => {
+        if (subject === this.poison) throw new Error('poison');
         this.nowMs += costMs;
         this.room -= 1;
         this.#inSlice += 1;
@@ -123,17 +128,26 @@ test('one message that is larger than all that may wait is taken where nothing e
   expect([bench.taken, bench.dropped]).toEqual([['0'], []]);
 });
 
-test('up to when everything was taken is told by what waits longest', () => {
-  const bench = new Bench(10, { sliceMs: 10 });
-  bench.nowMs = 100;
+test('it is behind while something waits for more than a second, and for a while after something was dropped', () => {
+  const bench = new Bench(0, { maxMessages: 1 });
+  bench.nowMs = 1000;
   bench.add(1);
-  bench.nowMs = 500;
-  bench.add(1);
-  expect(bench.intake.takenUpToMs(900)).toBe(100);
-  bench.step();
-  expect(bench.intake.takenUpToMs(900)).toBe(500);
+  expect(bench.intake.isBehind(2000)).toBe(false);
+  expect(bench.intake.isBehind(2001)).toBe(true);
   bench.run();
-  expect(bench.intake.takenUpToMs(900)).toBe(900);
+  expect(bench.intake.isBehind(2001)).toBe(false);
+  bench.add(2);
+  bench.run();
+  expect(bench.intake.isBehind(75_999)).toBe(true);
+  expect(bench.intake.isBehind(76_000)).toBe(false);
+});
+
+test('a message whose taking throws is told, and those after it are taken', () => {
+  const bench = new Bench(0);
+  bench.poison = '2';
+  bench.add(5);
+  bench.run();
+  expect([bench.taken, bench.failed]).toEqual([['0', '1', '3', '4'], ['2']]);
 });
 
 test('after the end nothing is taken, neither what waits nor what comes', () => {

@@ -20,6 +20,9 @@ export const INTAKE_LIMITS: IntakeLimits = {
   maxMessages: 200_000,
   maxBytes: 128 * 1024 * 1024,
 };
+/** Of what came in longer ago something waits still, or was dropped since: who is silent cannot be told. */
+const BEHIND_MS = 1000;
+const AFTER_DROPPING_MS = 75_000;
 /** Where what is taken has no room yet. */
 const LOOK_AGAIN_MS = 5;
 
@@ -28,7 +31,10 @@ export type IntakeOptions = {
   readonly timers: Pick<Timers, 'soon' | 'after'>;
   /** Whether there is room for what a message asks for. */
   readonly hasRoom: () => boolean;
-  readonly take: (message: IncomingMessage, nowMs: number) => void;
+  /** `atMs`: when it came in. */
+  readonly take: (message: IncomingMessage, atMs: number) => void;
+  /** Taking a message of that subject threw: a defect, and the next one is taken. */
+  readonly onFailed: (subject: string, error: unknown) => void;
   /** After each slice. */
   readonly onTaken: () => void;
   /** Once until everything is taken again. */
@@ -42,6 +48,7 @@ export class Intake {
   readonly #waiting = new Fifo<{ readonly message: IncomingMessage; readonly atMs: number }>();
   #bytes = 0;
   #isDropping = false;
+  #droppedMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   /** Of the next slice. */
   #cancel: (() => void) | undefined;
@@ -55,9 +62,10 @@ export class Intake {
     return this.#waiting.size;
   }
 
-  /** Everything that came in before then has been taken. */
-  takenUpToMs(nowMs: number): number {
-    return this.#waiting.peek()?.atMs ?? nowMs;
+  /** What somebody has said may not have been heard: it waits, or was dropped. */
+  isBehind(nowMs: number): boolean {
+    const longestMs = nowMs - (this.#waiting.peek()?.atMs ?? nowMs);
+    return longestMs > BEHIND_MS || nowMs - this.#droppedMs < AFTER_DROPPING_MS;
   }
 
   add(message: IncomingMessage): void {
@@ -67,6 +75,7 @@ export class Intake {
     if (isFull && this.size > 0) {
       if (!this.#isDropping) this.#options.onDropping(this.size);
       this.#isDropping = true;
+      this.#droppedMs = this.#options.clock.nowMs();
       return;
     }
     this.#waiting.push({ message, atMs: this.#options.clock.nowMs() });
@@ -82,15 +91,14 @@ export class Intake {
 
   #slice(): void {
     this.#cancel = undefined;
-    const { clock, timers, hasRoom, take, onTaken } = this.#options;
+    const { clock, timers, hasRoom, onTaken } = this.#options;
     const beganMs = clock.nowMs();
     let nowMs = beganMs;
     let isRoom = hasRoom();
     while (isRoom && !this.#isClosed && nowMs - beganMs < this.#limits.sliceMs) {
-      const message = this.#waiting.shift()?.message;
-      if (message === undefined) break;
-      this.#bytes -= message.bytes.length;
-      take(message, nowMs);
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#take(next);
       nowMs = clock.nowMs();
       isRoom = hasRoom();
     }
@@ -99,5 +107,14 @@ export class Intake {
     if (this.size === 0) this.#isDropping = false;
     else if (isRoom) this.#cancel = timers.soon(() => this.#slice());
     else this.#cancel = timers.after(LOOK_AGAIN_MS, () => this.#slice());
+  }
+
+  #take({ message, atMs }: { readonly message: IncomingMessage; readonly atMs: number }): void {
+    this.#bytes -= message.bytes.length;
+    try {
+      this.#options.take(message, atMs);
+    } catch (error) {
+      this.#options.onFailed(message.subject, error);
+    }
   }
 }

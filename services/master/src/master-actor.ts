@@ -175,6 +175,11 @@ export class MasterActor {
     else this.#orders.failed(orderId, nowMs);
   }
 
+  /** Of a try that was reported unanswered before. That the order was taken counts; else a later try tells more. */
+  orderRepliedLate(orderId: string, bytes: Uint8Array, nowMs: number): void {
+    if (this.#orders.isTaken(orderId, bytes)) this.orderReplied(orderId, bytes, nowMs);
+  }
+
   updateWritten(key: string, written: boolean, nowMs: number): void {
     if (written) this.#updates.done(key, nowMs);
     else this.#updates.failed(key, nowMs);
@@ -203,16 +208,16 @@ export class MasterActor {
   }
 
   /**
-   * Everything that is due. Call it every 100 ms or so, and after `carryOut`. `heardUpToMs`: what came in later waits
-   * still, so that silence from then on says nothing.
+   * Everything that is due. Call it every 50 ms or so, and after `carryOut`. `isBehind`: not everything that came in has
+   * been heard, so that silence says nothing.
    */
-  tick(nowMs: number, heardUpToMs = nowMs): void {
+  tick(nowMs: number, isBehind = false): void {
     this.#outputs.push(...this.#orders.takeDue(nowMs), ...this.#updates.takeDue(nowMs));
     this.#publish(...this.#standings.takeDue(nowMs));
-    this.#silence.judgeAgents(heardUpToMs);
+    if (!isBehind) this.#silence.judgeAgents(nowMs);
     if (!this.#broadcasts.isDue(nowMs)) return;
     this.#outputs.push(...this.#broadcasts.take(nowMs));
-    this.#silence.judgeFrameworks(heardUpToMs);
+    if (!isBehind) this.#silence.judgeFrameworks(nowMs);
     const heldBack = this.#silence.takeHeldBack();
     if (heldBack !== undefined) this.#log('warn', 'silent agents wait to be given up', heldBack);
     for (const { level, message, fields } of this.#census.takeLines()) {

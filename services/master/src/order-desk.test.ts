@@ -130,33 +130,33 @@ it.each(['run', 'runGroup'] as const)(
   },
 );
 
-it.each(KINDS)(
-  'an order of kind %s that was given up is sent again, and the answer to whatever try comes first counts',
-  (kind) => {
-    const { desk } = aDesk(kind);
-    desk.takeDue(0);
-    expect(desk.replied('x1', undefined, 2000)).toBeUndefined();
-    const late = desk.replied('x1', encodeAnswer({ ok: true, value: {} }), 2100);
-    expect(late).toEqual({ kind: 'orderAnswered', agentId: 'a1', orderId: 'x1' });
-    if (late?.kind === 'orderAnswered') desk.answered(late, 2100);
-    expect(desk.takeDue(60_000)).toEqual([]);
-  },
-);
+it.each(KINDS)('of an order of kind %s that was given up counts only that it was taken', (kind) => {
+  const { desk } = aDesk(kind);
+  const taken = encodeAnswer({ ok: true, value: {} });
+  desk.takeDue(0);
+  expect(desk.replied('x1', undefined, 2000)).toBeUndefined();
+  for (const code of ['diskFull', 'unavailable', 'staleEpoch'] as const) {
+    const refusal = encodeAnswer({ ok: false, failure: { code, message: 'no' } });
+    expect(desk.isTaken('x1', refusal), code).toBe(false);
+  }
+  expect(desk.isTaken('x1', new Uint8Array([1, 2, 3]))).toBe(false);
+  expect(desk.isTaken('x1', taken)).toBe(true);
+  const late = desk.replied('x1', taken, 2100);
+  expect(late).toEqual({ kind: 'orderAnswered', agentId: 'a1', orderId: 'x1' });
+  if (late?.kind === 'orderAnswered') desk.answered(late, 2100);
+  expect(desk.takeDue(60_000)).toEqual([]);
+});
 
-it('an answer counts though the order must not go out again, as long as the books wait for it', () => {
+it('an order that must not go out again is answered all the same, as long as the books wait for it', () => {
   const { order, desk, forget } = aDesk('runGroup');
+  const taken = encodeAnswer({ ok: true, value: {} });
   desk.takeDue(0);
   forget();
   desk.replied('x1', undefined, 2000);
   expect(desk.takeDue(5000)).toEqual([]);
-  expect(desk.replied('x1', encodeAnswer({ ok: true, value: {} }), 6000)).toBeUndefined();
-  const spent = new OrderDesk({
-    cluster,
-    epoch,
-    view: { order: () => undefined, awaitedOrder: () => order },
-  });
-  expect(spent.replied('x1', encodeAnswer({ ok: true, value: {} }), 1)).toMatchObject({
-    kind: 'orderAnswered',
-    orderId: 'x1',
-  });
+  expect(desk.isTaken('x1', taken)).toBe(false);
+  const view = { order: () => undefined, awaitedOrder: () => order };
+  const spent = new OrderDesk({ cluster, epoch, view });
+  expect(spent.isTaken('x1', taken)).toBe(true);
+  expect(spent.replied('x1', taken, 1)).toMatchObject({ kind: 'orderAnswered', orderId: 'x1' });
 });

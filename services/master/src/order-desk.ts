@@ -92,10 +92,14 @@ export class OrderDesk {
     return outputs;
   }
 
-  /**
-   * The input that the answer makes, also of one that is late and was given up; a log line when a later term answered;
-   * undefined when it is tried again.
-   */
+  /** Whether the agent says that it has taken it. */
+  isTaken(orderId: string, bytes: Uint8Array): boolean {
+    const order = this.#awaited(orderId);
+    const answer = order && decodeAnswer(ORDERS[order.kind], bytes);
+    return answer?.ok === true && answer.value.answer.ok;
+  }
+
+  /** The input that the answer makes; a log line when a later term answered; undefined when it is tried again. */
   replied(
     orderId: string,
     bytes: Uint8Array | undefined,

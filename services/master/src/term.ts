@@ -2,11 +2,9 @@
 // the writer of the journal, the actor, the bus and the readers of update streams; it decides nothing itself.
 
 import type { BusSubscription } from '@parley/actor/bus';
-import type { Clock } from '@parley/actor/clock';
 import type { StepContext } from '@parley/actor/core';
 import { type LeaderEnd, type LeaderReport, LeaderShell } from '@parley/actor/leader-shell';
 import type { LeaseNote } from '@parley/actor/lease';
-import { ANSWER_WITHIN_MS } from '@parley/actor/outstanding-requests';
 import type { Skipped } from '@parley/actor/replica';
 import { takeoverEffects } from '@parley/cluster/cluster-core';
 import type { ClusterState } from '@parley/cluster/cluster-state';
@@ -35,8 +33,10 @@ import type {
 import { takeIn } from './update-intake.ts';
 
 const TICK_MS = 50;
-/** Then an order is given up, and sent again; its answer counts all the same when it comes. */
+/** Then an order is given up, and sent again. */
 const ORDER_TIMEOUT_MS = 2000;
+/** That it was taken counts all the same until then: an agent with much to do is late each time. */
+const ORDER_ANSWER_WITHIN_MS = 10_000;
 /** Roles that an operator takes away from a principal are refused from then on. */
 const PRINCIPALS_INTERVAL_MS = 3000;
 const JOURNAL_INTERVAL_MS = 2000;
@@ -65,18 +65,6 @@ export class Term {
   #journalDueMs = 0;
   #looks: StreamLooks | undefined;
   #intake: Intake | undefined;
-  /**
-   * The time of the books is that up to which everything has been looked at: an answer that came in time is not too late
-   * because this master is behind.
-   */
-  readonly #heard: Clock = {
-    nowMs: () => {
-      const nowMs = this.#around.clock.nowMs();
-      return this.#intake?.takenUpToMs(nowMs) ?? nowMs;
-    },
-    wallTimeMs: () => this.#around.clock.wallTimeMs(),
-  };
-
   constructor(around: TermSurroundings, options: TermOptions) {
     this.#around = around;
     this.#options = options;
@@ -89,9 +77,9 @@ export class Term {
     return this.#shell?.sequence ?? this.#options.replica?.sequence ?? 0;
   }
 
-  /** Inputs that wait for the journal. */
+  /** Inputs that wait for the journal, and messages that were not looked at yet. */
   get pending(): number {
-    return this.#shell?.pending ?? 0;
+    return (this.#shell?.pending ?? 0) + (this.#intake?.size ?? 0);
   }
 
   /** As of that entry. */
@@ -122,7 +110,6 @@ export class Term {
     logger.info({ epoch: this.#epoch, sequence: replica.sequence, wasHeld }, 'term begins');
     const shell: Shell = new LeaderShell({
       ...this.#around,
-      clock: this.#heard,
       replica,
       epoch: this.#epoch,
       mayAct: this.#mayAct,
@@ -280,7 +267,9 @@ export class Term {
       clock,
       timers,
       hasRoom: () => shell.pending < MAX_PENDING,
-      take: ({ subject, bytes, reply }, nowMs) => actor.received(subject, bytes, reply, nowMs),
+      take: ({ subject, bytes, reply }, atMs) => actor.received(subject, bytes, reply, atMs),
+      onFailed: (subject, err) =>
+        logger.error({ subject, err }, 'a message was left out because of a defect'),
       onTaken: () => this.#carryOut(),
       onDropping: (waiting) =>
         logger.warn(
@@ -323,7 +312,7 @@ export class Term {
     const actor = this.#actor;
     if (actor === undefined || !this.#mayAct()) return;
     const nowMs = this.#around.clock.nowMs();
-    actor.tick(nowMs, this.#heard.nowMs());
+    actor.tick(nowMs, this.#intake?.isBehind(nowMs));
     for (const output of actor.takeOutputs()) this.#carryOutOne(actor, output);
   }
 
@@ -364,19 +353,21 @@ export class Term {
   ): Promise<void> {
     const { bus, clock, timers } = this.#around;
     let isGivenUp = false;
-    const replied = (answer: Uint8Array | undefined): void => {
+    const giveUp = (): void => {
+      isGivenUp = true;
       if (this.#over) return;
-      actor.orderReplied(orderId, answer, clock.nowMs());
+      actor.orderReplied(orderId, undefined, clock.nowMs());
       this.#carryOut();
     };
-    const cancel = timers.after(ORDER_TIMEOUT_MS, () => {
-      isGivenUp = true;
-      replied(undefined);
-    });
-    const answer = await bus.request(subject, bytes, ANSWER_WITHIN_MS);
+    const cancel = timers.after(ORDER_TIMEOUT_MS, giveUp, { ref: false });
+    const answer = await bus.request(subject, bytes, ORDER_ANSWER_WITHIN_MS);
     cancel();
-    if (answer.ok) replied(answer.value);
-    else if (!isGivenUp) replied(undefined);
+    if (this.#over) return;
+    const value = answer.ok ? answer.value : undefined;
+    const nowMs = clock.nowMs();
+    if (!isGivenUp) actor.orderReplied(orderId, value, nowMs);
+    else if (value !== undefined) actor.orderRepliedLate(orderId, value, nowMs);
+    this.#carryOut();
   }
 
   async #writeUpdate(
