@@ -25,7 +25,7 @@ export type RegistrationOptions = {
 
 /** Having heard nothing from a leader for this long, it may have taken us for lost: register again. */
 const LEADER_SILENCE_MS = 30_000;
-/** Repairs what no message has told. */
+/** Repairs what no message has told; from once to twice that, so that those which registered at once do not again. */
 const REFRESH_MS = 300_000;
 /** The time that all agents have, where the leader does not say: it knows how many there are. */
 const REPORT_WITHIN_MS = 1000;
@@ -161,7 +161,7 @@ export class Registration {
     }
     const intervalMs = answer.value.heartbeatIntervalMs;
     this.#heartbeat = { intervalMs, dueMs: nowMs + intervalMs };
-    this.#plan(nowMs + REFRESH_MS);
+    this.#plan(nowMs + REFRESH_MS + this.#share(REFRESH_MS));
     return true;
   }
 
