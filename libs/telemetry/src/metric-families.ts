@@ -39,7 +39,7 @@ export const METRIC_FAMILIES = {
   parley_master_waiting_inputs: family({
     services: ['master'],
     type: 'gauge',
-    help: 'Inputs that wait for the journal',
+    help: 'Inputs that wait for the journal, and messages that the master has not looked at yet',
   }),
   parley_master_inputs_total: family({
     services: ['master'],
