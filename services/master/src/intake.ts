@@ -15,7 +15,7 @@ export type IntakeLimits = {
   readonly maxMessages: number;
   readonly maxBytes: number;
 };
-export const INTAKE_LIMITS: IntakeLimits = {
+const INTAKE_LIMITS: IntakeLimits = {
   sliceMs: 20,
   maxMessages: 200_000,
   maxBytes: 128 * 1024 * 1024,
