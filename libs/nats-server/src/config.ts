@@ -168,12 +168,13 @@ function renderPrincipal(principal: PrincipalName, { cluster, users }: AccountsC
 
 function renderImport(account: string, { kind, subject, as }: Passage): string {
   const source = `{ account: ${quote(account)}, subject: ${quote(subject)} }`;
-  return kind === 'service' ? `{ service: ${source}, to: ${quote(as)} }` : `{ stream: ${source} }`;
+  return kind === 'stream' ? `{ stream: ${source} }` : `{ service: ${source}, to: ${quote(as)} }`;
 }
 
 function renderExport({ kind, subject, importer }: Passage): string {
-  const responses = kind === 'service' ? ', response_type: stream' : '';
-  return `{ ${kind}: ${quote(subject)}, accounts: [${importer}]${responses} }`;
+  const source = `${quote(subject)}, accounts: [${importer}]`;
+  if (kind === 'stream') return `{ stream: ${source} }`;
+  return `{ service: ${source}, response_type: ${kind === 'answers' ? 'stream' : 'single'} }`;
 }
 
 const renderUsers = (account: string, users: readonly ServerUser[]): string =>

@@ -18,6 +18,7 @@ import { locateNatsServer } from '@parley/setup/nats-server';
 import { SetupFailure } from '@parley/setup/setup-failure';
 import { connect, nkeyAuthenticator } from 'nats';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { readCredentialFile, withConnection } from './account-connection.ts';
 import type { PrincipalMember } from './members.ts';
 import {
@@ -33,6 +34,13 @@ const cluster = ClusterName.parse('c1');
 const member = (name: string): PrincipalMember => ({
   name: PrincipalName.parse(name),
   roles: [RoleName.parse('*')],
+});
+const AccountDetail = z.object({
+  account_detail: z.object({
+    account_name: z.string(),
+    // Requests of other accounts that await an answer, or another one.
+    responses: z.record(z.string(), z.unknown()).optional(),
+  }),
 });
 const noStream = () => Promise.resolve();
 
@@ -178,6 +186,32 @@ describe.each(['reference', 'compatibility'] as const)('a server of the %s tier'
     const again = readCredentialFile(file);
     expect(again.seeds.control).not.toBe(credential.seeds.control);
     await withConnection(again, again.seeds.control, noStream);
+  });
+
+  it('forgets an update of an agent with its answer', async () => {
+    const monitorPort = await freePort();
+    const server = await start({ binary, tuning: { monitorPort } });
+    const provisioner = readCredentialFile(server.credentialFile('provisioner', 'provisioner'));
+    await withConnection(provisioner, provisioner.seeds.books ?? '', (connection) =>
+      new Kvm(connection).create(principalsBucketName(cluster)),
+    );
+    await addPrincipal(server, member('bob'), async (connection) => {
+      const subjects = ['parley.c1.updates.*.bob.*.*'];
+      await (await jetstreamManager(connection)).streams.add({ name: 'UPDATES', subjects });
+    });
+    const agent = readCredentialFile(server.credentialFile('agent', 'a1'));
+    await withConnection(agent, agent.seeds.control, async (connection) => {
+      for (let task = 1; task <= 5; task += 1) {
+        const answer = await connection.request(
+          `parley.c1.updates.a1.bob.f1.t${task}`,
+          'an update',
+        );
+        expect(answer.json()).toMatchObject({ stream: 'UPDATES', seq: task });
+      }
+    });
+    const asked = await fetch(`http://127.0.0.1:${monitorPort}/accountz?acc=principal_bob`);
+    const { account_detail: account } = AccountDetail.parse(await asked.json());
+    expect(account).toEqual({ account_name: 'principal_bob' });
   });
 
   it('reports its end with the end of its log and starts again on the same port', async () => {

@@ -17,11 +17,17 @@ export const principalAccount = (principal: PrincipalName): string => `principal
 /** `apiPrefix` of the client library for streams and buckets that an account imports from the principals' accounts. */
 export const PRINCIPALS_API = 'PARLEY.API';
 
+/** A pull is answered with one message after the other. */
+const PULLS = '$JS.API.CONSUMER.MSG.NEXT.';
+
 export type ImportingAccount = typeof CONTROL_ACCOUNT | typeof BOOKS_ACCOUNT | typeof WORK_ACCOUNT;
 
 export type Passage = {
-  /** `service`: a request goes in and its answers come back; `stream`: messages come out. */
-  readonly kind: 'service' | 'stream';
+  /**
+   * `service`: a request goes in and its one answer comes back; `answers`: all its answers do; `stream`: messages come out.
+   * A server forgets a request with its one answer, and keeps one of many for two minutes: only pulls are of the second kind.
+   */
+  readonly kind: 'service' | 'answers' | 'stream';
   readonly importer: ImportingAccount;
   /** The subject in the principal's account. */
   readonly subject: string;
@@ -46,7 +52,7 @@ export function passagesOf(cluster: ClusterName, principal: PrincipalName): read
 }
 
 const service = (importer: ImportingAccount, subject: string): Passage => ({
-  kind: 'service',
+  kind: subject.startsWith(PULLS) ? 'answers' : 'service',
   importer,
   subject,
   as: subject.replace('$JS.API', PRINCIPALS_API),
@@ -57,7 +63,7 @@ export const consumerCalls = (stream: string): readonly string[] => [
   `$JS.API.STREAM.INFO.${stream}`,
   `$JS.API.CONSUMER.CREATE.${stream}.>`,
   `$JS.API.CONSUMER.INFO.${stream}.*`,
-  `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+  `${PULLS}${stream}.*`,
   `$JS.API.CONSUMER.DELETE.${stream}.*`,
 ];
 

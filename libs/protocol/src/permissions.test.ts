@@ -243,3 +243,11 @@ it("everything that passes out of a principal's account names the principal, but
     expect(as.startsWith('$JS.API')).toBe(false);
   }
 });
+
+it('only a pull is answered more than once: a server keeps such a request for two minutes', () => {
+  const many = passagesOf(cluster, alice).filter(({ kind }) => kind === 'answers');
+  expect(many.map(({ subject }) => subject)).toEqual([
+    '$JS.API.CONSUMER.MSG.NEXT.PARLEY_c1_UPDATES_alice.*',
+    '$JS.API.CONSUMER.MSG.NEXT.OBJ_parley_c1_alice.*',
+  ]);
+});
