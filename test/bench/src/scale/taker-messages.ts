@@ -27,7 +27,7 @@ export const Figures = z.object({
   kind: z.literal('figures'),
   /** At the moment: launched, and not told to have ended. */
   open: z.int(),
-  /** Agents that were offered at least once, since the process began or the last mark. */
+  /** Agents that were offered at least once, or began a task, since the process began or the last mark. */
   offeredAgents: z.int(),
   /** Of the first accept that began after the last mark and that the leader answered with yes; milliseconds since 1970. */
   firstAcceptMs: z.number().nullable(),

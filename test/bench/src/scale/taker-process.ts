@@ -27,6 +27,7 @@ type Taker = { readonly name: string; open: number; launched: number };
 
 const takers: Taker[] = [];
 const open = new Map<string, Open>();
+// Or began a task: the order of an agent that was restarted can reach it afterwards, and then it is not offered.
 const offeredAgents = new Set<AgentId>();
 /** When the last task on an agent ended, until the next one is accepted there. */
 const freeSinceMs = new Map<AgentId, number>();
@@ -106,7 +107,10 @@ function taskSeconds(): number {
 function heard({ task: { taskId }, state }: StatusUpdate): void {
   const mine = open.get(taskId);
   if (mine === undefined) return;
-  if (state === 'running') counted.start.push(performance.now() - mine.acceptedMs);
+  if (state === 'running') {
+    counted.start.push(performance.now() - mine.acceptedMs);
+    offeredAgents.add(mine.agentId);
+  }
   if (!isTerminal(state)) return;
   freeSinceMs.set(mine.agentId, performance.now());
   ended(taskId, state === 'finished');

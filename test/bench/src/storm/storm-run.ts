@@ -111,13 +111,15 @@ async function watch(storm: Storm, place: Watched): Promise<Seen> {
   while (Date.now() < struckMs + LIMIT_MS) {
     const { firstAcceptMs, offeredAgents, open } = await takers.figures();
     const now = since(Date.now());
-    const isBusy = since(firstAcceptMs) !== undefined && open >= agents * BUSY_SHARE;
+    const isOffered = storm === 'agents' && offeredAgents >= agents;
+    // Tasks of an agent that was restarted are open until it has registered, and it is offered only then.
+    const isNew = storm !== 'agents' || isOffered;
+    const isBusy = isNew && since(firstAcceptMs) !== undefined && open >= agents * BUSY_SHARE;
     seen = {
       acceptSeconds: since(firstAcceptMs),
       agentsSeconds: since(lastOf(place, AGENTS_HEARD)),
       frameworksSeconds: since(lastOf(place, FRAMEWORKS_HEARD)),
-      offeredSeconds:
-        seen.offeredSeconds ?? (storm === 'agents' && offeredAgents >= agents ? now : undefined),
+      offeredSeconds: seen.offeredSeconds ?? (isOffered ? now : undefined),
       busySeconds: seen.busySeconds ?? (isBusy ? now : undefined),
     };
     if (isOver(storm, seen, place)) return seen;
