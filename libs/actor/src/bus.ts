@@ -14,6 +14,13 @@ export type BusMessage = {
   respond(bytes: Uint8Array): Outcome<undefined>;
 };
 
+export type SubscribeOptions = {
+  /** Of all that name the same one each message reaches one. */
+  readonly queue?: string;
+  /** The server does not let this connection hear it, by the permissions that it has now. */
+  readonly onRefused?: () => void;
+};
+
 export interface BusSubscription {
   close(): void;
 }
@@ -25,14 +32,11 @@ export interface Bus {
   publish(subject: string, bytes: Uint8Array): Outcome<undefined>;
   /** Fails with `tooLarge`, `notPermitted` or `unavailable` (no answer in `timeoutMs`, nobody there, disconnected). */
   request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Outcome<Uint8Array>>;
-  /**
-   * The handler must not wait for anything: it blocks what arrives after it. Of all that name the same `queue` each
-   * message reaches one.
-   */
+  /** The handler must not wait for anything: it blocks what arrives after it. */
   subscribe(
     pattern: string,
     handler: (message: BusMessage) => void,
-    queue?: string,
+    options?: SubscribeOptions,
   ): BusSubscription;
 }
 

@@ -11,6 +11,7 @@ import {
 } from './accounts.ts';
 import { type Holder, inboxPrefix } from './credential.ts';
 import { type ClusterName, PrincipalName } from './ids.ts';
+import { isOwn, ownSubjects } from './own-subjects.ts';
 import {
   journalRepublishSubject,
   journalStreamName,
@@ -193,7 +194,8 @@ function received(holder: Holder, kind: ActorKind, cluster: ClusterName): string
   // What a stream keeps is read through consumers, which deliver into the reader's inbox.
   const addressed = { ...identityOf(holder), actorKind: kind, actorId: holder.id };
   return ENTRIES.filter((entry) => entry.to.includes(kind) && entry.delivery !== 'stream').map(
-    (entry) => wildcardOf(entry, cluster, addressed),
+    (entry) =>
+      isOwn(entry) ? ownSubjects(cluster, holder.id) : wildcardOf(entry, cluster, addressed),
   );
 }
 

@@ -33,6 +33,7 @@ import {
   type Received,
 } from '@parley/protocol/message';
 import type { LogLevel } from '@parley/protocol/operators';
+import { isOwn, ownSubjects } from '@parley/protocol/own-subjects';
 import type { AskToStopOrder, StopAnswered } from '@parley/protocol/revocations';
 import { type BodyOf, type SubjectEntry, wildcardOf } from '@parley/protocol/subject-entry';
 import { SUBJECTS } from '@parley/protocol/subjects';
@@ -86,7 +87,9 @@ export class AgentBus {
   readonly #agentId: AgentId;
   readonly #handlers: AgentHandlers;
   readonly #read: typeof decodeMessage;
-  readonly #subscriptions: BusSubscription[];
+  /** By subject, `*` for a principal at its end: what is sent to this agent alone. */
+  readonly #ownHandlers = new Map<string, (message: BusMessage) => void>();
+  readonly #subscriptions: BusSubscription[] = [];
   readonly #malformed = new Set<string>();
 
   constructor({ bus, cluster, agentId, handlers, read = decodeMessage }: AgentBusOptions) {
@@ -97,49 +100,48 @@ export class AgentBus {
     this.#read = read;
     const { run, runGroup, destroyVolume, kill, logs, logLevel, presence, watermarks } = SUBJECTS;
     const { shutdownExecutorOrder, messageToExecutor } = SUBJECTS;
-    this.#subscriptions = [
-      this.#onOrder(run, (epoch, body, reply) => handlers.run(epoch, body, reply)),
-      this.#onOrder(runGroup, (epoch, body, reply) => handlers.runGroup(epoch, body, reply)),
-      this.#onOrder(destroyVolume, (epoch, body, reply) =>
-        handlers.destroyVolume(epoch, body, reply),
-      ),
-      this.#onOrder(kill, (epoch, body, reply) => handlers.kill(epoch, body, reply)),
-      this.#onOrder(shutdownExecutorOrder, (epoch, body, reply) =>
-        handlers.shutdownExecutor(epoch, body, reply),
-      ),
-      this.#onOrder(SUBJECTS.askToStop, (epoch, body, reply) =>
-        handlers.askToStop(epoch, body, reply),
-      ),
-      this.#on(messageToExecutor, ({ parameters, body }) => {
-        const { principal, frameworkId, executorId } = parameters;
-        handlers.messageToExecutor({ principal, frameworkId, executorId }, body.data);
-      }),
-      this.#on(logs, ({ body }, message) => void this.#answer(handlers.files.logs(body), message)),
-      this.#on(
-        SUBJECTS.files,
-        ({ body }, message) => void this.#answer(handlers.files.answer(body), message),
-      ),
-      this.#on(
-        SUBJECTS.exec,
-        ({ body }, message) => void this.#answer(handlers.exec.answer(body), message),
-      ),
-      this.#on(
-        SUBJECTS.executorRelay,
-        ({ body }, message) => void this.#answer(handlers.relay.answer(body), message),
-      ),
-      this.#on(SUBJECTS.ownFiles, (received) => void this.#answerPrincipal(received)),
-      this.#on(SUBJECTS.watchUsage, ({ body }) => handlers.watchUsage(body)),
-      this.#on(logLevel, ({ body: { level } }, message) => {
-        const previous = handlers.logLevel(level);
-        message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
-      }),
-      this.#on(
-        SUBJECTS.registerAgain,
-        ({ epoch, body }) => epoch && handlers.registerAgain(epoch, body),
-      ),
-      this.#on(presence, ({ epoch, body }) => epoch && handlers.presence(epoch, body)),
-      this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body)),
-    ];
+    this.#onOrder(run, (epoch, body, reply) => handlers.run(epoch, body, reply));
+    this.#onOrder(runGroup, (epoch, body, reply) => handlers.runGroup(epoch, body, reply));
+    this.#onOrder(destroyVolume, (epoch, body, reply) =>
+      handlers.destroyVolume(epoch, body, reply),
+    );
+    this.#onOrder(kill, (epoch, body, reply) => handlers.kill(epoch, body, reply));
+    this.#onOrder(shutdownExecutorOrder, (epoch, body, reply) =>
+      handlers.shutdownExecutor(epoch, body, reply),
+    );
+    this.#onOrder(SUBJECTS.askToStop, (epoch, body, reply) =>
+      handlers.askToStop(epoch, body, reply),
+    );
+    this.#on(messageToExecutor, ({ parameters, body }) => {
+      const { principal, frameworkId, executorId } = parameters;
+      handlers.messageToExecutor({ principal, frameworkId, executorId }, body.data);
+    });
+    this.#on(logs, ({ body }, message) => void this.#answer(handlers.files.logs(body), message));
+    this.#on(
+      SUBJECTS.files,
+      ({ body }, message) => void this.#answer(handlers.files.answer(body), message),
+    );
+    this.#on(
+      SUBJECTS.exec,
+      ({ body }, message) => void this.#answer(handlers.exec.answer(body), message),
+    );
+    this.#on(
+      SUBJECTS.executorRelay,
+      ({ body }, message) => void this.#answer(handlers.relay.answer(body), message),
+    );
+    this.#on(SUBJECTS.ownFiles, (received) => void this.#answerPrincipal(received));
+    this.#on(SUBJECTS.watchUsage, ({ body }) => handlers.watchUsage(body));
+    this.#on(logLevel, ({ body: { level } }, message) => {
+      const previous = handlers.logLevel(level);
+      message.respond(encodeAnswer({ ok: true, value: { previous, level } }));
+    });
+    this.#on(
+      SUBJECTS.registerAgain,
+      ({ epoch, body }) => epoch && handlers.registerAgain(epoch, body),
+    );
+    this.#on(presence, ({ epoch, body }) => epoch && handlers.presence(epoch, body));
+    this.#on(watermarks, ({ epoch, body }) => epoch && handlers.watermarks(epoch, body));
+    this.#hearOwn();
   }
 
   /** One try; undefined when no answer came. */
@@ -242,8 +244,8 @@ export class AgentBus {
   #onOrder<Entry extends SubjectEntry>(
     entry: Entry,
     handler: (epoch: Epoch, body: Received<Entry>['body'], reply: (answer: Answer) => void) => void,
-  ): BusSubscription {
-    return this.#on(entry, ({ epoch, body }, message) => {
+  ): void {
+    this.#on(entry, ({ epoch, body }, message) => {
       if (epoch === undefined) {
         this.#refuse(message, fail('malformed', 'an order must name the epoch of its leader'));
         return;
@@ -255,18 +257,45 @@ export class AgentBus {
   #on<Entry extends SubjectEntry>(
     entry: Entry,
     handler: (received: Received<Entry>, message: BusMessage) => void,
-  ): BusSubscription {
+  ): void {
     const own = {
       agentId: this.#agentId,
       actorKind: 'agent',
       actorId: ActorId.parse(this.#agentId),
     };
     const subject = wildcardOf(entry, this.#cluster, own);
-    return this.#bus.subscribe(subject, (message) => {
+    const handle = (message: BusMessage): void => {
       const received = this.#read(entry, this.#cluster, message.subject, message.bytes);
       if (received.ok) handler(received.value, message);
       else this.#refuse(message, received);
-    });
+    };
+    if (isOwn(entry)) this.#ownHandlers.set(subject, handle);
+    else this.#subscriptions.push(this.#bus.subscribe(subject, handle));
+  }
+
+  /** By one subscription; by one for each kind where permissions of an earlier release hold, which allow no other. */
+  #hearOwn(): void {
+    const handOut = (message: BusMessage): void => this.#handOut(message);
+    let isRefused = false;
+    const each = (): void => {
+      // It may be told again at each new connection.
+      if (isRefused) return;
+      isRefused = true;
+      for (const [subject, handle] of this.#ownHandlers) {
+        this.#subscriptions.push(this.#bus.subscribe(subject, handle));
+      }
+    };
+    const all = ownSubjects(this.#cluster, this.#agentId);
+    this.#subscriptions.push(this.#bus.subscribe(all, handOut, { onRefused: each }));
+  }
+
+  #handOut(message: BusMessage): void {
+    const { subject } = message;
+    const handle =
+      this.#ownHandlers.get(subject) ??
+      this.#ownHandlers.get(`${subject.slice(0, subject.lastIndexOf('.'))}.*`);
+    if (handle === undefined) this.#tell(subject, 'this release of the agent knows no such verb');
+    else handle(message);
   }
 
   #refuse(message: BusMessage, answer: Extract<Answer, { ok: false }>): void {

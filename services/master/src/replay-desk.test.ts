@@ -28,9 +28,9 @@ beforeEach(() => {
       connected: true,
       publish: () => succeed(undefined),
       request: async () => fail('unavailable', 'nobody'),
-      subscribe: (_, handler, name) => {
+      subscribe: (_, handler, options) => {
         receive = handler;
-        queue = name;
+        queue = options?.queue;
         return { close: () => undefined };
       },
     },

@@ -41,11 +41,9 @@ export class ReplayDesk {
   constructor(options: ReplayDeskOptions) {
     this.#options = options;
     const pattern = wildcardOf(SUBJECTS.replayPage, options.cluster);
-    this.#subscription = options.bus.subscribe(
-      pattern,
-      (message) => this.#take(message),
-      'masters',
-    );
+    this.#subscription = options.bus.subscribe(pattern, (message) => this.#take(message), {
+      queue: 'masters',
+    });
   }
 
   async close(): Promise<void> {

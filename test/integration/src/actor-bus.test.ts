@@ -100,8 +100,11 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     const asked = await bus.request(foreign, bytes, 10_000);
     expect(asked).toMatchObject({ ok: false, failure: { code: 'notPermitted' } });
     troubles.length = 0;
-    bus.subscribe(`parley.${cluster}.agent.a2.run`, () => undefined);
+    let refusals = 0;
+    const onRefused = (): void => void (refusals += 1);
+    bus.subscribe(`parley.${cluster}.agent.a2.run`, () => undefined, { onRefused });
     await until(() => troubles.some(({ kind }) => kind === 'notPermitted'));
+    expect(refusals).toBe(1);
   });
 
   test('the bus knows when it is disconnected, and goes on by itself', async () => {

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fail, type Outcome, succeed } from '@parley/protocol/errors';
 import type { ClusterName } from '@parley/protocol/ids';
 import { errors, type Msg, type NatsConnection, RequestError, type Status } from 'nats';
-import type { BusMessage, BusSubscription, ProbingBus } from '../bus.ts';
+import type { BusMessage, BusSubscription, ProbingBus, SubscribeOptions } from '../bus.ts';
 import type { PingAnswer } from '../leader-watch.ts';
 import { mayReply } from '../reply-check.ts';
 import { UnsentBytes } from '../unsent-bytes.ts';
@@ -116,7 +116,7 @@ export class NatsBus implements ProbingBus {
   subscribe(
     pattern: string,
     handler: (message: BusMessage) => void,
-    queue?: string,
+    { queue, onRefused }: SubscribeOptions = {},
   ): BusSubscription {
     const subscription = this.connection.subscribe(pattern, {
       ...(queue !== undefined && { queue }),
@@ -127,6 +127,7 @@ export class NatsBus implements ProbingBus {
             subject: pattern,
             message: error.message,
           });
+          onRefused?.();
           return;
         }
         this.#handle(message, handler);

@@ -1,6 +1,6 @@
 // Owns the bus as one emulated agent has it: a connection that it shares with others, and an inbox of its own, because a
 // leader answers an agent into that agent's inbox and nowhere else. Waiting for answers costs no timer of its own.
-import type { Bus, BusMessage, BusSubscription } from '@parley/actor/bus';
+import type { Bus, BusMessage, BusSubscription, SubscribeOptions } from '@parley/actor/bus';
 import type { Requester } from '@parley/actor/nats/jetstream-requests';
 import type { NatsBus } from '@parley/actor/nats/nats-bus';
 import { inboxPrefix } from '@parley/protocol/credential';
@@ -58,9 +58,9 @@ export class EmulatorBus implements Bus {
   subscribe(
     pattern: string,
     handler: (message: BusMessage) => void,
-    queue?: string,
+    options?: SubscribeOptions,
   ): BusSubscription {
-    return this.#shared.subscribe(pattern, handler, queue);
+    return this.#shared.subscribe(pattern, handler, options);
   }
 
   close(): void {
