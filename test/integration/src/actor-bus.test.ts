@@ -101,7 +101,9 @@ describe.each(TIERS)('on a server of the %s tier', (tier) => {
     expect(asked).toMatchObject({ ok: false, failure: { code: 'notPermitted' } });
     troubles.length = 0;
     let refusals = 0;
-    const onRefused = (): void => void (refusals += 1);
+    const onRefused = (): void => {
+      refusals += 1;
+    };
     bus.subscribe(`parley.${cluster}.agent.a2.run`, () => undefined, { onRefused });
     await until(() => troubles.some(({ kind }) => kind === 'notPermitted'));
     expect(refusals).toBe(1);
