@@ -34,7 +34,7 @@ export const agentCalls = {
     body: RegisterRequest,
     reply: RegisterResult,
     summary:
-      'What the agent has and runs: at its start and at each new connection, where the leader asks for it (`agent.registerAgain`), when it has heard no leader for 30 s, every five to ten minutes; at each new term of a leader that takes no `standing`.',
+      'What the agent has and runs: at its start, within two minutes of a new connection (at once where the leader may not know it any more), where the leader asks for it (`agent.registerAgain`), when it has heard no leader for 30 s, every five to ten minutes; at each new term of a leader that takes no `standing`.',
   }),
   agentHeartbeat: entry({
     kind: 'agent.heartbeat',

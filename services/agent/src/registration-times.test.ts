@@ -38,6 +38,46 @@ test('each agent registers again every five to ten minutes', () => {
   }
 });
 
+const described = () => ({ body, runningTasks: 0 });
+
+/** Registered at 0 ms with a leader that is heard until `heardMs`; off the bus then, and back on it at `backMs`. */
+function returned({ jitter = 0.5, heardMs = 1000, backMs = 5000, isRegistered = true }) {
+  const registration = new Registration({ session: 's', jitter });
+  registration.connected(0);
+  const [first] = registration.takeDue(0, described);
+  const value = { heartbeatIntervalMs: 5000, unknownTasks: [], unknownExecutors: [] };
+  if (isRegistered && first?.kind === 'register')
+    registration.answered(first.counter, { ok: true, value }, 0);
+  registration.heard({ bucketCreatedMs: 1, revision: 1 }, heardMs);
+  registration.disconnected();
+  registration.connected(backMs);
+  const atOnce = registration.takeDue(backMs, described).map(({ kind }) => kind);
+  return { registration, atOnce };
+}
+
+/** After the return, by what it said of itself in steps of a second. */
+function registersAfterMs(registration: Registration, backMs = 5000): number | undefined {
+  for (let nowMs = backMs; nowMs <= backMs + 130_000; nowMs += STEP_MS) {
+    const due = registration.takeDue(nowMs, described);
+    if (due.some(({ kind }) => kind === 'register')) return nowMs - backMs;
+  }
+  return undefined;
+}
+
+test('back on the bus, agents that their leader knows give signs of life at once and register spread over two minutes', () => {
+  const after = [0, 0.25, 0.5, 0.75, 0.999].map((jitter) => {
+    const { registration, atOnce } = returned({ jitter });
+    expect(atOnce).toContain('heartbeat');
+    return jitter === 0 ? 0 : registersAfterMs(registration);
+  });
+  expect(after).toEqual([0, 30_000, 60_000, 90_000, 120_000]);
+});
+
+test('it registers at once where it was away for long, was not registered yet, or owed a new leader its report', () => {
+  expect(returned({ backMs: 32_000 }).atOnce).toContain('register');
+  expect(returned({ isRegistered: false }).atOnce).toContain('register');
+});
+
 test('agents that registered at once do so again spread over five minutes', () => {
   const agents = 600;
   const again = Array.from({ length: agents }, (_, index) => waitsMs(index / agents)[0] ?? 0);

@@ -27,6 +27,11 @@ export type RegistrationOptions = {
 const LEADER_SILENCE_MS = 30_000;
 /** Repairs what no message has told; from once to twice that, so that those which registered at once do not again. */
 const REFRESH_MS = 300_000;
+/**
+ * Back on the bus, of a leader that knows it and was heard until a moment ago: within this time. What either has said meanwhile
+ * both repeat until it is answered, so nothing waits for it, and all agents of a server that was restarted are back at once.
+ */
+const RETURN_WITHIN_MS = 120_000;
 /** The time that all agents have, where the leader does not say: it knows how many there are. */
 const REPORT_WITHIN_MS = 1000;
 const AFTER_REFUSAL_MS = 5000;
@@ -126,10 +131,12 @@ export class Registration {
   }
 
   connected(nowMs: number): void {
+    const isKnown = this.#heartbeat !== undefined && this.#open === undefined;
+    const isOwed = this.#reportMs !== undefined || nowMs - this.#heardMs > LEADER_SILENCE_MS;
     this.#isConnected = true;
     this.#heardMs = nowMs;
     this.#reportMs = undefined;
-    this.#plan(nowMs);
+    this.#plan(nowMs + (isKnown && !isOwed ? this.#share(RETURN_WITHIN_MS) : 0));
   }
 
   /** From now on so much may be offered as revocable. */
