@@ -128,7 +128,6 @@ test(
     const names = { cluster, actors: [], principals: [] };
     const again = await startNatsServer({ directory, ...names, port, binary });
     onTestFinished(() => again.stop());
-    await leader.registered();
     expect(await leader.ended('alone')).toMatchObject({ state: 'failed', exitCode: 9 });
   },
   2 * WAIT_MS,
