@@ -25,7 +25,7 @@ export type ImportingAccount = typeof CONTROL_ACCOUNT | typeof BOOKS_ACCOUNT | t
 export type Passage = {
   /**
    * `service`: a request goes in and its one answer comes back; `answers`: all its answers do; `stream`: messages come out.
-   * A server forgets a request with its one answer, and keeps one of many for two minutes: only pulls are of the second kind.
+   * A server forgets a request with its one answer, and keeps one of many, or without any, for two minutes: only pulls are of the second kind.
    */
   readonly kind: 'service' | 'answers' | 'stream';
   readonly importer: ImportingAccount;

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { passagesOf } from './accounts.ts';
 import { HOLDER_KINDS, type Holder, inboxPrefix } from './credential.ts';
 import { ClusterName, PrincipalName } from './ids.ts';
+import { isOwn } from './own-subjects.ts';
 import { type HolderUsers, type User, usersOf } from './permissions.ts';
 import { type SubjectEntry, wildcardOf } from './subject-entry.ts';
 import { SUBJECTS } from './subjects.ts';
@@ -241,6 +242,13 @@ it("everything that passes out of a principal's account names the principal, but
     expect(subject === '_INBOX.agent.>' || subject.includes('alice')).toBe(true);
     // An account has a JetStream API of its own below this: another's must not stand there as well.
     expect(as.startsWith('$JS.API')).toBe(false);
+  }
+});
+
+it('what is sent to one agent alone is sent to agents only, with at most one more parameter, the last', () => {
+  for (const { kind, pattern, to } of Object.values(SUBJECTS).filter(isOwn)) {
+    expect(to, kind).toEqual(['agent']);
+    expect(pattern, kind).toMatch(/^agent\.\{agentId\}\.[a-z-]+(\.\{[A-Za-z]+\})?$/);
   }
 });
 

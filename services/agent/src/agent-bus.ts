@@ -278,7 +278,7 @@ export class AgentBus {
     const handOut = (message: BusMessage): void => this.#handOut(message);
     let isRefused = false;
     const each = (): void => {
-      // It may be told again at each new connection.
+      // However often it is told.
       if (isRefused) return;
       isRefused = true;
       for (const [subject, handle] of this.#ownHandlers) {
